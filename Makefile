@@ -1,0 +1,76 @@
+# Set-up and everyday commands. `make` alone lists them.
+#
+# Variables: PYTHON=python3.12 chooses the interpreter, VENV=path the environment's folder,
+# WORKERS=n the number of test processes.
+
+PYTHON ?= python3
+VENV := .venv
+WORKERS ?= 2
+
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+# A folder shared/data beside the checkout is used for the image sets, unless told otherwise.
+ifeq ($(strip $(SNNLAB_DATA)),)
+ifneq ($(wildcard ../shared/data/.),)
+export SNNLAB_DATA := $(CURDIR)/../shared/data
+endif
+endif
+
+WARM_UP := $(PY) -c "import snnlab; snnlab.warm_up()"
+LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \
+  $(PY) tools/strip_outputs.py --check
+
+.DEFAULT_GOAL := help
+.PHONY: help venv lab test demo lint bench results clean
+
+help:  ## list these commands
+	@awk 'BEGIN {FS = ":.*  ## "} /^[a-z]+:.*  ## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+venv: $(STAMP)  ## create the environment (.venv) and install the package into it
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+	  echo "snnlab needs Python 3.11 or newer, and $(PYTHON) is missing or older."; \
+	  echo "Name another one, for example: make venv PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" || { \
+	  echo "$(PYTHON) cannot create virtual environments: its venv or ensurepip module is missing."; \
+	  echo "Debian and Ubuntu keep them in a package of their own: sudo apt install python3-venv"; \
+	  exit 1; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(PY) -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test]"
+	@touch $@
+
+lab: venv  ## open the first notebook in JupyterLab
+	$(PY) -m jupyterlab notebooks/01_one_leaky_neuron.ipynb
+
+# All passes run even if one fails; the full run comes last, so its summary is the last one shown.
+# The kernels are compiled once beforehand: parallel workers must not write the same cache. The
+# pass with bounds checks compiles other code, so it has a cache of its own and one process.
+test: venv  ## run linters and the whole test-suite (uncompiled, bounds-checked, full)
+	@failed=""; \
+	echo "== lint"; { $(LINT); } || failed="$$failed lint"; \
+	echo "== without JIT"; \
+	NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m nojit -n $(WORKERS) || failed="$$failed nojit"; \
+	echo "== with bounds checks"; \
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
+	  $(PY) -m pytest -q -m bounds || failed="$$failed bounds"; \
+	echo "== all tests"; $(WARM_UP) || failed="$$failed warm-up"; \
+	$(PY) -m pytest -n $(WORKERS) || failed="$$failed tests"; \
+	if [ -n "$$failed" ]; then echo "make test: failed:$$failed"; exit 1; fi
+
+demo: venv  ## train a network in the terminal, print the result, write a picture
+	$(PY) -m snnlab.demo
+
+lint: venv  ## check style, formatting and that notebooks carry no outputs
+	@$(LINT)
+
+bench: venv  ## measure speed (let nothing else run meanwhile)
+	$(PY) benchmarks/speed.py
+
+results: venv  ## write the tables of README.md from data/results
+	$(PY) benchmarks/results_table.py
+
+clean:  ## remove the environment, caches and compiled kernels
+	rm -rf "$(VENV)" .cache .pytest_cache .ruff_cache build dist
+	find snnlab tests tools benchmarks notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	  -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,58 @@
+"""snnlab: train spiking neural networks, fast enough to watch, written to be read.
+
+Everything below is imported when it is first used; ``import snnlab`` alone is light and compiles
+nothing.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_MODULES = (
+    "augment",
+    "datasets",
+    "encode",
+    "estimator",
+    "live",
+    "losses",
+    "network",
+    "neurons",
+    "optim",
+    "plot",
+    "spikes",
+    "surrogate",
+    "textbook",
+    "training",
+)
+_NAMES = {
+    "Adam": "optim",
+    "Affine": "augment",
+    "AugmentedImages": "augment",
+    "ConstantCurrent": "spikes",
+    "History": "training",
+    "LIF": "neurons",
+    "LeakyIntegrator": "neurons",
+    "Network": "network",
+    "SGD": "optim",
+    "SpikeTrains": "spikes",
+    "SpikingClassifier": "estimator",
+    "Trace": "network",
+    "evaluate": "training",
+    "train": "training",
+    "warm_up": "_warm_up",
+}
+__all__ = ["__version__", *_MODULES, *_NAMES]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return import_module(f"snnlab.{name}")
+    if name in _NAMES:
+        value = getattr(import_module(f"snnlab.{_NAMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'snnlab' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,94 @@
+"""Checks at the public door: each error names the argument and says what was expected."""
+
+import numbers
+
+import numpy as np
+
+
+def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
+    """Return ``value`` as a float, finite and within bounds."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
+    value = float(value)
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    if above is not None and not value > above:
+        raise ValueError(f"{name} must be above {above:g}, got {value:g}")
+    if at_least is not None and not value >= at_least:
+        raise ValueError(f"{name} must be at least {at_least:g}, got {value:g}")
+    if at_most is not None and not value <= at_most:
+        raise ValueError(f"{name} must be at most {at_most:g}, got {value:g}")
+    if below is not None and not value < below:
+        raise ValueError(f"{name} must be below {below:g}, got {value:g}")
+    return value
+
+
+def integer(name, value, at_least=None):
+    """Return ``value`` as an int (whole numbers of any integer type)."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+    if at_least is not None and value < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {value}")
+    return int(value)
+
+
+def one_of(name, value, allowed):
+    """Return ``value``, one of the strings in ``allowed``."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return value
+
+
+def array(name, value, dtype, shape, *, unit_interval=False):
+    """Return ``value`` as a C-contiguous, writable array of ``dtype``, finite and of ``shape``.
+
+    ``shape`` holds a length, or None for any length, per axis. (Kernels are compiled per array
+    layout; a read-only or strided array would compile them again.)
+    """
+    try:
+        out = np.asarray(value)
+        if out.dtype.kind not in "biuf":
+            raise TypeError
+        out = np.require(out, dtype, ("C", "W"))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array of numbers") from None
+    wanted = "(" + ", ".join("any" if k is None else str(k) for k in shape) + ")"
+    if out.ndim != len(shape) or any(
+        k is not None and k != m for k, m in zip(shape, out.shape, strict=True)
+    ):
+        raise ValueError(f"{name} must have shape {wanted}, got {out.shape}")
+    if out.dtype.kind == "f" and out.size:
+        low, high = out.min(), out.max()  # NaN and inf show up in one of the two
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ValueError(f"{name} must be finite; it holds NaN or infinity")
+        if unit_interval and (low < 0 or high > 1):
+            raise ValueError(f"{name} must lie in [0, 1]; it reaches from {low:g} to {high:g}")
+    return out
+
+
+def labels(name, value, n_samples, n_classes):
+    """Return class labels as int64 (n_samples,), each in [0, n_classes)."""
+    out = np.asarray(value)
+    if out.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers, not {out.dtype}")
+    if out.shape != (n_samples,):
+        raise ValueError(f"{name} must have shape ({n_samples},), got {out.shape}")
+    if out.size and (out.min() < 0 or out.max() >= n_classes):
+        raise ValueError(
+            f"{name} must lie in 0 ... {n_classes - 1}; it reaches from {out.min()} to {out.max()}"
+        )
+    return out.astype(np.int64, copy=False)
+
+
+def generator(name, value):
+    """Return a NumPy Generator from a Generator or a seed; nothing reads a global seed."""
+    if isinstance(value, np.random.Generator):
+        return value
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(
+            f"{name} must be a seed (an integer) or a numpy.random.Generator, "
+            f"not {type(value).__name__}"
+        )
+    if value < 0:
+        raise ValueError(f"{name} must not be negative, got {value}")
+    return np.random.default_rng(int(value))

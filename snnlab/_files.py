@@ -1,0 +1,48 @@
+"""Files that are written whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+
+def write_atomically(path, write):
+    """Call ``write(file)`` on a temporary file beside ``path``, then put it in place.
+
+    Readers see the old file or the new one, never a part; if ``write`` fails, the old one stays.
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def save_npz(path, arrays):
+    """Write named arrays atomically; only plain numbers and strings, never pickles."""
+    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def load_npz(path):
+    """Read all arrays of a file written by `save_npz` as a dict.
+
+    Raises
+    ------
+    ValueError
+        If it is not a readable ``.npz`` file, or holds pickled objects.
+    """
+    import zipfile
+    import zlib
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as fault:
+        raise ValueError(f"{path} is not a whole .npz file of plain arrays: {fault}") from None

@@ -1,0 +1,46 @@
+"""Compile the kernels before they are needed."""
+
+import time
+
+import numpy as np
+
+
+def warm_up(verbose=True):
+    """Compile all kernels, or load them from the cache, by running each once.
+
+    The first time on a machine this takes some seconds, later a fraction of one.
+
+    Parameters
+    ----------
+    verbose : bool
+        Say how long it took.
+
+    Returns
+    -------
+    float
+        Seconds.
+    """
+    from snnlab import augment, encode, losses, optim
+    from snnlab.network import Network
+    from snnlab.neurons import LIF
+
+    if verbose:
+        print("snnlab: preparing kernels (compiled once per machine, then cached) ...", end="")
+    began = time.perf_counter()
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (32, 6, 6), dtype=np.uint8)
+    neuron = LIF.brainscales2()
+    loss = losses.MaxOverTime()
+    x = augment.resample(images, np.arange(32), 4, augment.Affine(rotation=10), rng)
+    for inputs, optimizer in (
+        (encode.latency(x, n_steps=8), optim.Adam()),
+        (encode.constant_current(x, n_steps=8), optim.SGD()),
+    ):
+        network = Network((16, 8, 4), neuron, n_steps=8, rng=rng)
+        trace = network.forward(inputs)
+        _, g_readout = loss(trace.readout, np.zeros(32, int))
+        optimizer.step(network, network.backward(trace, g_readout))
+    seconds = time.perf_counter() - began
+    if verbose:
+        print(f" ready after {seconds:.1f} s")
+    return seconds

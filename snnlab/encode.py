@@ -1,0 +1,137 @@
+"""Codes: from values in [0, 1] to what a network listens to."""
+
+import numpy as np
+
+from snnlab import _check
+from snnlab._workers import share, worker_count
+from snnlab.kernels import events
+from snnlab.spikes import ConstantCurrent, SpikeTrains
+
+
+def latency_times(x, tau=8e-6, theta=0.2):
+    """Spike times of the latency law, aligned so that a value of 1 spikes at time 0.
+
+    ``t = tau ln(x / (x - theta))`` is when a leaky integrator with time constant tau, charged by a
+    current x, reaches theta (Cramer et al. 2022). The earliest time there is, that of x = 1, is
+    subtracted; taking it from the law, not from a batch, keeps the code of a sample independent of
+    its neighbours.
+
+    Parameters
+    ----------
+    x : array of float in [0, 1], any shape
+    tau : float
+        Seconds.
+    theta : float
+        In (0, 1); values up to theta never spike.
+
+    Returns
+    -------
+    array of float64
+        Seconds, inf where there is no spike.
+    """
+    x = np.asarray(x, np.float64)
+    tau = _check.number("tau", tau, above=0)
+    theta = _check.number("theta", theta, above=0, below=1)
+    out = np.full(x.shape, np.inf)
+    late = x > theta
+    out[late] = tau * np.log(x[late] / (x[late] - theta)) - tau * np.log(1 / (1 - theta))
+    return out
+
+
+def latency_edges(n_steps, dt, tau=8e-6, theta=0.2):
+    """Values at which the latency law crosses a step's border: the inverse of `latency_times`.
+
+    A value spikes in step k if ``edges[k + 1] < x <= edges[k]``; float64 (n_steps + 1,), falling
+    from 1 towards theta.
+    """
+    growth = np.exp(np.arange(n_steps + 1) * (dt / tau)) / (1 - theta)
+    return theta * growth / (growth - 1)
+
+
+def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
+    """Latency code: the larger a value, the earlier its one spike.
+
+    The defaults are the published setting for images (Cramer et al. 2022, code): 20 steps of 1.7
+    us; what would spike after the last step, or never, is silent.
+
+    Parameters
+    ----------
+    x : array of float in [0, 1], (n_samples, n_units)
+    n_steps : int
+        Length of the window in steps.
+    dt : float
+        Step in seconds.
+    tau, theta : float
+        As in `latency_times`.
+    workers : int, optional
+        Threads; all that this process may use by default.
+
+    Returns
+    -------
+    SpikeTrains
+
+    Raises
+    ------
+    TypeError, ValueError
+        Values that are not numbers, not finite or outside [0, 1]; parameters out of range.
+    """
+    x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
+    n_steps = _check.integer("n_steps", n_steps, at_least=1)
+    dt = _check.number("dt", dt, above=0)
+    tau = _check.number("tau", tau, above=0)
+    theta = _check.number("theta", theta, above=0, below=1)
+    n_samples, n_units = x.shape
+    edges = latency_edges(n_steps, dt, tau, theta).astype(np.float32)
+    edges[0] = np.inf  # a value of 1 spikes in step 0, whatever the rounding
+    start = np.arange(n_samples) * n_units
+    stop = start.copy()
+    step, unit = np.empty((2, n_samples * n_units), np.int32)
+    offset = tau / dt * np.log(1 / (1 - theta))
+
+    def work(lo, hi):
+        law = np.float32(theta), np.float32(tau / dt), np.float32(offset)
+        events.latency(x, edges, *law, lo, hi, start, stop, step, unit)
+
+    share(work, n_samples, worker_count(workers) if x.size > 1e5 else 1)
+    trains = SpikeTrains._trusted(start, stop, step, unit, n_steps, n_units)
+    # large sets live on: keep only the events, not the slots
+    return trains.compact() if n_samples > 1000 else trains
+
+
+def rate(x, *, n_steps, rng, probability=1.0):
+    """Rate code: in each step unit i spikes with probability ``probability * x[i]``.
+
+    Parameters
+    ----------
+    x : array of float in [0, 1], (n_samples, n_units)
+    n_steps : int
+    rng : numpy.random.Generator or int
+    probability : float
+        Of a spike per step at x = 1, in (0, 1].
+
+    Returns
+    -------
+    SpikeTrains
+    """
+    x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
+    n_steps = _check.integer("n_steps", n_steps, at_least=1)
+    probability = _check.number("probability", probability, above=0, at_most=1)
+    rng = _check.generator("rng", rng)
+    z = rng.random((len(x), n_steps, x.shape[1]), np.float32) < probability * x[:, None, :]
+    return SpikeTrains.from_dense(z)
+
+
+def constant_current(x, *, n_steps):
+    """Constant current: value i enters as it is in each step (Chen et al. 2021's input).
+
+    Parameters
+    ----------
+    x : array of float, (n_samples, n_units)
+        Any finite values (that paper normalises its images).
+    n_steps : int
+
+    Returns
+    -------
+    ConstantCurrent
+    """
+    return ConstantCurrent(x, n_steps)

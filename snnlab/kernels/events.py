@@ -1,0 +1,65 @@
+"""Kernels that make spike events: values to latencies, and the check of events given by users."""
+
+import numpy as np
+from numba import njit
+
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_kernel
+def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit):
+    """At most one spike per value: in step k where ``edges[k + 1] < x <= edges[k]``.
+
+    ``edges`` falls with k; a value at or below the last edge stays silent. The law (``tau_steps``
+    and ``offset`` in steps) gives a first guess of k, the edges decide. The events of sample s go
+    to the slots from ``start[s]`` on, sorted by step, then by unit (a counting sort).
+    """
+    n_steps, n = edges.shape[0] - 1, x.shape[1]
+    when = np.empty(n, np.int32)
+    place = np.empty(n_steps + 1, np.int64)
+    for s in range(lo, hi):
+        place[:] = 0
+        for i in range(n):
+            when[i] = -1
+            value = x[s, i]
+            if value > edges[n_steps]:
+                k = int(tau_steps * np.log(value / (value - theta)) - offset)
+                k = min(max(k, 0), n_steps - 1)
+                while k > 0 and value > edges[k]:
+                    k -= 1
+                while value <= edges[k + 1]:
+                    k += 1
+                when[i] = k
+                place[k + 1] += 1
+        place[0] = start[s]
+        for k in range(n_steps):
+            place[k + 1] += place[k]
+        stop[s] = place[n_steps]
+        for i in range(n):
+            k = when[i]
+            if k >= 0:
+                step[place[k]] = k
+                unit[place[k]] = i
+                place[k] += 1
+
+
+@_kernel
+def first_fault(start, stop, step, unit, n_steps, n_units, last):
+    """Index of the first event that breaks a rule and the rule's number, or (-1, 0).
+
+    1: step out of range, 2: unit out of range, 3: steps not in order, 4: a unit twice in a step.
+    ``last`` is scratch: for each unit the position of its latest event.
+    """
+    for s in range(start.shape[0]):
+        for k in range(start[s], stop[s]):
+            if step[k] < 0 or step[k] >= n_steps:
+                return k, 1
+            if unit[k] < 0 or unit[k] >= n_units:
+                return k, 2
+            if k > start[s] and step[k] < step[k - 1]:
+                return k, 3
+            before = last[unit[k]]
+            if before >= start[s] and before < k and step[before] == step[k]:
+                return k, 4
+            last[unit[k]] = k
+    return -1, 0

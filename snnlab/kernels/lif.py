@@ -1,0 +1,404 @@
+"""Forward and backward kernels of one layer, event by event, one sample at a time.
+
+Every kernel works on the samples ``lo <= s < hi`` of a batch (or on some of its chunks), so that
+worker threads can share one. Arrays come in, ``out`` arrays are filled; nothing is checked here
+(the public floor does that) and nothing is allocated inside the loop over time. The equations are
+those of ``snnlab.textbook``, in the same order, where each is one line of NumPy.
+
+A layer's input is either events (``start``, ``stop`` bound each sample's slice of ``step`` and
+``unit``) or a constant drive per unit (``drive``, with no events); the array that is not used has
+length zero.
+
+Two habits keep the loops over units vectorised: arrays are indexed in full (a row view that lives
+across iterations costs reference counts), and no literal widens float32 to float64.
+"""
+
+import numpy as np
+from numba import njit
+
+SURROGATES = ("superspike", "arctan", "triangle", "sigmoid", "gaussian", "rectangle")
+
+# error_model="numpy": a division needs no test for zero, which would keep loops scalar
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_kernel
+def _add_rows(rows, index, lo, hi, out):
+    """``out += rows[index[k]]`` for k in [lo, hi), in this order; four rows per pass over ``out``."""
+    n = out.shape[0]
+    k = lo
+    while k + 4 <= hi:
+        i0, i1, i2, i3 = index[k], index[k + 1], index[k + 2], index[k + 3]
+        for j in range(n):
+            out[j] = (((out[j] + rows[i0, j]) + rows[i1, j]) + rows[i2, j]) + rows[i3, j]
+        k += 4
+    while k < hi:
+        i0 = index[k]
+        for j in range(n):
+            out[j] += rows[i0, j]
+        k += 1
+
+
+@_kernel
+def _arrive(step, unit, drive, weights, delay, s, t, e, end, current):
+    """Add what arrives at step t to the synaptic current; the first event still to come is returned."""
+    if drive.shape[0] > 0:
+        if t >= delay:
+            for j in range(current.shape[0]):
+                current[j] += drive[s, j]
+        return e
+    first = e
+    while e < end and step[e] + delay == t:
+        e += 1
+    _add_rows(weights, unit, first, e, current)
+    return e
+
+
+@_kernel
+def integrate(
+    start, stop, step, unit, drive, weights, decay_syn, decay_mem, gain, delay, lo, hi, v
+):
+    """Leaky integrator: ``I = a I + W x``, ``v = b v + g I``; fills ``v`` (sample, time, unit).
+
+    Readouts are narrow, so each unit runs through time on its own, its state in registers.
+    """
+    n_steps, n = v.shape[1], v.shape[2]
+    zero = v.dtype.type(0.0)
+    for s in range(lo, hi):
+        v[s] = 0
+        if drive.shape[0] > 0:
+            for t in range(delay, n_steps):
+                for j in range(n):
+                    v[s, t, j] = drive[s, j]
+        else:
+            for k in range(start[s], stop[s]):
+                i, t = unit[k], step[k] + delay
+                if t < n_steps:
+                    for j in range(n):
+                        v[s, t, j] += weights[i, j]
+        for j in range(n):
+            a, b, g = decay_syn[j], decay_mem[j], gain[j]
+            current, potential = zero, zero
+            for t in range(n_steps):
+                current = a * current + v[s, t, j]
+                potential = b * potential + g * current
+                v[s, t, j] = potential
+
+
+@_kernel
+def fire(
+    start,
+    stop,
+    step,
+    unit,
+    drive,
+    weights,
+    decay_syn,
+    decay_mem,
+    gain,
+    v_th,
+    hold,
+    zero_reset,
+    delay,
+    lo,
+    hi,
+    keep,
+    v,
+    out_start,
+    out_stop,
+    out_step,
+    out_unit,
+):
+    """LIF layer: integrate, compare, emit; the reset acts on the next step.
+
+    Fills ``v`` (the potential that was compared with the threshold) and the events. ``v`` is stored
+    last step first: the backward pass then reads memory in ascending order, which the processor
+    prefetches (measured: more than twice as fast where traces exceed the cache). With ``keep``
+    false, all samples write over ``v[0]``, so that inference stays in cache.
+    """
+    n_steps, n = v.shape[1], v.shape[2]
+    zero = weights.dtype.type(0.0)
+    current = np.empty(n, weights.dtype)
+    silent = np.zeros(n, np.int32)  # steps for which a unit is still refractory
+    z = np.zeros(-(-n // 8) * 8, np.bool_)
+    eight = z.view(np.uint64)  # spikes are rare: look for them eight units at a time
+    refractory = hold.max() > 0
+    for s in range(lo, hi):
+        current[:] = 0
+        silent[:] = 0
+        e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
+        r = s if keep else 0
+        k = out_start[s]
+        for t in range(n_steps):
+            now = n_steps - 1 - t
+            e = _arrive(step, unit, drive, weights, delay, s, t, e, end, current)
+            if t == 0:
+                for j in range(n):
+                    v[r, now, j] = gain[j] * current[j]
+                    current[j] *= decay_syn[j]
+            elif zero_reset:
+                for j in range(n):
+                    u = v[r, now + 1, j]
+                    x = zero if u > v_th[j] else decay_mem[j] * u
+                    v[r, now, j] = x + gain[j] * current[j]
+                    current[j] *= decay_syn[j]
+            else:
+                for j in range(n):
+                    u = v[r, now + 1, j]
+                    x = decay_mem[j] * u + gain[j] * current[j]
+                    if u > v_th[j]:
+                        x -= v_th[j]
+                    v[r, now, j] = x
+                    current[j] *= decay_syn[j]
+            if refractory and t > 0:
+                for j in range(n):
+                    if v[r, now + 1, j] > v_th[j]:
+                        silent[j] = hold[j]
+                    if silent[j] > 0:
+                        silent[j] -= 1
+                        v[r, now, j] = zero
+            for j in range(n):
+                z[j] = v[r, now, j] > v_th[j]
+            for i in range(eight.shape[0]):
+                if eight[i] != 0:
+                    for j in range(8 * i, 8 * i + 8):
+                        if z[j]:
+                            out_step[k] = t
+                            out_unit[k] = j
+                            k += 1
+        out_stop[s] = k
+
+
+@_kernel
+def _slope(kind, steepness, v, s, t, v_th, h):
+    """Surrogate derivative h(v - v_th) of one row; formulas and scales in ``snnlab.surrogate``."""
+    n = h.shape[0]
+    real = h.dtype.type
+    k = real(steepness)
+    one = real(1.0)
+    if kind == 0:  # superspike
+        for j in range(n):
+            q = one / (k * abs(v[s, t, j] - v_th[j]) + one)
+            h[j] = q * q
+    elif kind == 1:  # arctan
+        half, c = real(0.5) * k, real(0.5 * np.pi) * k
+        for j in range(n):
+            x = c * (v[s, t, j] - v_th[j])
+            h[j] = half / (one + x * x)
+    elif kind == 2:  # triangle
+        for j in range(n):
+            h[j] = max(one - k * abs(v[s, t, j] - v_th[j]), real(0.0))
+    elif kind == 3:  # sigmoid: written with exp(-|x|), which cannot overflow
+        for j in range(n):
+            x = np.exp(-k * abs(v[s, t, j] - v_th[j]))
+            h[j] = k * x / ((one + x) * (one + x))
+    elif kind == 4:  # gaussian
+        c = k * real(1.0 / np.sqrt(2.0 * np.pi))
+        for j in range(n):
+            x = k * (v[s, t, j] - v_th[j])
+            h[j] = c * np.exp(-real(0.5) * x * x)
+    else:  # rectangle
+        for j in range(n):
+            h[j] = k if abs(v[s, t, j] - v_th[j]) * k < real(0.5) else real(0.0)
+
+
+@_kernel
+def _add_scaled_rows(rows, scale, s, t, out):
+    """``out += scale[s, t] @ rows``, skipping the zeros of ``scale``; four rows per pass."""
+    n = out.shape[0]
+    zero = out.dtype.type(0.0)
+    held = 0
+    i0, i1, i2, i3 = 0, 0, 0, 0
+    for i in range(rows.shape[0]):
+        if scale[s, t, i] == zero:
+            continue
+        i0, i1, i2, i3 = i, i0, i1, i2
+        held += 1
+        if held == 4:
+            held = 0
+            a, b, c, d = scale[s, t, i0], scale[s, t, i1], scale[s, t, i2], scale[s, t, i3]
+            for j in range(n):
+                out[j] += ((a * rows[i0, j] + b * rows[i1, j]) + c * rows[i2, j]) + d * rows[i3, j]
+    while held > 0:
+        a = scale[s, t, i0]
+        for j in range(n):
+            out[j] += a * rows[i0, j]
+        i0, i1, i2 = i1, i2, i3
+        held -= 1
+
+
+@_kernel
+def integrate_backward(
+    start,
+    stop,
+    step,
+    unit,
+    g_v,
+    decay_syn,
+    decay_mem,
+    gain,
+    delay,
+    edges,
+    first_chunk,
+    last_chunk,
+    g_weights,
+    g_current,
+    g_drive,
+):
+    """Adjoint of `integrate`: ``g_v`` (sample, time, unit) in; adjoint currents, gradients out."""
+    n_steps, n = g_v.shape[1], g_v.shape[2]
+    zero = g_v.dtype.type(0.0)
+    for c in range(first_chunk, last_chunk):
+        g_weights[c] = 0
+        for s in range(edges[c], edges[c + 1]):
+            for j in range(n):
+                a, b, g = decay_syn[j], decay_mem[j], gain[j]
+                lv, li, total = zero, zero, zero
+                for t in range(n_steps - 1, -1, -1):
+                    lv = b * lv + g_v[s, t, j]
+                    li = a * li + g * lv
+                    g_current[s, t, j] = li
+                    if t >= delay:
+                        total += li
+                if g_drive.shape[0] > 0:
+                    g_drive[s, j] = total
+            if g_drive.shape[0] == 0:
+                for k in range(start[s], stop[s]):
+                    i, t = unit[k], step[k] + delay
+                    if t < n_steps:
+                        for j in range(n):
+                            g_weights[c, i, j] += g_current[s, t, j]
+
+
+@_kernel
+def fire_backward(
+    start,
+    stop,
+    step,
+    unit,
+    own_start,
+    own_stop,
+    own_step,
+    own_unit,
+    v,
+    g_next,
+    next_t,
+    next_delay,
+    next_decay_syn,
+    next_decay_mem,
+    next_gain,
+    g_spikes,
+    decay_syn,
+    decay_mem,
+    gain,
+    v_th,
+    hold,
+    zero_reset,
+    attached,
+    kind,
+    steepness,
+    delay,
+    edges,
+    first_chunk,
+    last_chunk,
+    g_weights,
+    g_current,
+    g_drive,
+):
+    """Adjoint of `fire`, reading the trace (``v``, last step first, and the layer's own events).
+
+    The error at the spikes is ``e = W_next g_I_next`` (plus ``g_spikes`` (sample, time or 1, unit)
+    if it is not empty). An integrator whose units share one set of constants filters ``W g_v``
+    exactly as it filters ``g_v``, and the loss's ``g_v`` is mostly zeros: then ``g_next`` is
+    ``g_v`` and the filter is the integrator's (``next_decay_*``, ``next_gain``). Otherwise
+    ``g_next`` is the adjoint current and the filter passes all (0, 0, 1). ``g_next`` is empty at a
+    spiking readout. ``g_current`` (empty if not wanted) keeps the adjoint currents of all samples.
+    """
+    n_steps, n = v.shape[1], v.shape[2]
+    zero = v.dtype.type(0.0)
+    e = np.empty(n, v.dtype)
+    next_v = np.empty(n, v.dtype)
+    next_i = np.empty(n, v.dtype)
+    h = np.empty(n, v.dtype)
+    lv = np.empty(n, v.dtype)
+    li = np.empty(n, v.dtype)
+    reset = np.zeros(n, v.dtype)
+    if attached:
+        reset[:] = v_th
+    z = np.zeros((n_steps, n), np.bool_)
+    refractory = hold.max() > 0
+    need_spikes = zero_reset or refractory
+    for c in range(first_chunk, last_chunk):
+        g_weights[c] = 0
+        for s in range(edges[c], edges[c + 1]):
+            if need_spikes:
+                for m in range(own_start[s], own_stop[s]):
+                    z[own_step[m], own_unit[m]] = True
+            next_v[:] = 0
+            next_i[:] = 0
+            lv[:] = 0
+            li[:] = 0
+            first, k = 0, 0
+            if g_drive.shape[0] > 0:
+                g_drive[s] = 0
+            else:
+                first, k = start[s], stop[s]
+                while k > first and step[k - 1] + delay >= n_steps:
+                    k -= 1
+            for t in range(n_steps - 1, -1, -1):
+                if g_next.shape[0] > 0 and t + next_delay < n_steps:
+                    _add_scaled_rows(next_t, g_next, s, t + next_delay, next_v)
+                    for j in range(n):
+                        next_i[j] = next_decay_syn * next_i[j] + next_gain * next_v[j]
+                        e[j] = next_i[j]
+                        next_v[j] *= next_decay_mem  # for the step before
+                else:
+                    e[:] = 0
+                if g_spikes.shape[0] > 0:
+                    row = t if g_spikes.shape[1] > 1 else 0
+                    for j in range(n):
+                        e[j] += g_spikes[s, row, j]
+                _slope(kind, steepness, v, s, n_steps - 1 - t, v_th, h)
+                if not zero_reset:
+                    for j in range(n):
+                        lv[j] = decay_mem[j] * lv[j] + h[j] * (e[j] - reset[j] * lv[j])
+                else:
+                    for j in range(n):
+                        past = decay_mem[j] * lv[j]
+                        jump = past * v[s, n_steps - 1 - t, j] if attached else zero
+                        lv[j] = h[j] * (e[j] - jump) + (zero if z[t, j] else past)
+                if refractory:  # a membrane held at rest passes nothing on
+                    for j in range(n):
+                        for back in range(max(t - hold[j], 0), t):
+                            if z[back, j]:
+                                lv[j] = zero
+                for j in range(n):
+                    li[j] = decay_syn[j] * li[j] + gain[j] * lv[j]
+                if g_current.shape[0] > 0:
+                    for j in range(n):
+                        g_current[s, t, j] = li[j]
+                # each event adds the adjoint current of the step it arrives in; a constant drive
+                # acts in every step
+                while k > first and step[k - 1] + delay == t:
+                    k -= 1
+                    i = unit[k]
+                    for j in range(n):
+                        g_weights[c, i, j] += li[j]
+                if g_drive.shape[0] > 0 and t >= delay:
+                    for j in range(n):
+                        g_drive[s, j] += li[j]
+            if need_spikes:
+                for m in range(own_start[s], own_stop[s]):
+                    z[own_step[m], own_unit[m]] = False
+
+
+@_kernel
+def sum_chunks(g_weights, lo, hi, out):
+    """``out[lo:hi] = g_weights[0, lo:hi] + g_weights[1, lo:hi] + ...``, chunk by chunk in order."""
+    n = out.shape[1]
+    for i in range(lo, hi):
+        for j in range(n):
+            out[i, j] = g_weights[0, i, j]
+        for c in range(1, g_weights.shape[0]):
+            for j in range(n):
+                out[i, j] += g_weights[c, i, j]

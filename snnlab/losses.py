@@ -1,0 +1,166 @@
+"""Losses: functions of the readout trace that return a value and its gradient.
+
+A loss is anything that can be called as ``loss(readout, labels) -> value, g_readout``. ``readout``
+is (sample, time, class): the membrane potentials of leaky integrators, or the spikes (0 or 1) of a
+spiking readout; ``g_readout`` has its shape. Values are means over the samples. If a loss also has
+``scores(readout) -> (sample, class)``, predictions take the largest score; without it they take the
+largest maximum over time.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnlab import _check
+
+
+def scores_of(loss):
+    """The scores a loss decides by: its own, else the maximum over time."""
+    return getattr(loss, "scores", None) or (lambda readout: readout.max(axis=1))
+
+
+def _softmax_cross_entropy(scores, labels):
+    """Mean of -ln softmax(scores)[label] and its gradient by the scores; never overflows."""
+    rows = np.arange(len(labels))
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    weights = np.exp(shifted)
+    total = weights.sum(axis=1, keepdims=True)
+    value = (np.log(total[:, 0]) - shifted[rows, labels]).mean()
+    g_scores = weights / total
+    g_scores[rows, labels] -= 1
+    return float(value), g_scores / scores.dtype.type(len(labels))
+
+
+@dataclass(frozen=True)
+class MaxOverTime:
+    """Softmax cross-entropy of the largest potential each readout reaches (Cramer et al. 2022).
+
+    Parameters
+    ----------
+    scale : float
+        Factor before the softmax; their code uses 10.
+    """
+
+    scale: float = 10.0
+
+    def __post_init__(self):
+        _check.number("scale", self.scale, above=0)
+
+    def scores(self, readout):
+        """``scale * max_t v[t]``, (sample, class)."""
+        return readout.max(axis=1) * readout.dtype.type(self.scale)
+
+    def __call__(self, readout, labels):
+        """Value and gradient; at equal maxima the earliest step gets it."""
+        when = readout.argmax(axis=1)[:, None, :]
+        scores = np.take_along_axis(readout, when, axis=1)[:, 0] * readout.dtype.type(self.scale)
+        value, g_scores = _softmax_cross_entropy(scores, labels)
+        g_readout = np.zeros_like(readout)
+        g_scores *= readout.dtype.type(self.scale)
+        np.put_along_axis(g_readout, when, g_scores[:, None], axis=1)
+        return value, g_readout
+
+
+@dataclass(frozen=True)
+class SumOverTime:
+    """Softmax cross-entropy of the readout summed over time (Cramer et al. 2022, for speech).
+
+    Parameters
+    ----------
+    scale : float
+        Factor before the softmax.
+    """
+
+    scale: float = 1.0
+
+    def __post_init__(self):
+        _check.number("scale", self.scale, above=0)
+
+    def scores(self, readout):
+        """``scale * sum_t v[t]``, (sample, class)."""
+        return readout.sum(axis=1) * readout.dtype.type(self.scale)
+
+    def __call__(self, readout, labels):
+        """Value and gradient."""
+        value, g_scores = _softmax_cross_entropy(self.scores(readout), labels)
+        g_scores *= readout.dtype.type(self.scale)
+        return value, np.repeat(g_scores[:, None], readout.shape[1], axis=1)
+
+
+@dataclass(frozen=True)
+class RateMSE:
+    """Mean squared difference of firing rates and one-hot targets (Chen et al. 2021).
+
+    The rate is the readout averaged over time; the mean runs over samples and classes.
+    """
+
+    def scores(self, readout):
+        """Rates, (sample, class)."""
+        return readout.mean(axis=1)
+
+    def __call__(self, readout, labels):
+        """Value and gradient."""
+        error = self.scores(readout)
+        error[np.arange(len(labels)), labels] -= 1
+        g_readout = error * readout.dtype.type(2 / (error.size * readout.shape[1]))
+        return float(np.mean(error**2)), np.repeat(g_readout[:, None], readout.shape[1], axis=1)
+
+
+@dataclass(frozen=True)
+class FirstSpike:
+    """Softmax cross-entropy of the first spike times of a spiking readout: earliest wins.
+
+    The time is ``t = sum_s prod_{r <= s} (1 - z[r])``, the number of steps without a spike so far
+    (all of them if there is none). That is a polynomial in the spikes, so its gradient is exact.
+    The cross-entropy is that of Goeltz et al. (2021), their eq. of the loss, with ``-t / tau``.
+
+    Parameters
+    ----------
+    tau : float
+        Steps by which an earlier spike multiplies the odds by e.
+    """
+
+    tau: float = 2.0
+
+    def __post_init__(self):
+        _check.number("tau", self.tau, above=0)
+
+    def times(self, readout):
+        """First spike times in steps, (sample, class); the number of steps if there is none."""
+        return np.cumprod(1 - readout, axis=1).sum(axis=1)
+
+    def scores(self, readout):
+        """``-t / tau``, (sample, class)."""
+        return self.times(readout) * readout.dtype.type(-1 / self.tau)
+
+    def __call__(self, readout, labels):
+        """Value and gradient."""
+        value, g_scores = _softmax_cross_entropy(self.scores(readout), labels)
+        g_times = g_scores * readout.dtype.type(-1 / self.tau)
+        silent = 1 - readout
+        before = np.cumprod(silent, axis=1)  # no spike up to and including a step
+        g_readout = np.empty_like(readout)
+        after = np.zeros_like(g_times)  # 1 + silent steps that would follow
+        for t in range(readout.shape[1] - 1, -1, -1):
+            after = 1 + after
+            past = before[:, t - 1] if t > 0 else 1
+            g_readout[:, t] = -g_times * past * after
+            after *= silent[:, t]
+        return value, g_readout
+
+
+LOSSES = {
+    "max_over_time": MaxOverTime,
+    "sum_over_time": SumOverTime,
+    "rate_mse": RateMSE,
+    "first_spike": FirstSpike,
+}
+
+
+def resolve(loss):
+    """A loss from its name or from any callable."""
+    if isinstance(loss, str):
+        return LOSSES[_check.one_of("loss", loss, tuple(LOSSES))]()
+    if not callable(loss):
+        raise TypeError("loss must be a name or a function of (readout, labels)")
+    return loss

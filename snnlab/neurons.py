@@ -1,0 +1,213 @@
+r"""Neuron models: current-based leaky integrators, with and without a threshold.
+
+One time step, in this order (indices of unit and layer left out)::
+
+    I[t] = a I[t-1] + sum_i W_i x_i[t - delay]        arrive: synaptic current
+    v[t] = b v[t-1] + g I[t] - v_th z[t-1]            integrate, and the last spike's reset
+    z[t] = 1 if v[t] > v_th else 0                    compare, emit
+
+so a spike that arrives in a step can make the neuron spike in that step, the next layer hears it in
+the same step, and the reset acts on the step after. This is the *subtract* reset; with *zero*,
+``v[t] = b v[t-1] (1 - z[t-1]) + g I[t]``. ``v[t]`` is the potential that was compared with the
+threshold. ``a = exp(-dt / tau_syn)`` and ``b = exp(-dt / tau_mem)`` (or ``1 - dt / tau`` with Euler's
+method); ``g`` is the gain. ``delay=1`` gives the index convention printed by Cramer et al. (2022,
+eqs 2-3), ``delay=0`` the one of their code, in which the current of a step acts in that step.
+"""
+
+from collections import namedtuple
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.surrogate import NAMES
+
+Constants = namedtuple("Constants", "decay_syn decay_mem gain v_th hold")
+
+
+def _parameter(name, value, **bounds):
+    """A float, or a tuple of floats for one value per neuron."""
+    if np.ndim(value) == 0:
+        return _check.number(name, value.item() if isinstance(value, np.generic) else value, **bounds)
+    values = _check.array(name, value, np.float64, (None,))
+    return tuple(_check.number(name, x, **bounds) for x in values.tolist())
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakyIntegrator:
+    """Leaky integrator: the dynamics of a neuron without a threshold, used as a readout.
+
+    Parameters
+    ----------
+    tau_mem, tau_syn : float or sequence of float
+        Time constants of membrane and synapse in seconds, larger is slower; one value for all
+        neurons or one per neuron. ``tau_syn=None``: no synaptic filter (a = 0), the current lasts
+        one step.
+    dt : float
+        Time step in seconds.
+    gain : float or sequence of float
+        g, by which the current drives the membrane.
+    delay : int
+        Steps between a spike and its arrival here.
+    method : {"exact", "euler"}
+        Decay per step: ``exp(-dt / tau)`` or ``1 - dt / tau``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter of the wrong kind, non-positive time constants, ``tau < dt`` with Euler's
+        method; the message names the parameter.
+    """
+
+    tau_mem: float
+    tau_syn: float | None
+    dt: float
+    gain: float = 1.0
+    delay: int = 0
+    method: str = "exact"
+
+    def __post_init__(self):
+        set_ = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        set_("dt", _check.number("dt", self.dt, above=0))
+        set_("tau_mem", _parameter("tau_mem", self.tau_mem, above=0))
+        if self.tau_syn is not None:
+            set_("tau_syn", _parameter("tau_syn", self.tau_syn, above=0))
+        set_("gain", _parameter("gain", self.gain))
+        set_("delay", _check.integer("delay", self.delay, at_least=0))
+        _check.one_of("method", self.method, ("exact", "euler"))
+        if self.method == "euler":
+            for name in ("tau_mem", "tau_syn"):
+                tau = getattr(self, name)
+                if tau is not None and np.min(tau) < self.dt:
+                    raise ValueError(f"{name} must be at least dt with method='euler'")
+
+    @property
+    def decay_mem(self):
+        """b, the share of the membrane potential that is left after a step; float or array."""
+        return self._decay(self.tau_mem)
+
+    @property
+    def decay_syn(self):
+        """a, the share of the synaptic current that is left after a step; float or array."""
+        return 0.0 if self.tau_syn is None else self._decay(self.tau_syn)
+
+    def _decay(self, tau):
+        x = self.dt / np.asarray(tau)
+        return np.exp(-x) if self.method == "exact" else 1.0 - x
+
+    def constants(self, n, dtype=np.float32):
+        """Arrays of length n for the kernels: decays, gain, threshold (inf here), hold steps."""
+        spread = lambda name, x: self._spread(name, x, n, dtype)  # noqa: E731
+        return Constants(
+            spread("tau_syn", self.decay_syn),
+            spread("tau_mem", self.decay_mem),
+            spread("gain", self.gain),
+            spread("v_th", getattr(self, "v_th", np.inf)),
+            self._spread("refractory", self._hold(), n, np.int32),
+        )
+
+    def _hold(self):
+        return 0
+
+    @staticmethod
+    def _spread(name, value, n, dtype):
+        value = np.asarray(value)
+        if value.ndim == 1 and value.shape != (n,):
+            raise ValueError(f"{name} has {value.size} values for a layer of {n} neurons")
+        return np.broadcast_to(value, (n,)).astype(dtype)
+
+    def to_dict(self):
+        """All parameters as plain numbers, strings and lists (for files)."""
+        return {"kind": type(self).__name__} | {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @staticmethod
+    def from_dict(values):
+        """Inverse of `to_dict`."""
+        values = dict(values)
+        kinds = {"LIF": LIF, "LeakyIntegrator": LeakyIntegrator}
+        kind = _check.one_of("kind", values.pop("kind", None), tuple(kinds))
+        return kinds[kind](**values)
+
+    def replace(self, **changes):
+        """A copy with some parameters changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LIF(LeakyIntegrator):
+    """Leaky integrate-and-fire neuron.
+
+    Parameters
+    ----------
+    tau_mem, tau_syn, dt, gain, delay, method
+        As for `LeakyIntegrator`.
+    v_th : float or sequence of float
+        Threshold, above 0 (the membrane rests at 0).
+    reset : {"subtract", "zero"}
+        What a spike does to the membrane at the next step.
+    refractory : float or sequence of float
+        Time in seconds, rounded to whole steps, for which the membrane is held at 0 after a spike.
+    surrogate : str
+        Name of the surrogate derivative (`snnlab.surrogate`).
+    steepness : float
+        Its steepness.
+    detach_reset : bool
+        If true, the backward pass ignores that the reset depends on the spike (as both papers do).
+        If false, it follows that path too.
+    """
+
+    v_th: float = 1.0
+    reset: str = "subtract"
+    refractory: float = 0.0
+    surrogate: str = "superspike"
+    steepness: float = 50.0
+    detach_reset: bool = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        set_ = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        set_("v_th", _parameter("v_th", self.v_th, above=0))
+        _check.one_of("reset", self.reset, ("subtract", "zero"))
+        set_("refractory", _parameter("refractory", self.refractory, at_least=0))
+        _check.one_of("surrogate", self.surrogate, NAMES)
+        set_("steepness", _check.number("steepness", self.steepness, above=0))
+        if not isinstance(self.detach_reset, bool | np.bool_):
+            raise TypeError("detach_reset must be True or False")
+        set_("detach_reset", bool(self.detach_reset))
+
+    def _hold(self):
+        return np.rint(np.asarray(self.refractory) / self.dt)
+
+    def integrator(self):
+        """`LeakyIntegrator` with the same constants: the usual readout of a network of these."""
+        return LeakyIntegrator(
+            **{f.name: getattr(self, f.name) for f in fields(LeakyIntegrator)}
+        )
+
+    @classmethod
+    def brainscales2(cls, **changes):
+        """Constants of Cramer et al. (2022): tau 6 us, dt 1.7 us, subtractive reset, SuperSpike 50.
+
+        As their software runs it: no refractory time (the chip's is 2 us), no gradient through the
+        reset.
+        """
+        constants = {"tau_mem": 6e-6, "tau_syn": 6e-6, "dt": 1.7e-6}
+        return cls(**constants | changes)
+
+    @classmethod
+    def grad_r(cls, **changes):
+        """Constants of Chen et al. (2021): v += (x - v) / 2, threshold 1, hard reset, arctan 2.
+
+        They count time in steps; a step is called 1 ms here.
+        """
+        constants = {
+            "tau_mem": 2e-3,
+            "tau_syn": None,
+            "dt": 1e-3,
+            "gain": 0.5,
+            "method": "euler",
+            "reset": "zero",
+            "surrogate": "arctan",
+            "steepness": 2.0,
+        }
+        return cls(**constants | changes)

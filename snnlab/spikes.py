@@ -1,0 +1,187 @@
+"""`SpikeTrains`: a batch of spike trains as events."""
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.kernels import events
+
+
+class SpikeTrains:
+    """A batch of spike trains as events, in the manner of SciPy's compressed rows.
+
+    Sample ``s`` owns the events ``indptr[s] : indptr[s + 1]``; each says in which step which unit
+    spikes. A unit spikes at most once per step.
+
+    Parameters
+    ----------
+    indptr : array of int, (n_samples + 1,)
+        Where each sample's events begin and end; starts with 0, never falls.
+    step : array of int, (n_events,)
+        Time step of each event, in [0, n_steps), never falling within a sample.
+    unit : array of int, (n_events,)
+        Unit of each event, in [0, n_units).
+    n_steps, n_units : int
+        Extent of time (in steps) and of the layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Arrays of the wrong kind or length; events unsorted, out of range or doubled.
+
+    Notes
+    -----
+    Batches are views: ``trains[indices]`` copies no events. Inside, sample ``s`` owns the events
+    ``start[s] : stop[s]`` of arrays that several batches may share.
+    """
+
+    def __init__(self, indptr, step, unit, n_steps, n_units):
+        n_steps = _check.integer("n_steps", n_steps, at_least=1)
+        n_units = _check.integer("n_units", n_units, at_least=1)
+        for name, value in (("indptr", indptr), ("step", step), ("unit", unit)):
+            value = np.asarray(value)
+            if value.size and value.dtype.kind not in "iu":
+                raise TypeError(f"{name} must hold integers, not {value.dtype}")
+        indptr = _check.array("indptr", indptr, np.int64, (None,))
+        step = _check.array("step", step, np.int32, (None,))
+        unit = _check.array("unit", unit, np.int32, (None,))
+        if step.size != unit.size:
+            raise ValueError(f"step and unit must be equally long, got {step.size}, {unit.size}")
+        if indptr.size == 0 or indptr[0] != 0 or indptr[-1] != step.size:
+            raise ValueError(f"indptr must run from 0 to the number of events, {step.size}")
+        if np.any(np.diff(indptr) < 0):
+            raise ValueError("indptr must not fall")
+        last = np.full(n_units, -1, np.int64)
+        k, rule = events.first_fault(indptr[:-1], indptr[1:], step, unit, n_steps, n_units, last)
+        if rule == 1:
+            raise ValueError(f"step must lie in 0 ... {n_steps - 1}; event {k} has {step[k]}")
+        if rule == 2:
+            raise ValueError(f"unit must lie in 0 ... {n_units - 1}; event {k} has {unit[k]}")
+        if rule == 3:
+            raise ValueError(f"step must be sorted within a sample; event {k} is too early")
+        if rule == 4:
+            raise ValueError(f"unit {unit[k]} spikes twice in step {step[k]} (event {k})")
+        self._set(indptr[:-1].copy(), indptr[1:].copy(), step, unit, n_steps, n_units)
+
+    def _set(self, start, stop, step, unit, n_steps, n_units):
+        self.start, self.stop, self.step, self.unit = start, stop, step, unit
+        self.n_steps, self.n_units = n_steps, n_units
+
+    @classmethod
+    def _trusted(cls, *parts):
+        """Wrap arrays that are known to be right (made by a kernel)."""
+        self = cls.__new__(cls)
+        self._set(*parts)
+        return self
+
+    @classmethod
+    def from_dense(cls, z):
+        """Events of a dense array of 0 and 1, (n_samples, n_steps, n_units)."""
+        z = np.asarray(z)
+        if z.ndim != 3:
+            raise ValueError(f"z must have shape (sample, time, unit), got {z.shape}")
+        if not np.all((z == 0) | (z == 1)):
+            raise ValueError("z must hold only 0 and 1")
+        sample, step, unit = np.nonzero(z)
+        indptr = np.searchsorted(sample, np.arange(len(z) + 1))
+        return cls(indptr, step, unit, z.shape[1], z.shape[2])
+
+    def to_dense(self, dtype=np.float32):
+        """Array of 0 and 1, (n_samples, n_steps, n_units)."""
+        z = np.zeros((len(self), self.n_steps, self.n_units), dtype)
+        which, events_ = self._rows()
+        z[which, self.step[events_], self.unit[events_]] = 1
+        return z
+
+    def _rows(self):
+        """Sample and position of every event, sample by sample."""
+        counts = self.counts()
+        which = np.repeat(np.arange(len(self)), counts)
+        first = np.cumsum(counts) - counts
+        return which, np.arange(counts.sum()) - np.repeat(first - self.start, counts)
+
+    def compact(self):
+        """The same trains with their events in one piece, sample by sample, nothing between."""
+        _, events_ = self._rows()
+        stop = np.cumsum(self.counts())
+        start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
+        step, unit = self.step[events_], self.unit[events_]
+        return self._trusted(start, stop, step, unit, self.n_steps, self.n_units)
+
+    @property
+    def indptr(self):
+        """Where each sample's events begin and end once `compact`, (n_samples + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.counts())]).astype(np.int64)
+
+    def counts(self):
+        """Spikes per sample, (n_samples,)."""
+        return self.stop - self.start
+
+    def unit_counts(self):
+        """Spikes per sample and unit, int64 (n_samples, n_units)."""
+        which, events_ = self._rows()
+        flat = which * self.n_units + self.unit[events_]
+        counts = np.bincount(flat, minlength=len(self) * self.n_units)
+        return counts.reshape(len(self), self.n_units)
+
+    def __len__(self):
+        return len(self.start)
+
+    def __getitem__(self, index):
+        """The trains of some samples (an int, a slice, a mask or an array of indices); a view."""
+        start, stop = np.atleast_1d(self.start[index]), np.atleast_1d(self.stop[index])
+        start, stop = np.ascontiguousarray(start), np.ascontiguousarray(stop)
+        return self._trusted(start, stop, self.step, self.unit, self.n_steps, self.n_units)
+
+    def __eq__(self, other):
+        if not isinstance(other, SpikeTrains):
+            return NotImplemented
+        if (self.n_steps, self.n_units) != (other.n_steps, other.n_units):
+            return False
+        if not np.array_equal(self.counts(), other.counts()):
+            return False
+        mine, others = self.compact(), other.compact()
+        return np.array_equal(mine.step, others.step) and np.array_equal(mine.unit, others.unit)
+
+    __hash__ = None
+
+    def __repr__(self):
+        per = self.counts().mean() if len(self) else 0.0
+        return (
+            f"SpikeTrains({len(self)} samples, {self.n_steps} steps, {self.n_units} units, "
+            f"{per:.1f} spikes per sample)"
+        )
+
+
+class ConstantCurrent:
+    """Input that stays the same in every step: unit i feeds ``x[i]`` in each of ``n_steps`` steps.
+
+    Parameters
+    ----------
+    x : array of float, (n_samples, n_units)
+    n_steps : int
+    """
+
+    def __init__(self, x, n_steps):
+        self.x = _check.array("x", x, np.asarray(x).dtype, (None, None))
+        if self.x.dtype.kind != "f":
+            self.x = self.x.astype(np.float32)
+        self.n_steps = _check.integer("n_steps", n_steps, at_least=1)
+
+    @property
+    def n_units(self):
+        """Number of input units."""
+        return self.x.shape[1]
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, index):
+        """The input of some samples."""
+        return ConstantCurrent(self.x[np.atleast_1d(np.arange(len(self.x))[index])], self.n_steps)
+
+    def to_dense(self, dtype=np.float32):
+        """Array (n_samples, n_steps, n_units), the same in every step."""
+        return np.repeat(self.x[:, None, :], self.n_steps, axis=1).astype(dtype)
+
+    def __repr__(self):
+        return f"ConstantCurrent({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"

@@ -1,0 +1,85 @@
+r"""Surrogate derivatives: what the backward pass puts in place of the step's derivative.
+
+A neuron spikes where ``u = v - v_th > 0``; that step has slope zero almost everywhere. Each entry
+below is a slope ``h(u)`` with a *steepness* k, and the soft step whose derivative it is (up to a
+constant), so that a network with the soft step in place of the hard one has exactly the gradients
+the backward pass computes. No formula overflows, for any finite u.
+
+============ =============================== ======== ========= ==============================
+name         h(u)                            h(0)     area      source
+============ =============================== ======== ========= ==============================
+superspike   1 / (k|u| + 1)^2                1        2 / k     Zenke & Ganguli 2018; Cramer et
+                                                                al. 2022, with k = 50
+arctan       (k/2) / (1 + (pi k u / 2)^2)    k / 2    1         Fang et al. 2021; Chen et al.
+                                                                2021, with k = 2
+triangle     max(0, 1 - k|u|)                1        1 / k     Bellec et al. 2018
+sigmoid      k s (1 - s), s = 1/(1+e^(-ku))  k / 4    1         Neftci et al. 2019
+gaussian     k exp(-(ku)^2 / 2) / sqrt(2pi)  k / 2.51 1         Yin et al. 2021
+rectangle    k where |u| < 1/(2k), else 0    k        1         Wu et al. 2018
+============ =============================== ======== ========= ==============================
+
+*h(0)* is the scale of the gradient at threshold, *area* the height of the soft step: surrogates of
+equal steepness do not pass equally much gradient.
+"""
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.kernels.lif import SURROGATES as NAMES
+
+
+def slope(name, u, steepness):
+    """Surrogate derivative h(u).
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`.
+    u : array of float
+        Potential minus threshold, any shape.
+    steepness : float
+        k > 0, in units of 1 / u.
+
+    Returns
+    -------
+    array like ``u``
+    """
+    _check.one_of("name", name, NAMES)
+    k = _check.number("steepness", steepness, above=0)
+    u = np.asarray(u)
+    if name == "superspike":
+        return 1 / (k * np.abs(u) + 1) ** 2
+    if name == "arctan":
+        return 0.5 * k / (1 + (0.5 * np.pi * k * u) ** 2)
+    if name == "triangle":
+        return np.maximum(0, 1 - k * np.abs(u))
+    if name == "sigmoid":
+        x = np.exp(-k * np.abs(u))
+        return k * x / (1 + x) ** 2
+    if name == "gaussian":
+        return k / np.sqrt(2 * np.pi) * np.exp(-0.5 * (k * u) ** 2)
+    return np.where(np.abs(u) * k < 0.5, k, 0.0)
+
+
+def soft_step(name, u, steepness):
+    """Soft step whose derivative is `slope`; 1/2 of its height at u = 0.
+
+    Parameters and errors as in `slope`; float64.
+    """
+    _check.one_of("name", name, NAMES)
+    k = _check.number("steepness", steepness, above=0)
+    u = np.asarray(u, float)
+    if name == "superspike":
+        return 1 / k + u / (1 + k * np.abs(u))
+    if name == "arctan":
+        return 0.5 + np.arctan(0.5 * np.pi * k * u) / np.pi
+    if name == "triangle":
+        x = np.clip(k * u, -1, 1)
+        return (0.5 + x - 0.5 * x * np.abs(x)) / k
+    if name == "sigmoid":
+        return 0.5 + 0.5 * np.tanh(0.5 * k * u)
+    if name == "gaussian":
+        from scipy.special import ndtr
+
+        return ndtr(k * u)
+    return np.clip(0.5 + k * u, 0, 1)

@@ -1,0 +1,146 @@
+"""Forward and backward pass in plain NumPy: dense, batch-wise, a line per equation.
+
+This is what the kernels compute, in the form in which one would write it on a board; they are
+tested against it. Arrays are (sample, time, unit), weights (n_in, n_out). A layer is a
+`snnlab.neurons.LIF` or `LeakyIntegrator`; its parameters, the equations and the order of operations
+are explained in `snnlab.neurons`.
+"""
+
+import numpy as np
+
+from snnlab.neurons import LIF
+from snnlab.surrogate import slope
+
+
+def heaviside(u):
+    """Step: a spike (1) where the potential is above the threshold."""
+    return (u > 0).astype(u.dtype)
+
+
+def layer_forward(x, weights, neuron, spike=heaviside):
+    """One layer through time.
+
+    Parameters
+    ----------
+    x : array (sample, time, n_in)
+        Input spikes, or any input.
+    weights : array (n_in, n)
+    neuron : LIF or LeakyIntegrator
+    spike : callable
+        z = spike(v - v_th); a soft step makes the whole network differentiable.
+
+    Returns
+    -------
+    v : array (sample, time, n)
+        Potentials as compared with the threshold.
+    z : array (sample, time, n) or None
+        Spikes; None for an integrator.
+    """
+    n_samples, n_steps, n = len(x), x.shape[1], weights.shape[1]
+    a, b, g, v_th, hold = neuron.constants(n, weights.dtype)
+    fires = isinstance(neuron, LIF)
+    i = np.zeros((n_samples, n), weights.dtype)
+    v = np.zeros((n_samples, n_steps, n), weights.dtype)
+    z = np.zeros_like(v)
+    for t in range(n_steps):
+        i = a * i
+        if t >= neuron.delay:
+            i = i + x[:, t - neuron.delay] @ weights
+        v_past, z_past = (v[:, t - 1], z[:, t - 1]) if t > 0 else (0 * i, 0 * i)
+        if not fires:
+            v[:, t] = b * v_past + g * i
+        elif neuron.reset == "subtract":
+            v[:, t] = b * v_past + g * i - v_th * z_past
+        else:
+            v[:, t] = b * v_past * (1 - z_past) + g * i
+        if fires:
+            v[:, t] *= ~_held(z, hold, t)
+            z[:, t] = spike(v[:, t] - v_th)
+    return v, (z if fires else None)
+
+
+def _held(z, hold, t):
+    """Whether a neuron is refractory in step t: it spiked in one of the last ``hold`` steps."""
+    held = np.zeros(z[:, t].shape, bool)
+    for back in range(1, min(t, hold.max(initial=0)) + 1):
+        held |= (z[:, t - back] > 0) & (back <= hold)
+    return held
+
+
+def layer_backward(x, weights, neuron, v, z, error):
+    """One layer backwards through time, reading the trace (v, z).
+
+    Parameters
+    ----------
+    x, weights, neuron
+        As in `layer_forward`.
+    v, z : arrays (sample, time, n)
+        Its trace, simulated or measured.
+    error : array (sample, time, n)
+        Gradient of the loss by z (by v for an integrator).
+
+    Returns
+    -------
+    g_weights : array (n_in, n)
+    g_x : array (sample, time, n_in)
+        Gradient by the input.
+    g_i : array (sample, time, n)
+        Gradient by the synaptic current (the adjoint current).
+    """
+    n_steps, n = v.shape[1:]
+    a, b, g, v_th, hold = neuron.constants(n, weights.dtype)
+    fires = isinstance(neuron, LIF)
+    attached = fires and not neuron.detach_reset
+    g_i = np.zeros_like(v)
+    lv, li = np.zeros_like(v[:, 0]), np.zeros_like(v[:, 0])
+    for t in reversed(range(n_steps)):
+        if not fires:
+            lv = b * lv + error[:, t]
+        else:
+            h = slope(neuron.surrogate, v[:, t] - v_th, neuron.steepness)
+            if neuron.reset == "subtract":
+                lv = b * lv + h * (error[:, t] - attached * v_th * lv)
+            else:
+                lv = b * lv * (1 - z[:, t]) + h * (error[:, t] - attached * b * v[:, t] * lv)
+            lv = lv * ~_held(z, hold, t)
+        li = a * li + g * lv
+        g_i[:, t] = li
+    g_arriving = g_i[:, neuron.delay :]
+    arriving = x[:, : g_arriving.shape[1]]
+    g_weights = np.einsum("sti,stj->ij", arriving, g_arriving)
+    g_x = np.zeros_like(x, dtype=weights.dtype)
+    g_x[:, : g_arriving.shape[1]] = g_arriving @ weights.T
+    return g_weights, g_x, g_i
+
+
+def forward(x, weights, neurons, spike=heaviside):
+    """All layers; returns the trace, a list of (v, z) per layer. The last one is the readout."""
+    trace = []
+    for w, neuron in zip(weights, neurons, strict=True):
+        v, z = layer_forward(x, w, neuron, spike)
+        trace.append((v, z))
+        x = z
+    return trace
+
+
+def readout(trace):
+    """What a loss is given: the last layer's potentials, or its spikes if it spikes."""
+    v, z = trace[-1]
+    return v if z is None else z
+
+
+def backward(x, weights, neurons, trace, g_readout, g_spikes=None):
+    """All layers backwards; returns the gradient by each layer's weights.
+
+    ``g_readout`` is the loss's gradient by the readout; ``g_spikes`` (optional, one entry per
+    hidden layer, None or broadcastable to its spikes) a penalty's gradient by hidden spikes.
+    """
+    inputs = [x] + [z for _, z in trace[:-1]]
+    gradients = [None] * len(weights)
+    error = g_readout
+    for k in reversed(range(len(weights))):
+        v, z = trace[k]
+        gradients[k], error, _ = layer_backward(inputs[k], weights[k], neurons[k], v, z, error)
+        if k > 0 and g_spikes is not None and g_spikes[k - 1] is not None:
+            error = error + g_spikes[k - 1]
+    return gradients

@@ -1,0 +1,452 @@
+"""The training loop: the three plain steps and an update, over batches and epochs."""
+
+import json
+import signal
+import threading
+import time
+import warnings
+from collections import namedtuple
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from snnlab import _check
+from snnlab._files import load_npz, save_npz
+from snnlab.losses import resolve, scores_of
+from snnlab.optim import Adam, resolve_schedule
+from snnlab.spikes import ConstantCurrent, SpikeTrains
+
+Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
+Evaluation.__doc__ = "Accuracy, mean hidden spikes per sample, predicted labels (n_samples,)."
+
+
+@dataclass
+class History:
+    """What `train` recorded, one entry per epoch.
+
+    Attributes
+    ----------
+    loss : list of float
+        Mean over the epoch's batches, with dropout and augmentation as trained.
+    train_accuracy : list of float
+        Likewise.
+    hidden_spikes : list of float
+        Mean spikes per sample in all hidden layers, likewise.
+    validation_accuracy, validation_hidden_spikes : list of float
+        After the epoch, on the validation set; empty without one.
+    lr : list of float
+        Learning rate at the end of the epoch.
+    seconds : list of float
+        Duration of the epoch, without validation.
+    interrupted : bool
+        Whether training was stopped before its last epoch.
+    """
+
+    loss: list = field(default_factory=list)
+    train_accuracy: list = field(default_factory=list)
+    hidden_spikes: list = field(default_factory=list)
+    validation_accuracy: list = field(default_factory=list)
+    validation_hidden_spikes: list = field(default_factory=list)
+    lr: list = field(default_factory=list)
+    seconds: list = field(default_factory=list)
+    interrupted: bool = False
+
+    def __len__(self):
+        return len(self.loss)
+
+    def line(self, epochs):
+        """The last epoch in one line of text."""
+        text = (
+            f"epoch {len(self)}/{epochs}  loss {self.loss[-1]:.4f}  "
+            f"train {100 * self.train_accuracy[-1]:.2f} %"
+        )
+        if self.validation_accuracy:
+            text += f"  validation {100 * self.validation_accuracy[-1]:.2f} %"
+        return text + f"  {self.hidden_spikes[-1]:.1f} hidden spikes  {self.seconds[-1]:.2f} s"
+
+
+@dataclass
+class Step:
+    """One completed training step, as seen by a callback.
+
+    Attributes
+    ----------
+    network : Network
+        Its weights are those after the step.
+    history : History
+        Of the epochs completed so far.
+    epoch, step, steps_per_epoch : int
+        Both counted from 0.
+    loss, accuracy, hidden_spikes : float
+        Of this batch, before the update.
+    trace : Trace
+        Of this batch; it is written over by the next step.
+    """
+
+    network: object
+    history: History
+    epoch: int
+    step: int
+    steps_per_epoch: int
+    loss: float
+    accuracy: float
+    hidden_spikes: float
+    trace: object
+
+    @property
+    def ends_epoch(self):
+        """Whether this was the last step of its epoch."""
+        return self.step == self.steps_per_epoch - 1
+
+
+def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500):
+    """Class scores and hidden spikes of each sample.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : SpikeTrains, ConstantCurrent or stream
+        A stream is an object with a length and ``batch(indices, rng)``.
+    loss : str or callable
+        Decides how scores are read from the readout (`snnlab.losses`).
+    batch_size : int
+
+    Returns
+    -------
+    scores : array (n_samples, n_classes)
+    hidden_spikes : array of int (n_samples,)
+        In all hidden layers together.
+    """
+    score = scores_of(resolve(loss))
+    batch_size = _check.integer("batch_size", batch_size, at_least=1)
+    scores, counts, trace = [], [], None
+    for first in range(0, len(inputs), batch_size):
+        batch = _batch(inputs, np.arange(first, min(first + batch_size, len(inputs))), None)
+        trace = network.forward(batch, keep=False, out=trace)
+        scores.append(np.array(score(trace.readout)))
+        counts.append(trace.hidden_counts())
+    if not scores:
+        raise ValueError("inputs must hold at least one sample")
+    return np.concatenate(scores), np.concatenate(counts)
+
+
+def evaluate(network, inputs, labels, *, loss="max_over_time", batch_size=500):
+    """Accuracy, mean hidden spikes per sample and predictions; parameters as `predict_scores`.
+
+    Returns
+    -------
+    Evaluation
+    """
+    labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
+    scores, counts = predict_scores(network, inputs, loss=loss, batch_size=batch_size)
+    predictions = scores.argmax(axis=1)
+    return Evaluation(float((predictions == labels).mean()), float(counts.mean()), predictions)
+
+
+def steps(
+    network,
+    inputs,
+    labels,
+    *,
+    epochs=10,
+    rng,
+    batch_size=100,
+    loss="max_over_time",
+    optimizer=None,
+    schedule="cosine",
+    dropout=0.0,
+    validation=None,
+    history=None,
+):
+    """Train step by step: a generator that yields a `Step` after each update.
+
+    `train` runs through it; use it directly to pause between steps or to change ``optimizer.lr``
+    as it goes. Parameters as in `train`. Nothing is trained before the first ``next``.
+    """
+    loss, schedule = resolve(loss), resolve_schedule(schedule)
+    score = scores_of(loss)
+    epochs = _check.integer("epochs", epochs, at_least=0)
+    batch_size = _check.integer("batch_size", batch_size, at_least=1)
+    dropout = _check.number("dropout", dropout, at_least=0, below=1)
+    rng = _check.generator("rng", rng)
+    optimizer = Adam() if optimizer is None else optimizer
+    history = History() if history is None else history
+    n_samples = len(inputs)
+    if n_samples == 0:
+        raise ValueError("inputs must hold at least one sample")
+    labels = _check.labels("labels", labels, n_samples, network.sizes[-1])
+    if validation is not None:
+        v_inputs, v_labels = validation
+        v_labels = _check.labels("validation", v_labels, len(v_inputs), network.sizes[-1])
+    per_epoch = -(-n_samples // batch_size)
+    trace, gradients = None, None
+    for epoch in range(len(history), epochs):
+        began = time.perf_counter()
+        order = rng.permutation(n_samples)
+        total = np.zeros(3)  # loss, correct, spikes
+        for k in range(per_epoch):
+            index = order[k * batch_size : (k + 1) * batch_size]
+            batch, target = _batch(inputs, index, rng), labels[index]
+            kept = None
+            if dropout > 0:  # one mask per batch, no rescaling (Cramer et al. 2022, code)
+                kept = [rng.random(n) >= dropout for n in network.sizes[1:-1]]
+            factor = float(schedule(epoch + k / per_epoch, epochs))
+
+            trace = network.forward(batch, kept=kept, out=trace)
+            value, g_readout = loss(trace.readout, target)
+            if not np.isfinite(value):
+                raise FloatingPointError(
+                    f"the loss is {value} in epoch {epoch + 1}, step {k + 1}; "
+                    "the weights are those of the step before"
+                )
+            gradients = network.backward(trace, g_readout, out=gradients)
+            optimizer.step(network, gradients, factor)
+
+            correct = (score(trace.readout).argmax(axis=1) == target).mean()
+            spikes = trace.hidden_counts().mean()
+            total += np.array([value, correct, spikes]) * len(index)
+            if k == per_epoch - 1:
+                history.seconds.append(time.perf_counter() - began)
+                history.lr.append(optimizer.lr * factor)
+                for name, x in zip(
+                    ("loss", "train_accuracy", "hidden_spikes"), total / n_samples, strict=True
+                ):
+                    getattr(history, name).append(float(x))
+                if validation is not None:
+                    result = evaluate(network, v_inputs, v_labels, loss=loss)
+                    history.validation_accuracy.append(result.accuracy)
+                    history.validation_hidden_spikes.append(result.hidden_spikes)
+            yield Step(
+                network, history, epoch, k, per_epoch, value, float(correct), float(spikes), trace
+            )
+
+
+def train(
+    network,
+    inputs,
+    labels,
+    *,
+    epochs=10,
+    rng,
+    batch_size=100,
+    loss="max_over_time",
+    optimizer=None,
+    schedule="cosine",
+    dropout=0.0,
+    validation=None,
+    callback=None,
+    progress=True,
+    checkpoint=None,
+):
+    """Train a network in place.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : SpikeTrains, ConstantCurrent or stream
+        Training samples. A stream is an object with a length and ``batch(indices, rng)``, which
+        returns SpikeTrains or ConstantCurrent: `snnlab.augment.AugmentedImages`, or your own.
+    labels : array of int (n_samples,)
+        In [0, n_classes).
+    epochs, batch_size : int
+    rng : numpy.random.Generator or int
+        For the order of samples, dropout and streams.
+    loss : str or callable
+        "max_over_time", "sum_over_time", "rate_mse", "first_spike", or any function
+        ``(readout, labels) -> value, g_readout`` (`snnlab.losses`).
+    optimizer : Adam or SGD, optional
+        ``Adam()`` by default.
+    schedule : str or callable
+        "constant", "exponential", "cosine", or a function ``(epoch, epochs) -> factor``.
+    dropout : float
+        Share of hidden units left out, drawn anew for each batch.
+    validation : (inputs, labels), optional
+        Evaluated after each epoch.
+    callback : callable, optional
+        Called with a `Step` after each step; training stops if it returns True.
+    progress : bool
+        Show a bar (with tqdm, in a terminal or notebook) or a line per epoch.
+    checkpoint : path, optional
+        File written after each epoch, whole or not at all. If it exists, training goes on from it,
+        to the same weights, bit for bit, as without the interruption.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    TypeError, ValueError
+        Bad arguments, before anything is trained; the message names the argument.
+    FloatingPointError
+        If the loss is not finite.
+
+    Notes
+    -----
+    An interrupt (Ctrl-C, or the notebook's stop button) ends training after the step that is being
+    computed, with a warning: the network is then at its last completed step.
+    """
+    optimizer = Adam() if optimizer is None else optimizer
+    rng = _check.generator("rng", rng)
+    history = History()
+    config = _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout)
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        if checkpoint.exists():
+            _resume(checkpoint, config, network, optimizer, rng, history)
+    loop = steps(
+        network, inputs, labels, epochs=epochs, rng=rng, batch_size=batch_size, loss=loss,
+        optimizer=optimizer, schedule=schedule, dropout=dropout, validation=validation,
+        history=history,
+    )  # fmt: skip
+    with _Interrupts() as interrupts, _Progress(progress, epochs, len(history)) as show:
+        for step in loop:
+            show(step)
+            if step.ends_epoch and checkpoint is not None:
+                _save(checkpoint, config, network, optimizer, rng, history)
+            stop = callback is not None and callback(step) is True
+            if stop or interrupts.seen:
+                history.interrupted = len(history) < epochs
+                break
+    if interrupts.seen:
+        warnings.warn(
+            f"training was interrupted after {len(history)} of {epochs} epochs; "
+            "the network is at its last completed step",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return history
+
+
+def _batch(inputs, index, rng):
+    """Samples of trains, currents or a stream."""
+    if isinstance(inputs, SpikeTrains | ConstantCurrent):
+        return inputs[index]
+    if not hasattr(inputs, "batch"):
+        raise TypeError(
+            "inputs must be SpikeTrains, ConstantCurrent or have a method batch(indices, rng), "
+            f"not {type(inputs).__name__}"
+        )
+    return inputs.batch(index, rng)
+
+
+class _Interrupts:
+    """While training, an interrupt only sets a flag, so that no step is left half done.
+
+    Only the main thread receives interrupts; a second one is raised at once.
+    """
+
+    def __enter__(self):
+        self.seen = False
+        self.previous = None
+        if threading.current_thread() is threading.main_thread():
+            previous = signal.getsignal(signal.SIGINT)
+            if previous is signal.default_int_handler:
+                self.previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, number, frame):
+        if self.seen:
+            raise KeyboardInterrupt
+        self.seen = True
+
+    def __exit__(self, *exc):
+        if self.previous is not None:
+            signal.signal(signal.SIGINT, self.previous)
+
+
+class _Progress:
+    """A bar where it can be seen to move, else a line per epoch."""
+
+    def __init__(self, wanted, epochs, done):
+        self.wanted, self.epochs, self.done, self.bar = wanted, epochs, done, None
+
+    def __enter__(self):
+        if self.wanted and _interactive():
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                return self
+            self.bar = tqdm(total=self.epochs, initial=self.done, unit="epoch")
+        return self
+
+    def __call__(self, step):
+        if not self.wanted:
+            return
+        line = step.history.line(self.epochs) if len(step.history) else ""
+        if self.bar is None:
+            if step.ends_epoch:
+                print(line, flush=True)
+            return
+        if step.ends_epoch:
+            self.bar.set_postfix_str(line.partition("  ")[2], refresh=False)
+        self.bar.update(1 / step.steps_per_epoch)
+        if step.ends_epoch:
+            self.bar.n = len(step.history)  # fractions do not add up to whole epochs
+            self.bar.refresh()
+
+    def __exit__(self, *exc):
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _interactive():
+    """Whether someone watches: a terminal, or a notebook."""
+    import sys
+
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+def _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout):
+    """What a checkpoint must agree on to be gone on from, as text."""
+
+    def name(x):
+        return x if isinstance(x, str) else getattr(x, "__qualname__", repr(x))
+
+    rates = {k: v for k, v in vars(optimizer).items() if isinstance(v, float)}
+    return {
+        "network": network._header(),
+        "n_samples": len(inputs),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "loss": name(loss),
+        "optimizer": [type(optimizer).__name__, rates],
+        "schedule": name(schedule),
+        "dropout": dropout,
+    }
+
+
+def _save(path, config, network, optimizer, rng, history):
+    """Checkpoint: weights, moments, the generator's state, history."""
+    state = {f"optimizer_{name}": x for name, x in optimizer.state().items()}
+    text = {"config": config, "rng": rng.bit_generator.state, "history": asdict(history)}
+    header = {name: np.array(json.dumps(x)) for name, x in text.items()}
+    save_npz(path, header | {"parameters": network.parameters} | state)
+
+
+def _resume(path, config, network, optimizer, rng, history):
+    """Put a checkpoint's state into the objects of a new run."""
+    arrays = load_npz(path)
+    try:
+        saved, state, past = (json.loads(str(arrays[k])) for k in ("config", "rng", "history"))
+        parameters = arrays["parameters"]
+        moments = {
+            name.removeprefix("optimizer_"): x
+            for name, x in arrays.items()
+            if name.startswith("optimizer_")
+        }
+    except (KeyError, ValueError) as fault:
+        raise ValueError(f"checkpoint {path} is not one of train: {fault}") from None
+    current = json.loads(json.dumps(config))
+    different = [key for key in current if saved.get(key) != current[key]]
+    if different:
+        raise ValueError(
+            f"checkpoint {path} was made with another {', '.join(different)}; "
+            "use the same settings or another file"
+        )
+    network.parameters[...] = parameters
+    optimizer.restore(moments)
+    rng.bit_generator.state = state
+    for name, value in past.items():
+        setattr(history, name, value)
