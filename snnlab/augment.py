@@ -15,6 +15,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from snnlab._workers import share, worker_count
+from snnlab.encode import latency
 from snnlab.kernels import images as kernels
 
 # A cubic spline needs four knots.
@@ -225,3 +227,40 @@ def _source_shape(shape):
 def _kind(value):
     """Say what a value is, for error messages."""
     return str(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
+
+
+class AugmentedImages:
+    """Images that are changed anew each time they are looked at: a stream for `snnlab.train`.
+
+    Parameters
+    ----------
+    source : (n, h, w) uint8
+        Images, C-contiguous.
+    size : int
+        Rows and columns of a result.
+    affine : Affine
+        Ranges of the changes.
+    encode : callable
+        From values (m, size * size) to what the network listens to, for example
+        `snnlab.encode.latency`.
+    workers : int, optional
+        Threads; by default all that this process may use.
+    """
+
+    def __init__(self, source, size, affine, encode=latency, workers=None):
+        resample(source, np.arange(0), size, affine, np.random.default_rng(0))  # checks all
+        if not callable(encode):
+            raise TypeError("encode must be a function of the images' values")
+        self.source, self.size, self.affine, self.encode = source, size, affine, encode
+        self.workers = worker_count(workers)
+
+    def __len__(self):
+        return len(self.source)
+
+    def batch(self, index, rng):
+        """Newly changed images ``index``, encoded."""
+
+        def run(work, m):
+            share(work, m, self.workers)
+
+        return self.encode(resample(self.source, index, self.size, self.affine, rng, run=run))

@@ -395,10 +395,8 @@ def _load_yinyang():
 
 def _load_digits():
     """Split and scale up scikit-learn's digits."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise ImportError("digits16 needs scikit-learn: pip install scikit-learn") from error
+    from sklearn.datasets import load_digits
+
     digits = load_digits()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # 16 grey levels above 0
     labels = digits.target.astype(np.uint8)

@@ -98,6 +98,33 @@ def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
     return trains.compact() if n_samples > 1000 else trains
 
 
+def population(x, *, n_centres=12, width=1.0):
+    """Spread each value over several units, as the input of another code.
+
+    Unit c of a value x is ``exp(-((x - centre_c) / spacing / width)^2 / 2)``, centres evenly from 0
+    to 1 (receptive fields as in Bohte et al. 2002). One spike time per value is coarse where there
+    are few values; several neighbours' times together are not.
+
+    Parameters
+    ----------
+    x : array of float in [0, 1], (n_samples, n_values)
+    n_centres : int
+        Units per value, at least 2.
+    width : float
+        Standard deviation of a field in spacings of the centres.
+
+    Returns
+    -------
+    array of float32 in [0, 1], (n_samples, n_values * n_centres)
+    """
+    x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
+    n_centres = _check.integer("n_centres", n_centres, at_least=2)
+    width = _check.number("width", width, above=0)
+    centres = np.linspace(0, 1, n_centres, dtype=np.float32)
+    distance = (x[:, :, None] - centres) * np.float32((n_centres - 1) / width)
+    return np.exp(-0.5 * distance**2).reshape(len(x), -1)
+
+
 def rate(x, *, n_steps, rng, probability=1.0):
     """Rate code: in each step unit i spikes with probability ``probability * x[i]``.
 

@@ -16,19 +16,24 @@ from snnlab import _check
 
 def scores_of(loss):
     """The scores a loss decides by: its own, else the maximum over time."""
-    return getattr(loss, "scores", None) or (lambda readout: readout.max(axis=1))
+    return getattr(loss, "scores", None) or _max_over_time
+
+
+def _max_over_time(readout):
+    """``readout.max(axis=1)``; with time in front NumPy takes a fifth of the time."""
+    return np.ascontiguousarray(readout.swapaxes(0, 1)).max(axis=0)
 
 
 def _softmax_cross_entropy(scores, labels):
     """Mean of -ln softmax(scores)[label] and its gradient by the scores; never overflows."""
     rows = np.arange(len(labels))
     shifted = scores - scores.max(axis=1, keepdims=True)
-    weights = np.exp(shifted)
-    total = weights.sum(axis=1, keepdims=True)
-    value = (np.log(total[:, 0]) - shifted[rows, labels]).mean()
-    g_scores = weights / total
-    g_scores[rows, labels] -= 1
-    return float(value), g_scores / scores.dtype.type(len(labels))
+    g_scores = np.exp(shifted)
+    total = g_scores.sum(axis=1)
+    value = (np.log(total) - shifted[rows, labels]).mean()
+    g_scores /= total[:, None] * scores.dtype.type(len(labels))
+    g_scores[rows, labels] -= scores.dtype.type(1 / len(labels))
+    return float(value), g_scores
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class MaxOverTime:
 
     def scores(self, readout):
         """``scale * max_t v[t]``, (sample, class)."""
-        return readout.max(axis=1) * readout.dtype.type(self.scale)
+        return _max_over_time(readout) * readout.dtype.type(self.scale)
 
     def __call__(self, readout, labels):
         """Value and gradient; at equal maxima the earliest step gets it."""

@@ -39,7 +39,7 @@ class _Optimizer:
     @staticmethod
     def _share(network, work):
         n = network.parameters.size  # a step over few weights is shorter than a dispatch
-        share(work, n, 1 if n < 200_000 else network.workers or worker_count())
+        share(work, n, 1 if n < 50_000 else network.workers or worker_count())
 
     def state(self):
         """Moments and step count as a dict of arrays (for checkpoints)."""

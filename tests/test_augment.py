@@ -5,10 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from snnlab.augment import Affine, resample
-
-ndimage = pytest.importorskip("scipy.ndimage")
 
 
 def some_images(n, h, w, seed=0):

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import numba
 import numpy as np
+import pooch
 import pytest
+import sklearn.datasets
+from scipy import ndimage
 
 from snnlab import datasets
 from snnlab.augment import resample
@@ -330,7 +333,6 @@ def test_several_writers_and_a_reader(tmp_path):
 
 
 def test_default_cache_folder(monkeypatch):
-    pooch = pytest.importorskip("pooch")
     monkeypatch.delenv("SNNLAB_CACHE", raising=False)
     assert datasets._cache_folder() == Path(pooch.os_cache("snnlab"))
     monkeypatch.setitem(sys.modules, "pooch", None)
@@ -449,7 +451,6 @@ def check_fields(data, n_train, n_test, shape, n_classes):
     ("name", "source_side", "side"), [("mnist16", 24, 16), ("fashion16", 28, 16), ("mnist", 28, 28)]
 )
 def test_fields_of_image_sets(tiny, name, source_side, side):
-    ndimage = pytest.importorskip("scipy.ndimage")
     put(tiny.cache, tiny.raw)
     put(tiny.cache.parent / "fashion-mnist", tiny.fashion_raw)
     data = load(name)
@@ -473,21 +474,19 @@ def test_class_names():
 
 
 def test_digits(monkeypatch):
-    sklearn_datasets = pytest.importorskip("sklearn.datasets")
     if numba.config.DISABLE_JIT:  # 1,797 images are too many; SciPy does the same
-        zoom = pytest.importorskip("scipy.ndimage").zoom
         monkeypatch.setattr(
             datasets.augment,
             "resample",
             lambda source, index, size: np.float32(
-                [zoom(image, 2, order=3).ravel() / 255 for image in source]
+                [ndimage.zoom(image, 2, order=3).ravel() / 255 for image in source]
             ),
         )
     data = load("digits16")
     check_fields(data, 1437, 360, (16, 16), 10)
     assert data.name == "digits16" and data.source_train.shape == (1437, 8, 8)
     assert np.bincount(data.y_test).tolist() == [36] * 10
-    original = sklearn_datasets.load_digits()
+    original = sklearn.datasets.load_digits()
     assert np.array_equal(
         np.bincount(data.y_train) + np.bincount(data.y_test), np.bincount(original.target)
     )
@@ -623,7 +622,6 @@ def real_images(monkeypatch):
 
 @pytest.mark.parametrize(("key", "crop"), [("mnist", 2), ("fashion", 0)])
 def test_real_images_are_scaled_as_scipy_does(real_images, key, crop):
-    ndimage = pytest.importorskip("scipy.ndimage")
     n = 5 if numba.config.DISABLE_JIT else 1000
     images = real_images(key)[2][:n, crop : 28 - crop, crop : 28 - crop].copy()
     got = np.rint(resample(images, np.arange(n), 16) * 255).astype(int).reshape(n, 16, 16)

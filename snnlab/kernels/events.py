@@ -18,16 +18,16 @@ def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit)
     when = np.empty(n, np.int32)
     place = np.empty(n_steps + 1, np.int64)
     for s in range(lo, hi):
-        place[:] = 0
+        for k in range(n_steps + 1):
+            place[k] = 0
         for i in range(n):
             when[i] = -1
             value = x[s, i]
             if value > edges[n_steps]:
                 k = int(tau_steps * np.log(value / (value - theta)) - offset)
-                k = min(max(k, 0), n_steps - 1)
-                while k > 0 and value > edges[k]:
+                while k > 0 and (k >= n_steps or value > edges[k]):
                     k -= 1
-                while value <= edges[k + 1]:
+                while k < 0 or value <= edges[k + 1]:
                     k += 1
                 when[i] = k
                 place[k + 1] += 1

@@ -67,7 +67,7 @@ def _filter_rows(c, first):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _coefficients(image, first_h, first_w, rows, columns, c):
-    """Coefficients / 36 of ``image``, transposed; ``c`` has 1 mirrored line before and 2 after."""
+    """Coefficients / 36 of ``image``, transposed, with one mirrored line on every side of ``c``."""
     h, w = image.shape
     for i in range(h):
         for j in range(w):
@@ -82,11 +82,9 @@ def _coefficients(image, first_h, first_w, rows, columns, c):
             c[j + 1, i + 1] = columns[j, i]
         c[j + 1, 0] = c[j + 1, 2]
         c[j + 1, h + 1] = c[j + 1, h - 1]
-        c[j + 1, h + 2] = c[j + 1, h - 2]
-    for i in range(h + 3):
+    for i in range(h + 2):
         c[0, i] = c[2, i]
         c[w + 1, i] = c[w - 1, i]
-        c[w + 2, i] = c[w - 2, i]
 
 
 # Inlined: only in the caller does the compiler see that these arrays are distinct (25 % in all).
@@ -94,7 +92,8 @@ def _coefficients(image, first_h, first_w, rows, columns, c):
 def _locate(matrix, p, h, w, y_knot, x_knot, y_weight, x_weight):
     """Where row ``p`` of the result reads the spline: knots and 6 times the B-spline at each.
 
-    A point outside the source gets knot 0 and weight 0, whatever the matrix.
+    A point lies 0 to 1 after its knot; the last pixel is 1 after the last knot but one. A point
+    outside the source gets knot 0 and weight 0, whatever the matrix.
     """
     zero, one = np.float32(0.0), np.float32(1.0)
     three, four = np.float32(3.0), np.float32(4.0)
@@ -109,7 +108,7 @@ def _locate(matrix, p, h, w, y_knot, x_knot, y_weight, x_weight):
         y = min(max(y, 0.0), y_max) if inside else 0.0
         x = min(max(x, 0.0), x_max) if inside else 0.0
         on = one if inside else zero
-        i, j = np.int32(y), np.int32(x)
+        i, j = min(np.int32(y), np.int32(h - 2)), min(np.int32(x), np.int32(w - 2))
         y_knot[q] = i
         x_knot[q] = j
         t = np.float32(y - np.float64(i))
@@ -152,7 +151,7 @@ def resample(source, index, matrices, size, lo, hi, out):
     _mirror_weights(w, first_w)
     rows = np.empty((h, w), np.float32)
     columns = np.empty((w, h), np.float32)
-    c = np.empty((w + 3, h + 3), np.float32)
+    c = np.empty((w + 2, h + 2), np.float32)
     y_knot = np.empty(size, np.int64)
     x_knot = np.empty(size, np.int64)
     y_weight = np.empty((4, size), np.float32)

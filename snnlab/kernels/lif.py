@@ -23,6 +23,31 @@ _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_kernel
+def _clear(x):
+    """``x[:] = 0`` (written out: numba compiles slice assignment for a second per kernel)."""
+    for j in range(x.shape[0]):
+        x[j] = 0
+
+
+@_kernel
+def _clear_rows(x, c):
+    """``x[c] = 0``."""
+    for i in range(x.shape[1]):
+        for j in range(x.shape[2]):
+            x[c, i, j] = 0
+
+
+@_kernel
+def _largest(x):
+    """Largest of an array of integers that are not negative."""
+    out = 0
+    for j in range(x.shape[0]):
+        if x[j] > out:
+            out = x[j]
+    return out
+
+
+@_kernel
 def _add_rows(rows, index, lo, hi, out):
     """``out += rows[index[k]]`` for k in [lo, hi), in this order; four rows per pass over ``out``."""
     n = out.shape[0]
@@ -65,7 +90,9 @@ def integrate(
     n_steps, n = v.shape[1], v.shape[2]
     zero = v.dtype.type(0.0)
     for s in range(lo, hi):
-        v[s] = 0
+        for t in range(n_steps):
+            for j in range(n):
+                v[s, t, j] = zero
         if drive.shape[0] > 0:
             for t in range(delay, n_steps):
                 for j in range(n):
@@ -122,10 +149,10 @@ def fire(
     silent = np.zeros(n, np.int32)  # steps for which a unit is still refractory
     z = np.zeros(-(-n // 8) * 8, np.bool_)
     eight = z.view(np.uint64)  # spikes are rare: look for them eight units at a time
-    refractory = hold.max() > 0
+    refractory = _largest(hold) > 0
     for s in range(lo, hi):
-        current[:] = 0
-        silent[:] = 0
+        _clear(current)
+        _clear(silent)
         e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
         r = s if keep else 0
         k = out_start[s]
@@ -249,7 +276,7 @@ def integrate_backward(
     n_steps, n = g_v.shape[1], g_v.shape[2]
     zero = g_v.dtype.type(0.0)
     for c in range(first_chunk, last_chunk):
-        g_weights[c] = 0
+        _clear_rows(g_weights, c)
         for s in range(edges[c], edges[c + 1]):
             for j in range(n):
                 a, b, g = decay_syn[j], decay_mem[j], gain[j]
@@ -324,23 +351,25 @@ def fire_backward(
     li = np.empty(n, v.dtype)
     reset = np.zeros(n, v.dtype)
     if attached:
-        reset[:] = v_th
+        for j in range(n):
+            reset[j] = v_th[j]
     z = np.zeros((n_steps, n), np.bool_)
-    refractory = hold.max() > 0
+    refractory = _largest(hold) > 0
     need_spikes = zero_reset or refractory
     for c in range(first_chunk, last_chunk):
-        g_weights[c] = 0
+        _clear_rows(g_weights, c)
         for s in range(edges[c], edges[c + 1]):
             if need_spikes:
                 for m in range(own_start[s], own_stop[s]):
                     z[own_step[m], own_unit[m]] = True
-            next_v[:] = 0
-            next_i[:] = 0
-            lv[:] = 0
-            li[:] = 0
+            _clear(next_v)
+            _clear(next_i)
+            _clear(lv)
+            _clear(li)
             first, k = 0, 0
             if g_drive.shape[0] > 0:
-                g_drive[s] = 0
+                for j in range(n):
+                    g_drive[s, j] = zero
             else:
                 first, k = start[s], stop[s]
                 while k > first and step[k - 1] + delay >= n_steps:
@@ -353,7 +382,7 @@ def fire_backward(
                         e[j] = next_i[j]
                         next_v[j] *= next_decay_mem  # for the step before
                 else:
-                    e[:] = 0
+                    _clear(e)
                 if g_spikes.shape[0] > 0:
                     row = t if g_spikes.shape[1] > 1 else 0
                     for j in range(n):
@@ -369,8 +398,8 @@ def fire_backward(
                         lv[j] = h[j] * (e[j] - jump) + (zero if z[t, j] else past)
                 if refractory:  # a membrane held at rest passes nothing on
                     for j in range(n):
-                        for back in range(max(t - hold[j], 0), t):
-                            if z[back, j]:
+                        for back in range(t - hold[j], t):
+                            if back >= 0 and z[back, j]:
                                 lv[j] = zero
                 for j in range(n):
                     li[j] = decay_syn[j] * li[j] + gain[j] * lv[j]
