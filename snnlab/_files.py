@@ -44,5 +44,5 @@ def load_npz(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as fault:
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as fault:
         raise ValueError(f"{path} is not a whole .npz file of plain arrays: {fault}") from None

@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from snnlab import _check, encode
-from snnlab.augment import Affine, AugmentedImages
+from snnlab.augment import AugmentedImages
 from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.optim import Adam

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from functools import partial
 
 import numpy as np
 
@@ -90,7 +91,7 @@ class Trace:
             Shapes that do not fit each other, values that are not finite.
         """
         if len(v) != len(spikes) or not spikes:
-            raise ValueError(f"v and spikes must have one entry per layer, got {len(v)}, {len(spikes)}")
+            raise ValueError("v and spikes must have one entry per spiking layer, at least one")
         dtype = np.asarray(v[0]).dtype if np.asarray(v[0]).dtype.kind == "f" else np.float32
         potentials = []
         for k, (potential, train) in enumerate(zip(v, spikes, strict=True)):
@@ -147,10 +148,8 @@ class _Layer:
         self.neuron, self.n_in, self.n, self.width = neuron, n_in, n, _padded(n)
         self.fires = isinstance(neuron, LIF)
         c = neuron.constants(n, dtype)
-        fill = dict.fromkeys(c._fields, 0) | {"v_th": 1}
-        self.constants = c._replace(
-            **{k: np.pad(x, (0, self.width - n), constant_values=fill[k]) for k, x in c._asdict().items()}
-        )
+        more = 0, self.width - n
+        self.constants = type(c)(*(np.pad(x, more, constant_values=x is c.v_th) for x in c))
         # an integrator whose units are alike filters W g_v as it filters g_v
         a, b, g = c.decay_syn, c.decay_mem, c.gain
         self.uniform = bool(np.ptp(a) == 0 and np.ptp(b) == 0 and np.ptp(g) == 0)
@@ -204,12 +203,22 @@ class Network:
     """
 
     def __init__(
-        self, sizes, neuron, *, n_steps, rng, readout=None, spread=None, dtype=np.float32, workers=None
+        self,
+        sizes,
+        neuron,
+        *,
+        n_steps,
+        rng,
+        readout=None,
+        spread=None,
+        dtype=np.float32,
+        workers=None,
     ):
         sizes = tuple(_check.integer("sizes", n, at_least=1) for n in sizes)
         if len(sizes) < 2:
             raise ValueError("sizes must name at least an input and an output layer")
-        hidden = [neuron] * (len(sizes) - 2) if isinstance(neuron, LeakyIntegrator) else list(neuron)
+        one_for_all = isinstance(neuron, LeakyIntegrator)
+        hidden = [neuron] * (len(sizes) - 2) if one_for_all else list(neuron)
         if len(hidden) != len(sizes) - 2:
             raise ValueError(f"neuron must hold {len(sizes) - 2} models, one per hidden layer")
         if not all(isinstance(model, LIF) for model in hidden):
@@ -291,10 +300,7 @@ class Network:
         n_samples = len(inputs)
         trace = self._empty_trace(n_samples, keep, out)
         trace.inputs, trace.kept = inputs, kept
-        gains = [
-            layer.gain(mask)
-            for layer, mask in zip(self._layers, [*kept, None], strict=True)
-        ]
+        gains = self._gains(kept)
         no_drive = np.empty((0, 1), self.dtype)
         drive = no_drive
         if isinstance(inputs, ConstantCurrent):
@@ -327,6 +333,10 @@ class Network:
         if self.spiking_readout:
             trace.readout[...] = trace.spikes[-1].to_dense(self.dtype)
         return trace
+
+    def _gains(self, kept):
+        """Gain arrays of all layers under the hidden layers' masks."""
+        return [la.gain(mask) for la, mask in zip(self._layers, [*kept, None], strict=True)]
 
     def _events(self, trace, k):
         """Arrays start, stop, step, unit of the events that layer k hears."""
@@ -427,10 +437,7 @@ class Network:
         per_chunk, g_currents, g_drive = self._backward_buffers(trace, n_chunks, adjoints)
         if n_chunks == 1:
             per_chunk = [block[None] for block in out._padded]
-        gains = [
-            layer.gain(mask)
-            for layer, mask in zip(self._layers, [*trace.kept, None], strict=True)
-        ]
+        gains = self._gains(trace.kept)
         transposed = [None] + [
             _pad_units(self.weights[k].T, self._layers[k - 1].width)
             for k in range(1, len(self._layers))
@@ -477,8 +484,8 @@ class Network:
                 np.matmul(x.T, g_drive, out=out._padded[0])
             elif n_chunks > 1:
                 parts, total = per_chunk[k], out._padded[k]
-                rows = threads if total.size > 20_000 else 1
-                share(lambda lo, hi, p=parts, t=total: lif.sum_chunks(p, lo, hi, t), layer.n_in, rows)
+                summed = partial(lif.sum_chunks, parts, total)
+                share(summed, layer.n_in, threads if total.size > 20_000 else 1)
         if not adjoints:
             return out
         return out, [g[:, :, : la.n] for g, la in zip(g_currents, self._layers, strict=True)]

@@ -9,13 +9,14 @@ One time step, in this order (indices of unit and layer left out)::
 so a spike that arrives in a step can make the neuron spike in that step, the next layer hears it in
 the same step, and the reset acts on the step after. This is the *subtract* reset; with *zero*,
 ``v[t] = b v[t-1] (1 - z[t-1]) + g I[t]``. ``v[t]`` is the potential that was compared with the
-threshold. ``a = exp(-dt / tau_syn)`` and ``b = exp(-dt / tau_mem)`` (or ``1 - dt / tau`` with Euler's
-method); ``g`` is the gain. ``delay=1`` gives the index convention printed by Cramer et al. (2022,
+threshold. ``a = exp(-dt / tau_syn)`` and ``b = exp(-dt / tau_mem)`` (or ``1 - dt / tau`` with
+Euler's method); ``g`` is the gain. ``delay=1`` gives the index convention printed by Cramer et al. (2022,
 eqs 2-3), ``delay=0`` the one of their code, in which the current of a step acts in that step.
 """
 
 from collections import namedtuple
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 
@@ -28,7 +29,7 @@ Constants = namedtuple("Constants", "decay_syn decay_mem gain v_th hold")
 def _parameter(name, value, **bounds):
     """A float, or a tuple of floats for one value per neuron."""
     if np.ndim(value) == 0:
-        return _check.number(name, value.item() if isinstance(value, np.generic) else value, **bounds)
+        return _check.number(name, value, **bounds)
     values = _check.array(name, value, np.float64, (None,))
     return tuple(_check.number(name, x, **bounds) for x in values.tolist())
 
@@ -67,7 +68,7 @@ class LeakyIntegrator:
     method: str = "exact"
 
     def __post_init__(self):
-        set_ = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        set_ = partial(object.__setattr__, self)  # the class is frozen
         set_("dt", _check.number("dt", self.dt, above=0))
         set_("tau_mem", _parameter("tau_mem", self.tau_mem, above=0))
         if self.tau_syn is not None:
@@ -97,12 +98,11 @@ class LeakyIntegrator:
 
     def constants(self, n, dtype=np.float32):
         """Arrays of length n for the kernels: decays, gain, threshold (inf here), hold steps."""
-        spread = lambda name, x: self._spread(name, x, n, dtype)  # noqa: E731
         return Constants(
-            spread("tau_syn", self.decay_syn),
-            spread("tau_mem", self.decay_mem),
-            spread("gain", self.gain),
-            spread("v_th", getattr(self, "v_th", np.inf)),
+            self._spread("tau_syn", self.decay_syn, n, dtype),
+            self._spread("tau_mem", self.decay_mem, n, dtype),
+            self._spread("gain", self.gain, n, dtype),
+            self._spread("v_th", getattr(self, "v_th", np.inf), n, dtype),
             self._spread("refractory", self._hold(), n, np.int32),
         )
 
@@ -165,7 +165,7 @@ class LIF(LeakyIntegrator):
 
     def __post_init__(self):
         super().__post_init__()
-        set_ = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        set_ = partial(object.__setattr__, self)
         set_("v_th", _parameter("v_th", self.v_th, above=0))
         _check.one_of("reset", self.reset, ("subtract", "zero"))
         set_("refractory", _parameter("refractory", self.refractory, at_least=0))
@@ -180,9 +180,7 @@ class LIF(LeakyIntegrator):
 
     def integrator(self):
         """`LeakyIntegrator` with the same constants: the usual readout of a network of these."""
-        return LeakyIntegrator(
-            **{f.name: getattr(self, f.name) for f in fields(LeakyIntegrator)}
-        )
+        return LeakyIntegrator(**{f.name: getattr(self, f.name) for f in fields(LeakyIntegrator)})
 
     @classmethod
     def brainscales2(cls, **changes):

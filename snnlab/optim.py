@@ -22,7 +22,7 @@ class _Optimizer:
         else:  # plain arrays, one per layer
             given = list(gradients)
             if len(given) != len(network.weights):
-                raise ValueError(f"gradients must have {len(network.weights)} arrays, one per layer")
+                raise ValueError(f"gradients must have {len(network.weights)} arrays")
             flat, _, views = network._allocate()
             for k, (view, g) in enumerate(zip(views, given, strict=True)):
                 view[...] = _check.array(f"gradients[{k}]", g, network.dtype, view.shape)
@@ -137,7 +137,13 @@ def constant(epoch, epochs):
 
 @dataclass(frozen=True)
 class Exponential:
-    """Multiply the learning rate by ``factor`` after each epoch (0.97: Cramer et al. 2022, code)."""
+    """Multiply the learning rate by ``factor`` after each epoch.
+
+    Parameters
+    ----------
+    factor : float
+        In (0, 1]; 0.97 in the code of Cramer et al. (2022).
+    """
 
     factor: float = 0.97
 
@@ -145,6 +151,7 @@ class Exponential:
         _check.number("factor", self.factor, above=0, at_most=1)
 
     def __call__(self, epoch, epochs):
+        """Factor after ``epoch`` epochs."""
         return self.factor ** int(epoch)
 
 
@@ -168,6 +175,7 @@ class Cosine:
         _check.number("end", self.end, at_least=0, at_most=1)
 
     def __call__(self, epoch, epochs):
+        """Factor after ``epoch`` of ``epochs`` epochs."""
         if epoch < self.warmup:
             return epoch / self.warmup
         done = (epoch - self.warmup) / max(epochs - self.warmup, 1e-9)

@@ -49,7 +49,7 @@ def _largest(x):
 
 @_kernel
 def _add_rows(rows, index, lo, hi, out):
-    """``out += rows[index[k]]`` for k in [lo, hi), in this order; four rows per pass over ``out``."""
+    """``out += rows[index[k]]`` for k in [lo, hi), in order; four rows per pass over ``out``."""
     n = out.shape[0]
     k = lo
     while k + 4 <= hi:
@@ -66,7 +66,7 @@ def _add_rows(rows, index, lo, hi, out):
 
 @_kernel
 def _arrive(step, unit, drive, weights, delay, s, t, e, end, current):
-    """Add what arrives at step t to the synaptic current; the first event still to come is returned."""
+    """Add what arrives in step t to the synaptic current; return the next event to come."""
     if drive.shape[0] > 0:
         if t >= delay:
             for j in range(current.shape[0]):
@@ -422,7 +422,7 @@ def fire_backward(
 
 
 @_kernel
-def sum_chunks(g_weights, lo, hi, out):
+def sum_chunks(g_weights, out, lo, hi):
     """``out[lo:hi] = g_weights[0, lo:hi] + g_weights[1, lo:hi] + ...``, chunk by chunk in order."""
     n = out.shape[1]
     for i in range(lo, hi):

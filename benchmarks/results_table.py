@@ -1,0 +1,74 @@
+"""Write the tables of README.md from data/results (``--check``: only say whether they agree)."""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "data" / "results"
+TITLES = {
+    "mnist16-plain": "16x16 MNIST",
+    "mnist16-augmented": "16x16 MNIST, augmented",
+    "fashion16-plain": "16x16 Fashion-MNIST",
+    "mnist16-plain-fine": "16x16 MNIST, finer time grid",
+    "fashion16-plain-fine": "16x16 Fashion-MNIST, finer time grid",
+}
+
+
+def load(study):
+    """Records of a study; empty if it has not been run."""
+    path = RESULTS / f"{study}.json"
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def accuracy_table():
+    """Test accuracy beside the published one."""
+    lines = [
+        "| data | test accuracy | hidden spikes per image | seeds | published | time per run |",
+        "|---|---|---|---|---|---|",
+    ]
+    for study, title in TITLES.items():
+        for r in load(study):
+            c = r["config"]
+            steps = f"T = {c['n_steps']}, {c['epochs']} epochs"
+            sd = "" if r["sd"] is None else f" ± {100 * r['sd']:.2f}"
+            published = "-"
+            if r["paper"] is not None:
+                published = f"{100 * r['paper']:.1f} % ({r['paper_tag']}: {r['paper_source']})"
+            lines.append(
+                f"| {title} ({steps}) | {100 * r['mean']:.2f}{sd} % | {r['hidden_spikes']:.0f} | "
+                f"{len(r['seeds'])} | {published} | {sum(r['seconds']) / len(r['seconds']):.0f} s |"
+            )
+    return "\n".join(lines)
+
+
+def speed_table():
+    """How many times longer others take for the same work, in the same run."""
+    lines = ["| work | compared with | ratio of times |", "|---|---|---|"]
+    for r in load("speed"):
+        if r.get("peer"):
+            lines.append(f"| {r['workload']} | {r['peer']} | {r['mean']:.1f} |")
+    return "\n".join(lines)
+
+
+def main():
+    """Fill the marked parts of README.md."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    new = text
+    for name, table in (("results", accuracy_table()), ("speed", speed_table())):
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        part = re.compile(f"{begin}.*?{end}", re.DOTALL)
+        new = part.sub(lambda _, t=table, b=begin, e=end: f"{b}\n{t}\n{e}", new)
+    if args.check:
+        sys.exit(new != text and "README.md differs from data/results: run make results")
+    path.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
