@@ -3,15 +3,15 @@ r"""Neuron models: current-based leaky integrators, with and without a threshold
 One time step, in this order (indices of unit and layer left out)::
 
     I[t] = a I[t-1] + sum_i W_i x_i[t - delay]        arrive: synaptic current
-    v[t] = b v[t-1] + g I[t] - v_th z[t-1]            integrate, and the last spike's reset
+    v[t] = b v[t-1] - v_th z[t-1] + g I[t]            integrate, after the last spike's reset
     z[t] = 1 if v[t] > v_th else 0                    compare, emit
 
 so a spike that arrives in a step can make the neuron spike in that step, the next layer hears it in
 the same step, and the reset acts on the step after. This is the *subtract* reset; with *zero*,
 ``v[t] = b v[t-1] (1 - z[t-1]) + g I[t]``. ``v[t]`` is the potential that was compared with the
 threshold. ``a = exp(-dt / tau_syn)`` and ``b = exp(-dt / tau_mem)`` (or ``1 - dt / tau`` with
-Euler's method); ``g`` is the gain. ``delay=1`` gives the index convention printed by Cramer et al. (2022,
-eqs 2-3), ``delay=0`` the one of their code, in which the current of a step acts in that step.
+Euler's method); ``g`` is the gain. ``delay=1`` gives the index convention printed by Cramer et al.
+(2022, eqs 2-3), ``delay=0`` the one of their code, in which the current of a step acts in that step.
 """
 
 from collections import namedtuple

@@ -17,6 +17,7 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
 from snnlab._files import write_atomically
@@ -162,13 +163,16 @@ def to_png(fig, scale=1.0):
     return file.getvalue()
 
 
-def _figure(width, height, within=None):
-    """A new figure of so many inches, or a place in another one."""
-    if within is not None:
-        return within
+@_styled
+def new_figure(width, height):
+    """An empty figure of so many inches, with a canvas and without pyplot."""
     fig = Figure((width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(fig)
     return fig
+
+
+def _figure(width, height, within=None):
+    return new_figure(width, height) if within is None else within
 
 
 def freeze(fig):
@@ -179,10 +183,8 @@ def freeze(fig):
     fig.set_layout_engine("none")
 
 
-def _labels(ax, x=None, y=None, title=None):
-    ax.set(xlabel=x or "", ylabel=y or "", title=title or "")
-    if y:
-        ax.yaxis.label.set_linespacing(1.0)
+def _labels(ax, x="", y="", title=""):
+    ax.set(xlabel=x, ylabel=y, title=title)
 
 
 def _count(n, what):
@@ -233,14 +235,14 @@ def draw_neuron(x, i_syn, v, z, v_th, dt):
     _labels(inputs, y="input\nspikes")
     inputs.spines["left"].set_visible(False)
     (i_line,) = current.plot([], [], "s-", color=ROLES["current"], ms=2.5)
-    _labels(current, y="current\n(threshold\nper step)")
+    _labels(current, y="current\n(arb. units)")
     (v_line,) = membrane.plot([], [], "o-", color=ROLES["membrane"], ms=3, label="membrane")
     threshold = membrane.axhline(v_th, color=ROLES["threshold"], ls="--", label="threshold")
     (spikes,) = membrane.plot([], [], color=ROLES["spike"], lw=2)
     (tops,) = membrane.plot(
         [], [], "D", color=ROLES["spike"], ms=6, clip_on=False, label="output spike"
     )
-    _labels(membrane, x="time (µs)", y="membrane potential\n(threshold units)")
+    _labels(membrane, x="time (µs)", y="membrane potential\n(arb. units)")
     for ax in (current, membrane):
         ax.axhline(0, color=QUIET, lw=0.6, zorder=0)
         ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -297,37 +299,36 @@ def _stems(t, low, high):
 @_styled
 def draw_order():
     """The order of operations in a time step, as a diagram of two steps."""
-    fig = _figure(7.2, 2.5)
+    fig = _figure(8.6, 2.6)
     ax = fig.subplots()
-    ax.set(xlim=(0, 10), ylim=(0.15, 3.6))
+    ax.set(xlim=(0, 10), ylim=(0.2, 3.5))
     ax.axis("off")
     boxes = (
-        ("arrive", "current jumps\nby the weight", "input"),
-        ("integrate", "membrane leaks,\nadds current", "membrane"),
-        ("compare", "above the\nthreshold?", "threshold"),
-        ("emit", "spike:\n0 or 1", "spike"),
+        ("1 arrive", "current\njumps by\nthe weight", "current"),
+        ("2 integrate", "membrane\nleaks, adds\nthe current", "membrane"),
+        ("3 compare", "is it above\nthe\nthreshold?", "threshold"),
+        ("4 emit", "yes: spike 1\nno: 0", "spike"),
     )
-    for step, left in enumerate((0.1, 5.2)):
-        ax.plot([left - 0.05, left + 4.7], [3.02, 3.02], color=QUIET, lw=0.8)
-        ax.text(left + 2.3, 3.12, f"step {'t' if step == 0 else 't + 1'}", ha="center", va="bottom")
+    arrow = {"arrowstyle": "->", "lw": 1.2, "shrinkA": 0, "shrinkB": 1}
+    for left, step in ((0.05, "step t"), (5.1, "step t + 1")):
+        ax.plot([left, left + 4.8], [2.95, 2.95], color=QUIET, lw=0.8)
+        ax.text(left + 2.4, 3.05, step, ha="center", va="bottom", weight="bold")
         for k, (name, what, role) in enumerate(boxes):
-            x = left + 1.2 * k
-            ax.add_patch(
-                matplotlib.patches.FancyBboxPatch(
-                    (x, 1.5), 1.0, 1.2, boxstyle="round,pad=0,rounding_size=0.08",
-                    fc="white", ec=ROLES[role], lw=1.6, ls="--" if role == "threshold" else "-",
-                )
-            )  # fmt: skip
-            ax.text(x + 0.5, 2.45, name, ha="center", va="center", weight="bold", size=9)
-            ax.text(x + 0.5, 1.9, what, ha="center", va="center", size=7)
+            x = left + 1.24 * k
+            outline = {"fc": "white", "ec": ROLES[role], "lw": 1.8}
+            outline["ls"] = "--" if role == "threshold" else "-"
+            round_ = "round,pad=0,rounding_size=0.08"
+            ax.add_patch(FancyBboxPatch((x, 1.25), 1.06, 1.45, boxstyle=round_, **outline))
+            ax.text(x + 0.53, 2.46, name, ha="center", va="center", size=9.5)
+            ax.text(x + 0.53, 1.78, what, ha="center", va="center", size=8.5)
             if k < 3:
-                ax.annotate(
-                    "", (x + 1.2, 2.1), (x + 1.0, 2.1), arrowprops={"arrowstyle": "->", "lw": 1}
-                )
-    bend = {"arrowstyle": "->", "color": ROLES["spike"], "lw": 1.6}
-    bend |= {"connectionstyle": "angle,angleA=-90,angleB=-90,rad=6"}
-    ax.annotate("", (6.9, 1.48), (4.2, 1.48), arrowprops=bend | {"connectionstyle": "bar,fraction=-0.2"})
-    ax.text(5.55, 0.55, "the reset of a spike acts here, one step later", ha="center", va="top", size=9)
+                ax.annotate("", (x + 1.24, 2.0), (x + 1.06, 2.0), arrowprops=arrow)
+    emit, integrate = 0.05 + 3 * 1.24 + 0.53, 5.1 + 1.24 + 0.53
+    reset = {"color": ROLES["spike"], "lw": 1.8}
+    ax.plot([emit, emit, integrate], [1.25, 0.75, 0.75], **reset, solid_joinstyle="round")
+    ax.annotate("", (integrate, 1.25), (integrate, 0.75), arrowprops=arrow | reset)
+    note = "the reset of a spike acts one step later"
+    ax.text((emit + integrate) / 2, 0.66, note, ha="center", va="top")
     freeze(fig)
     alt = (
         "A diagram of two time steps. In each, in this order: input spikes arrive and change the "
@@ -382,7 +383,7 @@ def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=
     bars_ax.invert_yaxis()
     bars_ax.axvline(0, color="#333333", lw=0.8)
     bars_ax.xaxis.set_major_locator(MaxNLocator(3))
-    _labels(bars_ax, x="highest potential", y="class")
+    _labels(bars_ax, x="highest potential (arb. units)", y="class")
 
     lines = {}
     trains = (trace.inputs, trace.hidden[-1])
@@ -400,7 +401,7 @@ def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=
     note = bottom.annotate("", (0, 0), xytext=(6, 4), textcoords="offset points", weight="bold")
     bottom.axhline(0, color=QUIET, lw=0.6, zorder=0)
     bottom.yaxis.set_major_locator(MaxNLocator(4))
-    _labels(bottom, x="time (µs)", y="readout potential\n(threshold units)")
+    _labels(bottom, x="time (µs)", y="readout potential\n(arb. units)")
     last = trace.readout.shape[1] * dt * US
     top.set_xlim(-0.02 * last, 1.02 * last)
     fig.align_ylabels([top, middle, bottom])
@@ -461,7 +462,10 @@ def update_raster(picture, trace, sample=0, *, label=None, image=None):
         right = "right" if decision == label else f"wrong: it is {a.names[label]}"
         said += f" ({right})"
     a.image_ax.set_title(said[0].upper() + said[1:])
-    a.readout.set_title(f"★ highest of all: class {a.names[decision]} at {t[when]:.1f} µs")
+    title = f"★ highest of all: class {a.names[decision]} at {t[when]:.1f} µs"
+    if label is not None and label != decision:
+        title += f"; dashed: class {a.names[label]}, the true one"
+    a.readout.set_title(title)
     picture.alt = (
         f"Spikes of one sample over {len(readout) * a.dt * US:.0f} µs: "
         f"{_count(counts['input'], 'input spike')}, {_count(counts['spike'], 'hidden spike')}. "
@@ -578,7 +582,7 @@ def draw_images(x, shape, *, labels=None, predictions=None, names=None, columns=
     shown = [ax.imshow(blank, vmin=0, vmax=1, cmap="gray_r") for ax in axes[: len(x)]]
     for ax in axes:
         ax.set(xticks=[], yticks=[])
-        ax.set_title("✗ 0, not 0", size=8, loc="center", pad=3)
+        ax.set_title(" ", size=9, loc="center", pad=3)
         for spine in ax.spines.values():
             spine.set_visible(True)
     picture = Picture(fig, "", images=shown, axes=axes, shape=tuple(shape), names=names)
@@ -602,7 +606,8 @@ def update_images(picture, x, *, labels=None, predictions=None):
         n_wrong += bool(wrong)
         said = predictions if predictions is not None else labels
         text = "" if said is None else name(said[k])
-        ax.set_title(f"✗ {text}, not {name(labels[k])}" if wrong else text)
+        # an empty title would be left out of the layout, so there is always a character
+        ax.title.set_text((f"✗ {text}, not {name(labels[k])}" if wrong else text) or " ")
         ax.title.set_color(ROLES["wrong"] if wrong else "black")
         for spine in ax.spines.values():
             spine.set(color=ROLES["wrong"] if wrong else "#333333", linewidth=2 if wrong else 0.8)
@@ -633,7 +638,7 @@ def draw_code(image, trains, sample=0, *, dt):
     Picture
     """
     fig = _figure(8.6, 3.0)
-    left, middle, right = fig.subplots(1, 3, width_ratios=[1, 1.25, 1.8])
+    left, middle, right = fig.subplots(1, 3, width_ratios=[1, 1, 1.4])
     events = slice(trains.start[sample], trains.stop[sample])
     t, unit = trains.step[events] * dt * US, trains.unit[events]
     image = np.asarray(image)
@@ -643,14 +648,14 @@ def draw_code(image, trains, sample=0, *, dt):
     when[unit] = t
     last = trains.n_steps * dt * US
     early = middle.imshow(when.reshape(image.shape), cmap="cividis", vmin=0, vmax=last)
-    fig.colorbar(early, ax=middle, label="time of spike (µs)", fraction=0.05)
+    fig.colorbar(early, ax=middle, label="time of spike (µs)", shrink=0.72)
     _labels(middle, title="when each pixel spikes")
     for ax in (left, middle):
         ax.set(xticks=[], yticks=[])
         for spine in ax.spines.values():
             spine.set_visible(True)
     right.plot(t, unit, "|", color=ROLES["input"], ms=5, mew=1.2)
-    right.set(xlim=(-0.02 * last, last), ylim=(-4, image.size + 3))
+    right.set(xlim=(-0.02 * last, last), ylim=(image.size + 3, -4))
     right.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     _labels(right, x="time (µs)", y="pixel (row by row)", title="the same as a raster")
     freeze(fig)

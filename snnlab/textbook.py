@@ -50,7 +50,7 @@ def layer_forward(x, weights, neuron, spike=heaviside):
         if not fires:
             v[:, t] = b * v_past + g * i
         elif neuron.reset == "subtract":
-            v[:, t] = b * v_past + g * i - v_th * z_past
+            v[:, t] = b * v_past - v_th * z_past + g * i
         else:
             v[:, t] = b * v_past * (1 - z_past) + g * i
         if fires:

@@ -146,12 +146,19 @@ def fire(
     n_steps, n = v.shape[1], v.shape[2]
     zero = weights.dtype.type(0.0)
     current = np.empty(n, weights.dtype)
+    rest = np.empty(n, weights.dtype)  # what is left of the membrane: b v - v_th z, or b v (1 - z)
+    factor = weights.dtype.type(0.0 if zero_reset else 1.0)
+    drop = np.zeros(n, weights.dtype)
+    if not zero_reset:
+        for j in range(n):
+            drop[j] = v_th[j]
     silent = np.zeros(n, np.int32)  # steps for which a unit is still refractory
+    refractory = _largest(hold) > 0
     z = np.zeros(-(-n // 8) * 8, np.bool_)
     eight = z.view(np.uint64)  # spikes are rare: look for them eight units at a time
-    refractory = _largest(hold) > 0
     for s in range(lo, hi):
         _clear(current)
+        _clear(rest)
         _clear(silent)
         e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
         r = s if keep else 0
@@ -159,33 +166,22 @@ def fire(
         for t in range(n_steps):
             now = n_steps - 1 - t
             e = _arrive(step, unit, drive, weights, delay, s, t, e, end, current)
-            if t == 0:
+            for j in range(n):
+                x = rest[j] + gain[j] * current[j]
+                left = decay_mem[j] * x
+                v[r, now, j] = x
+                z[j] = x > v_th[j]
+                rest[j] = left * factor - drop[j] if x > v_th[j] else left
+                current[j] *= decay_syn[j]
+            if refractory:
                 for j in range(n):
-                    v[r, now, j] = gain[j] * current[j]
-                    current[j] *= decay_syn[j]
-            elif zero_reset:
-                for j in range(n):
-                    u = v[r, now + 1, j]
-                    x = zero if u > v_th[j] else decay_mem[j] * u
-                    v[r, now, j] = x + gain[j] * current[j]
-                    current[j] *= decay_syn[j]
-            else:
-                for j in range(n):
-                    u = v[r, now + 1, j]
-                    x = decay_mem[j] * u + gain[j] * current[j]
-                    if u > v_th[j]:
-                        x -= v_th[j]
-                    v[r, now, j] = x
-                    current[j] *= decay_syn[j]
-            if refractory and t > 0:
-                for j in range(n):
-                    if v[r, now + 1, j] > v_th[j]:
-                        silent[j] = hold[j]
                     if silent[j] > 0:
                         silent[j] -= 1
                         v[r, now, j] = zero
-            for j in range(n):
-                z[j] = v[r, now, j] > v_th[j]
+                        rest[j] = zero
+                        z[j] = False
+                    elif z[j]:
+                        silent[j] = hold[j]
             for i in range(eight.shape[0]):
                 if eight[i] != 0:
                     for j in range(8 * i, 8 * i + 8):

@@ -1,0 +1,55 @@
+"""Stored results: complete records, equal to the tables of the README."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "data" / "results").glob("*.json"))
+FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
+
+
+def test_there_are_results():
+    assert {"mnist16-plain", "mnist16-augmented", "fashion16-plain", "speed"} <= {
+        path.stem for path in FILES
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_records_are_complete(path):
+    for record in json.loads(path.read_text()):
+        assert record.keys() >= FIELDS, path
+        assert record["study"] == path.stem
+        assert record["versions"].keys() >= {"python", "numpy", "numba"}
+        values = record["values"]
+        if record["metric"] == "test_accuracy":
+            assert len(values) == len(record["seeds"]) == 5
+            assert record["mean"] == pytest.approx(np.mean(values), abs=1e-12)
+            assert record["sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-12)
+            assert record["paper_tag"] in ("quoted", "second-hand", "unverified")
+            assert all(0.5 < v <= 1 for v in values)
+
+
+def test_readme_shows_the_stored_results():
+    command = [sys.executable, ROOT / "benchmarks" / "results_table.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_studies_on_the_shelf_are_those_in_the_script():
+    """A stored study can be made again with the command it names, from the settings it names."""
+    code = "import accuracy, json; print(json.dumps([accuracy.COMMON, accuracy.STUDIES]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True
+    )
+    common, studies = json.loads(done.stdout)
+    for path in FILES:
+        for record in json.loads(path.read_text()):
+            if record["metric"] == "test_accuracy":
+                config = common | studies[record["study"]]
+                config.pop("paper")
+                assert record["config"] == config
