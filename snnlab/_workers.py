@@ -1,23 +1,30 @@
 """Worker threads that share a batch; kernels release the interpreter lock while they run."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from functools import cache
+from queue import SimpleQueue
 
-_pool = None
-_pool_size = 0
-
-
-def _forget_pool():
-    global _pool, _pool_size
-    _pool, _pool_size = None, 0
-
+_helpers = []  # queues of the threads that wait for work
+_growing = threading.Lock()
 
 if hasattr(os, "register_at_fork"):  # threads do not survive a fork
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_helpers.clear)
+
+
+@cache
+def _usable_cpus():
+    """Processors this process may use: a container's quota and the affinity count.
+
+    Asked once: the answer takes longer than a training step's share of it may.
+    """
+    from joblib import cpu_count
+
+    return cpu_count()
 
 
 def worker_count(workers=None):
-    """Threads to use: ``workers``, else ``$SNNLAB_WORKERS``, else what this process may use.
+    """Threads to use: ``workers``, else ``$SNNLAB_WORKERS``, else as many as this process may use.
 
     The last follows CPU quota and affinity, so that a container with a small share of a large
     machine is not oversubscribed.
@@ -25,17 +32,28 @@ def worker_count(workers=None):
     if workers is None:
         text = os.environ.get("SNNLAB_WORKERS", "")
         if not text:
-            from joblib import cpu_count
-
-            return cpu_count()
-        if not text.isdecimal():
+            return _usable_cpus()
+        if not text.isdecimal() or int(text) < 1:
             raise ValueError(f"SNNLAB_WORKERS must be a positive integer, got {text!r}")
-        workers = int(text)
+        return int(text)
     if isinstance(workers, bool) or not isinstance(workers, int):
         raise TypeError(f"workers must be an integer or None, not {type(workers).__name__}")
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     return workers
+
+
+def _help(jobs):
+    """A helper's life: take a part, do it, report."""
+    while True:
+        work, lo, hi, done = jobs.get()
+        fault = None
+        try:
+            work(lo, hi)
+        except BaseException as error:  # reported where the work was asked for
+            fault = error
+        done.put(fault)
+        del work, done, fault  # do not keep a batch alive while waiting
 
 
 def share(work, n, workers):
@@ -44,26 +62,30 @@ def share(work, n, workers):
     One dispatch per worker and call: less overhead than one per chunk, and under contention no
     thread spins while it waits. Returns after all of them have ended, even when interrupted.
     """
-    global _pool, _pool_size
     workers = min(workers, n)
     if workers <= 1:
         work(0, n)
         return
-    if _pool_size < workers - 1:
-        _pool = ThreadPoolExecutor(workers - 1, thread_name_prefix="snnlab")
-        _pool_size = workers - 1
+    with _growing:
+        while len(_helpers) < workers - 1:
+            jobs = SimpleQueue()
+            name = f"snnlab-{len(_helpers) + 1}"
+            threading.Thread(target=_help, args=(jobs,), name=name, daemon=True).start()
+            _helpers.append(jobs)
     edges = [n * w // workers for w in range(workers + 1)]
-    others = [_pool.submit(work, edges[w], edges[w + 1]) for w in range(1, workers)]
-    interrupt = None
+    done = SimpleQueue()
+    for w in range(1, workers):
+        _helpers[w - 1].put((work, edges[w], edges[w + 1], done))
+    fault = None
     try:
         work(0, edges[1])
     finally:
-        for other in others:
-            while True:
-                try:
-                    other.result()
-                    break
-                except KeyboardInterrupt as stop:  # the buffers are still being written to
-                    interrupt = stop
-    if interrupt is not None:
-        raise interrupt
+        waiting = workers - 1
+        while waiting > 0:
+            try:
+                fault = done.get() or fault
+                waiting -= 1
+            except KeyboardInterrupt as stop:  # the helpers still write to the caller's arrays
+                fault = stop
+    if fault is not None:
+        raise fault

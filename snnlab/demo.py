@@ -20,7 +20,7 @@ def run(epochs=None, out="snnlab-demo.png"):
     Parameters
     ----------
     epochs : int, optional
-        By default as many as take some seconds: 5 of MNIST, more of a smaller set.
+        By default as many as take some seconds: 4 of MNIST, more of a smaller set.
     out : path or None
         Where the picture goes; None: no picture.
 
@@ -36,7 +36,7 @@ def run(epochs=None, out="snnlab-demo.png"):
     neuron = snnlab.LIF.brainscales2()
     spikes, spikes_test = (encode.latency(x, n_steps=N_STEPS) for x in (data.x_train, data.x_test))
     if epochs is None:
-        epochs = max(5, 60_000 // len(spikes))
+        epochs = max(4, 60_000 // len(spikes))
     network = snnlab.Network((256, N_HIDDEN, data.n_classes), neuron, n_steps=N_STEPS, rng=0)
     print(
         f"Training {'-'.join(map(str, network.sizes))} leaky neurons on {len(spikes):,} images, "
@@ -79,16 +79,18 @@ def _draw(path, data, network, spikes, history, result):
         return None
     wrong = np.flatnonzero(result.predictions != data.y_test)
     right = np.flatnonzero(result.predictions == data.y_test)
-    chosen = np.concatenate([right[:12], wrong[:4]])[:16]
+    chosen = np.concatenate([right[:12], wrong[:4]])
     first = int(right[0]) if len(right) else 0
-    fig = plot.new_figure(8.8, 10.6)
-    top, middle, bottom = fig.subfigures(3, 1, height_ratios=[5.2, 2.7, 2.5])
+    fig = plot.new_figure(8.8, 10.8)
+    top, middle, bottom = fig.subfigures(3, 1, height_ratios=[5.2, 2.7, 2.7])
     shape = data.image_shape
     plot.draw_raster(
         network.forward(spikes[first]), 0, dt=network.dt, label=data.y_test[first],
         image=data.x_test[first].reshape(shape), names=data.class_names, fig=top,
     )  # fmt: skip
     plot.draw_history(history, fig=middle)
+    counts = f"{len(right[:12])} that are read rightly, {len(wrong[:4])} that are not"
+    bottom.suptitle(f"Test images: {counts}", size=10)
     plot.draw_images(
         data.x_test[chosen], shape, labels=data.y_test[chosen], names=data.class_names,
         predictions=result.predictions[chosen], fig=bottom,

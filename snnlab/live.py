@@ -96,7 +96,8 @@ class Choice:
         """A row of buttons of which one is down."""
         return ipywidgets.ToggleButtons(
             options=self.options, value=self.value, description=self.label,
-            style=_STYLE | {"button_width": "86px"}, layout=_WIDE,
+            style=_STYLE | {"button_width": "80px"},
+            layout=_WIDE | {"display": "flex", "flex_flow": "row nowrap"},
         )  # fmt: skip
 
     def read(self, shown):
@@ -104,8 +105,8 @@ class Choice:
         return shown
 
 
-_STYLE = {"description_width": "150px"}
-_WIDE = {"width": "350px"}
+_STYLE = {"description_width": "124px"}
+_WIDE = {"width": "338px"}
 
 
 class _Voice(anywidget.AnyWidget):
@@ -124,7 +125,9 @@ class _Voice(anywidget.AnyWidget):
     _css = """
     .snnlab-spoken { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden;
                      clip-path: inset(50%); white-space: nowrap; }
-    .snnlab-text { font-variant-numeric: tabular-nums; }
+    .snnlab-text { font-variant-numeric: tabular-nums; white-space: normal !important;
+                   height: auto !important; line-height: 1.4 !important; }
+    .snnlab-panel .widget-toggle-buttons > .widget-label { text-align: right; }
     """
     _esm = """
     function render({ model, el }) {
@@ -239,11 +242,12 @@ class Panel:
             names={f"{prefix}-{name}": c.name for name, c in self.controls.items()},
             picture=f"{prefix}-picture",
         )
-        left = ipywidgets.VBox([*self.widgets.values()], layout={"width": "370px"})
+        left = ipywidgets.VBox([*self.widgets.values()], layout={"width": "344px"})
         text = ipywidgets.VBox([self._line, self._fault], layout={"height": "72px"})
-        right = ipywidgets.VBox([self.image, text])
+        self._right = ipywidgets.VBox([self.image, text], layout={"width": "600px"})
         flow = {"flex_flow": "row wrap", "align_items": "flex-start"}
-        self.box = ipywidgets.VBox([ipywidgets.HBox([left, right], layout=flow), self._voice])
+        self.box = ipywidgets.VBox([ipywidgets.HBox([left, self._right], layout=flow), self._voice])
+        self.box.add_class("snnlab-panel")
         self._render(catch=True)
 
     # what a subclass gives ----------------------------------------------------------------------
@@ -288,12 +292,14 @@ class Panel:
             widget.close()
 
     def _all_widgets(self):
-        """Every widget of the panel, the outermost first."""
+        """Every widget of the panel, the outermost first; layouts and styles are widgets too."""
         found, waiting = [], [self.box]
         while waiting:
             widget = waiting.pop()
             found.append(widget)
-            waiting += getattr(widget, "children", ())
+            parts = widget.layout, getattr(widget, "style", None), *getattr(widget, "children", ())
+            waiting += parts[2:]
+            found += [part for part in parts[:2] if part is not None]
         return found
 
     def _changed(self, change):
@@ -330,7 +336,8 @@ class Panel:
             self.picture = self.draw(data)
             width, height = plot.page_size(self.picture.fig)
             # the page must not jump while a new picture is loaded
-            self.image.layout = {"width": f"{width}px", "height": f"{height}px"}
+            self.image.layout.width, self.image.layout.height = f"{width}px", f"{height}px"
+            self._right.layout.width = f"{width + 8}px"
         else:
             self.update(self.picture, data)
         self.text = self.describe(data)
@@ -358,12 +365,13 @@ class Panel:
         data, metadata = dict(data), dict(metadata)
         if self.picture is not None:
             still, about = self.picture._repr_mimebundle_()
-            data, metadata = data | still, metadata | about
+            data["image/png"] = still["image/png"]
+            metadata |= about
         return data | {"text/plain": repr(self)}, metadata
 
 
 class OneNeuron(Panel):
-    """One leaky neuron that hears a few spikes: when does it fire?"""
+    """One leaky neuron that hears a few spikes, to see when it fires."""
 
     dt = 1.7e-6
     n_steps = 40
@@ -372,7 +380,7 @@ class OneNeuron(Panel):
     controls = {
         "weight": Slider("weight", -0.5, 1.5, 0.01, 0.35),
         "n_spikes": Slider("input spikes", 0, 6, 1, 2, digits=0),
-        "gap": Slider("gap between them", 1.7, 10.2, 1.7, 3.4, "µs", 1e-6, digits=1),
+        "gap": Slider("gap", 1.7, 10.2, 1.7, 3.4, "µs", 1e-6, digits=1),
         "tau_mem": Slider("membrane τ", 1, 20, 0.5, 6, "µs", 1e-6, digits=1),
         "tau_syn": Slider("synapse τ", 1, 20, 0.5, 6, "µs", 1e-6, digits=1),
         "v_th": Slider("threshold", 0.2, 2, 0.05, 1),

@@ -10,6 +10,7 @@ The face is white, so that figures can be read on light and dark pages.
 
 import base64
 import functools
+import html
 import io
 from types import SimpleNamespace
 
@@ -119,7 +120,13 @@ class Picture:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         width, height = page_size(self.fig)
-        data = {"image/png": base64.b64encode(self.png()).decode(), "text/plain": repr(self)}
+        png = base64.b64encode(self.png()).decode()
+        # JupyterLab reads no alt text from the metadata of image/png, nbconvert does
+        page = (
+            f'<img src="data:image/png;base64,{png}" alt="{html.escape(self.alt)}" '
+            f'width="{width}" style="max-width: 100%; height: auto">'
+        )
+        data = {"text/html": page, "image/png": png, "text/plain": repr(self)}
         return data, {"image/png": {"alt": self.alt, "width": width, "height": height}}
 
 
@@ -226,7 +233,7 @@ def draw_neuron(x, i_syn, v, z, v_th, dt):
     -------
     Picture
     """
-    fig = _figure(7.2, 4.7)
+    fig = _figure(6.0, 4.6)
     inputs, current, membrane = fig.subplots(3, sharex=True, height_ratios=[0.45, 1, 1.9])
     last = len(v) * dt * US
     (stems,) = inputs.plot([], [], color=ROLES["input"], lw=1.4)
@@ -387,7 +394,9 @@ def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=
 
     lines = {}
     trains = (trace.inputs, trace.hidden[-1])
-    for ax, role, train, marker in zip((top, middle), ("input", "spike"), trains, "|d", strict=True):
+    for ax, role, train, marker in zip(
+        (top, middle), ("input", "spike"), trains, "|d", strict=True
+    ):
         size = 5 if marker == "|" else 3.5
         (lines[role],) = ax.plot([], [], marker, color=ROLES[role], ms=size, mew=1.2)
         ax.set(ylim=(-0.03 * train.n_units, 1.03 * train.n_units))
@@ -507,7 +516,9 @@ def draw_history(history, *, epochs=None, fig=None):
         (axes[2], "validation_hidden_spikes", check),
     ):
         (lines[name],) = ax.plot([], [], ms=4.5, **looks)
-    for ax, label in zip(axes, ("loss (nats)", "accuracy (%)", "hidden spikes per image"), strict=True):
+    for ax, label in zip(
+        axes, ("loss (nats)", "accuracy (%)", "hidden spikes per image"), strict=True
+    ):
         _labels(ax, x="epoch", y=label)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -638,6 +649,7 @@ def draw_code(image, trains, sample=0, *, dt):
     Picture
     """
     fig = _figure(8.6, 3.0)
+    fig.get_layout_engine().set(wspace=0.06)
     left, middle, right = fig.subplots(1, 3, width_ratios=[1, 1, 1.4])
     events = slice(trains.start[sample], trains.stop[sample])
     t, unit = trains.step[events] * dt * US, trains.unit[events]

@@ -182,6 +182,11 @@ def fire(
                         z[j] = False
                     elif z[j]:
                         silent[j] = hold[j]
+            some = eight[0]
+            for i in range(1, eight.shape[0]):
+                some |= eight[i]
+            if some == 0:
+                continue
             for i in range(eight.shape[0]):
                 if eight[i] != 0:
                     for j in range(8 * i, 8 * i + 8):

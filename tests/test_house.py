@@ -1,0 +1,401 @@
+"""The house rules: floors, light imports, lazy kernels, and what every public thing must have."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import os
+import pkgutil
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import snnlab
+
+# Faults known when these were written: reason, test and, if not all of its cases, which ones.
+# A line goes with its repair (a test that passes unexpectedly fails).
+KNOWN = [
+    ("SNNLAB_WORKERS=0 is blamed on workers", "test_workers_come_from_the_environment"),
+    ("share returns while threads still write", "test_all_others_are_waited_for_when_one_fails"),
+]
+
+
+@pytest.fixture(autouse=True)
+def known_fault(request):
+    name = request.node.name
+    for reason, test, *cases in KNOWN:
+        if name.partition("[")[0] == test and (not cases or any(c in name for c in cases)):
+            request.applymarker(pytest.mark.xfail(reason=reason))
+
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "snnlab"
+
+# A module may import modules of lower floors and of its own; "kernels" stands for all in it.
+FLOORS = {
+    "kernels": 0, "_check": 0, "_files": 0, "_workers": 0,
+    "spikes": 0.5,
+    "surrogate": 1, "neurons": 1, "encode": 1, "textbook": 1,
+    "network": 2, "losses": 2, "penalties": 2,
+    "optim": 3, "augment": 3, "substrate": 3, "rewiring": 3,
+    "training": 4, "datasets": 4,
+    "estimator": 5, "sweep": 5, "energy": 5, "clinic": 5, "nir": 5,
+    "plot": 6,
+    "live": 7,
+    "_warm_up": 8, "demo": 8, "": 8,
+}  # fmt: skip
+# made on demand: a reader of one of these may come before its file
+MAY_BE_MISSING = {"live", "plot"}
+
+
+def sources():
+    return sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def module_of(path):
+    """Name by which a file of the package appears in FLOORS."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return "" if parts == ("__init__",) else parts[0]
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path):
+    """Every module imported anywhere in a file, in full (``from snnlab import x`` is x)."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:  # relative
+                parts = ("snnlab", *path.relative_to(PACKAGE).parts[: -node.level])
+                base = ".".join([*parts, *([node.module] if node.module else [])])
+            if base == "snnlab":
+                yield from (f"snnlab.{alias.name}" for alias in node.names)
+            else:
+                yield base
+
+
+@pytest.fixture(autouse=True)
+def from_here():
+    assert Path(snnlab.__file__).parent == PACKAGE, "another snnlab than the one under test"
+
+
+# floors -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_lower_floors_never_import_higher_ones(path):
+    own = module_of(path)
+    assert own in FLOORS, f"{own} has no floor yet; give it one here and in the design"
+    for name in imports(path):
+        if name.partition(".")[0] != "snnlab":
+            continue
+        other = name.split(".")[1] if "." in name else ""
+        other = other if other in FLOORS else snnlab._NAMES.get(other, other)
+        assert other in FLOORS, f"{path.name} imports {name}, which has no floor"
+        assert FLOORS[other] <= FLOORS[own], f"{own} (floor {FLOORS[own]}) imports {other}"
+
+
+def test_the_floors_are_noticed(tmp_path, monkeypatch):
+    """The parser sees every way to write an import."""
+    path = PACKAGE / "kernels" / "x.py"
+    text = "import snnlab.plot\ndef f():\n from snnlab import live\n from ..optim import Adam\n"
+    monkeypatch.setattr(Path, "read_text", lambda self, encoding: text)
+    assert list(imports(path)) == ["snnlab.plot", "snnlab.live", "snnlab.optim"]
+
+
+@pytest.mark.parametrize(
+    "library, lowest",
+    [("matplotlib", 6), ("ipywidgets", 7), ("anywidget", 7), ("IPython", 7), ("torch", 99),
+     ("jax", 99), ("snntorch", 99), ("norse", 99), ("tensorflow", 99)],
+)  # fmt: skip
+def test_heavy_libraries_stay_on_their_floor(library, lowest):
+    for path in sources():
+        if library in {name.partition(".")[0] for name in imports(path)}:
+            assert FLOORS[module_of(path)] >= lowest, f"{path.name} imports {library}"
+            if lowest == 7:
+                assert module_of(path) == "live"
+
+
+def test_kernels_import_numpy_and_numba_only():
+    for path in (PACKAGE / "kernels").glob("*.py"):
+        outer = {n.partition(".")[0] for n in imports(path)}
+        assert outer <= {"numpy", "numba", "math", "snnlab"}, path.name
+
+
+# light imports ------------------------------------------------------------------------------------
+
+
+def fresh(code, **env):
+    """Run code in a fresh interpreter on this checkout; its last line of output."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | {"PYTHONPATH": path} | env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_import_is_light():
+    heavy = "numba", "sklearn", "scipy", "matplotlib", "ipywidgets", "anywidget", "joblib", "pooch"
+    code = (
+        "import time, sys; t = time.perf_counter(); import snnlab; s = time.perf_counter() - t\n"
+        f"print([m for m in {heavy} if m in sys.modules], s)"
+    )
+    results = [fresh(code).rpartition(" ") for _ in range(3)]
+    assert {r[0] for r in results} == {"[]"}
+    assert min(float(r[2]) for r in results) < 0.5
+
+
+def test_importing_everything_compiles_nothing():
+    skip = MAY_BE_MISSING | {"demo"}
+    names = sorted({module_of(p) for p in sources()} - {"", "kernels"} - skip)
+    kernels = [f"kernels.{p.stem}" for p in (PACKAGE / "kernels").glob("*.py") if p.stem[0] != "_"]
+    code = f"""
+import importlib, sys
+for name in {names + kernels}:
+    importlib.import_module("snnlab." + name)
+from numba.core.dispatcher import Dispatcher
+found = {{f.py_func.__qualname__: f for m in list(sys.modules.values())
+         if getattr(m, "__name__", "").startswith("snnlab")
+         for f in vars(m).values() if isinstance(f, Dispatcher)}}
+print(len(found), sorted(k for k, f in found.items() if f.signatures),
+      [m for m in ("matplotlib", "ipywidgets", "anywidget", "torch") if m in sys.modules])
+"""
+    count, _, rest = fresh(code, NUMBA_DISABLE_JIT="0").partition(" ")
+    assert int(count) >= 10 and rest == "[] []"
+
+
+# kernels ------------------------------------------------------------------------------------------
+
+
+def uses_numba(node):
+    words = {getattr(n, "id", None) or getattr(n, "attr", None) for n in ast.walk(node)}
+    return words & {"njit", "jit", "vectorize", "guvectorize", "stencil", "cfunc", "jitclass"}
+
+
+def test_compiled_functions_live_with_the_kernels():
+    for path in sources():
+        if module_of(path) != "kernels":
+            assert "numba" not in {name.partition(".")[0] for name in imports(path)}, path.name
+            assert not uses_numba(tree(path)), path.name
+
+
+def test_kernels_are_lazy_cached_and_free_of_the_lock():
+    seen = 0
+    for path in (PACKAGE / "kernels").glob("*.py"):
+        calls = [n for n in ast.walk(tree(path)) if isinstance(n, ast.Call) and uses_numba(n.func)]
+        for call in calls:
+            options = {k.arg: ast.unparse(k.value) for k in call.keywords}
+            where = f"{path.name}:{call.lineno}"
+            assert not call.args, f"{where}: a signature compiles at import"
+            assert options.get("cache") == "True" and options.get("nogil") == "True", where
+            assert "fastmath" not in options and "parallel" not in options, where
+            seen += 1
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef):
+                decorators = [ast.unparse(d) for d in node.decorator_list]
+                assert decorators, f"{path.name}: {node.name} is not compiled"
+                assert "njit" not in decorators, f"{path.name}: {node.name} has a bare @njit"
+    assert seen >= 3
+
+
+def test_kernels_raise_nothing():
+    for path in (PACKAGE / "kernels").glob("*.py"):
+        for node in ast.walk(tree(path)):
+            assert not isinstance(node, ast.Raise | ast.Try | ast.Assert), (
+                f"{path.name}:{node.lineno}"
+            )
+
+
+def test_a_warm_cache_is_used(tmp_path):
+    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        pytest.skip("nothing is compiled here")
+    code = (
+        "import time; import numpy as np; from snnlab import encode; x = np.ones((2, 3))\n"
+        "from snnlab.kernels import events; t = time.perf_counter(); encode.latency(x)\n"
+        "s = time.perf_counter() - t\n"
+        "print(s, sum(events.latency.stats.cache_hits.values()))"
+    )
+    runs = [fresh(code, NUMBA_CACHE_DIR=str(tmp_path)).split() for _ in range(3)]
+    assert [int(hits) for _, hits in runs] == [0, 1, 1]
+    assert min(float(s) for s, _ in runs[1:]) < 0.6 * float(runs[0][0])
+
+
+# conduct ------------------------------------------------------------------------------------------
+
+
+def test_no_global_random_numbers():
+    allowed = {"default_rng", "Generator", "BitGenerator", "SeedSequence", "PCG64"}
+    for path in sources():
+        assert "random" not in set(imports(path)), path.name
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in (
+                "np.random", "numpy.random",
+            ):  # fmt: skip
+                assert node.attr in allowed, f"{path.name}:{node.lineno} np.random.{node.attr}"
+
+
+def test_the_textbook_is_short():
+    lines = (PACKAGE / "textbook.py").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 150
+    assert set(imports(PACKAGE / "textbook.py")) <= {"numpy", "snnlab.neurons", "snnlab.surrogate"}
+
+
+def public(node):
+    return not node.name.startswith("_")
+
+
+def test_every_public_thing_has_a_docstring():
+    missing = []
+
+    def look(node, path, prefix=""):
+        for child in node.body:
+            if isinstance(child, ast.FunctionDef | ast.ClassDef) and public(child):
+                if not ast.get_docstring(child):
+                    missing.append(f"{path.name}: {prefix}{child.name}")
+                if isinstance(child, ast.ClassDef):
+                    look(child, path, f"{child.name}.")
+
+    for path in sources():
+        assert path.name == "__init__.py" or ast.get_docstring(tree(path)), path.name
+        look(tree(path), path)
+    assert not missing
+
+
+@pytest.mark.parametrize("name", sorted(snnlab.__all__))
+def test_public_names_resolve(name):
+    if name in MAY_BE_MISSING:
+        if not ((PACKAGE / f"{name}.py").exists() or (PACKAGE / name).is_dir()):
+            pytest.skip(f"{name} is not written yet")
+        needs = "matplotlib" if name == "plot" else "ipywidgets"
+        pytest.importorskip(needs)
+    value = getattr(snnlab, name)
+    assert name in dir(snnlab)
+    if name in snnlab._MODULES:
+        assert isinstance(value, types.ModuleType) and value.__name__ == f"snnlab.{name}"
+    elif name in snnlab._NAMES:
+        assert value.__name__ == name and inspect.getdoc(value)
+        home = importlib.import_module(f"snnlab.{snnlab._NAMES[name]}")
+        assert value is getattr(home, name)
+
+
+def test_unknown_names_are_unknown():
+    with pytest.raises(AttributeError, match="no attribute 'Netwrok'"):
+        _ = snnlab.Netwrok
+    assert len(set(snnlab.__all__)) == len(snnlab.__all__)
+
+
+def modules():
+    names = [m.name for m in pkgutil.walk_packages([str(PACKAGE)], "snnlab.")]
+    return [n for n in names if n.split(".")[1] not in MAY_BE_MISSING | {"demo"}]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_doctests(name):
+    module = importlib.import_module(name)
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0
+
+
+def test_there_are_doctests():
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = [t for n in modules() for t in finder.find(importlib.import_module(n)) if t.examples]
+    assert found
+
+
+# workers ------------------------------------------------------------------------------------------
+
+
+def test_workers_come_from_the_environment(monkeypatch):
+    from snnlab._workers import worker_count
+
+    monkeypatch.setenv("SNNLAB_WORKERS", "3")
+    assert worker_count() == 3 and worker_count(2) == 2
+    monkeypatch.setenv("SNNLAB_WORKERS", "")
+    from joblib import cpu_count
+
+    assert worker_count() == cpu_count() >= 1
+    for text in ("0", "-1", "two", "1.5", " 2"):
+        monkeypatch.setenv("SNNLAB_WORKERS", text)
+        with pytest.raises(ValueError, match="SNNLAB_WORKERS"):
+            worker_count()
+
+
+def test_the_environment_is_honoured_by_networks(monkeypatch):
+    from snnlab import LIF, Network, _workers, encode
+
+    used = []
+    real = _workers.share
+
+    def share(work, n, workers):
+        used.append(workers)
+        real(work, n, workers)
+
+    monkeypatch.setattr("snnlab.network.share", share)
+    net = Network((4, 500, 3), LIF.brainscales2(), n_steps=10, rng=0)
+    inputs = encode.latency(np.random.default_rng(0).random((100, 4)), n_steps=10)
+    for workers in ("3", "1"):
+        monkeypatch.setenv("SNNLAB_WORKERS", workers)
+        net.forward(inputs)
+        net.forward(inputs[:2])
+    assert used == [3, 1, 1, 1]  # small batches run serially
+
+
+def test_shared_work_covers_the_range_once():
+    from snnlab._workers import share
+
+    for n in (0, 1, 2, 5, 8, 100):
+        for workers in (1, 2, 3, 8):
+            done = np.zeros(n, int)
+
+            def work(lo, hi, done=done):
+                done[lo:hi] += 1
+
+            share(work, n, workers)
+            assert (done == 1).all()
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_errors_in_shared_work_are_heard(part):
+    from snnlab._workers import share
+
+    slow = []
+
+    def work(lo, hi):
+        if (lo > 0) == part:
+            raise ZeroDivisionError("mine")
+        time.sleep(0.05)
+        slow.append(lo)
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        share(work, 2, 2)
+    assert len(slow) == 1, "it must wait for the others: they write to the caller's arrays"
+
+
+def test_all_others_are_waited_for_when_one_fails():
+    from snnlab._workers import share
+
+    slow = []
+
+    def work(lo, hi):
+        if lo == 1:
+            raise ZeroDivisionError("mine")
+        time.sleep(0.1 if lo else 0)
+        slow.append(lo)
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        share(work, 3, 3)
+    assert sorted(slow) == [0, 2]
