@@ -49,7 +49,13 @@ def array(name, value, dtype, shape, *, unit_interval=False):
         out = np.asarray(value)
         if out.dtype.kind not in "biuf":
             raise TypeError
+        if np.dtype(dtype).kind == "i" and out.size:
+            limits = np.iinfo(dtype)
+            if out.min() < limits.min or out.max() > limits.max:
+                raise OverflowError
         out = np.require(out, dtype, ("C", "W"))
+    except OverflowError:
+        raise ValueError(f"{name} holds values beyond {np.dtype(dtype)}") from None
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be an array of numbers") from None
     wanted = "(" + ", ".join("any" if k is None else str(k) for k in shape) + ")"

@@ -38,11 +38,10 @@ def load_npz(path):
     ValueError
         If it is not a readable ``.npz`` file, or holds pickled objects.
     """
-    import zipfile
-    import zlib
-
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as fault:
-        raise ValueError(f"{path} is not a whole .npz file of plain arrays: {fault}") from None
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except Exception as fault:  # damage shows in many ways: zip, zlib, header, encoding
+            message = f"{path} is not a whole .npz file of plain arrays: {fault}"
+            raise ValueError(message) from fault

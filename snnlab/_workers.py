@@ -5,6 +5,8 @@ import threading
 from functools import cache
 from queue import SimpleQueue
 
+from snnlab import _check
+
 _helpers = []  # queues of the threads that wait for work
 _growing = threading.Lock()
 
@@ -36,11 +38,7 @@ def worker_count(workers=None):
         if not text.isdecimal() or int(text) < 1:
             raise ValueError(f"SNNLAB_WORKERS must be a positive integer, got {text!r}")
         return int(text)
-    if isinstance(workers, bool) or not isinstance(workers, int):
-        raise TypeError(f"workers must be an integer or None, not {type(workers).__name__}")
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
-    return workers
+    return _check.integer("workers", workers, at_least=1)
 
 
 def _help(jobs):

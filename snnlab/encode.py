@@ -29,7 +29,7 @@ def latency_times(x, tau=8e-6, theta=0.2):
     array of float64
         Seconds, inf where there is no spike.
     """
-    x = np.asarray(x, np.float64)
+    x = _check.array("x", x, np.float64, np.shape(x), unit_interval=True)
     tau = _check.number("tau", tau, above=0)
     theta = _check.number("theta", theta, above=0, below=1)
     out = np.full(x.shape, np.inf)
@@ -44,8 +44,8 @@ def latency_edges(n_steps, dt, tau=8e-6, theta=0.2):
     A value spikes in step k if ``edges[k + 1] < x <= edges[k]``; float64 (n_steps + 1,), falling
     from 1 towards theta.
     """
-    growth = np.exp(np.arange(n_steps + 1) * (dt / tau)) / (1 - theta)
-    return theta * growth / (growth - 1)
+    shrink = (1 - theta) * np.exp(-np.arange(n_steps + 1) * (dt / tau))
+    return theta / (1 - shrink)
 
 
 def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
@@ -92,7 +92,8 @@ def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
         law = np.float32(theta), np.float32(tau / dt), np.float32(offset)
         events.latency(x, edges, *law, lo, hi, start, stop, step, unit)
 
-    share(work, n_samples, worker_count(workers) if x.size > 1e5 else 1)
+    workers = worker_count(workers)
+    share(work, n_samples, workers if x.size > 1e5 else 1)
     trains = SpikeTrains._trusted(start, stop, step, unit, n_steps, n_units)
     # large sets live on: keep only the events, not the slots
     return trains.compact() if n_samples > 1000 else trains

@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from snnlab import _check, encode
-from snnlab.augment import AugmentedImages
+from snnlab.augment import Affine, AugmentedImages
 from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.optim import Adam
@@ -17,6 +17,8 @@ from snnlab.training import predict_scores, train
 
 # with fewer features than this, a spike per feature is too coarse a code
 FEW = 32
+# time constant of the latency code in steps: 8 us in steps of 1.7 us
+TAU = 8 / 1.7
 
 
 class SpikingClassifier(ClassifierMixin, BaseEstimator):
@@ -123,7 +125,13 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, labels = np.unique(y, return_inverse=True)
         _check.one_of("code", self.code, ("auto", "latency", "population"))
         share = _check.number("hidden_spikes", self.hidden_spikes, above=0)
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        hidden = [_check.integer("hidden", n, at_least=1) for n in np.atleast_1d(self.hidden)]
+        if self.augment is not None and not isinstance(self.augment, Affine):
+            raise TypeError(f"augment must be Affine or None, not {type(self.augment).__name__}")
+        neuron = LIF.brainscales2() if self.neuron is None else self.neuron
+        if not isinstance(neuron, LIF):
+            raise TypeError(f"neuron must be LIF or None, not {type(neuron).__name__}")
+        rng = np.random.default_rng(_seed(self.random_state))
 
         low, high = X.min(axis=0), X.max(axis=0)
         if low.min() >= 0 and high.max() <= 1:
@@ -131,10 +139,9 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         self.minimum_ = low
         self.range_ = np.where(high > low, high - low, 1)
 
-        neuron = LIF.brainscales2() if self.neuron is None else self.neuron
         self._code = partial(_spikes, code=self.code, n_steps=self.n_steps, dt=neuron.dt)
         spikes = self._code(self._features(X))
-        sizes = (spikes.n_units, *np.atleast_1d(self.hidden).tolist(), len(self.classes_))
+        sizes = (spikes.n_units, *hidden, len(self.classes_))
         network = Network(sizes, neuron, n_steps=self.n_steps, rng=rng, workers=self.workers)
         few = spikes[:500]
         if few.counts().any() and len(sizes) > 2:
@@ -200,4 +207,10 @@ def _spikes(x, code, n_steps, dt):
     """The estimator's code of features in [0, 1]."""
     if code == "population" or (code == "auto" and x.shape[1] < FEW):
         x = encode.population(x)
-    return encode.latency(x, n_steps=n_steps, dt=dt)
+    # the published ratio of the code's time constant to the step, whatever the neuron's step is
+    return encode.latency(x, n_steps=n_steps, dt=dt, tau=TAU * dt)
+
+
+def _seed(random_state):
+    """A seed from scikit-learn's ``random_state``; None draws a fresh one, not from NumPy's."""
+    return None if random_state is None else check_random_state(random_state).randint(2**31)

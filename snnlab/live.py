@@ -127,7 +127,7 @@ class _Voice(anywidget.AnyWidget):
                      clip-path: inset(50%); white-space: nowrap; }
     .snnlab-text { font-variant-numeric: tabular-nums; white-space: normal !important;
                    height: auto !important; line-height: 1.4 !important; }
-    .snnlab-panel .widget-toggle-buttons > .widget-label { text-align: right; }
+    .snnlab-panel .widget-toggle-buttons > .widget-label { text-align: right; padding-right: 6px; }
     """
     _esm = """
     function render({ model, el }) {
@@ -323,7 +323,7 @@ class Panel:
             try:
                 self._publish(self.simulate(**values))
                 self._shown, self.error = values, None
-                self._fault.layout.display = "none"
+                self._fault.layout.display, self._line.layout.display = "none", ""
             except Exception as error:
                 self._shown, self.error = None, error
                 self._show_error(error)
@@ -347,11 +347,14 @@ class Panel:
 
     def _show_error(self, error):
         said = f"{type(error).__name__}: {error}"
-        stale = " The picture still shows the values before." if self.picture else ""
+        stale = " (The picture still shows the values before.)" if self.picture else ""
         # a face of its own, so that the red can be read in both themes
-        style = "color:#A00000;background:#FFF;border:1px solid #A00000;padding:0 6px"
+        style = (
+            "color:#A00000;background:#FFF;border:1px solid #A00000;padding:0 6px;line-height:1.4"
+        )
         self._fault.value = f"<div style='{style}'>{html.escape(said + stale)}</div>"
-        self._fault.layout.display = ""
+        # in place of the line, so that the page does not jump
+        self._fault.layout.display, self._line.layout.display = "", "none"
         self._voice.say = said
 
     def __repr__(self):

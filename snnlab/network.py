@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -50,6 +51,24 @@ def _chunk_borders(n_samples):
     return np.arange(n + 1) * n_samples // n
 
 
+def _check_kept(kept, sizes):
+    """Masks of the hidden layers' units, as copies: a trace holds them until the backward pass."""
+    if kept is None:
+        return [None] * len(sizes)
+    if len(kept) != len(sizes):
+        raise ValueError(f"kept must have {len(sizes)} entries, one per hidden layer")
+    checked = []
+    for k, (mask, n) in enumerate(zip(kept, sizes, strict=True)):
+        if mask is not None:
+            mask = np.array(mask)
+            if mask.dtype != np.bool_:
+                raise TypeError(f"kept[{k}] must hold True and False, not {mask.dtype}")
+            if mask.shape != (n,):
+                raise ValueError(f"kept[{k}] must have shape ({n},), got {mask.shape}")
+        checked.append(mask)
+    return checked
+
+
 class Trace:
     """What happened in a forward pass, simulated or measured: all that a backward pass reads.
 
@@ -69,10 +88,11 @@ class Trace:
         self.inputs, self.spikes, self.readout = inputs, spikes, readout
         self.spiking_readout, self.kept = spiking_readout, kept
         self._potentials = potentials  # per spiking layer: padded, last step first (kernels.lif)
+        self._own = False  # whether its arrays were made by a forward pass, which may reuse them
         self._buffers = {}  # the backward pass's, kept for the next trace in the same memory
 
     @classmethod
-    def measured(cls, inputs, v, spikes, readout=None):
+    def measured(cls, inputs, v, spikes, readout=None, kept=None):
         """A trace from measured or recorded arrays; `Network.backward` reads it like any other.
 
         Parameters
@@ -84,12 +104,18 @@ class Trace:
             Per spiking layer.
         readout : array (sample, time, class), optional
             Potentials of the leaky-integrator readout; left out, the last spiking layer reads out.
+        kept : list of (array of bool or None), optional
+            Per hidden layer which units took part; all by default.
 
         Raises
         ------
         TypeError, ValueError
             Shapes that do not fit each other, values that are not finite.
         """
+        if not isinstance(inputs, SpikeTrains | ConstantCurrent):
+            raise TypeError(
+                f"inputs must be SpikeTrains or ConstantCurrent, not {type(inputs).__name__}"
+            )
         if len(v) != len(spikes) or not spikes:
             raise ValueError("v and spikes must have one entry per spiking layer, at least one")
         dtype = np.asarray(v[0]).dtype if np.asarray(v[0]).dtype.kind == "f" else np.float32
@@ -108,7 +134,7 @@ class Trace:
         else:
             shape = (len(inputs), inputs.n_steps, None)
             readout = _check.array("readout", readout, dtype, shape)
-        kept = [None] * (len(spikes) - spiking)
+        kept = _check_kept(kept, [train.n_units for train in spikes[: len(spikes) - spiking]])
         return cls(inputs, list(spikes), readout, spiking, potentials, kept)
 
     @property
@@ -136,9 +162,15 @@ class Trace:
 class Gradients(list):
     """Gradient by each layer's weights, arrays (n_in, n_out); ``flat`` holds all of them."""
 
-    def __init__(self, views, flat):
+    def __init__(self, network):
+        self.flat, self._padded, views = network._allocate()
         super().__init__(views)
-        self.flat = flat
+
+    def fits(self, network):
+        """Whether these are gradients of a network of this shape and precision."""
+        return self.flat.dtype == network.dtype and [b.shape for b in self._padded] == [
+            b.shape for b in network._padded
+        ]
 
 
 class _Layer:
@@ -214,17 +246,25 @@ class Network:
         dtype=np.float32,
         workers=None,
     ):
+        if not isinstance(sizes, Sequence | np.ndarray) or isinstance(sizes, str):
+            raise TypeError(f"sizes must be a sequence of integers, not {type(sizes).__name__}")
         sizes = tuple(_check.integer("sizes", n, at_least=1) for n in sizes)
         if len(sizes) < 2:
             raise ValueError("sizes must name at least an input and an output layer")
         one_for_all = isinstance(neuron, LeakyIntegrator)
+        if not (one_for_all or isinstance(neuron, Sequence)):
+            raise TypeError(f"neuron must be LIF or a sequence of LIF, not {neuron!r}")
         hidden = [neuron] * (len(sizes) - 2) if one_for_all else list(neuron)
         if len(hidden) != len(sizes) - 2:
             raise ValueError(f"neuron must hold {len(sizes) - 2} models, one per hidden layer")
         if not all(isinstance(model, LIF) for model in hidden):
             raise TypeError("neuron must be LIF, or a sequence of LIF")
+        if readout is None and not (hidden or one_for_all):
+            raise ValueError("readout must be given where there is no hidden layer")
         if readout is None:
             last = hidden[-1] if hidden else neuron
+            if any(isinstance(value, tuple) for value in last.to_dict().values()):
+                raise ValueError("readout must be given where neuron has values per neuron")
             readout = last.integrator() if isinstance(last, LIF) else last
         if not isinstance(readout, LeakyIntegrator):
             raise TypeError("readout must be LeakyIntegrator or LIF")
@@ -236,6 +276,8 @@ class Network:
         for w, model in zip(self.weights, models, strict=True):
             sd = spread
             if sd is None:
+                if np.any(np.asarray(model.gain) == 0):
+                    raise ValueError("spread must be given where a neuron's gain is 0")
                 sd = 0.7 * float(np.mean((1 - np.asarray(model.decay_mem)) / np.abs(model.gain)))
             sd = _check.number("spread", sd, at_least=0)
             w[...] = rng.normal(0, sd / np.sqrt(len(w)), w.shape)
@@ -243,9 +285,9 @@ class Network:
     def _build(self, sizes, neurons, n_steps, dtype, workers):
         self.sizes, self.neurons = sizes, neurons
         self.n_steps = _check.integer("n_steps", n_steps, at_least=1)
+        if dtype not in (np.float32, np.float64, "float32", "float64"):
+            raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
         self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
         self.workers = worker_count(workers) if workers is not None else None
         self._layers = [
             _Layer(model, n_in, n, self.dtype)
@@ -289,16 +331,17 @@ class Network:
         kept : list of (array of bool (n,) or None), optional
             Per hidden layer which units take part (dropout); the others hear nothing.
         out : Trace, optional
-            A trace of this network that may be written over; its memory is used again if it fits.
+            A trace that an earlier call returned and that may be written over: its memory is used
+            again if it fits.
 
         Returns
         -------
         Trace
         """
         self._check_inputs(inputs)
-        kept = self._check_kept(kept)
+        kept = _check_kept(kept, self.sizes[1:-1])
         n_samples = len(inputs)
-        trace = self._empty_trace(n_samples, keep, out)
+        trace = self._empty_trace(inputs, keep, out)
         trace.inputs, trace.kept = inputs, kept
         gains = self._gains(kept)
         no_drive = np.empty((0, 1), self.dtype)
@@ -346,14 +389,21 @@ class Network:
             return none[0], none[0], none[1], none[1]
         return source.start, source.stop, source.step, source.unit
 
-    def _empty_trace(self, n_samples, keep, out):
+    def _empty_trace(self, inputs, keep, out):
         """A trace to fill: ``out`` if it fits, else a new one."""
+        n_samples = len(inputs)
         shape = n_samples, self.n_steps, self.sizes[-1]
+        if out is not None and not isinstance(out, Trace):
+            raise TypeError(f"out must be a Trace, not {type(out).__name__}")
         fits = (
             out is not None
+            and out._own
             and out.readout.shape == shape
+            and out.readout.dtype == self.dtype
             and (out._potentials is not None) == keep
             and [train.n_units for train in out.spikes] == [la.n for la in self._layers if la.fires]
+            # a layer's spikes may be the next network's input: do not write over what is read
+            and not any(train.step is getattr(inputs, "step", None) for train in out.spikes)
         )
         if fits:
             return out
@@ -371,7 +421,9 @@ class Network:
             if keep:
                 potentials.append(_aligned((n_samples, self.n_steps, layer.width), self.dtype))
         readout = np.zeros(shape, self.dtype)
-        return Trace(None, spikes, readout, self.spiking_readout, potentials, None)
+        trace = Trace(None, spikes, readout, self.spiking_readout, potentials, None)
+        trace._own = True
+        return trace
 
     def _threads(self, n_samples):
         """Threads worth their dispatch for a batch of this size: one for small ones."""
@@ -390,17 +442,6 @@ class Network:
         if inputs.n_steps != self.n_steps:
             raise ValueError(f"inputs has {inputs.n_steps} steps, the network {self.n_steps}")
 
-    def _check_kept(self, kept):
-        n_hidden = len(self.sizes) - 2
-        if kept is None:
-            return [None] * n_hidden
-        if len(kept) != n_hidden:
-            raise ValueError(f"kept must have {n_hidden} entries, one per hidden layer")
-        for k, mask in enumerate(kept):
-            if mask is not None and np.shape(mask) != (self.sizes[k + 1],):
-                raise ValueError(f"kept[{k}] must have shape ({self.sizes[k + 1]},)")
-        return list(kept)
-
     # backward -----------------------------------------------------------------------------------
 
     def backward(self, trace, g_readout, *, g_spikes=None, out=None, adjoints=False):
@@ -418,7 +459,7 @@ class Network:
             Per hidden layer the gradient of a penalty by its spikes, (sample, time, unit), or
             (sample, 1, unit) if it is the same in every step.
         out : Gradients, optional
-            From an earlier call; its memory is used again.
+            From an earlier call of this network; its memory is used again.
         adjoints : bool
             Also return the adjoint synaptic currents, the gradient by each layer's current:
             a list of arrays (sample, time, unit).
@@ -426,12 +467,16 @@ class Network:
         Returns
         -------
         Gradients, or (Gradients, list of array)
+
+        Notes
+        -----
+        A trace holds the working memory of its backward pass: one call per trace at a time.
         """
         g_readout, g_spikes = self._check_backward(trace, g_readout, g_spikes)
         if out is None:
-            flat, blocks, views = self._allocate()
-            out = Gradients(views, flat)
-            out._padded = blocks
+            out = Gradients(self)
+        elif not isinstance(out, Gradients) or not out.fits(self):
+            raise ValueError("out must be Gradients of this network")
         edges = _chunk_borders(len(trace))
         n_chunks = len(edges) - 1
         per_chunk, g_currents, g_drive = self._backward_buffers(trace, n_chunks, adjoints)
@@ -488,13 +533,14 @@ class Network:
                 share(summed, layer.n_in, threads if total.size > 20_000 else 1)
         if not adjoints:
             return out
-        return out, [g[:, :, : la.n] for g, la in zip(g_currents, self._layers, strict=True)]
+        layers = zip(g_currents, self._layers, strict=True)
+        return out, [g[:, :, : layer.n].copy() for g, layer in layers]
 
     def _backward_buffers(self, trace, n_chunks, adjoints):
         """Per layer: gradients per chunk, adjoint currents (where read again); and the drive's."""
-        key = n_chunks, adjoints
+        driven = isinstance(trace.inputs, ConstantCurrent)
+        key = n_chunks, adjoints, driven
         if key not in trace._buffers:
-            driven = isinstance(trace.inputs, ConstantCurrent)
             per_chunk, currents = [], []
             for k, layer in enumerate(self._layers):
                 rows = 0 if driven and k == 0 else layer.n_in
@@ -518,9 +564,12 @@ class Network:
         sizes = [layer.n for layer in self._layers if layer.fires]
         if [train.n_units for train in trace.spikes] != sizes:
             raise ValueError("trace does not fit the network's layers")
-        if any(p.dtype != self.dtype for p in trace._potentials):
+        if any(p.dtype != self.dtype for p in (*trace._potentials, trace.readout)):
             raise ValueError(f"trace must hold {self.dtype} potentials, as the network's weights")
-        g_readout = _check.array("g_readout", g_readout, self.dtype, trace.readout.shape)
+        shape = len(trace), self.n_steps, self.sizes[-1]
+        if trace.readout.shape != shape or trace.spiking_readout != self.spiking_readout:
+            raise ValueError("trace does not fit the network's readout")
+        g_readout = _check.array("g_readout", g_readout, self.dtype, shape)
         if self.spiking_readout:
             g_readout = _pad_units(g_readout, self._layers[-1].width)
         n_hidden = len(self.sizes) - 2
@@ -550,7 +599,7 @@ class Network:
         Parameters
         ----------
         inputs : SpikeTrains or ConstantCurrent
-            A few hundred samples.
+            A few hundred samples; of more, the first 1,000 are used.
         hidden_spikes : float
             Mean number of spikes per sample and hidden layer to aim at.
 
@@ -560,6 +609,7 @@ class Network:
             This network, changed in place.
         """
         self._check_inputs(inputs)
+        inputs = inputs[:1000]
         target = _check.number("hidden_spikes", hidden_spikes, above=0)
         for k, layer in enumerate(self._layers[:-1]):
             if target >= layer.n * self.n_steps:
@@ -571,6 +621,9 @@ class Network:
                 self._padded[k][...] = original * self.dtype.type(10.0**middle)
                 spikes = self.forward(inputs, keep=False).spikes[k].counts().mean()
                 low, high = (middle, high) if spikes < target else (low, middle)
+            if spikes == 0:
+                self._padded[k][...] = original
+                raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
         return self
 
     # copies and files ---------------------------------------------------------------------------

@@ -10,8 +10,11 @@ so a spike that arrives in a step can make the neuron spike in that step, the ne
 the same step, and the reset acts on the step after. This is the *subtract* reset; with *zero*,
 ``v[t] = b v[t-1] (1 - z[t-1]) + g I[t]``. ``v[t]`` is the potential that was compared with the
 threshold. ``a = exp(-dt / tau_syn)`` and ``b = exp(-dt / tau_mem)`` (or ``1 - dt / tau`` with
-Euler's method); ``g`` is the gain. ``delay=1`` gives the index convention printed by Cramer et al.
-(2022, eqs 2-3), ``delay=0`` the one of their code, in which the current of a step acts in that step.
+Euler's method); ``g`` is the gain.
+
+Without recurrence a delay only shifts each layer's clock, so 0 is the default. In the code of
+Cramer et al. a spike of step t moves the potential in step t + 1 (``delay=1``), in their printed
+eqs 2-3 in step t + 2 (``delay=2``).
 """
 
 from collections import namedtuple
@@ -31,6 +34,8 @@ def _parameter(name, value, **bounds):
     if np.ndim(value) == 0:
         return _check.number(name, value, **bounds)
     values = _check.array(name, value, np.float64, (None,))
+    if values.size == 0:
+        raise ValueError(f"{name} must hold a value per neuron, got none")
     return tuple(_check.number(name, x, **bounds) for x in values.tolist())
 
 
@@ -176,7 +181,8 @@ class LIF(LeakyIntegrator):
         set_("detach_reset", bool(self.detach_reset))
 
     def _hold(self):
-        return np.rint(np.asarray(self.refractory) / self.dt)
+        steps = np.rint(np.asarray(self.refractory) / self.dt)
+        return np.minimum(steps, 2**30)  # longer than any sample, and still an int32
 
     def integrator(self):
         """`LeakyIntegrator` with the same constants: the usual readout of a network of these."""

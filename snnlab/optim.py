@@ -17,17 +17,15 @@ class _Optimizer:
 
     def _prepare(self, network, gradients):
         """Flat gradients that fit; moments of the right size."""
-        if isinstance(gradients, Gradients):
-            flat = gradients.flat
-        else:  # plain arrays, one per layer
-            given = list(gradients)
-            if len(given) != len(network.weights):
-                raise ValueError(f"gradients must have {len(network.weights)} arrays")
-            flat, _, views = network._allocate()
-            for k, (view, g) in enumerate(zip(views, given, strict=True)):
-                view[...] = _check.array(f"gradients[{k}]", g, network.dtype, view.shape)
-        if flat.shape != network.parameters.shape:
+        if not isinstance(gradients, Gradients):  # plain arrays, one per layer
+            given, gradients = list(gradients), Gradients(network)
+            if len(given) != len(gradients):
+                raise ValueError(f"gradients must have {len(gradients)} arrays, one per layer")
+            for k, (own, g) in enumerate(zip(gradients, given, strict=True)):
+                own[...] = _check.array(f"gradients[{k}]", g, network.dtype, own.shape)
+        if not gradients.fits(network):
             raise ValueError("gradients do not fit the network")
+        flat = gradients.flat
         for name in self._moments:
             moment = getattr(self, name, None)
             if moment is None:
@@ -46,7 +44,7 @@ class _Optimizer:
         out = {"steps": np.array(self.steps)}
         for name in self._moments:
             if getattr(self, name, None) is not None:
-                out[name] = getattr(self, name)
+                out[name] = getattr(self, name).copy()
         return out
 
     def restore(self, state):
@@ -83,6 +81,7 @@ class Adam(_Optimizer):
 
     def step(self, network, gradients, factor=1.0):
         """Update the network's weights in place; ``factor`` multiplies the learning rate."""
+        factor = _check.number("factor", factor, at_least=0)
         flat = self._prepare(network, gradients)
         t = self.steps + 1
         scales = 1 / (1 - self.beta1**t), 1 / (1 - self.beta2**t)
@@ -120,6 +119,7 @@ class SGD(_Optimizer):
 
     def step(self, network, gradients, factor=1.0):
         """Update the network's weights in place; ``factor`` multiplies the learning rate."""
+        factor = _check.number("factor", factor, at_least=0)
         arrays = network.parameters, self._prepare(network, gradients), self.velocity
         rates = self.lr * factor, self.momentum, self.weight_decay
         self._share(network, lambda lo, hi: updates.sgd(*arrays, lo, hi, *rates))

@@ -6,6 +6,16 @@ from snnlab import _check
 from snnlab.kernels import events
 
 
+def _samples(n, index):
+    """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
+    if isinstance(index, bool | np.bool_):
+        raise IndexError("index must be an int, a slice, a mask or an array of indices")
+    chosen = np.atleast_1d(np.arange(n)[index])
+    if chosen.ndim != 1:
+        raise IndexError(f"index must have one axis, not {chosen.ndim}")
+    return chosen
+
+
 class SpikeTrains:
     """A batch of spike trains as events, in the manner of SciPy's compressed rows.
 
@@ -60,7 +70,8 @@ class SpikeTrains:
             raise ValueError(f"step must be sorted within a sample; event {k} is too early")
         if rule == 4:
             raise ValueError(f"unit {unit[k]} spikes twice in step {step[k]} (event {k})")
-        self._set(indptr[:-1].copy(), indptr[1:].copy(), step, unit, n_steps, n_units)
+        start, stop = indptr[:-1].copy(), indptr[1:].copy()
+        self._set(start, stop, step.copy(), unit.copy(), n_steps, n_units)
 
     def _set(self, start, stop, step, unit, n_steps, n_units):
         self.start, self.stop, self.step, self.unit = start, stop, step, unit
@@ -99,6 +110,12 @@ class SpikeTrains:
         first = np.cumsum(counts) - counts
         return which, np.arange(counts.sum()) - np.repeat(first - self.start, counts)
 
+    def _keys(self):
+        """A number per event that tells sample, step and unit; sorted."""
+        which, events_ = self._rows()
+        step = which * self.n_steps + self.step[events_]
+        return np.sort(step * self.n_units + self.unit[events_])
+
     def compact(self):
         """The same trains with their events in one piece, sample by sample, nothing between."""
         _, events_ = self._rows()
@@ -128,8 +145,8 @@ class SpikeTrains:
 
     def __getitem__(self, index):
         """The trains of some samples (an int, a slice, a mask or an array of indices); a view."""
-        start, stop = np.atleast_1d(self.start[index]), np.atleast_1d(self.stop[index])
-        start, stop = np.ascontiguousarray(start), np.ascontiguousarray(stop)
+        chosen = _samples(len(self), index)
+        start, stop = self.start[chosen], self.stop[chosen]
         return self._trusted(start, stop, self.step, self.unit, self.n_steps, self.n_units)
 
     def __eq__(self, other):
@@ -139,8 +156,7 @@ class SpikeTrains:
             return False
         if not np.array_equal(self.counts(), other.counts()):
             return False
-        mine, others = self.compact(), other.compact()
-        return np.array_equal(mine.step, others.step) and np.array_equal(mine.unit, others.unit)
+        return np.array_equal(self._keys(), other._keys())
 
     __hash__ = None
 
@@ -162,9 +178,8 @@ class ConstantCurrent:
     """
 
     def __init__(self, x, n_steps):
-        self.x = _check.array("x", x, np.asarray(x).dtype, (None, None))
-        if self.x.dtype.kind != "f":
-            self.x = self.x.astype(np.float32)
+        double = getattr(x, "dtype", None) == np.float64
+        self.x = _check.array("x", x, np.float64 if double else np.float32, (None, None))
         self.n_steps = _check.integer("n_steps", n_steps, at_least=1)
 
     @property
@@ -177,7 +192,7 @@ class ConstantCurrent:
 
     def __getitem__(self, index):
         """The input of some samples."""
-        return ConstantCurrent(self.x[np.atleast_1d(np.arange(len(self.x))[index])], self.n_steps)
+        return ConstantCurrent(self.x[_samples(len(self), index)], self.n_steps)
 
     def to_dense(self, dtype=np.float32):
         """Array (n_samples, n_steps, n_units), the same in every step."""

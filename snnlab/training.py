@@ -6,14 +6,14 @@ import threading
 import time
 import warnings
 from collections import namedtuple
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 
 import numpy as np
 
 from snnlab import _check
 from snnlab._files import load_npz, save_npz
-from snnlab.losses import resolve, scores_of
+from snnlab.losses import FirstSpike, resolve, scores_of
 from snnlab.optim import Adam, resolve_schedule
 from snnlab.spikes import ConstantCurrent, SpikeTrains
 
@@ -100,7 +100,7 @@ class Step:
         return self.step == self.steps_per_epoch - 1
 
 
-def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500):
+def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng=0):
     """Class scores and hidden spikes of each sample.
 
     Parameters
@@ -111,6 +111,8 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500):
     loss : str or callable
         Decides how scores are read from the readout (`snnlab.losses`).
     batch_size : int
+    rng : numpy.random.Generator or int
+        For a stream.
 
     Returns
     -------
@@ -120,9 +122,10 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500):
     """
     score = scores_of(resolve(loss))
     batch_size = _check.integer("batch_size", batch_size, at_least=1)
+    rng = _check.generator("rng", rng)
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
-        batch = _batch(inputs, np.arange(first, min(first + batch_size, len(inputs))), None)
+        batch = _batch(inputs, np.arange(first, min(first + batch_size, len(inputs))), rng)
         trace = network.forward(batch, keep=False, out=trace)
         scores.append(np.array(score(trace.readout)))
         counts.append(trace.hidden_counts())
@@ -131,7 +134,7 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500):
     return np.concatenate(scores), np.concatenate(counts)
 
 
-def evaluate(network, inputs, labels, *, loss="max_over_time", batch_size=500):
+def evaluate(network, inputs, labels, *, loss="max_over_time", batch_size=500, rng=0):
     """Accuracy, mean hidden spikes per sample and predictions; parameters as `predict_scores`.
 
     Returns
@@ -139,7 +142,7 @@ def evaluate(network, inputs, labels, *, loss="max_over_time", batch_size=500):
     Evaluation
     """
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
-    scores, counts = predict_scores(network, inputs, loss=loss, batch_size=batch_size)
+    scores, counts = predict_scores(network, inputs, loss=loss, batch_size=batch_size, rng=rng)
     predictions = scores.argmax(axis=1)
     return Evaluation(float((predictions == labels).mean()), float(counts.mean()), predictions)
 
@@ -159,26 +162,44 @@ def steps(
     validation=None,
     history=None,
 ):
-    """Train step by step: a generator that yields a `Step` after each update.
+    """Train step by step: an iterator that yields a `Step` after each update.
 
     `train` runs through it; use it directly to pause between steps or to change ``optimizer.lr``
-    as it goes. Parameters as in `train`. Nothing is trained before the first ``next``.
+    as it goes. Parameters and errors as in `train`. Nothing is trained before the first ``next``.
     """
     loss, schedule = resolve(loss), resolve_schedule(schedule)
-    score = scores_of(loss)
     epochs = _check.integer("epochs", epochs, at_least=0)
     batch_size = _check.integer("batch_size", batch_size, at_least=1)
     dropout = _check.number("dropout", dropout, at_least=0, below=1)
     rng = _check.generator("rng", rng)
     optimizer = Adam() if optimizer is None else optimizer
+    if not hasattr(optimizer, "step") or isinstance(optimizer, type):
+        raise TypeError(f"optimizer must be Adam(...) or SGD(...), not {optimizer!r}")
     history = History() if history is None else history
-    n_samples = len(inputs)
-    if n_samples == 0:
-        raise ValueError("inputs must hold at least one sample")
+    n_samples = _check_samples("inputs", network, inputs)
     labels = _check.labels("labels", labels, n_samples, network.sizes[-1])
+    if isinstance(loss, FirstSpike) and not network.spiking_readout:
+        raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
     if validation is not None:
+        if not isinstance(validation, tuple | list) or len(validation) != 2:
+            raise TypeError("validation must be a pair of inputs and labels")
         v_inputs, v_labels = validation
-        v_labels = _check.labels("validation", v_labels, len(v_inputs), network.sizes[-1])
+        n = _check_samples("validation", network, v_inputs)
+        v_labels = _check.labels("validation", v_labels, n, network.sizes[-1])
+        validation = v_inputs, v_labels
+    return _loop(
+        network, inputs, labels, epochs, rng, batch_size, loss, optimizer, schedule, dropout,
+        validation, history,
+    )  # fmt: skip
+
+
+def _loop(
+    network, inputs, labels, epochs, rng, batch_size, loss, optimizer, schedule, dropout,
+    validation, history,
+):  # fmt: skip
+    """The steps, arguments being checked."""
+    score = scores_of(loss)
+    n_samples = len(inputs)
     per_epoch = -(-n_samples // batch_size)
     trace, gradients = None, None
     for epoch in range(len(history), epochs):
@@ -214,7 +235,7 @@ def steps(
                 ):
                     getattr(history, name).append(float(x))
                 if validation is not None:
-                    result = evaluate(network, v_inputs, v_labels, loss=loss)
+                    result = evaluate(network, *validation, loss=loss)
                     history.validation_accuracy.append(result.accuracy)
                     history.validation_hidden_spikes.append(result.hidden_spikes)
             yield Step(
@@ -289,23 +310,27 @@ def train(
     """
     optimizer = Adam() if optimizer is None else optimizer
     rng = _check.generator("rng", rng)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function of a Step, not {callback!r}")
     history = History()
-    config = _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout)
-    if checkpoint is not None:
-        checkpoint = Path(checkpoint)
-        if checkpoint.exists():
-            _resume(checkpoint, config, network, optimizer, rng, history)
     loop = steps(
         network, inputs, labels, epochs=epochs, rng=rng, batch_size=batch_size, loss=loss,
         optimizer=optimizer, schedule=schedule, dropout=dropout, validation=validation,
         history=history,
     )  # fmt: skip
+    config = _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout)
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        if checkpoint.exists():
+            _resume(checkpoint, config, network, optimizer, rng, history)
     with _Interrupts() as interrupts, _Progress(progress, epochs, len(history)) as show:
         for step in loop:
             show(step)
             if step.ends_epoch and checkpoint is not None:
                 _save(checkpoint, config, network, optimizer, rng, history)
-            stop = callback is not None and callback(step) is True
+            answer = None if callback is None else callback(step)
+            # what a callback happens to return (a bar's update, say) should not end training
+            stop = isinstance(answer, bool | np.bool_) and bool(answer)
             if stop or interrupts.seen:
                 history.interrupted = len(history) < epochs
                 break
@@ -319,15 +344,30 @@ def train(
     return history
 
 
+def _check_samples(name, network, inputs):
+    """Number of samples, of inputs that fit the network as far as can be seen without a batch."""
+    if isinstance(inputs, SpikeTrains | ConstantCurrent):
+        given = inputs.n_units, inputs.n_steps
+        wanted = network.sizes[0], network.n_steps
+        if given != wanted:
+            raise ValueError(
+                f"{name} has {given[0]} units and {given[1]} steps, "
+                f"the network {wanted[0]} and {wanted[1]}"
+            )
+    elif not (hasattr(inputs, "batch") and hasattr(inputs, "__len__")):
+        raise TypeError(
+            f"{name} must be SpikeTrains, ConstantCurrent or a stream with a length and a method "
+            f"batch(indices, rng), not {type(inputs).__name__}"
+        )
+    if len(inputs) == 0:
+        raise ValueError(f"{name} must hold at least one sample")
+    return len(inputs)
+
+
 def _batch(inputs, index, rng):
     """Samples of trains, currents or a stream."""
     if isinstance(inputs, SpikeTrains | ConstantCurrent):
         return inputs[index]
-    if not hasattr(inputs, "batch"):
-        raise TypeError(
-            "inputs must be SpikeTrains, ConstantCurrent or have a method batch(indices, rng), "
-            f"not {type(inputs).__name__}"
-        )
     return inputs.batch(index, rng)
 
 
@@ -402,18 +442,20 @@ def _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, drop
     """What a checkpoint must agree on to be gone on from, as text."""
 
     def name(x):
-        return x if isinstance(x, str) else getattr(x, "__qualname__", repr(x))
+        if is_dataclass(x):
+            return repr(x)
+        return getattr(x, "__qualname__", type(x).__qualname__)
 
     rates = {k: v for k, v in vars(optimizer).items() if isinstance(v, float)}
     return {
         "network": network._header(),
         "n_samples": len(inputs),
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "loss": name(loss),
+        "epochs": int(epochs),
+        "batch_size": int(batch_size),
+        "loss": name(resolve(loss)),
         "optimizer": [type(optimizer).__name__, rates],
-        "schedule": name(schedule),
-        "dropout": dropout,
+        "schedule": name(resolve_schedule(schedule)),
+        "dropout": float(dropout),
     }
 
 
@@ -421,8 +463,16 @@ def _save(path, config, network, optimizer, rng, history):
     """Checkpoint: weights, moments, the generator's state, history."""
     state = {f"optimizer_{name}": x for name, x in optimizer.state().items()}
     text = {"config": config, "rng": rng.bit_generator.state, "history": asdict(history)}
-    header = {name: np.array(json.dumps(x)) for name, x in text.items()}
+    as_list = np.ndarray.tolist  # some generators' states hold arrays
+    header = {name: np.array(json.dumps(x, default=as_list)) for name, x in text.items()}
     save_npz(path, header | {"parameters": network.parameters} | state)
+
+
+def _as_state(saved):
+    """A generator's state from JSON: lists were arrays."""
+    if isinstance(saved, dict):
+        return {name: _as_state(part) for name, part in saved.items()}
+    return np.array(saved, np.uint64) if isinstance(saved, list) else saved
 
 
 def _resume(path, config, network, optimizer, rng, history):
@@ -445,8 +495,13 @@ def _resume(path, config, network, optimizer, rng, history):
             f"checkpoint {path} was made with another {', '.join(different)}; "
             "use the same settings or another file"
         )
+    try:
+        rng.bit_generator.state = _as_state(state)
+    except (TypeError, ValueError, KeyError) as fault:
+        raise ValueError(f"checkpoint {path} needs another kind of rng: {fault}") from None
+    if parameters.shape != network.parameters.shape:
+        raise ValueError(f"checkpoint {path} holds weights of another size")
     network.parameters[...] = parameters
     optimizer.restore(moments)
-    rng.bit_generator.state = state
     for name, value in past.items():
         setattr(history, name, value)

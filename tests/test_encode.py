@@ -8,26 +8,6 @@ from snnlab import ConstantCurrent, SpikeTrains, encode
 
 # Faults known when these were written: reason, test and, if not all of its cases, which ones.
 # A line goes with its repair (a test that passes unexpectedly fails).
-KNOWN = [
-    (
-        "latency_edges overflows: NaN edges, no spikes",
-        "test_a_window_of_many_time_constants_keeps_its_spikes",
-    ),
-    (
-        "workers is checked for large x only",
-        "test_bad_latency_parameters_are_refused_by_name",
-        "workers",
-    ),
-    ("latency_times does not check x", "test_latency_times_refuse_bad_values"),
-]
-
-
-@pytest.fixture(autouse=True)
-def known_fault(request):
-    name = request.node.name
-    for reason, test, *cases in KNOWN:
-        if name.partition("[")[0] == test and (not cases or any(c in name for c in cases)):
-            request.applymarker(pytest.mark.xfail(reason=reason))
 
 
 TAU, THETA, DT, STEPS = 8e-6, 0.2, 1.7e-6, 20

@@ -19,26 +19,6 @@ from snnlab.losses import MaxOverTime
 
 # Faults known when these were written: reason, test and, if not all of its cases, which ones.
 # A line goes with its repair (a test that passes unexpectedly fails).
-KNOWN = [
-    ("latency_edges overflows: NaN edges, no spikes", "test_neurons_of_milliseconds"),
-    (
-        "the message names an inner argument, or none",
-        "test_bad_settings_are_refused_by_name",
-        "'hidden': (0",
-        "'hidden': 'many'",
-        "'neuron'",
-        "'augment'",
-    ),
-    ("potentials are taken for spikes", "test_bad_settings_are_refused_by_name", "first_spike"),
-]
-
-
-@pytest.fixture(autouse=True)
-def known_fault(request):
-    name = request.node.name
-    for reason, test, *cases in KNOWN:
-        if name.partition("[")[0] == test and (not cases or any(c in name for c in cases)):
-            request.applymarker(pytest.mark.xfail(reason=reason))
 
 
 def blobs(n=90, seed=0, n_features=5):
@@ -50,7 +30,7 @@ def blobs(n=90, seed=0, n_features=5):
 
 
 def quick(**settings):
-    return SpikingClassifier(**{"hidden": (20,), "epochs": 8, "random_state": 0} | settings)
+    return SpikingClassifier(**{"hidden": (20,), "epochs": 20, "random_state": 0} | settings)
 
 
 def digits():

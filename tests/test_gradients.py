@@ -587,15 +587,11 @@ def test_surrogate_in_the_kernel(name, dtype):
         assert np.allclose(h, book, rtol=1e-5 if dtype == np.float32 else 1e-13, atol=1e-37)
 
 
-# FAILS for gaussian and rectangle: np.sqrt of a float is a float64 scalar, and np.where of two
-# floats is float64, so that float32 goes in and float64 comes out ("array like u" is promised).
 @pytest.mark.parametrize("name", surrogate.NAMES)
 def test_surrogate_keeps_the_dtype(name):
     assert surrogate.slope(name, np.linspace(-1, 1, 5, dtype=np.float32), 2.0).dtype == np.float32
 
 
-# FAILS for superspike, arctan, gaussian: the square overflows (NumPy warns) where the module says
-# "No formula overflows, for any finite u". The values are right all the same.
 @pytest.mark.parametrize("name", surrogate.NAMES)
 def test_surrogate_of_anything_finite(name):
     for dtype in (np.float32, np.float64):
@@ -714,8 +710,6 @@ def test_backward_refuses_what_does_not_fit():
         other.backward(trace, good)
 
 
-# FAILS: the readout's number of classes is not compared with the network's. Here it is one too
-# few, and one column of the gradient is left; one too many writes past the end of the gradients.
 def test_backward_refuses_a_readout_of_other_size():
     network, inputs = build(n_hidden=1)
     trace = network.forward(inputs)
@@ -724,8 +718,6 @@ def test_backward_refuses_a_readout_of_other_size():
         network.backward(measured, np.zeros((4, N_STEPS, 2)))
 
 
-# FAILS: `out` is not looked at. Here it is larger than needed, and the result has the wrong shape;
-# were it smaller, the kernels would write past its end.
 def test_backward_refuses_gradients_of_another_network():
     network, inputs = build(n_hidden=1)
     neuron = LIF.brainscales2()
@@ -738,10 +730,6 @@ def test_backward_refuses_gradients_of_another_network():
         network.backward(trace, np.zeros_like(trace.readout), out=foreign)
 
 
-# FAILS: the trace's buffers for the backward pass are told apart by number of chunks and
-# `adjoints` only, not by the kind of input. A trace first used for constant current, then for
-# events, gives a gradient of zeros for the first layer (33 samples or more: whatever memory held);
-# the other way round, the kernel reads past the end of empty arrays.
 def test_trace_is_reused_for_another_kind_of_input():
     network, inputs = build(n_hidden=1, batch=4)
     current = ConstantCurrent(np.ones((4, 5)), N_STEPS)

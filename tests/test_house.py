@@ -17,22 +17,6 @@ import pytest
 
 import snnlab
 
-# Faults known when these were written: reason, test and, if not all of its cases, which ones.
-# A line goes with its repair (a test that passes unexpectedly fails).
-KNOWN = [
-    ("SNNLAB_WORKERS=0 is blamed on workers", "test_workers_come_from_the_environment"),
-    ("share returns while threads still write", "test_all_others_are_waited_for_when_one_fails"),
-]
-
-
-@pytest.fixture(autouse=True)
-def known_fault(request):
-    name = request.node.name
-    for reason, test, *cases in KNOWN:
-        if name.partition("[")[0] == test and (not cases or any(c in name for c in cases)):
-            request.applymarker(pytest.mark.xfail(reason=reason))
-
-
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "snnlab"
 

@@ -15,69 +15,6 @@ from snnlab.kernels import lif
 
 # Faults known when these were written: reason, test and, if not all of its cases, which ones.
 # A line goes with its repair (a test that passes unexpectedly fails).
-KNOWN = [
-    ("np.load leaves the file open where it raises", "test_a_truncated_file_is_refused", "0."),
-    ("np.load leaves the file open where it raises", "test_foreign_files_are_refused"),
-    (
-        "NotImplementedError, RuntimeError and OSError of zipfile come through",
-        "test_no_flipped_byte_loads_other_weights",
-    ),
-    ("TypeError: np.load returns an array", "test_a_plain_array_file_is_refused"),
-    ("mkstemp makes files private", "test_saved_files_have_usual_permissions"),
-    ("weights grow a million times", "test_scale_to_activity_does_not_blow_up_on_silent_inputs"),
-    (
-        "the message does not name the argument",
-        "test_bad_constructor_arguments_are_refused_by_name",
-        "sizes a number",
-        "neuron None",
-        "neuron a class",
-        "dtype unknown",
-    ),
-    (
-        "dtype=None means float64",
-        "test_bad_constructor_arguments_are_refused_by_name",
-        "dtype None",
-    ),
-    ("workers refuses NumPy integers", "test_numbers_of_numpy_are_taken"),
-    (
-        "kept and out are not checked for their type",
-        "test_forward_refuses_before_any_kernel_runs",
-        "kept of nan",
-        "kept of text",
-        "out a number",
-    ),
-    (
-        "reads past the constants of the readout",
-        "test_backward_refuses_before_any_kernel_runs",
-        "[other classes",
-        "fewer classes",
-    ),
-    (
-        "kinds of readout are not compared",
-        "test_backward_refuses_another_readout_for_a_spiking_network",
-    ),
-    (
-        "buffers of the other kind: reads and writes past arrays",
-        "test_a_trace_is_used_again_for_another_kind_of_input",
-    ),
-    ("no room for spikes: writes past an array", "test_a_measured_trace_is_not_written_over"),
-    ("dtypes are not compared", "test_a_trace_of_another_precision_is_not_written_over"),
-    ("inputs are not checked for their type", "test_measured_traces_are_checked"),
-    (
-        "an empty sequence is taken",
-        "test_bad_neuron_parameters_are_refused_by_name",
-        "tau_mem empty",
-    ),
-]
-
-
-@pytest.fixture(autouse=True)
-def known_fault(request):
-    name = request.node.name
-    for reason, test, *cases in KNOWN:
-        if name.partition("[")[0] == test and (not cases or any(c in name for c in cases)):
-            strict = "leaves the file open" not in reason  # noticed once it is collected
-            request.applymarker(pytest.mark.xfail(reason=reason, strict=strict))
 
 
 CHIP = LIF.brainscales2()
@@ -494,11 +431,20 @@ CONSTRUCTOR = {
     "spread negative": ({"spread": -1.0}, ValueError, "spread must be at least 0"),
     "spread nan": ({"spread": np.nan}, ValueError, "spread must be finite"),
     "too many thresholds": (
-        {"neuron": CHIP.replace(v_th=[1.0] * 8)},
+        {"neuron": CHIP.replace(v_th=[1.0] * 8), "readout": CHIP.integrator()},
         ValueError,
         "v_th has 8 values",
     ),
-    "too few taus": ({"neuron": CHIP.replace(tau_mem=[6e-6] * 6)}, ValueError, "tau_mem has 6"),
+    "too few taus": (
+        {"neuron": CHIP.replace(tau_mem=[6e-6] * 6), "readout": CHIP.integrator()},
+        ValueError,
+        "tau_mem has 6",
+    ),
+    "values per neuron, no readout": (
+        {"neuron": CHIP.replace(v_th=[1.0] * 7)},
+        ValueError,
+        "readout must be given",
+    ),
     "too few taus in the readout": (
         {"readout": CHIP.replace(tau_syn=[6e-6] * 7)},
         ValueError,
@@ -745,13 +691,13 @@ def test_a_measured_trace_is_not_written_over():
     trace = net.forward(inputs)
     measured = Trace.measured(inputs, trace.v[:1], [trace.spikes[0].compact()], trace.readout)
     assert measured.spikes[0].step.size == 0
-    assert net._empty_trace(N, True, measured) is not measured
+    assert net._empty_trace(inputs, True, measured) is not measured
 
 
 def test_a_trace_of_another_precision_is_not_written_over():
     single = network().forward(events())
-    assert network()._empty_trace(N, True, single) is single
-    assert network(dtype=np.float64)._empty_trace(N, True, single) is not single
+    assert network()._empty_trace(events(), True, single) is single
+    assert network(dtype=np.float64)._empty_trace(events(), True, single) is not single
 
 
 @pytest.mark.nojit

@@ -10,18 +10,6 @@ from snnlab import ConstantCurrent, SpikeTrains
 
 # Faults known when these were written: reason, test and, if not all of its cases, which ones.
 # A line goes with its repair (a test that passes unexpectedly fails).
-KNOWN = [
-    ("int64 events wrap silently to int32", "test_large_integers_do_not_wrap_into_range"),
-    ("np.asarray(x) fails before x is checked", "test_constant_current_of_ragged_rows_names_x"),
-]
-
-
-@pytest.fixture(autouse=True)
-def known_fault(request):
-    name = request.node.name
-    for reason, test, *cases in KNOWN:
-        if name.partition("[")[0] == test and (not cases or any(c in name for c in cases)):
-            request.applymarker(pytest.mark.xfail(reason=reason))
 
 
 SHAPE = (7, 5, 4)

@@ -147,11 +147,6 @@ def fire(
     zero = weights.dtype.type(0.0)
     current = np.empty(n, weights.dtype)
     rest = np.empty(n, weights.dtype)  # what is left of the membrane: b v - v_th z, or b v (1 - z)
-    factor = weights.dtype.type(0.0 if zero_reset else 1.0)
-    drop = np.zeros(n, weights.dtype)
-    if not zero_reset:
-        for j in range(n):
-            drop[j] = v_th[j]
     silent = np.zeros(n, np.int32)  # steps for which a unit is still refractory
     refractory = _largest(hold) > 0
     z = np.zeros(-(-n // 8) * 8, np.bool_)
@@ -171,7 +166,8 @@ def fire(
                 left = decay_mem[j] * x
                 v[r, now, j] = x
                 z[j] = x > v_th[j]
-                rest[j] = left * factor - drop[j] if x > v_th[j] else left
+                after = zero if zero_reset else left - v_th[j]
+                rest[j] = after if x > v_th[j] else left
                 current[j] *= decay_syn[j]
             if refractory:
                 for j in range(n):
@@ -399,8 +395,9 @@ def fire_backward(
                         lv[j] = h[j] * (e[j] - jump) + (zero if z[t, j] else past)
                 if refractory:  # a membrane held at rest passes nothing on
                     for j in range(n):
-                        for back in range(t - hold[j], t):
-                            if back >= 0 and z[back, j]:
+                        first_held = t - hold[j] if t > hold[j] else 0
+                        for back in range(first_held, t):
+                            if z[back, j]:
                                 lv[j] = zero
                 for j in range(n):
                     li[j] = decay_syn[j] * li[j] + gain[j] * lv[j]
