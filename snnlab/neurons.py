@@ -39,7 +39,7 @@ def _parameter(name, value, **bounds):
     return tuple(_check.number(name, x, **bounds) for x in values.tolist())
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LeakyIntegrator:
     """Leaky integrator: the dynamics of a neuron without a threshold, used as a readout.
 
@@ -137,8 +137,13 @@ class LeakyIntegrator:
         """A copy with some parameters changed."""
         return replace(self, **changes)
 
+    def __repr__(self):
+        """The parameters that were given, and no others."""
+        given = (f.name for f in fields(self) if getattr(self, f.name) != f.default)
+        return f"{type(self).__name__}({', '.join(f'{k}={getattr(self, k)!r}' for k in given)})"
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LIF(LeakyIntegrator):
     """Leaky integrate-and-fire neuron.
 
