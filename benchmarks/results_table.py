@@ -12,8 +12,8 @@ TITLES = {
     "mnist16-plain": "16x16 MNIST",
     "mnist16-augmented": "16x16 MNIST, augmented",
     "fashion16-plain": "16x16 Fashion-MNIST",
-    "mnist16-plain-fine": "16x16 MNIST, finer time grid",
-    "fashion16-plain-fine": "16x16 Fashion-MNIST, finer time grid",
+    "mnist16-plain-steepness10": "16x16 MNIST, steepness 10",
+    "mnist16-augmented-steepness10": "16x16 MNIST, augmented, steepness 10",
 }
 
 
