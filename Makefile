@@ -1,7 +1,7 @@
 # Set-up and everyday commands. `make` alone lists them.
 #
 # Variables: PYTHON=python3.12 chooses the interpreter, VENV=path the environment's folder,
-# WORKERS=n the number of test processes.
+# WORKERS=n the number of test processes, LAB_FLAGS=--no-browser options of JupyterLab.
 
 PYTHON ?= python3
 VENV := .venv
@@ -41,7 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 lab: venv  ## open the first notebook in JupyterLab
-	$(PY) -m jupyterlab notebooks/01_one_leaky_neuron.ipynb
+	$(PY) -m jupyterlab $(LAB_FLAGS) notebooks/01_one_leaky_neuron.ipynb
 
 # All passes run even if one fails; the full run comes last, so its summary is the last one shown.
 # The kernels are compiled once beforehand: parallel workers must not write the same cache. The
