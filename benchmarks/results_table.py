@@ -44,12 +44,34 @@ def accuracy_table():
     return "\n".join(lines)
 
 
+WORK = {
+    "W1-T20": "training step, 20 steps",
+    "W1": "training step, 100 steps",
+    "W2-T20": "inference, 20 steps",
+    "W2": "inference, 100 steps",
+}
+PEERS = {
+    "pytorch-by-hand": "PyTorch, backward pass by hand",
+    "pytorch-by-hand-events": "the same, following events",
+    "pytorch-autograd": "PyTorch, autograd",
+    "snntorch": "snnTorch",
+}
+
+
 def speed_table():
-    """How many times longer others take for the same work, in the same run."""
-    lines = ["| work | compared with | ratio of times |", "|---|---|---|"]
-    for r in load("speed"):
-        if r.get("peer"):
-            lines.append(f"| {r['workload']} | {r['peer']} | {r['mean']:.1f} |")
+    """How many times longer others take for the same work, in the same run (medians)."""
+    ratios = {
+        (r["workload"], r["peer"], r["metric"]): r["median"]
+        for r in load("speed")
+        if r["metric"] in ("ratio", "ratio_one_thread")
+    }
+    lines = ["| " + " | ".join(("work", *PEERS.values())) + " |", "|---" * (len(PEERS) + 1) + "|"]
+    for work, title in WORK.items():
+        cells = [title]
+        for peer in PEERS:
+            both = [ratios.get((work, peer, m)) for m in ("ratio", "ratio_one_thread")]
+            cells.append("-" if both[0] is None else " / ".join(f"{x:.1f}" for x in both if x))
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
