@@ -147,9 +147,10 @@ def fire(
     zero = weights.dtype.type(0.0)
     current = np.empty(n, weights.dtype)
     rest = np.empty(n, weights.dtype)  # what is left of the membrane: b v - v_th z, or b v (1 - z)
-    silent = np.zeros(n, np.int32)  # steps for which a unit is still refractory
+    silent = np.empty(n, np.int32)  # steps for which a unit is still refractory
     refractory = _largest(hold) > 0
-    z = np.zeros(-(-n // 8) * 8, np.bool_)
+    z = np.empty(-(-n // 8) * 8, np.bool_)
+    _clear(z)
     eight = z.view(np.uint64)  # spikes are rare: look for them eight units at a time
     for s in range(lo, hi):
         _clear(current)
@@ -346,11 +347,13 @@ def fire_backward(
     h = np.empty(n, v.dtype)
     lv = np.empty(n, v.dtype)
     li = np.empty(n, v.dtype)
-    reset = np.zeros(n, v.dtype)
-    if attached:
+    reset = np.empty(n, v.dtype)
+    for j in range(n):
+        reset[j] = v_th[j] if attached else zero
+    z = np.empty((n_steps, n), np.bool_)
+    for t in range(n_steps):
         for j in range(n):
-            reset[j] = v_th[j]
-    z = np.zeros((n_steps, n), np.bool_)
+            z[t, j] = False
     refractory = _largest(hold) > 0
     need_spikes = zero_reset or refractory
     for c in range(first_chunk, last_chunk):
