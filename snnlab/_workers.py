@@ -9,6 +9,7 @@ from snnlab import _check
 
 _helpers = []  # queues of the threads that wait for work
 _growing = threading.Lock()
+_AT_WORK = object()
 
 if hasattr(os, "register_at_fork"):  # threads do not survive a fork
     os.register_at_fork(after_in_child=_helpers.clear)
@@ -44,14 +45,15 @@ def worker_count(workers=None):
 def _help(jobs):
     """A helper's life: take a part, do it, report."""
     while True:
-        work, lo, hi, done = jobs.get()
+        work, lo, hi, reports, k, done = jobs.get()
         fault = None
         try:
             work(lo, hi)
         except BaseException as error:  # reported where the work was asked for
             fault = error
-        done.put(fault)
-        del work, done, fault  # do not keep a batch alive while waiting
+        reports[k] = fault
+        done.put(None)
+        del work, reports, done, fault  # do not keep a batch alive while waiting
 
 
 def share(work, n, workers):
@@ -71,19 +73,20 @@ def share(work, n, workers):
             threading.Thread(target=_help, args=(jobs,), name=name, daemon=True).start()
             _helpers.append(jobs)
     edges = [n * w // workers for w in range(workers + 1)]
-    done = SimpleQueue()
-    for w in range(1, workers):
-        _helpers[w - 1].put((work, edges[w], edges[w + 1], done))
-    fault = None
+    # The reports say who has ended, the queue only wakes: an interrupt may swallow what it took
+    # from the queue, but a helper still at work will report, and wake, later.
+    reports, done = [_AT_WORK] * (workers - 1), SimpleQueue()
+    for k in range(workers - 1):
+        _helpers[k].put((work, edges[k + 1], edges[k + 2], reports, k, done))
+    interrupt = None
     try:
         work(0, edges[1])
     finally:
-        waiting = workers - 1
-        while waiting > 0:
+        while any(report is _AT_WORK for report in reports):
             try:
-                fault = done.get() or fault
-                waiting -= 1
+                done.get()
             except KeyboardInterrupt as stop:  # the helpers still write to the caller's arrays
-                fault = stop
-    if fault is not None:
-        raise fault
+                interrupt = stop
+    for fault in (interrupt, *reports):
+        if fault is not None:
+            raise fault

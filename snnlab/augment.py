@@ -9,12 +9,12 @@ in ``scipy.ndimage.zoom``. ``Affine`` is defined in the frame of the result: an 
 ``p`` from the centre moves to ``R(rotation) H(shear) scale p + shift``.
 """
 
-import numbers
 import operator
 from dataclasses import dataclass, fields
 
 import numpy as np
 
+from snnlab import _check
 from snnlab._workers import share, worker_count
 from snnlab.encode import latency
 from snnlab.kernels import images as kernels
@@ -52,15 +52,9 @@ class Affine:
     def __post_init__(self):
         """Check every range."""
         for name in (field.name for field in fields(self)):
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Real) or isinstance(value, bool):
-                raise TypeError(f"{name} must be a number, not {value!r}")
-            if not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be finite and not negative, not {value!r}")
-        if self.rotation > 180:
-            raise ValueError(f"rotation must be at most 180 degrees, not {self.rotation!r}")
-        if self.scale >= 1:
-            raise ValueError(f"scale must be below 1, not {self.scale!r}")
+            _check.number(name, getattr(self, name), at_least=0)
+        _check.number("rotation", self.rotation, at_most=180)
+        _check.number("scale", self.scale, below=1)
 
     def matrices(self, n, source_shape, size, rng):
         """Draw ``n`` maps from the result's pixels to the source's.
@@ -89,9 +83,9 @@ class Affine:
         TypeError, ValueError
             Naming the argument that is wrong.
         """
-        n = _integer("n", n, 0)
+        n = _check.integer("n", n, at_least=0)
         source_shape = _source_shape(source_shape)
-        size = _integer("size", size, 2)
+        size = _check.integer("size", size, at_least=2)
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"rng must be a numpy.random.Generator, not {type(rng).__name__}")
         draw = rng.uniform(-1.0, 1.0, (n, 5))
@@ -154,7 +148,7 @@ def resample(source, index, size, affine=None, rng=None, out=None, run=None):
     if index.size and not (index.min() >= 0 and index.max() < len(source)):
         raise IndexError(f"index must be in [0, {len(source)})")
     index = np.ascontiguousarray(index, np.int64)
-    size = _integer("size", size, 2)
+    size = _check.integer("size", size, at_least=2)
     m = len(index)
     if out is None:
         out = np.empty((m, size * size), np.float32)
@@ -200,17 +194,6 @@ def _compose(rotation, shift, scale, shear, source_shape, size):
     centre = (size - 1) / 2 + shift
     offset = extent / 2 - np.einsum("nij,nj->ni", linear, centre)
     return np.concatenate([linear, offset[:, :, None]], axis=2, dtype=np.float32)
-
-
-def _integer(name, value, least):
-    """Return ``value`` as an int that is at least ``least``."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {value!r}") from None
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, not {number}")
-    return number
 
 
 def _source_shape(shape):

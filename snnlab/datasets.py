@@ -14,7 +14,6 @@ import hashlib
 import io
 import math
 import os
-import secrets
 import textwrap
 import warnings
 import zlib
@@ -25,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from snnlab import augment
+from snnlab._files import write_atomically
 
 NAMES = ("mnist16", "fashion16", "mnist", "fashion", "digits16", "yinyang")
 TIMEOUT = 10.0  # seconds a mirror may be silent
@@ -599,14 +599,9 @@ def _get(url, buffer, progress):
 
 def _keep(path, content):
     """Write a checked file to the cache: whole or not at all, whoever else is writing it."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(content)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_atomically(path, lambda file: file.write(content))
     except OSError as error:  # the content is good all the same
         warnings.warn(f"{path} could not be kept for the next time: {error}", stacklevel=5)
 

@@ -430,17 +430,17 @@ class Network:
         updates = n_samples * self.n_steps * sum(layer.width for layer in self._layers)
         return 1 if updates < 100_000 else self.workers or worker_count()
 
-    def _check_inputs(self, inputs):
+    def _check_inputs(self, inputs, name="inputs"):
         if not isinstance(inputs, SpikeTrains | ConstantCurrent):
             raise TypeError(
-                f"inputs must be SpikeTrains or ConstantCurrent, not {type(inputs).__name__}"
+                f"{name} must be SpikeTrains or ConstantCurrent, not {type(inputs).__name__}"
             )
         if len(inputs) == 0:
-            raise ValueError("inputs must hold at least one sample")
+            raise ValueError(f"{name} must hold at least one sample")
         if inputs.n_units != self.sizes[0]:
-            raise ValueError(f"inputs has {inputs.n_units} units, the network {self.sizes[0]}")
+            raise ValueError(f"{name} has {inputs.n_units} units, the network {self.sizes[0]}")
         if inputs.n_steps != self.n_steps:
-            raise ValueError(f"inputs has {inputs.n_steps} steps, the network {self.n_steps}")
+            raise ValueError(f"{name} has {inputs.n_steps} steps, the network {self.n_steps}")
 
     # backward -----------------------------------------------------------------------------------
 

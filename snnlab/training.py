@@ -347,13 +347,7 @@ def train(
 def _check_samples(name, network, inputs):
     """Number of samples, of inputs that fit the network as far as can be seen without a batch."""
     if isinstance(inputs, SpikeTrains | ConstantCurrent):
-        given = inputs.n_units, inputs.n_steps
-        wanted = network.sizes[0], network.n_steps
-        if given != wanted:
-            raise ValueError(
-                f"{name} has {given[0]} units and {given[1]} steps, "
-                f"the network {wanted[0]} and {wanted[1]}"
-            )
+        network._check_inputs(inputs, name)
     elif not (hasattr(inputs, "batch") and hasattr(inputs, "__len__")):
         raise TypeError(
             f"{name} must be SpikeTrains, ConstantCurrent or a stream with a length and a method "

@@ -662,7 +662,7 @@ BAD = {
     "dense inputs": ({"inputs": np.zeros((90, 20))}, TypeError, "inputs must be"),
     "inputs None": ({"inputs": None}, TypeError, "inputs must be"),
     "inputs of other units": ({"inputs": "units"}, ValueError, "inputs has 19 units"),
-    "inputs of other steps": ({"inputs": "steps"}, ValueError, "inputs has 20 units and 13 steps"),
+    "inputs of other steps": ({"inputs": "steps"}, ValueError, "inputs has 13 steps"),
     "optimizer name": ({"optimizer": "adam"}, TypeError, "optimizer must"),
     "optimizer class": ({"optimizer": Adam}, TypeError, "optimizer must"),
     "validation number": ({"validation": 3}, (TypeError, ValueError), "validation must"),
