@@ -6,10 +6,6 @@ from scipy import stats
 
 from snnlab import ConstantCurrent, SpikeTrains, encode
 
-# Faults known when these were written: reason, test and, if not all of its cases, which ones.
-# A line goes with its repair (a test that passes unexpectedly fails).
-
-
 TAU, THETA, DT, STEPS = 8e-6, 0.2, 1.7e-6, 20
 
 

@@ -17,9 +17,6 @@ from sklearn.utils.estimator_checks import check_estimator
 from snnlab import LIF, Affine, SpikingClassifier, datasets
 from snnlab.losses import MaxOverTime
 
-# Faults known when these were written: reason, test and, if not all of its cases, which ones.
-# A line goes with its repair (a test that passes unexpectedly fails).
-
 
 def blobs(n=90, seed=0, n_features=5):
     """Three clouds of points, not scaled to [0, 1]."""

@@ -13,10 +13,6 @@ import pytest
 from snnlab import LIF, ConstantCurrent, LeakyIntegrator, Network, SpikeTrains, Trace, encode
 from snnlab.kernels import lif
 
-# Faults known when these were written: reason, test and, if not all of its cases, which ones.
-# A line goes with its repair (a test that passes unexpectedly fails).
-
-
 CHIP = LIF.brainscales2()
 N, N_STEPS = 6, 9
 

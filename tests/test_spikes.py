@@ -8,10 +8,6 @@ import pytest
 
 from snnlab import ConstantCurrent, SpikeTrains
 
-# Faults known when these were written: reason, test and, if not all of its cases, which ones.
-# A line goes with its repair (a test that passes unexpectedly fails).
-
-
 SHAPE = (7, 5, 4)
 
 

@@ -3,23 +3,34 @@
 import gc
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from snnlab import LIF, SGD, Adam, History, Network, _files, datasets, encode, evaluate, losses
+from snnlab import (
+    LIF,
+    SGD,
+    Adam,
+    History,
+    Network,
+    _files,
+    _workers,
+    datasets,
+    encode,
+    evaluate,
+    losses,
+)
 from snnlab import train as train_aloud
 from snnlab.optim import Cosine, Exponential
 from snnlab.training import Step, predict_scores, steps
-
-# Faults known when these were written: reason, test and, if not all of its cases, which ones.
-# A line goes with its repair (a test that passes unexpectedly fails).
-
 
 ROOT = Path(__file__).resolve().parents[1]
 CHIP = LIF.brainscales2()
@@ -732,3 +743,27 @@ def test_digits_are_learned():
     net = Network((256, 100, 10), CHIP, n_steps=20, rng=0).scale_to_activity(inputs[:300], 40)
     train(net, inputs, digits.y_train, epochs=8, rng=1, optimizer=Adam(lr=5e-3))
     assert evaluate(net, test, digits.y_test).accuracy >= 0.93
+
+
+def test_an_interrupt_between_taking_and_counting_a_report_does_not_hang(monkeypatch):
+    """The report is gone from the queue, the caller interrupted: it still knows who has ended."""
+    seen, caught = [], []
+    _workers.share(lambda lo, hi: None, 2, 2)  # the helper exists, with a queue of its own
+
+    class Swallowing(queue.SimpleQueue):
+        def get(self):
+            super().get()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_workers, "SimpleQueue", Swallowing)
+
+    def call():
+        try:
+            _workers.share(lambda lo, hi: (time.sleep(0.05 * lo), seen.append(lo)), 2, 2)
+        except KeyboardInterrupt:
+            caught.append(True)
+
+    caller = threading.Thread(target=call, daemon=True)
+    caller.start()
+    caller.join(20)
+    assert not caller.is_alive() and caught == [True] and sorted(seen) == [0, 1]
