@@ -1,0 +1,33 @@
+"""Figures: each is drawn once by a ``draw_*``, its data set anew by the ``update_*`` beside it.
+
+A ``draw_*`` returns a `Picture`, which a notebook shows when it is the last line of a cell, and
+which carries a sentence saying what is to be seen. The layout is solved once, then frozen; drawing
+changes no data; pyplot is never involved, so no figures pile up and nothing depends on a backend.
+
+Colours are those of Okabe and Ito, one per role, and roles also differ in marker or line style.
+The face is white, so that figures can be read on light and dark pages.
+"""
+
+from snnlab.plot.images import draw_code, draw_images, update_images
+from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
+from snnlab.plot.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
+from snnlab.plot.style import (
+    DPI,
+    OKABE_ITO,
+    QUIET,
+    ROLES,
+    US,
+    Picture,
+    freeze,
+    new_figure,
+    page_size,
+    show,
+    to_png,
+)  # fmt: skip
+
+__all__ = [
+    "DPI", "OKABE_ITO", "QUIET", "ROLES", "US", "Picture", "draw_code", "draw_history",
+    "draw_images", "draw_neuron", "draw_order", "draw_raster", "freeze", "neuron_alt",
+    "new_figure", "page_size", "show", "to_png", "update_history", "update_images",
+    "update_neuron", "update_raster",
+]  # fmt: skip

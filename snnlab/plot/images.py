@@ -1,0 +1,125 @@
+"""Images: with what the network says of them, and as spikes."""
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from snnlab.plot.style import ROLES, US, Picture, count, figure, freeze, label_axes, styled
+
+
+@styled
+def draw_images(x, shape, *, labels=None, predictions=None, names=None, columns=8, fig=None):
+    """A grid of images with what the network says of each.
+
+    Parameters
+    ----------
+    x : array (n, pixels)
+        Values in [0, 1].
+    shape : (int, int)
+        Rows and columns of an image.
+    labels, predictions : array of int (n,), optional
+        True and predicted classes; a wrong one is marked by a cross, a frame and the true class.
+    names : sequence of str, optional
+        Names of the classes.
+    columns : int
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    x = np.asarray(x)
+    columns = min(columns, len(x))
+    rows = -(-len(x) // columns)
+    fig = figure(1.02 * columns, 1.22 * rows, fig)
+    axes = np.ravel(fig.subplots(rows, columns, squeeze=False))
+    for ax in axes[len(x) :]:
+        ax.set_visible(False)
+    blank = np.zeros(shape)
+    shown = [ax.imshow(blank, vmin=0, vmax=1, cmap="gray_r") for ax in axes[: len(x)]]
+    for ax in axes:
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(" ", size=9, loc="center", pad=3)
+        for spine in ax.spines.values():
+            spine.set_visible(True)
+    picture = Picture(fig, "", images=shown, axes=axes, shape=tuple(shape), names=names)
+    update_images(picture, x, labels=labels, predictions=predictions)
+    freeze(fig)
+    return picture
+
+
+@styled
+def update_images(picture, x, *, labels=None, predictions=None):
+    """Show as many other images in a picture of `draw_images`; arguments as there."""
+    a = picture.artists
+
+    def name(k):
+        return str(k) if a.names is None else a.names[k]
+
+    n_wrong = 0
+    for k, (image, ax) in enumerate(zip(a.images, a.axes, strict=False)):
+        image.set_data(np.asarray(x[k]).reshape(a.shape))
+        wrong = labels is not None and predictions is not None and labels[k] != predictions[k]
+        n_wrong += bool(wrong)
+        said = predictions if predictions is not None else labels
+        text = "" if said is None else name(said[k])
+        # an empty title would be left out of the layout, so there is always a character
+        ax.title.set_text((f"✗ {text}, not {name(labels[k])}" if wrong else text) or " ")
+        ax.title.set_color(ROLES["wrong"] if wrong else "black")
+        for spine in ax.spines.values():
+            spine.set(color=ROLES["wrong"] if wrong else "#333333", linewidth=2 if wrong else 0.8)
+    picture.alt = f"A grid of {count(len(a.images), 'image')}"
+    if labels is not None:
+        picture.alt += f", in truth {', '.join(name(k) for k in labels[: len(a.images)])}"
+    if labels is not None and predictions is not None:
+        picture.alt += f"; the network is right about {len(a.images) - n_wrong} of them"
+    picture.alt += "."
+
+
+@styled
+def draw_code(image, trains, sample=0, *, dt):
+    """An image beside the spikes it is coded as.
+
+    Parameters
+    ----------
+    image : array (rows, columns)
+        Values in [0, 1].
+    trains : SpikeTrains
+    sample : int
+        Which one of the trains.
+    dt : float
+        Step in seconds.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = figure(8.6, 3.0)
+    fig.get_layout_engine().set(wspace=0.06)
+    left, middle, right = fig.subplots(1, 3, width_ratios=[1, 1, 1.4])
+    events = slice(trains.start[sample], trains.stop[sample])
+    t, unit = trains.step[events] * dt * US, trains.unit[events]
+    image = np.asarray(image)
+    left.imshow(image, vmin=0, vmax=1, cmap="gray_r")
+    label_axes(left, title="the image")
+    when = np.full(image.size, np.nan)
+    when[unit] = t
+    last = trains.n_steps * dt * US
+    early = middle.imshow(when.reshape(image.shape), cmap="cividis", vmin=0, vmax=last)
+    fig.colorbar(early, ax=middle, label="time of spike (µs)", shrink=0.72)
+    label_axes(middle, title="when each pixel spikes")
+    for ax in (left, middle):
+        ax.set(xticks=[], yticks=[])
+        for spine in ax.spines.values():
+            spine.set_visible(True)
+    right.plot(t, unit, "|", color=ROLES["input"], ms=5, mew=1.2)
+    right.set(xlim=(-0.02 * last, last), ylim=(image.size + 3, -4))
+    right.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    label_axes(right, x="time (µs)", y="pixel (row by row)", title="the same as a raster")
+    freeze(fig)
+    alt = (
+        f"An image of {image.shape[0]} by {image.shape[1]} pixels, a map of the time at which each "
+        f"pixel spikes, and these {len(t)} spikes as a raster over {last:.0f} µs: the darkest "
+        "pixels spike first, white ones never."
+    )
+    return Picture(fig, alt)

@@ -1,0 +1,225 @@
+"""A sample going through a network, and the history of its training."""
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from snnlab.plot.style import (
+    QUIET,
+    ROLES,
+    US,
+    Picture,
+    count,
+    figure,
+    freeze,
+    label_axes,
+    styled,
+)  # fmt: skip
+
+
+@styled
+def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=None):
+    """One sample of a batch: its image, input and hidden spikes, the readout, and the decision.
+
+    Parameters
+    ----------
+    trace : Trace
+        Of a network whose input is spikes and whose readout is potentials.
+    sample : int
+        Which one of the batch.
+    dt : float
+        Step in seconds.
+    label : int, optional
+        The true class.
+    image : array (rows, columns), optional
+    names : sequence of str, optional
+        Names of the classes; their numbers by default.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = figure(8.6, 5.2, fig)
+    grid = fig.add_gridspec(3, 2, width_ratios=[1, 2.6], height_ratios=[1, 1, 1.1])
+    n_classes = trace.readout.shape[2]
+    names = [str(k) for k in range(n_classes)] if names is None else list(names)
+    left = grid[:, 0].subgridspec(2, 1, height_ratios=[1, 1.05])
+    picture_ax, bars_ax = fig.add_subplot(left[0]), fig.add_subplot(left[1])
+    top = fig.add_subplot(grid[0, 1])
+    middle, bottom = (fig.add_subplot(grid[k, 1], sharex=top) for k in (1, 2))
+
+    shown = picture_ax.imshow(np.zeros((2, 2)), vmin=0, vmax=1, cmap="gray_r")
+    picture_ax.set(xticks=[], yticks=[])
+    for spine in picture_ax.spines.values():
+        spine.set_visible(True)
+    bars = bars_ax.barh(range(n_classes), np.zeros(n_classes), color=QUIET, height=0.7)
+    bars_ax.set_yticks(range(n_classes), names)
+    bars_ax.invert_yaxis()
+    bars_ax.axvline(0, color="#333333", lw=0.8)
+    bars_ax.xaxis.set_major_locator(MaxNLocator(3))
+    label_axes(bars_ax, x="highest potential (arb. units)", y="class")
+
+    lines = {}
+    trains = (trace.inputs, trace.hidden[-1])
+    for ax, role, train, marker in zip(
+        (top, middle), ("input", "spike"), trains, "|d", strict=True
+    ):
+        size = 5 if marker == "|" else 3.5
+        (lines[role],) = ax.plot([], [], marker, color=ROLES[role], ms=size, mew=1.2)
+        ax.set(ylim=(-0.03 * train.n_units, 1.03 * train.n_units))
+        ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    label_axes(top, y="input unit")
+    label_axes(middle, y="hidden unit")
+    for ax in (top, middle):
+        ax.tick_params(labelbottom=False)
+    classes = [bottom.plot([], [], color=QUIET, lw=1)[0] for _ in range(n_classes)]
+    (peak,) = bottom.plot([], [], "*", color=ROLES["membrane"], ms=11)
+    note = bottom.annotate("", (0, 0), xytext=(6, 4), textcoords="offset points", weight="bold")
+    bottom.axhline(0, color=QUIET, lw=0.6, zorder=0)
+    bottom.yaxis.set_major_locator(MaxNLocator(4))
+    label_axes(bottom, x="time (µs)", y="readout potential\n(arb. units)")
+    last = trace.readout.shape[1] * dt * US
+    top.set_xlim(-0.02 * last, 1.02 * last)
+    fig.align_ylabels([top, middle, bottom])
+    picture = Picture(
+        fig, "", image=shown, image_ax=picture_ax, bars=bars, bars_ax=bars_ax, lines=lines,
+        titles=(top, middle), classes=classes, peak=peak, note=note, readout=bottom, names=names,
+        dt=dt,
+    )  # fmt: skip
+    update_raster(picture, trace, sample, label=label, image=image)
+    freeze(fig)
+    return picture
+
+
+@styled
+def update_raster(picture, trace, sample=0, *, label=None, image=None):
+    """Show another sample in a picture of `draw_raster`; arguments as there."""
+    a = picture.artists
+    counts = {}
+    for role, train in (("input", trace.inputs), ("spike", trace.hidden[-1])):
+        events = slice(train.start[sample], train.stop[sample])
+        a.lines[role].set_data(train.step[events] * a.dt * US, train.unit[events])
+        counts[role] = int(train.stop[sample] - train.start[sample])
+    a.titles[0].set_title(f"{count(counts['input'], 'input spike')}: dark pixels early")
+    a.titles[1].set_title(count(counts["spike"], "hidden spike"))
+
+    readout = trace.readout[sample]
+    t = np.arange(len(readout)) * a.dt * US
+    highest = readout.max(axis=0)
+    decision = int(highest.argmax())
+    for k, line in enumerate(a.classes):
+        chosen, true = k == decision, label is not None and k == label
+        line.set_data(t, readout[:, k])
+        missed = true and not chosen
+        line.set_color(ROLES["membrane"] if chosen else ROLES["wrong"] if missed else QUIET)
+        line.set(linewidth=2.2 if chosen or missed else 1, linestyle="--" if missed else "-")
+        line.set_zorder(3 if chosen or missed else 2)
+        a.bars[k].set_width(highest[k])
+        a.bars[k].set_color(ROLES["membrane"] if chosen else QUIET)
+        if missed:
+            a.bars[k].set_color(ROLES["wrong"])
+    when = int(readout[:, decision].argmax())
+    a.peak.set_data([t[when]], [highest[decision]])
+    a.note.xy = t[when], highest[decision]
+    a.note.set_text(a.names[decision])
+    low, high = float(readout.min()), float(readout.max())
+    margin = 0.15 * (high - low or 1.0)
+    a.readout.set_ylim(low - 0.3 * margin, high + 1.6 * margin)
+    ends = min(0.0, float(highest.min())), max(float(highest.max()), 0.0)
+    a.bars_ax.set_xlim(1.08 * ends[0], 1.08 * (ends[1] or 0.1))
+
+    a.image_ax.set_visible(image is not None)
+    if image is not None:
+        image = np.asarray(image)
+        a.image.set_data(image)
+        a.image.set_extent((-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5))
+    said = f"decides for {a.names[decision]}"
+    if label is not None:
+        right = "right" if decision == label else f"wrong: it is {a.names[label]}"
+        said += f" ({right})"
+    a.image_ax.set_title(said[0].upper() + said[1:])
+    title = f"★ highest of all: class {a.names[decision]} at {t[when]:.1f} µs"
+    if label is not None and label != decision:
+        title += f"; dashed: class {a.names[label]}, the true one"
+    a.readout.set_title(title)
+    picture.alt = (
+        f"Spikes of one sample over {len(readout) * a.dt * US:.0f} µs: "
+        f"{count(counts['input'], 'input spike')}, {count(counts['spike'], 'hidden spike')}. "
+        f"The network {said}, whose potential is the highest, {highest[decision]:.2f} "
+        f"at {t[when]:.1f} µs."
+    )
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+@styled
+def draw_history(history, *, epochs=None, fig=None):
+    """Training: loss, accuracy and hidden spikes per epoch.
+
+    Parameters
+    ----------
+    history : History
+    epochs : int, optional
+        Length of the axis; by default what there is.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = figure(8.6, 2.7, fig)
+    axes = fig.subplots(1, 3)
+    style = {"color": ROLES["training"], "marker": "o", "ls": "-", "label": "training"}
+    check = {"color": ROLES["validation"], "marker": "s", "ls": "--", "label": "validation"}
+    spike = {"color": ROLES["spike"], "marker": "d", "ls": "-", "label": "training"}
+    lines = {}
+    for ax, name, looks in (
+        (axes[0], "loss", style),
+        (axes[1], "train_accuracy", style),
+        (axes[1], "validation_accuracy", check),
+        (axes[2], "hidden_spikes", spike),
+        (axes[2], "validation_hidden_spikes", check),
+    ):
+        (lines[name],) = ax.plot([], [], ms=4.5, **looks)
+    for ax, label in zip(
+        axes, ("loss (nats)", "accuracy (%)", "hidden spikes per image"), strict=True
+    ):
+        label_axes(ax, x="epoch", y=label)
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+    picture = Picture(fig, "", lines=lines, axes=axes, epochs=epochs)
+    update_history(picture, history)
+    if history.validation_accuracy:
+        axes[1].legend(loc="lower right")
+    freeze(fig)
+    return picture
+
+
+@styled
+def update_history(picture, history):
+    """Show a longer or another history in a picture of `draw_history`."""
+    a = picture.artists
+    for name, line in a.lines.items():
+        y = np.array(getattr(history, name), float) * (100 if name.endswith("accuracy") else 1)
+        line.set_data(1 + np.arange(len(y)), y)
+    last = max(a.epochs or 0, len(history), 1)
+    for ax in a.axes:
+        ax.set_xlim(0.7, last + 0.3)
+        ax.relim()
+        ax.autoscale_view(scalex=False)
+    for ax in (a.axes[0], a.axes[2]):
+        top = max((np.max(line.get_ydata(), initial=0) for line in ax.lines), default=0)
+        ax.set_ylim(0, 1.1 * top or 1)
+    if not len(history):
+        picture.alt = "Curves of training: no epoch is complete yet."
+        return
+    picture.alt = (
+        f"Curves over {count(len(history), 'epoch')} of training: the loss goes from "
+        f"{history.loss[0]:.2f} to {history.loss[-1]:.2f}, the accuracy on training images from "
+        f"{100 * history.train_accuracy[0]:.1f} to {100 * history.train_accuracy[-1]:.1f} %, "
+        f"hidden spikes per image from {history.hidden_spikes[0]:.0f} to "
+        f"{history.hidden_spikes[-1]:.0f}."
+    )

@@ -1,0 +1,191 @@
+"""The house style: colours by role, pictures that a notebook shows, figures without pyplot."""
+
+import base64
+import functools
+import html
+import io
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure, SubFigure
+
+from snnlab._files import write_atomically
+
+OKABE_ITO = {
+    "black": "#000000",
+    "orange": "#E69F00",
+    "sky blue": "#56B4E9",
+    "bluish green": "#009E73",
+    "yellow": "#F0E442",
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "reddish purple": "#CC79A7",
+}
+ROLES = {
+    "input": OKABE_ITO["blue"],
+    "current": OKABE_ITO["bluish green"],
+    "membrane": OKABE_ITO["black"],
+    "spike": OKABE_ITO["vermillion"],
+    "threshold": OKABE_ITO["reddish purple"],
+    "gradient": OKABE_ITO["orange"],
+    "training": OKABE_ITO["blue"],
+    "validation": OKABE_ITO["black"],
+    "wrong": OKABE_ITO["vermillion"],
+}
+QUIET = "#8C8C8C"  # what stands back: the classes that were not chosen
+HOUSE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": "#333333",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.linewidth": 0.8,
+    "lines.linewidth": 1.6,
+    "text.color": "black",
+    "axes.labelcolor": "black",
+    "axes.titlecolor": "auto",
+    "axes.titlelocation": "left",
+    "axes.titleweight": "normal",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "text.usetex": False,
+    "image.cmap": "gray_r",
+    "image.interpolation": "nearest",
+}
+US = 1e6  # microseconds in a second
+DPI = 100
+
+
+def styled(function):
+    """Run in the house style, whatever style the user's own figures have."""
+
+    @functools.wraps(function)
+    def inner(*args, **kwargs):
+        with matplotlib.rc_context(HOUSE):
+            return function(*args, **kwargs)
+
+    return inner
+
+
+class Picture:
+    """A figure, the artists whose data change, and a sentence that says what it shows.
+
+    Attributes
+    ----------
+    fig : matplotlib Figure or SubFigure
+    alt : str
+        What there is to see, for readers who do not see it.
+    artists : namespace
+        What ``update_*`` sets.
+    """
+
+    def __init__(self, fig, alt, **artists):
+        self.fig, self.alt, self.artists = fig, alt, SimpleNamespace(**artists)
+
+    def png(self, scale=2.0):
+        """PNG bytes; ``scale`` pixels of the file per pixel on the page."""
+        return to_png(self.fig, scale)
+
+    def save(self, path, scale=2.0):
+        """Write a PNG file, whole or not at all."""
+        content = self.png(scale)
+        write_atomically(path, lambda file: file.write(content))
+
+    def __repr__(self):
+        return f"Picture: {self.alt}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        width, height = page_size(self.fig)
+        png = base64.b64encode(self.png()).decode()
+        # JupyterLab reads no alt text from the metadata of image/png, nbconvert does
+        page = (
+            f'<img src="data:image/png;base64,{png}" alt="{html.escape(self.alt)}" '
+            f'width="{width}" style="max-width: 100%; height: auto">'
+        )
+        data = {"text/html": page, "image/png": png, "text/plain": repr(self)}
+        return data, {"image/png": {"alt": self.alt, "width": width, "height": height}}
+
+
+def show(fig, alt):
+    """A figure of your own as something that a notebook shows.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure or Picture
+    alt : str
+        A sentence saying what there is to see.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = getattr(fig, "fig", fig)
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError("alt must be a sentence that says what the figure shows")
+    if fig.canvas is None:
+        FigureCanvasAgg(fig)
+    return Picture(fig, alt)
+
+
+def page_size(fig):
+    """Width and height on the page in pixels."""
+    return tuple(int(round(DPI * inches)) for inches in fig.get_size_inches())
+
+
+@styled
+def to_png(fig, scale=1.0):
+    """Render a figure to PNG bytes, quickly: little compression."""
+    from PIL import Image  # matplotlib requires it
+
+    fig.dpi = DPI * scale
+    canvas = FigureCanvasAgg(fig) if not isinstance(fig.canvas, FigureCanvasAgg) else fig.canvas
+    canvas.draw()
+    file = io.BytesIO()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    picture.save(file, "png", compress_level=1)
+    return file.getvalue()
+
+
+@styled
+def new_figure(width, height):
+    """An empty figure of so many inches, with a canvas and without pyplot."""
+    fig = Figure((width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(fig)
+    return fig
+
+
+def figure(width, height, within=None):
+    """A new figure of so many inches, or the one to draw within."""
+    return new_figure(width, height) if within is None else within
+
+
+def freeze(fig):
+    """Solve the layout now and keep it: nothing moves when data change, and drawing is faster."""
+    if isinstance(fig, SubFigure):
+        return
+    fig.canvas.draw()
+    fig.set_layout_engine("none")
+
+
+def label_axes(ax, x="", y="", title=""):
+    """Axis labels and title in one call."""
+    ax.set(xlabel=x, ylabel=y, title=title)
+
+
+def count(n, what):
+    """``1 spike``, ``2 spikes``, ``no spikes``."""
+    return f"{n or 'no'} {what}{'' if n == 1 else 's'}"
