@@ -18,6 +18,7 @@ _MODULES = (
     "network",
     "neurons",
     "optim",
+    "penalties",
     "plot",
     "spikes",
     "surrogate",

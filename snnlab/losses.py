@@ -52,12 +52,21 @@ class MaxOverTime:
     ----------
     scale : float
         Factor before the softmax. Their code uses 10; 3 did better on held-out training images.
+    deadlines : sequence of int, optional
+        Numbers of steps after which the decision is asked for: the loss is the mean over readouts
+        that end there, which trains for early decisions. By default there is one, the last step.
     """
 
     scale: float = 3.0
+    deadlines: tuple | None = None
 
     def __post_init__(self):
         _check.number("scale", self.scale, above=0)
+        if self.deadlines is not None:
+            steps = tuple(_check.integer("deadlines", k, at_least=1) for k in self.deadlines)
+            if not steps:
+                raise ValueError("deadlines must hold at least one number of steps")
+            object.__setattr__(self, "deadlines", steps)
 
     def scores(self, readout):
         """``scale * max_t v[t]``, (sample, class)."""
@@ -66,13 +75,21 @@ class MaxOverTime:
     def __call__(self, readout, labels):
         """Value and gradient; at equal maxima the earliest step gets it."""
         labels = _checked(readout, labels)
-        when = readout.argmax(axis=1)[:, None, :]
-        scores = np.take_along_axis(readout, when, axis=1)[:, 0] * readout.dtype.type(self.scale)
-        value, g_scores = _softmax_cross_entropy(scores, labels)
-        g_readout = np.zeros_like(readout)
-        g_scores *= readout.dtype.type(self.scale)
-        np.put_along_axis(g_readout, when, g_scores[:, None], axis=1)
-        return value, g_readout
+        deadlines = self.deadlines or (readout.shape[1],)
+        if max(deadlines) > readout.shape[1]:
+            raise ValueError(f"deadlines must be at most {readout.shape[1]}, the number of steps")
+        total, g_readout = 0.0, np.zeros_like(readout)
+        for steps in deadlines:
+            when = readout[:, :steps].argmax(axis=1)[:, None, :]
+            top = np.take_along_axis(readout, when, axis=1)
+            value, g_scores = _softmax_cross_entropy(
+                top[:, 0] * readout.dtype.type(self.scale), labels
+            )
+            total += value
+            g_scores *= readout.dtype.type(self.scale / len(deadlines))
+            g_top = np.take_along_axis(g_readout, when, axis=1) + g_scores[:, None]
+            np.put_along_axis(g_readout, when, g_top, axis=1)
+        return total / len(deadlines), g_readout
 
 
 @dataclass(frozen=True)

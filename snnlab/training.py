@@ -15,6 +15,7 @@ from snnlab import _check
 from snnlab._files import load_npz, save_npz
 from snnlab.losses import FirstSpike, resolve, scores_of
 from snnlab.optim import Adam, resolve_schedule
+from snnlab.penalties import Penalties
 from snnlab.spikes import ConstantCurrent, SpikeTrains
 
 Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
@@ -28,7 +29,9 @@ class History:
     Attributes
     ----------
     loss : list of float
-        Mean over the epoch's batches, with dropout and augmentation as trained.
+        Mean over the epoch's batches, with dropout and augmentation as trained, without penalties.
+    penalty : list of float
+        What was added to it, likewise; 0 without penalties.
     train_accuracy : list of float
         Likewise.
     hidden_spikes : list of float
@@ -44,6 +47,7 @@ class History:
     """
 
     loss: list = field(default_factory=list)
+    penalty: list = field(default_factory=list)
     train_accuracy: list = field(default_factory=list)
     hidden_spikes: list = field(default_factory=list)
     validation_accuracy: list = field(default_factory=list)
@@ -78,8 +82,8 @@ class Step:
         Of the epochs completed so far.
     epoch, step, steps_per_epoch : int
         Both counted from 0.
-    loss, accuracy, hidden_spikes : float
-        Of this batch, before the update.
+    loss, penalty, accuracy, hidden_spikes : float
+        Of this batch, before the update; the loss is without the penalties.
     trace : Trace
         Of this batch; it is written over by the next step.
     """
@@ -90,6 +94,7 @@ class Step:
     step: int
     steps_per_epoch: int
     loss: float
+    penalty: float
     accuracy: float
     hidden_spikes: float
     trace: object
@@ -159,6 +164,7 @@ def steps(
     optimizer=None,
     schedule="cosine",
     dropout=0.0,
+    penalties=(),
     validation=None,
     history=None,
 ):
@@ -189,13 +195,13 @@ def steps(
         validation = v_inputs, v_labels
     return _loop(
         network, inputs, labels, epochs, rng, batch_size, loss, optimizer, schedule, dropout,
-        validation, history,
+        Penalties(penalties, network), validation, history,
     )  # fmt: skip
 
 
 def _loop(
     network, inputs, labels, epochs, rng, batch_size, loss, optimizer, schedule, dropout,
-    validation, history,
+    penalties, validation, history,
 ):  # fmt: skip
     """The steps, arguments being checked."""
     score = scores_of(loss)
@@ -205,42 +211,45 @@ def _loop(
     for epoch in range(len(history), epochs):
         began = time.perf_counter()
         order = rng.permutation(n_samples)
-        total = np.zeros(3)  # loss, correct, spikes
+        total = np.zeros(4)  # loss, penalty, correct, spikes
         for k in range(per_epoch):
             index = order[k * batch_size : (k + 1) * batch_size]
             batch, target = _batch(inputs, index, rng), labels[index]
             kept = None
             if dropout > 0:  # one mask per batch, no rescaling (Cramer et al. 2022, code)
                 kept = [rng.random(n) >= dropout for n in network.sizes[1:-1]]
-            factor = float(schedule(epoch + k / per_epoch, epochs))
+            now = epoch + k / per_epoch, epochs
+            factor = float(schedule(*now))
 
             trace = network.forward(batch, kept=kept, out=trace)
             value, g_readout = loss(trace.readout, target)
-            if not np.isfinite(value):
+            price, g_spikes = penalties.of_trace(trace, g_readout, *now)
+            if not np.isfinite(value + price):
                 raise FloatingPointError(
-                    f"the loss is {value} in epoch {epoch + 1}, step {k + 1}; "
-                    "the weights are those of the step before"
+                    f"the loss is {value} and the penalty {price} in epoch {epoch + 1}, "
+                    f"step {k + 1}; the weights are those of the step before"
                 )
-            gradients = network.backward(trace, g_readout, out=gradients)
+            gradients = network.backward(trace, g_readout, g_spikes=g_spikes, out=gradients)
+            price += penalties.of_weights(network, gradients, *now)
             optimizer.step(network, gradients, factor)
 
             correct = (score(trace.readout).argmax(axis=1) == target).mean()
             spikes = trace.hidden_counts().mean()
-            total += np.array([value, correct, spikes]) * len(index)
+            total += np.array([value, price, correct, spikes]) * len(index)
             if k == per_epoch - 1:
                 history.seconds.append(time.perf_counter() - began)
                 history.lr.append(optimizer.lr * factor)
-                for name, x in zip(
-                    ("loss", "train_accuracy", "hidden_spikes"), total / n_samples, strict=True
-                ):
+                names = "loss", "penalty", "train_accuracy", "hidden_spikes"
+                for name, x in zip(names, total / n_samples, strict=True):
                     getattr(history, name).append(float(x))
                 if validation is not None:
                     result = evaluate(network, *validation, loss=loss)
                     history.validation_accuracy.append(result.accuracy)
                     history.validation_hidden_spikes.append(result.hidden_spikes)
             yield Step(
-                network, history, epoch, k, per_epoch, value, float(correct), float(spikes), trace
-            )
+                network, history, epoch, k, per_epoch, value, price, float(correct), float(spikes),
+                trace,
+            )  # fmt: skip
 
 
 def train(
@@ -255,6 +264,7 @@ def train(
     optimizer=None,
     schedule="cosine",
     dropout=0.0,
+    penalties=(),
     validation=None,
     callback=None,
     progress=True,
@@ -282,6 +292,8 @@ def train(
         "constant", "exponential", "cosine", or a function ``(epoch, epochs) -> factor``.
     dropout : float
         Share of hidden units left out, drawn anew for each batch.
+    penalties : sequence of penalties
+        On spikes, readout or weights (`snnlab.penalties`), added to the loss.
     validation : (inputs, labels), optional
         Evaluated after each epoch.
     callback : callable, optional
@@ -313,12 +325,15 @@ def train(
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a function of a Step, not {callback!r}")
     history = History()
+    penalties = Penalties(penalties, network).given
     loop = steps(
         network, inputs, labels, epochs=epochs, rng=rng, batch_size=batch_size, loss=loss,
-        optimizer=optimizer, schedule=schedule, dropout=dropout, validation=validation,
-        history=history,
+        optimizer=optimizer, schedule=schedule, dropout=dropout, penalties=penalties,
+        validation=validation, history=history,
     )  # fmt: skip
-    config = _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout)
+    config = _config(
+        network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout, penalties
+    )
     if checkpoint is not None:
         checkpoint = Path(checkpoint)
         if checkpoint.exists():
@@ -432,7 +447,7 @@ def _interactive():
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
-def _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout):
+def _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout, penalties):
     """What a checkpoint must agree on to be gone on from, as text."""
 
     def name(x):
@@ -450,6 +465,7 @@ def _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, drop
         "optimizer": [type(optimizer).__name__, rates],
         "schedule": name(resolve_schedule(schedule)),
         "dropout": float(dropout),
+        "penalties": [name(x) for x in penalties],
     }
 
 
