@@ -9,9 +9,13 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _MODULES = (
+    "attribution",
     "augment",
+    "clinic",
     "datasets",
+    "decision",
     "encode",
+    "energy",
     "estimator",
     "live",
     "losses",
@@ -22,6 +26,7 @@ _MODULES = (
     "plot",
     "spikes",
     "surrogate",
+    "sweep",
     "textbook",
     "training",
 )
@@ -30,6 +35,7 @@ _NAMES = {
     "Affine": "augment",
     "AugmentedImages": "augment",
     "ConstantCurrent": "spikes",
+    "Frontier": "sweep",
     "History": "training",
     "LIF": "neurons",
     "LeakyIntegrator": "neurons",
@@ -39,6 +45,8 @@ _NAMES = {
     "SpikingClassifier": "estimator",
     "Trace": "network",
     "evaluate": "training",
+    "explain": "attribution",
+    "time_to_decision": "decision",
     "train": "training",
     "warm_up": "_warm_up",
 }

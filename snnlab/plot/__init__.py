@@ -8,6 +8,8 @@ Colours are those of Okabe and Ito, one per role, and roles also differ in marke
 The face is white, so that figures can be read on light and dark pages.
 """
 
+from snnlab.plot.decision import draw_decision, draw_explanation
+from snnlab.plot.energy import draw_energy
 from snnlab.plot.images import draw_code, draw_images, update_images
 from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
 from snnlab.plot.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
@@ -24,10 +26,12 @@ from snnlab.plot.style import (
     show,
     to_png,
 )  # fmt: skip
+from snnlab.plot.sweep import draw_frontier, update_frontier
 
 __all__ = [
-    "DPI", "OKABE_ITO", "QUIET", "ROLES", "US", "Picture", "draw_code", "draw_history",
-    "draw_images", "draw_neuron", "draw_order", "draw_raster", "freeze", "neuron_alt",
-    "new_figure", "page_size", "show", "to_png", "update_history", "update_images",
+    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "US", "draw_code", "draw_decision",
+    "draw_energy", "draw_explanation", "draw_frontier", "draw_history", "draw_images",
+    "draw_neuron", "draw_order", "draw_raster", "freeze", "neuron_alt", "new_figure",
+    "page_size", "show", "to_png", "update_frontier", "update_history", "update_images",
     "update_neuron", "update_raster",
 ]  # fmt: skip

@@ -1,0 +1,94 @@
+"""What a spiking network costs, beside one without spikes and what was measured."""
+
+import numpy as np
+
+from snnlab.plot.style import (
+    OKABE_ITO,
+    QUIET,
+    ROLES,
+    Picture,
+    figure,
+    freeze,
+    label_axes,
+    styled,
+)  # fmt: skip
+
+NJ = 1e9  # nanojoules in a joule
+LOOKS = (
+    ("synaptic operations", ROLES["spike"], ""),
+    ("neuron updates", ROLES["membrane"], "\\\\\\"),
+    ("reading weights", ROLES["gradient"], "///"),
+    ("states, events, activations", OKABE_ITO["sky blue"], "xxx"),
+)  # in the order of `snnlab.energy.PARTS`
+
+
+def _number(x):
+    """Three digits, or all before the point."""
+    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
+
+
+@styled
+def draw_energy(card, *, fig=None):
+    """Energy per sample as bars, made of what it is spent on; the chip's measured value apart.
+
+    The scale is linear, so that lengths and parts can be compared by eye. The measured bar is cut
+    where it is much longer than the others, and says so.
+
+    Parameters
+    ----------
+    card : EnergyCard
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    names = list(card.energies)
+    parts = NJ * np.array([card.energies[name] for name in names])
+    totals = parts.sum(axis=1)
+    longest = totals.max()
+    fig = figure(8.6, 3.7, fig)
+    ax = fig.subplots()
+    y, left = np.arange(len(names)), np.zeros(len(names))
+    bars = []
+    for (what, colour, hatch), widths in zip(LOOKS, parts.T, strict=True):
+        looks = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
+        bars.append(ax.barh(y, widths, 0.66, left, label=what, **looks))
+        left = left + widths
+    texts = [_number(total) for total in totals]
+    said = [f"{name}: {text}" for name, text in zip(names, texts, strict=True)]
+    ends, scaled = list(totals), longest
+    if card.chip is not None:
+        measured = NJ * card.chip
+        cut = measured > 1.2 * longest
+        scaled = longest if cut else max(longest, measured)
+        ends.append(1.12 * longest if cut else measured)
+        texts.append(f"{_number(measured)}{' (bar cut)' if cut else ''}")
+        names.append("BrainScaleS-2 chip, measured")
+        bars.append(ax.barh(len(y), ends[-1], 0.66, color="white", edgecolor=QUIET, linewidth=1.5))
+        if cut:
+            x = longest * np.array([[1.04, 1.06], [1.06, 1.08]])
+            ends_of_slants = np.array([0.42, -0.42]) + len(y)
+            ax.fill_betweenx(ends_of_slants, *x, color="white", zorder=3)
+            ax.plot(x.T, ends_of_slants, color=QUIET, lw=1.5, zorder=3)
+        said.append(f"measured on the BrainScaleS-2 chip: {_number(measured)}")
+    for k, (end, text) in enumerate(zip(ends, texts, strict=True)):
+        ax.annotate(text, (end, k), (5, 0), textcoords="offset points", va="center", size=9)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1.25 * max(ends))
+    ax.set_xticks([t for t in ax.get_xticks() if t <= scaled])  # a cut bar has no scale
+    ops = card.operations
+    sizes = "-".join(map(str, ops.sizes))
+    spikes = f"{_number(ops.hidden_spikes)} hidden spikes per sample"
+    label_axes(ax, x="energy per sample (nJ)", y="network")
+    ax.set_title(f"{sizes}, {ops.n_steps} steps, {spikes}")
+    fig.legend(handles=bars[: len(LOOKS)], ncols=4, loc="outside upper center")
+    fig.supxlabel(f"Model: {card.assumptions}. Operations are a proxy.", size=8)
+    freeze(fig)
+    alt = (
+        f"Bars of the energy per sample of a {sizes} network with {spikes}, in nanojoule, modelled "
+        f"with {card.assumptions}. {'; '.join(said)}."
+    )
+    return Picture(fig, alt, bars=bars, ax=ax)

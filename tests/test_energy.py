@@ -1,0 +1,522 @@
+"""Operations against dense counts by brute force, energies, break-even, the card and its figure."""
+
+import csv
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from snnlab import LIF, ConstantCurrent, LeakyIntegrator, Network, SpikeTrains, energy
+
+DT = 1.7e-6
+
+
+def spikes(n_samples, n_steps, n_units, seed=0, rate=0.2):
+    z = np.random.default_rng(seed).random((n_samples, n_steps, n_units)) < rate
+    return SpikeTrains.from_dense(z)
+
+
+def network(sizes=(7, 6, 5, 3), n_steps=9, delay=0, pruned=0.4, seed=0, **settings):
+    """A lively random network of which a share of the weights is 0."""
+    rng = np.random.default_rng(seed)
+    neuron = LIF.brainscales2(delay=delay)
+    net = Network(sizes, neuron, n_steps=n_steps, rng=rng, spread=2.0, **settings)
+    for w in net.weights:
+        w[rng.random(w.shape) < pruned] = 0
+    return net
+
+
+@pytest.fixture(scope="module")
+def card():
+    """256-246-10, the chip's sizes, on random latency-like spikes: each input at most one."""
+    rng = np.random.default_rng(1)
+    net = Network((256, 246, 10), LIF.brainscales2(), n_steps=20, rng=rng)
+    step = np.sort(rng.integers(0, 20, (8, 60)), axis=1)
+    unit = np.stack([rng.choice(256, 60, replace=False) for _ in range(8)])
+    inputs = SpikeTrains(np.arange(9) * 60, step.ravel(), unit.ravel(), 20, 256)
+    net.scale_to_activity(inputs, 80)
+    return energy.compare(net, inputs)
+
+
+# --- constants ----------------------------------------------------------------------------------
+
+
+def test_every_constant_has_unit_source_and_tag():
+    for name, cost in energy.COSTS.items():
+        assert cost.value > 0 and cost.what and len(cost.source) > 20, name
+        assert cost.unit in ("J", "J per 64 bit", "W", "s"), name
+        assert cost.tag in ("quoted", "second-hand", "unverified"), name
+        if cost.unit.startswith("J"):
+            assert 1e-14 < cost.value < 1e-5, f"{name} is not in joule"
+    c = {name: cost.value for name, cost in energy.COSTS.items()}
+    # the printed product is rounded to two digits
+    assert c["chip_power"] * c["chip_time"] == pytest.approx(c["chip_energy"], rel=0.02)
+
+
+def test_prices_meet_the_published_points_and_lie_between():
+    for kind, bits in energy._POINTS.items():
+        for operation in ("add", "mult"):
+            points = [energy.COSTS[f"{kind}{n}_{operation}"].value for n in bits]
+            assert [energy._arithmetic(kind, operation, n) for n in bits] == pytest.approx(points)
+            middle = energy._arithmetic(kind, operation, math.sqrt(bits[0] * bits[1]))
+            assert middle == pytest.approx(math.sqrt(points[0] * points[1]))
+    for n_bytes, name in energy._SRAM.items():
+        published = energy.COSTS[name].value / 64
+        assert energy._memory("fitting", n_bytes) == pytest.approx(published)
+        assert energy._memory(name, 5) == published
+    assert energy._memory("fitting", 0) == energy._memory("fitting", 100)
+    assert 20e-12 < 64 * energy._memory("fitting", 64 * 1024) < 100e-12
+    assert 64 * energy._memory("fitting", 2**20 + 1) == pytest.approx(1.3e-9)
+
+
+# --- counting -----------------------------------------------------------------------------------
+
+
+def brute_force(z, w, delay):
+    """What a layer hears of dense spikes (sample, time, unit), one operation after the other."""
+    n, n_steps, _ = z.shape
+    arriving = accumulates = 0
+    for _, t, i in np.argwhere(z):
+        if t + delay < n_steps:
+            arriving += 1
+            accumulates += sum(1 for x in w[i] if x != 0)
+    active = z.any(axis=1)
+    weights = sum(np.sum(w[i] != 0) for _, i in np.argwhere(active))
+    return arriving / n, accumulates / n, active.sum() / n, weights / n
+
+
+@pytest.mark.parametrize("delay", [0, 1, 4])
+@pytest.mark.parametrize("readout", [None, LIF.brainscales2()])
+def test_counts_agree_with_brute_force(delay, readout):
+    if readout is not None:
+        readout = readout.replace(delay=delay)
+    net = network(delay=delay, readout=readout)
+    inputs = spikes(5, 9, 7)
+    trace = net.forward(inputs)
+    z = [inputs.to_dense(), *(train.to_dense() for train in trace.spikes)]
+    ops = energy.count(net, inputs)
+    assert sum(x.sum() for x in z[1:]) > 0 and z[0][:, -1].sum() > 0, "the test has to bite"
+    for k, (layer, w) in enumerate(zip(ops.layers, net.weights, strict=True)):
+        arriving, accumulates, active, weights = brute_force(z[k], w, delay)
+        assert layer.spikes_in == pytest.approx(arriving)
+        assert layer.effective_acs == pytest.approx(accumulates)
+        assert layer.active_in == pytest.approx(active)
+        assert layer.active_weights == pytest.approx(weights)
+        assert layer.effective_macs == 0 and layer.drive_steps == 0
+        out = z[k + 1].sum() / 5 if k + 1 < len(z) else 0
+        assert layer.spikes_out == pytest.approx(out)
+        assert layer.fires == (k + 1 < len(z))
+        assert layer.dense == w.size * 9 and layer.neuron_updates == w.shape[1] * 9
+        assert layer.nonzero == np.sum(w != 0)
+    hidden = z[1:3]
+    assert ops.hidden_spikes == pytest.approx(sum(x.sum() for x in hidden) / 5)
+    assert ops.input_spikes == pytest.approx(brute_force(z[0], net.weights[0], delay)[0])
+    fired = z[1:]
+    silent = sum((x == 0).sum() for x in fired) / sum(x.size for x in fired)
+    assert ops.activation_sparsity == pytest.approx(silent)
+    zeros = sum((w == 0).sum() for w in net.weights) / sum(w.size for w in net.weights)
+    assert ops.connection_sparsity == pytest.approx(zeros) and 0.2 < zeros < 0.6
+    assert ops.sizes == (7, 6, 5, 3) and ops.n_samples == 5
+
+
+@pytest.mark.parametrize("delay", [0, 2, 30])
+def test_constant_inputs_are_multiplied_in_every_step(delay):
+    net = network(delay=delay)
+    x = np.random.default_rng(3).random((4, 7)).astype(np.float32)
+    x[x < 0.4] = 0
+    ops = energy.count(net, ConstantCurrent(x, 9))
+    first = ops.layers[0]
+    dense = sum(
+        int(np.sum((x[s, :, None] != 0) & (net.weights[0] != 0)))
+        for s in range(4)
+        for t in range(9)
+        if t >= delay
+    )
+    assert first.effective_macs == pytest.approx(dense / 4)
+    assert (first.effective_acs, first.spikes_in) == (0, 0)
+    assert first.drive_steps == max(9 - delay, 0)
+    assert first.active_in == pytest.approx(np.sum(x != 0) / 4)
+    assert ops.total("effective_macs") == first.effective_macs
+    energy.EnergyCard(ops).text()
+
+
+def test_a_batch_is_the_mean_of_its_parts():
+    net = network()
+    inputs = spikes(2300, 9, 7, seed=4)  # more than one run of the network
+    whole = energy.count(net, inputs)
+    parts = [energy.count(net, inputs[k : k + 1150]) for k in (0, 1150)]
+    for name in ("effective_acs", "spikes_out", "active_weights"):
+        mean = sum(part.total(name) for part in parts) / 2
+        assert whole.total(name) == pytest.approx(mean)
+
+
+@pytest.mark.parametrize(
+    "neuron, states, mults",
+    [
+        (LIF.brainscales2(), 2, 2),
+        (LIF.brainscales2(gain=0.5), 2, 3),
+        (LIF.brainscales2(refractory=2e-6), 3, 2),
+        (LIF.grad_r(), 1, 2),
+        (LIF(tau_mem=6e-6, tau_syn=None, dt=DT), 1, 1),
+    ],
+)
+def test_what_a_neuron_keeps_and_does(neuron, states, mults):
+    net = Network((3, 4, 2), neuron, n_steps=5, rng=0)
+    hidden, readout = energy.count(net, spikes(2, 5, 3)).layers
+    assert (hidden.states, hidden.mults, hidden.adds) == (states, mults, 2)
+    # an integrator compares nothing, and is never refractory
+    refractory = bool(neuron.refractory)
+    assert (readout.states, readout.mults, readout.adds) == (states - refractory, mults, 1)
+
+
+def test_footprint_is_weights_and_states_in_bytes():
+    for dtype, size in ((np.float32, 4), (np.float64, 8)):
+        net = network((7, 6, 3), dtype=dtype)
+        ops = energy.count(net, spikes(2, 9, 7))
+        assert ops.footprint == size * (7 * 6 + 6 * 3 + 2 * (6 + 3))
+
+
+def test_a_network_without_hidden_layer():
+    readout = LeakyIntegrator(tau_mem=6e-6, tau_syn=6e-6, dt=DT)
+    net = Network((7, 3), [], readout=readout, n_steps=9, rng=0)
+    inputs = spikes(5, 9, 7)
+    ops = energy.count(net, inputs)
+    assert ops.activation_sparsity == 0 and ops.hidden_spikes == 0
+    assert ops.total("effective_acs") == pytest.approx(3 * inputs.counts().mean())
+    card = energy.EnergyCard(ops)
+    with pytest.raises(ValueError, match="hidden_spikes"):
+        card.break_even("hidden_spikes")
+    assert "hidden spikes never" not in card.text()
+
+
+# --- energy -------------------------------------------------------------------------------------
+
+
+def test_energies_by_hand():
+    """A net small enough to price on paper: all weights in 8 KB, 8-bit integers everywhere."""
+    net = network((4, 3, 2), n_steps=5, pruned=0)
+    net.weights[0][...] = 0.01  # no hidden spike
+    inputs = SpikeTrains([0, 2], [0, 3], [1, 2], 5, 4)
+    rows = energy.compare(net, inputs, bits=8, state_bits=8).energies
+    add, mult, bit = 0.03e-12, 0.2e-12, 10e-12 / 64
+    acs, updates = 2 * 3, 5 * (3 + 2)
+    neurons = updates * (2 * mult + add) + 5 * 3 * add  # hidden units compare, too
+    weights = acs * 8 * bit
+    states = (updates * 2 * 2 * 8 + 2 * 2) * bit  # and two addresses of 2 bits
+    expected = [acs * add, neurons, weights, states]
+    np.testing.assert_allclose(rows["spiking, with neurons and memory"], expected)
+    np.testing.assert_allclose(rows["spiking, synaptic operations only"], [acs * add, 0, 0, 0])
+    macs, values = 4 * 3 + 3 * 2, 4 + 3 + 3 + 2
+    relu = [macs * (add + mult), 3 * (add + mult), macs * 8 * bit, values * 8 * bit]
+    np.testing.assert_allclose(rows["ReLU, with memory"], relu)
+    np.testing.assert_allclose(rows["ReLU, arithmetic only"], [*relu[:2], 0, 0])
+    fewer = 2 * 3 + 3 * 2  # rows of the two inputs that spike
+    skipped = [fewer * (add + mult), relu[1], fewer * 8 * bit, relu[3]]
+    np.testing.assert_allclose(rows["ReLU, silent inputs skipped"], skipped)
+
+
+def test_the_usual_proxy_in_float():
+    """32-bit floats give the figures most papers use: 0.9 pJ per AC, 4.6 pJ per MAC."""
+    net, inputs = network(), spikes(5, 9, 7)
+    card = energy.compare(net, inputs, bits=32, state_bits=32, arithmetic="float")
+    acs = card.operations.total("effective_acs")
+    proxy = card.energies["spiking, synaptic operations only"]
+    assert proxy.sum() == pytest.approx(0.9e-12 * acs)
+    relu = card.energies["ReLU, arithmetic only"]
+    assert relu[0] == pytest.approx(4.6e-12 * card.operations.total("nonzero"))
+
+
+def test_constant_input_is_multiplied_once():
+    x = np.ones((2, 7), np.float32)
+    costs = [
+        energy.compare(network(n_steps=n), ConstantCurrent(x, n)).spiking["once"] for n in (5, 50)
+    ]
+    np.testing.assert_allclose(*costs)
+    assert costs[0][0] > 0 and costs[0][2] > 0
+
+
+def test_pruned_rows_are_stored_short():
+    inputs = spikes(20, 9, 30, rate=0.5)
+    reads = []
+    for pruned in (0.0, 0.1, 0.95):
+        net = network((30, 40, 3), pruned=pruned)
+        card = energy.compare(net, inputs, memory="sram_8KB")
+        reads.append(card.energies["ReLU, with memory"][2] / (10e-12 / 64))
+        first, second = card.operations.layers
+    assert reads[0] == pytest.approx(8 * (30 * 40 + 40 * 3))
+    assert reads[1] == pytest.approx(reads[0])  # column numbers would cost more than the zeros
+    # 6 bits number 40 columns, 2 bits number 3
+    assert reads[2] == pytest.approx(first.nonzero * (8 + 6) + second.nonzero * (8 + 2))
+
+
+def test_states_and_addresses_by_hand(card):
+    """Two states read and written per unit and step; a hidden spike's address written and read."""
+    ops = card.operations
+    bits = 20 * (246 + 10) * 2 * 2 * 16 + 8 * (ops.input_spikes + 2 * ops.hidden_spikes)
+    states = card.energies["spiking, with neurons and memory"][3]
+    assert ops.hidden_spikes > 20 and states == pytest.approx(bits * 10e-12 / 64)
+
+
+def test_more_bits_cost_more(card):
+    for name in energy.ROWS:
+        totals = [
+            energy.EnergyCard(card.operations, bits=b, state_bits=s).energies[name].sum()
+            for b, s in ((4, 8), (8, 16), (16, 16), (16, 32))
+        ]
+        assert totals == sorted(totals)
+
+
+def test_causes_add_up(card):
+    parts = sum(card.spiking.values())
+    np.testing.assert_allclose(parts, card.energies["spiking, with neurons and memory"])
+    assert card.energies["ReLU, silent inputs skipped"].sum() < (
+        card.energies["ReLU, with memory"].sum()
+    )
+
+
+# --- break-even -----------------------------------------------------------------------------------
+
+
+def scaled(ops, quantity, factor):
+    """Operations with more or fewer spikes, or steps; all else as it was."""
+
+    def spiky(layer, heard, fired):
+        return dataclasses.replace(
+            layer,
+            spikes_in=layer.spikes_in * heard,
+            effective_acs=layer.effective_acs * heard,
+            spikes_out=layer.spikes_out * fired,
+        )
+
+    first, *rest = ops.layers
+    if quantity == "n_steps":
+        layers = [dataclasses.replace(la, n_steps=la.n_steps * factor) for la in ops.layers]
+        return dataclasses.replace(ops, layers=tuple(layers), n_steps=ops.n_steps * factor)
+    heard = factor if quantity == "spikes" else 1
+    layers = spiky(first, heard, factor), *(spiky(layer, factor, factor) for layer in rest)
+    return dataclasses.replace(ops, layers=layers)
+
+
+@pytest.mark.parametrize("against", energy.ROWS[2:])
+@pytest.mark.parametrize("quantity", ["hidden_spikes", "spikes", "n_steps"])
+def test_break_even_agrees_with_pricing_again(card, quantity, against):
+    ops = card.operations
+    if (quantity, against) == ("spikes", "ReLU, silent inputs skipped"):
+        with pytest.raises(ValueError, match="quantity"):
+            card.break_even(quantity, against)
+        return
+    now = {
+        "hidden_spikes": ops.hidden_spikes,
+        "spikes": ops.input_spikes + ops.hidden_spikes,
+        "n_steps": ops.n_steps,
+    }[quantity]
+    value = card.break_even(quantity, against)
+    other = card.energies[against].sum()
+
+    def spiking(factor):
+        again = energy.EnergyCard(scaled(ops, quantity, factor))
+        assert again.energies[against].sum() == pytest.approx(other)
+        return again.energies["spiking, with neurons and memory"].sum()
+
+    if value is None:
+        assert spiking(1e-9) >= other
+    else:
+        assert spiking(value / now) == pytest.approx(other)
+        assert spiking(0.9 * value / now) < other < spiking(1.1 * value / now)
+
+
+def test_break_even_in_steps_of_real_networks():
+    """Without hidden spikes, a network run for fewer steps than that wins, and for more loses."""
+
+    def run(n_steps):
+        net = network((200, 30, 5), n_steps=n_steps, pruned=0)
+        net.weights[0][...] = 1e-4
+        trains = SpikeTrains([0, 2], [0, 3], [1, 2], n_steps, 200)
+        return energy.compare(net, trains)
+
+    limit = run(10).break_even("n_steps")
+    assert 5 < limit < 1000
+    for n_steps, wins in ((math.floor(limit), True), (math.ceil(limit) + 1, False)):
+        e = run(n_steps).energies
+        spiking, relu = (e[name].sum() for name in (energy.ROWS[1], energy.ROWS[3]))
+        assert (spiking < relu) == wins
+
+
+def test_it_may_never_pay(card):
+    many = scaled(card.operations, "n_steps", 100)
+    lost = energy.EnergyCard(many)
+    assert lost.break_even("hidden_spikes") is None and lost.break_even("spikes") is None
+    assert "hidden spikes never" in lost.text() and "it loses" in lost.text()
+
+
+# --- the card -------------------------------------------------------------------------------------
+
+
+def test_text_has_the_numbers_and_the_warning(card):
+    text = str(card)
+    for name, parts in card.energies.items():
+        assert name in text and f"{1e9 * parts.sum():.4g}" in text
+    assert "Spikes alone are no energy" in text and "Operations are a proxy" in text
+    assert "2,400 nJ per image for a 256-246-10 network on BrainScaleS-2" in text
+    wins = card.energies[energy.ROWS[1]].sum() < card.energies[energy.ROWS[3]].sum()
+    assert f"Against 'ReLU, with memory' it {'wins' if wins else 'loses'}" in text
+    assert card.assumptions in text
+    ops = card.operations
+    acs, fired = ops.total("effective_acs"), ops.hidden_spikes
+    silent = 20 * (246 + 10) - fired
+    assert f"least {(23.6 * acs + 81 * fired + 52 * silent) / 1000:,.0f} nJ (Loihi" in text
+    assert f"or {26 * acs / 1000:,.0f} nJ (TrueNorth" in text
+    assert f"{acs / (256 * 246 + 2460):.3g} per synapse" in text
+    assert all(len(sentence) < 400 for sentence in card.sentences())
+
+
+def test_a_network_without_weights_or_spikes():
+    net = network(pruned=1.0)
+    card = energy.compare(net, spikes(2, 9, 7))
+    assert card.operations.connection_sparsity == 1 == card.operations.activation_sparsity
+    assert card.energies["ReLU, arithmetic only"][0] == 0
+    assert "hidden spikes never" not in card.text() and "nan" not in card.text()
+
+
+def test_the_chip_is_measured_for_its_own_network_only(card):
+    assert card.chip == 2.4e-6
+    other = energy.compare(network(), spikes(2, 9, 7))
+    assert other.chip is None
+    assert "No measured value" in other.text() and "2,400" not in other.text()
+    assert [row["kind"] for row in other.rows] == ["model"] * 5
+
+
+def test_csv_round_trip(tmp_path, card):
+    path = tmp_path / "card.csv"
+    card.to_csv(path)
+    with open(path, newline="", encoding="utf-8") as file:
+        read = list(csv.DictReader(file))
+    assert len(read) == 6 and [p.name for p in tmp_path.iterdir()] == ["card.csv"]
+    for row, known in zip(read, card.rows, strict=True):
+        assert list(row) == list(known)
+        for name, value in known.items():
+            same = (
+                float(row[name]) == value if isinstance(value, float) else row[name] == str(value)
+            )
+            assert same, name
+    for row in read[:5]:
+        parts = [float(row[f"{part}_J"]) for part in energy.PARTS]
+        assert sum(parts) == pytest.approx(float(row["total_J"]))
+        np.testing.assert_array_equal(parts, card.energies[row["network"]])
+    assert read[5]["kind"] == "measured" and float(read[5]["total_J"]) == 2.4e-6
+
+
+def test_errors_name_the_argument(card):
+    net, inputs = network(), spikes(2, 9, 7)
+    with pytest.raises(TypeError, match="network"):
+        energy.count("net", inputs)
+    with pytest.raises(TypeError, match="inputs"):
+        energy.count(net, inputs.to_dense())
+    with pytest.raises(ValueError, match="inputs"):
+        energy.count(net, spikes(2, 8, 7))
+    with pytest.raises(ValueError, match="inputs"):
+        energy.count(net, inputs[:0])
+    with pytest.raises(TypeError, match="operations"):
+        energy.EnergyCard(net)
+    for name, value, error in (
+        ("bits", 0, ValueError),
+        ("bits", 33, ValueError),
+        ("state_bits", 7.5, TypeError),
+        ("arithmetic", "fixed", ValueError),
+        ("memory", "cache", ValueError),
+    ):
+        with pytest.raises(error, match=name):
+            energy.compare(net, inputs, **{name: value})
+    with pytest.raises(ValueError, match="state_bits"):
+        energy.compare(net, inputs, bits=32, state_bits=24, arithmetic="float")
+    with pytest.raises(ValueError, match="quantity"):
+        card.break_even("volts")
+    with pytest.raises(ValueError, match="against"):
+        card.break_even(against="spiking, with neurons and memory")
+
+
+def test_counting_changes_nothing():
+    net, inputs = network(), spikes(3, 9, 7)
+    weights, before = net.parameters.copy(), inputs.to_dense()
+    energy.compare(net, inputs).text()
+    np.testing.assert_array_equal(net.parameters, weights)
+    np.testing.assert_array_equal(inputs.to_dense(), before)
+
+
+# --- the figure -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def draw():
+    pytest.importorskip("matplotlib")
+    from snnlab.plot.energy import draw_energy
+
+    return draw_energy
+
+
+def other_cards(card):
+    """A measured bar that fits, and none."""
+    yield card
+    yield energy.EnergyCard(scaled(card.operations, "n_steps", 40), 32, 32, "float")
+    yield energy.compare(network(), spikes(3, 9, 7))
+
+
+def test_bars_are_the_energies(card, draw):
+    from matplotlib.colors import to_hex
+
+    from snnlab import plot
+
+    for each in other_cards(card):
+        picture = draw(each)
+        bars = picture.artists.bars[:4]
+        widths = np.array([[bar.get_width() for bar in part] for part in bars])
+        parts = 1e9 * np.array(list(each.energies.values())).T
+        np.testing.assert_allclose(widths, parts)
+        starts = np.array([[bar.get_x() for bar in part] for part in bars])
+        np.testing.assert_allclose(starts, np.cumsum(parts, axis=0) - parts, atol=1e-9)
+        looks = {(to_hex(part[0].get_facecolor()), part[0].get_hatch()) for part in bars}
+        assert len({hatch for _, hatch in looks}) == len({colour for colour, _ in looks}) == 4
+        palette = {colour.lower() for colour in plot.OKABE_ITO.values()}
+        assert {colour for colour, _ in looks} <= palette
+
+
+def test_values_units_and_the_measured_bar_are_written(card, draw):
+    for each, cut in zip(other_cards(card), (True, False, None), strict=True):
+        picture = draw(each)
+        ax = picture.artists.ax
+        written = [text.get_text() for text in ax.texts]
+        assert ax.get_xlabel() == "energy per sample (nJ)" and ax.get_ylabel()
+        for text, parts in zip(written, each.energies.values(), strict=False):
+            assert float(text.replace(",", "")) == pytest.approx(1e9 * parts.sum(), rel=0.01)
+        assert len(written) == 5 + (cut is not None)
+        if cut is not None:
+            assert written[5] == ("2,400 (bar cut)" if cut else "2,400")
+            assert "measured" in ax.get_yticklabels()[5].get_text()
+        if cut:  # no tick stands where the scale no longer holds
+            longest = max(parts.sum() for parts in each.energies.values())
+            assert ax.get_xticks().max() <= 1e9 * longest < picture.artists.bars[4][0].get_width()
+        assert "2,400" in picture.alt or cut is None
+
+
+def test_nothing_is_cut_off_and_it_says_what_it_shows(card, draw):
+    from matplotlib.figure import Figure
+
+    from snnlab import plot
+
+    for each in other_cards(card):
+        picture = draw(each)
+        picture.png(1)
+        width, height = plot.page_size(picture.fig)
+        boxes = [picture.artists.ax.get_tightbbox()]
+        boxes += [legend.get_window_extent() for legend in picture.fig.legends]
+        boxes += [text.get_window_extent() for text in picture.fig.texts]
+        assert len(boxes) == 3
+        for box in boxes:
+            assert box.x0 >= -1 and box.y0 >= -1
+            assert box.x1 <= width + 1 and box.y1 <= height + 1
+        assert picture.alt.endswith(".") and each.assumptions in picture.alt
+        assert all(name in picture.alt for name in energy.ROWS)
+    page = Figure((8.6, 8), layout="constrained")
+    top, _ = page.subfigures(2)
+    assert draw(card, fig=top).fig is top
