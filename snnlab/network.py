@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections import namedtuple
 from collections.abc import Sequence
 from functools import partial
 
@@ -173,6 +174,11 @@ class Gradients(list):
         ]
 
 
+# What the substrate adds to a layer's dynamics: noise per unit and step (empty: none) and its key,
+# bounds of the membrane.
+Physics = namedtuple("Physics", "noise key low high")
+
+
 class _Layer:
     """One layer's neuron, padded sizes and constants."""
 
@@ -185,6 +191,13 @@ class _Layer:
         # an integrator whose units are alike filters W g_v as it filters g_v
         a, b, g = c.decay_syn, c.decay_mem, c.gain
         self.uniform = bool(np.ptp(a) == 0 and np.ptp(b) == 0 and np.ptp(g) == 0)
+
+    def with_thresholds(self, factor):
+        """The same layer, its thresholds multiplied by a factor per unit (on a substrate)."""
+        layer, v_th = copy.copy(self), self.constants.v_th.copy()
+        v_th[: self.n] *= factor.astype(v_th.dtype)
+        layer.constants = self.constants._replace(v_th=v_th)
+        return layer
 
     def gain(self, kept):
         """Gain per unit; a unit left out hears nothing, and nothing flows back through it."""
@@ -340,46 +353,57 @@ class Network:
         """
         self._check_inputs(inputs)
         kept = _check_kept(kept, self.sizes[1:-1])
+        return self._propagate(inputs, keep, kept, out, self._padded, self._layers)
+
+    def _propagate(self, inputs, keep, kept, out, weights, layers, physics=None, read=None):
+        """Forward pass with these (padded) weights and layers: the ideal ones or a substrate's.
+
+        ``physics`` holds a `Physics` per layer; ``read(k, v, lo, hi)`` may change the potentials
+        that were kept of layer k, in place, as soon as some samples are done.
+        """
         n_samples = len(inputs)
         trace = self._empty_trace(inputs, keep, out)
         trace.inputs, trace.kept = inputs, kept
-        gains = self._gains(kept)
+        gains = [la.gain(mask) for la, mask in zip(layers, [*kept, None], strict=True)]
         no_drive = np.empty((0, 1), self.dtype)
         drive = no_drive
         if isinstance(inputs, ConstantCurrent):
-            drive = inputs.x.astype(self.dtype, copy=False) @ self._padded[0]
+            drive = inputs.x.astype(self.dtype, copy=False) @ weights[0]
+        if physics is None:
+            free = -self.dtype.type(np.inf), self.dtype.type(np.inf)
+            quiet = np.empty(0, self.dtype), np.uint32(0)
+            physics = [Physics(*quiet, *free)] * len(layers)
 
         def work(lo, hi):
-            for k, layer in enumerate(self._layers):
+            for k, layer in enumerate(layers):
                 c = layer.constants
                 source = self._events(trace, k)
                 arriving = drive if k == 0 else no_drive
                 shared = (c.decay_syn, c.decay_mem, gains[k])
                 delay = layer.neuron.delay
                 if not layer.fires:
+                    v = trace.readout
                     lif.integrate(
-                        *source, arriving, self._padded[k], *shared, delay, lo, hi, trace.readout
+                        *source, arriving, weights[k], *shared, *physics[k], delay, lo, hi, v
                     )
-                    continue
-                if keep:
-                    v = trace._potentials[k]
                 else:
-                    v = _aligned((1, self.n_steps, layer.width), self.dtype)
-                own = trace.spikes[k]
-                zero_reset = layer.neuron.reset == "zero"
-                lif.fire(
-                    *source, arriving, self._padded[k], *shared, c.v_th, c.hold, zero_reset, delay,
-                    lo, hi, keep, v, own.start, own.stop, own.step, own.unit,
-                )  # fmt: skip
+                    if keep:
+                        v = trace._potentials[k]
+                    else:
+                        v = _aligned((1, self.n_steps, layer.width), self.dtype)
+                    own = trace.spikes[k]
+                    zero_reset = layer.neuron.reset == "zero"
+                    lif.fire(
+                        *source, arriving, weights[k], *shared, c.v_th, c.hold, *physics[k],
+                        zero_reset, delay, lo, hi, keep, v, own.start, own.stop, own.step, own.unit,
+                    )  # fmt: skip
+                if read is not None and (keep or not layer.fires):
+                    read(k, v, lo, hi)
 
         share(work, n_samples, self._threads(n_samples))
         if self.spiking_readout:
             trace.readout[...] = trace.spikes[-1].to_dense(self.dtype)
         return trace
-
-    def _gains(self, kept):
-        """Gain arrays of all layers under the hidden layers' masks."""
-        return [la.gain(mask) for la, mask in zip(self._layers, [*kept, None], strict=True)]
 
     def _events(self, trace, k):
         """Arrays start, stop, step, unit of the events that layer k hears."""
@@ -482,7 +506,7 @@ class Network:
         per_chunk, g_currents, g_drive = self._backward_buffers(trace, n_chunks, adjoints)
         if n_chunks == 1:
             per_chunk = [block[None] for block in out._padded]
-        gains = self._gains(trace.kept)
+        gains = [la.gain(mask) for la, mask in zip(self._layers, [*trace.kept, None], strict=True)]
         transposed = [None] + [
             _pad_units(self.weights[k].T, self._layers[k - 1].width)
             for k in range(1, len(self._layers))

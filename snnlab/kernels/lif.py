@@ -9,12 +9,17 @@ A layer's input is either events (``start``, ``stop`` bound each sample's slice 
 ``unit``) or a constant drive per unit (``drive``, with no events); the array that is not used has
 length zero.
 
+On an analog substrate the membrane is noisy (``noise``: standard deviation per unit and step, of
+length zero without; ``key`` chooses the noise) and bounded (``low``, ``high``: infinite without).
+
 Two habits keep the loops over units vectorised: arrays are indexed in full (a row view that lives
 across iterations costs reference counts), and no literal widens float32 to float64.
 """
 
 import numpy as np
 from numba import njit
+
+from snnlab.kernels.noise import add_noise
 
 SURROGATES = ("superspike", "arctan", "triangle", "sigmoid", "gaussian", "rectangle")
 
@@ -81,7 +86,23 @@ def _arrive(step, unit, drive, weights, delay, s, t, e, end, current):
 
 @_kernel
 def integrate(
-    start, stop, step, unit, drive, weights, decay_syn, decay_mem, gain, delay, lo, hi, v
+    start,
+    stop,
+    step,
+    unit,
+    drive,
+    weights,
+    decay_syn,
+    decay_mem,
+    gain,
+    noise,
+    key,
+    low,
+    high,
+    delay,
+    lo,
+    hi,
+    v,
 ):
     """Leaky integrator: ``I = a I + W x``, ``v = b v + g I``; fills ``v`` (sample, time, unit).
 
@@ -89,7 +110,13 @@ def integrate(
     """
     n_steps, n = v.shape[1], v.shape[2]
     zero = v.dtype.type(0.0)
+    noisy = noise.shape[0] > 0
+    xi = np.empty((n_steps, n), v.dtype)
     for s in range(lo, hi):
+        if noisy:
+            for t in range(n_steps):
+                _clear(xi[t])
+                add_noise(noise, key, s, t, xi[t])
         for t in range(n_steps):
             for j in range(n):
                 v[s, t, j] = zero
@@ -109,6 +136,10 @@ def integrate(
             for t in range(n_steps):
                 current = a * current + v[s, t, j]
                 potential = b * potential + g * current
+                if noisy:
+                    potential += xi[t, j]
+                potential = high if potential > high else potential
+                potential = low if potential < low else potential
                 v[s, t, j] = potential
 
 
@@ -125,6 +156,10 @@ def fire(
     gain,
     v_th,
     hold,
+    noise,
+    key,
+    low,
+    high,
     zero_reset,
     delay,
     lo,
@@ -147,38 +182,42 @@ def fire(
     zero = weights.dtype.type(0.0)
     current = np.empty(n, weights.dtype)
     rest = np.empty(n, weights.dtype)  # what is left of the membrane: b v - v_th z, or b v (1 - z)
-    silent = np.empty(n, np.int32)  # steps for which a unit is still refractory
-    refractory = _largest(hold) > 0
+    longest = _largest(hold)
+    bounded = low > -np.inf or high < np.inf
     z = np.empty(-(-n // 8) * 8, np.bool_)
     _clear(z)
     eight = z.view(np.uint64)  # spikes are rare: look for them eight units at a time
     for s in range(lo, hi):
         _clear(current)
         _clear(rest)
-        _clear(silent)
         e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
         r = s if keep else 0
         k = out_start[s]
+        recent = k  # own events from here on may still hold their unit at rest
         for t in range(n_steps):
             now = n_steps - 1 - t
             e = _arrive(step, unit, drive, weights, delay, s, t, e, end, current)
+            if noise.shape[0] > 0:
+                add_noise(noise, key, s, t, rest)
             for j in range(n):
                 x = rest[j] + gain[j] * current[j]
+                if bounded:
+                    x = high if x > high else x
+                    x = low if x < low else x
                 left = decay_mem[j] * x
                 v[r, now, j] = x
                 z[j] = x > v_th[j]
                 after = zero if zero_reset else left - v_th[j]
                 rest[j] = after if x > v_th[j] else left
                 current[j] *= decay_syn[j]
-            if refractory:
-                for j in range(n):
-                    if silent[j] > 0:
-                        silent[j] -= 1
-                        v[r, now, j] = zero
-                        rest[j] = zero
-                        z[j] = False
-                    elif z[j]:
-                        silent[j] = hold[j]
+            while recent < k and out_step[recent] + longest < t:
+                recent += 1
+            for m in range(recent, k):
+                j = out_unit[m]
+                if out_step[m] + hold[j] >= t:
+                    v[r, now, j] = zero
+                    rest[j] = zero
+                    z[j] = False
             some = eight[0]
             for i in range(1, eight.shape[0]):
                 some |= eight[i]
