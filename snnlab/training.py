@@ -105,7 +105,7 @@ class Step:
         return self.step == self.steps_per_epoch - 1
 
 
-def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng=0):
+def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng=0, substrate=None):
     """Class scores and hidden spikes of each sample.
 
     Parameters
@@ -117,7 +117,9 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
         Decides how scores are read from the readout (`snnlab.losses`).
     batch_size : int
     rng : numpy.random.Generator or int
-        For a stream.
+        For a stream, and for the noise of a substrate.
+    substrate : Substrate, optional
+        Chip on which the network is run (`snnlab.substrate`); simulated as it is by default.
 
     Returns
     -------
@@ -131,7 +133,7 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
         batch = _batch(inputs, np.arange(first, min(first + batch_size, len(inputs))), rng)
-        trace = network.forward(batch, keep=False, out=trace)
+        trace = _run(network, substrate, batch, rng, keep=False, out=trace)
         scores.append(np.array(score(trace.readout)))
         counts.append(trace.hidden_counts())
     if not scores:
@@ -139,7 +141,9 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     return np.concatenate(scores), np.concatenate(counts)
 
 
-def evaluate(network, inputs, labels, *, loss="max_over_time", batch_size=500, rng=0):
+def evaluate(
+    network, inputs, labels, *, loss="max_over_time", batch_size=500, rng=0, substrate=None
+):
     """Accuracy, mean hidden spikes per sample and predictions; parameters as `predict_scores`.
 
     Returns
@@ -147,7 +151,9 @@ def evaluate(network, inputs, labels, *, loss="max_over_time", batch_size=500, r
     Evaluation
     """
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
-    scores, counts = predict_scores(network, inputs, loss=loss, batch_size=batch_size, rng=rng)
+    scores, counts = predict_scores(
+        network, inputs, loss=loss, batch_size=batch_size, rng=rng, substrate=substrate
+    )
     predictions = scores.argmax(axis=1)
     return Evaluation(float((predictions == labels).mean()), float(counts.mean()), predictions)
 
@@ -165,6 +171,7 @@ def steps(
     schedule="cosine",
     dropout=0.0,
     penalties=(),
+    substrate=None,
     validation=None,
     history=None,
 ):
@@ -195,13 +202,13 @@ def steps(
         validation = v_inputs, v_labels
     return _loop(
         network, inputs, labels, epochs, rng, batch_size, loss, optimizer, schedule, dropout,
-        Penalties(penalties, network), validation, history,
+        Penalties(penalties, network), substrate, validation, history,
     )  # fmt: skip
 
 
 def _loop(
     network, inputs, labels, epochs, rng, batch_size, loss, optimizer, schedule, dropout,
-    penalties, validation, history,
+    penalties, substrate, validation, history,
 ):  # fmt: skip
     """The steps, arguments being checked."""
     score = scores_of(loss)
@@ -221,7 +228,7 @@ def _loop(
             now = epoch + k / per_epoch, epochs
             factor = float(schedule(*now))
 
-            trace = network.forward(batch, kept=kept, out=trace)
+            trace = _run(network, substrate, batch, rng, kept=kept, out=trace)
             value, g_readout = loss(trace.readout, target)
             price, g_spikes = penalties.of_trace(trace, g_readout, *now)
             if not np.isfinite(value + price):
@@ -232,6 +239,8 @@ def _loop(
             gradients = network.backward(trace, g_readout, g_spikes=g_spikes, out=gradients)
             price += penalties.of_weights(network, gradients, *now)
             optimizer.step(network, gradients, factor)
+            if substrate is not None:
+                substrate.clip(network)
 
             correct = (score(trace.readout).argmax(axis=1) == target).mean()
             spikes = trace.hidden_counts().mean()
@@ -243,7 +252,7 @@ def _loop(
                 for name, x in zip(names, total / n_samples, strict=True):
                     getattr(history, name).append(float(x))
                 if validation is not None:
-                    result = evaluate(network, *validation, loss=loss)
+                    result = evaluate(network, *validation, loss=loss, substrate=substrate)
                     history.validation_accuracy.append(result.accuracy)
                     history.validation_hidden_spikes.append(result.hidden_spikes)
             yield Step(
@@ -265,6 +274,7 @@ def train(
     schedule="cosine",
     dropout=0.0,
     penalties=(),
+    substrate=None,
     validation=None,
     callback=None,
     progress=True,
@@ -294,6 +304,9 @@ def train(
         Share of hidden units left out, drawn anew for each batch.
     penalties : sequence of penalties
         On spikes, readout or weights (`snnlab.penalties`), added to the loss.
+    substrate : Substrate or Recording, optional
+        Chip on which the forward pass runs (`snnlab.substrate`); the backward pass reads what was
+        measured there. Validation runs on it too.
     validation : (inputs, labels), optional
         Evaluated after each epoch.
     callback : callable, optional
@@ -329,20 +342,21 @@ def train(
     loop = steps(
         network, inputs, labels, epochs=epochs, rng=rng, batch_size=batch_size, loss=loss,
         optimizer=optimizer, schedule=schedule, dropout=dropout, penalties=penalties,
-        validation=validation, history=history,
+        substrate=substrate, validation=validation, history=history,
     )  # fmt: skip
     config = _config(
-        network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout, penalties
-    )
+        network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout, penalties,
+        substrate,
+    )  # fmt: skip
     if checkpoint is not None:
         checkpoint = Path(checkpoint)
         if checkpoint.exists():
-            _resume(checkpoint, config, network, optimizer, rng, history)
+            _resume(checkpoint, config, network, optimizer, rng, history, substrate)
     with _Interrupts() as interrupts, _Progress(progress, epochs, len(history)) as show:
         for step in loop:
             show(step)
             if step.ends_epoch and checkpoint is not None:
-                _save(checkpoint, config, network, optimizer, rng, history)
+                _save(checkpoint, config, network, optimizer, rng, history, substrate)
             answer = None if callback is None else callback(step)
             # what a callback happens to return (a bar's update, say) should not end training
             stop = isinstance(answer, bool | np.bool_) and bool(answer)
@@ -378,6 +392,13 @@ def _batch(inputs, index, rng):
     if isinstance(inputs, SpikeTrains | ConstantCurrent):
         return inputs[index]
     return inputs.batch(index, rng)
+
+
+def _run(network, substrate, batch, rng, **settings):
+    """Forward pass, simulated or on a substrate."""
+    if substrate is None:
+        return network.forward(batch, **settings)
+    return substrate.measure(network, batch, rng=rng, **settings)
 
 
 class _Interrupts:
@@ -447,7 +468,9 @@ def _interactive():
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
-def _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout, penalties):
+def _config(
+    network, inputs, epochs, batch_size, loss, optimizer, schedule, dropout, penalties, substrate
+):
     """What a checkpoint must agree on to be gone on from, as text."""
 
     def name(x):
@@ -466,13 +489,19 @@ def _config(network, inputs, epochs, batch_size, loss, optimizer, schedule, drop
         "schedule": name(resolve_schedule(schedule)),
         "dropout": float(dropout),
         "penalties": [name(x) for x in penalties],
+        "substrate": None if substrate is None else repr(substrate),
     }
 
 
-def _save(path, config, network, optimizer, rng, history):
-    """Checkpoint: weights, moments, the generator's state, history."""
+def _save(path, config, network, optimizer, rng, history, substrate):
+    """Checkpoint: weights, moments, the generator's state, history, the substrate's age."""
     state = {f"optimizer_{name}": x for name, x in optimizer.state().items()}
-    text = {"config": config, "rng": rng.bit_generator.state, "history": asdict(history)}
+    text = {
+        "config": config,
+        "rng": rng.bit_generator.state,
+        "history": asdict(history),
+        "age": getattr(substrate, "age", 0),
+    }
     as_list = np.ndarray.tolist  # some generators' states hold arrays
     header = {name: np.array(json.dumps(x, default=as_list)) for name, x in text.items()}
     save_npz(path, header | {"parameters": network.parameters} | state)
@@ -485,11 +514,12 @@ def _as_state(saved):
     return np.array(saved, np.uint64) if isinstance(saved, list) else saved
 
 
-def _resume(path, config, network, optimizer, rng, history):
+def _resume(path, config, network, optimizer, rng, history, substrate):
     """Put a checkpoint's state into the objects of a new run."""
     arrays = load_npz(path)
     try:
-        saved, state, past = (json.loads(str(arrays[k])) for k in ("config", "rng", "history"))
+        names = "config", "rng", "history", "age"
+        saved, state, past, age = (json.loads(str(arrays[name])) for name in names)
         parameters = arrays["parameters"]
         moments = {
             name.removeprefix("optimizer_"): x
@@ -515,3 +545,5 @@ def _resume(path, config, network, optimizer, rng, history):
     optimizer.restore(moments)
     for name, value in past.items():
         setattr(history, name, value)
+    if substrate is not None:
+        substrate.age = age
