@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _MODULES = (
     "attribution",
     "augment",
+    "calibration",
     "clinic",
     "datasets",
     "decision",
@@ -24,6 +25,7 @@ _MODULES = (
     "optim",
     "penalties",
     "plot",
+    "recording",
     "spikes",
     "substrate",
     "surrogate",

@@ -23,6 +23,7 @@ def warm_up(verbose=True):
     from snnlab import augment, encode, losses, optim
     from snnlab.network import Network
     from snnlab.neurons import LIF
+    from snnlab.substrate import Substrate
 
     if verbose:
         print("snnlab: preparing kernels (compiled once per machine, then cached) ...", end="")
@@ -40,6 +41,7 @@ def warm_up(verbose=True):
         trace = network.forward(inputs)
         _, g_readout = loss(trace.readout, np.zeros(32, int))
         optimizer.step(network, network.backward(trace, g_readout))
+        Substrate(0).measure(network, inputs)
     seconds = time.perf_counter() - began
     if verbose:
         print(f" ready after {seconds:.1f} s")

@@ -92,7 +92,9 @@ class Substrate:
         Per kind of spread, what each neuron's parameter is multiplied by.
     dead : array of bool (256,)
     age : int
-        Runs so far; the slow drift follows it.
+        Runs so far; noise, variation from run to run and the slow drift follow it.
+    calibrated : bool
+        Whether `snnlab.calibration` has corrected its factors.
 
     Raises
     ------
@@ -115,7 +117,7 @@ class Substrate:
             effects = dict.fromkeys(SPREADS[:3], sigma_d) | effects
         self.effects = {name: effect.default for name, effect in EFFECTS.items()} | effects
         _check_effects(self.effects)
-        self.partition, self.age = bool(partition), 0
+        self.partition, self.age, self.calibrated = bool(partition), 0, False
         self._places = {}
         self._freeze()
 
@@ -127,6 +129,7 @@ class Substrate:
     def replace(self, **effects):
         """The same chip (seed, calibration) with some effects changed."""
         chip = Substrate(self.seed, partition=self.partition, **self.effects | effects)
+        chip.calibrated = self.calibrated
         for name in SPREADS:
             if chip.effects[name] == self.effects[name]:
                 chip.factors[name] = self.factors[name].copy()
@@ -175,8 +178,11 @@ class Substrate:
 
     # running a network --------------------------------------------------------------------------
 
-    def measure(self, network, inputs, *, rng, keep=True, kept=None, out=None):
+    def measure(self, network, inputs, *, keep=True, kept=None, out=None):
         """Run a batch on the chip and read it out.
+
+        Noise and variation from run to run follow from the chip's seed and ``age``, which counts
+        this run: the same chip, used in the same way, measures the same.
 
         Parameters
         ----------
@@ -184,8 +190,6 @@ class Substrate:
             Its weights are written to the synapses; its time constants are what the neurons were
             meant to have.
         inputs : SpikeTrains or ConstantCurrent
-        rng : numpy.random.Generator or int
-            For noise and variation from run to run.
         keep, kept, out
             As for `Network.forward`.
 
@@ -201,12 +205,11 @@ class Substrate:
         """
         network._check_inputs(inputs)
         kept = _check_kept(kept, network.sizes[1:-1])
-        rng = _check.generator("rng", rng)
         e, dtype = self.effects, network.dtype
         place = self._place(network)
         layers, weights, physics, reads = [], [], [], []
-        threshold = self._thresholds_now(rng)
-        key = int(rng.integers(2**32)) if e["noise"] > 0 else 0
+        threshold = self._thresholds_now()
+        key = self.seed * 0x85EBCA6B + self.age * 0xC2B2AE35  # scrambled by the kernels
         for k, (base, columns, efficacy, stuck, noise) in enumerate(place):
             layer = base
             if threshold is not None and base.fires:
@@ -233,12 +236,14 @@ class Substrate:
         self.age += 1
         return trace
 
+    def largest_weights(self, network):
+        """Per layer the largest weight that can be written; infinite without a limit."""
+        scaled = self.effects["dynamic_scaling"]
+        return [np.inf if scaled and not la.fires else self.weight_max for la in network._layers]
+
     def clip(self, network):
-        """Hold hidden weights within what can be written, in place (Cramer et al. 2022, code)."""
-        if self.weight_limit:
-            for w, layer in zip(network._padded, network._layers, strict=True):
-                if layer.fires or not self.effects["dynamic_scaling"]:
-                    np.clip(w, -self.weight_max, self.weight_max, out=w)
+        """Hold weights within what can be written, in place (Cramer et al. 2022, code)."""
+        clip_weights(network, self.largest_weights(network))
 
     def _scale(self, network, k):
         """Levels per unit of weight; a readout without threshold may use the full range."""
@@ -261,13 +266,14 @@ class Substrate:
         share(work, len(w), network._threads(4 * len(w)))
         return out
 
-    def _thresholds_now(self, rng):
+    def _thresholds_now(self):
         """What this run multiplies the thresholds by, (256,); None: nothing."""
         e = self.effects
         if not (e["trial_spread"] > 0 or e["drift"] > 0):
             return None
         factor = np.ones(N_NEURONS)
         if e["trial_spread"] > 0:
+            rng = np.random.default_rng([self.seed, 14, self.age])
             factor += e["trial_spread"] * rng.standard_normal(N_NEURONS)
         if e["drift"] > 0:
             turn = 2 * np.pi * self.age / e["drift_period"]
@@ -424,7 +430,14 @@ class Substrate:
     def __repr__(self):
         changed = {k: v for k, v in self.effects.items() if v != EFFECTS[k].default}
         given = "".join(f", {k}={v!r}" for k, v in changed.items())
-        return f"Substrate({self.seed}{given})"
+        return f"Substrate({self.seed}{given})" + ", calibrated" * self.calibrated
+
+
+def clip_weights(network, largest):
+    """Clip each layer's weights at ``largest`` (one number per layer), in place."""
+    for w, top in zip(network._padded, largest, strict=True):
+        if top < np.inf:
+            np.clip(w, -top, top, out=w)
 
 
 def _shown(value):

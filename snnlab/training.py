@@ -117,7 +117,7 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
         Decides how scores are read from the readout (`snnlab.losses`).
     batch_size : int
     rng : numpy.random.Generator or int
-        For a stream, and for the noise of a substrate.
+        For a stream.
     substrate : Substrate, optional
         Chip on which the network is run (`snnlab.substrate`); simulated as it is by default.
 
@@ -133,7 +133,7 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
         batch = _batch(inputs, np.arange(first, min(first + batch_size, len(inputs))), rng)
-        trace = _run(network, substrate, batch, rng, keep=False, out=trace)
+        trace = _run(network, substrate, batch, keep=False, out=trace)
         scores.append(np.array(score(trace.readout)))
         counts.append(trace.hidden_counts())
     if not scores:
@@ -228,7 +228,7 @@ def _loop(
             now = epoch + k / per_epoch, epochs
             factor = float(schedule(*now))
 
-            trace = _run(network, substrate, batch, rng, kept=kept, out=trace)
+            trace = _run(network, substrate, batch, kept=kept, out=trace)
             value, g_readout = loss(trace.readout, target)
             price, g_spikes = penalties.of_trace(trace, g_readout, *now)
             if not np.isfinite(value + price):
@@ -394,11 +394,11 @@ def _batch(inputs, index, rng):
     return inputs.batch(index, rng)
 
 
-def _run(network, substrate, batch, rng, **settings):
+def _run(network, substrate, batch, **settings):
     """Forward pass, simulated or on a substrate."""
     if substrate is None:
         return network.forward(batch, **settings)
-    return substrate.measure(network, batch, rng=rng, **settings)
+    return substrate.measure(network, batch, **settings)
 
 
 class _Interrupts:
