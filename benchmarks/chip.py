@@ -25,9 +25,10 @@ PLAIN = {
     "dropout": 0.15,
     "epochs": 30,
 }
-AUGMENTED = {"data": "mnist16", "steepness": 10.0, "epochs": 100, "augment": AFFINE}
+AUGMENTED = {"data": "mnist16", "steepness": 10.0, "epochs": 60, "augment": AFFINE}
 FASHION = PLAIN | {"data": "fashion16", "hidden_spikes": 120}
 SHORT = PLAIN | {"epochs": 20}
+BRIEF = PLAIN | {"epochs": 10}
 
 SIGMAS = [None, 0.1, 0.2, 0.3, 0.4, 0.5]  # None: the calibrated chip
 NOISES = [0.0, 0.05, 0.1, 0.2]
@@ -184,12 +185,12 @@ ENTRIES = {
         partial(dead_units, PLAIN),
     ),
     "chip-noise": (
-        [point(SHORT | {"noise": x}, f"noise {x:g}", noise=x) for x in NOISES],
-        partial(sweep, SHORT, effect="noise", values=NOISES),
+        [point(BRIEF | {"noise": x}, f"noise {x:g}", noise=x) for x in NOISES],
+        partial(sweep, BRIEF, effect="noise", values=NOISES),
     ),
     "chip-bits": (
-        [point(SHORT | {"weight_bits": x}, f"{x} bits", bits=x) for x in BITS],
-        partial(sweep, SHORT, effect="weight_bits", values=BITS),
+        [point(BRIEF | {"weight_bits": x}, f"{x} bits", bits=x) for x in BITS],
+        partial(sweep, BRIEF, effect="weight_bits", values=BITS),
     ),
     "chip-sparsity": (
         [

@@ -192,7 +192,7 @@ class Ours:
         else:
             self.trace = self.substrate.measure(self.network, batch, out=self.trace)
         _, g_readout = LOSS(self.trace.readout, self.labels[index])
-        _, g_spikes = self.penalties.of_trace(self.trace, g_readout)
+        _, g_readout, g_spikes = self.penalties.of_trace(self.trace, g_readout)
         self.gradients = self.network.backward(
             self.trace, g_readout, g_spikes=g_spikes, out=self.gradients
         )
