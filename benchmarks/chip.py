@@ -27,13 +27,13 @@ PLAIN = {
 }
 AUGMENTED = {"data": "mnist16", "steepness": 10.0, "epochs": 60, "augment": AFFINE}
 FASHION = PLAIN | {"data": "fashion16", "hidden_spikes": 120}
-SHORT = PLAIN | {"epochs": 20}
+SHORT = PLAIN | {"epochs": 15}
 BRIEF = PLAIN | {"epochs": 10}
 
 SIGMAS = [None, 0.1, 0.2, 0.3, 0.4, 0.5]  # None: the calibrated chip
 NOISES = [0.0, 0.05, 0.1, 0.2]
 BITS = [1, 2, 3, 4]
-SPARSE = [0.3, 1.0]
+SPARSE = [0.5, 1.5]
 DEAD, DROPOUTS, DRAWS = 0.15, [0.0, 0.4], 10
 
 
@@ -118,10 +118,12 @@ def sweep(config, seed, validate, effect, values):
 
 
 def sparsity(config, seed, validate):
-    """On the chip without penalty, then along strengths of the burst penalty."""
+    """On the chip without penalty; from there, trained on at strengths of the burst penalty."""
     prepared, chip, history = in_loop(config, seed, validate)
     results = [studies.result(prepared, history, chip)]
+    start = prepared.network.copy()
     for strength in SPARSE:
+        prepared.network = start.copy()
         history = studies.fit(prepared, substrate=chip, penalties=Bursts(strength))
         results.append(studies.result(prepared, history, chip))
     return results
@@ -174,7 +176,7 @@ ENTRIES = {
     "chip-dead-units": (
         [
             point(
-                PLAIN | {"dropout": d, "dead": DEAD, "draws": DRAWS},
+                SHORT | {"dropout": d, "dead": DEAD, "draws": DRAWS},
                 f"dropout {d:g}",
                 paper=paper,
                 source=FIGURE,
@@ -182,7 +184,7 @@ ENTRIES = {
             )
             for d, paper in zip(DROPOUTS, (0.37, 0.10), strict=True)
         ],
-        partial(dead_units, PLAIN),
+        partial(dead_units, SHORT),
     ),
     "chip-noise": (
         [point(BRIEF | {"noise": x}, f"noise {x:g}", noise=x) for x in NOISES],
@@ -195,14 +197,14 @@ ENTRIES = {
     "chip-sparsity": (
         [
             point(
-                PLAIN | {"penalty": "bursts", "strength": x},
+                SHORT | {"penalty": "bursts", "strength": x},
                 f"strength {x:g}",
                 paper=0.972,
                 source="Cramer et al. 2022, accuracy flat down to about 20 spikes",
             )
             for x in [0.0, *SPARSE]
         ],
-        partial(sparsity, PLAIN),
+        partial(sparsity, SHORT),
     ),
 }
 
