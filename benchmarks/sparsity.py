@@ -10,11 +10,13 @@ from functools import partial
 
 import studies
 
+import snnlab
 from snnlab.penalties import Bursts
 
 PAPER = "Cramer et al. 2022, on the chip, accuracy flat down to about 20 spikes"
 AFFINE = {"rotation": 7.0, "shift": 0.6, "scale": 0.07, "shear": 0.07}
-# per strength of the penalty, for how many epochs to go on from the network without it
+# sharper: steepness of the surrogate from then on, which suits sparse activity better
+# strengths: per strength of the penalty, for how many epochs to go on from the network without it
 SWEEPS = {
     "mnist16-sparsity": {
         "data": "mnist16",
@@ -22,7 +24,8 @@ SWEEPS = {
         "weight_decay": 0.1,
         "augment": AFFINE,
         "epochs": 50,
-        "strengths": {0.1: 15, 0.3: 25, 0.8: 40, 3.0: 40, 7.0: 100},
+        "sharper": 20.0,
+        "strengths": {0.1: 15, 0.3: 25, 0.7: 40, 1.7: 40, 3.6: 80},
     },
     "mnist16-sparsity-plain": {
         "data": "mnist16",
@@ -49,12 +52,23 @@ def run(config, seed, validate):
     """A result per strength, the first without penalty."""
     prepared = studies.prepare(config, seed, validate)
     results = [studies.result(prepared, studies.fit(prepared))]
-    start = prepared.network.copy()
+    start = _sharper(prepared.network, config.get("sharper"))
     for strength, epochs in config["strengths"].items():
         prepared.network = start.copy()
         history = studies.fit(prepared, epochs=epochs, penalties=Bursts(strength))
         results.append(studies.result(prepared, history))
     return results
+
+
+def _sharper(network, steepness):
+    """The same network with another steepness of the surrogate, if one is given."""
+    if steepness is None:
+        return network
+    neuron = network.neurons[0].replace(steepness=steepness)
+    other = snnlab.Network(network.sizes, neuron, n_steps=network.n_steps, rng=0)
+    for w, given in zip(other.weights, network.weights, strict=True):
+        w[...] = given
+    return other
 
 
 def points(config):
