@@ -422,10 +422,10 @@ def sweep(
 def _some(name, values):
     """A list of the values of an iterable, at least one."""
     if not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be several numbers, not {type(values).__name__}")
+        raise TypeError(f"{name} must be a sequence, not {type(values).__name__}")
     values = list(values)
     if not values:
-        raise ValueError(f"{name} must hold at least one number")
+        raise ValueError(f"{name} must hold at least one entry")
     return values
 
 
@@ -461,3 +461,32 @@ def repeat(run, seeds, *, n_jobs=None):
         if not isinstance(result, Frontier):
             raise TypeError(f"run must return a Frontier, not {type(result).__name__}")
     return sum(frontiers[1:], start=frontiers[0])
+
+
+def transfer_matrix(networks, chips, inputs, labels, *, loss="max_over_time"):
+    """Test every network on every chip.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        Usually network i was trained on chip i.
+    chips : sequence of (Substrate or None)
+        None: simulated as it is. Each is used at the age it has, and is left at that age.
+    inputs, labels
+        Test samples, as for `snnlab.evaluate`.
+    loss : str or callable
+
+    Returns
+    -------
+    array (n_networks, n_chips)
+        Accuracies.
+    """
+    networks, chips = _some("networks", networks), _some("chips", chips)
+    out = np.empty((len(networks), len(chips)))
+    for i, network in enumerate(networks):
+        for j, chip in enumerate(chips):
+            age = getattr(chip, "age", None)
+            out[i, j] = evaluate(network, inputs, labels, loss=loss, substrate=chip).accuracy
+            if chip is not None:
+                chip.age = age
+    return out

@@ -18,7 +18,7 @@ from snnlab import Adam, Network, datasets, encode, evaluate, train
 from snnlab.neurons import LIF
 from snnlab.penalties import Bursts, LowerBound, UpperBound
 from snnlab.substrate import Substrate
-from snnlab.sweep import COSTS, Frontier, Mean, Point, repeat, sweep
+from snnlab.sweep import COSTS, Frontier, Mean, Point, repeat, sweep, transfer_matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = {
@@ -452,7 +452,7 @@ def test_rising_strengths_lower_the_spikes():
 
 ERRORS = {
     "no strengths": ({"strengths": ()}, ValueError, "strengths must hold at least one"),
-    "one strength": ({"strengths": 0.1}, TypeError, "strengths must be several numbers, not float"),
+    "one strength": ({"strengths": 0.1}, TypeError, "strengths must be a sequence, not float"),
     "negative": ({"strengths": (0, -1)}, ValueError, "strengths must be at least 0"),
     "text": ({"strengths": "12"}, TypeError, "strengths must be a number"),
     "rng": ({"rng": None}, TypeError, "rng must be a seed"),
@@ -563,7 +563,7 @@ def test_repetitions_follow_joblib_s_settings():
 def test_bad_repetitions():
     with pytest.raises(ValueError, match="seeds must hold at least one"):
         repeat(lambda seed: cloud(1, seed), [])
-    with pytest.raises(TypeError, match="seeds must be several numbers, not int"):
+    with pytest.raises(TypeError, match="seeds must be a sequence, not int"):
         repeat(lambda seed: cloud(1, seed), 3)
     with pytest.raises(TypeError, match="seeds must be an integer"):
         repeat(lambda seed: cloud(1, seed), [0.5])
@@ -727,3 +727,24 @@ def test_a_notebook_shows_the_picture(runs, monkeypatch):
     assert re.search(r"95.5 % at 11", metadata["image/png"]["alt"]) and "image/png" in content
     monkeypatch.setattr("snnlab.sweep.find_spec", lambda name: None)
     assert runs._repr_mimebundle_() == {"text/plain": "Frontier('mnist16', 6 runs)"}
+
+
+def test_networks_are_tested_on_every_chip():
+    digits = datasets.load("digits16", progress=False)
+    x, y = encode.latency(digits.x_test[:200], n_steps=20), digits.y_test[:200]
+    chips = [Substrate(0), Substrate(1, sigma_d=0.4), None]
+    chips[1].age = 7
+    networks = []
+    for seed in range(2):
+        net = Network((256, 40, 10), LIF.brainscales2(), n_steps=20, rng=seed)
+        networks.append(net.scale_to_activity(x, 40))
+    matrix = transfer_matrix(networks, chips, x, y)
+    again = transfer_matrix(networks, chips, x, y)
+    assert matrix.shape == (2, 3) and (matrix == again).all()
+    assert chips[0].age == 0 and chips[1].age == 7
+    assert matrix[1, 2] == evaluate(networks[1], x, y).accuracy
+    assert matrix[0, 1] == evaluate(networks[0], x, y, substrate=chips[1]).accuracy
+    with pytest.raises(ValueError, match="chips must hold at least one entry"):
+        transfer_matrix(networks, [], x, y)
+    with pytest.raises(TypeError, match="networks must be a sequence"):
+        transfer_matrix(None, chips, x, y)
