@@ -25,15 +25,15 @@ PLAIN = {
     "dropout": 0.15,
     "epochs": 30,
 }
-AUGMENTED = {"data": "mnist16", "steepness": 10.0, "epochs": 60, "augment": AFFINE}
-FASHION = PLAIN | {"data": "fashion16", "hidden_spikes": 120}
+AUGMENTED = {"data": "mnist16", "steepness": 10.0, "epochs": 40, "augment": AFFINE}
+FASHION = PLAIN | {"data": "fashion16", "hidden_spikes": 120, "epochs": 20}
 SHORT = PLAIN | {"epochs": 15}
-BRIEF = PLAIN | {"epochs": 10}
+BRIEF = PLAIN | {"epochs": 8}
 
 SIGMAS = [None, 0.1, 0.2, 0.3, 0.4, 0.5]  # None: the calibrated chip
 NOISES = [0.0, 0.05, 0.1, 0.2]
 BITS = [1, 2, 3, 4]
-SPARSE = [0.5, 1.5]
+SPARSE = [0.6, 1.2]
 DEAD, DROPOUTS, DRAWS = 0.15, [0.0, 0.4], 10
 
 

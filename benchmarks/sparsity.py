@@ -33,8 +33,8 @@ SWEEPS = {
         "lr": 2e-3,
         "weight_decay": 0.1,
         "dropout": 0.3,
-        "epochs": 20,
-        "strengths": {0.1: 10, 0.3: 15, 1.0: 15, 3.0: 20, 10.0: 20},
+        "epochs": 15,
+        "strengths": {0.3: 15, 1.0: 15, 3.0: 15},
     },
     "fashion16-sparsity": {
         "data": "fashion16",
@@ -42,8 +42,8 @@ SWEEPS = {
         "weight_decay": 0.1,
         "dropout": 0.15,
         "hidden_spikes": 120,
-        "epochs": 25,
-        "strengths": {0.03: 10, 0.1: 10, 0.3: 10, 1.0: 10, 3.0: 15, 10.0: 15},
+        "epochs": 20,
+        "strengths": {0.03: 10, 0.1: 10, 0.3: 10, 1.0: 10, 3.0: 10, 10.0: 10},
     },
 }
 
