@@ -23,9 +23,9 @@ SWEEPS = {
         "steepness": 10.0,
         "weight_decay": 0.1,
         "augment": AFFINE,
-        "epochs": 50,
+        "epochs": 40,
         "sharper": 20.0,
-        "strengths": {0.1: 15, 0.3: 25, 0.7: 40, 1.7: 40, 3.6: 80},
+        "strengths": {0.1: 15, 0.3: 30, 0.6: 70, 1.5: 30, 3.4: 60},
     },
     "mnist16-sparsity-plain": {
         "data": "mnist16",
