@@ -26,14 +26,15 @@ PLAIN = {
     "epochs": 30,
 }
 AUGMENTED = {"data": "mnist16", "steepness": 10.0, "epochs": 40, "augment": AFFINE}
-FASHION = PLAIN | {"data": "fashion16", "hidden_spikes": 120, "epochs": 20}
+FASHION = PLAIN | {"data": "fashion16", "hidden_spikes": 120, "epochs": 12}
 SHORT = PLAIN | {"epochs": 15}
-BRIEF = PLAIN | {"epochs": 8}
+MEDIUM = PLAIN | {"epochs": 10}
+BRIEF = PLAIN | {"epochs": 4}
 
 SIGMAS = [None, 0.1, 0.2, 0.3, 0.4, 0.5]  # None: the calibrated chip
 NOISES = [0.0, 0.05, 0.1, 0.2]
 BITS = [1, 2, 3, 4]
-SPARSE = [0.6, 1.2]
+SPARSE = [0.8]
 DEAD, DROPOUTS, DRAWS = 0.15, [0.0, 0.4], 10
 
 
@@ -162,16 +163,16 @@ ENTRIES = {
     ),
     "chip-transfer-matrix": (
         [
-            point(SHORT | {"sigma_d": 0.3, "tested_on": name}, f"tested on {name}")
+            point(MEDIUM | {"sigma_d": 0.3, "tested_on": name}, f"tested on {name}")
             for name in [*(f"chip {k}" for k in range(5)), "the ideal chip"]
         ]
         + [
             point(
-                SHORT | {"sigma_d": 0.3, "tested_on": "the next chip", "fine_tuning_epochs": 1},
+                MEDIUM | {"sigma_d": 0.3, "tested_on": "the next chip", "fine_tuning_epochs": 1},
                 "tested on the next chip after one epoch there",
             )
         ],
-        partial(transfer_matrix, SHORT),
+        partial(transfer_matrix, MEDIUM),
     ),
     "chip-dead-units": (
         [

@@ -19,7 +19,7 @@ CONFIG = {
     "lr": 2e-3,
     "weight_decay": 0.1,
     "dropout": 0.3,
-    "epochs": 15,
+    "epochs": 8,
 }
 DEADLINES = (2, 3, 4, 20)
 VARIANTS = [

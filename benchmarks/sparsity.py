@@ -34,7 +34,7 @@ SWEEPS = {
         "weight_decay": 0.1,
         "dropout": 0.3,
         "epochs": 15,
-        "strengths": {0.3: 15, 1.0: 15, 3.0: 15},
+        "strengths": {0.5: 15, 1.5: 10},
     },
     "fashion16-sparsity": {
         "data": "fashion16",
@@ -42,8 +42,8 @@ SWEEPS = {
         "weight_decay": 0.1,
         "dropout": 0.15,
         "hidden_spikes": 120,
-        "epochs": 20,
-        "strengths": {0.03: 10, 0.1: 10, 0.3: 10, 1.0: 10, 3.0: 10, 10.0: 10},
+        "epochs": 12,
+        "strengths": {0.03: 6, 0.1: 6, 0.3: 6, 1.0: 6, 3.0: 6, 10.0: 6},
     },
 }
 
