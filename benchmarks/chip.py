@@ -32,8 +32,9 @@ MEDIUM = PLAIN | {"epochs": 10}
 BRIEF = PLAIN | {"epochs": 4}
 
 SIGMAS = [None, 0.1, 0.2, 0.3, 0.4, 0.5]  # None: the calibrated chip
-NOISES = [0.0, 0.05, 0.1, 0.2]
-BITS = [1, 2, 3, 4]
+NOISES = [{"noise": x} for x in (0.0, 0.05, 0.1, 0.2)]
+# the range of weights stays, their steps grow coarser
+BITS = [{"weight_bits": n, "weight_scale": 240 * (2**n - 1) / 63} for n in (1, 2, 3, 4)]
 SPARSE = [0.8]
 DEAD, DROPOUTS, DRAWS = 0.15, [0.0, 0.4], 10
 
@@ -109,11 +110,11 @@ def dead_units(config, seed, validate):
     return results
 
 
-def sweep(config, seed, validate, effect, values):
+def sweep(config, seed, validate, settings):
     """In the loop with one effect at several values."""
     results = []
-    for value in values:
-        prepared, chip, history = in_loop(config, seed, validate, **{effect: value})
+    for effects in settings:
+        prepared, chip, history = in_loop(config, seed, validate, **effects)
         results.append(studies.result(prepared, history, chip))
     return results
 
@@ -188,12 +189,12 @@ ENTRIES = {
         partial(dead_units, SHORT),
     ),
     "chip-noise": (
-        [point(BRIEF | {"noise": x}, f"noise {x:g}", noise=x) for x in NOISES],
-        partial(sweep, BRIEF, effect="noise", values=NOISES),
+        [point(BRIEF | e, f"noise {e['noise']:g}") for e in NOISES],
+        partial(sweep, BRIEF, settings=NOISES),
     ),
     "chip-bits": (
-        [point(BRIEF | {"weight_bits": x}, f"{x} bits", bits=x) for x in BITS],
-        partial(sweep, BRIEF, effect="weight_bits", values=BITS),
+        [point(BRIEF | e, f"bits {e['weight_bits']}") for e in BITS],
+        partial(sweep, BRIEF, settings=BITS),
     ),
     "chip-sparsity": (
         [
