@@ -34,7 +34,7 @@ SWEEPS = {
         "weight_decay": 0.1,
         "dropout": 0.3,
         "epochs": 15,
-        "strengths": {0.5: 15, 1.5: 10},
+        "strengths": {0.5: 15},
     },
     "fashion16-sparsity": {
         "data": "fashion16",
@@ -43,7 +43,7 @@ SWEEPS = {
         "dropout": 0.15,
         "hidden_spikes": 120,
         "epochs": 12,
-        "strengths": {0.03: 6, 0.1: 6, 0.3: 6, 1.0: 6, 3.0: 6, 10.0: 6},
+        "strengths": {0.1: 6, 0.3: 6, 1.0: 6, 3.0: 6, 10.0: 6},
     },
 }
 
