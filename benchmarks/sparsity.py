@@ -34,7 +34,7 @@ SWEEPS = {
         "weight_decay": 0.1,
         "dropout": 0.3,
         "epochs": 15,
-        "strengths": {0.5: 15},
+        "strengths": {0.9: 15},
     },
     "fashion16-sparsity": {
         "data": "fashion16",
