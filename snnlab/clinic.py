@@ -140,7 +140,8 @@ REVIVE = Remedy(
     f"Train with penalties=[LowerBound(10, {ACTIVE:g})], which pulls idle units up.", _revive
 )
 WIDEN = Remedy(
-    f"Set the steepness so that {100 * WIDE:g} % of the samples come within reach.", _widen
+    f"Set the steepness so that {100 * WIDE:g} % of samples come within the surrogate's reach.",
+    _widen,
 )
 WAKE = Remedy("Scale the readout's weights until it answers.", _wake)
 DETACH = Remedy("Detach the reset (neuron.replace(detach_reset=True)), as both papers do.", _detach)

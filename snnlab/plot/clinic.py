@@ -120,6 +120,7 @@ def _note(ax, text):
     """Say why there is nothing to see."""
     if text:
         ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
+        ax.set_yticks([])
 
 
 def _words(report):

@@ -93,9 +93,7 @@ def update_frontier(picture, frontier):
         artist.set_data(*_percent(_places(points, a.cost), a.cost))
     _fit_axes(a.ax, a.cost)
     shown = [h for h in (a.means, a.runs, a.line, a.behind) if len(h.get_xdata())]
-    a.ax.legend(
-        handles=shown + a.published, loc="lower left" if a.cost == "mismatch" else "lower right"
-    )
+    a.ax.legend(handles=shown + a.published, loc="best")
     picture.alt = (
         f"Test accuracy on {a.data} against {COSTS[a.cost][0]}, {count(len(means), 'point')}; "
         f"the best: {_ends(a.line)}."
