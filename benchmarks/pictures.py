@@ -9,17 +9,12 @@ from snnlab import Frontier, plot
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 ON_CHIP = "Cramer et al. 2022, on the chip (quoted)"
-SOFTWARE = "the same in software, sparsity not given"
 
 
 def frontier():
     """Accuracy against hidden spikes, with the paper's point."""
     runs = Frontier.from_records(studies.load("mnist16-sparsity"))
-    plain = Frontier.from_records(studies.load("mnist16-sparsity-plain"))
-    return plot.draw_frontier(
-        runs, stored=plain, stored_label="without augmentation", label="with augmentation",
-        published=[(20, 0.972, ON_CHIP)],
-    )  # fmt: skip
+    return plot.draw_frontier(runs, label="with augmentation", published=[(20, 0.972, ON_CHIP)])
 
 
 def fashion():

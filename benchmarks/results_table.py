@@ -117,7 +117,7 @@ def chip_table():
 def decision_table():
     """When the accuracy has come within 0.1 points of its end."""
     lines = [
-        "| network | time to decision | accuracy then to be had | published |",
+        "| network | time to decision | final accuracy | published |",
         "|---|---|---|---|",
     ]
     for r in load("decision-time"):
