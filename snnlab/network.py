@@ -37,11 +37,16 @@ def _aligned(shape, dtype):
     return raw[offset : offset + size].view(dtype).reshape(shape)
 
 
-def _pad_units(x, n):
-    """``x`` with its last axis filled up with zeros to length n (itself if it has it already)."""
+def _pad_units(x, n, out=None):
+    """``x`` with its last axis filled up with zeros to length n (itself if it has it already).
+
+    ``out`` is what an earlier call returned; its memory is used again if it fits.
+    """
     if x.shape[-1] == n:
         return np.ascontiguousarray(x)
-    out = _aligned((*x.shape[:-1], n), x.dtype)
+    shape = *x.shape[:-1], n
+    if out is None or out.shape != shape or out.dtype != x.dtype:
+        out = _aligned(shape, x.dtype)
     out[..., : x.shape[-1]] = x
     return out
 
@@ -99,6 +104,7 @@ class Trace:
         self._potentials = potentials  # per spiking layer: padded, last step first (kernels.lif)
         self._own = False  # whether its arrays were made by a forward pass, which may reuse them
         self._buffers = {}  # the backward pass's, kept for the next trace in the same memory
+        self._g_spikes = {}  # likewise, per hidden layer
 
     @classmethod
     def measured(cls, inputs, v, spikes, readout=None, kept=None):
@@ -634,7 +640,8 @@ class Network:
             g = _check.array(f"g_spikes[{k}]", g, self.dtype, (len(trace), None, sizes[k]))
             if g.shape[1] not in (1, self.n_steps):
                 raise ValueError(f"g_spikes[{k}] must have 1 or {self.n_steps} steps")
-            checked.append(_pad_units(g, self._layers[k].width))
+            checked.append(_pad_units(g, self._layers[k].width, trace._g_spikes.get(k)))
+            trace._g_spikes[k] = checked[-1]
         return g_readout, checked
 
     # initial activity ---------------------------------------------------------------------------
