@@ -215,6 +215,8 @@ def _loop(
     n_samples = len(inputs)
     per_epoch = -(-n_samples // batch_size)
     trace, gradients = None, None
+    if hasattr(optimizer, "begin") and len(history) < epochs:  # a rewiring rule
+        optimizer.begin(network, epochs, per_epoch)
     for epoch in range(len(history), epochs):
         began = time.perf_counter()
         order = rng.permutation(n_samples)
@@ -296,7 +298,7 @@ def train(
     loss : str or callable
         "max_over_time", "sum_over_time", "rate_mse", "first_spike", or any function
         ``(readout, labels) -> value, g_readout`` (`snnlab.losses`).
-    optimizer : Adam or SGD, optional
+    optimizer : Adam, SGD or a rule of `snnlab.rewiring`, optional
         ``Adam()`` by default.
     schedule : str or callable
         "constant", "exponential", "cosine", or a function ``(epoch, epochs) -> factor``.
@@ -478,7 +480,11 @@ def _config(
             return repr(x)
         return getattr(x, "__qualname__", type(x).__qualname__)
 
-    rates = {k: v for k, v in vars(optimizer).items() if isinstance(v, float)}
+    rates = {
+        k: name(v) if callable(v) else v
+        for k, v in vars(optimizer).items()
+        if isinstance(v, float | str | tuple) or callable(v)
+    }
     return {
         "network": network._header(),
         "n_samples": len(inputs),
