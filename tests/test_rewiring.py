@@ -1,4 +1,4 @@
-"""Rewiring rules against their equations written out, what they promise, logs."""
+"""Rewiring rules against their equations written out, what they promise, logs, and figures."""
 
 import math
 import warnings
@@ -974,3 +974,123 @@ def test_what_does_not_fit_the_network_is_refused_and_changes_nothing():
     with pytest.raises(ValueError, match=r"gradients\[0\]"):
         rule.step(network, [w * np.nan for w in network.weights])
     assert np.array_equal(network.parameters, before)
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Networks and the rules that trained them: two layers of weights, and three."""
+    pytest.importorskip("matplotlib")
+    out = {}
+    for name, sizes in (("GradR", (40, 4)), ("DeepR", (30, 25, 4)), ("STDS", (40, 4))):
+        network, rule = make(np.float32, (20, *sizes)), RULES[name](log_every=4)
+        network.weights[0][:2] *= 1e-3
+        rule.begin(network, 5, 8)
+        for g in some_gradients(40, network):
+            rule.step(network, [x / 100 for x in g])
+        out[name] = network, rule
+    return out
+
+
+@pytest.fixture(scope="module")
+def pictures(trained):
+    from snnlab.plot import rewiring as draw
+
+    out = {"prior": draw.draw_prior(1e-3, 1e5, published=1e-3)}
+    for name, (network, rule) in trained.items():
+        out[name, "connectivity"] = draw.draw_connectivity(rule.log)
+        out[name, "theta"] = draw.draw_theta(rule, network)
+        out[name, "inputs"] = draw.draw_inputs(network, (4, 5))
+    return out
+
+
+def test_nothing_is_cut_off_or_without_label(pictures):
+    from snnlab import plot
+
+    for name, picture in pictures.items():
+        picture.png(1)
+        width, height = plot.page_size(picture.fig)
+        boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
+        boxes += [legend.get_window_extent() for legend in picture.fig.legends]
+        for box in boxes:
+            assert box.x0 >= -1 and box.y0 >= -1, name
+            assert box.x1 <= width + 1 and box.y1 <= height + 1, name
+        for ax in picture.fig.get_axes():
+            if len(ax.get_xticks()):
+                label = ax.get_xlabel()
+                assert "step" in label or "units" in label or "α" in label or not label, name
+            if ax.get_ylabel() == "" and len(ax.get_yticks()):
+                assert name[1] == "theta"  # shared with the neighbour on the left
+        assert picture.alt.endswith(".") and len(picture.alt) > 100
+
+
+def test_connectivity_is_drawn_as_logged(trained, pictures):
+    for name, (network, rule) in trained.items():
+        picture, log = pictures[name, "connectivity"], rule.log
+        lines = picture.artists.lines
+        n = len(network.weights)
+        for k in range(n):
+            x, y = lines[k].get_data()
+            np.testing.assert_array_equal(x, log.steps)
+            wanted = 100 * np.array(log.connectivity)[:, k]
+            np.testing.assert_allclose(y[wanted > 0], wanted[wanted > 0])
+        np.testing.assert_allclose(lines[n].get_ydata(), 100 * log.overall())
+        np.testing.assert_array_equal(
+            lines[n + 1].get_ydata(), np.array(log.pruned).sum(axis=1)[1:]
+        )
+        np.testing.assert_array_equal(
+            lines[n + 2].get_ydata(), np.array(log.regrown).sum(axis=1)[1:]
+        )
+        looks = {(line.get_marker(), line.get_linestyle(), line.get_color()) for line in lines}
+        assert len(looks) == len(lines)
+        assert picture.artists.axes[0].get_yscale() == "log"
+        assert f"{100 * rewiring.connectivity(network).overall:.3g} %" in picture.alt
+    assert "Layer" not in picture.alt
+    rule.log.dead[1] = 12
+    from snnlab.plot import rewiring as draw
+
+    assert "Layer 1 died out at step 12." in draw.draw_connectivity(rule.log).alt
+    with pytest.raises(ValueError, match="log"):
+        draw.draw_connectivity(rewiring.Log())
+
+
+def test_histograms_part_the_pruned_from_the_active(trained, pictures):
+    from matplotlib.patches import StepPatch
+
+    for name, (network, rule) in trained.items():
+        tops = pictures[name, "theta"].artists.axes[0]
+        for ax, theta, w in zip(tops, rule.strengths(network), network.weights, strict=True):
+            gone, there = (p for p in ax.patches if isinstance(p, StepPatch))
+            edges = there.get_data().edges
+            assert gone.get_data().values.sum() == (w == 0).sum()
+            assert there.get_data().values.sum() == np.count_nonzero(w)
+            assert not there.get_data().values[edges[:-1] < 0].any()
+            assert not gone.get_data().values[edges[:-1] >= 0].any()
+            assert 0 in edges and gone.get_hatch() and not there.get_hatch()
+            assert edges[0] <= theta.min() and edges[-1] >= theta.max()
+
+
+def test_a_map_of_the_inputs(trained, pictures):
+    from snnlab.plot import rewiring as draw
+
+    network, _ = trained["DeepR"]
+    image = pictures["DeepR", "inputs"].artists.image.get_array()
+    left = np.count_nonzero(network.weights[0], axis=1).reshape(4, 5)
+    np.testing.assert_array_equal(np.ma.filled(image, 0), left)
+    network = network.copy()
+    network.weights[0][3:5] = 0
+    picture = draw.draw_inputs(network, (4, 5))
+    left.ravel()[3:5] = 0
+    np.testing.assert_array_equal(picture.artists.image.get_array().mask, left == 0)
+    assert "pixels without any" in picture.alt and "(white)" in picture.fig.axes[0].get_title(
+        "left"
+    )
+    with pytest.raises(ValueError, match="shape"):
+        draw.draw_inputs(network, (5, 5))
+
+
+def test_the_prior_s_figure_marks_where_the_target_matters(pictures):
+    meet = pictures["prior"].artists.meet
+    assert meet == [rewiring.smallest_alpha(p, 1e-3, 1e5) for p in (0.6, 0.9, 0.99)]

@@ -13,6 +13,7 @@ from snnlab.plot.energy import draw_energy
 from snnlab.plot.images import draw_code, draw_images, update_images
 from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
 from snnlab.plot.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
+from snnlab.plot.rewiring import draw_connectivity, draw_inputs, draw_prior, draw_theta
 from snnlab.plot.style import (
     DPI,
     OKABE_ITO,
@@ -29,9 +30,9 @@ from snnlab.plot.style import (
 from snnlab.plot.sweep import draw_frontier, update_frontier
 
 __all__ = [
-    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "US", "draw_code", "draw_decision",
-    "draw_energy", "draw_explanation", "draw_frontier", "draw_history", "draw_images",
-    "draw_neuron", "draw_order", "draw_raster", "freeze", "neuron_alt", "new_figure",
-    "page_size", "show", "to_png", "update_frontier", "update_history", "update_images",
-    "update_neuron", "update_raster",
+    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "US", "draw_code", "draw_connectivity",
+    "draw_decision", "draw_energy", "draw_explanation", "draw_frontier", "draw_history",
+    "draw_images", "draw_inputs", "draw_neuron", "draw_order", "draw_prior", "draw_raster",
+    "draw_theta", "freeze", "neuron_alt", "new_figure", "page_size", "show", "to_png",
+    "update_frontier", "update_history", "update_images", "update_neuron", "update_raster",
 ]  # fmt: skip

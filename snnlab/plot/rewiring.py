@@ -1,0 +1,275 @@
+"""Rewiring: how many synapses there are, how strong, and where they come from."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from snnlab import _check
+from snnlab.plot.style import (
+    OKABE_ITO,
+    QUIET,
+    ROLES,
+    Picture,
+    count,
+    figure,
+    freeze,
+    label_axes,
+    styled,
+)  # fmt: skip
+from snnlab.rewiring import prior_centre, prior_drift, smallest_alpha
+
+PRUNED, REGROWN = OKABE_ITO["vermillion"], OKABE_ITO["bluish green"]
+LAYERS = (("blue", "o", "-"), ("orange", "s", "--"), ("reddish purple", "D", ":"),
+          ("sky blue", "^", "-."))  # fmt: skip
+
+
+def _plain(x, _=None):
+    return f"{x:g}"
+
+
+@styled
+def draw_connectivity(log, *, fig=None):
+    """How many weights are left in each layer, and how many came and went.
+
+    Parameters
+    ----------
+    log : Log
+        Of a rule, with two entries or more.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    if len(log) < 2:
+        raise ValueError("log must have two entries or more")
+    fig = figure(8.6, 3.1, fig)
+    left, right = fig.subplots(1, 2)
+    steps, layers = np.array(log.steps), 100 * np.array(log.connectivity)
+    overall = 100 * log.overall()
+    shown = np.where(layers > 0, layers, np.nan)  # a logarithmic axis knows no 0
+    lines = []
+    for k, share in enumerate(shown.T):
+        colour, marker, style = LAYERS[k % len(LAYERS)]
+        looks = {"color": OKABE_ITO[colour], "marker": marker, "ls": style, "ms": 4.5}
+        lines += left.plot(steps, share, label=f"layer {k}", markevery=_some(steps), **looks)
+    looks = {"color": ROLES["membrane"], "lw": 2.2, "zorder": 1}
+    lines += left.plot(steps, np.where(overall > 0, overall, np.nan), label="all", **looks)
+    left.set_yscale("log")
+    lowest = np.nanmin(shown) if np.isfinite(shown).any() else 1.0
+    left.set_ylim(0.8 * lowest, 130)
+    _round_numbers(left.yaxis)
+    label_axes(left, x="training step", y="connectivity (% of weights)")
+    left.set_title(f"{overall[-1]:.3g} % of {log.sizes.sum():,} weights left")
+    left.legend(loc="best")
+
+    changes = {}
+    for name, colour, marker, style in (
+        ("pruned", PRUNED, "v", "-"),
+        ("regrown", REGROWN, "^", "--"),
+    ):
+        changes[name] = np.array(getattr(log, name)).sum(axis=1)[1:]
+        lines += right.plot(
+            steps[1:], changes[name], color=colour, marker=marker, ls=style, ms=4.5, label=name,
+            markevery=_some(steps[1:]), clip_on=False,
+        )  # fmt: skip
+    right.set_yscale("symlog", linthresh=10)
+    right.set_ylim(0, 2 * max(10, max(x.max() for x in changes.values())))
+    right.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    label_axes(right, x="training step", y="weights", title="Pruned and regrown between entries")
+    right.legend(loc="best")
+    for ax in (left, right):
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    freeze(fig)
+    alt = (
+        f"Curves over {steps[-1]:,} training steps. Connectivity goes from {overall[0]:.3g} to "
+        f"{overall[-1]:.3g} % of {log.sizes.sum():,} weights; at the end "
+        + ", ".join(f"layer {k} has {x:.3g} %" for k, x in enumerate(layers[-1]))
+        + f". In all {changes['pruned'].sum():,} were seen pruned and {changes['regrown'].sum():,} "
+        "regrown from one entry to the next."
+    )
+    for k, step in sorted(log.dead.items()):
+        alt += f" Layer {k} died out at step {step:,}."
+    return Picture(fig, alt, lines=lines, axes=(left, right))
+
+
+def _some(x):
+    """Mark about twelve points of a curve."""
+    return max(1, len(x) // 12)
+
+
+def _round_numbers(axis):
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(_plain))
+    axis.set_minor_formatter(NullFormatter())
+
+
+@styled
+def draw_theta(rule, network, *, fig=None):
+    """Strengths of all synapses: now, as histograms, and over the training, from the rule's log.
+
+    Parameters
+    ----------
+    rule : rewiring rule
+    network : Network
+        The one it trained.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    strengths, log = rule.strengths(network), rule.log
+    fig = figure(8.6, 4.9, fig)
+    axes = fig.subplots(2, len(strengths), squeeze=False)
+    steps, quantiles = np.array(log.steps), np.array(log.quantiles)
+    q = {level: quantiles[:, :, k] for k, level in enumerate(log.LEVELS)}
+    said = []
+    for k, (theta, (top, bottom)) in enumerate(zip(strengths, axes.T, strict=True)):
+        there = float((theta > 0).mean())
+        edges = _edges(float(theta.min()), float(theta.max()))
+        below = edges[edges < 0][-1] / 2  # a strength of 0 is shown left of 0
+        for part, looks in (
+            (
+                np.minimum(theta[theta <= 0], below),
+                {"color": QUIET, "hatch": "////", "label": "pruned"},
+            ),
+            (theta[theta > 0], {"color": ROLES["training"], "label": "active"}),
+        ):
+            n, _ = np.histogram(part, edges)
+            top.stairs(n, edges, fill=True, ec="white", lw=0, **looks)
+        top.set_yscale("log")
+        top.set_ylim(bottom=0.7)
+        top.axvline(0, color="black", lw=1)
+        title = f"layer {k}: {100 * there:.3g} % of {theta.size:,} active"
+        label_axes(top, x="strength (arb. units)", y="" if k else "synapses", title=title)
+        top.xaxis.set_major_locator(MaxNLocator(5))
+        said.append(
+            f"layer {k} has {100 * there:.3g} % of {theta.size:,} synapses active, strengths from "
+            f"{theta.min():.3g} to {theta.max():.3g}"
+        )
+        for low, high, alpha in ((0.05, 0.95, 0.25), (0.25, 0.75, 0.5)):
+            bottom.fill_between(
+                steps, q[low][:, k], q[high][:, k], color=ROLES["training"], alpha=alpha, lw=0,
+                label=f"middle {round(100 * (high - low))} %",
+            )  # fmt: skip
+        bottom.plot(steps, q[0.5][:, k], color=ROLES["membrane"], label="median")
+        bottom.axhline(0, color="black", lw=1, ls="--", label="pruned below this")
+        bottom.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        bottom.yaxis.set_major_locator(MaxNLocator(5))
+        label_axes(bottom, x="training step", y="" if k else "strength (arb. units)")
+    handles = [h for ax in axes[:, 0] for h in ax.get_legend_handles_labels()[0]]
+    fig.legend(handles=handles, ncols=6, loc="outside lower center")
+    freeze(fig)
+    alt = (
+        f"Histograms of the strengths of synapses under {type(rule).__name__}: {'; '.join(said)}. "
+    )
+    alt += f"Below, median and middle half of the strengths over {steps[-1]:,} training steps."
+    return Picture(fig, alt, axes=axes)
+
+
+def _edges(low, high, n=60):
+    """Edges of bins, one of them at 0 if that lies within: no bar mixes pruned and active."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    width = max(high - low, 1e-6) / n
+    return width * np.arange(np.floor(low / width) - 1, np.ceil(high / width) + 2)
+
+
+@styled
+def draw_inputs(network, shape, *, fig=None):
+    """Where the network looks: how many weights each pixel still has.
+
+    Parameters
+    ----------
+    network : Network
+    shape : (int, int)
+        Rows and columns of the image.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    n_in, n_out = network.weights[0].shape
+    rows, columns = (_check.integer("shape", n, at_least=1) for n in shape)
+    if rows * columns != n_in:
+        raise ValueError(f"shape must have {n_in} pixels, as the network has inputs")
+    left = np.count_nonzero(network.weights[0], axis=1)
+    fig = figure(4.6, 3.6, fig)
+    ax = fig.subplots()
+    colours = colormaps["viridis"].with_extremes(bad="white")
+    image = np.ma.masked_equal(left.reshape(rows, columns), 0)
+    shown = ax.imshow(image, cmap=colours, vmin=0, vmax=max(left.max(), 1))
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set_visible(True)
+    bar = fig.colorbar(shown, ax=ax)
+    bar.set_label(f"weights left per pixel (of {n_out:,})")
+    bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+    unused = int((left == 0).sum())
+    note = f"; {count(unused, 'pixel')} with none (white)" if unused else ""
+    ax.set_title(f"{left.sum():,} weights from the pixels{note}", size=9)
+    freeze(fig)
+    most, inner = int(left.max()), left.reshape(rows, columns)
+    inner = inner[rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4]
+    alt = (
+        f"Map of {rows} by {columns} pixels: how many of its {n_out} weights each has left. In all "
+        f"{left.sum():,} of {n_in * n_out:,}, at most {most} per pixel; "
+        f"{count(unused, 'pixel')} without any; the inner half has {inner.mean():.3g} per pixel, "
+        f"all have {left.mean():.3g}."
+    )
+    return Picture(fig, alt, image=shown, bar=bar)
+
+
+@styled
+def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=None):
+    """When Grad R's target matters: how far the pull can go, and how far the prior's centre is.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate.
+    steps : float
+        Number of steps; under a schedule the sum of its factors.
+    sparsities : sequence of float
+        Targets p, above 0.5.
+    published : float, optional
+        An alpha to mark.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = figure(6.0, 3.8, fig)
+    ax = fig.subplots()
+    meet = [smallest_alpha(p, lr, steps) for p in sparsities]
+    ends = [*meet, *([published] if published else [])]
+    alphas = np.geomspace(min(ends) / 10, max(ends) * 10, 100)
+    drift = [prior_drift(a, lr, steps) for a in alphas]
+    ax.plot(alphas, drift, color=ROLES["membrane"], lw=2.2, label="reach of the pull")
+    for p, at, (colour, marker, style) in zip(sparsities, meet, LAYERS, strict=False):
+        looks = {"color": OKABE_ITO[colour], "ls": style}
+        centre = [-prior_centre(p, a) for a in alphas]
+        ax.plot(alphas, centre, label=f"centre for p = {100 * p:g} %", **looks)
+        ax.plot(at, -prior_centre(p, at), marker, color=OKABE_ITO[colour], ms=8)
+    if published:
+        ax.axvline(published, color=QUIET, lw=1, label=f"α = {published:g}")
+    ax.set(xscale="log", yscale="log")
+    label_axes(
+        ax, x="strength of the pull α", y="distance from 0 (units of θ)",
+        title="The target p matters to the right of a marker",
+    )  # fmt: skip
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    freeze(fig)
+    said = ", ".join(f"{100 * p:g} % above {a:.2g}" for p, a in zip(sparsities, meet, strict=True))
+    alt = (
+        f"Against alpha on logarithmic axes: how far the pull moves a strength in {steps:g} steps "
+        f"at learning rate {lr:g}, and where the prior's centre lies. They meet where a target "
+        f"begins to matter: {said}."
+    )
+    return Picture(fig, alt, axes=(ax,), meet=meet)
