@@ -67,8 +67,9 @@ lint: venv  ## check style, formatting and that notebooks carry no outputs
 bench: venv  ## measure speed (let nothing else run meanwhile)
 	$(PY) benchmarks/speed.py
 
-results: venv  ## write the tables of README.md from data/results
+results: venv  ## write the tables and pictures of README.md from data/results
 	$(PY) benchmarks/results_table.py
+	$(PY) benchmarks/pictures.py
 
 clean:  ## remove the environment, caches and compiled kernels
 	rm -rf "$(VENV)" .cache .pytest_cache .ruff_cache build dist

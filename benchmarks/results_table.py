@@ -33,14 +33,99 @@ def accuracy_table():
         for r in load(study):
             c = r["config"]
             steps = f"T = {c['n_steps']}, {c['epochs']} epochs"
-            sd = "" if r["sd"] is None else f" ± {100 * r['sd']:.2f}"
             published = "-"
             if r["paper"] is not None:
                 published = f"{100 * r['paper']:.1f} % ({r['paper_tag']}: {r['paper_source']})"
             lines.append(
-                f"| {title} ({steps}) | {100 * r['mean']:.2f}{sd} % | {r['hidden_spikes']:.0f} | "
+                f"| {title} ({steps}) | {_percent(r)} | {r['hidden_spikes']:.0f} | "
                 f"{len(r['seeds'])} | {published} | {sum(r['seconds']) / len(r['seconds']):.0f} s |"
             )
+    return "\n".join(lines)
+
+
+SPARSE = {
+    "mnist16-sparsity": "16x16 MNIST, augmented",
+    "mnist16-sparsity-plain": "16x16 MNIST",
+    "fashion16-sparsity": "16x16 Fashion-MNIST",
+}
+
+
+def _percent(r):
+    """Mean and standard deviation of a record in percent."""
+    sd = "" if r["sd"] is None else f" ± {100 * r['sd']:.2f}"
+    return f"{100 * r['mean']:.2f}{sd} %"
+
+
+def sparsity_table():
+    """Accuracy at each strength of the burst penalty: a row per study, a cell per stop."""
+    lines = ["| data | test accuracy at hidden spikes per image |", "|---|---|"]
+    for study, title in SPARSE.items():
+        cells = [f"{_percent(r)} at {r['hidden_spikes']:.1f}" for r in load(study)]
+        if cells:
+            lines.append(f"| {title} | {'; '.join(cells)} |")
+    paper = load("mnist16-sparsity")[:1]
+    if paper:
+        r = paper[0]
+        lines.append(
+            f"| published | {100 * r['paper']:.1f} % at about 20 ({r['paper_tag']}: "
+            f"{r['paper_source']}) |"
+        )
+    return "\n".join(lines)
+
+
+CHIP = {
+    "chip-mnist16-plain": "16x16 MNIST",
+    "chip-mnist16-augmented": "16x16 MNIST, augmented",
+    "chip-fashion16-plain": "16x16 Fashion-MNIST",
+}
+
+
+def chip_table():
+    """Accuracy on virtual chips beside the real one's; mismatch, damage and silence below."""
+    lines = [
+        "| trained in the loop | test accuracy | hidden spikes | chips | published |",
+        "|---|---|---|---|---|",
+    ]
+
+    def row(title, r, value=None, published=None):
+        if published is None:
+            published = "-"
+            if r["paper"] is not None:
+                published = f"{100 * r['paper']:.1f} % ({r['paper_tag']}: {r['paper_source']})"
+        lines.append(
+            f"| {title} | {value or _percent(r)} | {r['hidden_spikes']:.0f} | {len(r['seeds'])} | "
+            f"{published} |"
+        )
+
+    for study, title in CHIP.items():
+        for r in load(study):
+            row(title, r)
+    for r in load("chip-sparsity"):
+        if r["hidden_spikes"] <= 20:
+            row(f"16x16 MNIST, burst penalty {r['config']['strength']:g}", r)
+    for r in load("chip-mismatch"):
+        if r["sigma_d"] in (0.3, 0.5):
+            how = "" if r["mode"] == "loop" else ", weights from software instead"
+            row(f"16x16 MNIST, mismatch {100 * r['sigma_d']:.0f} %{how}", r)
+    for r in load("chip-dead-units"):
+        what = f"rise of error, 15 % of hidden units dead, dropout {r['config']['dropout']:g}"
+        published = f"{100 * r['paper']:.0f} % ({r['paper_tag']}: {r['paper_source']})"
+        row(what, r, f"{100 * r['mean']:.0f} ± {100 * r['sd']:.0f} %", published)
+    return "\n".join(lines)
+
+
+def decision_table():
+    """When the accuracy has come within 0.1 points of its end."""
+    lines = [
+        "| network | time to decision | final accuracy | published |",
+        "|---|---|---|---|",
+    ]
+    for r in load("decision-time"):
+        lines.append(
+            f"| {r['label']} | {1e6 * r['mean']:.1f} ± {1e6 * r['sd']:.1f} µs | "
+            f"{100 * r['test_accuracy']:.2f} % | {1e6 * r['paper']:.0f} µs ({r['paper_tag']}: "
+            f"{r['paper_source']}) |"
+        )
     return "\n".join(lines)
 
 
@@ -83,7 +168,14 @@ def main():
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
     new = text
-    for name, table in (("results", accuracy_table()), ("speed", speed_table())):
+    tables = {
+        "results": accuracy_table(),
+        "sparsity": sparsity_table(),
+        "decision": decision_table(),
+        "chip": chip_table(),
+        "speed": speed_table(),
+    }
+    for name, table in tables.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         part = re.compile(f"{begin}.*?{end}", re.DOTALL)
         new = part.sub(lambda _, t=table, b=begin, e=end: f"{b}\n{t}\n{e}", new)

@@ -8,6 +8,7 @@ whose speed drifts slows all of them; milliseconds are printed to show the size 
 (``peers.py``) are used if PyTorch is installed. Their gradients are compared with ours first.
 
 Workloads, all 256-246-10, batches of 100 latency-coded 16 x 16 images, window 34 us:
+The virtual chip has all its imperfections on.
 W1-T20, W1 (100 steps): training step with Adam; W2-T20, W2: inference on 500 images (quick: 100).
 The learning rate is 0, so that every round does the same work; Adam computes all the same.
 """
@@ -36,6 +37,7 @@ from snnlab._files import write_atomically
 from snnlab._workers import worker_count
 from snnlab.kernels import lif, updates
 from snnlab.network import _chunk_borders
+from snnlab.penalties import Bursts, LowerBound, Penalties, WeightDecay
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES, BATCH, WINDOW = (256, 246, 10), 100, 34e-6
@@ -171,8 +173,9 @@ def _ms(t):
 class Ours:
     """A network in training on a few batches, over and over, as `snnlab.training.steps` does it."""
 
-    def __init__(self, network, trains, labels, workers):
+    def __init__(self, network, trains, labels, workers, penalties=(), substrate=None):
         self.network = network.copy()
+        self.penalties, self.substrate = Penalties(penalties, network), substrate
         self.network.workers = workers
         self.trains, self.labels = trains, labels
         self.optimizer = snnlab.Adam(lr=0.0)
@@ -183,14 +186,24 @@ class Ours:
     def kernel(self):
         """Forward, loss, backward."""
         index = next(self.indices)
-        self.trace = self.network.forward(self.trains[index], out=self.trace)
+        batch = self.trains[index]
+        if self.substrate is None:
+            self.trace = self.network.forward(batch, out=self.trace)
+        else:
+            self.trace = self.substrate.measure(self.network, batch, out=self.trace)
         _, g_readout = LOSS(self.trace.readout, self.labels[index])
-        self.gradients = self.network.backward(self.trace, g_readout, out=self.gradients)
+        _, g_readout, g_spikes = self.penalties.of_trace(self.trace, g_readout)
+        self.gradients = self.network.backward(
+            self.trace, g_readout, g_spikes=g_spikes, out=self.gradients
+        )
+        self.penalties.of_weights(self.network, self.gradients)
 
     def step(self):
         """The same and Adam."""
         self.kernel()
         self.optimizer.step(self.network, self.gradients)
+        if self.substrate is not None:
+            self.substrate.clip(self.network)
 
     def parts(self):
         """Seconds of each part of one step of the training loop."""
@@ -234,8 +247,8 @@ class Setting:
         self.input_spikes = float(self.trains.counts().mean())
         self.suffix = "" if n_steps == 100 else f"-T{n_steps}"
 
-    def ours(self, workers):
-        return Ours(self.network, self.trains, self.labels, workers)
+    def ours(self, workers, **more):
+        return Ours(self.network, self.trains, self.labels, workers, **more)
 
     @property
     def config(self):
@@ -274,6 +287,33 @@ def own_steps(report, settings, workers, rounds):
     report.table(head, rows)
 
 
+VARIANTS = {
+    "penalty": {"penalties": Bursts(1.0)},
+    "three penalties": {"penalties": [Bursts(1.0), LowerBound(1.0, 0.01), WeightDecay(0.1)]},
+    "chip": {"substrate": snnlab.Substrate(0)},
+}
+
+
+def own_variants(report, settings, workers, rounds):
+    report.title("What penalties and the virtual chip (all imperfections on) add to a step")
+    rows = []
+    for s in settings:
+        runs = {("", w): Contender(s.ours(w).step) for w in workers}
+        for name, more in VARIANTS.items():
+            runs |= {(name, w): Contender(s.ours(w, **more).step) for w in workers}
+        times = measure(runs, rounds)
+        for (name, w), t in times.items():
+            if name:
+                ratio = t / times["", w]
+                rows.append((s.n_steps, name, w, _ms(t), f"{np.median(ratio):.2f}"))
+                report.record(
+                    "relative_to_plain_step", ratio, "step" + s.suffix, variant=name, workers=w,
+                    ms=float(1e3 * np.median(t)), **s.config,
+                )  # fmt: skip
+    head = ("T", "", "workers", "ms, median (min)", "of the plain step")
+    report.table(head, rows)
+
+
 def own_inference(report, settings, workers, rounds):
     report.title("Inference, 2000 images, encoded beforehand or on the way")
     rows = []
@@ -292,7 +332,11 @@ def own_inference(report, settings, workers, rounds):
             def raw(net=net, w=w, s=s, x=x):
                 training.predict_scores(net, encode.latency(x, workers=w, **s.code))
 
+            def chip(net=net, trains=trains):
+                training.predict_scores(net, trains, substrate=VARIANTS["chip"]["substrate"])
+
             runs["events", w], runs["images", w] = Contender(ready), Contender(raw)
+            runs["events, chip", w] = Contender(chip)
         times = measure(runs, rounds, slice_=0.03)
         for (what, w), t in times.items():
             rate = len(x) / np.median(t)
@@ -769,6 +813,7 @@ def main(argv=None):
     settings = [Setting(data, 20), Setting(data, 100)]
     versus_peers(report, settings, workers, *((3, 2.0, 100) if quick else (40, 40.0, 500)))
     own_steps(report, settings, workers, 8 if quick else 100)
+    own_variants(report, settings, workers, 8 if quick else 100)
     own_inference(report, settings, workers, 3 if quick else 30)
     epochs(report, settings, workers, *((2, 3000) if quick else (4, 60_000)))
     anatomy(report, settings, workers, 10 if quick else 80)

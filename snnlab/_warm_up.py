@@ -41,6 +41,7 @@ def warm_up(verbose=True):
     ):
         network = Network((16, 8, 4), neuron, n_steps=8, rng=rng)
         trace = network.forward(inputs)
+        trace.hidden[0].unit_counts(network.dtype)  # as penalties do
         _, g_readout = loss(trace.readout, np.zeros(32, int))
         gradients = network.backward(trace, g_readout)
         for optimizer in optimizers:

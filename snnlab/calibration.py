@@ -2,7 +2,8 @@
 
 Only what a user of the real chip could do is done: currents are injected, spikes are sent,
 membranes are read by the ADC, spikes are counted; parameters move in the steps of a 10-bit
-converter. What is left are noise, the converters' steps and the synapses' own differences.
+converter. What is left are noise, the converters' steps, thresholds that vary from run to run, and
+the synapses' own differences.
 """
 
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from snnlab import _check
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.spikes import SpikeTrains
-from snnlab.substrate import N_NEURONS, SPREADS
+from snnlab.substrate import MIN_FACTOR, N_NEURONS, SPREADS, Substrate
 
 STEPS_PER_TARGET = 512  # of a 10-bit parameter whose target lies at mid-range
-PULSE = 1.5  # height of injected pulses, in units of the threshold: well within the ADC's range
+# Heights to which pulses and spikes lift a membrane, in thresholds: slower and stronger neurons
+# still fit the ADC's range (to 2.5).
+PULSE, PEAK = 1.5, 1.4
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Calibration:
     Attributes
     ----------
     measured : dict of array (256,)
-        Per kind of spread, each neuron's parameter relative to its target, as measured before.
+        Per kind of spread, each neuron's parameter relative to its target, as measured before;
+        NaN where a neuron does not respond.
     before, after : dict of float
         True relative spread (standard deviation over living neurons), which only a virtual chip
         can tell.
@@ -38,11 +42,9 @@ class Calibration:
 
     def __str__(self):
         lines = [f"{'spread':<18}{'measured':>9}{'before':>9}{'after':>9}"]
-        for name in self.measured:
-            lines.append(
-                f"{name:<18}{np.std(self.measured[name]):>9.1%}{self.before[name]:>9.1%}"
-                f"{self.after[name]:>9.1%}"
-            )
+        for name, values in self.measured.items():
+            shares = np.nanstd(values), self.before[name], self.after[name]
+            lines.append(f"{name:<18}" + "".join(f"{share:>9.1%}" for share in shares))
         return "\n".join(lines)
 
 
@@ -56,7 +58,7 @@ def calibrate(chip, *, tau_mem=6e-6, tau_syn=6e-6, dt=1.7e-6, trials=100, rounds
     tau_mem, tau_syn : float
         Targets in seconds.
     dt : float
-        Step in seconds; the ADC's sampling is the substrate's.
+        Step in seconds, each read by the ADC: not shorter than the chip's ``sampling``.
     trials : int
         Samples to average over.
     rounds : int
@@ -65,34 +67,53 @@ def calibrate(chip, *, tau_mem=6e-6, tau_syn=6e-6, dt=1.7e-6, trials=100, rounds
     Returns
     -------
     chip : Substrate
-        The same chip, calibrated.
+        The same chip, calibrated. Neurons that do not respond stay as they are; those that were
+        far off may be nearer after another calibration.
     report : Calibration
+
+    Raises
+    ------
+    TypeError, ValueError
+        Bad arguments, or a chip of which no neuron responds; the message names the argument.
     """
+    if not isinstance(chip, Substrate):
+        raise TypeError(f"chip must be a Substrate, not {type(chip).__name__}")
     trials = _check.integer("trials", trials, at_least=1)
     rounds = _check.integer("rounds", rounds, at_least=1)
-    plain = chip.replace(dynamic_scaling=False)
+    dt = _check.number("dt", dt, above=0)
+    if round((chip.effects["sampling"] or 0) / dt) > 1:
+        raise ValueError(f"dt must not be below the chip's sampling, got {dt:g}")
+    plain = chip.replace(dynamic_scaling=False, clamp=None)
     plain.age = chip.age
-    b = _membrane_decay(plain, tau_mem, dt, trials)
-    a, gain = _synapse(plain, tau_mem, tau_syn, dt, b, trials)
-    measured = {
-        "tau_mem_spread": -dt / np.log(b) / tau_mem,
-        "tau_syn_spread": -dt / np.log(a) / tau_syn,
-        "threshold_spread": _threshold(plain, tau_mem, dt, trials, rounds),
-        "gain_spread": gain,
-    }
+    measured = _measure(plain, tau_mem, tau_syn, dt, trials, rounds)
     chip.age = plain.age
     better = chip.replace()
-    better.age = chip.age
-    for name in SPREADS:
-        correction = np.rint((1 - measured[name]) * STEPS_PER_TARGET) / STEPS_PER_TARGET
-        better.factors[name] = chip.factors[name] + correction
-    better.calibrated = True
+    better.age, better.calibrated = chip.age, True
+    for name in SPREADS:  # move each parameter, in its converter's steps, by what it is off
+        steps = np.rint((1 - np.nan_to_num(measured[name], nan=1)) * STEPS_PER_TARGET)
+        floor = -np.inf if name == "threshold_spread" else MIN_FACTOR
+        better.factors[name] = np.maximum(chip.factors[name] + steps / STEPS_PER_TARGET, floor)
     alive = ~chip.dead
 
     def spread(of):
         return {name: float(np.std(of.factors[name][alive])) for name in SPREADS}
 
     return better, Calibration(measured, spread(chip), spread(better))
+
+
+def _measure(chip, tau_mem, tau_syn, dt, trials, rounds):
+    """Each neuron's parameters relative to their targets; NaN where it does not respond."""
+    b, responds = _membrane_decay(chip, tau_mem, dt, trials)
+    if not responds.any():
+        raise ValueError("chip has no neuron that responds")
+    a, gain = _synapse(chip, tau_mem, tau_syn, dt, b, trials)
+    measured = {
+        "tau_mem_spread": -dt / np.log(b) / tau_mem,
+        "tau_syn_spread": -dt / np.log(a) / tau_syn,
+        "threshold_spread": _threshold(chip, tau_mem, dt, trials, rounds),
+        "gain_spread": gain,
+    }
+    return {name: np.where(responds, x, np.nan) for name, x in measured.items()}
 
 
 def _response(chip, model, weights, trials, n_steps):
@@ -107,17 +128,27 @@ def _response(chip, model, weights, trials, n_steps):
 
 
 def _membrane_decay(chip, tau_mem, dt, trials):
-    """Decay per step of each membrane, from its fall after an injected pulse."""
+    """Decay per step of each membrane after an injected pulse; whether it responded at all."""
     model = LeakyIntegrator(tau_mem=tau_mem, tau_syn=None, dt=dt)
     n_steps = max(4, round(2 * tau_mem / dt))
     v = _response(chip, model, np.full((1, N_NEURONS), PULSE), trials, n_steps)
+    responds = v[0] > PULSE / 2
     # least squares of ln v against time; the noise of ln v is 1 / v
-    weight = np.clip(v, 1e-3, None) ** 2
-    t = np.arange(n_steps)[:, None]
-    y = np.log(np.clip(v, 1e-3, None))
+    v = np.clip(v, 1e-3, None)
+    weight, t, y = v**2, np.arange(n_steps)[:, None], np.log(v)
     t_mean, y_mean = ((weight * x).sum(0) / weight.sum(0) for x in (t, y))
     slope = (weight * (t - t_mean) * (y - y_mean)).sum(0) / (weight * (t - t_mean) ** 2).sum(0)
-    return np.exp(np.clip(slope, -5, -1e-3))
+    return np.exp(np.clip(slope, -5, -1e-3)), responds
+
+
+def _psp(a, b, n_steps):
+    """Membranes (time, neuron) after a current of 1 in step 0; it decays by a, they by b."""
+    current, v, out = np.ones_like(b), np.zeros_like(b), []
+    for _ in range(n_steps):
+        v = b * v + current
+        current = a * current
+        out.append(v)
+    return np.array(out)
 
 
 def _synapse(chip, tau_mem, tau_syn, dt, b, trials):
@@ -126,23 +157,16 @@ def _synapse(chip, tau_mem, tau_syn, dt, b, trials):
     Gauss-Newton on ``v[t] = gain w sum_k b^(t-k) a^k``; many inputs average their differences.
     """
     model = LeakyIntegrator(tau_mem=tau_mem, tau_syn=tau_syn, dt=dt)
-    n_inputs, n_steps = 64, max(6, round(6 * max(tau_mem, tau_syn) / dt))
-    limit = chip.weight_limit
-    w = (round(5 * limit / 63) or 1) / chip.effects["weight_scale"] if limit else 5 / 240
+    n_steps = max(6, round(6 * max(tau_mem, tau_syn) / dt))
+    a, gain = np.full(N_NEURONS, model.decay_syn), np.ones(N_NEURONS)
+    w = 1 / chip.effects["weight_scale"]  # one level, of as many synapses as it takes
+    n_inputs = round(PEAK / _psp(a, np.full(N_NEURONS, model.decay_mem), n_steps).max() / w)
+    n_inputs = min(max(n_inputs, 1), N_NEURONS)
     v = _response(chip, model, np.full((n_inputs, N_NEURONS), w), trials, n_steps)
-    a, gain = np.full(N_NEURONS, np.exp(-dt / tau_syn)), np.ones(N_NEURONS)
-
-    def psp(a):
-        current, out, v = np.ones(N_NEURONS), [], np.zeros(N_NEURONS)
-        for _ in range(n_steps):
-            v = b * v + current
-            out.append(v)
-            current = a * current
-        return w * n_inputs * np.array(out)
-
+    v /= w * n_inputs
     for _ in range(12):
-        shape = psp(a)
-        by_a = gain * (psp(a + 1e-5) - shape) / 1e-5
+        shape = _psp(a, b, n_steps)
+        by_a = gain * (_psp(a + 1e-5, b, n_steps) - shape) / 1e-5
         error = v - gain * shape
         aa, ag, gg = (by_a * by_a).sum(0), (by_a * shape).sum(0), (shape * shape).sum(0)
         ea, eg = (by_a * error).sum(0), (shape * error).sum(0)

@@ -11,11 +11,14 @@ import numpy as np
 from snnlab import _check
 from snnlab._files import load_npz, save_npz
 from snnlab._workers import share, worker_count
-from snnlab.kernels import lif
+from snnlab.kernels import drive, lif
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.spikes import ConstantCurrent, SpikeTrains
 
 FORMAT = 1
+SPARSE = (
+    0.2  # share of non-zero inputs up to which `kernels.drive` beats a matrix product: measured
+)
 
 
 def _padded(n):
@@ -50,6 +53,11 @@ def _chunk_borders(n_samples):
     """
     n = 1 if n_samples < 32 else 2 if n_samples < 64 else 4 if n_samples < 256 else 8
     return np.arange(n + 1) * n_samples // n
+
+
+def _filled(product, x, y, out, lo, hi):
+    """Some rows of a product, for `share`."""
+    product(x, y, lo, hi, out)
 
 
 def _check_kept(kept, sizes):
@@ -366,9 +374,9 @@ class Network:
         trace.inputs, trace.kept = inputs, kept
         gains = [la.gain(mask) for la, mask in zip(layers, [*kept, None], strict=True)]
         no_drive = np.empty((0, 1), self.dtype)
-        drive = no_drive
+        constant = no_drive
         if isinstance(inputs, ConstantCurrent):
-            drive = inputs.x.astype(self.dtype, copy=False) @ weights[0]
+            constant = self._drive(inputs.x, weights[0])
         if physics is None:
             free = -self.dtype.type(np.inf), self.dtype.type(np.inf)
             quiet = np.empty(0, self.dtype), np.uint32(0)
@@ -378,7 +386,7 @@ class Network:
             for k, layer in enumerate(layers):
                 c = layer.constants
                 source = self._events(trace, k)
-                arriving = drive if k == 0 else no_drive
+                arriving = constant if k == 0 else no_drive
                 shared = (c.decay_syn, c.decay_mem, gains[k])
                 delay = layer.neuron.delay
                 if not layer.fires:
@@ -404,6 +412,24 @@ class Network:
         if self.spiking_readout:
             trace.readout[...] = trace.spikes[-1].to_dense(self.dtype)
         return trace
+
+    def _drive(self, x, weights):
+        """``x @ weights``: what a constant input feeds each unit in a step."""
+        x = x.astype(self.dtype, copy=False)
+        if np.count_nonzero(x) > SPARSE * x.size:
+            return x @ weights
+        out = np.empty((len(x), weights.shape[1]), self.dtype)
+        share(partial(_filled, drive.multiply, x, weights, out), len(x), self._threads(len(x)))
+        return out
+
+    def _drive_gradient(self, x, g_drive, out):
+        """``x.T @ g_drive``, into ``out``."""
+        x = x.astype(self.dtype, copy=False)
+        if np.count_nonzero(x) > SPARSE * x.size:
+            np.matmul(x.T, g_drive, out=out)
+            return
+        work = partial(_filled, drive.multiply_transposed, x, g_drive, out)
+        share(work, x.shape[1], self._threads(len(x)))
 
     def _events(self, trace, k):
         """Arrays start, stop, step, unit of the events that layer k hears."""
@@ -549,8 +575,7 @@ class Network:
         share(work, n_chunks, threads)
         for k, layer in enumerate(self._layers):
             if k == 0 and isinstance(trace.inputs, ConstantCurrent):
-                x = trace.inputs.x.astype(self.dtype, copy=False)
-                np.matmul(x.T, g_drive, out=out._padded[0])
+                self._drive_gradient(trace.inputs.x, g_drive, out._padded[0])
             elif n_chunks > 1:
                 parts, total = per_chunk[k], out._padded[k]
                 summed = partial(lif.sum_chunks, parts, total)

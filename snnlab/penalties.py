@@ -1,21 +1,24 @@
 """Penalties: what a network pays for its activity, its readout or its weights, with gradients.
 
-A penalty is called like a loss: ``penalty(x) -> value, g_x``, where ``g_x`` has the shape of ``x``.
-Its attribute ``acts_on`` says what ``x`` is:
+A penalty is called like a loss: ``penalty(x, epoch, epochs) -> value, g_x``, where ``g_x`` has the
+shape of ``x``. Its attribute ``acts_on`` says what ``x`` is:
 
 - ``"spikes"``: a hidden layer's spike counts (sample, unit), as floats;
 - ``"readout"``: the readout trace (sample, time, class);
 - ``"weights"``: a layer's weights (n_in, n_out).
 
-``layers`` says which layers it is called for, once each (None: all of them), counted from 0, or
-from the end if negative. Penalties add up. Their gradients join the loss's: by the readout, by
-the hidden spikes (``g_spikes`` of `Network.backward`, which carries it through the surrogate to the
-weights), or by the weights themselves. A user's own object with these three is an equal citizen.
+``layers`` (optional) says which layers it is called for, once each: all by default, counted from 0,
+or from the end if negative. Penalties add up. Their gradients join the loss's: by the readout, by
+the hidden spikes (``g_spikes`` of `Network.backward`, which carries them through the surrogate to
+the weights), or by the weights themselves. A user's own object like that is an equal citizen.
 
-A strength is a number, or a function ``(epoch, epochs) -> number`` such as `Ramp`.
+A strength is a number, or a function ``(epoch, epochs) -> number`` such as `Ramp`; ``epoch`` is a
+float that counts the epochs gone by.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
@@ -48,7 +51,7 @@ class Ramp:
         return self.strength * min(1.0, epoch / (self.over * max(epochs, 1)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Penalty:
     """A strength, and the layers it acts on."""
 
@@ -57,28 +60,43 @@ class _Penalty:
 
     def __post_init__(self):
         if not callable(self.strength):
-            _check.number("strength", self.strength, at_least=0)
+            strength = _check.number("strength", self.strength, at_least=0)
+            object.__setattr__(self, "strength", strength)
 
-    def now(self, epoch=0.0, epochs=1):
+    def __repr__(self):
+        # functions by name, not by address: a checkpoint compares this text in another process
+        values = ((f.name, getattr(self, f.name)) for f in fields(self))
+        shown = (f"{name}={getattr(x, '__qualname__', repr(x))}" for name, x in values)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def strength_at(self, epoch=0.0, epochs=1):
         """The strength after ``epoch`` of ``epochs`` epochs."""
         if callable(self.strength):
-            return _check.number("strength", float(self.strength(epoch, epochs)), at_least=0)
+            return _check.number("strength", self.strength(epoch, epochs), at_least=0)
         return self.strength
 
     def __call__(self, x, epoch=0.0, epochs=1):
-        """Value (float) and gradient by ``x``, of its shape and dtype."""
-        value, g = self._value(x)
-        strength = self.now(epoch, epochs)
-        g *= x.dtype.type(strength)
-        return strength * float(value), g
+        """Value (float) and gradient by ``x``, an array of floats, of its shape and dtype."""
+        if x.dtype.kind != "f":
+            raise TypeError(f"x must hold floats, not {x.dtype}")
+        strength = self.strength_at(epoch, epochs)
+        value, g, factor = self._parts(x)
+        return strength * float(value), np.multiply(g, factor * strength, out=np.empty_like(x))
+
+    def _parts(self, x):
+        """For strength 1: value; gradient, perhaps yet to be broadcast; what to multiply it by.
+
+        The factor is apart so that one pass over the array does for it and the strength.
+        """
+        raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bursts(_Penalty):
     """Squared spike count, ``strength mean_i (sum_t z_i)^2``, mean over samples too.
 
-    Cramer et al. (2022), equation 6; strength 5e-4 in their code. It only pushes activity down, a
-    second spike of a unit three times as hard as the first.
+    Cramer et al. (2022), equation 6; strength 5e-4 in their code. It only pushes activity down; a
+    unit's second spike costs three times as much as its first.
 
     Parameters
     ----------
@@ -89,11 +107,11 @@ class Bursts(_Penalty):
 
     layers: object = None
 
-    def _value(self, counts):
-        return np.vdot(counts, counts) / counts.size, counts * counts.dtype.type(2 / counts.size)
+    def _parts(self, counts):
+        return np.square(counts).mean(), counts, 2 / counts.size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Bound(_Penalty):
     """A bound on spikes."""
 
@@ -102,10 +120,15 @@ class _Bound(_Penalty):
 
     def __post_init__(self):
         super().__post_init__()
-        _check.number("spikes", self.spikes, at_least=0)
+        spikes = _check.number("spikes", self.spikes, at_least=0)
+        object.__setattr__(self, "spikes", spikes)
+
+    def _range(self, n_units):
+        """Lowest and highest mean count of a layer's spikes that cost nothing."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class UpperBound(_Bound):
     """Rates above a bound, ``strength mean_i max(0, r_i - spikes)^2``.
 
@@ -120,16 +143,20 @@ class UpperBound(_Bound):
         Hidden layers, counted from 0.
     """
 
-    def _value(self, counts):
+    def _parts(self, counts):
         return _of_rates(counts, np.maximum(counts.mean(axis=0) - self.spikes, 0))
 
+    def _range(self, n_units):
+        return 0.0, self.spikes * n_units
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class LowerBound(_Bound):
     """Rates below a bound, ``strength mean_i max(0, spikes - r_i)^2``: revives dead units.
 
-    The gradient reaches a silent unit because the surrogate is not zero below the threshold
-    (Cramer et al. 2022, Methods).
+    ``r_i`` is unit i's mean spike count over the batch. The gradient reaches a silent unit because
+    the surrogate is not zero below the threshold (Cramer et al. 2022); one of bounded support
+    reaches only units that come near it.
 
     Parameters
     ----------
@@ -140,18 +167,19 @@ class LowerBound(_Bound):
         Hidden layers, counted from 0.
     """
 
-    def _value(self, counts):
+    def _parts(self, counts):
         return _of_rates(counts, np.minimum(counts.mean(axis=0) - self.spikes, 0))
+
+    def _range(self, n_units):
+        return self.spikes * n_units, math.inf
 
 
 def _of_rates(counts, excess):
-    """``mean_i excess_i^2`` and its gradient by the counts, the same for every sample."""
-    excess = excess.astype(counts.dtype, copy=False)
-    g = excess * counts.dtype.type(2 / counts.size)
-    return np.vdot(excess, excess) / len(excess), np.repeat(g[None], len(counts), axis=0)
+    """``mean_i excess_i^2``, and its gradient by the counts, the same for every sample."""
+    return np.square(excess).mean(), excess, 2 / counts.size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Homeostasis(_Bound):
     """Spikes of a whole layer above a target, ``strength max(0, sum_i,t z_i - spikes)^2``.
 
@@ -171,19 +199,22 @@ class Homeostasis(_Bound):
 
     both_sides: bool = False
 
-    def _value(self, counts):
-        excess = counts.sum(axis=1) - counts.dtype.type(self.spikes)
+    def _parts(self, counts):
+        excess = counts.sum(axis=1, keepdims=True) - self.spikes
         if not self.both_sides:
             excess = np.maximum(excess, 0)
-        g = excess * counts.dtype.type(2 / len(counts))
-        return np.vdot(excess, excess) / len(counts), np.repeat(g[:, None], counts.shape[1], axis=1)
+        return np.square(excess).mean(), excess, 2 / len(counts)
+
+    def _range(self, n_units):
+        return self.spikes if self.both_sides else 0.0, self.spikes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReadoutAmplitude(_Penalty):
     """Squared maximum of each readout unit, ``strength mean_i (max_t v_i)^2``, mean over samples.
 
-    Cramer et al. (2022): keeps the readout within the range of an analog converter.
+    Cramer et al. (2022): keeps the readout within the range of an analog converter. In their code
+    the strength is 0 by default, and the maxima are those scaled for the softmax.
 
     Parameters
     ----------
@@ -192,15 +223,15 @@ class ReadoutAmplitude(_Penalty):
 
     acts_on: ClassVar[str] = "readout"
 
-    def _value(self, readout):
+    def _parts(self, readout):
         when = readout.argmax(axis=1)[:, None, :]
         top = np.take_along_axis(readout, when, axis=1)
         g = np.zeros_like(readout)
-        np.put_along_axis(g, when, top * readout.dtype.type(2 / top.size), axis=1)
-        return np.vdot(top, top) / top.size, g
+        np.put_along_axis(g, when, top, axis=1)
+        return np.square(top).mean(), g, 2 / top.size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WeightDecay(_Penalty):
     """Mean square of a layer's weights, ``strength mean w^2``.
 
@@ -218,8 +249,8 @@ class WeightDecay(_Penalty):
     layers: object = None
     acts_on: ClassVar[str] = "weights"
 
-    def _value(self, w):
-        return np.square(w).mean(), w * w.dtype.type(2 / w.size)
+    def _parts(self, w):
+        return np.square(w).mean(), w, 2 / w.size
 
 
 class Penalties:
@@ -242,25 +273,29 @@ class Penalties:
     """
 
     def __init__(self, penalties, network):
-        self.given = (penalties,) if hasattr(penalties, "acts_on") else tuple(penalties)
-        sizes = {"spikes": network.sizes[1:-1], "weights": network.sizes[1:], "readout": (1,)}
+        if hasattr(penalties, "acts_on"):
+            penalties = (penalties,)
+        elif not isinstance(penalties, Iterable):
+            raise TypeError(
+                f"penalties must be a sequence of penalties, not {type(penalties).__name__}"
+            )
+        self.given = tuple(penalties)
+        hidden = network.sizes[1:-1]
+        n_layers = {"spikes": len(hidden), "readout": 1, "weights": len(network.sizes) - 1}
         self._on = {target: [] for target in TARGETS}
         for penalty in self.given:
             target = getattr(penalty, "acts_on", None)
-            if target not in TARGETS or not callable(penalty):
+            if target not in TARGETS or not callable(penalty) or isinstance(penalty, type):
                 raise TypeError(
                     "penalties must be a sequence of penalties such as Bursts(1e-3), "
                     f"it holds {penalty!r}"
                 )
-            n = len(sizes[target])
-            for k in _layers(getattr(penalty, "layers", None), n, penalty):
+            for k in _layers(penalty, n_layers[target]):
                 self._on[target].append((penalty, k))
-        for k, width in enumerate(sizes["spikes"]):
-            _check_bounds([p for p, layer in self._on["spikes"] if layer == k], width, network)
-        self._n_hidden = len(sizes["spikes"])
-
-    def __bool__(self):
-        return any(self._on.values())
+        self._n_hidden = len(hidden)
+        for k, n_units in enumerate(hidden):
+            bounds = [p for p, layer in self._on["spikes"] if layer == k and isinstance(p, _Bound)]
+            _check_bounds(bounds, k, n_units, network.n_steps)
 
     def of_trace(self, trace, g_readout, epoch=0.0, epochs=1):
         """Value of all penalties on spikes and readout, and their gradients.
@@ -269,69 +304,88 @@ class Penalties:
         ----------
         trace : Trace
         g_readout : array (sample, time, class)
-            Gradient of the loss; that of the penalties is added to it.
+            Gradient of the loss; it is left as it is.
         epoch, epochs : float, int
             For strengths that follow a schedule.
 
         Returns
         -------
         value : float
+        g_readout : array (sample, time, class)
+            Gradient of loss and penalties.
         g_spikes : list of (array (sample, 1, unit) or None), or None
-            For `Network.backward`.
+            For `Network.backward`, as the one before.
         """
-        value, g_spikes, counts = 0.0, [None] * self._n_hidden, {}
+        total, g_spikes, counts = 0.0, [None] * self._n_hidden, {}
         for penalty, k in self._on["spikes"]:
             if k not in counts:
-                counts[k] = trace.hidden[k].unit_counts().astype(g_readout.dtype)
-            cost, g = penalty(counts[k], epoch, epochs)
-            value += cost
+                counts[k] = trace.hidden[k].unit_counts(trace.readout.dtype)
+            value, g = _called(penalty, counts[k], epoch, epochs)
+            total += value
             g_spikes[k] = g if g_spikes[k] is None else g_spikes[k] + g
         for penalty, _ in self._on["readout"]:
-            cost, g = penalty(trace.readout, epoch, epochs)
-            value += cost
-            g_readout += g
+            value, g = _called(penalty, trace.readout, epoch, epochs)
+            total += value
+            g_readout = g_readout + g
         if not counts:
-            return value, None
-        return value, [None if g is None else g[:, None, :] for g in g_spikes]
+            return total, g_readout, None
+        return total, g_readout, [None if g is None else g[:, None, :] for g in g_spikes]
 
     def of_weights(self, network, gradients, epoch=0.0, epochs=1):
-        """Value of all penalties on weights; their gradients are added to ``gradients``."""
-        value = 0.0
+        """Value of all penalties on weights; their gradients are added to ``gradients``.
+
+        Raises
+        ------
+        FloatingPointError
+            If the value is not finite.
+        """
+        total = 0.0
         for penalty, k in self._on["weights"]:
-            cost, g = penalty(network.weights[k], epoch, epochs)
-            value += cost
+            value, g = _called(penalty, network.weights[k], epoch, epochs)
+            if not math.isfinite(value):
+                raise FloatingPointError(f"the penalty {penalty!r} is {value}")
+            total += value
             gradients[k] += g
-        return value
+        return total
 
 
-def _layers(layers, n, penalty):
+def _called(penalty, x, epoch, epochs):
+    """Value and gradient of one penalty; a gradient of another shape would broadcast, not fail."""
+    value, g = penalty(x, epoch, epochs)
+    if np.shape(g) != x.shape:
+        raise ValueError(
+            f"the gradient of {penalty!r} must have shape {x.shape}, it has {np.shape(g)}"
+        )
+    return float(value), np.asarray(g)
+
+
+def _layers(penalty, n):
     """Numbers of the layers a penalty acts on, each from 0 to n - 1."""
+    layers = getattr(penalty, "layers", None)
+    if n == 0:
+        raise ValueError(f"penalties: the network has no hidden layer for {penalty!r}")
     if layers is None:
         return range(n)
     chosen = [_check.integer("layers", k) for k in np.atleast_1d(np.asarray(layers, object))]
-    if any(not -n <= k < n for k in chosen):
+    if not chosen or any(not -n <= k < n for k in chosen):
         raise ValueError(f"layers of {penalty!r} must lie in 0 ... {n - 1} (or be negative)")
     return sorted({k % n for k in chosen})
 
 
-def _check_bounds(penalties, width, network):
-    """Refuse bounds on one layer that no activity can meet."""
-    lower = [p.spikes for p in penalties if isinstance(p, LowerBound)]
-    upper = [p.spikes for p in penalties if isinstance(p, UpperBound)]
-    total = [p.spikes for p in penalties if isinstance(p, Homeostasis)]
-    if not lower:
+def _check_bounds(bounds, layer, n_units, n_steps):
+    """Refuse bounds on one hidden layer that no activity can meet."""
+    if not bounds:
         return
-    if upper and max(lower) > min(upper):
+    low = max(bounds, key=lambda p: p._range(n_units)[0])
+    high = min(bounds, key=lambda p: p._range(n_units)[1])
+    at_least, at_most = low._range(n_units)[0], high._range(n_units)[1]
+    if at_least > at_most * (1 + 1e-9):  # n times 1 / n may round to more than 1
         raise ValueError(
-            f"penalties contradict each other: LowerBound asks for at least {max(lower):g} spikes "
-            f"per unit, UpperBound for at most {min(upper):g}"
+            f"penalties contradict each other: {low!r} asks hidden layer {layer} for at least "
+            f"{at_least:g} spikes per sample, {high!r} for at most {at_most:g}"
         )
-    if total and max(lower) * width > min(total):
+    if at_least > n_units * n_steps:
         raise ValueError(
-            f"penalties contradict each other: LowerBound asks {width} units for at least "
-            f"{max(lower):g} spikes each, Homeostasis for at most {min(total):g} in all"
-        )
-    if max(lower) > network.n_steps:
-        raise ValueError(
-            f"penalties: LowerBound asks for {max(lower):g} spikes in {network.n_steps} steps"
+            f"penalties: {low!r} asks hidden layer {layer} for {at_least:g} spikes per sample, "
+            f"at most {n_units * n_steps} are possible"
         )

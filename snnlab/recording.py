@@ -16,7 +16,8 @@ v_0, v_1, ...         (samples, steps, units)   per spiking layer the potential 
 spikes_0_indptr, ...  as for the inputs         per spiking layer its spikes
 readout               (samples, steps, classes) potentials of the readout; absent where it spikes
 kept_0, ... (maybe)   (units,) bool             per hidden layer which units took part (dropout)
-weight_max (maybe)    (layers,) float           largest weight that can be written, per layer
+weight_max (maybe)    (layers,) float           largest weight that can be written, per layer;
+                                                infinite without a limit
 ===================== ========================= ==================================================
 
 Somebody's own chip needs nothing else: write such files, one per training step in order, and train
@@ -45,7 +46,13 @@ def save_trace(path, trace, weight_max=None):
     trace : Trace
         With its potentials (``keep=True``).
     weight_max : sequence of float, optional
-        Per layer.
+        Largest weight that can be written, per layer; infinite without a limit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Something else than a trace, inputs that are no spikes, a trace without potentials, limits
+        that are not above 0 or not one per layer.
     """
     if not isinstance(trace, Trace):
         raise TypeError(f"trace must be a Trace, not {type(trace).__name__}")
@@ -64,7 +71,7 @@ def save_trace(path, trace, weight_max=None):
         arrays["readout"] = trace.readout
     arrays |= {f"kept_{k}": mask for k, mask in enumerate(trace.kept) if mask is not None}
     if weight_max is not None:
-        arrays["weight_max"] = np.asarray(weight_max, float)
+        arrays["weight_max"] = _limits(weight_max, trace)
     save_npz(path, arrays)
 
 
@@ -84,10 +91,12 @@ def load_trace(path):
     """
     arrays = load_npz(path)
     try:
-        if int(arrays["format"]) > FORMAT:
-            raise ValueError(f"format {int(arrays['format'])} is newer than this version reads")
-        n_steps = int(arrays["n_steps"])
-        inputs = _trains("input", arrays, n_steps, int(arrays["input_units"]))
+        version, n_steps, n_units = (
+            _check.integer(name, arrays[name][()]) for name in ("format", "n_steps", "input_units")
+        )
+        if version > FORMAT:
+            raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+        inputs = _trains("input", arrays, n_steps, n_units)
         n_layers = sum(name.startswith("v_") for name in arrays)
         v = [arrays[f"v_{k}"] for k in range(n_layers)]
         for k, x in enumerate(v):
@@ -98,14 +107,29 @@ def load_trace(path):
         hidden = n_layers - (readout is None)
         kept = [arrays.get(f"kept_{k}") for k in range(hidden)]
         trace = Trace.measured(inputs, v, spikes, readout, kept)
+        weight_max = arrays.get("weight_max")
+        if weight_max is not None:
+            weight_max = _limits(weight_max, trace)
     except KeyError as fault:
         raise ValueError(f"{path} is no recorded trace: it holds no {fault.args[0]}") from None
     except (TypeError, ValueError) as fault:
         raise ValueError(f"{path} is no recorded trace: {fault}") from None
-    return trace, arrays.get("weight_max")
+    return trace, weight_max
+
+
+def _limits(weight_max, trace):
+    """Largest weights, checked: (n_layers,), above 0, maybe infinite."""
+    limits = np.asarray(weight_max, float)
+    n_layers = len(trace.spikes) + (not trace.spiking_readout)
+    if limits.shape != (n_layers,):
+        raise ValueError(f"weight_max must have shape ({n_layers},), got {limits.shape}")
+    if not np.all(limits > 0):
+        raise ValueError("weight_max must be above 0")
+    return limits
 
 
 def _events(name, train):
+    """The three arrays of a train."""
     train = train.compact()
     return {
         f"{name}_indptr": train.indptr, f"{name}_step": train.step, f"{name}_unit": train.unit,
@@ -113,8 +137,12 @@ def _events(name, train):
 
 
 def _trains(name, arrays, n_steps, n_units):
-    parts = (arrays[f"{name}_{part}"] for part in ("indptr", "step", "unit"))
-    return SpikeTrains(*parts, n_steps, n_units)
+    """The train of these arrays."""
+    parts = [arrays[f"{name}_{part}"] for part in ("indptr", "step", "unit")]
+    try:
+        return SpikeTrains(*parts, n_steps, n_units)
+    except (TypeError, ValueError) as fault:
+        raise ValueError(f"{name}_*: {fault}") from None
 
 
 class Recorder:
@@ -125,14 +153,33 @@ class Recorder:
     substrate : Substrate
     folder : path
         Made if it is missing; must hold no recording yet.
+
+    Attributes
+    ----------
+    n_recorded : int
+        Files written so far.
+    age : int
+        The substrate's.
     """
 
     def __init__(self, substrate, folder):
+        if not hasattr(substrate, "largest_weights"):
+            raise TypeError(f"substrate must be a Substrate, not {substrate!r}")
         self.substrate, self.folder = substrate, Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         if any(self.folder.glob("*.npz")):
             raise ValueError(f"folder {self.folder} already holds a recording")
         self.n_recorded = 0
+
+    @property
+    def age(self):
+        """Runs of the substrate so far."""
+        return self.substrate.age
+
+    @age.setter
+    def age(self, runs):
+        """Restore what a checkpoint says."""
+        self.substrate.age = runs
 
     def measure(self, network, inputs, *, keep=True, kept=None, out=None):
         """As the substrate's; batches measured without potentials are not recorded."""
@@ -154,6 +201,9 @@ class Recorder:
 class Recording:
     """Recorded traces in place of a substrate: `snnlab.train` reads one file per step, in order.
 
+    Training must be as it was when they were recorded, but without ``validation``, of which
+    nothing is recorded.
+
     Parameters
     ----------
     folder : path
@@ -163,6 +213,11 @@ class Recording:
     ----------
     age : int
         Files read so far.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
     """
 
     def __init__(self, folder):
@@ -184,30 +239,33 @@ class Recording:
         if self.age == len(self.paths):
             raise ValueError(f"the recording ends after {len(self.paths)} batches")
         path = self.paths[self.age]
-        trace, self._weight_max = load_trace(path)
+        trace, weight_max = load_trace(path)
         if trace.inputs != inputs:
             raise ValueError(f"{path} is of other inputs than batch {self.age + 1}")
-        sizes = [train.n_units for train in trace.spikes]
-        sizes = sizes if trace.spiking_readout else [*sizes, trace.readout.shape[2]]
-        if sizes != list(network.sizes[1:]):
-            raise ValueError(f"{path} has layers of {sizes} units, the network {network.sizes[1:]}")
-        given = [None] * len(trace.kept) if kept is None else kept
-        if any(not _same(a, b) for a, b in zip(trace.kept, given, strict=True)):
+        sizes = [v.shape[2] for v in trace.v]
+        if sizes != list(network.sizes[1:]) or trace.spiking_readout != network.spiking_readout:
+            raise ValueError(
+                f"{path} has layers of {sizes} units{' that all spike' * trace.spiking_readout}, "
+                f"the network {list(network.sizes[1:])}"
+            )
+        if any(v.dtype != network.dtype for v in trace.v):
+            raise ValueError(f"{path} must hold {network.dtype} potentials, as the network")
+        kept = [None] * len(trace.kept) if kept is None else kept
+        masks = zip(trace.kept, kept, sizes[:-1], strict=True)
+        if any(not np.array_equal(_mask(a, n), _mask(b, n)) for a, b, n in masks):
             raise ValueError(f"{path} was recorded with other units left out (dropout)")
-        self.age += 1
+        self.age, self._weight_max = self.age + 1, weight_max
         return trace
 
     def clip(self, network):
         """Hold weights within what could be written, if the recording says so."""
         if self._weight_max is not None:
-            largest = _check.array(
-                "weight_max", np.nan_to_num(self._weight_max), float, (len(network.weights),)
-            )
-            clip_weights(network, largest)
+            clip_weights(network, self._weight_max)
 
     def __repr__(self):
         return f"Recording({len(self.paths)} batches)"
 
 
-def _same(a, b):
-    return (a is None) == (b is None) and (a is None or np.array_equal(a, b))
+def _mask(kept, n):
+    """A layer's mask; without one all of its units took part."""
+    return np.ones(n, bool) if kept is None else kept

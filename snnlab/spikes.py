@@ -133,12 +133,11 @@ class SpikeTrains:
         """Spikes per sample, (n_samples,)."""
         return self.stop - self.start
 
-    def unit_counts(self):
-        """Spikes per sample and unit, int64 (n_samples, n_units)."""
-        which, events_ = self._rows()
-        flat = which * self.n_units + self.unit[events_]
-        counts = np.bincount(flat, minlength=len(self) * self.n_units)
-        return counts.reshape(len(self), self.n_units)
+    def unit_counts(self, dtype=np.int64):
+        """Spikes per sample and unit, (n_samples, n_units)."""
+        counts = np.zeros((len(self), self.n_units), dtype)
+        events.count_units(self.start, self.stop, self.unit, counts)
+        return counts
 
     def __len__(self):
         return len(self.start)

@@ -3,15 +3,17 @@
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from statistics import mean, stdev
 
 import numpy as np
 
 from snnlab import _check
 from snnlab._files import write_atomically
 from snnlab.optim import Adam
-from snnlab.penalties import Bursts
-from snnlab.training import evaluate, train
+from snnlab.penalties import Bursts, Penalties
+from snnlab.training import _check_samples, evaluate, steps, train
 
 FORMAT = 1
 COSTS = ("hidden_spikes", "connectivity", "mismatch")
@@ -33,7 +35,8 @@ class Point:
         Relative spread of the substrate's parameters; 0 on the ideal one.
     seed : int or None
     config : dict
-        Settings of the run, without the seed; runs that share them are repetitions.
+        Settings of the run, without the seed; runs that share them are repetitions. Kept as JSON
+        would: text, numbers, lists and dicts.
     """
 
     accuracy: float
@@ -56,13 +59,29 @@ class Point:
             object.__setattr__(self, "seed", _check.integer("seed", self.seed, at_least=0))
         if not isinstance(self.config, dict):
             raise TypeError(f"config must be a dict, not {type(self.config).__name__}")
+        object.__setattr__(self, "config", _plain(self.config))
+
+
+def _plain(config):
+    """A copy such as a file would give back."""
+    try:
+        return json.loads(json.dumps(config, default=np.generic.tolist))
+    except (TypeError, ValueError) as fault:
+        raise TypeError(f"config must hold text, numbers, lists and dicts: {fault}") from None
 
 
 @dataclass(frozen=True)
 class Mean:
-    """Repetitions of one run with other seeds: means, and standard deviations (``sd_*``).
+    """Repetitions of one run with other seeds: means of what a `Point` holds.
 
-    The standard deviation is that of the sample (n - 1), NaN for a single run.
+    Attributes
+    ----------
+    accuracy, hidden_spikes, connectivity, mismatch : float
+    sd_accuracy, sd_hidden_spikes : float
+        Standard deviations of the sample (n - 1); NaN for a single run.
+    n : int
+        How many runs.
+    config : dict
     """
 
     accuracy: float
@@ -103,17 +122,23 @@ class Frontier:
             raise TypeError(f"data must be the name of a data set, not {data!r}")
         self.data, self.points = data, []
         for point in points:
-            if not isinstance(point, Point):
-                raise TypeError(f"points must hold Point objects, not {type(point).__name__}")
-            self.points.append(point)
+            self.append(point)
+
+    def append(self, point):
+        """Take in a run that is a `Point` already."""
+        if not isinstance(point, Point):
+            raise TypeError(f"points must be Point objects, not {type(point).__name__}")
+        self.points.append(point)
 
     def add(self, accuracy, hidden_spikes, **rest):
         """Append a `Point` of these values and return it."""
         point = Point(accuracy, hidden_spikes, **rest)
-        self.points.append(point)
+        self.append(point)
         return point
 
-    def measure(self, network, inputs, labels, *, data=None, loss="max_over_time", **rest):
+    def measure(
+        self, network, inputs, labels, *, data=None, loss="max_over_time", substrate=None, **rest
+    ):
         """Evaluate a network on test samples and append it as a `Point`.
 
         Parameters
@@ -124,6 +149,8 @@ class Frontier:
         data : str, optional
             Name of the data set, if it is to be checked against the frontier's.
         loss : str or callable
+        substrate : Substrate, optional
+            As for `snnlab.evaluate`.
         **rest
             ``mismatch``, ``seed``, ``config`` of the point.
 
@@ -132,7 +159,7 @@ class Frontier:
         Point
         """
         self._same(self.data if data is None else data)
-        result = evaluate(network, inputs, labels, loss=loss)
+        result = evaluate(network, inputs, labels, loss=loss, substrate=substrate)
         n_weights = sum(w.size for w in network.weights)
         connected = sum(np.count_nonzero(w) for w in network.weights) / n_weights
         return self.add(result.accuracy, result.hidden_spikes, connectivity=connected, **rest)
@@ -168,13 +195,9 @@ class Frontier:
         if not costs:
             raise ValueError("costs must name at least one cost")
         points = self.means() if means else self._filled()
-        signs = [-1 if name == "mismatch" else 1 for name in costs]
-        table = np.array(
-            [
-                [-p.accuracy, *(s * getattr(p, c) for s, c in zip(signs, costs, strict=True))]
-                for p in points
-            ]
-        )
+        # signed so that less is better: a row beats one that it is never above and somewhere below
+        signs = {"accuracy": -1} | {name: -1 if name == "mismatch" else 1 for name in costs}
+        table = np.array([[s * getattr(p, name) for name, s in signs.items()] for p in points])
         kept = [
             p
             for p, row in zip(points, table, strict=True)
@@ -186,25 +209,21 @@ class Frontier:
         """Means over runs that differ in nothing but the seed, as a list of `Mean`."""
         groups = {}
         for p in self._filled():
-            key = json.dumps([p.config, p.mismatch], sort_keys=True, default=str)
+            key = json.dumps([p.config, p.mismatch], sort_keys=True)
             groups.setdefault(key, []).append(p)
         out = []
         for runs in groups.values():
             columns = {
-                name: np.array([getattr(p, name) for p in runs])
+                name: [getattr(p, name) for p in runs]
                 for name in ("accuracy", "hidden_spikes", "connectivity", "mismatch")
             }
             sd = {
-                name: float(columns[name].std(ddof=1)) if len(runs) > 1 else math.nan
+                f"sd_{name}": stdev(columns[name]) if len(runs) > 1 else math.nan
                 for name in ("accuracy", "hidden_spikes")
             }
-            mean = {name: float(x.mean()) for name, x in columns.items()}
-            out.append(
-                Mean(
-                    **mean, sd_accuracy=sd["accuracy"], sd_hidden_spikes=sd["hidden_spikes"],
-                    n=len(runs), config=runs[0].config,
-                )
-            )  # fmt: skip
+            # exact means: those of equal values are equal, as `pareto` must see them
+            means = {name: mean(x) for name, x in columns.items()}
+            out.append(Mean(**means, **sd, n=len(runs), config=runs[0].config))
         return out
 
     def __add__(self, other):
@@ -242,44 +261,47 @@ class Frontier:
         ValueError
             If the file is no frontier, or of a newer format.
         """
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
         try:
-            content = json.loads(text)
-            version, data, points = (content[k] for k in ("format", "data", "points"))
-            points = [Point(**p) for p in points]
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as fault:
+            with open(path, encoding="utf-8") as file:
+                content = json.load(file)
+            if content["format"] > FORMAT:
+                raise ValueError(f"format {content['format']} is newer than this version reads")
+            return cls(content["data"], [Point(**values) for values in content["points"]])
+        except (KeyError, TypeError, ValueError) as fault:
             raise ValueError(f"{path} does not hold a frontier: {fault}") from None
-        if version > FORMAT:
-            raise ValueError(f"{path}: format {version} is newer than this version reads")
-        return cls(data, points)
 
     @classmethod
     def from_records(cls, records):
-        """The runs stored in ``data/results``: a list of records with values by seed."""
-        names = {r["config"]["data"] for r in records}
+        """The runs stored in ``data/results``: a list of records with values by seed.
+
+        Raises
+        ------
+        ValueError
+            Records of several data sets, or of something else than test accuracies by seed.
+        """
+        points, names = [], set()
+        try:
+            for r in records:
+                if r["metric"] != "test_accuracy":
+                    raise ValueError(f"one is of {r['metric']!r}")
+                names.add(r["config"]["data"])
+                rest = {name: r[name] for name in ("connectivity", "mismatch") if name in r}
+                runs = zip(r["seeds"], r["values"], r["hidden_spikes_values"], strict=True)
+                points += [Point(y, x, seed=k, config=r["config"], **rest) for k, y, x in runs]
+        except (KeyError, TypeError, ValueError) as fault:
+            raise ValueError(f"records must hold test accuracies by seed: {fault!r}") from None
         if len(names) != 1:
-            raise ValueError(
-                f"records must be of one data set, they are of {sorted(names) or 'none'}"
-            )
-        out = cls(names.pop())
-        extra = {f.name for f in fields(Point)} - {"accuracy", "hidden_spikes", "seed", "config"}
-        for r in records:
-            rest = {name: r[name] for name in extra if name in r}
-            for seed, accuracy, spikes in zip(
-                r["seeds"], r["values"], r["hidden_spikes_values"], strict=True
-            ):
-                out.add(accuracy, spikes, seed=seed, config=r["config"], **rest)
-        return out
+            raise ValueError(f"records must be of one data set, they are of {sorted(names)}")
+        return cls(names.pop(), points)
 
     def draw(self, **settings):
         """Picture of all runs; settings as for `snnlab.plot.draw_frontier`."""
-        from snnlab import plot
+        from snnlab.plot.sweep import draw_frontier
 
-        return plot.draw_frontier(self, **settings)
+        return draw_frontier(self, **settings)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        if not self.points:
+        if not self.points or find_spec("matplotlib") is None:
             return {"text/plain": repr(self)}
         return self.draw()._repr_mimebundle_(include, exclude)
 
@@ -297,14 +319,17 @@ def sweep(
     epochs=5,
     lr=1.5e-3,
     loss="max_over_time",
+    substrate=None,
+    mismatch=0.0,
     seed=None,
     config=None,
     **settings,
 ):
-    """Train a network along rising strengths of a penalty, each from where the last one ended.
+    """Train a network along strengths of a penalty, each from where the last one ended.
 
     An iterator: a run is trained when the next point is asked for, so that a notebook can draw each
-    as it comes, or stop.
+    as it comes, or stop. An interrupt, or a callback that returns True, ends it; the run that was
+    stopped gives no point.
 
     Parameters
     ----------
@@ -313,6 +338,7 @@ def sweep(
     inputs, labels
         Training samples, as for `snnlab.train`.
     strengths : iterable of float
+        In this order; usually rising.
     test : (inputs, labels)
         Samples that the accuracy and the spikes of the points are of.
     data : str
@@ -324,54 +350,86 @@ def sweep(
     epochs, lr : int, float
         Training at each strength; its rate falls from ``lr`` along a cosine, anew each time.
     loss : str or callable
-    seed : int, optional
+    substrate : Substrate, optional
+        Trains and evaluates in the loop, as in `snnlab.train`.
+    mismatch, seed : float, int, optional
         Noted in the points.
     config : dict, optional
-        Noted in the points beside the strength.
+        Noted in the points, beside ``epochs``, ``lr`` and ``strength``.
     **settings
-        As for `snnlab.train` (``batch_size``, ``dropout``, ``callback``, ...).
+        As for `snnlab.train` (``batch_size``, ``dropout``, ``callback``, ...), but no
+        ``checkpoint``.
 
     Yields
     ------
     network : Network
-        As trained so far: a copy, which goes on being trained at the next strength.
+        As trained so far, a copy.
     point : Point
 
     Raises
     ------
     TypeError, ValueError
-        At the first point, as `snnlab.train` does; strengths that are negative or none at all.
+        Bad arguments, at once; the message names the argument.
+
+    Examples
+    --------
+    >>> from snnlab import LIF, Network, encode
+    >>> x, labels = np.eye(4, dtype=np.float32), np.arange(4)
+    >>> inputs = encode.latency(x, n_steps=8)
+    >>> start = Network((4, 30, 4), LIF.brainscales2(), n_steps=8, rng=0)
+    >>> runs = Frontier("toy")
+    >>> for _, point in sweep(start.scale_to_activity(inputs, 9), inputs, labels, (0, 0.1),
+    ...                       test=(inputs, labels), data="toy", rng=0):
+    ...     runs.append(point)
+    >>> [p.config["strength"] for p in runs]
+    [0.0, 0.1]
     """
-    if not isinstance(strengths, Iterable):
-        raise TypeError(f"strengths must be numbers, not {type(strengths).__name__}")
-    strengths = [_check.number("strengths", s, at_least=0) for s in strengths]
-    if not strengths:
-        raise ValueError("strengths must hold at least one number")
+    strengths = [_check.number("strengths", s, at_least=0) for s in _some("strengths", strengths)]
     rng = _check.generator("rng", rng)
-    return _sweep(
-        network.copy(), inputs, labels, strengths, test, data, rng, penalty, epochs, lr, loss, seed,
-        config or {}, {"progress": False} | settings,
-    )  # fmt: skip
+    if not callable(penalty):
+        raise TypeError(f"penalty must be a function of a strength, not {penalty!r}")
+    if "checkpoint" in settings:
+        raise TypeError("checkpoint cannot be set: a sweep is several trainings")
+    if not isinstance(test, tuple | list) or len(test) != 2:
+        raise TypeError("test must be a pair of inputs and labels")
+    _check.labels("test", test[1], _check_samples("test", network, test[0]), network.sizes[-1])
+    penalties = [Penalties(penalty(s), network).given for s in strengths]
+    runs = Frontier(data)
+    config = Point(0, 0, config={} if config is None else config).config
+    noted = {"mismatch": mismatch, "seed": seed}
+    Point(0, 0, **noted)  # for its checks, as steps is called below for its own
+    settings |= {"epochs": epochs, "rng": rng, "loss": loss, "substrate": substrate}
+    plain = {name: x for name, x in settings.items() if name not in ("callback", "progress")}
+    steps(network, inputs, labels, optimizer=Adam(lr=lr), **plain)
+    settings = {"progress": False} | settings
+
+    def run(network):
+        for strength, given in zip(strengths, penalties, strict=True):
+            history = train(
+                network, inputs, labels, optimizer=Adam(lr=lr), penalties=given, **settings
+            )
+            if history.interrupted:
+                return
+            own = config | {"epochs": epochs, "lr": lr, "strength": strength}
+            point = runs.measure(
+                network, *test, loss=loss, substrate=substrate, config=own, **noted
+            )
+            yield network.copy(), point
+
+    return run(network.copy())
 
 
-def _sweep(
-    network, inputs, labels, strengths, test, data, rng, penalty, epochs, lr, loss, seed, config,
-    settings,
-):  # fmt: skip
-    """The sweep, arguments being checked."""
-    frontier = Frontier(data)
-    for strength in strengths:
-        history = train(
-            network, inputs, labels, epochs=epochs, rng=rng, loss=loss, optimizer=Adam(lr=lr),
-            penalties=penalty(strength), **settings,
-        )  # fmt: skip
-        noted = config | {"strength": strength}
-        yield network, frontier.measure(network, *test, loss=loss, seed=seed, config=noted)
-        if history.interrupted:
-            return
+def _some(name, values):
+    """A list of the values of an iterable, at least one."""
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence, not {type(values).__name__}")
+    values = list(values)
+    if not values:
+        raise ValueError(f"{name} must hold at least one entry")
+    return values
 
 
-def repeat(run, seeds, *, n_jobs=1):
+def repeat(run, seeds, *, n_jobs=None):
     """Call ``run(seed)`` for each seed and join the frontiers it returns.
 
     Parameters
@@ -379,18 +437,56 @@ def repeat(run, seeds, *, n_jobs=1):
     run : callable
         From a seed to a `Frontier`.
     seeds : iterable of int
-    n_jobs : int
-        Processes, as joblib counts them; within ``joblib.parallel_config(backend="dask")`` the
-        calls go to a cluster.
+    n_jobs : int, optional
+        Processes, as joblib counts them: 1 by default, or what ``joblib.parallel_config`` says;
+        within ``parallel_config(backend="dask")`` the calls go to a cluster. Each process uses as
+        many threads as it would alone: the environment variable ``SNNLAB_WORKERS=1`` keeps them
+        out of each other's way.
 
     Returns
     -------
     Frontier
+        Runs in the order of the seeds, whatever ``n_jobs``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Seeds that are none, results that are no `Frontier` or of several data sets.
     """
     from joblib import Parallel, delayed
 
-    seeds = [_check.integer("seeds", s, at_least=0) for s in seeds]
-    if not seeds:
-        raise ValueError("seeds must hold at least one seed")
+    seeds = [_check.integer("seeds", s, at_least=0) for s in _some("seeds", seeds)]
     frontiers = Parallel(n_jobs=n_jobs)(delayed(run)(seed) for seed in seeds)
+    for result in frontiers:
+        if not isinstance(result, Frontier):
+            raise TypeError(f"run must return a Frontier, not {type(result).__name__}")
     return sum(frontiers[1:], start=frontiers[0])
+
+
+def transfer_matrix(networks, chips, inputs, labels, *, loss="max_over_time"):
+    """Test every network on every chip.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        Usually network i was trained on chip i.
+    chips : sequence of (Substrate or None)
+        None: simulated as it is. Each is used at the age it has, and is left at that age.
+    inputs, labels
+        Test samples, as for `snnlab.evaluate`.
+    loss : str or callable
+
+    Returns
+    -------
+    array (n_networks, n_chips)
+        Accuracies.
+    """
+    networks, chips = _some("networks", networks), _some("chips", chips)
+    out = np.empty((len(networks), len(chips)))
+    for i, network in enumerate(networks):
+        for j, chip in enumerate(chips):
+            age = getattr(chip, "age", None)
+            out[i, j] = evaluate(network, inputs, labels, loss=loss, substrate=chip).accuracy
+            if chip is not None:
+                chip.age = age
+    return out

@@ -16,6 +16,7 @@ from snnlab._files import load_npz, save_npz
 from snnlab.losses import FirstSpike, resolve, scores_of
 from snnlab.optim import Adam, resolve_schedule
 from snnlab.penalties import Penalties
+from snnlab.recording import Recording
 from snnlab.spikes import ConstantCurrent, SpikeTrains
 
 Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
@@ -130,6 +131,7 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     score = scores_of(resolve(loss))
     batch_size = _check.integer("batch_size", batch_size, at_least=1)
     rng = _check.generator("rng", rng)
+    _check_substrate(substrate)
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
         batch = _batch(inputs, np.arange(first, min(first + batch_size, len(inputs))), rng)
@@ -193,6 +195,9 @@ def steps(
     labels = _check.labels("labels", labels, n_samples, network.sizes[-1])
     if isinstance(loss, FirstSpike) and not network.spiking_readout:
         raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
+    _check_substrate(substrate)
+    if validation is not None and isinstance(substrate, Recording):
+        raise ValueError("validation must be left out where substrate is a Recording")
     if validation is not None:
         if not isinstance(validation, tuple | list) or len(validation) != 2:
             raise TypeError("validation must be a pair of inputs and labels")
@@ -232,7 +237,7 @@ def _loop(
 
             trace = _run(network, substrate, batch, kept=kept, out=trace)
             value, g_readout = loss(trace.readout, target)
-            price, g_spikes = penalties.of_trace(trace, g_readout, *now)
+            price, g_readout, g_spikes = penalties.of_trace(trace, g_readout, *now)
             if not np.isfinite(value + price):
                 raise FloatingPointError(
                     f"the loss is {value} and the penalty {price} in epoch {epoch + 1}, "
@@ -394,6 +399,13 @@ def _batch(inputs, index, rng):
     if isinstance(inputs, SpikeTrains | ConstantCurrent):
         return inputs[index]
     return inputs.batch(index, rng)
+
+
+def _check_substrate(substrate):
+    """Refuse what cannot stand in for the simulation (somebody's own chip can)."""
+    able = hasattr(substrate, "measure") and hasattr(substrate, "clip")
+    if substrate is not None and (not able or isinstance(substrate, type)):
+        raise TypeError(f"substrate must be a Substrate or a Recording, not {substrate!r}")
 
 
 def _run(network, substrate, batch, **settings):

@@ -12,6 +12,7 @@ from snnlab.spikes import ConstantCurrent, SpikeTrains
 
 N_STEPS = 9
 LOSSES = [losses.MaxOverTime(3.0), losses.SumOverTime(0.4), losses.RateMSE(), losses.FirstSpike()]
+DEADLINES = [losses.MaxOverTime(2.0, deadlines=steps) for steps in ([3], (2, 6), (6, 1, 3, 3))]
 
 # those of bounded support wide enough that some gradient gets through several layers
 STEEPNESS = dict.fromkeys(surrogate.NAMES, 2.0) | {"triangle": 0.5, "rectangle": 0.4}
@@ -149,7 +150,9 @@ def test_kernels_equal_textbook_tiny(reset, fires, driven):
         assert_same_as_textbook(network, inputs, own_loss, g_spikes)
 
 
-@pytest.mark.parametrize("loss", [*LOSSES, own_loss], ids=lambda x: getattr(x, "__name__", repr(x)))
+@pytest.mark.parametrize(
+    "loss", [*LOSSES, DEADLINES[1], own_loss], ids=lambda x: getattr(x, "__name__", repr(x))
+)
 @pytest.mark.parametrize("fires", [False, True])
 @pytest.mark.parametrize("uniform", [True, False])
 def test_losses_through_the_network(loss, fires, uniform):
@@ -490,7 +493,7 @@ def test_adjoint_current_equals_finite_differences():
 # --- losses --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loss", [*LOSSES, losses.FirstSpike(0.7)], ids=repr)
+@pytest.mark.parametrize("loss", [*LOSSES, *DEADLINES, losses.FirstSpike(0.7)], ids=repr)
 def test_loss_equals_finite_differences(loss):
     rng = np.random.default_rng(4)
     readout, labels = rng.random((4, 6, 3)), np.array([0, 2, 1, 2])
@@ -512,6 +515,37 @@ def test_loss_values_by_hand():
     assert losses.FirstSpike().times(readout).tolist() == [[1, 4], [4, 2]]
     early, late = np.log1p(np.exp(-1.5)), np.log1p(np.exp(1.0))
     assert np.isclose(losses.FirstSpike(2.0)(readout, labels)[0], (early + late) / 2)
+
+
+def test_deadlines_are_means_over_readouts_that_end_there():
+    rng = np.random.default_rng(2)
+    readout, labels = rng.normal(0, 1, (5, 6, 3)).cumsum(axis=1), np.array([0, 2, 1, 2, 0])
+    plain = losses.MaxOverTime(2.0)
+    for loss in DEADLINES:
+        value, g = 0.0, np.zeros_like(readout)
+        for steps in loss.deadlines:
+            part, g_part = plain(readout[:, :steps], labels)
+            value += part / len(loss.deadlines)
+            g[:, :steps] += g_part / len(loss.deadlines)
+        got, g_got = loss(readout, labels)
+        assert np.isclose(got, value, rtol=1e-12) and np.allclose(g_got, g, rtol=1e-12)
+        assert np.array_equal(loss.scores(readout), plain.scores(readout))
+    whole = losses.MaxOverTime(2.0, deadlines=[6])
+    for a, b in zip(whole(readout, labels), plain(readout, labels), strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "deadlines, error", [((), ValueError), ((0, 3), ValueError), ((2.0,), TypeError)]
+)
+def test_bad_deadlines_are_refused(deadlines, error):
+    with pytest.raises(error, match="deadlines must"):
+        losses.MaxOverTime(deadlines=deadlines)
+
+
+def test_deadlines_beyond_the_sample_are_refused():
+    with pytest.raises(ValueError, match="deadlines must be at most 4, the number of steps"):
+        losses.MaxOverTime(deadlines=(2, 5))(np.zeros((1, 4, 2)), np.array([0]))
 
 
 def test_losses_do_not_overflow():

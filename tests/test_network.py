@@ -861,3 +861,33 @@ def test_events_of_a_network_may_feed_another():
     assert_equal_runs(second, second, SpikeTrains.from_dense(trains.to_dense()))
     one, two = second.forward(trains), second.forward(trains.compact())
     assert np.array_equal(one.readout, two.readout)
+
+
+@pytest.mark.bounds
+@pytest.mark.parametrize("share, own", [(0.0, True), (0.1, True), (0.5, False)])
+def test_constant_inputs_that_are_mostly_zero_skip_the_zeros(monkeypatch, share, own):
+    """The same products, in one order on any number of threads."""
+    from snnlab.kernels import drive
+
+    rng = np.random.default_rng(4)
+    x = np.where(rng.random((70, 37)) < share, rng.normal(size=(70, 37)), 0)
+    net = Network((37, 21, 3), LIF.grad_r(), n_steps=5, rng=1, dtype=np.float64, spread=3.0)
+    calls = []
+    for name in ("multiply", "multiply_transposed"):
+        product = getattr(drive, name)
+        monkeypatch.setattr(drive, name, lambda *a, n=name, f=product: (calls.append(n), f(*a)))
+    inputs, found = ConstantCurrent(x, 5), []
+    for workers in (1, 2, 3):
+        monkeypatch.setattr(net, "_threads", lambda n, w=workers: w)
+        trace = net.forward(inputs)
+        found.append((trace.readout.copy(), net.backward(trace, np.ones_like(trace.readout)).flat))
+    assert set(calls) == ({"multiply", "multiply_transposed"} if own else set())
+    for readout, gradient in found[1:]:
+        if own:
+            assert np.array_equal(readout, found[0][0])
+            assert np.array_equal(gradient, found[0][1])
+    monkeypatch.setattr("snnlab.network.SPARSE", -1.0)  # the other way
+    trace = net.forward(inputs)
+    np.testing.assert_allclose(trace.readout, found[0][0], rtol=1e-12, atol=1e-12)
+    gradient = net.backward(trace, np.ones_like(trace.readout)).flat
+    np.testing.assert_allclose(gradient, found[0][1], rtol=1e-9, atol=1e-9)

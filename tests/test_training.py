@@ -27,6 +27,7 @@ from snnlab import (
     encode,
     evaluate,
     losses,
+    penalties,
 )
 from snnlab import train as train_aloud
 from snnlab.optim import Cosine, Exponential
@@ -251,6 +252,7 @@ def test_history_and_steps(data):
         assert len(step.history) == step.epoch + step.ends_epoch
         assert step.trace.readout.shape == (step.trace.inputs.counts().size, N_STEPS, 4)
         seen.append((step.epoch, step.step, step.loss, step.accuracy, step.hidden_spikes))
+        assert step.penalty == 0  # tests/test_penalties.py has others
 
     net = network(data[0])
     x, labels = toy(30, 2)
@@ -266,7 +268,7 @@ def test_history_and_steps(data):
         values = weight * [s[column] for s in seen]
         assert getattr(history, name) == pytest.approx(values.reshape(3, 3).sum(axis=1).tolist())
     assert history.lr == pytest.approx([0.02, 0.02 * 0.97, 0.02 * 0.97**2])
-    assert len(history.seconds) == 3 and min(history.seconds) > 0
+    assert len(history.seconds) == 3 and min(history.seconds) > 0 and history.penalty == [0] * 3
     final = evaluate(net, *validation)
     assert history.validation_accuracy[-1] == final.accuracy
     assert history.validation_hidden_spikes[-1] == final.hidden_spikes
@@ -512,6 +514,8 @@ def test_an_interrupt_leaves_a_completed_step():
         ({"schedule": "constant"}, "schedule"),
         ({"optimizer": SGD()}, "optimizer"),
         ({"optimizer": Adam(lr=0.01)}, "optimizer"),
+        ({"loss": losses.MaxOverTime(deadlines=(6, 12))}, "loss"),
+        ({"penalties": [penalties.Bursts(0)]}, "penalties"),
     ],
     ids=lambda x: str(x)[:40],
 )
@@ -681,6 +685,8 @@ BAD = {
     "validation steps": ({"validation": "steps"}, ValueError, "validation|inputs has 13 steps"),
     "validation labels": ({"validation": "labels"}, ValueError, "validation must lie in"),
     "callback": ({"callback": 3}, TypeError, "callback must"),
+    "penalties": ({"penalties": 1e-3}, TypeError, "penalties must be a sequence"),
+    "penalties of losses": ({"penalties": [losses.RateMSE()]}, TypeError, "penalties must be"),
 }  # fmt: skip
 
 

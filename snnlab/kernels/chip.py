@@ -8,24 +8,25 @@ FREE = -32768  # a synapse that is not stuck
 
 
 @_kernel
-def write_weights(w, scale, limit, efficacy, stuck, lo, hi, out):
+def write_weights(w, scale, limit, efficacy, stuck, out):
     """What synapses do that were written ``w``: rounded, clipped, each with its own efficacy.
 
     ``level = clip(round(scale w), -limit, limit)``, unless it is stuck at another, and
-    ``out = level / scale * efficacy``. With ``limit`` 0 there are no levels: ``out = w efficacy``.
+    ``out = level / scale * efficacy``. With ``limit`` 0 weights are not rounded:
+    ``out = w efficacy``, unless stuck.
     """
     real = out.dtype.type
     s, per_level, top = real(scale), real(1.0 / scale), real(limit)
-    for i in range(lo, hi):
+    for i in range(w.shape[0]):
         for j in range(w.shape[1]):
             x = w[i, j]
             if limit > 0:
                 x = np.rint(s * x)
                 x = top if x > top else x
                 x = -top if x < -top else x
-                if stuck[i, j] != FREE:
-                    x = real(stuck[i, j])
                 x *= per_level
+            if stuck[i, j] != FREE:
+                x = real(stuck[i, j]) * per_level
             out[i, j] = x * efficacy[i, j]
 
 

@@ -1,4 +1,4 @@
-"""Kernels that make spike events: values to latencies, and the check of events given by users."""
+"""Kernels on spike events: values to latencies, the check of events given by users, counts."""
 
 import numpy as np
 from numba import njit
@@ -63,3 +63,11 @@ def first_fault(start, stop, step, unit, n_steps, n_units, last):
                 return k, 4
             last[unit[k]] = k
     return -1, 0
+
+
+@_kernel
+def count_units(start, stop, unit, counts):
+    """Add each sample's spikes per unit to ``counts`` (sample, unit)."""
+    for s in range(start.shape[0]):
+        for k in range(start[s], stop[s]):
+            counts[s, unit[k]] += 1

@@ -8,6 +8,8 @@ Colours are those of Okabe and Ito, one per role, and roles also differ in marke
 The face is white, so that figures can be read on light and dark pages.
 """
 
+from snnlab.plot.chip import draw_mismatch, draw_transfer
+from snnlab.plot.clinic import draw_report
 from snnlab.plot.decision import draw_decision, draw_explanation
 from snnlab.plot.energy import draw_energy
 from snnlab.plot.images import draw_code, draw_images, update_images
@@ -32,7 +34,8 @@ from snnlab.plot.sweep import draw_frontier, update_frontier
 __all__ = [
     "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "US", "draw_code", "draw_connectivity",
     "draw_decision", "draw_energy", "draw_explanation", "draw_frontier", "draw_history",
-    "draw_images", "draw_inputs", "draw_neuron", "draw_order", "draw_prior", "draw_raster",
-    "draw_theta", "freeze", "neuron_alt", "new_figure", "page_size", "show", "to_png",
-    "update_frontier", "update_history", "update_images", "update_neuron", "update_raster",
+    "draw_images", "draw_inputs", "draw_mismatch", "draw_neuron", "draw_order", "draw_prior",
+    "draw_raster", "draw_report", "draw_theta", "draw_transfer", "freeze", "neuron_alt",
+    "new_figure", "page_size", "show", "to_png", "update_frontier", "update_history",
+    "update_images", "update_neuron", "update_raster",
 ]  # fmt: skip

@@ -1,110 +1,133 @@
 """The frontier: accuracy of runs against what they cost."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, SymmetricalLogLocator
 
+from snnlab import _check
 from snnlab.plot.style import QUIET, ROLES, Picture, count, figure, freeze, label_axes, styled
 
+# axis label, how many of its units are 1
 COSTS = {
-    "hidden_spikes": "hidden spikes per image",
-    "connectivity": "connectivity (% of weights)",
-    "mismatch": "mismatch (%)",
+    "hidden_spikes": ("hidden spikes per image", 1),
+    "connectivity": ("connectivity (% of weights)", 100),
+    "mismatch": ("mismatch (%)", 100),
 }
 
 
-def _cost(values, cost):
-    return np.array(values, float) * (1 if cost == "hidden_spikes" else 100)
-
-
 @styled
-def draw_frontier(frontier, *, cost="hidden_spikes", published=(), stored=None, fig=None):
-    """Runs as points, repetitions joined to means with their spread, the Pareto set as a line.
+def draw_frontier(
+    frontier, *, cost="hidden_spikes", label="", published=(), stored=None,
+    stored_label="best stored runs", fig=None,
+):  # fmt: skip
+    """Runs as points, with means where there are several seeds, and the Pareto set as a line.
 
     Parameters
     ----------
     frontier : Frontier
     cost : {"hidden_spikes", "connectivity", "mismatch"}
-        Horizontal axis.
+        Horizontal axis; logarithmic above 1 for the first two.
+    label : str
+        What the runs have in common, for the legend.
     published : sequence of (float, float, str)
         Cost and accuracy (in [0, 1]) of points to draw beside ours, with their names.
     stored : Frontier, optional
-        Earlier runs, drawn behind in grey.
+        Other runs on the same data; their Pareto set is drawn behind in grey.
+    stored_label : str
     fig : Figure or SubFigure, optional
         Where to draw.
 
     Returns
     -------
     Picture
+
+    Raises
+    ------
+    ValueError
+        A frontier without runs, or a stored one of other data.
     """
+    _check.one_of("cost", cost, tuple(COSTS))
+    if stored is not None and stored.data != frontier.data:
+        raise ValueError(f"stored runs are on {stored.data!r}, the others on {frontier.data!r}")
     fig = figure(6.4, 3.8, fig)
     ax = fig.subplots()
-    (behind,) = ax.plot([], [], "o-", color=QUIET, ms=4, lw=1, label="stored runs")
-    (runs,) = ax.plot([], [], "o", color=ROLES["training"], ms=3.5, alpha=0.45, mew=0)
-    (line,) = ax.plot([], [], "-", color=ROLES["training"], lw=1.6)
-    (means,) = ax.plot([], [], "o", color=ROLES["training"], ms=6, label="means over seeds")
+    own = {"color": ROLES["training"]}
+    (behind,) = ax.plot([], [], "s-", color=QUIET, ms=4, lw=1, label=stored_label)
+    (line,) = ax.plot([], [], "-", lw=1.6, label="best (Pareto set)", **own)
+    (runs,) = ax.plot([], [], "o", ms=4, mfc="none", mew=0.8, label="single runs", **own)
+    (means,) = ax.plot([], [], "o", ms=6, **own)
+    names = []
     for k, (x, y, name) in enumerate(published):
-        ax.plot(
-            _cost([x], cost), [100 * y], "^sDv"[k % 4], color=ROLES["spike"], ms=8, mfc="white",
+        names += ax.plot(
+            *_percent([(x, y)], cost), "^sDv"[k % 4], color=ROLES["spike"], ms=8, mfc="white",
             mew=1.6, label=name,
         )  # fmt: skip
-    if cost == "hidden_spikes":
-        ax.set_xscale("log")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    if stored is not None:
+        behind.set_data(*_percent(_places(stored.pareto(cost, means=True), cost), cost))
+    if cost != "mismatch":
+        ax.set_xscale("symlog", linthresh=1, linscale=0.4)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-        ax.xaxis.set_minor_formatter(NullFormatter())
-    label_axes(ax, x=COSTS[cost], y="test accuracy (%)", title=frontier.data)
+    label_axes(ax, x=COSTS[cost][0], y="test accuracy (%)", title=frontier.data)
     ax.grid(True, color="#DDDDDD", lw=0.6)
     ax.set_axisbelow(True)
     picture = Picture(
-        fig, "", ax=ax, runs=runs, means=means, line=line, behind=behind, cost=cost,
-        published=tuple(published),
+        fig, "", ax=ax, runs=runs, means=means, line=line, behind=behind, published=names,
+        cost=cost, label=label, data=frontier.data,
     )  # fmt: skip
-    if stored is not None:
-        points = stored.pareto(cost, means=True)
-        behind.set_data(
-            _cost([getattr(p, cost) for p in points], cost), [100 * p.accuracy for p in points]
-        )
     update_frontier(picture, frontier)
-    handles = [h for h in (means, behind, *ax.lines[4:]) if len(h.get_xdata())]
-    ax.legend(handles=handles, loc="lower right")
     freeze(fig)
     return picture
 
 
 @styled
 def update_frontier(picture, frontier):
-    """Show other runs in a picture of `draw_frontier`."""
+    """Show other runs on the same data in a picture of `draw_frontier`."""
     a = picture.artists
-    means = frontier.means()
-    repeated = any(p.n > 1 for p in means)
-    a.means.set_label(
-        f"mean of {max(p.n for p in means)} seeds" if repeated else "runs (one seed each)"
-    )
-    shown = list(frontier) if repeated else []
-    a.runs.set_data(_cost([getattr(p, a.cost) for p in shown], a.cost), _percent(shown))
-    a.means.set_data(_cost([getattr(p, a.cost) for p in means], a.cost), _percent(means))
-    best = frontier.pareto(a.cost, means=True)
-    a.line.set_data(_cost([getattr(p, a.cost) for p in best], a.cost), _percent(best))
-    a.ax.relim()
-    a.ax.autoscale_view()
-    lowest, highest = min(means, key=lambda p: getattr(p, a.cost)), max(best, key=_accuracy)
-    unit = COSTS[a.cost].partition(" (")[0]
-    spread = f"{_said(lowest, a.cost)} {unit} to {_said(highest, a.cost)}"
+    if frontier.data != a.data:
+        raise ValueError(f"the picture is of runs on {a.data!r}, not on {frontier.data!r}")
+    means, best = frontier.means(), frontier.pareto(a.cost, means=True)
+    fewest, most = min(p.n for p in means), max(p.n for p in means)
+    seeds = f"means of {'' if fewest == most else 'up to '}{most} seeds" if most > 1 else "runs"
+    a.means.set_label(f"{a.label} ({seeds})" if a.label else seeds)
+    single = frontier if most > 1 else ()  # else they are the means
+    for artist, points in ((a.runs, single), (a.means, means), (a.line, best)):
+        artist.set_data(*_percent(_places(points, a.cost), a.cost))
+    _fit_axes(a.ax, a.cost)
+    shown = [h for h in (a.means, a.runs, a.line, a.behind) if len(h.get_xdata())]
+    a.ax.legend(handles=shown + a.published, loc="best")
     picture.alt = (
-        f"Test accuracy on {frontier.data} against {unit}, {count(len(means), 'point')}: from "
-        f"{100 * lowest.accuracy:.1f} % at {spread} with {100 * highest.accuracy:.1f} %."
+        f"Test accuracy on {a.data} against {COSTS[a.cost][0]}, {count(len(means), 'point')}; "
+        f"the best: {_ends(a.line)}."
     )
-    for x, y, name in a.published:
-        picture.alt += f" {name}: {100 * y:.1f} % at {float(_cost([x], a.cost)[0]):g}."
+    if len(a.behind.get_xdata()):
+        picture.alt += f" Behind, {a.behind.get_label()}: {_ends(a.behind)}."
+    for mark in a.published:
+        picture.alt += f" {mark.get_label()}: {_ends(mark)}."
 
 
-def _percent(points):
-    return [100 * p.accuracy for p in points]
+def _ends(line):
+    """Where a line begins and ends, in words."""
+    said = [f"{y:.1f} % at {x:.3g}" for x, y in np.transpose(line.get_data())]
+    return said[0] if len(said) == 1 else f"{said[0]} to {said[-1]}"
 
 
-def _accuracy(p):
-    return p.accuracy
+def _places(points, cost):
+    """(cost, accuracy) of each point."""
+    return [(getattr(p, cost), p.accuracy) for p in points]
 
 
-def _said(point, cost):
-    return f"{_cost([getattr(point, cost)], cost)[0]:.3g}"
+def _percent(places, cost):
+    """Horizontal and vertical coordinates, in the units of the axes."""
+    return (np.array(places, float).reshape(-1, 2) * (COSTS[cost][1], 100)).T
+
+
+def _fit_axes(ax, cost):
+    """Limits that hold all points, and round numbers on the logarithmic axis."""
+    ax.relim()
+    ax.autoscale_view()
+    if cost == "mismatch":
+        return
+    low, high = ax.dataLim.intervalx
+    if high < 4 * max(low, 1):  # too narrow to hold several of 1, 2, 5, 10, 20 ...
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+    else:
+        ax.xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=(1, 2, 5)))

@@ -1,0 +1,62 @@
+"""Time to decision, written to data/results/decision-time.json.
+
+    python benchmarks/decision.py decision-time [--seeds 0 1 2 3 4] [--validate]
+
+The metric is the time after the first input spike at which the accuracy of a readout that ends
+there comes within 0.1 points of the final one, and stays. A step counts as its end. Networks are
+trained as usual and for early decisions; without delay between layers (as on the chip, where a
+spike arrives at once) and with one step (as the paper's software counts).
+"""
+
+import studies
+
+import snnlab
+
+PAPER = "Cramer et al. 2022, on the chip"
+CONFIG = {
+    "data": "mnist16",
+    "steepness": 10.0,
+    "lr": 2e-3,
+    "weight_decay": 0.1,
+    "dropout": 0.3,
+    "epochs": 8,
+}
+DEADLINES = (2, 3, 4, 20)
+VARIANTS = [
+    {"delay": delay, "deadlines": deadlines}
+    for delay in (0, 1)
+    for deadlines in (None, tuple(k + 2 * delay if k < 20 else k for k in DEADLINES))
+]
+
+
+def run(seed, validate):
+    """One network per variant."""
+    results = []
+    for variant in VARIANTS:
+        prepared = studies.prepare(CONFIG | variant, seed, validate)
+        history = studies.fit(prepared)
+        when = snnlab.time_to_decision(prepared.network, *prepared.test, loss=prepared.loss)
+        early = {f"accuracy_{k}": float(when.accuracy[k - 1]) for k in (2, 3, 4, 5, 6)}
+        results.append(
+            studies.result(prepared, history)
+            | {"peak_time": float(when.peak_time), "best_time": float(when.best_time)}
+            | early
+        )
+    return results
+
+
+POINTS = [
+    {
+        "config": studies.COMMON | CONFIG | variant,
+        "label": f"delay {variant['delay']}, "
+        + ("trained as usual" if variant["deadlines"] is None else "trained for early decisions"),
+        "metric": "peak_time",
+        "paper": 8e-6,
+        "source": PAPER,
+    }
+    for variant in VARIANTS
+]
+ENTRIES = {"decision-time": (POINTS, run)}
+
+if __name__ == "__main__":
+    studies.main(__doc__, "decision", ENTRIES)

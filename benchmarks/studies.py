@@ -1,0 +1,216 @@
+"""What the studies share: how a run is prepared, trained, recorded and stored.
+
+A study is an entry of a script beside this one. Its figures are of the test set after the last
+epoch, over several seeds. With ``--validate`` the last 10,000 training samples are held out and
+evaluated instead, and nothing is written: that is how settings are chosen. Seeds that are already
+in the file are kept, so a study that was stopped goes on where it was, and several processes may
+share the seeds of one.
+"""
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numba
+import numpy as np
+
+import snnlab
+from snnlab._files import write_atomically
+
+RESULTS = Path(__file__).parents[1] / "data" / "results"
+
+# settings that all studies share: the paper's network and constants; the rest was chosen on the
+# validation split
+COMMON = {
+    "hidden": 246,
+    "n_steps": 20,
+    "dt": 1.7e-6,
+    "steepness": 50.0,
+    "scale": 3.0,
+    "batch_size": 100,
+    "lr": 1.5e-3,
+    "weight_decay": 0.0,
+    "schedule": "cosine",
+    "dropout": 0.0,
+    "hidden_spikes": 60,
+    "augment": None,
+}
+
+
+def prepare(config, seed, validate=False):
+    """A fresh network, training samples and those to be evaluated, for one seed.
+
+    Returns
+    -------
+    namespace
+        ``config``, ``network``, ``inputs``, ``labels``, ``test`` (inputs and labels), ``rng``,
+        ``loss``.
+    """
+    c = COMMON | config
+    data = snnlab.datasets.load(c["data"], progress=False)
+    n = len(data.x_train) - 10_000 if validate else len(data.x_train)
+    held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
+
+    def code(x):
+        return snnlab.encode.latency(x, n_steps=c["n_steps"], dt=c["dt"])
+
+    rng = np.random.default_rng(seed)
+    neuron = snnlab.LIF.brainscales2(dt=c["dt"], steepness=c["steepness"], delay=c.get("delay", 0))
+    sizes = (data.x_train.shape[1], c["hidden"], data.n_classes)
+    network = snnlab.Network(sizes, neuron, n_steps=c["n_steps"], rng=rng)
+    network.scale_to_activity(code(data.x_train[:500]), c["hidden_spikes"])
+    if c["augment"]:
+        affine = snnlab.Affine(**c["augment"])
+        size = data.image_shape[0]
+        inputs = snnlab.AugmentedImages(data.source_train[:n], size, affine, code)
+    else:
+        inputs = code(data.x_train[:n])
+    return SimpleNamespace(
+        config=c,
+        network=network,
+        inputs=inputs,
+        labels=data.y_train[:n],
+        test=(code(held[0]), held[1]),
+        rng=rng,
+        loss=snnlab.losses.MaxOverTime(c["scale"], c.get("deadlines")),
+    )
+
+
+def fit(run, *, penalties=(), substrate=None, **changes):
+    """Train a prepared run with its settings, some changed; returns the history."""
+    c = run.config | changes
+    return snnlab.train(
+        run.network,
+        run.inputs,
+        run.labels,
+        epochs=c["epochs"],
+        rng=run.rng,
+        batch_size=c["batch_size"],
+        loss=run.loss,
+        optimizer=snnlab.Adam(lr=c["lr"], weight_decay=c["weight_decay"]),
+        schedule=c["schedule"],
+        dropout=c["dropout"],
+        penalties=penalties,
+        substrate=substrate,
+        progress=False,
+    )
+
+
+def result(run, history, substrate=None):
+    """Figures of a trained run: accuracy, spikes, training accuracy, seconds of training."""
+    measured = snnlab.evaluate(run.network, *run.test, loss=run.loss, substrate=substrate)
+    return {
+        "test_accuracy": measured.accuracy,
+        "hidden_spikes": measured.hidden_spikes,
+        "train_accuracy": history.train_accuracy[-1],
+        "seconds": sum(history.seconds),
+    }
+
+
+def record(study, config, runs, script, paper=None, source=None, metric="test_accuracy", **rest):
+    """A record from its runs by seed: dicts that hold the metric, ``seconds``, and other numbers.
+
+    The others are given as a mean (``hidden_spikes``) and by seed (``hidden_spikes_values``).
+    """
+    seeds = sorted(runs, key=int)
+    columns = {name: [runs[s][name] for s in seeds] for name in runs[seeds[0]]}
+    values, seconds = columns.pop(metric), columns.pop("seconds")
+    others = {}
+    for name, column in columns.items():
+        others |= {name: float(np.mean(column)), f"{name}_values": column}
+    return {
+        "study": study,
+        "metric": metric,
+        "mean": float(np.mean(values)),
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "seeds": [int(s) for s in seeds],
+        "values": values,
+        **others,
+        **rest,
+        "paper": paper,
+        "paper_source": source,
+        "paper_tag": "quoted" if paper is not None else "unverified",
+        "config": config,
+        "command": f"python benchmarks/{script}.py {study}",
+        "versions": {
+            "snnlab": snnlab.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "numba": numba.__version__,
+        },
+        "seconds": [round(s, 1) for s in seconds],
+        "runs": runs,
+    }
+
+
+def load(study):
+    """Records of a study; empty if it has not been run."""
+    path = RESULTS / f"{study}.json"
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def main(doc, script, studies):
+    """Run a study's seeds, writing after each.
+
+    ``studies`` maps a name to ``(points, run)``: ``points`` are the keywords of one `record` each
+    (``config``, ``paper``, ...), ``run(seed, validate)`` returns as many results, dicts of numbers.
+    """
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
+    parser.add_argument("study", choices=studies)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--validate", action="store_true")
+    args = parser.parse_args()
+    points, run = studies[args.study]
+    done = {} if args.validate else _done(args.study, script, points)
+    for seed in args.seeds:
+        if str(seed) in done:
+            continue
+        began = time.perf_counter()
+        results = run(seed, args.validate)
+        done[str(seed)] = results
+        print(f"seed {seed}, {time.perf_counter() - began:.0f} s", flush=True)
+        for point, numbers in zip(points, results, strict=True):
+            line = {k: round(v, 4) for k, v in numbers.items()}
+            print("  ", point.get("label", ""), line, flush=True)
+        if not args.validate:
+            done = _done(args.study, script, points) | done  # what others wrote meanwhile
+            _store(args.study, _records(args.study, script, points, done))
+    name = "validation" if args.validate else "test"
+    for r in _records(args.study, script, points, done):
+        sd = 0.0 if r["sd"] is None else r["sd"]
+        spikes = f", {r['hidden_spikes']:.1f} hidden spikes" if "hidden_spikes" in r else ""
+        print(
+            f"{args.study} {r.get('label', '')}: {name} {r['metric']} {r['mean']:.5f} "
+            f"+- {sd:.5f}{spikes}"
+        )
+
+
+def _records(study, script, points, done):
+    """One record per point, from all results by seed."""
+    return [
+        record(study, runs={seed: results[k] for seed, results in done.items()}, script=script,
+               **point)
+        for k, point in enumerate(points)
+    ]  # fmt: skip
+
+
+def _done(study, script, points):
+    """Results by seed of the stored study, if its settings and versions are today's."""
+    old = load(study)
+    if len(old) != len(points):
+        return {}
+    for point, stored in zip(points, old, strict=True):
+        fresh = record(study, runs=stored["runs"], script=script, **point)
+        fresh = json.loads(json.dumps(fresh))
+        if any(stored[k] != fresh[k] for k in ("config", "versions", "metric")):
+            return {}
+    return {seed: [stored["runs"][seed] for stored in old] for seed in old[0]["runs"]}
+
+
+def _store(study, records):
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(records, indent=1) + "\n"
+    write_atomically(RESULTS / f"{study}.json", lambda file: file.write(text.encode()))
