@@ -31,6 +31,7 @@ _MODULES = (
     "substrate",
     "surrogate",
     "sweep",
+    "synapses",
     "textbook",
     "training",
 )

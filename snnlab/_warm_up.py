@@ -20,7 +20,7 @@ def warm_up(verbose=True):
     float
         Seconds.
     """
-    from snnlab import augment, encode, losses, optim
+    from snnlab import augment, encode, losses, optim, rewiring
     from snnlab.network import Network
     from snnlab.neurons import LIF
     from snnlab.substrate import Substrate
@@ -33,15 +33,21 @@ def warm_up(verbose=True):
     neuron = LIF.brainscales2()
     loss = losses.MaxOverTime()
     x = augment.resample(images, np.arange(32), 4, augment.Affine(rotation=10), rng)
-    for inputs, optimizer in (
-        (encode.latency(x, n_steps=8), optim.Adam()),
-        (encode.constant_current(x, n_steps=8), optim.SGD()),
+    spikes, currents = encode.latency(x, n_steps=8), encode.constant_current(x, n_steps=8)
+    rules = rewiring.GradR(), rewiring.STDS(), rewiring.FixedMask(sparsity=0.5, rng=0)
+    for inputs, *optimizers in (
+        (spikes, optim.Adam(), *rules),
+        (currents, optim.SGD(), rewiring.DeepR(1.0, 0.5, 10.0, rng=0)),
     ):
         network = Network((16, 8, 4), neuron, n_steps=8, rng=rng)
         trace = network.forward(inputs)
         trace.hidden[0].unit_counts(network.dtype)  # as penalties do
         _, g_readout = loss(trace.readout, np.zeros(32, int))
-        optimizer.step(network, network.backward(trace, g_readout))
+        gradients = network.backward(trace, g_readout)
+        for optimizer in optimizers:
+            if hasattr(optimizer, "begin"):
+                optimizer.begin(network, epochs=1, steps_per_epoch=1)
+            optimizer.step(network, gradients)
         Substrate(0).measure(network, inputs)
     seconds = time.perf_counter() - began
     if verbose:

@@ -19,218 +19,23 @@ synapses have gradients like all others: the backward pass computes them for eve
 
 import math
 import warnings
-from collections import namedtuple
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import rewire
 from snnlab.kernels.noise import SPREAD
-from snnlab.network import _restore
 from snnlab.optim import _Optimizer
+from snnlab.synapses import Log, compact, connectivity, masks, n_active, n_weights, spans, views
+
+__all__ = [
+    "DeepR", "FixedMask", "GradR", "Log", "Magnitude", "STDS", "SoftDeepR", "compact",
+    "connectivity", "masks", "prior_centre", "prior_drift", "smallest_alpha",
+]  # fmt: skip
 
 NEWBORN = 1e-12  # strength of a reactivated synapse; Bellec et al. (2018), code
-SAMPLE = 10_000  # strengths per layer from which a log's quantiles are taken
 EVERY = 100  # steps between entries of a log if nothing is known of epochs
-
-
-# what there is ------------------------------------------------------------------------------------
-
-Connectivity = namedtuple("Connectivity", "overall layers")
-Connectivity.__doc__ = "Share of the weights that are not zero, in all and per layer."
-
-
-def masks(network):
-    """Which weights are not zero: a list of arrays of bool (n_in, n_out), one per layer."""
-    return [w != 0 for w in network.weights]
-
-
-def connectivity(network):
-    """Share of the weights that are not zero.
-
-    Parameters
-    ----------
-    network : Network
-
-    Returns
-    -------
-    Connectivity
-        ``overall`` (float) and ``layers`` (array, one value per layer of weights).
-    """
-    n, sizes = _count(network), _sizes(network)
-    return Connectivity(float(n.sum() / sizes.sum()), n / sizes)
-
-
-def compact(network):
-    """A smaller network with the same readout: without the hidden units that play no part.
-
-    A unit without inputs never spikes, and one without outputs is not heard. At least one unit of
-    each hidden layer is left. Inputs and classes stay as they are.
-
-    Parameters
-    ----------
-    network : Network
-
-    Returns
-    -------
-    Network
-        A new one. Its readout is bit-identical for spikes as input, and equal to rounding for a
-        `ConstantCurrent`. There may be fewer hidden spikes: those that nothing heard.
-    """
-    alive, part = masks(network), [np.ones(n, bool) for n in network.sizes]
-    changed = True
-    while changed:  # a unit's end may leave others without input or output
-        changed = False
-        for k in range(1, len(part) - 1):
-            heard = alive[k][:, part[k + 1]].any(axis=1)
-            now = part[k] & alive[k - 1][part[k - 1]].any(axis=0) & heard
-            changed |= bool((now != part[k]).any())
-            part[k] = now
-    for units in part[1:-1]:
-        units[0] |= not units.any()
-    header = network._header()
-    header["sizes"] = [int(units.sum()) for units in part]
-    header["neurons"] = [
-        {  # values per neuron lose those of the units that go
-            name: tuple(np.array(x)[units].tolist()) if isinstance(x, tuple) else x
-            for name, x in values.items()
-        }
-        for values, units in zip(header["neurons"], part[1:], strict=True)
-    ]
-    weights = [w[np.ix_(*part[k : k + 2])] for k, w in enumerate(network.weights)]
-    return _restore(header, weights, network.workers)
-
-
-def _spans(network):
-    """Where each layer's padded weights begin and end in the flat parameters."""
-    ends = np.cumsum([block.size for block in network._padded]).tolist()
-    return list(zip([0, *ends[:-1]], ends, strict=True))
-
-
-def _views(network, flat):
-    """Per layer a view (n_in, n_out) of a flat array that is laid out as the parameters."""
-    return [
-        flat[lo:hi].reshape(layer.n_in, layer.width)[:, : layer.n]
-        for (lo, hi), layer in zip(_spans(network), network._layers, strict=True)
-    ]
-
-
-def _sizes(network):
-    return np.array([w.size for w in network.weights])
-
-
-def _count(network):
-    return np.array([np.count_nonzero(w) for w in network.weights])
-
-
-# the log ------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Log:
-    """What a rule did; one entry at the start and one after each epoch (or ``log_every`` steps).
-
-    Arrays have one value per layer of weights, unless something else is said.
-
-    Attributes
-    ----------
-    steps : list of int
-        Steps done at each entry.
-    connectivity : list of array
-        Share of the weights that are not zero.
-    pruned, regrown : list of array of int
-        Weights that were not zero at the entry before and are now, and the reverse (counted from
-        entry to entry, as in the code of Chen et al. 2021).
-    quantiles : list of array (layer, level)
-        Of the strengths (see `GradR.strengths`), at `LEVELS`; from at most 10,000 evenly spaced
-        synapses per layer.
-    spikes, silent : list of array (hidden layer,)
-        Spikes per sample, and share of units without a spike, in the batch of that step (for the
-        first entry, the first batch); filled by `observe`, NaN where that was not called.
-    dead : dict
-        Layers that lost their last weight: the step at which each first did.
-    sizes : array of int
-        Weights per layer.
-    """
-
-    LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-    ENTRIES = ("steps", "connectivity", "pruned", "regrown", "quantiles", "spikes", "silent")
-
-    steps: list = field(default_factory=list)
-    connectivity: list = field(default_factory=list)
-    pruned: list = field(default_factory=list)
-    regrown: list = field(default_factory=list)
-    quantiles: list = field(default_factory=list)
-    spikes: list = field(default_factory=list)
-    silent: list = field(default_factory=list)
-    dead: dict = field(default_factory=dict)
-    sizes: np.ndarray | None = None
-    _before: np.ndarray | None = None
-    _unobserved: bool = False  # whether the last entry still waits for spikes
-
-    def __len__(self):
-        return len(self.steps)
-
-    def overall(self):
-        """Connectivity of the whole network at each entry, array (entry,)."""
-        return np.array(self.connectivity) @ self.sizes / self.sizes.sum()
-
-    def observe(self, step):
-        """Note a batch's spikes: ``train(..., callback=rule.log.observe)``.
-
-        Parameters
-        ----------
-        step : Step
-            Nothing is done unless there is a new entry.
-        """
-        if self._unobserved:
-            counts = [train.unit_counts() for train in step.trace.hidden]
-            self.spikes[-1] = np.array([n.sum(axis=1).mean() for n in counts])
-            self.silent[-1] = np.array([(n.sum(axis=0) == 0).mean() for n in counts])
-            self._unobserved = False
-
-    def add(self, step, network, strengths):
-        """Make an entry (rules do); ``strengths(flat positions)`` gives some of the strengths."""
-        now = network.parameters != 0
-        if self._before is None:
-            self.sizes, self._before = _sizes(network), now
-        rows = []
-        for (lo, hi), layer, size in zip(_spans(network), network._layers, self.sizes, strict=True):
-            a, b = self._before[lo:hi], now[lo:hi]
-            unit = np.linspace(0, size - 1, min(size, SAMPLE)).astype(int)
-            some = strengths(lo + unit // layer.n * layer.width + unit % layer.n)
-            counts = (np.count_nonzero(x) for x in (b, a > b, b > a))
-            rows.append((*counts, np.quantile(some, self.LEVELS)))
-        there, pruned, regrown, quantiles = (np.array(column) for column in zip(*rows, strict=True))
-        unseen = np.full(len(network.sizes) - 2, np.nan)
-        entry = step, there / self.sizes, pruned, regrown, quantiles, unseen, unseen
-        for name, value in zip(self.ENTRIES, entry, strict=True):
-            getattr(self, name).append(value)
-        self._before, self._unobserved = now, True
-
-    def state(self):
-        """All of it as a dict of arrays."""
-        if not self.steps:
-            return {}
-        out = {name: np.array(getattr(self, name)) for name in self.ENTRIES}
-        dead = np.array(sorted(self.dead.items()), int).reshape(-1, 2)
-        return out | {"dead": dead, "sizes": self.sizes, "before": np.packbits(self._before)}
-
-    def restore(self, state, n_parameters):
-        """Inverse of `state`."""
-        for name in self.ENTRIES:
-            setattr(self, name, list(state[name]) if name in state else [])
-        self.steps = [int(step) for step in self.steps]
-        self.dead = {int(k): int(step) for k, step in state.get("dead", ())}
-        self.sizes = state.get("sizes")
-        self._before = None
-        if "before" in state:
-            self._before = np.unpackbits(state["before"], count=n_parameters).astype(bool)
-
-
-# rules --------------------------------------------------------------------------------------------
 
 
 class _Rule(_Optimizer):
@@ -277,7 +82,7 @@ class _Rule(_Optimizer):
             self._start(network)
         elif getattr(self, self._own[0]).shape != network.parameters.shape:
             raise ValueError("this optimiser has been used for a network of another size")
-        self.active, self._spans = _count(network), _spans(network)
+        self.active, self._spans = n_active(network), spans(network)
         if new:
             self._after_step(network)
             self._note(network)
@@ -309,7 +114,7 @@ class _Rule(_Optimizer):
         """
         if getattr(self, self._own[0], None) is None:
             raise ValueError(f"begin(network) comes first: this {type(self).__name__} is unused")
-        return [self._strength(x) for x in _views(network, self._hidden(network))]
+        return [self._strength(x) for x in views(network, self._hidden(network))]
 
     def _adam(self, lr, t):
         """The kernels' constants for step t; the fifth is the step's rate eta_t."""
@@ -375,7 +180,7 @@ class _Rule(_Optimizer):
     def _signs(self, network, where=None):
         """Signs of the weights as int8, 0 in the padding; random where a weight is 0 (or False)."""
         rng, flat = np.random.default_rng(self.key), np.zeros(network.parameters.size, np.int8)
-        for k, (sign, w) in enumerate(zip(_views(network, flat), network.weights, strict=True)):
+        for k, (sign, w) in enumerate(zip(views(network, flat), network.weights, strict=True)):
             sign[...] = np.where(rng.random(w.shape) < 0.5, -1, 1)
             known = w != 0 if where is None else where[k]
             sign[known] = np.sign(w[known])
@@ -553,14 +358,8 @@ class DeepR(_Rule):
     def _start(self, network):
         rng = np.random.default_rng([self.key, 1])
         self.theta, chosen = np.zeros_like(network.parameters), []
-        layers = zip(
-            network.weights,
-            _views(network, self.theta),
-            self.quota,
-            self._low(network),
-            strict=True,
-        )
-        for w, theta, n, low in layers:
+        thetas, lows = views(network, self.theta), self._low(network)
+        for w, theta, n, low in zip(network.weights, thetas, self.quota, lows, strict=True):
             # any of the weights that are there; others only if those are too few
             mask = _largest(rng.random(w.size) + (w != 0).ravel(), n).reshape(w.shape)
             theta[...] = low * rng.random(w.shape)
@@ -714,7 +513,7 @@ class _Masked(_Rule):
     def _keep(self, network, chosen):
         """Prune all weights but the chosen: masks (n_in, n_out), one per layer."""
         self.kept = np.zeros(network.parameters.size, np.int8)
-        for kept, mask in zip(_views(network, self.kept), chosen, strict=True):
+        for kept, mask in zip(views(network, self.kept), chosen, strict=True):
             kept[...] = mask
         network.parameters[self.kept == 0] = 0
 
@@ -766,36 +565,39 @@ class Magnitude(_Masked):
         if scope == "network" and isinstance(self.sparsity, tuple):
             raise ValueError("sparsity must be one number where scope is 'network'")
 
-    def sparsity_at(self, step):
-        """Target after so many steps, as a share of the final one; None: no pruning then."""
-        first, last = (round(x * self.steps_per_epoch) if x else 0 for x in (self.start, self.end))
-        due = step == last or (first <= step < last and (step - first) % self.every == 0)
-        if not due:
-            return None
-        return 1.0 if step == last else 1 - (1 - (step - first) / (last - first)) ** 3
-
     def _start(self, network):
         if self.end > 0:
-            self._now()
+            _, epochs = self._now()
+            if self.end > epochs:
+                raise ValueError(f"end and start must lie within the {epochs} epochs of training")
         self._keep(network, [np.ones(w.shape, bool) for w in network.weights])
 
+    def _due(self):
+        """Share of the final sparsity that is due after this step; None: no pruning now."""
+        t, per_epoch = self.steps, self.steps_per_epoch
+        first, last = (round(x * per_epoch) if x else 0 for x in (self.start, self.end))
+        if t == last:
+            return 1.0
+        if first <= t < last and (t - first) % self.every == 0:
+            return 1 - (1 - (t - first) / (last - first)) ** 3
+        return None
+
     def _after_step(self, network):
-        share = self.sparsity_at(self.steps)
+        share = self._due()
         if share is None:
             return
         # what was pruned before is smaller than anything
         size = np.where(self.kept != 0, np.abs(network.parameters), -1)
-        layers = [x.ravel() for x in _views(network, size)]
-        sparsity = [share * p for p in _per_layer(network, self.sparsity)]
-        quota = _quota(network, tuple(sparsity))
+        layers = [x.ravel() for x in views(network, size)]
+        quota = _quota(network, tuple(share * p for p in _per_layer(network, self.sparsity)))
         if self.scope == "network":
             chosen = _largest(np.concatenate(layers), quota.sum())
-            chosen = np.split(chosen, np.cumsum(_sizes(network))[:-1])
+            chosen = np.split(chosen, np.cumsum(n_weights(network))[:-1])
         else:
             chosen = [_largest(x, n) for x, n in zip(layers, quota, strict=True)]
         shaped = zip(chosen, network.weights, strict=True)
         self._keep(network, [mask.reshape(w.shape) for mask, w in shaped])
-        self.active = _count(network)
+        self.active = n_active(network)
 
 
 class FixedMask(_Masked):

@@ -67,7 +67,8 @@ def deep_r(w, g, m, v, theta, sign, lo, hi, adam, shrink, sd, key, t, low):
         noise = sd * (real(total) - real(510))
         active = s * w[i] - s * _step(g, m, v, i, adam) - shrink + noise
         dormant = soft * (theta[i] + noise)
-        y = max(active if theta[i] > zero else dormant, low)
+        y = active if theta[i] > zero else dormant
+        y = y if y > low else low
         theta[i] = y
         w[i] = s * y if y > zero else zero
         n = np.int32(n + np.int32(w[i] != zero))

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from snnlab import _check
@@ -21,6 +22,9 @@ from snnlab.rewiring import prior_centre, prior_drift, smallest_alpha
 PRUNED, REGROWN = OKABE_ITO["vermillion"], OKABE_ITO["bluish green"]
 LAYERS = (("blue", "o", "-"), ("orange", "s", "--"), ("reddish purple", "D", ":"),
           ("sky blue", "^", "-."))  # fmt: skip
+TINTS = [  # of the bands of quantiles, outer ones lighter; opaque, so that the legend has them too
+    tuple(1 - share * (1 - x) for x in to_rgb(ROLES["training"])) for share in (0.12, 0.3, 0.65)
+]
 
 
 def _plain(x, _=None):
@@ -57,8 +61,8 @@ def draw_connectivity(log, *, fig=None):
     looks = {"color": ROLES["membrane"], "lw": 2.2, "zorder": 1}
     lines += left.plot(steps, np.where(overall > 0, overall, np.nan), label="all", **looks)
     left.set_yscale("log")
-    lowest = np.nanmin(shown) if np.isfinite(shown).any() else 1.0
-    left.set_ylim(0.8 * lowest, 130)
+    seen = shown[shown > 0] if (shown > 0).any() else np.ones(1)
+    left.set_ylim(0.8 * seen.min(), 1.3 * seen.max())
     _round_numbers(left.yaxis)
     label_axes(left, x="training step", y="connectivity (% of weights)")
     left.set_title(f"{overall[-1]:.3g} % of {log.sizes.sum():,} weights left")
@@ -150,18 +154,20 @@ def draw_theta(rule, network, *, fig=None):
             f"layer {k} has {100 * there:.3g} % of {theta.size:,} synapses active, strengths from "
             f"{theta.min():.3g} to {theta.max():.3g}"
         )
-        for low, high, alpha in ((0.05, 0.95, 0.25), (0.25, 0.75, 0.5)):
+        for (low, high), colour in zip(
+            ((0.0, 1.0), (0.05, 0.95), (0.25, 0.75)), TINTS, strict=True
+        ):
             bottom.fill_between(
-                steps, q[low][:, k], q[high][:, k], color=ROLES["training"], alpha=alpha, lw=0,
-                label=f"middle {round(100 * (high - low))} %",
+                steps, q[low][:, k], q[high][:, k], color=colour, lw=0,
+                label=f"middle {round(100 * (high - low))} %" if low else "all",
             )  # fmt: skip
         bottom.plot(steps, q[0.5][:, k], color=ROLES["membrane"], label="median")
-        bottom.axhline(0, color="black", lw=1, ls="--", label="pruned below this")
+        bottom.axhline(0, color="black", lw=1, ls="--", label="pruned below")
         bottom.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         bottom.yaxis.set_major_locator(MaxNLocator(5))
         label_axes(bottom, x="training step", y="" if k else "strength (arb. units)")
     handles = [h for ax in axes[:, 0] for h in ax.get_legend_handles_labels()[0]]
-    fig.legend(handles=handles, ncols=6, loc="outside lower center")
+    fig.legend(handles=handles, ncols=7, loc="outside lower center")
     freeze(fig)
     alt = (
         f"Histograms of the strengths of synapses under {type(rule).__name__}: {'; '.join(said)}. "
