@@ -1,0 +1,16 @@
+"""Panels: controls, a picture that follows them, and a line of text, for notebooks.
+
+    panel = OneNeuron()  # in a notebook's cell
+    panel
+
+A panel of your own subclasses `Panel`: ``controls`` says what can be set, ``simulate`` turns the
+values into data, ``draw`` and ``update`` make a picture of them (`snnlab.plot`), ``describe`` a
+line of text. None of them knows of widgets, and ``simulate`` and ``describe`` can be called, and
+tested, without any. Long work runs on a thread of its own (`Worker`).
+"""
+
+from snnlab.live.neuron import OneNeuron
+from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
+from snnlab.live.worker import Worker
+
+__all__ = ["Action", "Choice", "OneNeuron", "Panel", "Slider", "Stops", "Worker"]
