@@ -188,7 +188,7 @@ class _Voice(anywidget.AnyWidget):
         for (const [name, text] of Object.entries(model.get("names"))) {
           for (const box of document.getElementsByClassName(name)) {
             const buttons = box.querySelectorAll("button");
-            if (buttons.length) {
+            if (box.classList.contains("widget-toggle-buttons")) {
               set(box, "role", "group");
               set(box, "aria-label", text);
               for (const b of buttons)

@@ -12,6 +12,7 @@ from snnlab.plot.style import (
     figure,
     freeze,
     label_axes,
+    steady,
     styled,
 )  # fmt: skip
 
@@ -82,8 +83,10 @@ def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=
     last = trace.readout.shape[1] * dt * US
     top.set_xlim(-0.02 * last, 1.02 * last)
     fig.align_ylabels([top, middle, bottom])
+    titles = [ax.set_title(" ") for ax in (top, middle, bottom, picture_ax)]
+    moving = [shown, *bars, *lines.values(), *classes, peak, note, *titles]
     picture = Picture(
-        fig, "", image=shown, image_ax=picture_ax, bars=bars, bars_ax=bars_ax, lines=lines,
+        fig, "", moving, image=shown, image_ax=picture_ax, bars=bars, bars_ax=bars_ax, lines=lines,
         titles=(top, middle), classes=classes, peak=peak, note=note, readout=bottom, names=names,
         dt=dt,
     )  # fmt: skip
@@ -123,11 +126,11 @@ def update_raster(picture, trace, sample=0, *, label=None, image=None):
     a.peak.set_data([t[when]], [highest[decision]])
     a.note.xy = t[when], highest[decision]
     a.note.set_text(a.names[decision])
-    low, high = float(readout.min()), float(readout.max())
-    margin = 0.15 * (high - low or 1.0)
+    low, high = steady(min(0.0, float(readout.min())), max(0.0, float(readout.max())))
+    margin = 0.1 * (high - low or 1.0)
     a.readout.set_ylim(low - 0.3 * margin, high + 1.6 * margin)
-    ends = min(0.0, float(highest.min())), max(float(highest.max()), 0.0)
-    a.bars_ax.set_xlim(1.08 * ends[0], 1.08 * (ends[1] or 0.1))
+    low, high = steady(min(0.0, float(highest.min())), max(0.0, float(highest.max())))
+    a.bars_ax.set_xlim(1.04 * low, 1.04 * (high or 0.1))
 
     a.image_ax.set_visible(image is not None)
     if image is not None:
