@@ -123,16 +123,3 @@ def grey_rgb(image):
     """Values in [0, 1] as ink on white: uint8 (rows, columns, 3)."""
     grey = np.rint(255 * (1 - np.clip(image, 0, 1))).astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
-
-
-def mapped_rgb(values, cmap, low, high):
-    """Values through a colour map; NaN is white."""
-    import matplotlib
-
-    table = matplotlib.colormaps[cmap](np.linspace(0, 1, 256))[:, :3]
-    table = np.rint(255 * table).astype(np.uint8)
-    position = (np.asarray(values, float) - low) / ((high - low) or 1)
-    index = np.rint(255 * np.clip(np.nan_to_num(position), 0, 1)).astype(int)
-    rgb = table[index]
-    rgb[np.isnan(values)] = 255
-    return rgb
