@@ -62,6 +62,7 @@ class Run:
 
     def advance(self):
         """One training step from where it stands; what was computed beyond is forgotten."""
+        self.optimizer.lr = self.lr
         if self.step < len(self.loss):
             self._forget(self.step)
         if self.batch_size != self._leg_size:  # a leg has one batch size
@@ -71,11 +72,9 @@ class Run:
             if self.step not in self._kept:
                 self._keep()
             self._leg, self._leg_size = self._new_leg(), self.batch_size
-            self.optimizer.lr = self.lr
             step = next(self._leg)
         self.loss.append(step.loss)
         self.step += 1
-        self.optimizer.lr = self.lr
 
     def _new_leg(self):
         n = min(len(self.inputs), LEG * self.batch_size)
@@ -200,7 +199,7 @@ class TrainLive(Panel):
         digit : int
             Which test image.
         **settings
-            The other controls; they decide how training goes on, not what is seen now.
+            The other controls; they decide how training goes on, and are only named here.
 
         Returns
         -------
@@ -210,7 +209,12 @@ class TrainLive(Panel):
         inputs, labels = self.test
         digit = min(digit, len(labels) - 1)
         out = {
-            "names": ("A", "B"), "at": [run.step for run in self.runs],
+            "names": ("A", "B"),
+            "settings": [
+                f"{name}: rate {settings[f'lr_{key}']:g}, batches of {settings[f'batch_{key}']}"
+                for name, key in zip("AB", "ab", strict=True)
+            ],
+            "at": [run.step for run in self.runs],
             "loss": [np.array(run.loss) for run in self.runs],
             "tested": [list(run.tested) for run in self.runs], "image": self.pixels[digit],
             "label": int(labels[digit]), "spikes": [], "decision": [],

@@ -30,11 +30,11 @@ def draw_runs(data, *, fig=None):
     Parameters
     ----------
     data : dict
-        ``names``: of the runs, at most two; ``at``: the step of each that is shown below;
-        ``loss``: per run an array over its steps; ``tested``: per run a list of
-        (step, accuracy in [0, 1]); ``image`` (rows, columns) and its ``label``; ``spikes``: per run
-        a pair of arrays, step and unit of its hidden spikes; ``decision``: per run; ``n_hidden``,
-        ``n_steps``, ``dt``.
+        ``names``: of the runs, at most two; ``settings``: a few words on each; ``at``: the step of
+        each that is shown below; ``loss``: per run an array over its steps; ``tested``: per run a
+        list of (step, accuracy in [0, 1]); ``image`` (rows, columns) and its ``label``; ``spikes``:
+        per run a pair of arrays, step and unit of its hidden spikes; ``decision``: per run;
+        ``n_hidden``, ``n_steps``, ``dt``.
     fig : Figure or SubFigure, optional
         Where to draw.
 
@@ -75,13 +75,12 @@ def draw_runs(data, *, fig=None):
     accuracy.set_ylim(0, 104)
     label_axes(loss, x="step", y=f"loss (nats),\nmean of {SMOOTH} steps")
     label_axes(accuracy, x="step", y="accuracy on\ntest images (%)")
-    if len(data["names"]) > 1:
-        accuracy.legend(loc="lower right")
+    legend = accuracy.legend(loc="lower right")
     says = shown.set_title(" ")
+    moving = [*losses, *tests, *cursors, *spikes, *heads, image, says, *frame, legend]
     picture = Picture(
-        fig, "", [*losses, *tests, *cursors, *spikes, *heads, image, says, *frame], losses=losses,
-        tests=tests, cursors=cursors, spikes=spikes, heads=heads, image=image, says=says,
-        curves=(loss, accuracy),
+        fig, "", moving, losses=losses, tests=tests, cursors=cursors, spikes=spikes, heads=heads,
+        image=image, says=says, legend=legend, curves=(loss, accuracy),
     )  # fmt: skip
     if len(data["names"]) < 2:
         rasters[1].set_visible(False)
@@ -111,6 +110,8 @@ def update_runs(picture, data):
         ax.set_xlim(-0.01 * end, end)
     a.image.set_data(data["image"])
     a.says.set_text(f"test image: a {data['label']}")
+    for text, words in zip(a.legend.get_texts(), data["settings"], strict=False):
+        text.set_text(words)
     sentences = []
     for k, name in enumerate(data["names"]):
         y = np.asarray(data["loss"][k], float)
