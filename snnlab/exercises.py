@@ -163,6 +163,8 @@ def _backward_lines(answer):
     try:
         got = np.asarray(answer(error.copy(), h.copy(), a, b), float)
     except Exception as fault:
+        if "ellipsis" in str(fault):
+            return "There are still dots in the function. Three lines are to be filled in."
         return f"The function stops with {type(fault).__name__}: {fault}"
     if got.shape != error.shape:
         return f"The result has shape {got.shape}; it should have that of error, {error.shape}."
@@ -192,7 +194,7 @@ def _who_is_reached_first(answer):
 
 # 5: train it, live ----------------------------------------------------------------------------
 
-TARGET = 0.9  # share of test images
+TARGET = 0.88  # share of test images
 
 
 @_question("n05.q1")
