@@ -390,6 +390,7 @@ def test_broken_panels_are_noticed(open_notebook):
         cells=[new.new_code_cell(BROKEN)] + [new.new_code_cell(f"broken({f!r})") for f in FAULTS]
         + [new.new_code_cell("import sys; print('careless', file=sys.stderr)")]
     )  # fmt: skip
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     page = open_notebook(notebook)
     with pytest.raises(AssertionError, match="careless"):
         check_outputs(page)
