@@ -22,7 +22,7 @@ LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \
   $(PY) tools/strip_outputs.py --check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test demo lint bench results clean
+.PHONY: help venv lab test demo lint bench results student clean
 
 help:  ## list these commands
 	@awk 'BEGIN {FS = ":.*  ## "} /^[a-z]+:.*  ## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,9 @@ bench: venv  ## measure speed (let nothing else run meanwhile)
 results: venv  ## write the tables and pictures of README.md from data/results
 	$(PY) benchmarks/results_table.py
 	$(PY) benchmarks/pictures.py
+
+student: venv  ## copy the notebooks without solutions to the folder student
+	$(PY) tools/student_copy.py
 
 clean:  ## remove the environment, caches and compiled kernels
 	rm -rf "$(VENV)" .cache .pytest_cache .ruff_cache build dist

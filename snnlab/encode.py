@@ -99,6 +99,28 @@ def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
     return trains.compact() if n_samples > 1000 else trains
 
 
+def decode_latency(trains, *, dt=1.7e-6, tau=8e-6, theta=0.2):
+    """Values read back from spikes of `latency`, whose arguments these are.
+
+    Parameters
+    ----------
+    trains : SpikeTrains
+        With at most one spike per unit.
+
+    Returns
+    -------
+    array of float64 (n_samples, n_units)
+        The middle of the values that spike in the step; 0 where there is no spike.
+    """
+    tau = _check.number("tau", tau, above=0)
+    theta = _check.number("theta", theta, above=0, below=1)
+    edges = latency_edges(trains.n_steps, _check.number("dt", dt, above=0), tau, theta)
+    dense = trains.to_dense(np.float64)
+    if dense.sum(axis=1).max(initial=0) > 1:
+        raise ValueError("trains must have at most one spike per unit")
+    return np.einsum("stu,t->su", dense, (edges[1:] + edges[:-1]) / 2)
+
+
 def population(x, *, n_centres=12, width=1.0):
     """Spread each value over several units, as the input of another code.
 

@@ -75,7 +75,7 @@ def test_every_control_changes_picture_and_text(panel, name):
     assert panel.text != text and panel.picture.alt != alt
     assert panel.text == panel.describe(panel.simulate(**panel.values))
     assert panel._line.value == panel._voice.say == panel.text
-    assert panel._voice.alt == panel.picture.alt
+    assert list(panel._voice.alts.values()) == [panel.picture.alt]
 
 
 def test_controls_are_fit_for_use(panel):
@@ -109,7 +109,7 @@ def test_accessible_names_reach_every_control(panel):
     for name, widget in panel.widgets.items():
         (own,) = [k for k in names if k in widget._dom_classes]
         assert names[own] == panel.controls[name].name
-    assert panel._voice.picture in panel.image._dom_classes
+    assert set(panel._voice.alts) <= set(panel.image._dom_classes)
 
 
 def test_values_are_in_seconds(panel):
@@ -213,7 +213,7 @@ def test_a_new_panel_closes_the_former():
         panel.close()
         panel.close()
     assert len(_widgets()) == before
-    assert "another" not in live._OPEN and "OneNeuron" not in live._OPEN
+    assert "another" not in live.panel._OPEN and "OneNeuron" not in live.panel._OPEN
 
 
 def _widgets():

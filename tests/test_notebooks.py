@@ -73,6 +73,10 @@ def test_exercise_has_hint_and_folded_solution(path):
     notebook = read(path)
     assert any("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for cell in notebook.cells:
+        if "solution" in cell.metadata.get("tags", []):
+            folded = cell.metadata.get("jupyter", {}).get("source_hidden")
+            assert folded or cell.source.startswith("<details>"), cell.id
     assert text.count("<details>") == text.count("</details>") >= 2
     assert "<summary>Hint</summary>" in text and "<summary>Solution</summary>" in text
 
@@ -132,6 +136,16 @@ def check_outputs(notebook):
                 assert len(data["image/png"]) < 300_000, cell.id
 
 
+def check_exercises(notebook):
+    """What stands in an exercise is not yet right, every solution is."""
+    for cell in code_cells(notebook):
+        tags = cell.metadata.get("tags", [])
+        if "snnlab.check(" in cell.source:
+            assert {"exercise", "solution"} & set(tags), cell.id
+            (said,) = (o["data"]["text/plain"] for o in cell.outputs if "data" in o)
+            assert said.startswith("✓" if "solution" in tags else "✗"), (cell.id, said)
+
+
 def printed(notebook):
     return "".join(
         output.text
@@ -149,6 +163,7 @@ def test_runs_without_image_files(path, monkeypatch, tmp_path):
     empty.mkdir()
     notebook = execute(path, monkeypatch, tmp_path, empty)
     check_outputs(notebook)
+    check_exercises(notebook)
     text = printed(notebook)
     if "load_default" in "".join(cell.source for cell in code_cells(notebook)):
         assert "scikit-learn's digits" in text and "not the paper's" in text
@@ -164,6 +179,7 @@ def test_runs_with_mnist(path, monkeypatch, tmp_path):
         pytest.skip("SNNLAB_DATA holds no MNIST files")
     notebook = execute(path, monkeypatch, tmp_path, Path(data).resolve())
     check_outputs(notebook)
+    check_exercises(notebook)
     read_right = re.search(r"([\d.]+) % of 10,000 test images", printed(notebook))
     if read_right:
         assert float(read_right[1]) > 90

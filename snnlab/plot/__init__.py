@@ -12,9 +12,17 @@ from snnlab.plot.chip import draw_mismatch, draw_transfer
 from snnlab.plot.clinic import draw_report
 from snnlab.plot.decision import draw_decision, draw_explanation
 from snnlab.plot.energy import draw_energy
+from snnlab.plot.gradients import (
+    draw_backward,
+    draw_surrogate,
+    update_backward,
+    update_surrogate,
+)  # fmt: skip
 from snnlab.plot.images import draw_code, draw_images, update_images
+from snnlab.plot.latency import draw_latency, update_latency
 from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
 from snnlab.plot.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
+from snnlab.plot.raster import Raster
 from snnlab.plot.rewiring import draw_connectivity, draw_inputs, draw_prior, draw_theta
 from snnlab.plot.style import (
     DPI,
@@ -30,12 +38,14 @@ from snnlab.plot.style import (
     to_png,
 )  # fmt: skip
 from snnlab.plot.sweep import draw_frontier, update_frontier
+from snnlab.plot.training import draw_runs, update_runs
 
 __all__ = [
-    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "US", "draw_code", "draw_connectivity",
-    "draw_decision", "draw_energy", "draw_explanation", "draw_frontier", "draw_history",
-    "draw_images", "draw_inputs", "draw_mismatch", "draw_neuron", "draw_order", "draw_prior",
-    "draw_raster", "draw_report", "draw_theta", "draw_transfer", "freeze", "neuron_alt",
-    "new_figure", "page_size", "show", "to_png", "update_frontier", "update_history",
-    "update_images", "update_neuron", "update_raster",
+    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward", "draw_code",
+    "draw_connectivity", "draw_decision", "draw_energy", "draw_explanation", "draw_frontier",
+    "draw_history", "draw_images", "draw_inputs", "draw_latency", "draw_mismatch", "draw_neuron",
+    "draw_order", "draw_prior", "draw_raster", "draw_report", "draw_runs", "draw_surrogate",
+    "draw_theta", "draw_transfer", "freeze", "neuron_alt", "new_figure", "page_size", "show",
+    "to_png", "update_backward", "update_frontier", "update_history", "update_images",
+    "update_latency", "update_neuron", "update_raster", "update_runs", "update_surrogate",
 ]  # fmt: skip

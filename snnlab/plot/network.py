@@ -12,6 +12,7 @@ from snnlab.plot.style import (
     figure,
     freeze,
     label_axes,
+    steady,
     styled,
 )  # fmt: skip
 
@@ -82,8 +83,11 @@ def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=
     last = trace.readout.shape[1] * dt * US
     top.set_xlim(-0.02 * last, 1.02 * last)
     fig.align_ylabels([top, middle, bottom])
+    titles = [ax.set_title(" ") for ax in (top, middle, bottom, picture_ax)]
+    moving = [shown, *bars, *lines.values(), *classes, peak, note, *titles]
+    moving += picture_ax.spines.values()  # over the image
     picture = Picture(
-        fig, "", image=shown, image_ax=picture_ax, bars=bars, bars_ax=bars_ax, lines=lines,
+        fig, "", moving, image=shown, image_ax=picture_ax, bars=bars, bars_ax=bars_ax, lines=lines,
         titles=(top, middle), classes=classes, peak=peak, note=note, readout=bottom, names=names,
         dt=dt,
     )  # fmt: skip
@@ -123,11 +127,11 @@ def update_raster(picture, trace, sample=0, *, label=None, image=None):
     a.peak.set_data([t[when]], [highest[decision]])
     a.note.xy = t[when], highest[decision]
     a.note.set_text(a.names[decision])
-    low, high = float(readout.min()), float(readout.max())
-    margin = 0.15 * (high - low or 1.0)
+    low, high = steady(min(0.0, float(readout.min())), max(0.0, float(readout.max())))
+    margin = 0.1 * (high - low or 1.0)
     a.readout.set_ylim(low - 0.3 * margin, high + 1.6 * margin)
-    ends = min(0.0, float(highest.min())), max(float(highest.max()), 0.0)
-    a.bars_ax.set_xlim(1.08 * ends[0], 1.08 * (ends[1] or 0.1))
+    low, high = steady(min(0.0, float(highest.min())), max(0.0, float(highest.max())))
+    a.bars_ax.set_xlim(1.04 * low, 1.04 * (high or 0.1))
 
     a.image_ax.set_visible(image is not None)
     if image is not None:
@@ -135,14 +139,22 @@ def update_raster(picture, trace, sample=0, *, label=None, image=None):
         a.image.set_data(image)
         a.image.set_extent((-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5))
     said = f"decides for {a.names[decision]}"
-    if label is not None:
+    if not counts["input"]:
+        said = "hears nothing and cannot decide"
+    elif label is not None:
         right = "right" if decision == label else f"wrong: it is {a.names[label]}"
         said += f" ({right})"
     a.image_ax.set_title(said[0].upper() + said[1:])
     title = f"★ highest of all: class {a.names[decision]} at {t[when]:.1f} µs"
     if label is not None and label != decision:
         title += f"; dashed: class {a.names[label]}, the true one"
-    a.readout.set_title(title)
+    a.readout.set_title(title if counts["input"] else "no potential moves")
+    if not counts["input"]:
+        a.peak.set_data([], [])
+        a.note.set_text("")
+        a.classes[decision].set(color=QUIET, linewidth=1)
+        picture.alt = "No spikes: the network hears nothing and cannot decide."
+        return
     picture.alt = (
         f"Spikes of one sample over {len(readout) * a.dt * US:.0f} µs: "
         f"{count(counts['input'], 'input spike')}, {count(counts['spike'], 'hidden spike')}. "

@@ -13,6 +13,7 @@ from snnlab.plot.style import (
     figure,
     freeze,
     label_axes,
+    steady,
     styled,
 )  # fmt: skip
 
@@ -71,9 +72,10 @@ def draw_neuron(x, i_syn, v, z, v_th, dt):
     membrane.set_xlim(-0.02 * last, last)
     membrane.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1.0), borderaxespad=0)
     fig.align_ylabels()
+    moving = [stems, heads, i_line, v_line, threshold, spikes, tops]
     picture = Picture(
-        fig, "", stems=stems, heads=heads, i=i_line, v=v_line, threshold=threshold, spikes=spikes,
-        tops=tops, current=current, membrane=membrane,
+        fig, "", moving, stems=stems, heads=heads, i=i_line, v=v_line, threshold=threshold,
+        spikes=spikes, tops=tops, current=current, membrane=membrane,
     )  # fmt: skip
     update_neuron(picture, x, i_syn, v, z, v_th, dt)
     freeze(fig)
@@ -81,11 +83,9 @@ def draw_neuron(x, i_syn, v, z, v_th, dt):
 
 
 def _steady_limits(ax, low, high, room=1.12):
-    """Limits from a short list, so that they stay the same for most moves of a slider."""
-    steps = np.array([0, 0.25, 0.5, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 20, 30, 50, 75, 100, 150, 200])
-    up = steps[min(np.searchsorted(steps, high), len(steps) - 1)]
-    down = steps[min(np.searchsorted(steps, -low), len(steps) - 1)]
-    ax.set_ylim(-down - 0.05 * up, up * room if up else 0.25)
+    """Limits that stay the same for most moves of a slider."""
+    down, up = steady(low, high)
+    ax.set_ylim(down - 0.05 * up, up * room if up else 0.25)
 
 
 @styled

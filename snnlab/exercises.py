@@ -1,0 +1,241 @@
+"""Exercises of the notebooks: `check` says whether an answer is right, or gives a hint.
+
+It never tells the answer, and does not store it: each is worked out anew, from the same functions
+that the notebooks teach, whenever it is asked for. So an answer cannot go out of date either.
+"""
+
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnlab import _check, encode, surrogate, textbook
+from snnlab.neurons import LIF
+
+_QUESTIONS = {}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `check` says; true if the answer is right."""
+
+    right: bool
+    text: str
+
+    def __bool__(self):
+        return self.right
+
+    def __repr__(self):
+        return f"{'✓ Right.' if self.right else '✗ Not yet.'} {self.text}".rstrip()
+
+
+def check(question, answer):
+    """Check the answer to an exercise of a notebook.
+
+    Parameters
+    ----------
+    question : str
+        As the notebook names it, like "n03.q1".
+    answer : object
+        Whatever the exercise asks for.
+
+    Returns
+    -------
+    Verdict
+        Shown in a notebook as a line: right, or a hint.
+
+    Raises
+    ------
+    ValueError
+        If there is no such question.
+    """
+    _check.one_of("question", question, tuple(_QUESTIONS))
+    if answer is None or answer is ...:
+        return Verdict(False, "Write your answer in place of the dots, then run the cell again.")
+    hint = _QUESTIONS[question](answer)
+    return Verdict(True, "") if hint is None else Verdict(False, hint)
+
+
+def questions():
+    """Names of all questions."""
+    return tuple(_QUESTIONS)
+
+
+def _question(name):
+    """Register a function that returns None for a right answer, else a hint."""
+
+    def register(function):
+        _QUESTIONS[name] = function
+        return function
+
+    return register
+
+
+def _close(answer, truth, tolerance, more, less, what="a number"):
+    """Hint for a number: which way to go."""
+    if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
+        return f"The answer is {what}."
+    if abs(answer - truth) <= tolerance:
+        return None
+    return more if answer < truth else less
+
+
+# 2: from pixels to spikes -----------------------------------------------------------------------
+
+
+@_question("n02.q1")
+def _when_a_grey_pixel_spikes(answer):
+    truth = float(encode.latency_times(np.array([0.5]))[0]) * 1e6
+    if isinstance(answer, float) and abs(answer * 1e6 - truth) < 0.1:
+        return "The right time, in seconds. The question asks for µs."
+    bare = 8 * np.log(0.5 / 0.3)
+    if isinstance(answer, float) and abs(answer - bare) < 0.05:
+        return "That is when it reaches θ. Which time is subtracted, so that black spikes at 0?"
+    return _close(
+        answer, truth, 0.05,
+        "Later. Put x = 0.5 into the law, and remember what is subtracted.",
+        "Earlier. Put x = 0.5 into the law, and remember what is subtracted.", "a time in µs",
+    )  # fmt: skip
+
+
+@_question("n02.q2")
+def _when_two_greys_become_one(answer):
+    per_tau = float(encode.latency_times(np.array([0.5]), tau=1.0)[0])
+    return _close(
+        answer, 1.7 / per_tau, 0.1,
+        "With that τ they share the first step, but a larger one still does it.",
+        "With that τ the lighter pixel comes too late for the first step. When does it spike?",
+        "a time constant in µs",
+    )  # fmt: skip
+
+
+# 3: the step has no slope -------------------------------------------------------------------
+
+
+@_question("n03.q1")
+def _where_the_gradient_vanishes(answer):
+    k = np.arange(1, 2001) / 10
+    share = np.array([surrogate.slope("superspike", np.array(-0.3), x) for x in k])
+    return _close(
+        answer, float(k[np.argmin(np.abs(share - 0.01))]), 0.3,
+        "With that steepness more than 1 % is left: go steeper.",
+        "With that steepness less than 1 % is left: go gentler.", "a steepness",
+    )  # fmt: skip
+
+
+@_question("n03.q2")
+def _which_surrogates_are_blind(answer):
+    if isinstance(answer, str):
+        answer = (answer,)
+    try:
+        given = set(answer)
+    except TypeError:
+        return "The answer is a set of names, like {'superspike'}."
+    unknown = given - set(surrogate.NAMES)
+    if unknown:
+        names = ", ".join(surrogate.NAMES)
+        return f"There is no surrogate named {sorted(map(str, unknown))[0]!r}. They are: {names}."
+    u = np.array(-0.3)
+    blind = {name for name in surrogate.NAMES if surrogate.slope(name, u, 10.0) == 0}
+    if given == blind:
+        return None
+    if given - blind:
+        return "Not all of these: one of them is small there, but not zero. Print its slope."
+    return "These, yes, but not only these. Which formulas are exactly zero far out?"
+
+
+# 4: backward in time ------------------------------------------------------------------------
+
+
+@_question("n04.q1")
+def _backward_lines(answer):
+    if not callable(answer):
+        return "The answer is the function itself, without brackets: check('n04.q1', backward)."
+    rng = np.random.default_rng(0)
+    neuron = LIF.brainscales2(tau_mem=9e-6, tau_syn=4e-6)
+    v, error = rng.normal(0.7, 0.5, (2, 12, 3))
+    h = surrogate.slope(neuron.surrogate, v - neuron.v_th, neuron.steepness)
+    one = np.zeros((1, 12, 1))
+    z = (v > neuron.v_th)[None] * 1.0
+    _, _, truth = textbook.layer_backward(one, np.zeros((1, 3)), neuron, v[None], z, error[None])
+    a, b = neuron.decay_syn, neuron.decay_mem
+    try:
+        got = np.asarray(answer(error.copy(), h.copy(), a, b), float)
+    except Exception as fault:
+        if "ellipsis" in str(fault):
+            return "There are still dots in the function. Three lines are to be filled in."
+        return f"The function stops with {type(fault).__name__}: {fault}"
+    if got.shape != error.shape:
+        return f"The result has shape {got.shape}; it should have that of error, {error.shape}."
+    if np.allclose(got, truth[0], rtol=1e-6, atol=1e-9):
+        return None
+    if not got.any():
+        return "Nothing but zeros comes out. Are the three lines filled in?"
+    if np.allclose(got[-1], truth[0, -1]):
+        return "The last step is right, earlier ones are not. What does each adjoint take over?"
+    if np.allclose(got[0], h[0] * error[0]):
+        return "The first step hears nothing of later ones. Which way does the loop run?"
+    return "The last step is wrong already: there, only the error of that step counts, times h."
+
+
+@_question("n04.q2")
+def _who_is_reached_first(answer):
+    readout = LIF.brainscales2().integrator()
+    spike = np.zeros((1, 20, 1))
+    spike[0, 0] = 1
+    response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
+    return _close(
+        answer, int(response.argmax()), 0,
+        "Longer. The current goes on flowing after the spike, so the membrane still rises.",
+        "Shorter. By then the membrane has begun to leak more than it gains.", "a number of steps",
+    )  # fmt: skip
+
+
+# 5: train it, live ----------------------------------------------------------------------------
+
+TARGET = 0.88  # share of test images
+
+
+@_question("n05.q1")
+def _three_epochs(answer):
+    from snnlab import datasets
+    from snnlab.network import Network
+    from snnlab.optim import Adam
+    from snnlab.training import evaluate, train
+
+    if not isinstance(answer, Mapping) or set(answer) != {"lr", "batch_size"}:
+        return "The answer is a dict like {'lr': 0.001, 'batch_size': 100}."
+    try:
+        optimizer = Adam(lr=answer["lr"])
+        batch = _check.integer("batch_size", answer["batch_size"], at_least=1)
+    except (TypeError, ValueError) as fault:
+        return f"{fault}."
+    try:
+        data = datasets.load("mnist16")
+    except datasets.DatasetUnavailable:
+        data = datasets.load("digits16")
+    network = Network((256, 100, 10), LIF.brainscales2(), n_steps=20, rng=0)
+    inputs = encode.latency(data.x_train[:5000])
+    train(
+        network, inputs, data.y_train[:5000], epochs=3, rng=0, batch_size=batch,
+        optimizer=optimizer, schedule="constant", progress=False,
+    )  # fmt: skip
+    test = encode.latency(data.x_test[:1000])
+    accuracy = evaluate(network, test, data.y_test[:1000]).accuracy
+    if accuracy > TARGET:
+        return None
+    steps = 3 * -(-len(inputs) // batch)
+    return (
+        f"These settings reach {100 * accuracy:.1f} % in {steps} steps. More, smaller steps, or "
+        "fewer, larger ones? Watch both in the panel."
+    )
+
+
+@_question("n05.q2")
+def _how_many_steps(answer):
+    return _close(
+        answer, len(range(0, 5000, 64)), 0,
+        "More. Are the images that are left over at the end forgotten?",
+        "Fewer. Divide the images by the batch size.", "a number of steps",
+    )  # fmt: skip

@@ -1,0 +1,23 @@
+"""Panels: controls, a picture that follows them, and a line of text, for notebooks.
+
+    panel = OneNeuron()  # in a notebook's cell
+    panel
+
+A panel of your own subclasses `Panel`: ``controls`` says what can be set, ``simulate`` turns the
+values into data, ``draw`` and ``update`` make a picture of them (`snnlab.plot`), ``describe`` a
+line of text. None of them knows of widgets, and ``simulate`` and ``describe`` can be called, and
+tested, without any. Long work runs on a thread of its own (`Worker`).
+"""
+
+from snnlab.live.digits import DrawDigit, PixelsToSpikes
+from snnlab.live.gradients import BackwardInTime, Surrogates
+from snnlab.live.neuron import OneNeuron
+from snnlab.live.pad import Drawing, Pad
+from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
+from snnlab.live.train import Run, TrainLive
+from snnlab.live.worker import Worker
+
+__all__ = [
+    "Action", "BackwardInTime", "Choice", "DrawDigit", "Drawing", "OneNeuron", "Pad", "Panel",
+    "PixelsToSpikes", "Run", "Slider", "Stops", "Surrogates", "TrainLive", "Worker",
+]  # fmt: skip

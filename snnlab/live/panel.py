@@ -1,0 +1,573 @@
+"""`Panel`: controls, pictures that follow them, and a line of text, for notebooks."""
+
+import base64
+import html
+import inspect
+import io
+import itertools
+import threading
+from dataclasses import dataclass
+
+import anywidget
+import ipywidgets
+import numpy as np
+import traitlets
+
+from snnlab import plot
+from snnlab.live.worker import Worker
+
+SCALE = 1.5  # pixels of a live picture per pixel on the page: sharp enough, and quick
+_NUMBERS = itertools.count()
+_OPEN = {}  # the panel that is open under each key
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number between two ends.
+
+    Parameters
+    ----------
+    label : str
+    low, high, step, value : float
+        In the slider's own unit.
+    unit : str
+        As shown; empty for plain numbers.
+    scale : float
+        Of the unit: ``simulate`` is given ``scale`` times the number shown (1e-6 for µs).
+    digits : int
+        After the point; with 0 the value is an int.
+    """
+
+    label: str
+    low: float
+    high: float
+    step: float
+    value: float
+    unit: str = ""
+    scale: float = 1.0
+    digits: int = 2
+
+    @property
+    def name(self):
+        """Label with unit."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    def widget(self):
+        """A slider that reports while it is dragged."""
+        make = ipywidgets.FloatSlider if self.digits else ipywidgets.IntSlider
+        return make(
+            self.value, min=self.low, max=self.high, step=self.step, description=self.name,
+            readout_format=f".{self.digits}f" if self.digits else "d", continuous_update=True,
+            style=_STYLE, layout=_WIDE,
+        )  # fmt: skip
+
+    def read(self, shown):
+        """What ``simulate`` is given."""
+        return round(shown * self.scale, 12) if self.digits else int(shown)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values: a row of buttons, or a menu if there are more than three.
+
+    Parameters
+    ----------
+    label : str
+    options : tuple of (str, value)
+    value : object
+        The one chosen at first.
+    """
+
+    label: str
+    options: tuple
+    value: object
+
+    name = property(lambda self: self.label)
+
+    def widget(self):
+        """A row of buttons of which one is down, or a menu."""
+        same = {"options": self.options, "value": self.value, "description": self.label}
+        if len(self.options) > 3:
+            return ipywidgets.Dropdown(**same, style=_STYLE, layout=_WIDE)
+        return ipywidgets.ToggleButtons(
+            **same, style=_STYLE | {"button_width": "80px"},
+            layout=_WIDE | {"display": "flex", "flex_flow": "row nowrap"},
+        )  # fmt: skip
+
+    def read(self, shown):
+        """What ``simulate`` is given."""
+        return shown
+
+
+@dataclass(frozen=True)
+class Stops:
+    """One of an ordered list of values, as a slider: for what is set by factors, not by steps.
+
+    Parameters
+    ----------
+    label : str
+    options : tuple of (str, value)
+        In order.
+    value : object
+        The one chosen at first.
+    """
+
+    label: str
+    options: tuple
+    value: object
+
+    name = property(lambda self: self.label)
+
+    def widget(self):
+        """A slider that snaps to the values."""
+        return ipywidgets.SelectionSlider(
+            options=self.options, value=self.value, description=self.label, continuous_update=True,
+            style=_STYLE, layout=_WIDE,
+        )  # fmt: skip
+
+    def read(self, shown):
+        """What ``simulate`` is given."""
+        return shown
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button that does something: the panel's method of the same name is called.
+
+    Parameters
+    ----------
+    label : str
+    tooltip : str
+        What it does, in some words.
+    """
+
+    label: str
+    tooltip: str = ""
+
+    def widget(self):
+        """A button."""
+        return ipywidgets.Button(
+            description=self.label, tooltip=self.tooltip, layout={"width": "auto"}
+        )
+
+
+_STYLE = {"description_width": "124px"}
+_WIDE = {"width": "338px"}
+
+
+class _Voice(anywidget.AnyWidget):
+    """Gives the page what ipywidgets leaves out: names of sliders, alt texts, a spoken line.
+
+    ``names`` maps the CSS class of a control to its accessible name, ``alts`` that of a picture to
+    its alternative text. ``say`` is spoken by screen readers once it has been still for a moment.
+    Controls may be shown more than once, also later, so the whole notebook is watched.
+    """
+
+    names = traitlets.Dict().tag(sync=True)
+    alts = traitlets.Dict().tag(sync=True)
+    say = traitlets.Unicode().tag(sync=True)
+    _css = """
+    .snnlab-spoken { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden;
+                     clip-path: inset(50%); white-space: nowrap; }
+    .snnlab-text { font-variant-numeric: tabular-nums; white-space: normal !important;
+                   height: auto !important; line-height: 1.4 !important; }
+    .snnlab-actions { flex-flow: row wrap; }
+    .snnlab-panel .widget-toggle-buttons > .widget-label { text-align: right; padding-right: 6px; }
+    """
+    _esm = """
+    function render({ model, el }) {
+      const spoken = document.createElement("div");
+      spoken.className = "snnlab-spoken";
+      spoken.setAttribute("role", "status");
+      el.append(spoken);
+
+      const set = (node, key, value) => {
+        if (node.getAttribute(key) !== value) node.setAttribute(key, value);
+      };
+      const label = () => {
+        for (const [name, text] of Object.entries(model.get("names"))) {
+          for (const box of document.getElementsByClassName(name)) {
+            const buttons = box.querySelectorAll("button");
+            if (box.classList.contains("widget-toggle-buttons")) {
+              set(box, "role", "group");
+              set(box, "aria-label", text);
+              for (const b of buttons)
+                set(b, "aria-pressed", String(b.classList.contains("mod-active")));
+            }
+            const handles = box.querySelectorAll("[role=slider], select, input");
+            for (const handle of handles) set(handle, "aria-label", text);
+            const readout = box.querySelector(".widget-readout");
+            if (readout) {
+              set(readout, "aria-label", text + ", type a number");
+              if (handles.length === 1) set(handles[0], "aria-valuetext", readout.textContent);
+            }
+          }
+        }
+        for (const [name, text] of Object.entries(model.get("alts")))
+          for (const image of document.getElementsByClassName(name)) set(image, "alt", text);
+      };
+
+      let pending = 0, waiting = 0;
+      const soon = () => { clearTimeout(pending); pending = setTimeout(label, 60); };
+      const observer = new MutationObserver(soon);
+      const frame = requestAnimationFrame(() => {
+        label();
+        const page = el.closest(".jp-Notebook") || document.body;
+        observer.observe(page, { subtree: true, childList: true, characterData: true });
+      });
+      const speak = () => {
+        clearTimeout(waiting);
+        waiting = setTimeout(() => { spoken.textContent = model.get("say"); }, 400);
+        soon();
+      };
+      model.on("change:say", speak);
+      model.on("change:alts change:names", soon);
+      return () => {
+        cancelAnimationFrame(frame);
+        clearTimeout(pending);
+        clearTimeout(waiting);
+        observer.disconnect();
+        model.off("change:say", speak);
+        model.off("change:alts change:names", soon);
+      };
+    }
+    export default { render };
+    """
+
+
+class Panel:
+    """Controls, pictures and a line of text that follow them.
+
+    Subclasses give
+
+    - ``controls``: dict of name to `Slider`, `Stops`, `Choice`, `Drawing` or `Action`;
+    - ``simulate(**values)``: data for these values; pure, also callable on its own;
+    - ``draw(data)``: a `snnlab.plot.Picture`, or a tuple of them, shown below each other;
+      ``update(picture, data)``: show other data in what `draw` made;
+    - ``describe(data)``: the line of text.
+
+    None of them knows of widgets. If ``simulate`` is a generator, it is long work: it runs on the
+    panel's `Worker`, and all that it yields is shown as it comes; where it yields None it can be
+    given up for newer values. It should do so every 5 to 10 ms.
+
+    Parameters
+    ----------
+    key : str, optional
+        Under which this panel is known, by default the name of its class. A new panel closes the
+        one that was open under its key, so running a cell again leaves nothing behind.
+
+    Attributes
+    ----------
+    widgets : dict
+        The control widgets by name: ``panel.widgets["weight"].value = 0.5``.
+    picture : Picture or tuple of Picture
+    text : str
+        The line of text.
+    image : ipywidgets.Image
+        Of the first picture; ``images`` has all.
+    worker : Worker or None
+        What does the long work, where there is any.
+    error : Exception or None
+        What went wrong with the current values: it is shown in the panel, and `render` raises it
+        (`wait` that of long work).
+    """
+
+    controls = {}
+
+    def __init__(self, key=None):
+        self.key = type(self).__name__ if key is None else key
+        if self.key in _OPEN:
+            _OPEN[self.key].close()
+        _OPEN[self.key] = self
+        self.closed, self.error, self.picture, self.text = False, None, None, ""
+        # callbacks arrive on changing threads; figures can be drawn by one at a time only
+        self._lock = threading.RLock()
+        self._shown = None  # values that the picture shows
+        self._prefix = f"snnlab-{next(_NUMBERS)}"
+        self.worker = None
+        if inspect.isgeneratorfunction(self.simulate):
+            self.worker = Worker(lambda values: self.simulate(**values), self._show, self._fail)
+        self._make_widgets()
+        self._render(catch=True, partly=True)
+        if self.worker is not None and self.error is None:
+            self._ask()
+        for widget in self.widgets.values():
+            leave_main_thread(widget)
+
+    def _make_widgets(self):
+        """Controls on the left, pictures and text on the right."""
+        self.widgets = {name: control.widget() for name, control in self.controls.items()}
+        actions = []
+        for name, widget in self.widgets.items():
+            widget.add_class(f"{self._prefix}-{name}")
+            if isinstance(self.controls[name], Action):
+                actions.append(widget)
+                widget.on_click(self._clicked(name))
+            else:
+                widget.observe(self._changed, "value")
+        self._voice = _Voice(
+            names={
+                f"{self._prefix}-{name}": c.name
+                for name, c in self.controls.items()
+                if not isinstance(c, Action)
+            }
+        )
+        self.images = [self._new_image(0)]
+        self._line = ipywidgets.Label().add_class("snnlab-text")
+        self._fault = ipywidgets.HTML(layout={"display": "none"})
+        rest = [w for w in self.widgets.values() if w not in actions]
+        row = [ipywidgets.HBox(actions).add_class("snnlab-actions")] if actions else []
+        left = ipywidgets.VBox([*row, *rest], layout={"width": "344px"})
+        text = ipywidgets.VBox([self._line, self._fault], layout={"height": "72px"})
+        self._right = ipywidgets.VBox([*self.images, text], layout={"width": "600px"})
+        flow = {"flex_flow": "row wrap", "align_items": "flex-start"}
+        self.box = ipywidgets.VBox([ipywidgets.HBox([left, self._right], layout=flow), self._voice])
+        self.box.add_class("snnlab-panel")
+
+    def _new_image(self, k):
+        image = ipywidgets.Image(format="png")
+        image.add_class(f"{self._prefix}-picture-{k}")
+        return image
+
+    @property
+    def image(self):
+        """The widget of the first picture."""
+        return self.images[0]
+
+    # what a subclass gives ----------------------------------------------------------------------
+
+    def simulate(self, **values):
+        """Data for these values of the controls."""
+        raise NotImplementedError
+
+    def draw(self, data):
+        """A new `snnlab.plot.Picture` of the data."""
+        raise NotImplementedError
+
+    def update(self, picture, data):
+        """Show other data in a picture that `draw` made."""
+        raise NotImplementedError
+
+    def describe(self, data):
+        """The line of text."""
+        raise NotImplementedError
+
+    # what the panel does ------------------------------------------------------------------------
+
+    @property
+    def values(self):
+        """What ``simulate`` is given: the controls' values by name, in SI units."""
+        return {
+            name: control.read(self.widgets[name].value)
+            for name, control in self.controls.items()
+            if not isinstance(control, Action)
+        }
+
+    def render(self):
+        """Simulate and draw the controls' values; raises what goes wrong, and shows it too."""
+        if self.worker is not None:
+            self.worker.stop()
+        self._render(catch=False)
+
+    def wait(self, timeout=None):
+        """Wait until long work has ended; raises what ended it.
+
+        Returns
+        -------
+        bool
+            False if that took longer than ``timeout`` seconds.
+        """
+        return self.worker is None or self.worker.wait(timeout)
+
+    def stop(self):
+        """Stop long work."""
+        if self.worker is not None:
+            self.worker.stop()
+
+    def close(self):
+        """End the thread, stop listening, take the widgets off the page. Twice does no harm."""
+        if self.worker is not None:  # before the lock: the thread may be about to take it
+            self.worker.close()
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+            if _OPEN.get(self.key) is self:
+                del _OPEN[self.key]
+            for name, widget in self.widgets.items():
+                if not isinstance(self.controls[name], Action):
+                    widget.unobserve(self._changed, "value")
+            for widget in self._all_widgets():
+                widget.close()
+
+    def _all_widgets(self):
+        """Every widget of the panel, the outermost first; layouts and styles are widgets too."""
+        found, waiting = [], [self.box]
+        while waiting:
+            widget = waiting.pop()
+            found.append(widget)
+            parts = widget.layout, getattr(widget, "style", None), *getattr(widget, "children", ())
+            waiting += parts[2:]
+            found += [part for part in parts[:2] if part is not None]
+        return found
+
+    def _changed(self, change):
+        self._ask()
+
+    def _clicked(self, name):
+        """A callback for the button of this name, which shows what goes wrong."""
+
+        def callback(button):
+            try:
+                getattr(self, name)()
+            except Exception as error:
+                self._fail(error)
+
+        return callback
+
+    def _ask(self):
+        """Have the controls' current values shown: quick work is done here, long by the worker."""
+        if self.worker is None:
+            self._render(catch=True)
+        else:
+            self.worker.ask(self.values)
+
+    def _render(self, catch, partly=False):
+        """Simulate and show here and now; of long work all, or ``partly`` only the first frame."""
+        with self._lock:
+            if self.closed:
+                return
+            values = self.values
+            if catch and _same(values, self._shown):
+                return  # another thread was faster
+            try:
+                data = self.simulate(**values)
+                if inspect.isgenerator(data):
+                    frames = (frame for frame in data if frame is not None)
+                    data = next(frames)
+                    if not partly:
+                        for data in frames:  # noqa: B007 the last one counts
+                            pass
+                self._publish(data)
+                self._shown, self.error = values, None
+            except Exception as error:
+                self._fail(error)
+                if not catch:
+                    raise
+
+    def _show(self, data):
+        """Show a frame of long work; called by the worker's thread."""
+        with self._lock:
+            if not self.closed:
+                self._publish(data)
+                self.error = None
+
+    def _fail(self, error):
+        """Show and keep what went wrong."""
+        with self._lock:
+            if not self.closed:
+                self._shown, self.error = None, error
+                self._show_error(error)
+
+    def _publish(self, data):
+        """Put data on the page; nothing else writes to the output widgets."""
+        if self.picture is None:
+            self.picture = self.draw(data)
+            self._make_room()
+        else:
+            self.update(self.picture, data)
+        self.text = self.describe(data)
+        pictures = self._pictures()
+        for image, picture in zip(self.images, pictures, strict=True):
+            image.value = picture.png(SCALE)
+        self._line.value = self.text
+        self._voice.alts = {
+            f"{self._prefix}-picture-{k}": picture.alt for k, picture in enumerate(pictures)
+        }
+        self._voice.say = self.text
+        self._fault.layout.display, self._line.layout.display = "none", ""
+
+    def _pictures(self):
+        return self.picture if isinstance(self.picture, tuple) else (self.picture,)
+
+    def _make_room(self):
+        """A widget for each picture; the page must not jump while a new picture is loaded."""
+        pictures = self._pictures()
+        self.images += [self._new_image(k) for k in range(1, len(pictures))]
+        sizes = [plot.page_size(picture.fig) for picture in pictures]
+        for image, (width, height) in zip(self.images, sizes, strict=True):
+            image.layout.width, image.layout.height = f"{width}px", f"{height}px"
+        self._right.layout.width = f"{max(width for width, _ in sizes) + 8}px"
+        self._right.children = (*self.images, self._right.children[-1])
+
+    def _show_error(self, error):
+        said = f"{type(error).__name__}: {error}"
+        stale = " (The picture still shows the values before.)" if self.picture else ""
+        # a face of its own, so that the red can be read in both themes
+        style = (
+            "color:#A00000;background:#FFF;border:1px solid #A00000;padding:0 6px;line-height:1.4"
+        )
+        self._fault.value = f"<div style='{style}'>{html.escape(said + stale)}</div>"
+        # in place of the line, so that the page does not jump
+        self._fault.layout.display, self._line.layout.display = "", "none"
+        self._voice.say = said
+
+    def __repr__(self):
+        values = ", ".join(f"{name}={_brief(value)}" for name, value in self.values.items())
+        return f"{type(self).__name__}({values}): {self.error or self.text or 'closed'}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """The widgets; for readers without a kernel the pictures and their alternative text."""
+        bundle = self.box._repr_mimebundle_(include=include, exclude=exclude)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        data, metadata = dict(data), dict(metadata)
+        if self.picture is not None:
+            with self._lock:  # the thread may be drawing
+                still, about = _stacked(self._pictures())
+            data["image/png"] = still
+            metadata |= {"image/png": about}
+        return data | {"text/plain": repr(self)}, metadata
+
+
+def _stacked(pictures):
+    """Several pictures as one below the other: PNG in base64, and what is to be said of it."""
+    from PIL import Image
+
+    parts = [Image.open(io.BytesIO(picture.png())) for picture in pictures]
+    width, height = max(p.width for p in parts), sum(p.height for p in parts)
+    whole, top = Image.new("RGB", (width, height), "white"), 0
+    for part in parts:
+        whole.paste(part, (0, top))
+        top += part.height
+    file = io.BytesIO()
+    whole.save(file, "png")
+    sizes = [plot.page_size(picture.fig) for picture in pictures]
+    about = {
+        "alt": " ".join(picture.alt for picture in pictures),
+        "width": max(w for w, _ in sizes),
+        "height": sum(h for _, h in sizes),
+    }
+    return base64.b64encode(file.getvalue()).decode(), about
+
+
+def _same(a, b):
+    """Whether two dicts of values, which may be arrays, are equal."""
+    return b is not None and a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+def _brief(value):
+    """A value in a few letters."""
+    return f"{np.shape(value)} pixels" if isinstance(value, np.ndarray) else repr(value)
+
+
+def leave_main_thread(widget):
+    """Let a control's messages arrive in the kernel's second shell, beside running cells.
+
+    ipykernel 7 sends the front end to the shell that published on a control last; for a new control
+    that is the main one. There a message that comes while a cell awaits something is never
+    acknowledged, and the front end sends no further one: the slider is dead. Forgetting the shell
+    avoids this. The attribute is private, so where it does not exist nothing is done, and the
+    slider then waits for the cell.
+    """
+    comm = getattr(widget, "comm", None)
+    getattr(comm, "__dict__", {}).pop("_reply_subshell_id", None)
