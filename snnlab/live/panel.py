@@ -204,7 +204,7 @@ class _Voice(anywidget.AnyWidget):
             }
           }
         }
-        // else the page's shortcuts would take arrow keys from menus, and "d d" would delete the cell
+        // else the page's shortcuts take the arrow keys of menus, and "d d" deletes the cell
         for (const panel of document.getElementsByClassName("snnlab-panel"))
           set(panel, "data-lm-suppress-shortcuts", "true");
         for (const [name, text] of Object.entries(model.get("alts")))
@@ -212,7 +212,8 @@ class _Voice(anywidget.AnyWidget):
       };
 
       let pending = 0, waiting = 0;
-      const soon = () => { clearTimeout(pending); pending = setTimeout(label, 60); };
+      // not put off by further changes: while a network trains, they never end
+      const soon = () => { pending ||= setTimeout(() => { pending = 0; label(); }, 60); };
       const observer = new MutationObserver(soon);
       const frame = requestAnimationFrame(() => {
         label();
