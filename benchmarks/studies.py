@@ -231,7 +231,7 @@ def main_each(doc, script, studies):
 
 
 def _done_each(study, script, points):
-    """Results by seed of every point of the stored study whose settings and versions are today's."""
+    """Results by seed of every point, where the stored settings and versions are today's."""
     old = {json.dumps([r["config"], r["versions"]], sort_keys=True): r["runs"] for r in load(study)}
     out = []
     for point in points:
