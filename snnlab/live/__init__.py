@@ -16,10 +16,11 @@ from snnlab.live.neuron import OneNeuron
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
 from snnlab.live.train import Run, TrainLive
+from snnlab.live.wires import WireThatReturns
 from snnlab.live.worker import Worker
 
 __all__ = [
     "Action", "BackwardInTime", "Choice", "DrawDigit", "Drawing", "Imperfections", "OneNeuron",
     "Pad", "Panel", "PixelsToSpikes", "Run", "Slider", "Stops", "Surrogates", "ThroughTheChip",
-    "TrainLive", "Worker",
+    "TrainLive", "WireThatReturns", "Worker",
 ]  # fmt: skip

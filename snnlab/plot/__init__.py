@@ -45,14 +45,15 @@ from snnlab.plot.substrate import (
 )  # fmt: skip
 from snnlab.plot.sweep import draw_frontier, update_frontier
 from snnlab.plot.training import draw_runs, update_runs
+from snnlab.plot.wires import draw_cloud, update_cloud
 
 __all__ = [
-    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward",
+    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward", "draw_cloud",
     "draw_code", "draw_connectivity", "draw_decision", "draw_energy", "draw_explanation",
     "draw_frontier", "draw_history", "draw_images", "draw_inputs", "draw_latency", "draw_loop",
     "draw_mismatch", "draw_neuron", "draw_order", "draw_prior", "draw_raster", "draw_report",
     "draw_runs", "draw_substrate", "draw_surrogate", "draw_theta", "draw_transfer", "freeze",
-    "neuron_alt", "new_figure", "page_size", "show", "to_png", "update_backward",
+    "neuron_alt", "new_figure", "page_size", "show", "to_png", "update_backward", "update_cloud",
     "update_frontier", "update_history", "update_images", "update_latency", "update_loop",
     "update_neuron", "update_raster", "update_runs", "update_substrate", "update_surrogate",
 ]  # fmt: skip
