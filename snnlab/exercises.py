@@ -411,6 +411,9 @@ def _what_a_move_costs(answer):
         return "Smaller than it should be: the mean of the others must leave the diagonal out."
     return _close(
         answer, truth, 0.06, "It is more than that.", "It is less than that.", "a number of points"
+    )
+
+
 # 13: a wire that may return -------------------------------------------------------------------
 
 
