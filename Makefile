@@ -72,6 +72,7 @@ bench: venv  ## measure speed (let nothing else run meanwhile)
 	$(PY) benchmarks/speed.py
 
 results: venv  ## write the tables and pictures of README.md from data/results
+	$(PY) benchmarks/claims.py
 	$(PY) benchmarks/results_table.py
 	$(PY) benchmarks/pictures.py
 

@@ -234,6 +234,39 @@ class Substrate:
         """Hold weights within what can be written, in place (Cramer et al. 2022, code)."""
         clip_weights(network, self.largest_weights(network))
 
+    # what can be seen of it ---------------------------------------------------------------------
+
+    def effective_weights(self, network):
+        """Weights as the chip's synapses have them: in levels, clipped, stuck, with their efficacy.
+
+        Parameters
+        ----------
+        network : Network
+
+        Returns
+        -------
+        list of array (n_in, n_out), one per layer
+            0 where a weight is below half a level: there is no synapse on the chip.
+        """
+        out = []
+        for k, place in enumerate(self._place(network)):
+            w = self._written(network._padded[k], place, self._scale(network, k))
+            out.append(np.array(w[:, : place.layer.n]))
+        return out
+
+    def columns(self, network):
+        """Which neurons of the chip the units are, per layer but the inputs: arrays of int."""
+        return [place.columns.copy() for place in self._place(network)]
+
+    def badness(self):
+        """How far each neuron is from what it should be, array (256,); infinite if it is dead.
+
+        The root mean square of its relative deviations: of both time constants, the threshold, and
+        the synaptic gain.
+        """
+        square = np.mean([(factor - 1) ** 2 for factor in self.factors.values()], axis=0)
+        return np.where(self.dead, np.inf, np.sqrt(square))
+
     # the effects, one by one --------------------------------------------------------------------
 
     def _uses_full_range(self, layer):
