@@ -464,13 +464,30 @@ def check_training(page, panel):
             "([p, old]) => p.innerText !== old", arg=[line.element_handle(), line.inner_text()]
         )
 
+    def kernel():
+        """Whether the thread works, and the step of the networks."""
+        busy, at = json.loads(
+            page.evaluate(
+                """lab.ask("[[int(p.worker.busy), p.runs[0].step] for p in """
+                """__import__('snnlab').live.panel._OPEN.values() if hasattr(p, 'runs')][0]")"""
+            )
+        )
+        return busy, at
+
     def is_still():
-        """No step is taken any more."""
+        """No step is taken any more, and the page shows the last one."""
         runs("Start")
-        settle(page, 150)
-        before = step()
-        page.wait_for_timeout(300)
-        assert step() == before
+        until = time.monotonic() + PATIENCE / 1000
+        while kernel()[0]:
+            assert time.monotonic() < until, "training does not stop"
+            time.sleep(0.02)
+        last = kernel()[1]
+        page.wait_for_function(
+            "([p, last]) => +p.innerText.split('step ')[1].split(',')[0] === last",
+            arg=[line.element_handle(), last], timeout=PATIENCE,
+        )  # fmt: skip
+        page.wait_for_timeout(200)
+        assert kernel() == (0, last)
 
     start()
     labels = json.loads(
