@@ -487,3 +487,124 @@ def _where_two_targets_differ(answer):
         f"Under p = 60 % only {kept[0]} of the {needed} needed wires are there at the end: that "
         "pull is too much for wires in use. Weaker."
     )
+
+
+# 11: broken neurons ---------------------------------------------------------------------------
+
+LOST = 0.05  # of the accuracy
+
+
+def _losses_by_deaths():
+    """The notebook's network without dropout: two functions, of the number of deaths.
+
+    Each says how much accuracy is lost, the first at random, the second to targeted deaths.
+    """
+    from snnlab.network import Network
+    from snnlab.optim import Adam
+    from snnlab.training import train
+
+    data, n = _images(), 128
+    inputs, labels = encode.latency(data.x_train[:5000]), data.y_train[:5000]
+    test, test_labels = encode.latency(data.x_test[:1000]), data.y_test[:1000]
+    network = Network((256, n, 10), LIF.brainscales2(steepness=10), n_steps=20, rng=0)
+    network.scale_to_activity(inputs, 40)
+    train(
+        network, inputs, labels, epochs=max(5, 10_000 // len(inputs)), rng=1, progress=False,
+        optimizer=Adam(lr=4e-3),
+    )  # fmt: skip
+
+    def accuracy(dead):
+        alive = ~np.isin(np.arange(n), dead)
+        readout = network.forward(test, keep=False, kept=[alive]).readout
+        return np.mean(readout.max(axis=1).argmax(axis=1) == test_labels)
+
+    def lost(orders):
+        return lambda k: intact - np.mean([accuracy(order[:k]) for order in orders])
+
+    intact = accuracy([])
+    hidden = network.forward(test, keep=False).hidden[0].compact()
+    influence = np.bincount(hidden.unit, minlength=n) * np.abs(network.weights[1]).sum(axis=1)
+    random = [np.random.default_rng(k).permutation(n) for k in range(10)]
+    return lost(random), lost([np.argsort(-influence)])
+
+
+def _enough_deaths(answer, which, leeway, tolerance):
+    """Hint for a number of deaths: enough of them, and not many more than enough."""
+    if isinstance(answer, bool) or not isinstance(answer, numbers.Integral | np.integer):
+        return "The answer is a number of neurons."
+    if not 0 < answer <= 128:
+        return "There are 128 hidden neurons."
+    lost = _losses_by_deaths()[which]
+    if lost(int(answer)) < LOST - tolerance:
+        return "More. So many deaths do not cost five points yet."
+    if lost(max(0, int(answer) - leeway)) > LOST + tolerance:
+        return "Fewer. Five points are lost before that."
+    return None
+
+
+@_question("n11.q1")
+def _random_deaths(answer):
+    return _enough_deaths(answer, 0, leeway=8, tolerance=0.01)
+
+
+@_question("n11.q2")
+def _targeted_deaths(answer):
+    return _enough_deaths(answer, 1, leeway=3, tolerance=0.006)
+
+
+@_question("n11.q3")
+def _relative_rise(answer):
+    if isinstance(answer, numbers.Real) and abs(answer - (97.2 - 37)) < 0.1:
+        return "37 points would be a disaster. The rise is relative to the error."
+    return _close(
+        answer, 100 - 2.8 * 1.37, 0.06, "More. The error is 2.8 % before; what is it after?",
+        "Less. The error is 2.8 % before; what is it after?", "an accuracy in percent",
+    )  # fmt: skip
+
+
+# 12: what does a spike cost -------------------------------------------------------------------
+
+
+def _card(rate):
+    from snnlab import energy
+
+    return energy.EnergyCard(energy.at_rate((256, 246, 10), 20, rate), bits=8)
+
+
+@_question("n12.q1")
+def _additions_per_mac(answer):
+    from snnlab.energy import ROWS
+
+    energies = _card(1.0).energies
+    return _close(
+        answer, energies[ROWS[2]][0] / energies[ROWS[0]][0], 0.1,
+        "More. A multiplication of 8 bits alone costs more than that many additions.",
+        "Fewer. Divide the synaptic part of one row by that of the other.", "a number of spikes",
+    )  # fmt: skip
+
+
+@_question("n12.q2")
+def _rate_of_break_even(answer):
+    card = _card(0.2)
+    spikes = card.break_even("spikes")
+    if isinstance(answer, numbers.Real) and abs(answer - spikes) < 2:
+        return "That is the number of all spikes. How many is it per neuron that can spike?"
+    if isinstance(answer, numbers.Real) and abs(answer - card.break_even("hidden_spikes")) < 2:
+        return "That varies hidden spikes only. Let all of them vary, in proportion."
+    return _close(
+        answer, spikes / (256 + 246), 0.015, "More. There the network of spikes still takes less.",
+        "Less. There the network of spikes takes more already.", "a number of spikes per neuron",
+    )  # fmt: skip
+
+
+@_question("n12.q3")
+def _steps_of_break_even(answer):
+    from snnlab.energy import ROWS
+
+    limit = _card(0.2).break_even("n_steps", ROWS[4])
+    if isinstance(answer, float) and abs(answer - limit) < 0.1 and answer != int(limit):
+        return "That is where they meet. How many whole steps are still cheaper?"
+    return _close(
+        answer, int(limit), 0, "More. One more step is still cheaper.",
+        "Fewer. Which row is it to be compared with?", "a number of steps",
+    )  # fmt: skip
