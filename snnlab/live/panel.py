@@ -322,7 +322,8 @@ class Panel:
         self._fault = ipywidgets.HTML(layout={"display": "none"})
         rest = [w for w in self.widgets.values() if w not in actions]
         row = [ipywidgets.HBox(actions).add_class("snnlab-actions")] if actions else []
-        self._said = ipywidgets.VBox([self._line, self._fault], layout={"height": "112px"})
+        place = {"height": "112px", "margin": "6px 0 0 6px"}
+        self._said = ipywidgets.VBox([self._line, self._fault], layout=place)
         self._left = ipywidgets.VBox([*row, *rest, self._said], layout={"width": "344px"})
         self._right = ipywidgets.VBox(self.images)
         flow = {"flex_flow": "row wrap", "align_items": "flex-start"}
