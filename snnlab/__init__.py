@@ -29,6 +29,7 @@ _MODULES = (
     "recording",
     "results",
     "rewiring",
+    "sparse",
     "spikes",
     "substrate",
     "surrogate",
