@@ -9,8 +9,8 @@ The face is white, so that figures can be read on light and dark pages.
 """
 
 from snnlab.plot.chip import draw_mismatch, draw_transfer
-from snnlab.plot.clinic import draw_report
-from snnlab.plot.decision import draw_decision, draw_explanation
+from snnlab.plot.clinic import draw_report, draw_ward, update_ward
+from snnlab.plot.decision import draw_decision, draw_explanation, draw_read_out, update_read_out
 from snnlab.plot.energy import draw_energy
 from snnlab.plot.gradients import (
     draw_backward,
@@ -37,15 +37,16 @@ from snnlab.plot.style import (
     show,
     to_png,
 )  # fmt: skip
-from snnlab.plot.sweep import draw_frontier, update_frontier
+from snnlab.plot.sweep import draw_frontier, draw_silence, update_frontier, update_silence
 from snnlab.plot.training import draw_runs, update_runs
 
 __all__ = [
     "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward", "draw_code",
     "draw_connectivity", "draw_decision", "draw_energy", "draw_explanation", "draw_frontier",
     "draw_history", "draw_images", "draw_inputs", "draw_latency", "draw_mismatch", "draw_neuron",
-    "draw_order", "draw_prior", "draw_raster", "draw_report", "draw_runs", "draw_surrogate",
-    "draw_theta", "draw_transfer", "freeze", "neuron_alt", "new_figure", "page_size", "show",
-    "to_png", "update_backward", "update_frontier", "update_history", "update_images",
-    "update_latency", "update_neuron", "update_raster", "update_runs", "update_surrogate",
+    "draw_order", "draw_prior", "draw_raster", "draw_read_out", "draw_report", "draw_runs",
+    "draw_silence", "draw_surrogate", "draw_theta", "draw_transfer", "draw_ward", "freeze",
+    "neuron_alt", "new_figure", "page_size", "show", "to_png", "update_backward", "update_frontier",
+    "update_history", "update_images", "update_latency", "update_neuron", "update_raster",
+    "update_read_out", "update_runs", "update_silence", "update_surrogate", "update_ward",
 ]  # fmt: skip
