@@ -607,4 +607,207 @@ def _steps_of_break_even(answer):
     return _close(
         answer, int(limit), 0, "More. One more step is still cheaper.",
         "Fewer. Which row is it to be compared with?", "a number of steps",
+# 6: the clinic --------------------------------------------------------------------------------
+
+CURED = {"n06.q2": 0.85, "n06.q3": 0.9}  # share of test images
+
+
+def _trained_patient(question, patient, network, training):
+    """A hint if a patient is not cured after its ten epochs."""
+    from snnlab import datasets
+    from snnlab.training import evaluate, train
+
+    data, settings = datasets.load("digits16"), patient.training | training
+    network = network.copy()
+    train(network, patient.inputs, patient.labels, rng=0, progress=False, **settings)
+    test = encode.latency(data.x_test)
+    accuracy = evaluate(network, test, data.y_test, loss=settings["loss"]).accuracy
+    if accuracy < CURED[question]:
+        return f"Better, perhaps, but {100 * accuracy:.0f} % of test images right is not yet well."
+    return None
+
+
+@_question("n06.q1")
+def _four_diagnoses(answer):
+    from snnlab import clinic
+
+    beds = range(1, len(clinic.BEDS) + 1)
+    if not isinstance(answer, Mapping) or not set(answer) <= set(beds):
+        return "The answer is a dict from a patient's number, 1 to 6, to a diagnosis."
+    wrong = []
+    for bed, name in answer.items():
+        patient = clinic.admit(bed)
+        report = clinic.examine(
+            patient.network, patient.inputs[:300], patient.labels[:300],
+            loss=patient.training["loss"],
+        )  # fmt: skip
+        if name != report.findings[0].name:
+            wrong.append(bed)
+    if wrong:
+        return f"Look again at patient {', '.join(map(str, sorted(wrong)))}: which sign is sick?"
+    return None if len(answer) >= 4 else "Right so far. Diagnose at least four of them."
+
+
+@_question("n06.q2")
+def _cured_by_weights(answer):
+    from snnlab import clinic
+    from snnlab.network import Network
+
+    patient = clinic.admit(3)
+    if not isinstance(answer, Network):
+        return "The answer is the network itself."
+    if answer.sizes != patient.network.sizes or answer.neurons != patient.network.neurons:
+        return "Nothing but the weights may change: same sizes, same neurons."
+    report = clinic.examine(answer, patient.inputs[:300], patient.labels[:300])
+    if report.findings:
+        return f"It still suffers: {report.findings[0].measured}"
+    return _trained_patient("n06.q2", patient, answer, {})
+
+
+@_question("n06.q3")
+def _cured_by_training(answer):
+    from snnlab import clinic
+
+    if not isinstance(answer, Mapping) or not answer:
+        return "The answer is a dict of settings for snnlab.train."
+    fixed = sorted({"optimizer", "schedule", "epochs", "batch_size", "rng"} & set(answer))
+    if fixed:
+        return f"Leave {fixed[0]} as it is: that is not what it suffers from."
+    patient = clinic.admit(4)
+    try:
+        return _trained_patient("n06.q3", patient, patient.network, dict(answer))
+    except (TypeError, ValueError) as fault:
+        return f"snnlab.train does not accept that: {fault}"
+
+
+# 7: silence is cheap --------------------------------------------------------------------------
+
+FEW, LOST = 25, 0.005  # spikes per image; share of test images
+
+
+@_question("n07.q1")
+def _what_a_third_spike_costs(answer):
+    from snnlab.penalties import Bursts
+
+    cost = [Bursts(1.0)(np.array([[float(n)]]))[0] for n in range(4)]
+    truth = (cost[3] - cost[2]) / (cost[1] - cost[0])
+    return _close(
+        answer, truth, 0.05,
+        "More. A unit's count is squared: what do 3 spikes cost, and what do 2?",
+        "Less. What do 3 spikes cost *more* than 2, and 1 more than none?",
+    )  # fmt: skip
+
+
+@_question("n07.q2")
+def _few_spikes_little_loss(answer):
+    from snnlab import datasets
+    from snnlab.network import Network
+    from snnlab.penalties import Bursts
+    from snnlab.training import evaluate, train
+
+    if isinstance(answer, bool) or not isinstance(answer, numbers.Real) or not answer >= 0:
+        return "The answer is a strength: a number, 0 or more."
+    try:
+        data = datasets.load("mnist16")
+    except datasets.DatasetUnavailable:
+        data = datasets.load("digits16")
+    inputs, labels = encode.latency(data.x_train[:5000]), data.y_train[:5000]
+    test = encode.latency(data.x_test[:2000]), data.y_test[:2000]
+    network = Network((256, 100, 10), LIF.brainscales2(steepness=10), n_steps=20, rng=0)
+    network.scale_to_activity(inputs, 50)
+    results = []
+    for penalties, images, seed in (((), 30_000, 1), ([Bursts(float(answer))], 20_000, 2)):
+        train(
+            network, inputs, labels, epochs=images // len(inputs), rng=seed, penalties=penalties,
+            progress=False,
+        )  # fmt: skip
+        results.append(evaluate(network, *test))
+    before, now = results
+    said = (
+        f"With this strength {now.hidden_spikes:.1f} spikes are left, and accuracy goes from "
+        f"{100 * before.accuracy:.1f} to {100 * now.accuracy:.1f} %."
+    )
+    if now.hidden_spikes >= FEW:
+        return f"{said} That is still too many spikes: press harder."
+    if now.accuracy <= before.accuracy - LOST:
+        return f"{said} That is too much loss: press less hard."
+    return None
+
+
+@_question("n07.q3")
+def _fewest_stored_spikes(answer):
+    from snnlab import results
+    from snnlab.sweep import Frontier
+
+    means = Frontier.from_records(results.load("mnist16-sparsity")).means()
+    first = next(m.accuracy for m in means if m.config["strength"] == 0)
+    good = [m for m in means if m.accuracy >= first - LOST]
+    return _close(
+        answer, min(m.hidden_spikes for m in good), 0.3,
+        "At so few spikes the stored mean has lost more than half a point. Or no run is there.",
+        "A stored mean with fewer spikes is still within half a point.", "a number of spikes",
+    )  # fmt: skip
+
+
+# 8: when is it sure ---------------------------------------------------------------------------
+
+
+@_question("n08.q1")
+def _earliest_deadline(answer):
+    if not callable(answer):
+        return "The answer is the function itself, without brackets: check('n08.q1', earliest)."
+    times = np.arange(1, 8) * 1.7e-6
+    cases = (  # accuracies, share, the deadline from which on they suffice
+        ([0.1, 0.2, 0.5, 0.8, 0.9, 0.9, 0.9], 0.95, 4),
+        ([0.1, 0.86, 0.5, 0.8, 0.9, 0.9, 0.9], 0.95, 1),
+        ([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], 0.95, 0),
+        ([0.1, 0.5, 0.8, 0.95, 0.9, 0.9, 0.8], 1.0, 2),
+        ([0.1, 0.4, 0.45, 0.5, 0.6, 0.6, 0.6], 0.5, 1),
+    )
+    for accuracy, share, k in cases:
+        try:
+            got = answer(times, np.array(accuracy), share)
+        except Exception as fault:
+            if "ellipsis" in str(fault).lower():
+                return "There are still dots in the function."
+            return f"The function stops with {type(fault).__name__}: {fault}"
+        if isinstance(got, bool) or not isinstance(got, numbers.Real):
+            return f"The function should return a time, not {got!r}."
+        if abs(got - times[k]) > 1e-9:
+            return (
+                f"For accuracies {accuracy} and a share of {share:g} it returns "
+                f"{got * 1e6:.1f} µs. Is that the first deadline with that share of the last "
+                "accuracy?"
+            )
+    return None
+
+
+@_question("n08.q2")
+def _first_word(answer):
+    from snnlab.network import Network
+    from snnlab.spikes import SpikeTrains
+
+    network = Network((1, 1, 1), LIF.brainscales2(delay=1), n_steps=20, rng=0)
+    for w in network.weights:
+        w[...] = 5
+    readout = network.forward(SpikeTrains([0, 1], [0], [0], 20, 1)).readout[0, :, 0]
+    return _close(
+        answer, int(np.flatnonzero(readout)[0]) + 1, 0,
+        "Later. Two layers have to be crossed, and the first step counts as 1.",
+        "Earlier. A step per layer, and the first step counts as 1.", "a number of steps",
+    )  # fmt: skip
+
+
+@_question("n08.q3")
+def _gained_by_hurry(answer):
+    from snnlab import results
+
+    usual, early = results.load("decision-time")[:2]
+    truth = 100 * (early["accuracy_2"] - usual["accuracy_2"])
+    if isinstance(answer, float) and abs(answer - truth / 100) < 1e-4 and truth > 0:
+        return "The right difference, as a share. The question asks for percentage points."
+    return _close(
+        answer, truth, 0.006,
+        "More. Compare 'accuracy_2' of the first two records.",
+        "Less. Compare 'accuracy_2' of the first two records.", "a number of percentage points",
     )  # fmt: skip
