@@ -434,7 +434,7 @@ def _losses_by_deaths():
     network = Network((256, n, 10), LIF.brainscales2(steepness=10), n_steps=20, rng=0)
     network.scale_to_activity(inputs, 40)
     train(
-        network, inputs, labels, epochs=max(5, 10_000 // len(inputs)), rng=1, progress=False,
+        network, inputs, labels, epochs=max(5, 20_000 // len(inputs)), rng=1, progress=False,
         optimizer=Adam(lr=4e-3),
     )  # fmt: skip
 
