@@ -688,6 +688,29 @@ class Network:
         """An independent network with equal weights."""
         return copy.deepcopy(self)
 
+    def compressed(self, threshold=None, *, unheard=False):
+        """A copy for inference that stores and multiplies only the weights that are not zero.
+
+        For pruned networks (`snnlab.rewiring`): memory and time follow the synapses that are left,
+        and units without inputs or outputs are left out.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Share of weights that are not zero up to which a layer runs on compressed rows; by
+            default as measured.
+        unheard : bool
+            Also simulate units that lead nowhere, so that all hidden spikes are in the trace.
+
+        Returns
+        -------
+        snnlab.sparse.CompressedNetwork
+            Read-only: `evaluate` and `training.predict_scores` take it, `train` does not.
+        """
+        from snnlab.sparse import CompressedNetwork
+
+        return CompressedNetwork(self, threshold, unheard)
+
     def _header(self):
         return {
             "format": FORMAT,

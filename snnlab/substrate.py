@@ -17,7 +17,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.kernels import chip as kernels
 from snnlab.kernels.noise import SPREAD
-from snnlab.network import Physics, _aligned, _check_kept, _Layer
+from snnlab.network import Network, Physics, _aligned, _check_kept, _Layer
 from snnlab.spikes import SpikeTrains
 
 N_NEURONS = 256  # signed neurons of the chip, and signed inputs of each (Cramer et al. 2022, code)
@@ -203,6 +203,8 @@ class Substrate:
         ValueError
             If the network does not fit the chip.
         """
+        if not isinstance(network, Network):
+            raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
         network._check_inputs(inputs)
         kept = _check_kept(kept, network.sizes[1:-1])
         places = self._place(network)
@@ -233,6 +235,39 @@ class Substrate:
     def clip(self, network):
         """Hold weights within what can be written, in place (Cramer et al. 2022, code)."""
         clip_weights(network, self.largest_weights(network))
+
+    # what can be seen of it ---------------------------------------------------------------------
+
+    def effective_weights(self, network):
+        """Weights as the chip's synapses have them: in levels, clipped, stuck, with their efficacy.
+
+        Parameters
+        ----------
+        network : Network
+
+        Returns
+        -------
+        list of array (n_in, n_out), one per layer
+            0 where a weight is below half a level: there is no synapse on the chip.
+        """
+        out = []
+        for k, place in enumerate(self._place(network)):
+            w = self._written(network._padded[k], place, self._scale(network, k))
+            out.append(np.array(w[:, : place.layer.n]))
+        return out
+
+    def columns(self, network):
+        """Which neurons of the chip the units are, per layer but the inputs: arrays of int."""
+        return [place.columns.copy() for place in self._place(network)]
+
+    def badness(self):
+        """How far each neuron is from what it should be, array (256,); infinite if it is dead.
+
+        The root mean square of its relative deviations: of both time constants, the threshold, and
+        the synaptic gain.
+        """
+        square = np.mean([(factor - 1) ** 2 for factor in self.factors.values()], axis=0)
+        return np.where(self.dead, np.inf, np.sqrt(square))
 
     # the effects, one by one --------------------------------------------------------------------
 

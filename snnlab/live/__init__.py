@@ -19,10 +19,11 @@ from snnlab.live.neuron import OneNeuron
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
 from snnlab.live.train import Run, TrainLive
+from snnlab.live.wires import WireThatReturns
 from snnlab.live.worker import Worker
 
 __all__ = [
     "Action", "BackwardInTime", "BrokenNeurons", "Choice", "DrawDigit", "Drawing", "Grid",
-    "Imperfections", "OneNeuron", "Pad", "Panel", "PixelsToSpikes", "Run", "Slider",
-    "SpikeCost", "Stops", "Surrogates", "Switches", "ThroughTheChip", "TrainLive", "Worker",
+    "Imperfections", "OneNeuron", "Pad", "Panel", "PixelsToSpikes", "Run", "Slider", "SpikeCost",
+    "Stops", "Surrogates", "Switches", "ThroughTheChip", "TrainLive", "WireThatReturns", "Worker",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ The face is white, so that figures can be read on light and dark pages.
 """
 
 from snnlab.plot.broken import draw_broken, update_broken
-from snnlab.plot.chip import draw_mismatch, draw_transfer
+from snnlab.plot.chip import draw_defects, draw_mismatch, draw_transfer, update_defects
 from snnlab.plot.clinic import draw_report
 from snnlab.plot.decision import draw_decision, draw_explanation
 from snnlab.plot.energy import draw_cost, draw_energy, update_cost
@@ -46,15 +46,16 @@ from snnlab.plot.substrate import (
 )  # fmt: skip
 from snnlab.plot.sweep import draw_frontier, update_frontier
 from snnlab.plot.training import draw_runs, update_runs
+from snnlab.plot.wires import draw_cloud, update_cloud
 
 __all__ = [
-    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward",
-    "draw_broken", "draw_code", "draw_connectivity", "draw_cost", "draw_decision",
+    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward", "draw_broken",
+    "draw_cloud", "draw_code", "draw_connectivity", "draw_cost", "draw_decision", "draw_defects",
     "draw_energy", "draw_explanation", "draw_frontier", "draw_history", "draw_images",
     "draw_inputs", "draw_latency", "draw_loop", "draw_mismatch", "draw_neuron", "draw_order",
     "draw_prior", "draw_raster", "draw_report", "draw_runs", "draw_substrate", "draw_surrogate",
     "draw_theta", "draw_transfer", "freeze", "neuron_alt", "new_figure", "page_size", "show",
-    "to_png", "update_backward", "update_broken", "update_cost", "update_frontier",
-    "update_history", "update_images", "update_latency", "update_loop", "update_neuron",
-    "update_raster", "update_runs", "update_substrate", "update_surrogate",
+    "to_png", "update_backward", "update_broken", "update_cloud", "update_cost", "update_defects",
+    "update_frontier", "update_history", "update_images", "update_latency", "update_loop",
+    "update_neuron", "update_raster", "update_runs", "update_substrate", "update_surrogate",
 ]  # fmt: skip
