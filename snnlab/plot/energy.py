@@ -184,7 +184,7 @@ def update_cost(picture, data):
     left = np.zeros(len(names))
     for group, widths in zip(a.bars, parts.T, strict=True):
         for bar, x, width in zip(group, left, widths, strict=True):
-            bar.set(x=x, width=width)
+            bar.set(x=x, width=width, visible=width > 0)
         left = left + widths
     a.top.set_xlim(0, 1.25 * end)
     texts, ends = [_number(total) for total in totals], list(totals)
