@@ -27,6 +27,7 @@ _MODULES = (
     "penalties",
     "plot",
     "recording",
+    "results",
     "rewiring",
     "spikes",
     "substrate",

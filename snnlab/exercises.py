@@ -4,8 +4,9 @@ It never tells the answer, and does not store it: each is worked out anew, from 
 that the notebooks teach, whenever it is asked for. So an answer cannot go out of date either.
 """
 
+import itertools
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -239,3 +240,175 @@ def _how_many_steps(answer):
         "More. Are the images that are left over at the end forgotten?",
         "Fewer. Divide the images by the batch size.", "a number of steps",
     )  # fmt: skip
+
+
+# 9: a chip is not a float ---------------------------------------------------------------------
+
+
+def _images():
+    """The images of the notebooks, without a word."""
+    from snnlab import datasets
+
+    try:
+        return datasets.load("mnist16", progress=False)
+    except datasets.DatasetUnavailable:
+        return datasets.load("digits16")
+
+
+@_question("n09.q1")
+def _how_many_levels(answer):
+    from snnlab.substrate import Substrate
+
+    truth = 2 * Substrate.ideal(weight_bits=4).weight_limit + 1
+    return _close(
+        answer, truth, 0, "More. Every level but zero comes with both signs.",
+        "Fewer. Is zero counted once, and the sign not as a bit of its own?", "a number of levels",
+    )  # fmt: skip
+
+
+@_question("n09.q2")
+def _how_many_spikes_at_once(answer):
+    from snnlab.substrate import Substrate
+
+    readout = LIF.brainscales2().integrator()
+    spike = np.zeros((1, 20, 1))
+    spike[0, 0] = 1
+    response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
+    one = response.max() * Substrate.ideal(weight_bits=6).weight_max
+    return _close(
+        answer, int(np.ceil(1 / one)), 0,
+        "More: these do not lift the membrane above 1, not even at its highest.",
+        "Fewer do it. The membrane goes on rising after the spike; look at its highest value.",
+        "a number of spikes",
+    )  # fmt: skip
+
+
+CLOSE = 0.004  # accuracies between which no rank is asked for
+
+
+@_question("n09.q3")
+def _rank_of_imperfections(answer):
+    from snnlab.network import Network
+    from snnlab.substrate import Substrate
+    from snnlab.training import evaluate, train
+
+    effects = {
+        "tau": ("tau_mem_spread", "tau_syn_spread"), "threshold": ("threshold_spread",),
+        "gain": ("gain_spread",), "noise": ("noise",),
+    }  # fmt: skip
+    if isinstance(answer, str) or not isinstance(answer, Iterable):
+        return "The answer is a list of four names, the most expensive first."
+    answer = list(answer)
+    if len(answer) != 4 or {str(name) for name in answer} != set(effects):
+        return f"The answer is a list of {', '.join(effects)}, each once, most expensive first."
+    data = _images()
+    inputs, labels = encode.latency(data.x_train[:5000]), data.y_train[:5000]
+    network = Network((256, 100, 10), LIF.brainscales2(), n_steps=20, rng=0)
+    network.scale_to_activity(inputs, 40)
+    train(
+        network, inputs, labels, epochs=max(6, 10_000 // len(inputs)), rng=1, progress=False,
+        substrate=Substrate.ideal(weight_bits=6, dynamic_scaling=True),
+    )  # fmt: skip
+    test, test_labels = encode.latency(data.x_test[:1000]), data.y_test[:1000]
+
+    def accuracy(name):
+        chips = (Substrate.ideal(k, **dict.fromkeys(effects[name], 0.1)) for k in range(10))
+        return np.mean([evaluate(network, test, test_labels, substrate=c)[0] for c in chips])
+
+    reached = [accuracy(name) for name in answer]
+    if all(a <= b + CLOSE for a, b in itertools.combinations(reached, 2)):
+        return None
+    if reached[0] > min(reached) + CLOSE:
+        return "Another one costs more than the first. Have you taken the mean over all ten chips?"
+    return "The first one is right; further down, two are the wrong way round."
+
+
+# 10: learn through the chip -------------------------------------------------------------------
+
+
+@_question("n10.q1")
+def _step_in_the_loop(answer):
+    from snnlab.losses import MaxOverTime
+    from snnlab.network import Network
+    from snnlab.optim import Adam
+    from snnlab.substrate import Substrate
+
+    if not callable(answer):
+        return "The answer is the function itself, without brackets: check('n10.q1', step)."
+    rng = np.random.default_rng(0)
+    batch, targets = encode.latency(rng.random((20, 30), np.float32)), rng.integers(0, 3, 20)
+    loss = MaxOverTime()
+
+    def trained(step):
+        network = Network((30, 12, 3), LIF.brainscales2(), n_steps=20, rng=0)
+        network.scale_to_activity(batch, 8)
+        chip, optimizer = Substrate(0, sigma_d=0.4), Adam(lr=0.2)  # some leave the range
+        for _ in range(2):
+            step(network, chip, batch, targets, optimizer)
+        return network.parameters, chip.age
+
+    def step(network, chip, batch, targets, optimizer, clip=True, ideal=False):
+        trace = network.forward(batch) if ideal else chip.measure(network, batch)
+        _, g_readout = loss(trace.readout, targets)
+        optimizer.step(network, network.backward(trace, g_readout))
+        if clip:
+            chip.clip(network)
+
+    try:
+        got, runs = trained(answer)
+    except Exception as fault:
+        if "ellipsis" in f"{fault} {type(fault).__name__}".lower():
+            return "There are still dots in the function. Four of them are to be replaced."
+        return f"The function stops with {type(fault).__name__}: {fault}"
+    if np.array_equal(got, trained(step)[0]):
+        return None
+    if runs == 0:
+        return "The chip has never run. The forward pass must be measured, not simulated."
+    if runs > 2:
+        return "The chip runs more than once per step. Measure once, and use that trace."
+    if np.array_equal(got, trained(lambda *a: step(*a, clip=False))[0]):
+        return "Right but for the end: some weights are beyond what the chip can write."
+    return "Other weights come out. Loss and backward must both read the measured trace."
+
+
+def _mismatch_runs():
+    """Mean accuracies of stored full runs: by way of training, by mismatch (None: calibrated)."""
+    from snnlab import results
+
+    out = {"loop": {}, "transfer": {}}
+    for r in results.load("chip-mismatch"):
+        out[r["mode"]][r["sigma_d"]] = r["mean"]
+    return out
+
+
+@_question("n10.q2")
+def _where_transfer_fails(answer):
+    runs = _mismatch_runs()
+    lost = {
+        mode: {s: by[None] - y for s, y in by.items() if s is not None} for mode, by in runs.items()
+    }
+    fitting = [s for s in lost["loop"] if lost["transfer"][s] >= 0.05 and lost["loop"][s] < 0.01]
+    if isinstance(answer, numbers.Real) and answer >= 1:
+        return "Give it as a share, not in percent."
+    return _close(
+        answer, min(fitting), 1e-9,
+        "There, transfer has not lost five points yet.",
+        "True there, but already at a smaller mismatch.", "a relative standard deviation",
+    )  # fmt: skip
+
+
+@_question("n10.q3")
+def _what_a_move_costs(answer):
+    from snnlab import results
+
+    tested = [r["values"] for r in results.load("chip-transfer-matrix")[:5]]
+    matrix = np.array(tested).T
+    own = np.diag(matrix).mean()
+    truth = 100 * (own - matrix[~np.eye(5, dtype=bool)].mean())
+    if isinstance(answer, float) and abs(100 * answer - truth) < 0.06:
+        return "The right share; the question asks for points, that is, for percent."
+    if isinstance(answer, float) and abs(answer - 100 * (own - matrix.mean())) < 0.06:
+        return "Smaller than it should be: the mean of the others must leave the diagonal out."
+    return _close(
+        answer, truth, 0.06, "It is more than that.", "It is less than that.", "a number of points"
+    )

@@ -52,7 +52,8 @@ WRONG = {
 
 
 def test_every_question_is_tested_here():
-    assert set(RIGHT) == set(WRONG) == set(exercises.questions())
+    first = {name for name in exercises.questions() if name < "n06"}  # later: files of their own
+    assert set(RIGHT) == set(WRONG) == first
 
 
 @pytest.mark.parametrize("name", sorted(RIGHT))

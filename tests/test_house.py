@@ -23,7 +23,7 @@ PACKAGE = ROOT / "snnlab"
 
 # A module may import modules of lower floors and of its own; "kernels" stands for all in it.
 FLOORS = {
-    "kernels": 0, "_check": 0, "_files": 0, "_workers": 0,
+    "kernels": 0, "_check": 0, "_files": 0, "_workers": 0, "results": 0,
     "spikes": 0.5,
     "surrogate": 1, "neurons": 1, "encode": 1, "textbook": 1,
     "network": 2, "losses": 2, "penalties": 2, "synapses": 2.5,

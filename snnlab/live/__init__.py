@@ -9,6 +9,7 @@ line of text. None of them knows of widgets, and ``simulate`` and ``describe`` c
 tested, without any. Long work runs on a thread of its own (`Worker`).
 """
 
+from snnlab.live.chip import Imperfections, ThroughTheChip
 from snnlab.live.digits import DrawDigit, PixelsToSpikes
 from snnlab.live.gradients import BackwardInTime, Surrogates
 from snnlab.live.neuron import OneNeuron
@@ -18,6 +19,7 @@ from snnlab.live.train import Run, TrainLive
 from snnlab.live.worker import Worker
 
 __all__ = [
-    "Action", "BackwardInTime", "Choice", "DrawDigit", "Drawing", "OneNeuron", "Pad", "Panel",
-    "PixelsToSpikes", "Run", "Slider", "Stops", "Surrogates", "TrainLive", "Worker",
+    "Action", "BackwardInTime", "Choice", "DrawDigit", "Drawing", "Imperfections", "OneNeuron",
+    "Pad", "Panel", "PixelsToSpikes", "Run", "Slider", "Stops", "Surrogates", "ThroughTheChip",
+    "TrainLive", "Worker",
 ]  # fmt: skip

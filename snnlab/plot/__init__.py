@@ -23,7 +23,13 @@ from snnlab.plot.latency import draw_latency, update_latency
 from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
 from snnlab.plot.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
 from snnlab.plot.raster import Raster
-from snnlab.plot.rewiring import draw_connectivity, draw_inputs, draw_prior, draw_theta
+from snnlab.plot.rewiring import (
+    draw_connectivity,
+    draw_inputs,
+    draw_prior,
+    draw_theta,
+    draw_tradeoff,
+)  # fmt: skip
 from snnlab.plot.style import (
     DPI,
     OKABE_ITO,
@@ -37,16 +43,23 @@ from snnlab.plot.style import (
     show,
     to_png,
 )  # fmt: skip
+from snnlab.plot.substrate import (
+    draw_loop,
+    draw_substrate,
+    update_loop,
+    update_substrate,
+)  # fmt: skip
 from snnlab.plot.sweep import draw_frontier, update_frontier
 from snnlab.plot.training import draw_runs, update_runs
 
 __all__ = [
     "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward", "draw_code",
     "draw_connectivity", "draw_decision", "draw_defects", "draw_energy", "draw_explanation",
-    "draw_frontier", "draw_history", "draw_images", "draw_inputs", "draw_latency", "draw_mismatch",
-    "draw_neuron", "draw_order", "draw_prior", "draw_raster", "draw_report", "draw_runs",
-    "draw_surrogate", "draw_theta", "draw_transfer", "freeze", "neuron_alt", "new_figure",
-    "page_size", "show", "to_png", "update_backward", "update_defects", "update_frontier",
-    "update_history", "update_images", "update_latency", "update_neuron", "update_raster",
-    "update_runs", "update_surrogate",
+    "draw_frontier", "draw_history", "draw_images", "draw_inputs", "draw_latency", "draw_loop",
+    "draw_mismatch", "draw_neuron", "draw_order", "draw_prior", "draw_raster", "draw_report",
+    "draw_runs", "draw_substrate", "draw_surrogate", "draw_theta", "draw_tradeoff",
+    "draw_transfer", "freeze", "neuron_alt", "new_figure", "page_size", "show", "to_png",
+    "update_backward", "update_defects", "update_frontier", "update_history", "update_images",
+    "update_latency", "update_loop", "update_neuron", "update_raster", "update_runs",
+    "update_substrate", "update_surrogate",
 ]  # fmt: skip

@@ -1,0 +1,106 @@
+"""Stored results of full runs: the records that the tables and the notebooks quote.
+
+They are the JSON files of ``data/results``, beside the package in a checkout and within it where it
+is installed. Scripts under ``benchmarks`` write them; nothing here runs anything.
+"""
+
+import json
+from pathlib import Path
+
+from snnlab import _check
+
+_PACKAGE = Path(__file__).parent
+
+
+def folder():
+    """Where the records are, as a Path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If they were taken out of the installation.
+    """
+    # an installed package has a copy of its own, and then whatever lies beside it is not ours
+    for place in (_PACKAGE / "_results", _PACKAGE.parent / "data" / "results"):
+        if place.is_dir():
+            return place
+    raise FileNotFoundError("the stored results are neither in the package nor beside it")
+
+
+def studies():
+    """Names of the stored studies, in alphabetical order."""
+    return tuple(sorted(path.stem for path in folder().glob("*.json") if path.stem != "claims"))
+
+
+def load(study):
+    """The records of a study: one per variant, with its values by seed.
+
+    Parameters
+    ----------
+    study : str
+        One of `studies`.
+
+    Returns
+    -------
+    list of dict
+        Each with ``label``, ``metric``, ``mean``, ``sd``, ``seeds``, ``values``, ``config``, where
+        it applies ``paper``, ``paper_source`` and ``paper_tag``, and more; see ``data/README.md``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such study.
+
+    Examples
+    --------
+    >>> [record["label"] for record in load("mnist16-sparsity")][:2]
+    ['strength 0', 'strength 0.1']
+    """
+    _check.one_of("study", study, studies())
+    return json.loads((folder() / f"{study}.json").read_text(encoding="utf-8"))
+
+
+class Claims(tuple):
+    """Claims of papers; in a notebook, a line each."""
+
+    def __repr__(self):
+        """The paper's figure, ours, and whether the claim was kept."""
+        return "\n".join(map(_line, self))
+
+
+def claims(notebook):
+    """What the papers found beside what was found here, for one notebook of the course.
+
+    Parameters
+    ----------
+    notebook : str
+        Like "n07".
+
+    Returns
+    -------
+    Claims of dict
+        Each with ``name``, ``text``, ``unit``, ``paper``, ``source``, ``tag`` ("quoted" or
+        "unverified"), ``ours``, ``sd`` (None where it was worked out at once), ``study`` (where
+        ours is from), ``sense``, ``tolerance`` and ``holds``.
+
+    Raises
+    ------
+    ValueError
+        If the notebook makes no such claims.
+    """
+    records = json.loads((folder() / "claims.json").read_text(encoding="utf-8"))
+    _check.one_of("notebook", notebook, tuple(sorted({r["name"].split(".")[0] for r in records})))
+    return Claims(r for r in records if r["name"].startswith(f"{notebook}."))
+
+
+def _line(claim):
+    """One claim in two lines of text."""
+    unit = f" {claim['unit']}" if claim["unit"] else ""
+    sd = "" if claim["sd"] is None else f" ± {claim['sd']:.2g}"
+    sense = {"at least": ">=", "at most": "<=", "about": "="}[claim["sense"]]
+    return (
+        f"{claim['text']}:\n"
+        f"    paper {claim['paper']:g}{unit} ({claim['source']}, {claim['tag']}); "
+        f"here {claim['ours']:g}{sd}{unit} ({claim['study']}); "
+        f"{'kept' if claim['holds'] else 'NOT kept'}: {sense} within {claim['tolerance']:g}"
+    )
