@@ -24,7 +24,13 @@ from snnlab.plot.latency import draw_latency, update_latency
 from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
 from snnlab.plot.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
 from snnlab.plot.raster import Raster
-from snnlab.plot.rewiring import draw_connectivity, draw_inputs, draw_prior, draw_theta
+from snnlab.plot.rewiring import (
+    draw_connectivity,
+    draw_inputs,
+    draw_prior,
+    draw_theta,
+    draw_tradeoff,
+)  # fmt: skip
 from snnlab.plot.style import (
     DPI,
     OKABE_ITO,
@@ -54,10 +60,10 @@ __all__ = [
     "draw_energy", "draw_explanation", "draw_frontier", "draw_history", "draw_images",
     "draw_inputs", "draw_latency", "draw_loop", "draw_mismatch", "draw_neuron", "draw_order",
     "draw_prior", "draw_raster", "draw_read_out", "draw_report", "draw_runs", "draw_silence",
-    "draw_substrate", "draw_surrogate", "draw_theta", "draw_transfer", "draw_ward", "freeze",
-    "neuron_alt", "new_figure", "page_size", "show", "to_png", "update_backward", "update_broken",
-    "update_cloud", "update_cost", "update_defects", "update_frontier", "update_history",
-    "update_images", "update_latency", "update_loop", "update_neuron", "update_raster",
-    "update_read_out", "update_runs", "update_silence", "update_substrate", "update_surrogate",
-    "update_ward",
+    "draw_substrate", "draw_surrogate", "draw_theta", "draw_tradeoff", "draw_transfer", "draw_ward",
+    "freeze", "neuron_alt", "new_figure", "page_size", "show", "to_png", "update_backward",
+    "update_broken", "update_cloud", "update_cost", "update_defects", "update_frontier",
+    "update_history", "update_images", "update_latency", "update_loop", "update_neuron",
+    "update_raster", "update_read_out", "update_runs", "update_silence", "update_substrate",
+    "update_surrogate", "update_ward",
 ]  # fmt: skip
