@@ -14,6 +14,7 @@ from snnlab.live.gradients import BackwardInTime, Surrogates
 from snnlab.live.neuron import OneNeuron
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
+from snnlab.live.rewire import Rewire
 from snnlab.live.train import Run, TrainLive
 from snnlab.live.wires import WireThatReturns
 from snnlab.live.worker import Worker
@@ -21,5 +22,5 @@ from snnlab.live.worker import Worker
 __all__ = [
     "Action", "BackwardInTime", "Choice", "DrawDigit", "Drawing", "OneNeuron", "Pad", "Panel",
     "PixelsToSpikes", "Run", "Slider", "Stops", "Surrogates", "TrainLive", "Worker",
-    "WireThatReturns",
+    "Rewire", "WireThatReturns",
 ]  # fmt: skip

@@ -39,7 +39,7 @@ from snnlab.plot.style import (
 )  # fmt: skip
 from snnlab.plot.sweep import draw_frontier, update_frontier
 from snnlab.plot.training import draw_runs, update_runs
-from snnlab.plot.wires import draw_cloud, update_cloud
+from snnlab.plot.wires import draw_cloud, draw_rewiring, update_cloud, update_rewiring
 
 __all__ = [
     "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward", "draw_code",
@@ -49,5 +49,5 @@ __all__ = [
     "draw_theta", "draw_transfer", "freeze", "neuron_alt", "new_figure", "page_size", "show",
     "to_png", "update_backward", "update_frontier", "update_history", "update_images",
     "update_latency", "update_neuron", "update_raster", "update_runs", "update_surrogate",
-    "draw_cloud", "update_cloud",
+    "draw_cloud", "draw_rewiring", "update_cloud", "update_rewiring",
 ]  # fmt: skip
