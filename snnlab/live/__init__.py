@@ -20,6 +20,7 @@ from snnlab.live.neuron import OneNeuron
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
 from snnlab.live.readout import ReadOut
+from snnlab.live.rewire import Rewire
 from snnlab.live.silence import Silence
 from snnlab.live.train import Run, TrainLive
 from snnlab.live.wires import WireThatReturns
@@ -27,7 +28,7 @@ from snnlab.live.worker import Worker
 
 __all__ = [
     "Action", "BackwardInTime", "BrokenNeurons", "Choice", "Clinic", "DrawDigit", "Drawing", "Grid",
-    "Imperfections", "OneNeuron", "Pad", "Panel", "PixelsToSpikes", "ReadOut", "Run", "Silence",
-    "Slider", "SpikeCost", "Stops", "Surrogates", "Switches", "ThroughTheChip", "TrainLive",
-    "WireThatReturns", "Worker",
+    "Imperfections", "OneNeuron", "Pad", "Panel", "PixelsToSpikes", "ReadOut", "Rewire", "Run",
+    "Silence", "Slider", "SpikeCost", "Stops", "Surrogates", "Switches", "ThroughTheChip",
+    "TrainLive", "WireThatReturns", "Worker",
 ]  # fmt: skip
