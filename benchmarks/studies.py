@@ -4,13 +4,15 @@ A study is an entry of a script beside this one. Its figures are of the test set
 epoch, over several seeds. With ``--validate`` the last 10,000 training samples are held out and
 evaluated instead, and nothing is written: that is how settings are chosen. Seeds that are already
 in the file are kept, so a study that was stopped goes on where it was, and several processes may
-share the seeds of one.
+share the seeds of one. Long studies run point by point (`main_each`) on several processes, and each
+run goes on from its checkpoint.
 """
 
 import argparse
 import json
 import platform
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +23,7 @@ import snnlab
 from snnlab._files import write_atomically
 
 RESULTS = Path(__file__).parents[1] / "data" / "results"
+CHECKPOINTS = Path(__file__).parents[1] / ".cache" / "studies"
 
 # settings that all studies share: the paper's network and constants; the rest was chosen on the
 # validation split
@@ -186,6 +189,57 @@ def main(doc, script, studies):
             f"{args.study} {r.get('label', '')}: {name} {r['metric']} {r['mean']:.5f} "
             f"+- {sd:.5f}{spikes}"
         )
+
+
+def main_each(doc, script, studies):
+    """Run a study's points one by one, on several processes, writing after each.
+
+    ``studies`` maps a name to ``(points, run)`` as in `main`, but ``run(point, seed, validate,
+    checkpoint)`` returns one result. It must be a function that other processes can import.
+    """
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
+    parser.add_argument("study", choices=studies)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--points", type=int, nargs="+", help="only these, by number from 0")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--validate", action="store_true")
+    args = parser.parse_args()
+    points, run = studies[args.study]
+    done = [{} if args.validate else d for d in _done_each(args.study, script, points)]
+    chosen = range(len(points)) if args.points is None else args.points
+    CHECKPOINTS.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(args.processes) as pool:
+        jobs = {}
+        for seed in args.seeds:
+            for k in chosen:
+                if str(seed) not in done[k]:
+                    kind = "validation" if args.validate else "test"
+                    path = CHECKPOINTS / f"{args.study}-{k}-{seed}-{kind}.npz"
+                    jobs[pool.submit(run, points[k], seed, args.validate, path)] = k, seed, path
+        for job in as_completed(jobs):
+            k, seed, path = jobs[job]
+            numbers = job.result()
+            line = {name: round(v, 4) for name, v in numbers.items()}
+            print(f"{k} seed {seed}", points[k].get("label", ""), line, flush=True)
+            if not args.validate:
+                done = _done_each(args.study, script, points)
+                done[k][str(seed)] = numbers
+                ready = [(p, d) for p, d in zip(points, done, strict=True) if d]
+                _store(args.study, [record(args.study, runs=d, script=script, **p)
+                                    for p, d in ready])  # fmt: skip
+            path.unlink(missing_ok=True)
+
+
+def _done_each(study, script, points):
+    """Results by seed of every point, where the stored settings and versions are today's."""
+    old = {json.dumps([r["config"], r["versions"]], sort_keys=True): r["runs"] for r in load(study)}
+    out = []
+    for point in points:
+        fresh = record(study, runs={"0": {"test_accuracy": 0.0, "seconds": 0.0}}, script=script,
+                       **point)  # fmt: skip
+        key = json.dumps([fresh["config"], fresh["versions"]], sort_keys=True)
+        out.append(dict(old.get(key, {})))
+    return out
 
 
 def _records(study, script, points, done):
