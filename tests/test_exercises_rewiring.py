@@ -59,9 +59,9 @@ def digits(monkeypatch, tmp_path):
     monkeypatch.setenv("SNNLAB_CACHE", str(tmp_path))
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    exercises._rewiring_task.cache_clear()
+    exercises.n14._rewiring_task.cache_clear()
     yield
-    exercises._rewiring_task.cache_clear()
+    exercises.n14._rewiring_task.cache_clear()
 
 
 def test_the_winning_rule_is_worked_out(monkeypatch):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from snnlab import _check
 from snnlab.exercises import (  # noqa: F401  (they register their questions)
+    n02, n03, n04, n05, n06, n07, n08, n09, n10, n11, n12, n13, n14,
+)  # fmt: skip
     n02,
     n03,
     n04,

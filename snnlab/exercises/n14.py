@@ -1,5 +1,6 @@
 """Exercises of notebook 14: rewire the network."""
 
+import functools
 import numbers
 
 import numpy as np

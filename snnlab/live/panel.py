@@ -204,9 +204,12 @@ class _Voice(anywidget.AnyWidget):
             }
           }
         }
-        // else the page's shortcuts take the arrow keys of menus, and "d d" deletes the cell
+        // else the page's shortcuts take the arrow keys of menus, and "d d" deletes the cell; they
+        // look for this mark on what has the focus, and above it only as far as they match
+        const parts = "select, input, button, canvas, [role=slider], [contenteditable]";
         for (const panel of document.getElementsByClassName("snnlab-panel"))
-          set(panel, "data-lm-suppress-shortcuts", "true");
+          for (const part of panel.querySelectorAll(parts))
+            set(part, "data-lm-suppress-shortcuts", "true");
         for (const [name, text] of Object.entries(model.get("alts")))
           for (const image of document.getElementsByClassName(name)) set(image, "alt", text);
       };
