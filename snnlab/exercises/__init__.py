@@ -5,28 +5,17 @@ that the notebooks teach, whenever it is asked for. So an answer cannot go out o
 There is a module per notebook.
 """
 
+import pkgutil
 from dataclasses import dataclass
+from importlib import import_module
 
 from snnlab import _check
-from snnlab.exercises import (  # noqa: F401  (they register their questions)
-    n02, n03, n04, n05, n06, n07, n08, n09, n10, n11, n12, n13, n14,
-)  # fmt: skip
-    n02,
-    n03,
-    n04,
-    n05,
-    n06,
-    n07,
-    n08,
-    n09,
-    n10,
-    n11,
-    n12,
-    n13,
-)  # fmt: skip
 from snnlab.exercises.registry import QUESTIONS
 
 __all__ = ["Verdict", "check", "questions"]
+
+for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+    import_module(f"{__name__}.{_module}")  # registers its questions
 
 
 @dataclass(frozen=True)
