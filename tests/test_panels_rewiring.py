@@ -6,14 +6,26 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from snnlab import GradR, LIF, Network, lessons, live  # noqa: I001
 from test_panels import _pixels, another
+
+import snnlab
+from snnlab import LIF, GradR, Network, datasets, lessons, live, synapses
+from snnlab.live.rewire import stored_runs
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.load("digits16")
 
 
 @pytest.fixture
-def make():
+def make(data):
     """Makes a panel by name; closes it."""
-    makers = {"WireThatReturns": live.WireThatReturns}
+    small = {"n_train": 200, "n_test": 50, "hidden": 12}
+    makers = {
+        "WireThatReturns": live.WireThatReturns,
+        "Rewire": lambda: live.Rewire(data, steps=24, **small),
+    }
     made = []
 
     def make_(name):
@@ -25,7 +37,7 @@ def make():
         panel.close()
 
 
-NAMES = ("WireThatReturns",)
+NAMES = "WireThatReturns", "Rewire"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -141,3 +153,104 @@ def test_counters_add_up():
     for bad in ({"alpha": -1}, {"sparsity": 0.3}, {"n_steps": 1}):
         with pytest.raises(ValueError, match=next(iter(bad))):
             lessons.cloud(**{"alpha": 0.1, "lr": 0.01, "sparsity": 0.9} | bad)
+
+
+# --- 14: rules that rewire a network -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def task(data):
+    return lessons.task(data, n_train=300, n_test=60, steps=120, hidden=20)
+
+
+def test_a_task_is_what_it_says(task):
+    assert task.sizes == (256, 20, 10) and len(task.inputs) == 300
+    assert task.epochs * task.per_epoch == 120
+
+
+@pytest.mark.parametrize("connectivity", [0.01, 0.05, 0.3, 0.9, 1.0])
+def test_shares_leave_the_connectivity(connectivity):
+    sizes = 256, 50, 10
+    kept = [(1 - s) * a * b for s, a, b in
+            zip(lessons.shares(sizes, connectivity), sizes, sizes[1:], strict=False)]  # fmt: skip
+    assert sum(kept) == pytest.approx(connectivity * 13_300)
+    assert kept[0] <= 12_800 + 1e-6 and kept[1] <= 500 + 1e-6
+    if connectivity < 0.15:
+        assert kept[1] / kept[0] == pytest.approx(60 / 306)
+
+
+@pytest.mark.parametrize("method", lessons.METHODS)
+def test_rules_end_where_they_should(task, method):
+    network, rule, result = lessons.rewire(task, method, connectivity=0.1, strength=0.2)
+    left = synapses.connectivity(network).overall
+    if method in ("Deep R", "magnitude", "fixed mask"):
+        assert left == pytest.approx(0.1, abs=2e-3)
+    assert 0 < left < 0.9 and result.accuracy > 0.3
+    again, *_ = lessons.rewire(task, method, connectivity=0.1, strength=0.2)
+    np.testing.assert_array_equal(network.parameters, again.parameters)
+    first, _ = lessons.begin(task, method, connectivity=0.1)
+    spikes = first.forward(task.inputs).hidden_counts().mean()
+    assert 4 < spikes < 16, "a network that begins silent learns nothing"
+
+
+def test_grad_r_holds_its_target(task):
+    network, *_ = lessons.rewire(task, "Grad R", connectivity=0.3, strength=0.5)
+    assert synapses.connectivity(network).overall == pytest.approx(0.3, abs=0.03)
+
+
+def test_wrong_settings_are_named(task):
+    for name, bad in (("method", "Grad Q"), ("connectivity", 0.7), ("strength", -1.0)):
+        settings = {"method": "Grad R"} | {name: bad}
+        with pytest.raises(ValueError, match=name):
+            lessons.begin(task, **settings)
+
+
+def test_the_panel_trains_what_the_lesson_trains(data):
+    panel = live.Rewire(data, n_train=200, n_test=50, steps=60, hidden=12, key="test")
+    assert panel.wait(60)
+    frames = panel.simulate(target=0.1, strength=0.2, method="magnitude")
+    shown = [frame for frame in frames if frame is not None]
+    network, rule, result = lessons.rewire(panel.task, "magnitude", connectivity=0.1)
+    final = shown[-1]
+    assert final["left"][-1] == pytest.approx(synapses.connectivity(network).overall)
+    assert final["tested"][-1] == (60, result.accuracy) and len(final["left"]) == 61
+    np.testing.assert_array_equal(
+        final["pixels"].ravel(), np.count_nonzero(network.weights[0], axis=1)
+    )
+    assert len(shown[0]["left"]) == 1 and len(shown[0]["tested"]) == 1, "frames must not change"
+    assert ("magnitude", final["left"][-1], result.accuracy) in final["others"]
+    again = last(panel.simulate(target=0.1, strength=0.5, method="magnitude"))
+    assert len(again["others"]) == len(final["others"]), "it has no pull: the same run"
+    assert "no pull" in panel.describe(again)
+    panel.close()
+
+
+def test_a_move_gives_up_the_run(data):
+    panel = live.Rewire(data, n_train=500, n_test=50, steps=5000, hidden=30, key="test")
+    panel.widgets["method"].value = "STDS"
+    panel.widgets["method"].value = "Deep R"
+    waits_until(lambda: panel.text.startswith("Deep R"))
+    thread = panel.worker._thread
+    panel.close()
+    assert not thread.is_alive()
+
+
+def waits_until(condition, timeout=30.0):
+    import time
+
+    until = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_stored_runs_are_read_if_there_are_any(monkeypatch):
+    assert stored_runs("no such study") == []
+    records = [
+        {"label": "Grad R", "metric": "test_accuracy", "mean": 0.98, "connectivity": 0.05},
+        {"label": "random mask", "metric": "test_accuracy", "mean": 0.9, "connectivity": 0.05},
+        {"label": "dense", "metric": "test_accuracy", "mean": 0.99, "connectivity": 1.0},
+        {"label": "Grad R", "metric": "test_accuracy", "mean": 0.98},
+    ]
+    monkeypatch.setattr(snnlab.results, "load", lambda study: records)
+    assert stored_runs("any") == [("Grad R", 0.05, 0.98), ("fixed mask", 0.05, 0.9)]

@@ -154,3 +154,122 @@ def update_cloud(picture, cloud, wire):
         f"at {last.min():.2f}. Wire {wire} ends at {last[wire]:.2f}, having crossed zero "
         f"{count(len(crossings), 'time')}. {a.said.get_text()}."
     )
+
+
+METHODS = {  # colour and marker
+    "Grad R": (OKABE_ITO["blue"], "o"),
+    "Deep R": (OKABE_ITO["orange"], "s"),
+    "STDS": (OKABE_ITO["bluish green"], "^"),
+    "magnitude": (OKABE_ITO["reddish purple"], "D"),
+    "fixed mask": (OKABE_ITO["black"], "v"),
+}
+
+
+@styled
+def draw_rewiring(data, *, fig=None):
+    """A network while a rule rewires it: connectivity, accuracy, its pixels, and other runs.
+
+    Parameters
+    ----------
+    data : dict
+        ``method``, one of the five of `snnlab.lessons.METHODS`; ``settings``: a few words;
+        ``steps``: how many there will be; ``left``: connectivity (in [0, 1]) at the beginning and
+        after each step; ``tested``: list of (step, accuracy in [0, 1]); ``pixels`` (rows, columns):
+        wires left per pixel, of ``n_hidden``; ``target``: connectivity wanted, or None; ``others``:
+        (method, connectivity, accuracy) of runs that ended before; ``stored``: the same of full
+        runs, to be drawn behind.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = figure(8.6, 5.0, fig)
+    grid = fig.add_gridspec(2, 2, width_ratios=[1, 1.25], height_ratios=[1, 1.15])
+    left, accuracy = fig.add_subplot(grid[0, 0]), fig.add_subplot(grid[0, 1])
+    pixels, frontier = fig.add_subplot(grid[1, 0]), fig.add_subplot(grid[1, 1])
+    (share,) = left.plot([], [], color=ROLES["membrane"])
+    (target,) = left.plot([], [], ls="--", lw=1.2, color=ROLES["threshold"])
+    (tests,) = accuracy.plot([], [], marker="o", ms=4, color=ROLES["training"])
+    for ax in (left, accuracy):
+        ax.set_xlim(0, data["steps"])
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    left.set_yscale("log")
+    frontier.set_xscale("log")
+    for axis in (left.yaxis, frontier.xaxis):
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    left.set(ylim=(0.8, 130), yticks=[1, 2, 5, 10, 20, 50, 100])
+    left.minorticks_off()
+    says = left.set_title(" ")
+    accuracy.set_ylim(0, 104)
+    label_axes(left, x="step", y="connectivity\n(% of weights)", title=" ")
+    label_axes(accuracy, x="step", y="accuracy on\ntest images (%)", title=" ")
+    top = max(data["n_hidden"] // 3, 1)
+    image = pixels.imshow(
+        np.zeros(data["pixels"].shape), vmin=0, vmax=top, cmap="viridis", aspect="equal"
+    )
+    image.cmap = image.cmap.with_extremes(bad="white")
+    pixels.set(xticks=[], yticks=[])
+    frame = list(pixels.spines.values())
+    for spine in frame:
+        spine.set_visible(True)
+    bar = fig.colorbar(image, ax=pixels, extend="max")
+    bar.set_label("wires per pixel")
+    bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    unused = pixels.set_title(" ")
+    dots, behind = {}, {}
+    for name, (color, marker) in METHODS.items():
+        (behind[name],) = frontier.plot([], [], marker, ms=5, mfc="none", mec=QUIET, zorder=1)
+        (dots[name],) = frontier.plot([], [], marker, ms=6, color=color, label=name)
+    (trail,) = frontier.plot([], [], "-", lw=1, color=QUIET)
+    (here,) = frontier.plot([], [], "*", ms=14, mfc=ROLES["spike"], mec="black")
+    frontier.set(xlim=(0.8, 130), xticks=[1, 2, 5, 10, 20, 50, 100], ylim=(50, 101))
+    frontier.minorticks_off()
+    frontier.grid(True, color="#DDDDDD", lw=0.6)
+    frontier.set_axisbelow(True)
+    title = "star: this run" + ("; hollow: stored, full runs" if data["stored"] else "")
+    label_axes(frontier, x="connectivity (% of weights)", y="accuracy (%), above 50", title=title)
+    legend = frontier.legend(loc="lower left", fontsize=8, handletextpad=0.2)
+    for name, share_, value in data["stored"]:
+        if name in behind:
+            x, y = behind[name].get_data()
+            behind[name].set_data([*x, 100 * share_], [*y, 100 * value])
+    moving = [share, target, tests, says, image, *frame, unused, trail, *dots.values(), here]
+    picture = Picture(
+        fig, "", [*moving, legend], share=share, target=target, tests=tests, says=says,
+        image=image, unused=unused, trail=trail, dots=dots, here=here,
+    )  # fmt: skip
+    update_rewiring(picture, data)
+    freeze(fig)
+    return picture
+
+
+@styled
+def update_rewiring(picture, data):
+    """Show other data in a picture of `draw_rewiring`; arguments as there."""
+    a = picture.artists
+    left, tested = 100 * np.asarray(data["left"], float), np.array(data["tested"], float)
+    a.share.set_data(np.arange(len(left)), np.where(left > 0, left, np.nan))
+    wanted = np.nan if data["target"] is None else 100 * data["target"]
+    a.target.set_data([0, data["steps"]], [wanted] * 2)
+    a.tests.set_data(tested[:, 0], 100 * tested[:, 1])
+    a.says.set_text(f"{data['method']}, {data['settings']}")
+    pixels = data["pixels"]
+    a.image.set_data(np.ma.masked_equal(pixels, 0))
+    unused = int((pixels == 0).sum())
+    a.unused.set_text(f"{count(unused, 'pixel')} not heard (white)")
+    for name, dots in a.dots.items():
+        places = [(100 * x, 100 * y) for method, x, y in data["others"] if method == name]
+        dots.set_data(*np.reshape(places, (-1, 2)).T)
+    at = tested[:, 0].astype(int)
+    a.trail.set_data(left[at], 100 * tested[:, 1])
+    a.here.set_data([left[at[-1]]], [100 * tested[-1, 1]])
+    picture.alt = (
+        f"{data['method']}, {data['settings']}: connectivity over {len(left) - 1} of "
+        f"{data['steps']} steps, from {left[0]:.3g} to {left[-1]:.3g} %; "
+        f"{100 * tested[-1, 1]:.1f} % of test images right at step {at[-1]}. A map of the "
+        f"{pixels.size} pixels has {unused} of which no wire is left, and at most "
+        f"{int(pixels.max())} wires per pixel. Accuracy against connectivity of this run and "
+        f"{count(len(data['others']), 'other run')}."
+    )
