@@ -57,7 +57,8 @@ WRONG = {
     "n07.q2": [("much", "a number"), (-1, "a number"), (0.01, "press harder"), (50.0, "too much")],
     "n07.q3": [(8.2, "lost more"), (25.0, "fewer spikes")],
     "n08.q1": [
-        (3, "without brackets"), (lambda t, a, s: ..., "return a time"),
+        (3, "without brackets"), (lambda t, a, s: ..., "still dots"),
+        (lambda t, a, s: a > s, "return a time"),
         (lambda t, a, s: t[-1], "first deadline"), (lambda t, a, s: t[a > 2][0], "IndexError"),
         (lambda t, a, s: t[(a >= s).argmax()], "of the last"),
     ],

@@ -157,10 +157,9 @@ class Clinic(Panel):
         if self._writing == threading.get_ident():
             return  # the thread turns the knobs back
         if change.owner is not self.widgets["findings"]:
-            self._trained = None
-        elif self.training:
-            return  # the next frame shows them
-        self._ask()
+            self.worker.ask("turned")
+        elif not self.training:  # else the next frame shows them
+            self._ask()
 
     # what the thread does -----------------------------------------------------------------------
 
@@ -173,6 +172,8 @@ class Clinic(Panel):
             self.patients[bed] = self._admitted[bed]
             self._curves[bed], self._remedies[bed], self._trained = [], [], None
             self._turn_back()
+        elif what == "turned":
+            self._trained = None
         elif what == "train":
             yield from self._train(values)
         yield self.simulate(**self.values)
