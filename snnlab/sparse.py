@@ -313,9 +313,7 @@ class _Rows:
         if not self.fires and on_rows:
             kernels.integrate(*events, *self.rows, *c[:3], delay, lo, hi, readout)
         elif not self.fires:
-            lif.integrate(
-                *events, no_drive, self.dense, *c[:3], *ideal, delay, lo, hi, readout
-            )
+            lif.integrate(*events, no_drive, self.dense, *c[:3], *ideal, delay, lo, hi, readout)
         elif on_rows:
             kernels.fire(
                 *events, *self.rows, *c, self.uniform, self.neuron.reset == "zero", delay,

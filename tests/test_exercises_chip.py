@@ -136,7 +136,7 @@ def test_ranks_are_checked_against_a_trained_network(monkeypatch):
 def test_deaths_are_counted_on_a_curve(monkeypatch):
     """With losses that are known, numbers near the crossing pass and others get the right hint."""
     curves = (lambda k: 0.05 * k / 40, lambda k: 0.05 * k / 10)
-    monkeypatch.setattr(exercises, "_losses_by_deaths", lambda: curves)
+    monkeypatch.setattr(exercises.n11, "_losses_by_deaths", lambda: curves)
     assert snnlab.check("n11.q1", 40) and snnlab.check("n11.q1", np.int64(44))
     assert "More" in snnlab.check("n11.q1", 20).text and "Fewer" in snnlab.check("n11.q1", 80).text
     assert snnlab.check("n11.q2", 10) and not snnlab.check("n11.q2", 40)
@@ -147,7 +147,7 @@ def test_losses_grow_with_deaths_and_targets_hurt_more(monkeypatch):
     from snnlab import datasets
 
     digits = datasets.load("digits16")
-    monkeypatch.setattr(exercises, "_images", lambda: digits)
-    random, targeted = exercises._losses_by_deaths()
+    monkeypatch.setattr(exercises.n11, "images", lambda: digits)
+    random, targeted = exercises.n11._losses_by_deaths()
     assert random(0) == targeted(0) == 0
     assert targeted(25) > random(25) > 0.005 and random(100) > 0.2
