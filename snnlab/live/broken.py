@@ -83,11 +83,11 @@ class BrokenNeurons(Panel):
             self._levels.append(shade.astype(np.uint8).tobytes())
         self.curves = {order: self._curves(order) for order in ORDERS}
         self.controls = {
-            "dead": Switches("hidden neurons", self.n_hidden),
             "share": Slider("dead", 0, 100, 1, 15, "%", 0.01, digits=1),
             "order": Choice("which", tuple((name, name) for name in ORDERS), "random"),
             "draw": Slider("random draw", 0, 9, 1, 0, digits=0),
             "net": Choice("trained", tuple((name, k) for k, name in enumerate(self.names)), 0),
+            "dead": Switches("hidden neurons", self.n_hidden),
         }
         super().__init__(key)
 

@@ -37,7 +37,7 @@ class SpikeCost(Panel):
 
     controls = {
         "rate": Slider("spikes per neuron", 0, 2, 0.02, 0.2),
-        "fan_out": Slider("fan-out", 6, 606, 10, 246, "hidden neurons", digits=0),
+        "fan_out": Slider("fan-out", 6, 606, 10, 246, digits=0),
         "n_steps": Slider("time steps", 2, 100, 1, 20, digits=0),
         "bits": Slider("bits of a weight", 1, 16, 1, 8, digits=0),
         "memory": Choice(
