@@ -85,7 +85,7 @@ def take_pictures(folder):
             size = WIDTH, round(image.height * WIDTH / image.width)
             image = image.resize(size, Image.Resampling.LANCZOS)
         target = PICTURES / f"{name}.png"
-        image.quantize(64, dither=Image.Dither.NONE).save(target, optimize=True)
+        image.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
         print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} kB")
 
 

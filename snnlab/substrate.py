@@ -17,7 +17,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.kernels import chip as kernels
 from snnlab.kernels.noise import SPREAD
-from snnlab.network import Physics, _aligned, _check_kept, _Layer
+from snnlab.network import Network, Physics, _aligned, _check_kept, _Layer
 from snnlab.spikes import SpikeTrains
 
 N_NEURONS = 256  # signed neurons of the chip, and signed inputs of each (Cramer et al. 2022, code)
@@ -206,6 +206,8 @@ class Substrate:
         ValueError
             If the network does not fit the chip.
         """
+        if not isinstance(network, Network):
+            raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
         network._check_inputs(inputs)
         kept = _check_kept(kept, network.sizes[1:-1])
         places = self._place(network)

@@ -169,15 +169,7 @@ def compact(network):
         A new one. Its readout is bit-identical for spikes as input, and equal to rounding for a
         `ConstantCurrent`. There may be fewer hidden spikes: those that nothing heard.
     """
-    alive, part = masks(network), [np.ones(n, bool) for n in network.sizes]
-    changed = True
-    while changed:  # a unit's end may leave others without input or output
-        changed = False
-        for k in range(1, len(part) - 1):
-            heard = alive[k][:, part[k + 1]].any(axis=1)
-            now = part[k] & alive[k - 1][part[k - 1]].any(axis=0) & heard
-            changed |= bool((now != part[k]).any())
-            part[k] = now
+    part = units_in_use(network)
     for units in part[1:-1]:
         units[0] |= not units.any()
     header = network._header()
@@ -191,6 +183,33 @@ def compact(network):
     ]
     weights = [w[np.ix_(*part[k : k + 2])] for k, w in enumerate(network.weights)]
     return _restore(header, weights, network.workers)
+
+
+def units_in_use(network, unheard=False):
+    """Which units play a part: those with inputs that lead to the readout.
+
+    Parameters
+    ----------
+    network : Network
+    unheard : bool
+        Also those that lead nowhere.
+
+    Returns
+    -------
+    list of array of bool (n,)
+        Per layer of units. All inputs and classes are in use.
+    """
+    alive, part = masks(network), [np.ones(n, bool) for n in network.sizes]
+    changed = True
+    while changed:  # a unit's end may leave others without input or output
+        changed = False
+        for k in range(1, len(part) - 1):
+            now = part[k] & alive[k - 1][part[k - 1]].any(axis=0)
+            if not unheard:
+                now &= alive[k][:, part[k + 1]].any(axis=1)
+            changed |= bool((now != part[k]).any())
+            part[k] = now
+    return part
 
 
 # layout ------------------------------------------------------------------------------------------

@@ -481,9 +481,11 @@ def check_training(page, panel):
     )
     delays = []  # another test image is seen soon, though networks are being trained
     sliders("test image").focus()
-    for old, label in zip(labels, labels[1:], strict=False):
+    for key, old, label in zip(
+        ["Home"] + 7 * ["ArrowRight"], labels[:1] + labels, labels, strict=False
+    ):
         began = time.perf_counter()
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press(key)
         page.wait_for_function(
             "([image, n]) => image.alt.includes(`this ${n}`)",
             arg=[image.element_handle(), label], polling=10,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import snnlab
-from snnlab import exercises, results
+from snnlab import energy, exercises, results
 from snnlab.losses import MaxOverTime
 
 
@@ -32,12 +32,20 @@ def transfer_loss():
     return 100 * (own - matrix[~np.eye(5, dtype=bool)].mean()), 100 * (own - matrix.mean())
 
 
+def card(rate):
+    return energy.EnergyCard(energy.at_rate((256, 246, 10), n_steps=20, rate=rate), bits=8)
+
+
 RIGHT = {
     "n09.q1": 31,
     "n09.q2": 3,
     "n10.q1": loop,
     "n10.q2": 0.4,
     "n10.q3": transfer_loss()[0],
+    "n11.q3": 100 - 2.8 * 1.37,
+    "n12.q1": card(1.0).energies[energy.ROWS[2]][0] / card(1.0).energies[energy.ROWS[0]][0],
+    "n12.q2": card(0.3).break_even("spikes") / 502,
+    "n12.q3": int(card(0.2).break_even("n_steps", energy.ROWS[4])),
 }
 WRONG = {
     "n09.q1": [16, 32, 15, "31"],
@@ -49,8 +57,14 @@ WRONG = {
     ],
     "n10.q2": [0.3, 0.5, 40, "0.4"],
     "n10.q3": [transfer_loss()[0] / 100, transfer_loss()[1], 5.0, 8.0],
+    "n11.q1": [0, 200, 3.5, True],
+    "n11.q2": [0, 129, "8"],
+    "n11.q3": [60.2, 97.2, 96.9, 95.0, "96"],
+    "n12.q1": [1, 7, "4"],
+    "n12.q2": [0.5, 1.2, card(0.2).break_even("spikes"), card(0.2).break_even("hidden_spikes")],
+    "n12.q3": [2, 20, card(0.2).break_even("n_steps", energy.ROWS[4])],
 }  # fmt: skip
-SLOW = {"n09.q3"}  # their right answers are tested below, and by the notebooks
+SLOW = {"n09.q3", "n11.q1", "n11.q2"}  # their right answers are tested below, and by the notebooks
 
 
 def test_every_question_is_tested_here():
@@ -117,3 +131,23 @@ def test_ranks_are_checked_against_a_trained_network(monkeypatch):
         "more than the first" in snnlab.check("n09.q3", ["tau", "gain", "noise", "threshold"]).text
     )
     assert "wrong way round" in snnlab.check("n09.q3", ["gain", "noise", "tau", "threshold"]).text
+
+
+def test_deaths_are_counted_on_a_curve(monkeypatch):
+    """With losses that are known, numbers near the crossing pass and others get the right hint."""
+    curves = (lambda k: 0.05 * k / 40, lambda k: 0.05 * k / 10)
+    monkeypatch.setattr(exercises.n11, "_losses_by_deaths", lambda: curves)
+    assert snnlab.check("n11.q1", 40) and snnlab.check("n11.q1", np.int64(44))
+    assert "More" in snnlab.check("n11.q1", 20).text and "Fewer" in snnlab.check("n11.q1", 80).text
+    assert snnlab.check("n11.q2", 10) and not snnlab.check("n11.q2", 40)
+    assert "More" in snnlab.check("n11.q2", 5).text
+
+
+def test_losses_grow_with_deaths_and_targets_hurt_more(monkeypatch):
+    from snnlab import datasets
+
+    digits = datasets.load("digits16")
+    monkeypatch.setattr(exercises.n11, "images", lambda: digits)
+    random, targeted = exercises.n11._losses_by_deaths()
+    assert random(0) == targeted(0) == 0
+    assert targeted(25) > random(25) > 0.005 and random(100) > 0.2

@@ -54,9 +54,9 @@ class Imperfections(Panel):
             (("none", None), *((f"{x:g}", x) for x in (5.0, 3.5, 2.5, 2.0, 1.5, 1.25, 1.1))),
             2.5,
         ),
-        "tau": Slider("spread of τ", 0, 50, 1, 5, "%", 0.01, digits=1),
-        "threshold": Slider("spread of threshold", 0, 50, 1, 3, "%", 0.01, digits=1),
-        "gain": Slider("spread of gain", 0, 50, 1, 10, "%", 0.01, digits=1),
+        "tau": Slider("σ of τ", 0, 50, 1, 5, "%", 0.01, digits=1),
+        "threshold": Slider("σ of threshold", 0, 50, 1, 3, "%", 0.01, digits=1),
+        "gain": Slider("σ of gain", 0, 50, 1, 10, "%", 0.01, digits=1),
         "noise": Slider("noise", 0, 50, 1, 2, "%", 0.01, digits=1),
         "chip": Slider("which chip", 0, 9, 1, 0, digits=0),
     }  # fmt: skip

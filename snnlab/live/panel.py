@@ -204,9 +204,12 @@ class _Voice(anywidget.AnyWidget):
             }
           }
         }
-        // else the page's shortcuts take the arrow keys of menus, and "d d" deletes the cell
+        // else the page's shortcuts take the arrow keys of menus, and "d d" deletes the cell; they
+        // look for this mark on what has the focus, and above it only as far as they match
+        const parts = "select, input, button, canvas, [role=slider], [contenteditable]";
         for (const panel of document.getElementsByClassName("snnlab-panel"))
-          set(panel, "data-lm-suppress-shortcuts", "true");
+          for (const part of panel.querySelectorAll(parts))
+            set(part, "data-lm-suppress-shortcuts", "true");
         for (const [name, text] of Object.entries(model.get("alts")))
           for (const image of document.getElementsByClassName(name)) set(image, "alt", text);
       };
@@ -322,7 +325,8 @@ class Panel:
         self._fault = ipywidgets.HTML(layout={"display": "none"})
         rest = [w for w in self.widgets.values() if w not in actions]
         row = [ipywidgets.HBox(actions).add_class("snnlab-actions")] if actions else []
-        self._said = ipywidgets.VBox([self._line, self._fault], layout={"height": "112px"})
+        place = {"height": "112px", "margin": "6px 0 0 6px"}
+        self._said = ipywidgets.VBox([self._line, self._fault], layout=place)
         self._left = ipywidgets.VBox([*row, *rest, self._said], layout={"width": "344px"})
         self._right = ipywidgets.VBox(self.images)
         flow = {"flex_flow": "row wrap", "align_items": "flex-start"}
