@@ -5,8 +5,8 @@
 The network of Cramer et al. (2022), 256-246-10 on spike latencies, is rewired in the loop as Chen
 et al. (2021) do it: accuracy against connectivity and spikes. Seed k is chip k, and the seed of
 weights, masks and the order of images. Connectivity is as the chip sees it: a weight below half a
-level is gone. Random masks have about as many synapses as Grad R leaves, shared among layers as in
-rewiring.py. Sparse networks learn without dropout, which was better on the validation split.
+level is gone. Random masks have about as many synapses as Grad R leaves, shared among the layers as
+rewiring.py does. Sparse networks learn without dropout, which was better on the validation split.
 
 On the damaged chip the neurons are spread by 30 %, and 15 % of the hidden ones are dead; records
 there say whether synapses avoid bad neurons (`snnlab.synapses.avoidance`): of inputs and outputs,
