@@ -19,6 +19,7 @@ _MODULES = (
     "energy",
     "estimator",
     "exercises",
+    "lessons",
     "live",
     "losses",
     "network",

@@ -30,7 +30,7 @@ FLOORS = {
     "optim": 3, "augment": 3, "substrate": 3, "rewiring": 3, "recording": 3.5, "calibration": 3.5,
     "training": 4, "datasets": 4,
     "estimator": 5, "sweep": 5, "energy": 5, "clinic": 5, "decision": 5, "attribution": 5, "nir": 5,
-    "exercises": 5,
+    "lessons": 4.5, "exercises": 5,
     "plot": 6,
     "live": 7,
     "_warm_up": 8, "demo": 8, "": 8,
