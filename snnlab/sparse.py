@@ -8,7 +8,7 @@ from snnlab import _check
 from snnlab._workers import share
 from snnlab.kernels import lif
 from snnlab.kernels import sparse as kernels
-from snnlab.network import Network, Trace, _aligned, _padded
+from snnlab.network import Network, Trace, _aligned
 from snnlab.neurons import LIF
 from snnlab.spikes import ConstantCurrent, SpikeTrains
 from snnlab.synapses import units_in_use
@@ -16,9 +16,7 @@ from snnlab.synapses import units_in_use
 # Share of weights that are not zero up to which compressed rows beat the dense product: measured
 # (benchmarks/sparse.py), for constant input and for spikes.
 CURRENT, EVENTS = 0.2, 0.3
-NARROW = 16  # a layer of so few units runs on rows whatever its density
-# Share of inputs that are not zero up to which samples are multiplied one by one: measured.
-FEW = 0.4
+NARROW, THIN = 32, 0.1  # of so few units a row is one vector: rows must be this thin to win
 
 
 class CompressedNetwork:
@@ -137,38 +135,28 @@ class CompressedNetwork:
         trace.inputs = inputs
         n, rows = len(inputs), self.on_rows(isinstance(inputs, ConstantCurrent))
         workers = Network._threads(self, n)
-        drive = None
+        x = None
         if isinstance(inputs, ConstantCurrent):
-            drive = self._drive(inputs.x, rows[0], workers)
+            x = np.require(inputs.x, self.dtype, "C")
+            columns = self._layers[0].columns
+            if not rows[0]:  # the drive, from a dense product, leads to each unit as it is
+                x = Network._drive(self, x, self._layers[0].dense)
+                columns = self._layers[0].one_to_one
 
         def work(lo, hi):
             source = inputs
             for k, layer in enumerate(self._layers):
                 own = trace.spikes[k] if layer.fires else None
-                if k == 0 and drive is not None:
-                    layer.run_constant(drive, lo, hi, own, trace.readout)
+                if k == 0 and x is not None:
+                    layer.run_constant(x, columns, lo, hi, own, trace.readout)
                 else:
-                    events = source.start, source.stop, source.step, source.unit
-                    layer.run(events, rows[k], lo, hi, own, trace.readout)
+                    layer.run(_parts(source), rows[k], lo, hi, own, trace.readout)
                 source = own
+            if own is not None:
+                kernels.mark(*_parts(own), lo, hi, trace.readout)
 
         share(work, n, workers)
-        if self.spiking_readout:
-            trace.readout[...] = trace.spikes[-1].to_dense(self.dtype)
         return trace
-
-    def _drive(self, x, on_rows, workers):
-        """What a constant input feeds each unit in a step, (sample, unit)."""
-        x = np.require(x, self.dtype, "C")
-        layer = self._layers[0]
-        if not on_rows:
-            return Network._drive(self, x, layer.dense)
-        out = np.empty((len(x), layer.n), self.dtype)
-        few = np.count_nonzero(x) <= FEW * x.size
-        product = kernels.multiply if few else kernels.multiply_all
-        synapses = layer.rows if few else layer.columns
-        share(lambda lo, hi: product(x, *synapses, lo, hi, out), len(x), workers)
-        return out
 
     _threads = Network._threads
     _check_inputs = Network._check_inputs
@@ -237,11 +225,13 @@ class _Rows:
         source, target = np.nonzero((w != 0) & below[:, None] & units)
         units = np.flatnonzero(units) if units.any() else np.zeros(1, int)  # a layer is never empty
         self.neuron, self.fires, self.n_steps = layer.neuron, layer.fires, n_steps
-        self.n_in, self.n, self.width = len(w), len(units), _padded(len(units))
+        self.n_in, self.n, self.width = len(w), len(units), -(-len(units) // 32) * 32
         self.name = units.astype(np.int32)
         self.weight, self.unit = w[source, target], np.searchsorted(units, target).astype(np.int32)
         self.indptr = np.searchsorted(source, np.arange(self.n_in + 1)).astype(np.int64)
         self.density = len(self.weight) / max(1, below.sum() * self.n)
+        if not self.fires:
+            self.width = self.n
         more = 0, self.width - self.n
         self.constants = type(layer.constants)(
             *(
@@ -256,7 +246,9 @@ class _Rows:
         """Whether rows are worth it (or asked for)."""
         if threshold is not None:
             return self.density <= threshold
-        return self.n <= NARROW or self.density <= (CURRENT if constant else EVENTS)
+        if self.n <= NARROW and not constant:
+            return self.density <= THIN
+        return self.density <= (CURRENT if constant else EVENTS)
 
     @property
     def rows(self):
@@ -265,11 +257,19 @@ class _Rows:
 
     @cached_property
     def columns(self):
-        """The same unit by unit: bounds, inputs, weights."""
+        """The same unit by unit: inputs that lead anywhere, bounds, places among them, weights."""
         order = np.argsort(self.unit, kind="stable")
-        source = np.repeat(np.arange(self.n_in, dtype=np.int32), np.diff(self.indptr))
+        inputs, source = np.unique(
+            np.repeat(np.arange(self.n_in), np.diff(self.indptr)), return_inverse=True
+        )
         bounds = np.searchsorted(self.unit[order], np.arange(self.n + 1)).astype(np.int64)
-        return bounds, source[order], self.weight[order]
+        return inputs, bounds, source[order].astype(np.int32), self.weight[order]
+
+    @cached_property
+    def one_to_one(self):
+        """Columns that pass a drive on as it is."""
+        units = np.arange(self.n + 1)
+        return units[:-1], units, units[:-1].astype(np.int32), np.ones(self.n, self.weight.dtype)
 
     @cached_property
     def dense(self):
@@ -290,20 +290,20 @@ class _Rows:
         forms = *self.rows, *held.get("columns", ()), held.get("dense", self.weight[:0])
         return sum(x.nbytes for x in forms)
 
-    def run_constant(self, drive, lo, hi, own, readout):
-        """Some samples under a constant drive (sample, unit); fills ``own`` or ``readout``."""
+    def run_constant(self, x, columns, lo, hi, own, readout):
+        """Some samples under constant inputs (sample, input); fills ``own`` or ``readout``."""
         c, delay = self.constants, self.neuron.delay
-        if not self.fires:
-            no_weights = drive[:0]
-            lif.integrate(
-                *_no_events(), drive, no_weights, *c[:3], *_ideal(drive.dtype), delay, lo, hi,
-                readout,
+        if self.fires:
+            kernels.fire_constant(
+                x, *columns, self.loudest, *c, self.uniform, self.neuron.reset == "zero", delay,
+                self.n_steps, self.name, self.n_steps * self.n, lo, hi, *_parts(own),
             )  # fmt: skip
             return
-        kernels.fire_constant(
-            drive, self.loudest, *c, self.uniform, self.neuron.reset == "zero", delay, self.n_steps,
-            self.name, self.n_steps * self.n, lo, hi, *_parts(own),
-        )  # fmt: skip
+        drive = np.empty((len(x), self.n), self.weight.dtype)
+        kernels.multiply(x, *columns, lo, hi, drive)
+        lif.integrate(
+            *_no_events(), drive, drive[:0], *c[:3], *_ideal(drive.dtype), delay, lo, hi, readout
+        )
 
     def run(self, events, on_rows, lo, hi, own, readout):
         """Some samples on events (start, stop, step, unit)."""

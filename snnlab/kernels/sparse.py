@@ -18,65 +18,56 @@ _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_kernel
-def multiply(x, indptr, unit, weight, lo, hi, out):
-    """``out[lo:hi] = x[lo:hi] @ W``, passing over the zeros of ``x``."""
-    n_in, n = x.shape[1], out.shape[1]
-    zero = out.dtype.type(0.0)
-    which = np.empty(n_in + 1, np.int64)
-    for s in range(lo, hi):
-        m = 0
-        for i in range(n_in):  # no branch: what is zero is written over
-            which[m] = i
-            m += x[s, i] != zero
-        for j in range(n):
-            out[s, j] = zero
-        for k in range(m):
-            i = which[k]
-            now = x[s, i]
-            for p in range(indptr[i], indptr[i + 1]):
-                out[s, unit[p]] += now * weight[p]
+def _multiply(turned, indptr, source, weight, j, width, total):
+    """What unit j gets from the samples of a block: its row of ``W.T @ turned``."""
+    for b in range(width):
+        total[b] = total.dtype.type(0.0)
+    p, end = indptr[j], indptr[j + 1]
+    while p + 4 <= end:
+        i0, i1, i2, i3 = source[p], source[p + 1], source[p + 2], source[p + 3]
+        w0, w1, w2, w3 = weight[p], weight[p + 1], weight[p + 2], weight[p + 3]
+        for b in range(width):
+            total[b] = (
+                ((total[b] + turned[i0, b] * w0) + turned[i1, b] * w1) + turned[i2, b] * w2
+            ) + turned[i3, b] * w3
+        p += 4
+    while p < end:
+        i0, w0 = source[p], weight[p]
+        for b in range(width):
+            total[b] += turned[i0, b] * w0
+        p += 1
 
 
 @_kernel
-def multiply_all(x, indptr, source, weight, lo, hi, out):
-    """The same where few of ``x`` are zero, from synapses unit by unit; many samples at a time.
+def _turn(x, inputs, first, m, turned):
+    """Some inputs of m samples, sample by sample, as rows over samples."""
+    for i in range(inputs.shape[0]):
+        j = inputs[i]
+        for b in range(m):
+            turned[i, b] = x[first + b, j]
 
-    It adds in the same order, so the result is the same.
-    """
-    n_in, n = x.shape[1], out.shape[1]
-    zero = out.dtype.type(0.0)
-    turned = np.zeros((n_in, LANES), out.dtype)
+
+@_kernel
+def multiply(x, inputs, indptr, source, weight, lo, hi, out):
+    """``out[lo:hi] = x[lo:hi, inputs] @ W``, from synapses unit by unit."""
+    turned = np.zeros((inputs.shape[0], LANES), out.dtype)
     total = np.empty(LANES, out.dtype)
     for s in range(lo, hi, LANES):
         m = min(LANES, hi - s)
-        for i in range(n_in):
-            for b in range(m):
-                turned[i, b] = x[s + b, i]
-        width = -(-m // 32) * 32  # whole vectors; samples that are not there are not read
-        for j in range(n):
-            for b in range(width):
-                total[b] = zero
-            p, end = indptr[j], indptr[j + 1]
-            while p + 4 <= end:
-                i0, i1, i2, i3 = source[p], source[p + 1], source[p + 2], source[p + 3]
-                w0, w1, w2, w3 = weight[p], weight[p + 1], weight[p + 2], weight[p + 3]
-                for b in range(width):
-                    total[b] = (
-                        ((total[b] + turned[i0, b] * w0) + turned[i1, b] * w1) + turned[i2, b] * w2
-                    ) + turned[i3, b] * w3
-                p += 4
-            while p < end:
-                i0, w0 = source[p], weight[p]
-                for b in range(width):
-                    total[b] += turned[i0, b] * w0
-                p += 1
+        _turn(x, inputs, s, m, turned)
+        for j in range(out.shape[1]):
+            _multiply(turned, indptr, source, weight, j, LANES, total)
             for b in range(m):
                 out[s + b, j] = total[b]
 
 
 @_kernel
 def fire_constant(
-    drive,
+    x,
+    inputs,
+    indptr,
+    source,
+    weight,
     loudest,
     decay_syn,
     decay_mem,
@@ -96,21 +87,26 @@ def fire_constant(
     out_step,
     out_unit,
 ):
-    """LIF layer under a constant drive: only units that can reach threshold are simulated.
+    """LIF layer under constant inputs: only units that can reach threshold are simulated.
 
     A unit whose drive is at most ``loudest`` stays silent (`snnlab.sparse.loudest_silence`). The
-    others move together, so that the loop over them is as vectorised as one over all.
+    others are listed per sample and move together, so that the loop over them is vectorised.
     """
-    n = drive.shape[1]
-    real = drive.dtype
+    n = name.shape[0]
+    real = weight.dtype
     zero = real.type(0.0)
+    turned = np.zeros((inputs.shape[0], LANES), real)
+    total = np.empty(LANES, real)
+    loud = np.empty(LANES, np.bool_)
+    eight = loud.view(np.uint64)  # few are loud: look for them eight samples at a time
+    count = np.empty(LANES, np.int64)
     spare = n + 32
-    who = np.empty(spare, np.int64)
+    who = np.empty((LANES, spare), np.int32)
+    given = np.empty((LANES, spare), real)
     called = np.empty(spare, np.int32)
-    x = np.zeros(spare, real)
-    rest = np.empty(spare, real)
-    current = np.empty(spare, real)
-    a, b, g, th = x.copy(), x.copy(), x.copy(), x.copy()
+    x0 = np.zeros(spare, real)
+    rest, current = x0.copy(), x0.copy()
+    a, b, g, th = x0.copy(), x0.copy(), x0.copy(), x0.copy()
     wait, longest = np.empty(spare, np.int64), np.empty(spare, np.int64)
     for i in range(spare):
         j = min(i, n - 1)
@@ -118,49 +114,61 @@ def fire_constant(
     refractory = hold.max() > 0
     z = np.empty(spare, np.bool_)
     k = lo * room
-    for s in range(lo, hi):
-        out_start[s] = k
-        m = 0
+    for first in range(lo, hi, LANES):
+        in_block = min(LANES, hi - first)
+        _turn(x, inputs, first, in_block, turned)
+        for c in range(LANES):
+            count[c] = 0
         for j in range(n):
-            who[m] = j
-            m += drive[s, j] > loudest[j]
-        width = -(-m // 32) * 32  # whole vectors: what is added has no drive and stays silent
-        for i in range(m):
-            j = who[i]
-            x[i] = drive[s, j]
-            called[i] = name[j]
-            if not uniform:
-                a[i], b[i], g[i], th[i], longest[i] = (
-                    decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j],
-                )  # fmt: skip
-        for i in range(m, width):
-            x[i] = zero
-        for i in range(width):
-            rest[i] = zero
-            current[i] = zero
-            wait[i] = 0
-        for t in range(delay, n_steps):
+            _multiply(turned, indptr, source, weight, j, LANES, total)
+            for c in range(LANES):
+                loud[c] = total[c] > loudest[j]
+            for i in range(LANES // 8):
+                if eight[i] != 0:
+                    for c in range(8 * i, 8 * i + 8):  # no branch: what is silent is written over
+                        who[c, count[c]] = j
+                        given[c, count[c]] = total[c]
+                        count[c] += loud[c]
+        for c in range(in_block):
+            out_start[first + c] = k
+            m = count[c]
+            width = -(-m // 32) * 32  # whole vectors: what is added has no drive, and stays silent
             for i in range(width):
-                now = current[i] + x[i]
-                v = rest[i] + g[i] * now
-                left = b[i] * v
-                z[i] = v > th[i]
-                after = zero if zero_reset else left - th[i]
-                rest[i] = after if v > th[i] else left
-                current[i] = now * a[i]
-            if refractory:
-                for i in range(m):
-                    if wait[i] > 0:
-                        wait[i] -= 1
-                        rest[i] = zero
-                        z[i] = False
-                    elif z[i]:
-                        wait[i] = longest[i]
-            for i in range(m):  # no branch: what does not spike is written over
-                out_step[k] = t
-                out_unit[k] = called[i]
-                k += z[i]
-        out_stop[s] = k
+                x0[i] = given[c, i] if i < m else zero
+                rest[i] = zero
+                current[i] = zero
+                wait[i] = 0
+            for i in range(m):
+                j = who[c, i]
+                called[i] = name[j]
+                if not uniform:
+                    a[i], b[i], g[i], th[i], longest[i] = (
+                        decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j],
+                    )  # fmt: skip
+            for t in range(delay, n_steps):
+                for i in range(width):
+                    now = current[i] + x0[i]
+                    v = rest[i] + g[i] * now
+                    left = b[i] * v
+                    z[i] = v > th[i]
+                    after = zero if zero_reset else left - th[i]
+                    rest[i] = after if v > th[i] else left
+                    current[i] = now * a[i]
+                if refractory:
+                    for i in range(m):
+                        if wait[i] > 0:
+                            wait[i] -= 1
+                            rest[i] = zero
+                            z[i] = False
+                        elif z[i]:
+                            wait[i] = longest[i]
+                before = k
+                for i in range(m):  # no branch: what does not spike is written over
+                    out_unit[k] = called[i]
+                    k += z[i]
+                for i in range(before, k):
+                    out_step[i] = t
+            out_stop[first + c] = k
 
 
 @_kernel
@@ -291,6 +299,18 @@ def integrate(
                 current = a * current + v[s, t, j]
                 potential = b * potential + g * current
                 v[s, t, j] = potential
+
+
+@_kernel
+def mark(start, stop, step, unit, lo, hi, z):
+    """Events as a dense array of 0 and 1 (sample, time, unit)."""
+    zero, one = z.dtype.type(0.0), z.dtype.type(1.0)
+    for s in range(lo, hi):
+        for t in range(z.shape[1]):
+            for j in range(z.shape[2]):
+                z[s, t, j] = zero
+        for k in range(start[s], stop[s]):
+            z[s, step[k], unit[k]] = one
 
 
 @_kernel
