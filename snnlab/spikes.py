@@ -1,5 +1,7 @@
 """`SpikeTrains`: a batch of spike trains as events."""
 
+import copy
+
 import numpy as np
 
 from snnlab import _check
@@ -191,7 +193,9 @@ class ConstantCurrent:
 
     def __getitem__(self, index):
         """The input of some samples."""
-        return ConstantCurrent(self.x[_samples(len(self), index)], self.n_steps)
+        part = copy.copy(self)  # what has been checked once is not checked again
+        part.x = self.x[_samples(len(self), index)]
+        return part
 
     def to_dense(self, dtype=np.float32):
         """Array (n_samples, n_steps, n_units), the same in every step."""
