@@ -68,7 +68,7 @@ def _background(x):
 
 
 def _filled(product, x, c, y, base, out, lo, hi):
-    """Some rows of a product, for `share`."""
+    """Some rows of a product (or pairs of rows), for `share`."""
     product(x, c, y, base, lo, hi, out)
 
 
@@ -387,15 +387,17 @@ class Network:
         trace.inputs, trace.kept = inputs, kept
         gains = [la.gain(mask) for la, mask in zip(layers, [*kept, None], strict=True)]
         no_drive = np.empty((0, 1), self.dtype)
-        constant = no_drive
+        constant, product = no_drive, None
         if isinstance(inputs, ConstantCurrent):
-            constant = self._drive(inputs.x, weights[0])
+            constant, product = self._drive(inputs.x, weights[0])
         if physics is None:
             free = -self.dtype.type(np.inf), self.dtype.type(np.inf)
             quiet = np.empty(0, self.dtype), np.uint32(0)
             physics = [Physics(*quiet, *free)] * len(layers)
 
         def work(lo, hi):
+            if product is not None:
+                product(lo, hi)
             for k, layer in enumerate(layers):
                 c = layer.constants
                 source = self._events(trace, k)
@@ -427,16 +429,17 @@ class Network:
         return trace
 
     def _drive(self, x, weights):
-        """``x @ weights``: what a constant input feeds each unit in a step."""
+        """``x @ weights``, what a constant input feeds each unit in a step; work left to do on it.
+
+        The work is a function of the first and last sample, or None.
+        """
         x = x.astype(self.dtype, copy=False)
         out = np.empty((len(x), weights.shape[1]), self.dtype)
         c = _background(x)
         if c is None:
-            return np.matmul(x, weights, out=out)
+            return np.matmul(x, weights, out=out), None
         base = c * weights.sum(axis=0) if c else np.zeros_like(weights[0])
-        work = partial(_filled, drive.multiply, x, c, weights, base, out)
-        share(work, len(x), self._threads(len(x)))
-        return out
+        return out, partial(_filled, drive.multiply, x, c, weights, base, out)
 
     def _drive_gradient(self, x, g_drive, out):
         """``x.T @ g_drive``, into ``out``."""
@@ -447,7 +450,7 @@ class Network:
             return
         base = c * g_drive.sum(axis=0) if c else np.zeros_like(g_drive[0])
         work = partial(_filled, drive.multiply_transposed, x, c, g_drive, base, out)
-        share(work, x.shape[1], self._threads(len(x)))
+        share(work, -(-x.shape[1] // 2), self._threads(len(x)))
 
     def _events(self, trace, k):
         """Arrays start, stop, step, unit of the events that layer k hears."""

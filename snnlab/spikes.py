@@ -1,5 +1,7 @@
 """`SpikeTrains`: a batch of spike trains as events."""
 
+import copy
+
 import numpy as np
 
 from snnlab import _check
@@ -192,8 +194,8 @@ class ConstantCurrent:
     def __getitem__(self, index):
         """The input of some samples; a view if ``index`` is a slice."""
         chosen = index if isinstance(index, slice) else _samples(len(self), index)
-        part = ConstantCurrent.__new__(ConstantCurrent)  # its values have been checked
-        part.x, part.n_steps = np.ascontiguousarray(self.x[chosen]), self.n_steps
+        part = copy.copy(self)  # its values have been checked
+        part.x = np.ascontiguousarray(self.x[chosen])
         return part
 
     def to_dense(self, dtype=np.float32):

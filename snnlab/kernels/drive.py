@@ -57,29 +57,40 @@ def multiply(x, c, w, base, lo, hi, out):
 
 @_kernel
 def multiply_transposed(x, c, g, base, lo, hi, out):
-    """``out[lo:hi] = base + (x.T[lo:hi] - c) @ g``; four samples per pass over a row."""
+    """``out = base + (x.T - c) @ g`` for pairs of rows ``lo <= i / 2 < hi``.
+
+    Neighbouring pixels differ from the background in much the same samples: the rows of a pair of
+    them share what is read of ``g``, four samples per pass.
+    """
     n_samples, n = g.shape
-    which = np.empty((hi - lo, n_samples), np.int32)
-    count = np.zeros(hi - lo, np.int64)
-    for s in range(n_samples):
-        for i in range(lo, hi):
-            if x[s, i] != c:
-                which[i - lo, count[i - lo]] = s
-                count[i - lo] += 1
-    for i in range(lo, hi):
-        r, m = i - lo, count[i - lo]
+    which = np.empty(n_samples, np.int32)
+    for pair in range(lo, hi):
+        i0 = 2 * pair
+        i1 = min(i0 + 1, out.shape[0] - 1)  # the last row may be its own partner
+        m = 0
+        for s in range(n_samples):
+            which[m] = s
+            m += np.int64((x[s, i0] != c) | (x[s, i1] != c))
         for j in range(n):
-            out[i, j] = base[j]
+            out[i0, j] = base[j]
+        for j in range(n):
+            out[i1, j] = base[j]
         k = 0
         while k + 4 <= m:
-            s0, s1, s2, s3 = which[r, k], which[r, k + 1], which[r, k + 2], which[r, k + 3]
-            p, q, u, v = x[s0, i] - c, x[s1, i] - c, x[s2, i] - c, x[s3, i] - c
+            s0, s1, s2, s3 = which[k], which[k + 1], which[k + 2], which[k + 3]
+            p0, p1, p2, p3 = x[s0, i0] - c, x[s1, i0] - c, x[s2, i0] - c, x[s3, i0] - c
+            q0, q1, q2, q3 = x[s0, i1] - c, x[s1, i1] - c, x[s2, i1] - c, x[s3, i1] - c
             for j in range(n):
-                out[i, j] += ((p * g[s0, j] + q * g[s1, j]) + u * g[s2, j]) + v * g[s3, j]
+                a, b, d, e = g[s0, j], g[s1, j], g[s2, j], g[s3, j]
+                first = out[i0, j] + (((p0 * a + p1 * b) + p2 * d) + p3 * e)
+                out[i1, j] += ((q0 * a + q1 * b) + q2 * d) + q3 * e
+                out[i0, j] = first
             k += 4
         while k < m:
-            s0 = which[r, k]
-            p = x[s0, i] - c
+            s0 = which[k]
+            p0, q0 = x[s0, i0] - c, x[s0, i1] - c
             for j in range(n):
-                out[i, j] += p * g[s0, j]
+                first = out[i0, j] + p0 * g[s0, j]
+                out[i1, j] += q0 * g[s0, j]
+                out[i0, j] = first
             k += 1

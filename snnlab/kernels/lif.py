@@ -79,6 +79,24 @@ def _add_to_rows(x, index, lo, hi, rows):
 
 
 @_kernel
+def _add_few_to_rows(x, index, lo, hi, rows):
+    """`_add_to_rows`, faster if most of x is zero.
+
+    So are the errors of a spiking readout: most of its units are rightly silent.
+    """
+    m = 0
+    for j in range(x.shape[0]):
+        m += np.int64(x[j] != 0)
+    if 4 * m > x.shape[0]:
+        _add_to_rows(x, index, lo, hi, rows)
+        return
+    for j in range(x.shape[0]):
+        if x[j] != 0:
+            for k in range(lo, hi):
+                rows[index[k], j] += x[j]
+
+
+@_kernel
 def _arrive(step, unit, drive, weights, delay, s, t, e, end, current):
     """Add what arrives in step t to the synaptic current; return the next event to come."""
     if drive.shape[0] > 0:
@@ -417,6 +435,7 @@ def fire_backward(
     for t in range(n_steps):
         for j in range(n):
             z[t, j] = False
+    unfiltered = next_decay_syn == zero and next_decay_mem == zero and next_gain == 1
     refractory = _largest(hold) > 0
     need_spikes = zero_reset or refractory
     for c in range(first_chunk, last_chunk):
@@ -439,14 +458,17 @@ def fire_backward(
                 while k > first and step[k - 1] + delay >= n_steps:
                     k -= 1
             for t in range(n_steps - 1, -1, -1):
-                if g_next.shape[0] > 0 and t + next_delay < n_steps:
+                if g_next.shape[0] == 0 or t + next_delay >= n_steps:
+                    _clear(e)
+                elif unfiltered:
+                    _clear(e)
+                    _add_scaled_rows(next_t, g_next, s, t + next_delay, e)
+                else:
                     _add_scaled_rows(next_t, g_next, s, t + next_delay, next_v)
                     for j in range(n):
                         next_i[j] = next_decay_syn * next_i[j] + next_gain * next_v[j]
                         e[j] = next_i[j]
                         next_v[j] *= next_decay_mem  # for the step before
-                else:
-                    _clear(e)
                 if g_spikes.shape[0] > 0:
                     row = t if g_spikes.shape[1] > 1 else 0
                     for j in range(n):
@@ -476,7 +498,9 @@ def fire_backward(
                 last = k
                 while k > first and step[k - 1] + delay == t:
                     k -= 1
-                if k < last:
+                if n <= 16:
+                    _add_few_to_rows(li, unit, k, last, rows)
+                elif k < last:
                     _add_to_rows(li, unit, k, last, rows)
                 if g_drive.shape[0] > 0 and t >= delay:
                     for j in range(n):
