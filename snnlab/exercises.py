@@ -391,3 +391,125 @@ def _when_a_list_is_shorter(answer):
         answer, 100 * truth, 0.5, "There the list is shorter already. How many bits per wire?",
         "There the list is longer still. How many bits per wire?", "a share in %",
     )  # fmt: skip
+
+
+# 15: both at once -----------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=2)
+def _chips_that_avoid(dead):
+    """On how many of three chips the worst tenth has fewer wires than chance, at 5 %."""
+    from snnlab import datasets, lessons
+
+    try:
+        data = datasets.load("mnist16")
+    except datasets.DatasetUnavailable:
+        data = datasets.load("digits16")
+    task, found = lessons.task(data, n_train=2000, n_test=300, steps=400, hidden=100), 0
+    for seed in SEEDS:
+        wires, defect, _ = lessons.rewire_on_chip(
+            task, sigma_d=0.3, dead=dead, alpha=0.15, seed=seed
+        )
+        found += lessons.chance(wires, lessons.worst(defect)) < 0.05
+    return found
+
+
+@_question("n15.q1")
+def _dead_columns(answer):
+    return _close(
+        answer, _chips_that_avoid(0.1), 0, "More of them. Is the worst tenth chosen by defect?",
+        "Fewer of them. Is it the share of draws with as few wires, or fewer, that you count?",
+        "a number of chips",
+    )  # fmt: skip
+
+
+@_question("n15.q2")
+def _detuned_columns(answer):
+    return _close(
+        answer, _chips_that_avoid(0.0), 0, "More of them. Is the worst tenth chosen by defect?",
+        "Fewer of them. Small is below 0.05; 0.5 is what chance gives.", "a number of chips",
+    )  # fmt: skip
+
+
+@_question("n15.q3")
+def _false_alarms(answer):
+    return _close(
+        answer, 0.05 * 60, 0.01, "More. How often is a p-value below 0.05 where nothing is?",
+        "Fewer. How often is a p-value below 0.05 where nothing is?", "an expected number",
+    )  # fmt: skip
+
+
+# 16: your data, your model --------------------------------------------------------------------
+
+
+@_question("n16.q1")
+def _better_than_lines(answer):
+    from sklearn.base import BaseEstimator, clone
+    from sklearn.linear_model import LogisticRegression
+
+    from snnlab.datasets import yinyang
+    from snnlab.estimator import SpikingClassifier
+
+    steps = getattr(answer, "steps", None)
+    last = steps[-1][1] if steps else answer
+    if not isinstance(answer, BaseEstimator):
+        return "The answer is a classifier, like SpikingClassifier(hidden=(30,)), not yet fitted."
+    if not isinstance(last, SpikingClassifier):
+        return f"The last step should be a SpikingClassifier, not {type(last).__name__}."
+    rng = np.random.default_rng(0)
+    x, labels = yinyang(1300, rng)
+    x = x[:, :2] + 0.02 * rng.normal(0, 1, (1300, 2))
+    x_test, y_test = x[800:], labels[800:]
+    try:
+        score = clone(answer).fit(x[:800], labels[:800]).score(x_test, y_test)
+    except (TypeError, ValueError) as fault:
+        return f"{fault}."
+    lines = LogisticRegression().fit(x[:800], labels[:800]).score(x_test, y_test)
+    if score >= lines + 0.2:
+        return None
+    return (
+        f"It gets {score:.1%} right, logistic regression {lines:.1%}. More hidden neurons, more "
+        "epochs, smaller batches or a larger learning rate?"
+    )
+
+
+@_question("n16.q2")
+def _classes_of_a_network(answer):
+    from snnlab.network import Network
+
+    if not callable(answer):
+        return "The answer is the function itself, without brackets: check('n16.q2', classes)."
+    rng = np.random.default_rng(0)
+    features = rng.random((40, 3), np.float32)
+    spikes = encode.latency(encode.population(features))
+    network = Network((36, 20, 4), LIF.brainscales2(), n_steps=20, rng=0)
+    network.scale_to_activity(spikes, 10)
+    readout = network.forward(spikes).readout
+    truth = readout.max(axis=1).argmax(axis=1)
+    try:
+        got = np.asarray(answer(network, features.copy()))
+    except Exception as fault:
+        if "ellipsis" in str(fault):
+            return "There are still dots in the function. Three lines are to be filled in."
+        return f"The function stops with {type(fault).__name__}: {fault}"
+    if got.dtype == object:
+        return "There are still dots in the function. Three lines are to be filled in."
+    if got.shape != truth.shape:
+        return f"The result has shape {got.shape}; it should have one class per sample: (40,)."
+    if np.array_equal(got, truth):
+        return None
+    if np.array_equal(got, readout[:, -1].argmax(axis=1)):
+        return "That is the class that is highest at the end. Early spikes have leaked away."
+    if np.array_equal(got, readout.sum(axis=1).argmax(axis=1)):
+        return "That is the class with the largest sum. It was trained for the highest potential."
+    return "Those are not the classes. Population code first, then latency; then the highest peak."
+
+
+@_question("n16.q3")
+def _how_many_networks(answer):
+    if answer == 4 * 3 * 5:
+        return "Those are tried. And which network answers afterwards, having seen all data?"
+    return _close(
+        answer, 4 * 3 * 5 + 1, 0, "More. Every combination is trained once per fold.",
+        "Fewer. Every combination is trained once per fold, not more.", "a number of networks",
+    )  # fmt: skip

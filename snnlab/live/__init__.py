@@ -9,11 +9,13 @@ line of text. None of them knows of widgets, and ``simulate`` and ``describe`` c
 tested, without any. Long work runs on a thread of its own (`Worker`).
 """
 
+from snnlab.live.chipwires import RewireOnChip
 from snnlab.live.digits import DrawDigit, PixelsToSpikes
 from snnlab.live.gradients import BackwardInTime, Surrogates
 from snnlab.live.neuron import OneNeuron
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
+from snnlab.live.regions import YinYang
 from snnlab.live.rewire import Rewire
 from snnlab.live.train import Run, TrainLive
 from snnlab.live.wires import WireThatReturns
@@ -22,5 +24,5 @@ from snnlab.live.worker import Worker
 __all__ = [
     "Action", "BackwardInTime", "Choice", "DrawDigit", "Drawing", "OneNeuron", "Pad", "Panel",
     "PixelsToSpikes", "Run", "Slider", "Stops", "Surrogates", "TrainLive", "Worker",
-    "Rewire", "WireThatReturns",
+    "Rewire", "RewireOnChip", "WireThatReturns", "YinYang",
 ]  # fmt: skip
