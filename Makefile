@@ -17,6 +17,7 @@ export SNNLAB_DATA := $(CURDIR)/../shared/data
 endif
 endif
 
+INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet -c constraints.txt
 WARM_UP := $(PY) -c "import snnlab; snnlab.warm_up()"
 LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \
   $(PY) tools/strip_outputs.py --check
@@ -37,7 +38,9 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "Debian and Ubuntu keep them in a package of their own: sudo apt install python3-venv"; \
 	  exit 1; }
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	$(PY) -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test]"
+	@$(INSTALL) -e ".[browser]" || { \
+	  echo "Playwright cannot be installed here: tests in a browser will be skipped."; \
+	  $(INSTALL) -e ".[test]"; }
 	@touch $@
 
 lab: venv  ## open the first notebook in JupyterLab
@@ -45,7 +48,8 @@ lab: venv  ## open the first notebook in JupyterLab
 
 # All passes run even if one fails; the full run comes last, so its summary is the last one shown.
 # The kernels are compiled once beforehand: parallel workers must not write the same cache. The
-# pass with bounds checks compiles other code, so it has a cache of its own and one process.
+# pass with bounds checks compiles other code, so it has a cache of its own and one process. Tests in
+# a browser go to one process (loadgroup): one JupyterLab is enough.
 test: venv  ## run linters and the whole test-suite (uncompiled, bounds-checked, full)
 	@failed=""; \
 	echo "== lint"; { $(LINT); } || failed="$$failed lint"; \
@@ -55,7 +59,7 @@ test: venv  ## run linters and the whole test-suite (uncompiled, bounds-checked,
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
 	  $(PY) -m pytest -q -m bounds || failed="$$failed bounds"; \
 	echo "== all tests"; $(WARM_UP) || failed="$$failed warm-up"; \
-	$(PY) -m pytest -n $(WORKERS) || failed="$$failed tests"; \
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup || failed="$$failed tests"; \
 	if [ -n "$$failed" ]; then echo "make test: failed:$$failed"; exit 1; fi
 
 demo: venv  ## train a network in the terminal, print the result, write a picture
@@ -68,6 +72,7 @@ bench: venv  ## measure speed (let nothing else run meanwhile)
 	$(PY) benchmarks/speed.py
 
 results: venv  ## write the tables and pictures of README.md from data/results
+	$(PY) benchmarks/claims.py
 	$(PY) benchmarks/results_table.py
 	$(PY) benchmarks/pictures.py
 

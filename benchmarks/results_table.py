@@ -1,4 +1,7 @@
-"""Write the tables of README.md from data/results (``--check``: only say whether they agree)."""
+"""Write the tables of README.md, from data/results and from the notebooks' first cells.
+
+``--check``: only say whether they agree.
+"""
 
 import argparse
 import json
@@ -160,6 +163,35 @@ def speed_table():
     return "\n".join(lines)
 
 
+def panels_table():
+    """Medians from key press to new pixels, a row per panel."""
+    lines = ["| notebook | panel | picture | key press to new pixels | budget |",
+             "|---" * 5 + "|"]  # fmt: skip
+    for r in load("panels-latency"):
+        training = r["while_training_ms"]
+        also = f"; {training} ms while networks learn" if training else ""
+        lines.append(
+            f"| {int(r['notebook'][:2])} | `{r['panel']}` | {r['kind']} | "
+            f"{r['median']:.0f} ms{also} | {r['budget_ms']} ms |"
+        )
+    return "\n".join(lines)
+
+
+def notebooks_table():
+    """Title, question and duration of each notebook, as its first cell says them."""
+    lines = ["| | notebook | question | minutes |", "|---|---|---|---|"]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cell = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
+        text = " ".join("".join(cell["source"]).split())
+        title = re.match(r"# (.+?) \*\*", text)[1]
+        question = re.search(r"\*\*(.+?\?)\*\*", text)[1]
+        minutes = re.search(r"(\d+) minutes", text)[1]
+        lines.append(
+            f"| {int(path.stem[:2])} | [{title}](notebooks/{path.name}) | {question} | {minutes} |"
+        )
+    return "\n".join(lines)
+
+
 def main():
     """Fill the marked parts of README.md."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -174,6 +206,8 @@ def main():
         "decision": decision_table(),
         "chip": chip_table(),
         "speed": speed_table(),
+        "panels": panels_table(),
+        "notebooks": notebooks_table(),
     }
     for name, table in tables.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"

@@ -30,6 +30,7 @@ _MODULES = (
     "recording",
     "results",
     "rewiring",
+    "sparse",
     "spikes",
     "substrate",
     "surrogate",

@@ -307,10 +307,53 @@ class Report:
         return ~last.any(axis=1)
 
     @property
+    def sure_and_wrong(self):
+        """Share of samples that are wrong with a probability of `SURE` or more."""
+        p = np.exp(self.scores - self.scores.max(axis=1, keepdims=True))
+        sure = p.max(axis=1) / p.sum(axis=1) >= SURE
+        return (sure & (p.argmax(axis=1) != self.labels)).mean()
+
+    @property
+    def accuracy(self):
+        """Share of samples that are right."""
+        return (self.scores.argmax(axis=1) == self.labels).mean()
+
+    def signs(self):
+        """The measurements that most diagnoses rest on, as rows of a table.
+
+        Returns
+        -------
+        list of (str, list, str)
+            What is measured; its value per layer, readout last, NaN where it does not apply, or one
+            value of the whole network; from where on a network is sick.
+        """
+        spiking = [layer for layer in self.layers if layer.counts is not None]
+        none = [np.nan] * (len(self.layers) - len(spiking))
+        alive = [~(layer.dead | layer.saturated) for layer in spiking]
+        return [
+            ("units that never spike (%)",
+             [100 * layer.dead.mean() for layer in spiking] + none, f"from {100 * DEAD:g}"),
+            ("units that spike nearly always (%)",
+             [100 * layer.saturated.mean() for layer in spiking] + none,
+             f"from {100 * SATURATED_UNITS:g}"),
+            ("units in bursts (%)",
+             [100 * layer.bursting.mean() for layer in spiking] + none,
+             f"from {100 * BURSTING_UNITS:g}"),
+            ("samples in the surrogate's reach (%)",
+             [100 * layer.reach[a].mean() if a.any() else np.nan
+              for layer, a in zip(spiking, alive, strict=True)] + none, f"below {100 * NARROW:g}"),
+            ("growth of gradients through resets (×)", list(self.reset_growth),
+             f"from {RESET_GROWTH:g}"),
+            ("silent samples (%)", [100 * self.silent.mean()], f"from {100 * SILENT_SAMPLES:g}"),
+            ("samples wrong, and sure of it (%)", [100 * self.sure_and_wrong],
+             f"from {100 * SURE_AND_WRONG:g}"),
+        ]  # fmt: skip
+
+    @property
     def summary(self):
         """The network, its accuracy and the number of findings in one line."""
         n = len(self.findings)
-        right = 100 * (self.scores.argmax(axis=1) == self.labels).mean()
+        right = 100 * self.accuracy
         return (
             f"{'-'.join(map(str, self.sizes))} on {len(self.labels)} samples, {right:.1f} % right, "
             f"{self.hidden_counts.mean():.1f} hidden spikes per sample: "
@@ -561,10 +604,7 @@ _SHARPNESS = {  # what makes a softmax flat, and whether it must fall or rise to
 def _saturated_softmax(report):
     if type(report.loss) not in _SHARPNESS:
         return
-    p = np.exp(report.scores - report.scores.max(axis=1, keepdims=True))
-    sure = p.max(axis=1) / p.sum(axis=1) >= SURE
-    share = (sure & (p.argmax(axis=1) != report.labels)).mean()
-    if share >= SURE_AND_WRONG:
+    if (share := report.sure_and_wrong) >= SURE_AND_WRONG:
         name, sign = _SHARPNESS[type(report.loss)]
         value = getattr(report.loss, name) * report.scores.std(axis=1).mean() ** sign
         value = float(f"{value:.2g}")
@@ -657,3 +697,24 @@ SICK = {
     "exploding": _sick_exploding,
     "overconfident": _sick_overconfident,
 }
+BEDS = ("dead", "exploding", "silent", "overconfident", "narrow", "saturated")  # a shuffled order
+
+
+def admit(bed, seed=0):
+    """A patient by number, for readers who are to find out what it suffers from.
+
+    Parameters
+    ----------
+    bed : int
+        1 to 6.
+    seed : int
+        Of the network's weights.
+
+    Returns
+    -------
+    Patient
+    """
+    bed = _check.integer("bed", bed, at_least=1)
+    if bed > len(BEDS):
+        raise ValueError(f"bed must be at most {len(BEDS)}, got {bed}")
+    return SICK[BEDS[bed - 1]](seed)

@@ -25,6 +25,7 @@ below 0.15 to 1.38 spikes per synapse and inference, depending on the network wi
 
 import csv
 import io
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log, log2
@@ -278,6 +279,58 @@ def count(network, inputs):
         )
     numbers = sum(layer.n_out * (layer.n_in + layer.states) for layer in layers)
     return Operations(tuple(layers), n, n_steps, numbers * network.dtype.itemsize)
+
+
+def at_rate(sizes, n_steps, rate):
+    """Operations of a fully connected network at a given activity, without running one.
+
+    Neurons are those of the chip: two states each, membrane and current.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units per layer, inputs first.
+    n_steps : int
+    rate : float or sequence of float
+        Spikes per unit and sample; of inputs and hidden layers alike, or one for each of them.
+        Inputs spike once before any of them spikes twice, as in a latency code.
+
+    Returns
+    -------
+    Operations
+
+    Raises
+    ------
+    TypeError, ValueError
+        Arguments of the wrong kind or out of range; the message names the argument.
+
+    Examples
+    --------
+    >>> at_rate((4, 5, 2), 20, 0.5).layers[0].effective_acs  # 2 spikes, each to 5 units
+    10.0
+    """
+    if np.ndim(sizes) != 1 or len(sizes) < 2:
+        raise ValueError("sizes must be numbers of units of at least two layers")
+    sizes = [_check.integer("sizes", n, at_least=1) for n in sizes]
+    n_steps = _check.integer("n_steps", n_steps, at_least=1)
+    rates = [rate] * (len(sizes) - 1) if np.ndim(rate) == 0 else list(rate)
+    if len(rates) != len(sizes) - 1:
+        raise ValueError(f"rate must be one number, or {len(sizes) - 1}, got {len(rates)}")
+    rates = [_check.number("rate", r, at_least=0, at_most=n_steps) for r in rates]
+    layers = []
+    for k, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+        spikes, active = rates[k] * n_in, min(rates[k], 1.0) * n_in
+        fires = k < len(sizes) - 2
+        layers.append(
+            LayerOperations(
+                n_in, n_out, n_in * n_out, fires, states=2, mults=2, adds=1 + fires, drive_steps=0,
+                n_steps=n_steps, spikes_in=spikes, active_in=active, active_weights=active * n_out,
+                effective_acs=spikes * n_out, effective_macs=0.0,
+                spikes_out=rates[k + 1] * n_out if fires else 0.0,
+            )
+        )  # fmt: skip
+    numbers = sum(layer.n_out * (layer.n_in + layer.states) for layer in layers)
+    return Operations(tuple(layers), 1, n_steps, 4 * numbers)
 
 
 # --- energy ---------------------------------------------------------------------------------------

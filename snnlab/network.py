@@ -16,9 +16,7 @@ from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.spikes import ConstantCurrent, SpikeTrains
 
 FORMAT = 1
-SPARSE = (
-    0.2  # share of non-zero inputs up to which `kernels.drive` beats a matrix product: measured
-)
+SPARSE = 0.25  # share of inputs other than the background up to which `kernels.drive` is faster
 
 
 def _padded(n):
@@ -60,9 +58,18 @@ def _chunk_borders(n_samples):
     return np.arange(n + 1) * n_samples // n
 
 
-def _filled(product, x, y, out, lo, hi):
+def _background(x):
+    """The value that most of x has, if `kernels.drive` then beats a matrix product; else None.
+
+    More than half of any image is background: then it is the median of the first.
+    """
+    c = np.sort(x[0])[x.shape[1] // 2]
+    return c if np.count_nonzero(x != c) <= SPARSE * x.size else None
+
+
+def _filled(product, x, c, y, base, out, lo, hi):
     """Some rows of a product, for `share`."""
-    product(x, y, lo, hi, out)
+    product(x, c, y, base, lo, hi, out)
 
 
 def _check_kept(kept, sizes):
@@ -422,19 +429,24 @@ class Network:
     def _drive(self, x, weights):
         """``x @ weights``: what a constant input feeds each unit in a step."""
         x = x.astype(self.dtype, copy=False)
-        if np.count_nonzero(x) > SPARSE * x.size:
-            return x @ weights
         out = np.empty((len(x), weights.shape[1]), self.dtype)
-        share(partial(_filled, drive.multiply, x, weights, out), len(x), self._threads(len(x)))
+        c = _background(x)
+        if c is None:
+            return np.matmul(x, weights, out=out)
+        base = c * weights.sum(axis=0) if c else np.zeros_like(weights[0])
+        work = partial(_filled, drive.multiply, x, c, weights, base, out)
+        share(work, len(x), self._threads(len(x)))
         return out
 
     def _drive_gradient(self, x, g_drive, out):
         """``x.T @ g_drive``, into ``out``."""
         x = x.astype(self.dtype, copy=False)
-        if np.count_nonzero(x) > SPARSE * x.size:
+        c = _background(x)
+        if c is None:
             np.matmul(x.T, g_drive, out=out)
             return
-        work = partial(_filled, drive.multiply_transposed, x, g_drive, out)
+        base = c * g_drive.sum(axis=0) if c else np.zeros_like(g_drive[0])
+        work = partial(_filled, drive.multiply_transposed, x, c, g_drive, base, out)
         share(work, x.shape[1], self._threads(len(x)))
 
     def _events(self, trace, k):
@@ -467,8 +479,9 @@ class Network:
         for layer in self._layers:
             if not layer.fires:
                 continue
-            # room for a spike of every unit in every step; memory that is not written costs none
-            room = self.n_steps * layer.n
+            # room for a spike of every unit in every step, and for one that is written but not
+            # kept; memory that is not written costs none
+            room = self.n_steps * layer.n + 1
             start = np.arange(n_samples) * room
             step, unit = (np.empty(n_samples * room, np.int32) for _ in range(2))
             spikes.append(
@@ -687,6 +700,29 @@ class Network:
     def copy(self):
         """An independent network with equal weights."""
         return copy.deepcopy(self)
+
+    def compressed(self, threshold=None, *, unheard=False):
+        """A copy for inference that stores and multiplies only the weights that are not zero.
+
+        For pruned networks (`snnlab.rewiring`): memory and time follow the synapses that are left,
+        and units without inputs or outputs are left out.
+
+        Parameters
+        ----------
+        threshold : float, optional
+            Share of weights that are not zero up to which a layer runs on compressed rows; by
+            default as measured.
+        unheard : bool
+            Also simulate units that lead nowhere, so that all hidden spikes are in the trace.
+
+        Returns
+        -------
+        snnlab.sparse.CompressedNetwork
+            Read-only: `evaluate` and `training.predict_scores` take it, `train` does not.
+        """
+        from snnlab.sparse import CompressedNetwork
+
+        return CompressedNetwork(self, threshold, unheard)
 
     def _header(self):
         return {

@@ -35,9 +35,10 @@ class _Optimizer:
         return flat
 
     @staticmethod
-    def _share(network, work):
-        n = network.parameters.size  # a step over few weights is shorter than a dispatch
-        share(work, n, 1 if n < 50_000 else network.workers or worker_count())
+    def _share(network, work, n=None):
+        size = network.parameters.size  # a step over few weights is shorter than a dispatch
+        workers = 1 if size < 50_000 else network.workers or worker_count()
+        share(work, size if n is None else n, workers)
 
     def state(self):
         """Moments and step count as a dict of arrays (for checkpoints)."""

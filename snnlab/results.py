@@ -29,7 +29,7 @@ def folder():
 
 def studies():
     """Names of the stored studies, in alphabetical order."""
-    return tuple(sorted(path.stem for path in folder().glob("*.json")))
+    return tuple(sorted(path.stem for path in folder().glob("*.json") if path.stem != "claims"))
 
 
 def load(study):
@@ -58,3 +58,49 @@ def load(study):
     """
     _check.one_of("study", study, studies())
     return json.loads((folder() / f"{study}.json").read_text(encoding="utf-8"))
+
+
+class Claims(tuple):
+    """Claims of papers; in a notebook, a line each."""
+
+    def __repr__(self):
+        """The paper's figure, ours, and whether the claim was kept."""
+        return "\n".join(map(_line, self))
+
+
+def claims(notebook):
+    """What the papers found beside what was found here, for one notebook of the course.
+
+    Parameters
+    ----------
+    notebook : str
+        Like "n07".
+
+    Returns
+    -------
+    Claims of dict
+        Each with ``name``, ``text``, ``unit``, ``paper``, ``source``, ``tag`` ("quoted" or
+        "unverified"), ``ours``, ``sd`` (None where it was worked out at once), ``study`` (where
+        ours is from), ``sense``, ``tolerance`` and ``holds``.
+
+    Raises
+    ------
+    ValueError
+        If the notebook makes no such claims.
+    """
+    records = json.loads((folder() / "claims.json").read_text(encoding="utf-8"))
+    _check.one_of("notebook", notebook, tuple(sorted({r["name"].split(".")[0] for r in records})))
+    return Claims(r for r in records if r["name"].startswith(f"{notebook}."))
+
+
+def _line(claim):
+    """One claim in two lines of text."""
+    unit = f" {claim['unit']}" if claim["unit"] else ""
+    sd = "" if claim["sd"] is None else f" ± {claim['sd']:.2g}"
+    sense = {"at least": ">=", "at most": "<=", "about": "="}[claim["sense"]]
+    return (
+        f"{claim['text']}:\n"
+        f"    paper {claim['paper']:g}{unit} ({claim['source']}, {claim['tag']}); "
+        f"here {claim['ours']:g}{sd}{unit} ({claim['study']}); "
+        f"{'kept' if claim['holds'] else 'NOT kept'}: {sense} within {claim['tolerance']:g}"
+    )

@@ -13,6 +13,11 @@ rule             a synapse goes                                  and comes back
 `FixedMask`      before training                                 never
 ================ =============================================== ===================================
 
+With ``max_fan_in`` (not in the papers) no unit has more inputs than a chip's neuron can take: of a
+full one the weakest synapses are pruned after each step. They go on learning as others do that are
+pruned, from a strength of 0. Only so many synapses fit that chip, but which inputs may share its
+lines is not modelled.
+
 Each step is one pass over the weights (`snnlab.kernels.rewire`), with Adam's step inside. Pruned
 synapses have gradients like all others: the backward pass computes them for every weight.
 """
@@ -44,7 +49,7 @@ class _Rule(_Optimizer):
     _moments = ("first", "second")
     _own = ()  # names of arrays that `_start` makes
 
-    def __init__(self, lr, beta1, beta2, eps, log_every, rng=0):
+    def __init__(self, lr, beta1, beta2, eps, log_every, rng=0, max_fan_in=None):
         self.lr = _check.number("lr", lr, at_least=0)
         self.beta1 = _check.number("beta1", beta1, at_least=0, below=1)
         self.beta2 = _check.number("beta2", beta2, at_least=0, below=1)
@@ -52,6 +57,9 @@ class _Rule(_Optimizer):
         if log_every is not None:
             log_every = _check.integer("log_every", log_every, at_least=1)
         self.log_every, self.log = log_every, Log()
+        if max_fan_in is not None:
+            max_fan_in = _check.integer("max_fan_in", max_fan_in, at_least=1)
+        self.max_fan_in = max_fan_in
         # all randomness follows from this key and the step: there is no generator to be kept
         self.key = int(_check.generator("rng", rng).integers(2**31))
         self.steps, self.n_steps, self.steps_per_epoch = 0, None, None
@@ -138,6 +146,31 @@ class _Rule(_Optimizer):
 
     def _after_step(self, network):
         """What is left to do once all weights are updated."""
+        if self.max_fan_in is not None:
+            self._limit_fan_in(network)
+
+    def _limit_fan_in(self, network, rest=0.0):
+        """Prune the weakest inputs of units that have too many; inputs left, per layer's columns.
+
+        ``rest`` is the size of a hidden strength whose weight is just 0.
+        """
+        w, left = network.parameters, []
+        bits = w.view(f"i{w.itemsize}")
+        same = self.max_fan_in, w.dtype.type(rest), bits, bits.dtype.type(1 << 8 * w.itemsize - 2)
+
+        def prune(place):
+            found = []
+            n = place[-1].size  # columns, which are shared among threads
+            self._share(
+                network, lambda a, b: found.append(rewire.limit_fan_in(*place, a, b, *same)), n
+            )
+            return sum(found)
+
+        for k, (layer, span) in enumerate(zip(network._layers, self._spans, strict=True)):
+            left.append(rewire.fan_in(w, *span, layer.width))
+            if layer.n_in > self.max_fan_in:
+                self.active[k] -= prune((w, self.theta, *span, left[k]))
+        return left
 
     def _run(self, network, kernel):
         """Call ``kernel(layer, lo, hi)`` on all weights, shared among threads; count the active."""
@@ -242,6 +275,9 @@ class GradR(_Rule):
     zero_weights : {"random", "frozen"}
         A weight that is 0 at the start has no sign. By default it gets a random one (not in the
         paper); "frozen" leaves it at 0 for good, as their code does.
+    max_fan_in : int, optional
+        The most inputs that a unit may have; of a full one the weakest are pruned, their theta set
+        to 0 (not in the paper).
     log_every : int, optional
         Steps between entries of the log; by default an epoch (100 if that is not known).
     rng : numpy.random.Generator or int
@@ -258,9 +294,9 @@ class GradR(_Rule):
 
     def __init__(
         self, lr=1e-3, sparsity=0.95, alpha=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, hold=None,
-        zero_weights="random", log_every=None, rng=0,
+        zero_weights="random", max_fan_in=None, log_every=None, rng=0,
     ):  # fmt: skip
-        super().__init__(lr, beta1, beta2, eps, log_every, rng)
+        super().__init__(lr, beta1, beta2, eps, log_every, rng, max_fan_in)
         self.sparsity = _sparsity(sparsity, 0.5)
         self.alpha = alpha if callable(alpha) else _check.number("alpha", alpha, at_least=0)
         self.hold = _check.one_of("hold", hold, (None, "layer", "network"))
@@ -327,6 +363,9 @@ class DeepR(_Rule):
         that one learning rate serves all.
     beta1, beta2, eps : float
         As in `snnlab.Adam`; not used with "sgd".
+    max_fan_in : int, optional
+        The most inputs that a unit may have (not in the paper): only synapses of units that have
+        fewer become active.
     log_every : int, optional
         As in `GradR`.
     rng : numpy.random.Generator or int
@@ -347,15 +386,16 @@ class DeepR(_Rule):
 
     def __init__(
         self, lr=1e-3, sparsity=0.95, alpha=1e-5, temperature=1e-5, *, optimizer="adam", beta1=0.9,
-        beta2=0.999, eps=1e-8, log_every=None, rng,
+        beta2=0.999, eps=1e-8, max_fan_in=None, log_every=None, rng,
     ):  # fmt: skip
-        super().__init__(lr, beta1, beta2, eps, log_every, rng)
+        super().__init__(lr, beta1, beta2, eps, log_every, rng, max_fan_in)
         self.sparsity = _sparsity(sparsity, 0)
         self.alpha = _check.number("alpha", alpha, at_least=0)
         self.temperature = _check.number("temperature", temperature, at_least=0)
         self.optimizer = _check.one_of("optimizer", optimizer, ("adam", "sgd"))
 
     def _start(self, network):
+        self._check_room(network)
         rng = np.random.default_rng([self.key, 1])
         self.theta, chosen = np.zeros_like(network.parameters), []
         thetas, lows = views(network, self.theta), self._low(network)
@@ -367,6 +407,15 @@ class DeepR(_Rule):
             chosen.append(mask & (w != 0))
         self.sign = self._signs(network, chosen)
         network.parameters[...] = np.where(self.theta > 0, self.sign * self.theta, 0)
+
+    def _check_room(self, network):
+        """Whether all synapses find room under the limit."""
+        for k, (w, quota) in enumerate(zip(network.weights, self.quota, strict=True)):
+            if self.max_fan_in is not None and quota > self.max_fan_in * w.shape[1]:
+                raise ValueError(
+                    f"sparsity leaves {quota} weights in layer {k}, but max_fan_in only "
+                    f"{self.max_fan_in} for each of its {w.shape[1]} units"
+                )
 
     def _adam(self, lr, t):
         if self.optimizer == "adam":
@@ -387,11 +436,14 @@ class DeepR(_Rule):
 
     def _after_step(self, network):
         newborn = network.dtype.type(NEWBORN)
+        rooms = [np.full(la.width, la.n_in, np.int32) for la in network._layers]
+        if self.max_fan_in is not None:
+            rooms = [self.max_fan_in - n for n in self._limit_fan_in(network)]
         for k, missing in enumerate((self.quota - self.active).tolist()):
             if missing > 0:
                 place = network.parameters, self.theta, self.sign, *self._spans[k]
                 key = np.uint32(self.key + 1 + k)
-                rewire.reactivate(*place, key, self.steps, missing, newborn)
+                rewire.reactivate(*place, key, self.steps, missing, newborn, rooms[k])
                 self.active[k] += missing
 
 
@@ -405,9 +457,9 @@ class SoftDeepR(DeepR):
 
     Parameters
     ----------
-    lr, sparsity, alpha, temperature, optimizer, beta1, beta2, eps, log_every, rng
+    lr, sparsity, alpha, temperature, optimizer, beta1, beta2, eps, max_fan_in, log_every, rng
         As in `DeepR`; ``sparsity`` is that of the start, and above 0, alpha too. Dormant synapses
-        start anywhere between theta_min and 0.
+        start anywhere between theta_min and 0; the weakest of a full unit go on from 0.
     theta_min : float, optional
         Below 0; by default as above.
     """
@@ -424,8 +476,11 @@ class SoftDeepR(DeepR):
         else:
             self.theta_min = _check.number("theta_min", theta_min, below=0)
 
+    def _check_room(self, network):
+        """The number of synapses is not fixed."""
+
     def _after_step(self, network):
-        """Dormant synapses come back by themselves."""
+        _Rule._after_step(self, network)  # dormant synapses come back by themselves
 
     def _low(self, network):
         scale = self.temperature / self.alpha if self.alpha else 0
@@ -454,6 +509,9 @@ class STDS(_Rule):
         Course of d.
     beta1, beta2, eps : float
         As in `snnlab.Adam`.
+    max_fan_in : int, optional
+        The most inputs that a unit may have; of a full one the weakest are pruned, their theta set
+        to the threshold (not in the paper).
     log_every : int, optional
         As in `GradR`.
 
@@ -468,9 +526,9 @@ class STDS(_Rule):
 
     def __init__(
         self, lr=1e-3, threshold=0.05, *, schedule="sine", beta1=0.9, beta2=0.999, eps=1e-8,
-        log_every=None,
+        max_fan_in=None, log_every=None,
     ):  # fmt: skip
-        super().__init__(lr, beta1, beta2, eps, log_every)
+        super().__init__(lr, beta1, beta2, eps, log_every, max_fan_in=max_fan_in)
         self.threshold = _check.number("threshold", threshold, at_least=0)
         self.schedule = _check.one_of("schedule", schedule, ("sine", "linear"))
 
@@ -493,6 +551,9 @@ class STDS(_Rule):
         d = [network.dtype.type(self.threshold_at(self.steps + k)) for k in (0, 1)]
         arrays = network.parameters, gradients, self.first, self.second, self.theta
         self._run(network, lambda k, lo, hi: rewire.stds(*arrays, lo, hi, adam, *d))
+
+    def _limit_fan_in(self, network, rest=None):
+        return super()._limit_fan_in(network, self.threshold_at(self.steps))
 
 
 class _Masked(_Rule):

@@ -190,8 +190,11 @@ class ConstantCurrent:
         return len(self.x)
 
     def __getitem__(self, index):
-        """The input of some samples."""
-        return ConstantCurrent(self.x[_samples(len(self), index)], self.n_steps)
+        """The input of some samples; a view if ``index`` is a slice."""
+        chosen = index if isinstance(index, slice) else _samples(len(self), index)
+        part = ConstantCurrent.__new__(ConstantCurrent)  # its values have been checked
+        part.x, part.n_steps = np.ascontiguousarray(self.x[chosen]), self.n_steps
+        return part
 
     def to_dense(self, dtype=np.float32):
         """Array (n_samples, n_steps, n_units), the same in every step."""

@@ -17,7 +17,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.kernels import chip as kernels
 from snnlab.kernels.noise import SPREAD
-from snnlab.network import Physics, _aligned, _check_kept, _Layer
+from snnlab.network import Network, Physics, _aligned, _check_kept, _Layer
 from snnlab.spikes import SpikeTrains
 
 N_NEURONS = 256  # signed neurons of the chip, and signed inputs of each (Cramer et al. 2022, code)
@@ -83,7 +83,10 @@ class Substrate:
         decalibration), instead of the three defaults.
     partition : bool
         Run networks that are larger than the chip in parts, one after the other on the same
-        neurons, instead of refusing them.
+        neurons, instead of refusing them. A layer may have more than 256 inputs without that if no
+        neuron has more that are not 0; input k then takes line ``k % 256``. (On the real chip a
+        neuron tells inputs of one line apart by their addresses; that a sparse network can be
+        routed so is assumed here.)
     **effects
         Values of `EFFECTS`; by default all imperfections are on.
 
@@ -203,6 +206,8 @@ class Substrate:
         ValueError
             If the network does not fit the chip.
         """
+        if not isinstance(network, Network):
+            raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
         network._check_inputs(inputs)
         kept = _check_kept(kept, network.sizes[1:-1])
         places = self._place(network)
@@ -233,6 +238,39 @@ class Substrate:
     def clip(self, network):
         """Hold weights within what can be written, in place (Cramer et al. 2022, code)."""
         clip_weights(network, self.largest_weights(network))
+
+    # what can be seen of it ---------------------------------------------------------------------
+
+    def effective_weights(self, network):
+        """Weights as the chip's synapses have them: in levels, clipped, stuck, with their efficacy.
+
+        Parameters
+        ----------
+        network : Network
+
+        Returns
+        -------
+        list of array (n_in, n_out), one per layer
+            0 where a weight is below half a level: there is no synapse on the chip.
+        """
+        out = []
+        for k, place in enumerate(self._place(network)):
+            w = self._written(network._padded[k], place, self._scale(network, k))
+            out.append(np.array(w[:, : place.layer.n]))
+        return out
+
+    def columns(self, network):
+        """Which neurons of the chip the units are, per layer but the inputs: arrays of int."""
+        return [place.columns.copy() for place in self._place(network)]
+
+    def badness(self):
+        """How far each neuron is from what it should be, array (256,); infinite if it is dead.
+
+        The root mean square of its relative deviations: of both time constants, the threshold, and
+        the synaptic gain.
+        """
+        square = np.mean([(factor - 1) ** 2 for factor in self.factors.values()], axis=0)
+        return np.where(self.dead, np.inf, np.sqrt(square))
 
     # the effects, one by one --------------------------------------------------------------------
 
@@ -332,21 +370,28 @@ class Substrate:
 
     def runs(self, network):
         """How often the chip runs per sample: 1, or the number of parts of a larger network."""
-        groups = [-(-n_in // N_NEURONS) for n_in in network.sizes[:-1]]
-        needed = sum(g * n for g, n in zip(groups, network.sizes[1:], strict=True))
+        needed = sum(int(np.sum(-(-n // N_NEURONS))) for n in _fan_in(network))
         return -(-needed // N_NEURONS)
+
+    def _check_fit(self, network):
+        """Refuse what the chip cannot run at once."""
+        if self.runs(network) > 1 or any(n.max() > N_NEURONS for n in _fan_in(network)):
+            raise ValueError(
+                f"network {'-'.join(map(str, network.sizes))} does not fit the chip: it has "
+                f"{N_NEURONS} neurons for all layers but the inputs, of {N_NEURONS} inputs each; "
+                "Substrate(partition=True) runs larger networks in parts, and a rewiring rule with "
+                f"max_fan_in={N_NEURONS} leaves no neuron more inputs"
+            )
 
     def _place(self, network):
         """Each layer's `_Place`, one layer beside the other; larger networks start over."""
         key = network.sizes, network.neurons, network.dtype
-        if key == self._placed[0]:
+        known = key == self._placed[0]
+        # whether many inputs are too many depends on the weights, which change
+        if not self.partition and (not known or max(network.sizes[:-1]) > N_NEURONS):
+            self._check_fit(network)
+        if known:
             return self._placed[1]
-        if not self.partition and (max(network.sizes[:-1]) > N_NEURONS or self.runs(network) > 1):
-            raise ValueError(
-                f"network {'-'.join(map(str, network.sizes))} does not fit the chip: it has "
-                f"{N_NEURONS} neurons for all layers but the inputs, of {N_NEURONS} inputs each; "
-                "Substrate(partition=True) runs larger networks in parts"
-            )
         places, first = [], 0
         for ideal in network._layers:
             columns = (first + np.arange(ideal.n)) % N_NEURONS
@@ -420,6 +465,15 @@ def clip_weights(network, largest):
     for w, top in zip(network._padded, largest, strict=True):
         if top < np.inf:
             np.clip(w, -top, top, out=w)
+
+
+def _fan_in(network):
+    """Inputs per unit and layer: all of them, or the weights that there are if those are many."""
+    return [
+        np.maximum(1, np.count_nonzero(w, axis=0)) if len(w) > N_NEURONS
+        else np.full(w.shape[1], len(w))
+        for w in network.weights
+    ]  # fmt: skip
 
 
 def _has_synapses(layer):

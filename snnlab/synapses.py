@@ -1,13 +1,17 @@
 """Synapses: which of a network's weights are not zero, and a log of how that changes.
 
-The rules that change them are in `snnlab.rewiring`, which has these names too.
+On a chip there may be fewer: those below half a level are gone. Its neurons are not alike either,
+and `avoidance` tells whether the bad ones have fewer synapses than chance would give them. The
+rules that change synapses are in `snnlab.rewiring`, which has most of these names too.
 """
 
+import math
 from collections import namedtuple
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.network import _restore
 
 SAMPLE = 10_000  # strengths per layer from which a log's quantiles are taken
@@ -16,25 +20,137 @@ Connectivity = namedtuple("Connectivity", "overall layers")
 Connectivity.__doc__ = "Share of the weights that are not zero, in all and per layer."
 
 
-def masks(network):
-    """Which weights are not zero: a list of arrays of bool (n_in, n_out), one per layer."""
-    return [w != 0 for w in network.weights]
+Avoidance = namedtuple("Avoidance", "badness counts possible correlation worst dead")
+Avoidance.__doc__ = "What `avoidance` found: arrays, a number, and three `Finding`s."
+
+Finding = namedtuple("Finding", "value chance p")
+Finding.__doc__ = "A number, what is expected of it by chance, and the two-sided p-value."
 
 
-def connectivity(network):
+def masks(network, substrate=None):
+    """Which weights are not zero: a list of arrays of bool (n_in, n_out), one per layer.
+
+    Parameters
+    ----------
+    network : Network
+    substrate : Substrate, optional
+        As seen by this chip: a weight is gone if it is rounded to level 0, and there if its synapse
+        is stuck at another.
+    """
+    if substrate is None:
+        return [w != 0 for w in network.weights]
+    _check_chip(substrate)
+    return [w != 0 for w in substrate.effective_weights(network)]
+
+
+def connectivity(network, substrate=None):
     """Share of the weights that are not zero.
 
     Parameters
     ----------
     network : Network
+    substrate : Substrate, optional
+        As in `masks`.
 
     Returns
     -------
     Connectivity
         ``overall`` (float) and ``layers`` (array, one value per layer of weights).
     """
-    n, sizes = n_active(network), n_weights(network)
+    n = np.array([np.count_nonzero(mask) for mask in masks(network, substrate)])
+    sizes = n_weights(network)
     return Connectivity(float(n.sum() / sizes.sum()), n / sizes)
+
+
+def avoidance(
+    network, substrate, *, layer=0, of="inputs", worst=0.1, permutations=10_000, rng=0
+):  # fmt: skip
+    """Whether the bad neurons of a chip have fewer synapses than the good ones.
+
+    Chance is that the same numbers of synapses were dealt out to the neurons anew: p-values are
+    from permutations, two-sided (synapses may also gather at bad neurons), at least
+    ``1 / (permutations + 1)``.
+
+    Parameters
+    ----------
+    network : Network
+    substrate : Substrate
+        The chip it lies on.
+    layer : int
+        Number of the hidden layer, from 0.
+    of : {"inputs", "outputs", "both"}
+        Which synapses of a neuron to count: those that the chip sees (`masks`).
+    worst : float
+        Which share of the living neurons are the bad ones, in (0, 1); at least one of them.
+    permutations : int
+    rng : numpy.random.Generator or int
+
+    Returns
+    -------
+    Avoidance
+        ``badness`` (see `Substrate.badness`) and ``counts`` of synapses: arrays, one value per
+        neuron of the layer, of ``possible`` synapses each. Findings: ``correlation``, of the ranks
+        of badness and counts (Spearman's), and ``worst``, the connectivity of the worst neurons
+        against all: both among the living. ``dead``: the connectivity of the dead against all. A
+        value is NaN, and p is 1, where there is nothing to compare.
+    """
+    _check_chip(substrate)
+    layer = _check.integer("layer", layer, at_least=0)
+    if layer > len(network.sizes) - 3:
+        raise ValueError(f"layer must be below {len(network.sizes) - 2}, the hidden layers")
+    _check.one_of("of", of, ("inputs", "outputs", "both"))
+    worst = _check.number("worst", worst, above=0, below=1)
+    permutations = _check.integer("permutations", permutations, at_least=1)
+    rng = _check.generator("rng", rng)
+    there = masks(network, substrate)
+    sides = {"inputs": there[layer].T, "outputs": there[layer + 1]}
+    sides = list(sides.values()) if of == "both" else [sides[of]]
+    counts, possible = sum(x.sum(axis=1) for x in sides), sum(x.shape[1] for x in sides)
+    badness = substrate.badness()[substrate.columns(network)[layer]]
+    dead = np.isinf(badness)
+    share, alive = counts / possible, ~dead
+    order = _ranks(badness[alive])
+    bad = order >= np.sort(order)[-max(1, round(worst * len(order)))] if order.size else order > 0
+    return Avoidance(
+        badness, counts, possible,
+        _compare(_unit(order), _unit(_ranks(share[alive])), permutations, rng),
+        _compare(_mean_of(bad), share[alive], permutations, rng),
+        _compare(_mean_of(dead), share, permutations, rng),
+    )  # fmt: skip
+
+
+def _compare(weights, x, permutations, rng):
+    """``weights @ x`` against its values for permuted x; weights are those of a linear measure."""
+    if not (np.isfinite(weights).all() and np.isfinite(x).all()) or not len(x):
+        return Finding(math.nan, math.nan, 1.0)
+    chance, value = weights.sum() * x.mean(), weights @ x
+    drawn = rng.permuted(np.broadcast_to(x, (permutations, len(x))), axis=1) @ weights
+    further = np.abs(drawn - chance) >= abs(value - chance) - 1e-12
+    p = (1 + np.count_nonzero(further)) / (1 + permutations)
+    return Finding(float(value), float(chance), float(p))
+
+
+def _ranks(x):
+    """Ranks from 0, equal values sharing the mean of theirs."""
+    _, which, n = np.unique(x, return_inverse=True, return_counts=True)
+    return (np.cumsum(n) - (n + 1) / 2)[which]
+
+
+def _unit(x):
+    """Centred, of length 1; NaN if all are equal: products are correlations."""
+    x = x - x.mean() if x.size else x
+    length = np.sqrt(x @ x)
+    return x / length if length > 0 else np.full(x.shape, np.nan)
+
+
+def _mean_of(mask):
+    """Weights that take the mean of some; NaN if there are none."""
+    return mask / mask.sum() if mask.any() else np.full(mask.shape, np.nan)
+
+
+def _check_chip(substrate):
+    if not hasattr(substrate, "effective_weights"):
+        raise TypeError(f"substrate must be a Substrate, not {type(substrate).__name__}")
 
 
 def compact(network):
@@ -53,15 +169,7 @@ def compact(network):
         A new one. Its readout is bit-identical for spikes as input, and equal to rounding for a
         `ConstantCurrent`. There may be fewer hidden spikes: those that nothing heard.
     """
-    alive, part = masks(network), [np.ones(n, bool) for n in network.sizes]
-    changed = True
-    while changed:  # a unit's end may leave others without input or output
-        changed = False
-        for k in range(1, len(part) - 1):
-            heard = alive[k][:, part[k + 1]].any(axis=1)
-            now = part[k] & alive[k - 1][part[k - 1]].any(axis=0) & heard
-            changed |= bool((now != part[k]).any())
-            part[k] = now
+    part = units_in_use(network)
     for units in part[1:-1]:
         units[0] |= not units.any()
     header = network._header()
@@ -75,6 +183,33 @@ def compact(network):
     ]
     weights = [w[np.ix_(*part[k : k + 2])] for k, w in enumerate(network.weights)]
     return _restore(header, weights, network.workers)
+
+
+def units_in_use(network, unheard=False):
+    """Which units play a part: those with inputs that lead to the readout.
+
+    Parameters
+    ----------
+    network : Network
+    unheard : bool
+        Also those that lead nowhere.
+
+    Returns
+    -------
+    list of array of bool (n,)
+        Per layer of units. All inputs and classes are in use.
+    """
+    alive, part = masks(network), [np.ones(n, bool) for n in network.sizes]
+    changed = True
+    while changed:  # a unit's end may leave others without input or output
+        changed = False
+        for k in range(1, len(part) - 1):
+            now = part[k] & alive[k - 1][part[k - 1]].any(axis=0)
+            if not unheard:
+                now &= alive[k][:, part[k + 1]].any(axis=1)
+            changed |= bool((now != part[k]).any())
+            part[k] = now
+    return part
 
 
 # layout ------------------------------------------------------------------------------------------
@@ -132,6 +267,9 @@ class Log:
         Layers that lost their last weight: the step at which each first did.
     sizes : array of int
         Weights per layer.
+    substrate : Substrate or None
+        None at first. If it is set before training, connectivity and changes are as this chip sees
+        them (see `masks`). It is no part of a checkpoint.
     """
 
     LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -146,6 +284,7 @@ class Log:
     silent: list = field(default_factory=list)
     dead: dict = field(default_factory=dict)
     sizes: np.ndarray | None = None
+    substrate: object = None
     _before: np.ndarray | None = None
     _unobserved: bool = False  # whether the last entry still waits for spikes
 
@@ -177,6 +316,10 @@ class Log:
     def add(self, step, network, strengths):
         """Make an entry (rules do); ``strengths(flat positions)`` gives some of the strengths."""
         now = network.parameters != 0
+        if self.substrate is not None:
+            chip = zip(views(network, now), masks(network, self.substrate), strict=True)
+            for part, mask in chip:
+                part[...] = mask
         if self._before is None:
             self.sizes, self._before = n_weights(network), now
         rows = []

@@ -134,7 +134,7 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     _check_substrate(substrate)
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
-        batch = _batch(inputs, np.arange(first, min(first + batch_size, len(inputs))), rng)
+        batch = _batch(inputs, slice(first, min(first + batch_size, len(inputs))), rng)
         trace = _run(network, substrate, batch, keep=False, out=trace)
         scores.append(np.array(score(trace.readout)))
         counts.append(trace.hidden_counts())
@@ -395,10 +395,10 @@ def _check_samples(name, network, inputs):
 
 
 def _batch(inputs, index, rng):
-    """Samples of trains, currents or a stream."""
+    """Samples of trains, currents or a stream; ``index`` is an array or a slice of positions."""
     if isinstance(inputs, SpikeTrains | ConstantCurrent):
         return inputs[index]
-    return inputs.batch(index, rng)
+    return inputs.batch(np.r_[index], rng)
 
 
 def _check_substrate(substrate):

@@ -86,15 +86,15 @@ def digits(monkeypatch, tmp_path):
     monkeypatch.setenv("SNNLAB_CACHE", str(tmp_path))
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    exercises._rewiring_task.cache_clear()
+    exercises.n14._rewiring_task.cache_clear()
     yield
-    exercises._rewiring_task.cache_clear()
+    exercises.n14._rewiring_task.cache_clear()
 
 
 def test_the_winning_rule_is_worked_out(monkeypatch):
     """With accuracies made up here; the notebook's own test trains them."""
     means = {"Grad R": 90.0, "magnitude": 86.5, "Deep R": 80.0, "fixed mask": 79.0}
-    monkeypatch.setattr(exercises, "_means_of_rules", lambda: means)
+    monkeypatch.setattr(exercises.n14, "_means_of_rules", lambda: means)
     assert snnlab.check("n14.q1", ("Grad R", 3.4))
     for answer, words in (
         (("Grad R", 10.0), "smaller"), (("Grad R", 2.0), "larger"), (("Deep R", 3.5), "not the"),
@@ -106,7 +106,7 @@ def test_the_winning_rule_is_worked_out(monkeypatch):
 
 def test_chips_are_counted(monkeypatch):
     asked = []
-    monkeypatch.setattr(exercises, "_chips_that_avoid", lambda dead: asked.append(dead) or 2)
+    monkeypatch.setattr(exercises.n15, "_chips_that_avoid", lambda dead: asked.append(dead) or 2)
     for name in ("n15.q1", "n15.q2"):
         assert snnlab.check(name, 2)
         assert "More" in snnlab.check(name, 1).text and "Fewer" in snnlab.check(name, 3).text

@@ -26,7 +26,7 @@ FLOORS = {
     "kernels": 0, "_check": 0, "_files": 0, "_workers": 0, "results": 0,
     "spikes": 0.5,
     "surrogate": 1, "neurons": 1, "encode": 1, "textbook": 1,
-    "network": 2, "losses": 2, "penalties": 2, "synapses": 2.5,
+    "network": 2, "losses": 2, "penalties": 2, "synapses": 2, "sparse": 2,
     "optim": 3, "augment": 3, "substrate": 3, "rewiring": 3, "recording": 3.5, "calibration": 3.5,
     "training": 4, "datasets": 4,
     "estimator": 5, "sweep": 5, "energy": 5, "clinic": 5, "decision": 5, "attribution": 5, "nir": 5,

@@ -864,13 +864,14 @@ def test_events_of_a_network_may_feed_another():
 
 
 @pytest.mark.bounds
+@pytest.mark.parametrize("background", [0.0, -0.4242])
 @pytest.mark.parametrize("share, own", [(0.0, True), (0.1, True), (0.5, False)])
-def test_constant_inputs_that_are_mostly_zero_skip_the_zeros(monkeypatch, share, own):
+def test_constant_inputs_that_are_mostly_background_skip_it(monkeypatch, share, own, background):
     """The same products, in one order on any number of threads."""
     from snnlab.kernels import drive
 
     rng = np.random.default_rng(4)
-    x = np.where(rng.random((70, 37)) < share, rng.normal(size=(70, 37)), 0)
+    x = np.where(rng.random((70, 37)) < share, rng.normal(size=(70, 37)), background)
     net = Network((37, 21, 3), LIF.grad_r(), n_steps=5, rng=1, dtype=np.float64, spread=3.0)
     calls = []
     for name in ("multiply", "multiply_transposed"):

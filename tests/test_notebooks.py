@@ -1,16 +1,23 @@
 """Notebooks: small, clean, and running from top to bottom in a fresh kernel."""
 
 import ast
-import os
 import re
-from pathlib import Path
 
 import pytest
+from notebook_checks import (
+    NOTEBOOKS,
+    check_data,
+    check_exercises,
+    check_nothing_was_fetched,
+    check_outputs,
+    chromium,
+    code_cells,
+    environment,
+    mnist,
+)
 
 nbformat = pytest.importorskip("nbformat")
 
-ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CELL_TIMEOUT = 300  # seconds; a guard against hanging, not a promise
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -18,10 +25,6 @@ pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.st
 
 def read(path):
     return nbformat.read(path, as_version=4)
-
-
-def code_cells(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 # --- form --------------------------------------------------------------------------------------
@@ -101,85 +104,38 @@ def test_no_cell_reads_a_slider(path):
 
 
 def execute(path, monkeypatch, tmp_path, data):
-    """The notebook after a run in a fresh kernel, without a network."""
+    """Run a notebook in a fresh kernel, without a network."""
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     cache = tmp_path / "cache"
-    cache.mkdir()
-    monkeypatch.setenv("SNNLAB_DATA", str(data))
-    monkeypatch.setenv("SNNLAB_CACHE", str(cache))
-    for name in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name, value in environment(data, cache).items():
+        monkeypatch.setenv(name, value)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     notebook = read(path)
     where = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(
         notebook, timeout=CELL_TIMEOUT, kernel_name="python3", resources=where
     ).execute()
-    assert not list(cache.iterdir()), "something was downloaded"
+    check_nothing_was_fetched(cache)
+    check_outputs(notebook)
+    check_exercises(notebook)
     return notebook
-
-
-def check_outputs(notebook):
-    for cell in code_cells(notebook):
-        for output in cell.outputs:
-            assert output.output_type != "error"
-            assert output.get("name") != "stderr", (cell.id, output.get("text"))
-            data, metadata = output.get("data", {}), output.get("metadata", {})
-            if "application/vnd.jupyter.widget-view+json" in data:
-                assert "image/png" in data, f"{cell.id}: no still picture for readers"
-            if "image/png" in data:
-                alt = metadata["image/png"]["alt"]
-                assert len(alt) > 20, cell.id
-                assert len(data["image/png"]) < 300_000, cell.id
-
-
-def check_exercises(notebook):
-    """What stands in an exercise is not yet right, every solution is."""
-    for cell in code_cells(notebook):
-        tags = cell.metadata.get("tags", [])
-        if "snnlab.check(" in cell.source:
-            assert {"exercise", "solution"} & set(tags), cell.id
-            (said,) = (o["data"]["text/plain"] for o in cell.outputs if "data" in o)
-            assert said.startswith("✓" if "solution" in tags else "✗"), (cell.id, said)
-
-
-def printed(notebook):
-    return "".join(
-        output.text
-        for cell in code_cells(notebook)
-        for output in cell.outputs
-        if output.output_type == "stream"
-    )
 
 
 @pytest.mark.notebook
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the client's own machinery
 def test_runs_without_image_files(path, monkeypatch, tmp_path):
-    empty = tmp_path / "data"
-    empty.mkdir()
-    notebook = execute(path, monkeypatch, tmp_path, empty)
-    check_outputs(notebook)
-    check_exercises(notebook)
-    text = printed(notebook)
-    if "load_default" in "".join(cell.source for cell in code_cells(notebook)):
-        assert "scikit-learn's digits" in text and "not the paper's" in text
+    check_data(execute(path, monkeypatch, tmp_path, tmp_path / "data"), None)
 
 
 @pytest.mark.notebook
 @pytest.mark.slow
 @pytest.mark.mnist
+@pytest.mark.skipif(chromium() is not None, reason="test_browser.py runs them with MNIST")
 @pytest.mark.filterwarnings("ignore")
 def test_runs_with_mnist(path, monkeypatch, tmp_path):
-    data = os.environ.get("SNNLAB_DATA")
-    if not data or not list(Path(data).glob("**/train-images-idx3-ubyte*")):
+    if mnist() is None:
         pytest.skip("SNNLAB_DATA holds no MNIST files")
-    notebook = execute(path, monkeypatch, tmp_path, Path(data).resolve())
-    check_outputs(notebook)
-    check_exercises(notebook)
-    read_right = re.search(r"([\d.]+) % of 10,000 test images", printed(notebook))
-    if read_right:
-        assert float(read_right[1]) > 90
+    check_data(execute(path, monkeypatch, tmp_path, mnist()), mnist())

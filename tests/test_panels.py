@@ -116,6 +116,13 @@ def _pixels(png):
     return np.asarray(Image.open(io.BytesIO(png))).astype(int)
 
 
+def test_a_picture_without_an_image_has_no_room_for_one(make, network, data):
+    panel = make("DrawDigit")
+    trace = panel.simulate(**panel.values)["trace"]
+    with pytest.raises(ValueError, match="image must be given if, and only if"):
+        plot.update_raster(panel.picture, trace, image=data.x_test[0].reshape(16, 16))
+
+
 # --- the pad -----------------------------------------------------------------------------------
 
 
@@ -367,6 +374,22 @@ def test_training_pauses_by_itself_and_closing_ends_it(data):
     thread = panel.worker._thread
     panel.close()
     assert not thread.is_alive() and threading.main_thread().is_alive()
+
+
+def test_a_silent_network_decides_nothing():
+    """All its outputs are equal; the first of them is no answer."""
+    silent = np.zeros(0, int)
+    data = {
+        "names": ("A", "B"), "settings": ["", ""], "at": [1, 1], "loss": [np.ones(1)] * 2,
+        "tested": [[(0, 0.1)]] * 2, "image": np.zeros((16, 16)), "label": 0,
+        "spikes": [(silent, silent), (np.array([1]), np.array([2]))], "decision": [0, 0],
+        "n_hidden": 4, "n_steps": 20, "dt": 1.7e-6,
+    }  # fmt: skip
+    picture = plot.draw_runs(data)
+    assert [head.get_text() for head in picture.artists.heads] == [
+        "A: silent, cannot decide", "B: ✓ says 0, 1 spike",
+    ]  # fmt: skip
+    assert "at this 0 none of its hidden neurons spikes" in picture.alt
 
 
 def test_errors_while_training_are_shown(make):

@@ -108,10 +108,11 @@ def test_ci_runs_the_test_command():
     script = read(".ci/run")
     assert script.startswith("#!/usr/bin/env bash\n")
     assert script.rstrip().endswith("\nmake test")
+    assert "get_browser.py" in script and '".[browser]"' in read("Makefile")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no executable bit on Windows")
-@pytest.mark.parametrize("name", [".ci/run", "binder/postBuild"])
+@pytest.mark.parametrize("name", [".ci/run", "binder/postBuild", "binder/start"])
 def test_script_is_executable_and_stops_at_errors(name):
     assert os.access(ROOT / name, os.X_OK)
     assert re.search(r"^set -e", read(name), flags=re.MULTILINE)
@@ -136,6 +137,13 @@ def test_readme_names_exist():
             found = getattr(found, name)
 
 
+def test_readme_pictures_exist_and_are_small():
+    shown = re.findall(r"!\[(.*?)\]\(([\w/.-]+)\)", read("README.md"))
+    assert len(shown) > 4
+    for alt, name in shown:
+        assert len(alt) > 20 and (ROOT / name).stat().st_size < 150_000, name
+
+
 def test_readme_map_names_every_module():
     section = read("README.md").split("## Package map")[1].split("\n## ")[0]
     rows = [line.split("|")[2] for line in section.splitlines() if re.match(r"\| \d", line)]
@@ -150,7 +158,7 @@ def test_readme_map_names_every_module():
     assert mapped == public
 
 
-@pytest.mark.parametrize("table", ["results", "speed"])
+@pytest.mark.parametrize("table", ["results", "speed", "panels", "notebooks"])
 def test_readme_has_a_place_for_each_table(table):
     text = read("README.md")
     assert text.count(f"<!-- {table}:begin -->") == text.count(f"<!-- {table}:end -->") == 1
@@ -173,7 +181,7 @@ def test_both_papers_are_cited():
 
 def test_constraints_cover_all_but_the_oracle():
     found = pins("constraints.txt")
-    for needed in requirements("data", "plot", "notebooks", "test", "dev"):
+    for needed in requirements("data", "plot", "notebooks", "test", "browser", "dev"):
         assert found[canonicalize_name(needed.name)] in needed.specifier, needed
     assert "torch" not in found and "snnlab" not in found
 
@@ -186,6 +194,38 @@ def test_binder_pins_are_those_of_constraints():
         assert needed.name in from_base_image or canonicalize_name(needed.name) in found, needed
     python = read("binder/runtime.txt").strip().removeprefix("python-")
     assert python in project()["requires-python"]
+
+
+def test_binder_compiles_for_the_cpu_that_its_sessions_name():
+    """numba takes kernels from its cache only for the CPU they were compiled for."""
+    named = [re.findall(r"^export NUMBA_CPU_NAME=(\w+)$", read(f"binder/{name}"), re.MULTILINE)
+             for name in ("postBuild", "start")]  # fmt: skip
+    assert named == [["generic"], ["generic"]]
+    assert read("binder/start").rstrip().endswith('\nexec "$@"')
+    assert read("binder/postBuild").index("export") < read("binder/postBuild").index("warm_up")
+
+
+def test_binder_imports_all_that_notebooks_do(tmp_path):
+    """Every module that a notebook's panels load is of a package that Binder installs."""
+    code = (
+        "import sys, importlib.metadata as m; before = set(sys.modules)\n"
+        "import snnlab, snnlab.live, snnlab.plot, snnlab.clinic, snnlab.datasets, pooch, tqdm\n"
+        "tops = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "owners = m.packages_distributions()\n"
+        "print(*sorted({owner for top in tops for owner in owners.get(top, ())}))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    used = set(map(canonicalize_name, shown.stdout.split()))
+    assert "numba" in used and "anywidget" in used
+    base_image = {"snnlab", "ipykernel", "jupyter-client", "jupyter-core", "pyzmq", "tornado",
+                  "nest-asyncio2", "debugpy", "setuptools", "pip"}  # fmt: skip
+    base_image |= {"pyyaml"}  # numba loads it where it is, and needs it for nothing here
+    assert used - base_image - set(pins("binder/requirements.txt")) == set()
+
+
+def test_binder_badge_opens_a_notebook():
+    (opened,) = re.findall(r"mybinder.org/v2/gh/\S+?urlpath=lab/tree/([\w/.]+)", read("README.md"))
+    assert (ROOT / opened).is_file()
 
 
 @pytest.mark.parametrize("name", ["constraints.txt", "binder/requirements.txt"])

@@ -8,8 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from snnlab import results
+
 ROOT = Path(__file__).parents[1]
-FILES = sorted((ROOT / "data" / "results").glob("*.json"))
+FILES = [p for p in sorted((ROOT / "data" / "results").glob("*.json")) if p.stem != "claims"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SEEDS = {  # where there are not five
+    "rewiring-mnist": 3,
+    "rewiring-mnist16": 3,
+    "rewiring-chip": 3,
+    "rewiring-mnist-paper": 1,
+}
+MEASURED = "speed", "panels-latency"  # times, not studies with seeds
 FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
 
 
@@ -28,11 +38,55 @@ def test_records_are_complete(path):
         values = record["values"]
         if record["metric"] == "test_accuracy":
             assert all(0.1 <= v <= 1 for v in values)
-        if record["study"] != "speed":
-            assert len(values) == len(record["seeds"]) == 5
+        if record["study"] not in MEASURED:
+            seeds = SEEDS.get(path.stem, 5)
+            assert len(values) == len(record["seeds"]) == seeds
             assert record["mean"] == pytest.approx(np.mean(values), abs=1e-12)
-            assert record["sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-12)
+            if seeds > 1:
+                assert record["sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-12)
             assert record["paper_tag"] in ("quoted", "second-hand", "unverified")
+
+
+def test_claims_are_up_to_date():
+    command = [sys.executable, ROOT / "benchmarks" / "claims.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_claims_are_kept_and_say_where_they_are_from():
+    claims = json.loads((ROOT / "data" / "results" / "claims.json").read_text())
+    assert len({claim["name"] for claim in claims}) == len(claims) > 15
+    for claim in claims:
+        over = claim["ours"] - claim["paper"]
+        side = {"at least": -over, "at most": over, "about": abs(over)}[claim["sense"]]
+        assert claim["holds"] == (side <= claim["tolerance"]), claim["name"]
+        assert claim["tag"] in ("quoted", "unverified")
+        assert claim["source"]
+        assert claim["study"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_print_their_claims(path):
+    """All that the papers claim in a notebook is in the table, and is printed from it."""
+    claims = json.loads((ROOT / "data" / "results" / "claims.json").read_text())
+    number = f"n{path.stem[:2]}"
+    cells = json.loads(path.read_text())["cells"]
+    code = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    has = any(claim["name"].startswith(f"{number}.") for claim in claims)
+    assert (f'results.claims("{number}")' in code) == has
+
+
+def test_claims_are_shown_as_stored():
+    stored = json.loads((ROOT / "data" / "results" / "claims.json").read_text())
+    shown = results.claims("n07")
+    assert list(shown) == [claim for claim in stored if claim["name"].startswith("n07.")]
+    text = repr(shown)
+    for claim in shown:
+        assert claim["text"] in text
+        assert f"paper {claim['paper']:g}" in text
+        assert f"here {claim['ours']:g}" in text
+    with pytest.raises(ValueError, match="notebook"):
+        results.claims("n00")
 
 
 def test_readme_shows_the_stored_results():
@@ -55,7 +109,7 @@ def test_studies_on_the_shelf_are_those_in_the_scripts():
     assert done.returncode == 0, done.stderr
     entries = json.loads(done.stdout)
     for path in FILES:
-        if path.stem == "speed":
+        if path.stem in MEASURED:
             continue
         script, configs = entries[path.stem]
         records = json.loads(path.read_text())

@@ -35,6 +35,9 @@ RULES = {
     "DeepR-sgd": lambda **s: DeepR(0.01, (0.8, 0.6), 0.01, 1e-4, optimizer="sgd", rng=1, **s),
     "SoftDeepR": lambda **s: SoftDeepR(0.01, 0.7, 0.01, 1e-4, rng=1, **s),
     "STDS": lambda **s: STDS(0.01, 0.03, **s),
+    "GradR-fan-in": lambda **s: GradR(0.01, 0.7, 0.1, max_fan_in=4, **s),
+    "DeepR-fan-in": lambda **s: DeepR(0.01, 0.98, 0.01, 1e-4, max_fan_in=6, rng=1, **s),
+    "STDS-fan-in": lambda **s: STDS(0.01, 0.03, max_fan_in=4, **s),
     "Magnitude": lambda **s: Magnitude(0.01, 0.7, start=0.5, end=2.5, every=2, **s),
     "FixedMask": lambda **s: FixedMask(0.01, 0.7, rng=1, **s),
 }
@@ -536,6 +539,152 @@ def test_fixed_masks_never_change():
     for net, seed in zip(others, (2, 3), strict=True):
         FixedMask(0.05, 0.75, rng=seed).begin(net)
     assert not np.array_equal(*(rewiring.masks(net)[0] for net in others))
+
+
+# --- fan-in ---------------------------------------------------------------------------------------
+
+LIMITED = {
+    "GradR": lambda **s: GradR(0.02, 0.7, 0.02, **s),
+    "DeepR": lambda **s: DeepR(0.02, 0.7, 0.01, 1e-4, rng=1, **s),
+    "SoftDeepR": lambda **s: SoftDeepR(0.02, 0.3, 0.01, 1e-4, rng=1, **s),
+    "STDS": lambda **s: STDS(0.02, 0.01, **s),
+}
+
+
+@pytest.mark.bounds
+@pytest.mark.parametrize("name", LIMITED)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_unit_ever_has_more_inputs_than_the_limit(name, dtype):
+    network, rule = make(dtype, (24, 19, 5)), LIMITED[name](max_fan_in=9)
+    rule.begin(network, 5, 10)
+    most = []
+    for g in [None, *some_gradients(50, network)]:
+        if g is not None:
+            rule.step(network, g)
+        counts = [(w != 0).sum(axis=0) for w in network.weights]
+        most.append([n.max() for n in counts])
+        assert np.array_equal(rule.active, [n.sum() for n in counts])
+        for strength, w in zip(rule.strengths(network), network.weights, strict=True):
+            assert np.array_equal(strength > 0, w != 0)
+    assert np.max(most) == 9  # and it was needed:
+    free = LIMITED[name]()
+    twin = make(dtype, (24, 19, 5))
+    free.begin(twin, 5, 10)
+    for g in some_gradients(50, twin):
+        free.step(twin, g)
+    assert max((w != 0).sum(axis=0).max() for w in twin.weights) > 9
+
+
+def limited(w, theta, limit, rest=0.0):
+    """The limit, one unit after the other, the slow way."""
+    for j in range(w.shape[1]):
+        there = np.flatnonzero(w[:, j])
+        go = there[np.argsort(np.abs(w[there, j]), kind="stable")][: max(0, len(there) - limit)]
+        w[go, j], theta[go, j] = 0, np.copysign(rest, theta[go, j])
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_weakest_inputs_of_a_full_unit_go(dtype):
+    """Each step is that of the rule without the limit, and then the limit."""
+    network, rule, twin = make(dtype), GradR(0.02, alpha=0.1, max_fan_in=3), GradR(0.02, alpha=0.1)
+    network.weights[0][:, ::2] = np.sign(network.weights[0][:, ::2]) * network.dtype.type(0.25)
+    other = network.copy()
+    twin.begin(other)
+    rule.begin(network)
+    assert [x[0] for x in rule.log.connectivity] == [3 / 6]  # before the first forward pass
+    for g in [None, *some_gradients(30, network)]:
+        if g is not None:
+            rule.step(network, g)
+            twin.step(other, g)
+        for w, theta in zip(other.weights, synapses.views(other, twin.theta), strict=True):
+            limited(w, theta, 3)
+        assert np.array_equal(network.parameters, other.parameters)
+        assert np.array_equal(rule.theta, twin.theta)
+    assert rule.log.dead == {}
+
+
+def test_stds_leaves_the_weakest_at_its_threshold():
+    network, rule = make(), STDS(0.02, 0.05, max_fan_in=3)
+    rule.begin(network, 1, 10)
+    for g in some_gradients(6, network):
+        rule.step(network, g)
+    d, theta = rule.threshold_at(6), per_layer(network, rule.theta)
+    at_rest = sum((np.abs(x) == d).sum() for x in theta)
+    assert at_rest > 0 and all(
+        ((np.abs(x) > d) == (w != 0)).all() for x, w in zip(theta, network.weights, strict=True)
+    )
+
+
+def test_a_pruned_input_displaces_a_weaker_one():
+    """The weakest of a full unit goes on learning, and takes the place of one that fades."""
+    network, rule = make(sizes=(3, 1)), GradR(0.1, alpha=0.0, max_fan_in=2)
+    network.weights[0][:, 0] = 0.5, 0.4, 0.3
+    rule.begin(network)
+    assert network.weights[0][:, 0].tolist() == [0.5, 0.4, 0]
+    for _ in range(5):
+        rule.step(network, [np.array([[0.0], [1.0], [-1.0]])])
+    alive = network.weights[0][:, 0] != 0
+    assert alive.tolist() == [True, False, True]
+
+
+def test_deep_r_keeps_its_number_under_the_limit_too():
+    sizes = (24, 19, 5)
+    network, rule = make(sizes=sizes), DeepR(0.02, (1 - 5 / 24, 0.5), 0.05, max_fan_in=5, rng=3)
+    with pytest.raises(ValueError, match="max_fan_in"):  # of 95 in the readout 48 stay, for 25
+        rule.begin(network)
+    rule = DeepR(0.02, (1 - 5 / 24, 0.8), 0.05, max_fan_in=5, rng=3)
+    rule.begin(network)
+    before, seen = synapses.masks(network)[0], []
+    for g in some_gradients(40, network):
+        rule.step(network, g)
+        # every unit is full all the time: what goes in one comes back in the same
+        assert ((network.weights[0] != 0).sum(axis=0) == 5).all()
+        assert np.count_nonzero(network.weights[1]) == 19
+        seen.append((synapses.masks(network)[0] != before).sum())
+    assert seen[-1] > 20
+
+
+def test_limits_that_are_none_change_nothing():
+    for name in LIMITED:
+        results = []
+        for limit in (None, 6):  # no unit of the first layer has more inputs than that
+            network = make(sizes=(6, 19))
+            rule = LIMITED[name](max_fan_in=limit)
+            rule.begin(network, 1, 20)
+            for g in some_gradients(20, network):
+                rule.step(network, g)
+            results.append((network.parameters.tobytes(), rule.theta.tobytes()))
+        assert results[0] == results[1], name
+
+
+@pytest.mark.parametrize("name", LIMITED)
+@pytest.mark.parametrize("limit, error", [(0, ValueError), (2.0, TypeError), (True, TypeError)])
+def test_limits_that_are_no_number_of_inputs(name, limit, error):
+    with pytest.raises(error, match="max_fan_in"):
+        LIMITED[name](max_fan_in=limit)
+
+
+def test_many_inputs_on_a_chip():
+    """More inputs than it has lines, but no neuron with more than it can take."""
+    inputs, labels = toy(n_units=300)
+    network = make(np.float32, (300, 40, 4))
+    network.n_steps = 12
+    network.scale_to_activity(inputs, 20)
+    chip = Substrate(1)
+    with pytest.raises(ValueError, match="max_fan_in=256"):
+        chip.measure(network, inputs)
+    rule = GradR(0.01, alpha=0.01, max_fan_in=256)
+    history = train(
+        network, inputs, labels, epochs=8, rng=0, batch_size=30, optimizer=rule, substrate=chip,
+        progress=False,
+    )  # fmt: skip
+    assert (network.weights[0] != 0).sum(axis=0).max() <= 256
+    assert history.train_accuracy[-1] > history.train_accuracy[0]
+    assert chip.runs(network) == 1
+    network.weights[0][:257, 7] = 0.1
+    with pytest.raises(ValueError, match="does not fit"):  # though the chip knows its layers
+        chip.measure(network, inputs)
 
 
 # --- promises of all rules ------------------------------------------------------------------------
@@ -1099,3 +1248,45 @@ def test_a_map_of_the_inputs(trained, pictures):
 def test_the_prior_s_figure_marks_where_the_target_matters(pictures):
     meet = pictures["prior"].artists.meet
     assert meet == [rewiring.smallest_alpha(p, 1e-3, 1e5) for p in (0.6, 0.9, 0.99)]
+
+
+def some_records():
+    """Three labels; the last point is beaten by the first."""
+    rows = [("dense", 1.0, 0.98, 60), ("Grad R", 0.1, 0.97, 50), ("Grad R", 0.02, 0.94, 20),
+            ("Grad R", 0.3, 0.96, 55), ("random", 1.0, 0.98, 61)]  # fmt: skip
+    names = "label", "connectivity", "mean", "hidden_spikes"
+    return [dict(zip(names, row, strict=True), sd=0.001) for row in rows]
+
+
+def test_three_things_are_traded():
+    pytest.importorskip("matplotlib")
+    from snnlab import plot
+    from snnlab.plot import rewiring as draw
+
+    records = some_records()
+    picture = draw.draw_tradeoff(records)
+    a = picture.artists
+    # the fourth has more weights and spikes than the second and is worse; the fifth more spikes
+    assert a.best.tolist() == [True, True, True, False, False]
+    rings = a.ring.get_offsets()
+    np.testing.assert_allclose(sorted(rings.tolist()), [[2, 94], [10, 97], [100, 98]])
+    assert a.labels == ["dense", "Grad R", "random"]
+    np.testing.assert_allclose(a.clouds[1].get_offsets(), [[2, 94], [10, 97], [30, 96]])
+    np.testing.assert_allclose(a.clouds[1].get_array(), [20, 50, 55])
+    marks = {tuple(map(tuple, cloud.get_paths()[0].vertices)) for cloud in a.clouds}
+    assert len(marks) == 3
+    assert "Grad R, 94.00 % with 2 % of the weights and 20 spikes" in picture.alt
+    for given in (records, records[:1]):
+        picture = draw.draw_tradeoff(given)
+        picture.png(1)
+        width, height = plot.page_size(picture.fig)
+        boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
+        boxes += [legend.get_window_extent() for legend in picture.fig.legends]
+        for box in boxes:
+            assert box.x0 >= -1 and box.y0 >= -1
+            assert box.x1 <= width + 1 and box.y1 <= height + 1
+    for wrong in ([], [{"label": "dense"}], [records[0] | {"connectivity": 0.0}]):
+        with pytest.raises(ValueError, match="records"):
+            draw.draw_tradeoff(wrong)
+    twice = records[:2] + records[:1]
+    assert draw.draw_tradeoff(twice).artists.best.all()  # equals do not beat each other

@@ -35,16 +35,16 @@ def _clear(x):
 
 
 @_kernel
-def _clear_rows(x, c):
-    """``x[c] = 0``."""
-    for i in range(x.shape[1]):
-        for j in range(x.shape[2]):
-            x[c, i, j] = 0
+def _clear_rows(x):
+    """``x[:, :] = 0``."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] = 0
 
 
 @_kernel
 def _largest(x):
-    """Largest of an array of integers that are not negative."""
+    """Largest of an array of numbers that are not negative."""
     out = 0
     for j in range(x.shape[0]):
         if x[j] > out:
@@ -67,6 +67,15 @@ def _add_rows(rows, index, lo, hi, out):
         for j in range(n):
             out[j] += rows[i0, j]
         k += 1
+
+
+@_kernel
+def _add_to_rows(x, index, lo, hi, rows):
+    """``rows[index[k]] += x`` for k in [lo, hi)."""
+    for k in range(lo, hi):
+        i = index[k]
+        for j in range(x.shape[0]):
+            rows[i, j] += x[j]
 
 
 @_kernel
@@ -181,7 +190,9 @@ def fire(
     n_steps, n = v.shape[1], v.shape[2]
     zero = weights.dtype.type(0.0)
     current = np.empty(n, weights.dtype)
+    push = np.empty(n, weights.dtype)  # what the current adds to the membrane: g I
     rest = np.empty(n, weights.dtype)  # what is left of the membrane: b v - v_th z, or b v (1 - z)
+    steady = drive.shape[0] > 0 and _largest(decay_syn) == 0  # the push is the same in every step
     longest = _largest(hold)
     bounded = low > -np.inf or high < np.inf
     z = np.empty(-(-n // 8) * 8, np.bool_)
@@ -196,23 +207,35 @@ def fire(
         recent = k  # own events from here on may still hold their unit at rest
         for t in range(n_steps):
             now = n_steps - 1 - t
-            e = _arrive(step, unit, drive, weights, delay, s, t, e, end, current)
+            if not steady or t <= delay:
+                e = _arrive(step, unit, drive, weights, delay, s, t, e, end, current)
+                for j in range(n):
+                    push[j] = gain[j] * current[j]
+                    current[j] *= decay_syn[j]
             if noise.shape[0] > 0:
                 add_noise(noise, key, s, t, rest)
+            # few arrays and no conditions per loop: it stays in registers
             for j in range(n):
-                x = rest[j] + gain[j] * current[j]
-                if bounded:
-                    x = high if x > high else x
-                    x = low if x < low else x
-                left = decay_mem[j] * x
+                rest[j] += push[j]
+            if bounded:
+                for j in range(n):
+                    x = high if rest[j] > high else rest[j]
+                    rest[j] = low if x < low else x
+            for j in range(n):
+                x = rest[j]
                 v[r, now, j] = x
                 z[j] = x > v_th[j]
-                after = zero if zero_reset else left - v_th[j]
-                rest[j] = after if x > v_th[j] else left
-                current[j] *= decay_syn[j]
-            while recent < k and out_step[recent] + longest < t:
+            if zero_reset:
+                for j in range(n):
+                    rest[j] = zero if rest[j] > v_th[j] else decay_mem[j] * rest[j]
+            else:
+                for j in range(n):
+                    x = rest[j]
+                    left = decay_mem[j] * x
+                    rest[j] = left - v_th[j] if x > v_th[j] else left
+            while longest > 0 and recent < k and out_step[recent] + longest < t:
                 recent += 1
-            for m in range(recent, k):
+            for m in range(recent, k if longest > 0 else recent):
                 j = out_unit[m]
                 if out_step[m] + hold[j] >= t:
                     v[r, now, j] = zero
@@ -223,13 +246,14 @@ def fire(
                 some |= eight[i]
             if some == 0:
                 continue
+            before = k
             for i in range(eight.shape[0]):
                 if eight[i] != 0:
-                    for j in range(8 * i, 8 * i + 8):
-                        if z[j]:
-                            out_step[k] = t
-                            out_unit[k] = j
-                            k += 1
+                    for j in range(8 * i, 8 * i + 8):  # write all and keep some: no branch to guess
+                        out_unit[k] = j
+                        k += np.int64(z[j])
+            for m in range(before, k):
+                out_step[m] = t
         out_stop[s] = k
 
 
@@ -313,7 +337,7 @@ def integrate_backward(
     n_steps, n = g_v.shape[1], g_v.shape[2]
     zero = g_v.dtype.type(0.0)
     for c in range(first_chunk, last_chunk):
-        _clear_rows(g_weights, c)
+        _clear_rows(g_weights[c])
         for s in range(edges[c], edges[c + 1]):
             for j in range(n):
                 a, b, g = decay_syn[j], decay_mem[j], gain[j]
@@ -396,7 +420,8 @@ def fire_backward(
     refractory = _largest(hold) > 0
     need_spikes = zero_reset or refractory
     for c in range(first_chunk, last_chunk):
-        _clear_rows(g_weights, c)
+        rows = g_weights[c]
+        _clear_rows(rows)
         for s in range(edges[c], edges[c + 1]):
             if need_spikes:
                 for m in range(own_start[s], own_stop[s]):
@@ -448,11 +473,11 @@ def fire_backward(
                         g_current[s, t, j] = li[j]
                 # each event adds the adjoint current of the step it arrives in; a constant drive
                 # acts in every step
+                last = k
                 while k > first and step[k - 1] + delay == t:
                     k -= 1
-                    i = unit[k]
-                    for j in range(n):
-                        g_weights[c, i, j] += li[j]
+                if k < last:
+                    _add_to_rows(li, unit, k, last, rows)
                 if g_drive.shape[0] > 0 and t >= delay:
                     for j in range(n):
                         g_drive[s, j] += li[j]

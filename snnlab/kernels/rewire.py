@@ -12,6 +12,7 @@ from numba import njit
 
 from snnlab.kernels.noise import scramble
 
+BLOCK = 16  # columns that are looked at together: a line of the cache
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
@@ -76,14 +77,19 @@ def deep_r(w, g, m, v, theta, sign, lo, hi, adam, shrink, sd, key, t, low):
 
 
 @_kernel
-def reactivate(w, theta, sign, lo, hi, key, t, n, strength):
-    """Give ``n`` dormant synapses, drawn without preference, this strength."""
+def reactivate(w, theta, sign, lo, hi, key, t, n, strength, room):
+    """Give ``n`` dormant synapses, drawn without preference, this strength.
+
+    ``room``: how many more each unit may have, one per column, padding included; lowered in place.
+    """
     row, size, draws = _row(key, t), np.uint64(hi - lo), np.uint32(0)
     while n > 0:
         x = scramble(np.uint32(row + draws))
         draws = np.uint32(draws + np.uint32(1))
         i = lo + np.int64((np.uint64(x) * size) >> np.uint64(32))
-        if sign[i] != 0 and not theta[i] > 0:
+        unit = (i - lo) % room.size
+        if sign[i] != 0 and not theta[i] > 0 and room[unit] > 0:
+            room[unit] -= 1
             theta[i] = strength
             w[i] = sign[i] * strength
             n -= 1
@@ -120,3 +126,75 @@ def masked(w, g, m, v, kept, lo, hi, adam):
         w[i] = x if kept[i] else zero
         n = np.int32(n + np.int32(w[i] != zero))
     return n
+
+
+@_kernel
+def fan_in(w, lo, hi, width):
+    """Weights per column that are not zero."""
+    n = np.zeros(width, np.int32)
+    for i in range(lo, hi, width):
+        row = w[i : i + width]
+        for j in range(width):
+            n[j] += np.int32(row[j] != 0)
+    return n
+
+
+@_kernel
+def _largest(x, limit, top):
+    """The largest number that ``limit`` of the integers x or more reach, bit by bit from ``top``.
+
+    It ends early once exactly ``limit`` of them reach it. Returns also how many do.
+    """
+    cut, reach = top - top, np.int32(x.size)
+    while top > 0 and reach != limit:
+        higher, n = cut | top, np.int32(0)
+        for i in range(x.size):
+            n += np.int32(x[i] >= higher)
+        if n >= limit:
+            cut, reach = higher, n
+        top >>= 1
+    return cut, reach
+
+
+@_kernel
+def limit_fan_in(w, theta, lo, hi, counts, a, b, limit, rest, bits, top):
+    """Prune the smallest weights of columns a to b - 1 with more than ``limit``; returns how many.
+
+    Of equal ones the first go. Hidden strengths become ``rest``, with the sign that they had.
+    ``counts``, as from `fan_in`, are lowered in place. ``bits`` are the same weights as integers,
+    which without their sign are in the same order as the weights' sizes are; ``top`` is the highest
+    bit below the sign.
+    """
+    width, total, no_sign = counts.size, 0, top + (top - 1)
+    least = np.zeros(width, bits.dtype)  # size of the smallest weight that stays
+    sizes = np.empty((BLOCK, (hi - lo) // width), bits.dtype)
+    for first in range(a, b, BLOCK):
+        some = counts[first : min(first + BLOCK, b)]
+        if some.max() <= limit:
+            continue
+        for i in range(sizes.shape[1]):
+            row = bits[lo + first + i * width :]
+            for j in range(some.size):
+                sizes[j, i] = row[j] & no_sign
+        for j in range(some.size):
+            if some[j] > limit:
+                least[first + j], reach = _largest(sizes[j], limit, top)
+                for i in range(sizes.shape[1]):
+                    if reach == limit:
+                        break
+                    if sizes[j, i] == least[first + j]:  # equal to the smallest, and too many
+                        w[lo + first + j + i * width] = 0
+                        hidden = theta[lo + first + j + i * width]
+                        theta[lo + first + j + i * width] = np.copysign(rest, hidden)
+                        reach -= 1
+                total += some[j] - limit
+                some[j] = limit
+    least = least.view(w.dtype)
+    for i in range(lo, hi, width):
+        row, hidden = w[i : i + width], theta[i : i + width]
+        for j in range(a, b):
+            x = abs(row[j])
+            goes = (x < least[j]) & (x > 0)
+            row[j] = row.dtype.type(0) if goes else row[j]
+            hidden[j] = np.copysign(rest, hidden[j]) if goes else hidden[j]
+    return total

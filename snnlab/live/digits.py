@@ -142,14 +142,14 @@ class DrawDigit(Panel):
         return {"trace": network.forward(spikes, keep=False), "image": image}
 
     def draw(self, data):
-        """Image, spikes, potentials, decision."""
+        """Spikes, membranes of the outputs, decision; the image is on the pad."""
         return plot.draw_raster(
-            data["trace"], dt=self.network.dt, image=data["image"], names=self.names
+            data["trace"], dt=self.network.dt, names=self.names, size=(6.1, 5.0)
         )
 
     def update(self, picture, data):
         """The same for another image."""
-        plot.update_raster(picture, data["trace"], image=data["image"])
+        plot.update_raster(picture, data["trace"])
 
     def describe(self, data):
         """What the network decides, how surely, and when."""

@@ -1,5 +1,7 @@
 """Gradients to touch: surrogates on a toy network, and a backward pass to scrub through."""
 
+import functools
+
 import numpy as np
 
 from snnlab import plot, textbook
@@ -41,6 +43,8 @@ class Surrogates(Panel):
         rows, units = np.indices(when.shape)
         self.x[rows, when.astype(int), units] = 1
         self.first = [rng.normal(0.35, 0.25, self.sizes[:2]), rng.normal(0, 0.5, self.sizes[1:])]
+        # the curves are the same wherever on them one looks
+        self._curves = functools.lru_cache(20)(self._curves)
         super().__init__(key)
 
     def simulate(self, *, name, steepness, weight):
@@ -51,6 +55,11 @@ class Surrogates(Panel):
         dict
             The argument of `snnlab.plot.draw_surrogate`.
         """
+        at = int(np.abs(self.weights - weight).argmin())
+        return self._curves(name, steepness) | {"at": at}
+
+    def _curves(self, name, steepness):
+        """All that does not depend on the weight that is looked at."""
         neuron = LIF.brainscales2(surrogate=name, steepness=steepness, v_th=0.8)
         network = Network(
             self.sizes, neuron, n_steps=self.n_steps, rng=0, dtype=np.float64, workers=1
@@ -72,7 +81,6 @@ class Surrogates(Panel):
             "u": u, "h": slope(name, u, steepness), "weights": self.weights, "loss": values,
             "smooth": smooth, "surrogate": told, "slope": np.gradient(smooth, self.weights),
             "difference": np.gradient(values, self.weights), "name": name, "steepness": steepness,
-            "at": int(np.abs(self.weights - weight).argmin()),
         }  # fmt: skip
 
     def _smooth_losses(self, neuron, loss):

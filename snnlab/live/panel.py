@@ -16,6 +16,7 @@ import traitlets
 from snnlab import plot
 from snnlab.live.worker import Worker
 
+BESIDE = 620  # pixels on the page; controls stand beside pictures up to this wide, above others
 SCALE = 1.5  # pixels of a live picture per pixel on the page: sharp enough, and quick
 _NUMBERS = itertools.count()
 _OPEN = {}  # the panel that is open under each key
@@ -171,7 +172,7 @@ class _Voice(anywidget.AnyWidget):
                      clip-path: inset(50%); white-space: nowrap; }
     .snnlab-text { font-variant-numeric: tabular-nums; white-space: normal !important;
                    height: auto !important; line-height: 1.4 !important; }
-    .snnlab-actions { flex-flow: row wrap; }
+    .snnlab-actions { flex: 0 0 100%; flex-flow: row wrap; }
     .snnlab-panel .widget-toggle-buttons > .widget-label { text-align: right; padding-right: 6px; }
     """
     _esm = """
@@ -203,12 +204,19 @@ class _Voice(anywidget.AnyWidget):
             }
           }
         }
+        // else the page's shortcuts take the arrow keys of menus, and "d d" deletes the cell; they
+        // look for this mark on what has the focus, and above it only as far as they match
+        const parts = "select, input, button, canvas, [role=slider], [contenteditable]";
+        for (const panel of document.getElementsByClassName("snnlab-panel"))
+          for (const part of panel.querySelectorAll(parts))
+            set(part, "data-lm-suppress-shortcuts", "true");
         for (const [name, text] of Object.entries(model.get("alts")))
           for (const image of document.getElementsByClassName(name)) set(image, "alt", text);
       };
 
       let pending = 0, waiting = 0;
-      const soon = () => { clearTimeout(pending); pending = setTimeout(label, 60); };
+      // not put off by further changes: while a network trains, they never end
+      const soon = () => { pending ||= setTimeout(() => { pending = 0; label(); }, 60); };
       const observer = new MutationObserver(soon);
       const frame = requestAnimationFrame(() => {
         label();
@@ -295,7 +303,7 @@ class Panel:
             leave_main_thread(widget)
 
     def _make_widgets(self):
-        """Controls on the left, pictures and text on the right."""
+        """Controls, and below them the text, on the left; pictures on the right."""
         self.widgets = {name: control.widget() for name, control in self.controls.items()}
         actions = []
         for name, widget in self.widgets.items():
@@ -317,12 +325,13 @@ class Panel:
         self._fault = ipywidgets.HTML(layout={"display": "none"})
         rest = [w for w in self.widgets.values() if w not in actions]
         row = [ipywidgets.HBox(actions).add_class("snnlab-actions")] if actions else []
-        left = ipywidgets.VBox([*row, *rest], layout={"width": "344px"})
-        text = ipywidgets.VBox([self._line, self._fault], layout={"height": "72px"})
-        self._right = ipywidgets.VBox([*self.images, text], layout={"width": "600px"})
+        place = {"height": "112px", "margin": "6px 0 0 6px"}
+        self._said = ipywidgets.VBox([self._line, self._fault], layout=place)
+        self._left = ipywidgets.VBox([*row, *rest, self._said], layout={"width": "344px"})
+        self._right = ipywidgets.VBox(self.images)
         flow = {"flex_flow": "row wrap", "align_items": "flex-start"}
-        self.box = ipywidgets.VBox([ipywidgets.HBox([left, self._right], layout=flow), self._voice])
-        self.box.add_class("snnlab-panel")
+        both = ipywidgets.HBox([self._left, self._right], layout=flow)
+        self.box = ipywidgets.VBox([both, self._voice]).add_class("snnlab-panel")
 
     def _new_image(self, k):
         image = ipywidgets.Image(format="png")
@@ -497,8 +506,14 @@ class Panel:
         sizes = [plot.page_size(picture.fig) for picture in pictures]
         for image, (width, height) in zip(self.images, sizes, strict=True):
             image.layout.width, image.layout.height = f"{width}px", f"{height}px"
-        self._right.layout.width = f"{max(width for width, _ in sizes) + 8}px"
-        self._right.children = (*self.images, self._right.children[-1])
+        self._right.children = self.images
+        if max(width for width, _ in sizes) > BESIDE:
+            # controls above, as many beside each other as there is room for; the text below
+            for name, value in {"width": "100%", "flex_flow": "row wrap"}.items():
+                setattr(self._left.layout, name, value)
+            self._left.children = self._left.children[:-1]
+            self._said.layout.height = "56px"
+            self._right.children = (*self.images, self._said)
 
     def _show_error(self, error):
         said = f"{type(error).__name__}: {error}"

@@ -221,3 +221,119 @@ def _draw_potentials(ax, e, rival, names):
     ax.legend(loc="best")
     label_axes(ax, x="time (µs)", y="readout potential\n(arb. units)", title=title)
     return lines
+
+
+# two networks that are read out at the same time ------------------------------------------------
+
+NETWORKS = ((ROLES["training"], "-", "o"), (ROLES["wrong"], "--", "s"))
+
+
+@styled
+def draw_read_out(data, *, fig=None):
+    """Two networks, one image: the potentials of the classes up to a deadline, and accuracies.
+
+    Parameters
+    ----------
+    data : dict
+        ``names`` of the networks; ``times``: deadlines in seconds from the first input spike;
+        ``at``: which of them, from 0; ``readout``: per network an array (time, class), from the
+        first input spike on; ``accuracy``: per network in [0, 1] for each deadline; ``said``: per
+        network the class for each deadline, -1 while undecided; ``image`` (rows, columns) and its
+        ``label``.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = figure(8.2, 5.0, fig)
+    grid = fig.add_gridspec(2, 3, width_ratios=[1, 1.55, 1.55], height_ratios=[1, 1])
+    shown = fig.add_subplot(grid[0, 0])
+    potentials = [fig.add_subplot(grid[0, k]) for k in (1, 2)]
+    curves = fig.add_subplot(grid[1, :])
+    t = data["times"] * US
+    end = t[-1] + 0.3 * t[0]
+
+    image = shown.imshow(np.zeros(data["image"].shape), vmin=0, vmax=1, cmap="gray_r")
+    shown.set(xticks=[], yticks=[])
+    for spine in shown.spines.values():
+        spine.set_visible(True)
+    frame, says = list(shown.spines.values()), shown.set_title(" ")
+    n_classes = data["readout"][0].shape[1]
+    faint, full, best, cursors, stars, heads = [], [], [], [], [], []
+    for k, ax in enumerate(potentials):
+        faint.append([ax.plot([], [], color=QUIET, lw=0.5, alpha=0.5)[0] for _ in range(n_classes)])
+        full.append([ax.plot([], [], color=QUIET, lw=1.1)[0] for _ in range(n_classes)])
+        color, style, marker = NETWORKS[k]
+        best += ax.plot([], [], style, color=color, marker=marker, ms=3.5, lw=2)
+        stars += ax.plot([], [], "*", color=color, ms=13)
+        cursors.append(ax.axvline(0, color="black", lw=1, ls=":"))
+        heads.append(ax.set_title(" "))
+        ax.axhline(0, color=QUIET, lw=0.6, zorder=0)
+        ax.set_xlim(0, end)
+        ax.yaxis.set_major_locator(MaxNLocator(4, steps=ROUND))
+        label_axes(ax, x="time (µs)", y="" if k else "readout potential\n(arb. units)")
+    low = min(accuracy.min() for accuracy in data["accuracy"])
+    marks = []
+    for (color, style, marker), name, accuracy in zip(
+        NETWORKS, data["names"], data["accuracy"], strict=True
+    ):
+        looks = {"color": color, "label": name}
+        curves.plot(t, 100 * accuracy, style, marker=marker, ms=4, **looks)
+        marks += curves.plot([], [], marker, color=color, ms=10, mfc="white", mew=2)
+    cursors.append(curves.axvline(0, color="black", lw=1, ls=":"))
+    curves.set(xlim=(0, end), ylim=(100 * low - 3, 103))
+    curves.legend(loc="lower right")
+    label_axes(curves, x="deadline: time since the first input spike (µs)", y="accuracy (%)")
+    read = curves.set_title(" ")
+    moving = [
+        image, *frame, says, *(line for lines in (*faint, *full) for line in lines), *best, *stars,
+        *cursors, *heads, *marks, read,
+    ]  # fmt: skip
+    picture = Picture(
+        fig, "", moving, image=image, says=says, faint=faint, full=full, best=best, stars=stars,
+        cursors=cursors, heads=heads, marks=marks, read=read, potentials=potentials,
+    )  # fmt: skip
+    update_read_out(picture, data)
+    freeze(fig)
+    return picture
+
+
+@styled
+def update_read_out(picture, data):
+    """Show other data in a picture of `draw_read_out`; names and accuracies stay what they were."""
+    a, at, t = picture.artists, data["at"], data["times"] * US
+    a.image.set_data(data["image"])
+    a.says.set_text(f"test image: a {data['label']}")
+    for cursor in a.cursors:
+        cursor.set_xdata([t[at]] * 2)
+    said = []
+    for k, (name, v) in enumerate(zip(data["names"], data["readout"], strict=True)):
+        for c in range(v.shape[1]):
+            a.faint[k][c].set_data(t[: len(v)], v[:, c])
+            a.full[k][c].set_data(t[: at + 1], v[: at + 1, c])
+        reach = max(0.1, np.abs(v).max())
+        reach = next(x for x in (0.25, 0.5, 1, 2, 3, 4, 6, 8, 10, 15, 20, 50, 1e9) if x >= reach)
+        a.potentials[k].set_ylim(-1.05 * reach, 1.05 * reach)
+        c = int(data["said"][k][at])
+        if c < 0:
+            a.best[k].set_data([], [])
+            a.stars[k].set_data([], [])
+            verdict, right = "nothing yet", False
+        else:
+            top = int(v[: at + 1, c].argmax())
+            a.best[k].set_data(t[: at + 1][: len(v)], v[: at + 1, c])
+            a.stars[k].set_data([t[top]], [v[top, c]])
+            right = c == data["label"]
+            verdict = f"says {c} {'✓' if right else '✗'}"
+        a.heads[k].set_text(f"{name}:\n{verdict}")
+        a.heads[k].set_color("black" if right or c < 0 else ROLES["wrong"])
+        y = 100 * data["accuracy"][k][at]
+        a.marks[k].set_data([t[at]], [y])
+        said.append(f"{name}: {verdict.rstrip(' ✓✗')}, and {y:.1f} % of test images right")
+    a.read.set_text(f"Read out after {t[at]:.1f} µs")
+    picture.alt = (
+        f"The ten potentials of two networks for a test image, a {data['label']}, and below their "
+        f"accuracy against the deadline. Read out after {t[at]:.1f} µs: {'; '.join(said)}."
+    )

@@ -18,7 +18,9 @@ from snnlab.plot.style import (
 
 
 @styled
-def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=None):
+def draw_raster(
+    trace, sample=0, *, dt, label=None, image=None, names=None, size=(8.6, 5.2), fig=None
+):
     """One sample of a batch: its image, input and hidden spikes, the readout, and the decision.
 
     Parameters
@@ -32,8 +34,11 @@ def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=
     label : int, optional
         The true class.
     image : array (rows, columns), optional
+        Without it, there is no room for one later either.
     names : sequence of str, optional
         Names of the classes; their numbers by default.
+    size : (float, float)
+        Of the figure in inches.
     fig : Figure or SubFigure, optional
         Where to draw.
 
@@ -41,19 +46,19 @@ def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=
     -------
     Picture
     """
-    fig = figure(8.6, 5.2, fig)
+    fig = figure(*size, fig)
     grid = fig.add_gridspec(3, 2, width_ratios=[1, 2.6], height_ratios=[1, 1, 1.1])
     n_classes = trace.readout.shape[2]
     names = [str(k) for k in range(n_classes)] if names is None else list(names)
-    left = grid[:, 0].subgridspec(2, 1, height_ratios=[1, 1.05])
-    picture_ax, bars_ax = fig.add_subplot(left[0]), fig.add_subplot(left[1])
+    picture_ax = shown = None
+    if image is None:
+        bars_ax = fig.add_subplot(grid[:, 0])
+    else:
+        left = grid[:, 0].subgridspec(2, 1, height_ratios=[1, 1.05])
+        picture_ax, bars_ax = fig.add_subplot(left[0]), fig.add_subplot(left[1])
     top = fig.add_subplot(grid[0, 1])
     middle, bottom = (fig.add_subplot(grid[k, 1], sharex=top) for k in (1, 2))
 
-    shown = picture_ax.imshow(np.zeros((2, 2)), vmin=0, vmax=1, cmap="gray_r")
-    picture_ax.set(xticks=[], yticks=[])
-    for spine in picture_ax.spines.values():
-        spine.set_visible(True)
     bars = bars_ax.barh(range(n_classes), np.zeros(n_classes), color=QUIET, height=0.7)
     bars_ax.set_yticks(range(n_classes), names)
     bars_ax.invert_yaxis()
@@ -79,15 +84,21 @@ def draw_raster(trace, sample=0, *, dt, label=None, image=None, names=None, fig=
     note = bottom.annotate("", (0, 0), xytext=(6, 4), textcoords="offset points", weight="bold")
     bottom.axhline(0, color=QUIET, lw=0.6, zorder=0)
     bottom.yaxis.set_major_locator(MaxNLocator(4))
-    label_axes(bottom, x="time (µs)", y="readout potential\n(arb. units)")
+    label_axes(bottom, x="time (µs)", y="output membrane\n(arb. units)")
     last = trace.readout.shape[1] * dt * US
     top.set_xlim(-0.02 * last, 1.02 * last)
     fig.align_ylabels([top, middle, bottom])
-    titles = [ax.set_title(" ") for ax in (top, middle, bottom, picture_ax)]
-    moving = [shown, *bars, *lines.values(), *classes, peak, note, *titles]
-    moving += picture_ax.spines.values()  # over the image
+    verdict = (bars_ax if image is None else picture_ax).set_title(" ")
+    titles = [ax.set_title(" ") for ax in (top, middle, bottom)]
+    moving = [*bars, *lines.values(), *classes, peak, note, verdict, *titles]
+    if image is not None:
+        shown = picture_ax.imshow(np.zeros((2, 2)), vmin=0, vmax=1, cmap="gray_r")
+        picture_ax.set(xticks=[], yticks=[])
+        for spine in picture_ax.spines.values():
+            spine.set_visible(True)
+        moving = [shown, *moving, *picture_ax.spines.values()]  # these over the image
     picture = Picture(
-        fig, "", moving, image=shown, image_ax=picture_ax, bars=bars, bars_ax=bars_ax, lines=lines,
+        fig, "", moving, image=shown, verdict=verdict, bars=bars, bars_ax=bars_ax, lines=lines,
         titles=(top, middle), classes=classes, peak=peak, note=note, readout=bottom, names=names,
         dt=dt,
     )  # fmt: skip
@@ -133,7 +144,8 @@ def update_raster(picture, trace, sample=0, *, label=None, image=None):
     low, high = steady(min(0.0, float(highest.min())), max(0.0, float(highest.max())))
     a.bars_ax.set_xlim(1.04 * low, 1.04 * (high or 0.1))
 
-    a.image_ax.set_visible(image is not None)
+    if (a.image is None) != (image is None):
+        raise ValueError("image must be given if, and only if, the picture was drawn with one")
     if image is not None:
         image = np.asarray(image)
         a.image.set_data(image)
@@ -144,7 +156,7 @@ def update_raster(picture, trace, sample=0, *, label=None, image=None):
     elif label is not None:
         right = "right" if decision == label else f"wrong: it is {a.names[label]}"
         said += f" ({right})"
-    a.image_ax.set_title(said[0].upper() + said[1:])
+    a.verdict.set_text(said[0].upper() + said[1:])
     title = f"★ highest of all: class {a.names[decision]} at {t[when]:.1f} µs"
     if label is not None and label != decision:
         title += f"; dashed: class {a.names[label]}, the true one"

@@ -1,8 +1,8 @@
-"""Rewiring: how many synapses there are, how strong, and where they come from."""
+"""Rewiring: how many synapses there are, how strong, where they come from, what they are worth."""
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import to_rgb
+from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from snnlab import _check
@@ -279,3 +279,81 @@ def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=No
         f"begins to matter: {said}."
     )
     return Picture(fig, alt, axes=(ax,), meet=meet)
+
+
+MARKS = "osD^vPX*"
+
+
+@styled
+def draw_tradeoff(records, *, fig=None):
+    """Accuracy against connectivity, with spikes as the colour: three things that are traded.
+
+    A point is in a ring if no other one is as good in all three and better in one.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        With "label" (points that share one are joined), "mean" (accuracy, in [0, 1]),
+        "connectivity" (in (0, 1]), "hidden_spikes" (above 0), and "sd" of the accuracy if there
+        is: as in ``data/results``.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    names = "connectivity", "mean", "hidden_spikes"
+    records = list(records)
+    if not records or any(name not in r for r in records for name in ("label", *names)):
+        raise ValueError(f"records must be dicts with label, {', '.join(names)}, one or more")
+    values = np.array([[r[name] for name in names] for r in records], float)
+    if not (values[:, [0, 2]] > 0).all():
+        raise ValueError("records must have a connectivity and hidden_spikes above 0")
+    best = _undominated(values * (1, -1, 1))
+    x, y, spikes = values[:, 0] * 100, values[:, 1] * 100, values[:, 2]
+    labels = list(dict.fromkeys(r["label"] for r in records))
+    fig = figure(8.2, 4.0, fig)
+    ax = fig.subplots()
+    norm = LogNorm(0.99 * spikes.min(), 1.01 * spikes.max())
+    handles, clouds = [], []
+    for k, label in enumerate(labels):
+        mine = np.flatnonzero([r["label"] == label for r in records])
+        mine = mine[np.argsort(x[mine])]
+        ax.errorbar(x[mine], y[mine], [100 * (records[i].get("sd") or 0) for i in mine],
+                    color=QUIET, lw=0.8, elinewidth=0.8, zorder=1)  # fmt: skip
+        looks = {"marker": MARKS[k % len(MARKS)], "s": 46, "lw": 0.6, "edgecolors": "black"}
+        clouds.append(
+            ax.scatter(x[mine], y[mine], c=spikes[mine], norm=norm, cmap="cividis", **looks)
+        )
+        handles.append(ax.scatter([], [], color="white", label=label, **looks))
+    rings = {"marker": "o", "s": 170, "facecolors": "none", "edgecolors": PRUNED, "lw": 1.4}
+    ring = ax.scatter(x[best], y[best], label="none is better in all", **rings)
+    ax.set_xscale("log")
+    ax.set_xlim(x.min() / 1.4, 1.4 * x.max())
+    _round_numbers(ax.xaxis)
+    label_axes(ax, x="connectivity (% of weights)", y="test accuracy (%)")
+    ax.grid(True, color="#DDDDDD", lw=0.6)
+    ax.set_axisbelow(True)
+    bar = fig.colorbar(clouds[0], ax=ax, pad=0.02)
+    bar.set_label("hidden spikes per image")
+    _round_numbers(bar.ax.yaxis)
+    fig.legend(handles=[*handles, ring], loc="outside right upper")
+    freeze(fig)
+    said = "; ".join(
+        f"{records[i]['label']}, {y[i]:.2f} % with {x[i]:.3g} % of the weights and "
+        f"{spikes[i]:.3g} spikes"
+        for i in np.flatnonzero(best)[np.argsort(x[best])]
+    )
+    alt = (
+        f"Test accuracy against connectivity of {count(len(records), 'network')}, coloured by "
+        f"hidden spikes per image, from {spikes.min():.3g} to {spikes.max():.3g}. None is better "
+        f"in all three than: {said}."
+    )
+    return Picture(fig, alt, clouds=clouds, ring=ring, best=best, labels=labels)
+
+
+def _undominated(costs):
+    """Which rows are not beaten: no other is at most as high everywhere and lower somewhere."""
+    lower = (costs[:, None] <= costs).all(axis=2) & (costs[:, None] < costs).any(axis=2)
+    return ~lower.any(axis=0)

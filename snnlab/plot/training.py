@@ -9,6 +9,7 @@ from snnlab.plot.style import (
     ROLES,
     US,
     Picture,
+    count,
     figure,
     freeze,
     label_axes,
@@ -42,8 +43,8 @@ def draw_runs(data, *, fig=None):
     -------
     Picture
     """
-    fig = figure(8.0, 5.0, fig)
-    grid = fig.add_gridspec(2, 1, height_ratios=[1.1, 1])
+    fig = figure(8.0, 5.2, fig)
+    grid = fig.add_gridspec(2, 1, height_ratios=[1.15, 1])
     above = grid[0].subgridspec(1, 2)
     below = grid[1].subgridspec(1, 3)
     loss, accuracy = (fig.add_subplot(above[k]) for k in range(2))
@@ -75,9 +76,9 @@ def draw_runs(data, *, fig=None):
     accuracy.set_ylim(0, 104)
     label_axes(loss, x="step", y=f"loss (nats),\nmean of {SMOOTH} steps")
     label_axes(accuracy, x="step", y="accuracy on\ntest images (%)")
-    legend = accuracy.legend(loc="lower right")
+    legend = fig.legend(handles=tests, loc="outside upper left", ncols=2, handlelength=3)
     says = shown.set_title(" ")
-    moving = [*losses, *tests, *cursors, *spikes, *heads, image, says, *frame, legend]
+    moving = [*losses, *tests, *cursors, *spikes, *heads, image, says, *frame]
     picture = Picture(
         fig, "", moving, losses=losses, tests=tests, cursors=cursors, spikes=spikes, heads=heads,
         image=image, says=says, legend=legend, curves=(loss, accuracy),
@@ -111,7 +112,9 @@ def update_runs(picture, data):
     a.image.set_data(data["image"])
     a.says.set_text(f"test image: a {data['label']}")
     for text, words in zip(a.legend.get_texts(), data["settings"], strict=False):
-        text.set_text(words)
+        if text.get_text() != words:
+            text.set_text(words)
+            picture.stale()
     sentences = []
     for k, name in enumerate(data["names"]):
         y = np.asarray(data["loss"][k], float)
@@ -121,15 +124,17 @@ def update_runs(picture, data):
         step, unit = data["spikes"][k]
         a.spikes[k].set_data(np.asarray(step) * data["dt"] * US, unit)
         right = data["decision"][k] == data["label"]
-        verdict = f"{'✓' if right else '✗'} says {data['decision'][k]}"
-        a.heads[k].set_text(f"{name}: {verdict}, {len(step)} spikes")
+        verdict = f"{'✓' if right else '✗'} says {data['decision'][k]}, {count(len(step), 'spike')}"
+        told = f"it takes this {data['label']} for a {data['decision'][k]}, with "
+        told += count(len(step), "hidden spike")
+        if not len(step):  # then all outputs are equal
+            right, verdict = True, "silent, cannot decide"
+            told = f"at this {data['label']} none of its hidden neurons spikes"
+        a.heads[k].set_text(f"{name}: {verdict}")
         a.heads[k].set_color("black" if right else ROLES["wrong"])
         here = tested[tested[:, 0] <= data["at"][k]]
         accuracy = f", {100 * here[-1, 1]:.0f} % of test images right" if len(here) else ""
-        sentences.append(
-            f"{name} after {data['at'][k]} steps{accuracy}; it takes this {data['label']} for a "
-            f"{data['decision'][k]}, with {len(step)} hidden spikes"
-        )
+        sentences.append(f"{name} after {data['at'][k]} steps{accuracy}; {told}")
     for cursor in a.cursors:
         cursor.set_xdata([max(data["at"])] * 2)
     picture.alt = (

@@ -1,0 +1,205 @@
+"""What the papers found beside what was found here, written to data/results/claims.json.
+
+    python benchmarks/claims.py [--check]
+
+Our figures are taken from the stored studies, or worked out with the package. A claim is kept if
+ours is on the right side of the paper's figure, give or take the tolerance. Notebooks print these
+records with ``snnlab.results.claims``, and ``docs/claims.md`` shows them all.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+import snnlab
+from snnlab import results, rewiring
+from snnlab._files import write_atomically
+
+ROOT = Path(__file__).parents[1]
+JSON, PAGE = ROOT / "data" / "results" / "claims.json", ROOT / "docs" / "claims.md"
+TABLE = "Cramer et al. 2022, Table 1"
+TEXT = "Cramer et al. 2022, text"
+CODE = "Cramer et al. 2022, code"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One finding of a paper.
+
+    ``sense`` says where ours should lie: "at least" the paper's figure, "at most", or "about" it,
+    within ``tolerance``, which is in the same unit.
+    """
+
+    name: str
+    text: str
+    unit: str
+    paper: float
+    source: str
+    sense: str
+    tolerance: float
+    ours: object  # function () -> (value, sd or None, where from)
+    tag: str = "quoted"
+
+    def record(self):
+        """The claim as plain numbers and text, with what was found here."""
+        value, sd, study = self.ours()
+        over = value - self.paper
+        low = -self.tolerance if self.sense in ("at least", "about") else -np.inf
+        high = self.tolerance if self.sense in ("at most", "about") else np.inf
+        holds = bool(low <= over <= high)
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        return plain | {"ours": value, "sd": sd, "study": study, "holds": holds}
+
+
+def stored(study, scale=100.0, label=None, key=None):
+    """Figure of a stored record: its metric, or the mean of another column."""
+
+    def ours():
+        (record,) = (r for r in results.load(study) if label is None or r.get("label") == label)
+        values = np.array(record["values"] if key is None else record[f"{key}_values"]) * scale
+        seeds = len(values)
+        where = f"{study}{f', {label}' if label else ''}, {seeds} seeds"
+        return round(float(values.mean()), 3), round(float(values.std(ddof=1)), 3), where
+
+    return ours
+
+
+def difference(study, first, second, scale=100.0):
+    """How much less the second record has than the first."""
+
+    def ours():
+        by_label = {r.get("label"): np.array(r["values"]) * scale for r in results.load(study)}
+        lost = by_label[first] - by_label[second]
+        where = f"{study}, {first} minus {second}, {len(lost)} seeds"
+        return round(float(lost.mean()), 3), round(float(lost.std(ddof=1)), 3), where
+
+    return ours
+
+
+def computed(function, digits=3):
+    """A figure that the package works out at once."""
+    return lambda: (round(float(function()), digits), None, "computed")
+
+
+def psp_peak():
+    """Peak of the potential after one spike through a weight of 1."""
+    neuron = snnlab.LIF.brainscales2()
+    t = np.arange(40)
+    a = float(neuron.decay_syn)  # equal to the membrane's, so that the sum is (t + 1) a^t
+    return np.max((t + 1) * a**t)
+
+
+def spike_time(x):
+    """When a pixel spikes, in µs after black."""
+    return snnlab.encode.latency_times(np.array([x]), 8e-6, 0.2)[0] * 1e6
+
+
+def window():
+    """Duration of an image in µs, as the code has it by default."""
+    return snnlab.encode.latency(np.ones((1, 1))).n_steps * snnlab.LIF.brainscales2().dt * 1e6
+
+
+def levels():
+    """Levels of a signed weight on the default chip."""
+    return 2 * (2 ** snnlab.Substrate(0).effects["weight_bits"] - 1) + 1
+
+
+CLAIMS = (
+    Claim("n01.psp", "peak of the potential after one spike, per unit of weight", "",
+          1.71, "follows from " + CODE, "about", 0.005, computed(psp_peak)),
+    Claim("n02.window", "duration of an image, 20 bins of 1.7 µs", "µs",
+          34.0, "follows from " + CODE, "about", 0.01, computed(window)),
+    Claim("n02.half", "a pixel of 0.5 spikes after a black one by", "µs",
+          2.3, "follows from " + CODE, "about", 0.05, computed(lambda: spike_time(0.5))),
+    Claim("n02.quarter", "a pixel of 0.25 spikes after a black one by", "µs",
+          11.1, "follows from " + CODE, "about", 0.05, computed(lambda: spike_time(0.25))),
+    Claim("n05.plain", "256-246-10 in software, test accuracy on 16x16 MNIST", "%",
+          97.5, TABLE, "at least", 0.1, stored("mnist16-plain")),
+    Claim("n05.augmented", "the same, with dropout and rotation", "%",
+          98.0, TABLE, "at least", 0.1, stored("mnist16-augmented")),
+    Claim("n05.fashion", "the same network on 16x16 Fashion-MNIST", "%",
+          85.5, TABLE, "at least", 0.2, stored("fashion16-plain")),
+    Claim("n07.accuracy", "accuracy is flat down to about 20 hidden spikes (theirs: on the chip)",
+          "%", 97.2, TEXT, "at least", 0.1, stored("mnist16-sparsity", label="strength 0.3")),
+    Claim("n07.spikes", "hidden spikes per image at that accuracy", "",
+          20.0, TEXT, "at most", 1.0,
+          stored("mnist16-sparsity", 1.0, "strength 0.3", "hidden_spikes")),
+    Claim("n08.peak", "peak accuracy after the first input spike within (theirs: on the chip)",
+          "µs", 8.0, TEXT, "at most", 0.5,
+          stored("decision-time", 1e6, "delay 0, trained as usual")),
+    Claim("n08.delay", "the same, where spikes take a step from layer to layer", "µs",
+          8.0, TEXT, "at most", 0.85,
+          stored("decision-time", 1e6, "delay 1, trained as usual")),
+    Claim("n09.levels", "levels of a signed weight on the chip", "",
+          127, TEXT, "about", 0, computed(levels)),
+    Claim("n10.chip", "trained through the chip, test accuracy on 16x16 MNIST", "%",
+          97.2, TABLE, "at least", 0.1, stored("chip-mnist16-plain")),
+    Claim("n10.augmented", "the same, with dropout and rotation (ours: affine)", "%",
+          97.6, TABLE, "at least", 0.1, stored("chip-mnist16-augmented")),
+    Claim("n10.fashion", "trained through the chip, 16x16 Fashion-MNIST", "%",
+          84.2, TABLE, "at least", 0.2, stored("chip-fashion16-plain")),
+    Claim("n10.mismatch", "lost in the loop at a mismatch of 30 % (theirs: barely any)", "points",
+          0.0, TEXT, "at most", 0.2,
+          difference("chip-mismatch", "loop, calibrated", "loop, sigma_d 0.3")),
+    Claim("n11.plain", "relative rise of the error, 15 % of hidden neurons dead, no dropout", "%",
+          37, TEXT, "about", 15, stored("chip-dead-units", label="dropout 0")),
+    Claim("n11.dropout", "the same, trained with 40 % dropout", "%",
+          10, TEXT, "about", 10, stored("chip-dead-units", label="dropout 0.4")),
+    Claim("n12.chip", "energy of an image on the chip, 200 mW times 11.8 µs", "µJ",
+          2.4, TEXT, "about", 0.05,
+          computed(lambda: snnlab.substrate.WATTS * snnlab.substrate.SECONDS_PER_IMAGE * 1e6)),
+    Claim("n13.centre", "centre of the prior at p = 95 %, alpha = 0.001", "",
+          -2303, "follows from Chen et al. 2021, code", "about", 1,
+          computed(lambda: rewiring.prior_centre(0.95, 1e-3), 0)),
+)  # fmt: skip
+
+
+def as_markdown(records):
+    """All claims as a page."""
+    lines = [
+        "# What the papers found, and what was found here",
+        "",
+        "Made by `python benchmarks/claims.py`; the notebooks print the same records. The papers'",
+        "figures are tagged *quoted* from the paper or its code, *unverified* if that could not be",
+        "checked. Ours are of the test set after the last epoch, mean ± standard deviation.",
+        "",
+        "| notebook | claim | paper | here | tolerance | kept | source | from |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in records:
+        ours = f"{r['ours']:g}" + ("" if r["sd"] is None else f" ± {r['sd']:.2g}")
+        unit = f" {r['unit']}" if r["unit"] else ""
+        number = r["name"].split(".")[0][1:]
+        lines.append(
+            f"| {number} | {r['text']} | {r['paper']:g}{unit} | {ours}{unit} | "
+            f"{r['sense']}, {r['tolerance']:g} | {'yes' if r['holds'] else 'no'} | "
+            f"{r['source']} ({r['tag']}) | {r['study']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    """Write the records and the page, or check that they are up to date."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="complain if the files are stale")
+    args = parser.parse_args()
+    records = [claim.record() for claim in CLAIMS]
+    texts = {JSON: json.dumps(records, indent=1) + "\n", PAGE: as_markdown(records)}
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
+    if args.check:
+        if stale:
+            sys.exit(
+                f"run python benchmarks/claims.py: {', '.join(p.name for p in stale)} is stale"
+            )
+        return
+    for path in stale:
+        write_atomically(path, lambda file, path=path: file.write(texts[path].encode()))
+    print(as_markdown(records))
+
+
+if __name__ == "__main__":
+    main()

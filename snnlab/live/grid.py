@@ -1,0 +1,243 @@
+"""A grid of cells that can be switched off, by mouse, pen, finger or keyboard."""
+
+from dataclasses import dataclass
+
+import anywidget
+import numpy as np
+import traitlets
+
+from snnlab import _check
+
+
+class Grid(anywidget.AnyWidget):
+    """Cells in rows; each can be switched off and on again.
+
+    A click switches a cell; dragging on switches others likewise. With the keyboard: arrow keys
+    move, space switches, with shift they switch off, delete or backspace switches all on. Cells
+    that are off are crossed out.
+
+    Parameters
+    ----------
+    n : int
+        Cells.
+    columns : int
+        Per row.
+    name : str
+        Accessible name.
+
+    Attributes
+    ----------
+    value : array of bool (n,)
+        Which cells are off. Can be set; watch it by ``grid.observe(function, "value")``.
+    level : bytes of length n, or empty
+        How dark each cell is drawn, up to 255.
+    """
+
+    n = traitlets.Int(128).tag(sync=True)
+    columns = traitlets.Int(16).tag(sync=True)
+    name = traitlets.Unicode("cells").tag(sync=True)
+    level = traitlets.Bytes().tag(sync=True)
+    value = traitlets.Instance(np.ndarray)
+    _given = traitlets.Bytes().tag(sync=True)  # cells set from Python
+
+    _css = """
+    .snnlab-grid { display: inline-block; margin: 2px 0 6px 0; }
+    .snnlab-grid canvas { touch-action: none; background: #fff; border: 1px solid #767676;
+                          cursor: pointer; display: block; }
+    .snnlab-grid canvas:focus-visible { outline: 3px solid #0072B2; outline-offset: 1px; }
+    .snnlab-grid .snnlab-grid-foot { display: flex; justify-content: space-between;
+                                     align-items: center; gap: 8px; margin-top: 3px;
+                                     font-size: var(--jp-ui-font-size1, 13px);
+                                     color: var(--jp-ui-font-color1, inherit); }
+    .snnlab-grid button { font: inherit; padding: 1px 10px; }
+    .snnlab-grid .snnlab-grid-said { position: absolute; width: 1px; height: 1px; overflow: hidden;
+                                     clip-path: inset(50%); white-space: nowrap; }
+    """
+    _esm = """
+    const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+    function render({ model, el }) {
+      const n = model.get("n"), columns = model.get("columns"), rows = Math.ceil(n / columns);
+      const size = Math.floor(320 / columns);
+      // shared by all views of this grid
+      const off = (model.snnlabCells ||= new Uint8Array(n));
+      const views = (model.snnlabViews ||= new Set());
+      const box = document.createElement("div"), canvas = document.createElement("canvas");
+      box.className = "snnlab-grid";
+      canvas.width = columns * size;
+      canvas.height = rows * size;
+      canvas.tabIndex = 0;
+      canvas.setAttribute("role", "application");
+      canvas.setAttribute("aria-roledescription", "grid of switches");
+      canvas.setAttribute("aria-label", model.get("name") +
+        ": arrow keys move, space switches, shift and arrow keys switch off, delete switches on");
+      const foot = document.createElement("div"), hint = document.createElement("span");
+      foot.className = "snnlab-grid-foot";
+      const heal = document.createElement("button");
+      heal.textContent = "All on";
+      const said = document.createElement("div");
+      said.className = "snnlab-grid-said";
+      said.setAttribute("role", "status");
+      foot.append(hint, heal);
+      box.append(canvas, foot, said);
+      el.append(box);
+
+      const pen = canvas.getContext("2d");
+      let cursor = null, painting = null, timer = 0, last = 0;
+      const paint = () => {
+        const level = model.get("level");
+        pen.fillStyle = "#fff";
+        pen.fillRect(0, 0, canvas.width, canvas.height);
+        for (let k = 0; k < n; k++) {
+          const x = (k % columns) * size, y = Math.floor(k / columns) * size;
+          const grey = 245 - 0.75 * (level?.byteLength === n ? level.getUint8(k) : 128);
+          pen.fillStyle = off[k] ? "#fff" : `rgb(${grey},${grey},${grey})`;
+          pen.fillRect(x + 1, y + 1, size - 2, size - 2);
+          if (!off[k]) continue;
+          pen.strokeStyle = "#D55E00";
+          pen.lineWidth = 2;
+          pen.beginPath();
+          pen.moveTo(x + 4, y + 4); pen.lineTo(x + size - 4, y + size - 4);
+          pen.moveTo(x + size - 4, y + 4); pen.lineTo(x + 4, y + size - 4);
+          pen.stroke();
+        }
+        if (cursor && document.activeElement === canvas) {
+          pen.strokeStyle = "#0072B2";
+          pen.lineWidth = 2;
+          pen.strokeRect(cursor[0] * size + 1, cursor[1] * size + 1, size - 2, size - 2);
+        }
+        const dead = off.reduce((a, b) => a + b, 0);
+        hint.textContent = `click one: ${dead} of ${n} are off`;
+      };
+      views.add(paint);
+      const send = () => {
+        timer = 0;
+        last = performance.now();
+        model.send({ kind: "cells" }, undefined, [off.slice().buffer]);
+      };
+      const changed = () => {
+        for (const view of views) view();
+        timer ||= setTimeout(send, Math.max(0, 30 - (performance.now() - last)));
+      };
+      const set = (k, state) => {
+        if (k < 0 || k >= n || off[k] === state) return;
+        off[k] = state;
+        changed();
+      };
+      const at = (e) => {
+        const r = canvas.getBoundingClientRect();
+        const i = Math.floor((e.clientX - r.left) * columns / r.width);
+        const j = Math.floor((e.clientY - r.top) * rows / r.height);
+        return i < 0 || i >= columns || j < 0 || j >= rows ? -1 : j * columns + i;
+      };
+      const clear = () => { off.fill(0); said.textContent = "all on"; changed(); };
+      canvas.onpointerdown = (e) => {
+        canvas.setPointerCapture(e.pointerId);
+        canvas.focus({ preventScroll: true });
+        cursor = null;
+        const k = at(e);
+        if (k >= 0 && k < n) { painting = 1 - off[k]; set(k, painting); }
+        e.preventDefault();
+      };
+      canvas.onpointermove = (e) => {
+        if (painting === null) return;
+        for (const part of e.getCoalescedEvents?.() || [e]) set(at(part), painting);
+      };
+      canvas.onpointerup = canvas.onpointercancel = () => { painting = null; };
+      canvas.onkeydown = (e) => {
+        const move = MOVES[e.key], wipe = e.key === "Delete" || e.key === "Backspace";
+        if (!move && !wipe && e.key !== " ") return;  // others stay with the page
+        e.preventDefault();
+        e.stopPropagation();
+        if (wipe) return clear();
+        cursor ||= [0, 0];
+        if (e.key === " ") {
+          const k = cursor[1] * columns + cursor[0];
+          if (k < n) set(k, 1 - off[k]);
+        } else {
+          const edge = [columns - 1, rows - 1];
+          cursor = cursor.map((k, i) => Math.min(edge[i], Math.max(0, k + move[i])));
+          if (e.shiftKey) set(cursor[1] * columns + cursor[0], 1);
+          paint();
+        }
+        const k = cursor[1] * columns + cursor[0];
+        said.textContent = k < n ? `${k}, ${off[k] ? "off" : "on"}` : "no cell";
+      };
+      canvas.onfocus = canvas.onblur = paint;
+      heal.onclick = clear;
+      const given = () => {
+        const view = model.get("_given");
+        if (view?.byteLength !== n) return;
+        off.set(new Uint8Array(view.buffer, view.byteOffset, n));
+        for (const other of views) other();
+      };
+      model.on("change:_given", given);
+      model.on("change:level", paint);
+      given();
+      paint();
+      return () => {
+        clearTimeout(timer);
+        views.delete(paint);
+        model.off("change:_given", given);
+        model.off("change:level", paint);
+      };
+    }
+    export default { render };
+    """
+
+    def __init__(self, n=128, columns=16, name="cells", **settings):
+        n = _check.integer("n", n, at_least=1)
+        columns = _check.integer("columns", columns, at_least=1)
+        super().__init__(n=n, columns=columns, name=name, value=np.zeros(n, bool), **settings)
+        self.on_msg(self._received)
+        self.observe(self._set, "value")
+
+    @traitlets.validate("value")
+    def _valid(self, proposal):
+        value = np.asarray(proposal["value"])
+        if value.shape != (self.n,) or value.dtype != bool:
+            raise ValueError(f"value must be {self.n} bools, got {value.dtype} {value.shape}")
+        return value.copy()
+
+    def _set(self, change):
+        """A value set from Python is shown; one that came from the page is there already."""
+        cells = self.value.astype(np.uint8).tobytes()
+        if cells != self._from_page:
+            self._given = b""  # the same cells twice must arrive twice
+            self._given = cells
+        self._from_page = None
+
+    _from_page = None
+
+    def _received(self, widget, message, buffers):
+        if message.get("kind") == "cells" and len(buffers[0]) == self.n:
+            self._from_page = bytes(buffers[0])
+            self.value = np.frombuffer(self._from_page, np.uint8) > 0
+
+
+@dataclass(frozen=True)
+class Switches:
+    """A control of a panel: a `Grid`; ``simulate`` is given which cells are off, bools (n,).
+
+    Parameters
+    ----------
+    label : str
+    n : int
+        Cells.
+    columns : int
+        Per row.
+    """
+
+    label: str
+    n: int = 128
+    columns: int = 16
+
+    name = property(lambda self: self.label)
+
+    def widget(self):
+        """A grid, all on."""
+        return Grid(self.n, self.columns, self.label)
+
+    def read(self, shown):
+        """What ``simulate`` is given."""
+        return shown
