@@ -7,7 +7,7 @@ from snnlab.exercises.registry import close, question
 from snnlab.neurons import LIF
 
 
-@_question("n16.q1")
+@question("n16.q1")
 def _better_than_lines(answer):
     from sklearn.base import BaseEstimator, clone
     from sklearn.linear_model import LogisticRegression
@@ -38,7 +38,7 @@ def _better_than_lines(answer):
     )
 
 
-@_question("n16.q2")
+@question("n16.q2")
 def _classes_of_a_network(answer):
     from snnlab.network import Network
 
@@ -70,11 +70,11 @@ def _classes_of_a_network(answer):
     return "Those are not the classes. Population code first, then latency; then the highest peak."
 
 
-@_question("n16.q3")
+@question("n16.q3")
 def _how_many_networks(answer):
     if answer == 4 * 3 * 5:
         return "Those are tried. And which network answers afterwards, having seen all data?"
-    return _close(
+    return close(
         answer, 4 * 3 * 5 + 1, 0, "More. Every combination is trained once per fold.",
         "Fewer. Every combination is trained once per fold, not more.", "a number of networks",
     )  # fmt: skip

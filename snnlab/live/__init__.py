@@ -30,7 +30,7 @@ from snnlab.live.worker import Worker
 
 __all__ = [
     "Action", "BackwardInTime", "BrokenNeurons", "Choice", "Clinic", "DrawDigit", "Drawing", "Grid",
-    "Imperfections", "OneNeuron", "Pad", "Panel", "PixelsToSpikes", "ReadOut", "Rewire", "RewireOnChip",
-    "Run", "Silence", "Slider", "SpikeCost", "Stops", "Surrogates", "Switches", "ThroughTheChip",
-    "TrainLive", "WireThatReturns", "Worker", "YinYang",
+    "Imperfections", "OneNeuron", "Pad", "Panel", "PixelsToSpikes", "ReadOut", "Rewire",
+    "RewireOnChip", "Run", "Silence", "Slider", "SpikeCost", "Stops", "Surrogates", "Switches",
+    "ThroughTheChip", "TrainLive", "WireThatReturns", "Worker", "YinYang",
 ]  # fmt: skip
