@@ -339,6 +339,17 @@ def test_start_pause_and_rewind(make):
     assert panel.wait(10) and panel.runs[0].step == 0
 
 
+def test_what_was_stopped_shows_its_last_step(make):
+    """As after an interrupt of the kernel: training is given up, and nothing else asked for."""
+    panel = make("TrainLive")
+    panel.start()
+    waits_until(lambda: panel.runs[0].step > 20)
+    panel.stop()
+    assert panel.wait(10) and not panel.training
+    at = panel.runs[0].step
+    assert f"A: step {at}," in panel.text and panel.widgets["back"].value == at
+
+
 def test_settings_change_while_it_runs(make):
     panel = make("TrainLive")
     panel.widgets["start"].click()

@@ -309,6 +309,10 @@ class TrainLive(Panel):
                 yield self.simulate(**values)
                 # at most half of the time goes into pictures
                 due = time.perf_counter() + max(0.06, time.perf_counter() - began)
+        except GeneratorExit:  # given up: unless for something that is shown next, show the last
+            if not self.worker.busy and not self.worker.closed:
+                self._show(self.simulate(**self.values))
+            raise
         finally:
             self._say_running(False)
 

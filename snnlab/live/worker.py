@@ -60,6 +60,11 @@ class Worker:
         """Whether there is work that was neither finished nor stopped."""
         return self._asked > max(self._finished, self._dropped) and not self._closed
 
+    @property
+    def closed(self):
+        """Whether it was closed, and does nothing any more."""
+        return self._closed
+
     def ask(self, request=None):
         """Have this done instead of anything asked before; from any thread, returns at once."""
         with self._change:
