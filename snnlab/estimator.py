@@ -13,7 +13,7 @@ from snnlab.augment import Affine, AugmentedImages
 from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.optim import Adam
-from snnlab.training import predict_scores, train
+from snnlab.training import History, predict_scores, steps, train
 
 # with fewer features than this, a spike per feature is too coarse a code
 FEW = 32
@@ -120,6 +120,21 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         SpikingClassifier
             This object, trained. After an interrupt it is usable, at its last completed step.
         """
+        samples, settings = self._begin(X, y)
+        self.history_ = train(self.network_, *samples, **settings, progress=bool(self.verbose))
+        return self
+
+    def fit_steps(self, X, y):
+        """Train as `fit` does, step by step: an iterator of `snnlab.training.Step`.
+
+        Between two steps everything can be asked of this object that can be asked after `fit`.
+        """
+        samples, settings = self._begin(X, y)
+        self.history_ = History()
+        yield from steps(self.network_, *samples, **settings, history=self.history_)
+
+    def _begin(self, X, y):
+        """Make the network; what it is to learn, and how."""
         X, y = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -151,19 +166,14 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         if batch_size == "auto":
             batch_size = int(np.clip(-(-len(X) // 10), 1, 100))
         self.network_ = network
-        self.history_ = train(
-            network,
-            inputs,
-            labels,
-            epochs=self.epochs,
-            rng=rng,
-            batch_size=batch_size,
-            loss=self.loss,
-            optimizer=Adam(lr=self.lr),
-            dropout=self.dropout,
-            progress=bool(self.verbose),
-        )
-        return self
+        return (inputs, labels), {
+            "epochs": self.epochs,
+            "rng": rng,
+            "batch_size": batch_size,
+            "loss": self.loss,
+            "optimizer": Adam(lr=self.lr),
+            "dropout": self.dropout,
+        }
 
     def _features(self, X):
         """Features mapped to [0, 1]."""

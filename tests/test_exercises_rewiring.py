@@ -4,6 +4,9 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import snnlab
 from snnlab import exercises, rewiring
@@ -25,12 +28,25 @@ def with_(theta=None, w=None):
     return step
 
 
+def classes(network, features, top=lambda readout: readout.max(axis=1)):
+    spikes = snnlab.encode.latency(snnlab.encode.population(features))
+    return top(network.forward(spikes).readout).argmax(axis=1)
+
+
+def spiking(n):
+    return snnlab.SpikingClassifier((n,), epochs=15, batch_size=50, lr=1e-2, random_state=0)
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
     "n13.q3": 0.4,
     "n14.q2": 0.4,
     "n14.q3": 100 * 7 / 21,
+    "n15.q3": 3,
+    "n16.q1": make_pipeline(StandardScaler(), spiking(30)),
+    "n16.q2": classes,
+    "n16.q3": 61,
 }
 WRONG = {
     "n13.q1": [
@@ -46,10 +62,21 @@ WRONG = {
     "n13.q3": [1e-3, 0.1, 1.0, -1.0, "strong"],
     "n14.q2": [0.05, 2.0, -1.0, "high"],
     "n14.q3": [50, 20, 1 / 3, 100 * 7 / 14, "a third"],
+    "n15.q3": [0, 60, 57, "few"],
+    "n16.q1": [
+        3, snnlab.SpikingClassifier, LogisticRegression(), snnlab.SpikingClassifier((0,)),
+        snnlab.SpikingClassifier((2,), epochs=1, random_state=0), make_pipeline(spiking(5), 3),
+    ],
+    "n16.q2": [
+        3, lambda *a: 1 / 0, lambda n, x: x, lambda n, x: ..., lambda n, x: np.zeros(len(x)),
+        lambda n, x: classes(n, x, lambda r: r[:, -1]),
+        lambda n, x: classes(n, x, lambda r: r.sum(axis=1)),
+    ],
+    "n16.q3": [60, 12, 100, "many"],
 }  # fmt: skip
 
 
-SLOW = {"n14.q1"}  # trains twelve networks: below
+SLOW = {"n14.q1", "n15.q1", "n15.q2"}  # train many networks: below
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +94,7 @@ def digits(monkeypatch, tmp_path):
 def test_the_winning_rule_is_worked_out(monkeypatch):
     """With accuracies made up here; the notebook's own test trains them."""
     means = {"Grad R": 90.0, "magnitude": 86.5, "Deep R": 80.0, "fixed mask": 79.0}
-    monkeypatch.setattr(exercises, "_means_of_rules", lambda: means)
+    monkeypatch.setattr(exercises.n14, "_means_of_rules", lambda: means)
     assert snnlab.check("n14.q1", ("Grad R", 3.4))
     for answer, words in (
         (("Grad R", 10.0), "smaller"), (("Grad R", 2.0), "larger"), (("Deep R", 3.5), "not the"),
@@ -75,6 +102,15 @@ def test_the_winning_rule_is_worked_out(monkeypatch):
     ):  # fmt: skip
         verdict = snnlab.check("n14.q1", answer)
         assert not verdict and words in verdict.text
+
+
+def test_chips_are_counted(monkeypatch):
+    asked = []
+    monkeypatch.setattr(exercises.n15, "_chips_that_avoid", lambda dead: asked.append(dead) or 2)
+    for name in ("n15.q1", "n15.q2"):
+        assert snnlab.check(name, 2)
+        assert "More" in snnlab.check(name, 1).text and "Fewer" in snnlab.check(name, 3).text
+    assert set(asked[:3]) == {0.1} and set(asked[3:]) == {0.0}
 
 
 def test_every_question_of_these_notebooks_is_tested_here():

@@ -10,7 +10,9 @@ from test_panels import _pixels, another
 
 import snnlab
 from snnlab import LIF, GradR, Network, datasets, lessons, live, synapses
+from snnlab.live.regions import noisy
 from snnlab.live.rewire import stored_runs
+from snnlab.plot import region_colours
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,8 @@ def make(data):
     small = {"n_train": 200, "n_test": 50, "hidden": 12}
     makers = {
         "WireThatReturns": live.WireThatReturns,
+        "YinYang": lambda: live.YinYang(steps=20, n_test=50),
+        "RewireOnChip": lambda: live.RewireOnChip(data, steps=24, **small),
         "Rewire": lambda: live.Rewire(data, steps=24, **small),
     }
     made = []
@@ -37,7 +41,7 @@ def make(data):
         panel.close()
 
 
-NAMES = "WireThatReturns", "Rewire"
+NAMES = "WireThatReturns", "Rewire", "RewireOnChip", "YinYang"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -254,3 +258,89 @@ def test_stored_runs_are_read_if_there_are_any(monkeypatch):
     ]
     monkeypatch.setattr(snnlab.results, "load", lambda study: records)
     assert stored_runs("any") == [("Grad R", 0.05, 0.98), ("fixed mask", 0.05, 0.9)]
+
+
+# --- 15: rewiring on a chip ----------------------------------------------------------------------
+
+
+def test_defects_are_those_of_the_chip():
+    chip = snnlab.Substrate.ideal(0, gain_spread=0.2, dead=(1, 3))
+    defect = lessons.defects(chip, 5)
+    off = np.abs(chip.factors["gain_spread"][:5] - 1)
+    assert np.isinf(defect[[1, 3]]).all()
+    np.testing.assert_allclose(defect[[0, 2, 4]], off[[0, 2, 4]] / np.sqrt(len(chip.factors)))
+    assert lessons.worst(defect, 0.4).tolist() == [False, True, False, True, False]
+
+
+def test_rank_correlation_is_spearmans():
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        a, b = rng.integers(0, 6, 40), rng.normal(0, 1, 40)
+        assert lessons.rank_correlation(a, a + b) == pytest.approx(stats.spearmanr(a, a + b)[0])
+    assert lessons.rank_correlation([1, 1, 1], [1, 2, 3]) == 0
+
+
+def test_chance_is_a_p_value():
+    rng = np.random.default_rng(0)
+    chosen = np.arange(60) < 6
+    found = [lessons.chance(rng.poisson(9, 60), chosen, draws=200, seed=k) for k in range(60)]
+    assert 0.3 < np.mean(found) < 0.7 and np.mean(np.array(found) < 0.05) < 0.15
+    few = np.where(chosen, 0, 9)
+    assert lessons.chance(few, chosen, draws=999) == pytest.approx(1e-3)
+    assert lessons.chance(np.ones(60), chosen, draws=99) == 1
+
+
+def test_wires_leave_dead_neurons(data):
+    task = lessons.task(data, n_train=500, n_test=60, steps=350, hidden=40)
+    wires, defect, accuracy = lessons.rewire_on_chip(
+        task, sigma_d=0.2, dead=0.2, alpha=0.15, seed=1
+    )
+    dead = np.isinf(defect)
+    assert 3 <= dead.sum() <= 15 and accuracy > 0.5
+    assert wires[dead].mean() < 0.4 * wires[~dead].mean()
+
+
+# --- 16: decision regions ------------------------------------------------------------------------
+
+
+def test_fitting_step_by_step_is_fitting():
+    data = datasets.load("yinyang")
+    x, y = data.x_train[:200], data.y_train[:200]
+    settings = {"hidden": (10,), "epochs": 3, "batch_size": 40, "random_state": 1}
+    whole = snnlab.SpikingClassifier(**settings).fit(x, y)
+    model = snnlab.SpikingClassifier(**settings)
+    seen = [(step.loss, model.score(x[:50], y[:50])) for step in model.fit_steps(x, y)]
+    assert len(seen) == 15
+    np.testing.assert_array_equal(model.network_.parameters, whole.network_.parameters)
+    assert model.history_.loss == whole.history_.loss
+
+
+def test_noise_moves_both_views_of_a_coordinate():
+    points = datasets.load("yinyang").x_train[:2000]
+    np.testing.assert_array_equal(noisy(points, 0.0), points)
+    moved = noisy(points, 0.05)
+    np.testing.assert_allclose(moved[:, :2] + moved[:, 2:], 1, atol=1e-6)
+    assert 0 <= moved.min() and moved.max() <= 1
+    assert (moved - points)[:, 0].std() == pytest.approx(0.05, rel=0.1)
+
+
+def test_regions_are_the_classifiers(make):
+    panel = make("YinYang")
+    frames = [f for f in panel.simulate(noise=0.0, n=200, hidden=20) if f is not None]
+    final = frames[-1]
+    x, y = panel.data.x_train[:200], panel.data.y_train[:200]
+    model = snnlab.SpikingClassifier((20,), epochs=5, batch_size=50, lr=1e-2, random_state=0)
+    model.fit(x, y)
+    np.testing.assert_allclose(
+        final["odds"][30, 10],
+        model.predict_proba(np.array([[10.5, 30.5, 37.5, 17.5]]) / 48)[0],
+        rtol=1e-4,
+    )
+    assert final["tested"][-1] == (20, model.score(panel.data.x_test[:50], panel.data.y_test[:50]))
+    assert final["baseline"] < 0.8
+
+
+def test_paler_where_unsure():
+    sure, unsure = region_colours(np.array([[[0.98, 0.01, 0.01], [0.36, 0.32, 0.32]]]))[0]
+    assert (sure <= unsure).all() and sure.sum() < unsure.sum() - 0.3 and unsure.max() <= 1

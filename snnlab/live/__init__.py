@@ -11,6 +11,7 @@ tested, without any. Long work runs on a thread of its own (`Worker`).
 
 from snnlab.live.broken import BrokenNeurons
 from snnlab.live.chip import Imperfections, ThroughTheChip
+from snnlab.live.chipwires import RewireOnChip
 from snnlab.live.clinic import Clinic
 from snnlab.live.cost import SpikeCost
 from snnlab.live.digits import DrawDigit, PixelsToSpikes
@@ -20,6 +21,7 @@ from snnlab.live.neuron import OneNeuron
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
 from snnlab.live.readout import ReadOut
+from snnlab.live.regions import YinYang
 from snnlab.live.rewire import Rewire
 from snnlab.live.silence import Silence
 from snnlab.live.train import Run, TrainLive
@@ -28,7 +30,7 @@ from snnlab.live.worker import Worker
 
 __all__ = [
     "Action", "BackwardInTime", "BrokenNeurons", "Choice", "Clinic", "DrawDigit", "Drawing", "Grid",
-    "Imperfections", "OneNeuron", "Pad", "Panel", "PixelsToSpikes", "ReadOut", "Rewire", "Run",
-    "Silence", "Slider", "SpikeCost", "Stops", "Surrogates", "Switches", "ThroughTheChip",
-    "TrainLive", "WireThatReturns", "Worker",
+    "Imperfections", "OneNeuron", "Pad", "Panel", "PixelsToSpikes", "ReadOut", "Rewire",
+    "RewireOnChip", "Run", "Silence", "Slider", "SpikeCost", "Stops", "Surrogates", "Switches",
+    "ThroughTheChip", "TrainLive", "WireThatReturns", "Worker", "YinYang",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ from snnlab.plot.latency import draw_latency, update_latency
 from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
 from snnlab.plot.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
 from snnlab.plot.raster import Raster
+from snnlab.plot.regions import draw_regions, region_colours, update_regions
 from snnlab.plot.rewiring import (
     draw_connectivity,
     draw_inputs,
@@ -52,7 +53,14 @@ from snnlab.plot.substrate import (
 )  # fmt: skip
 from snnlab.plot.sweep import draw_frontier, draw_silence, update_frontier, update_silence
 from snnlab.plot.training import draw_runs, update_runs
-from snnlab.plot.wires import draw_cloud, draw_rewiring, update_cloud, update_rewiring
+from snnlab.plot.wires import (
+    draw_chip_wires,
+    draw_cloud,
+    draw_rewiring,
+    update_chip_wires,
+    update_cloud,
+    update_rewiring,
+)  # fmt: skip
 
 __all__ = [
     "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward", "draw_broken",
@@ -66,4 +74,5 @@ __all__ = [
     "update_frontier", "update_history", "update_images", "update_latency", "update_loop",
     "update_neuron", "update_raster", "update_read_out", "update_rewiring", "update_runs",
     "update_silence", "update_substrate", "update_surrogate", "update_ward",
+    "draw_chip_wires", "draw_regions", "region_colours", "update_chip_wires", "update_regions",
 ]  # fmt: skip

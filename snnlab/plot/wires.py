@@ -273,3 +273,89 @@ def update_rewiring(picture, data):
         f"{int(pixels.max())} wires per pixel. Accuracy against connectivity of this run and "
         f"{count(len(data['others']), 'other run')}."
     )
+
+
+@styled
+def draw_chip_wires(data, *, fig=None):
+    """Which wires are left on a chip, its neurons in the order of their faults.
+
+    Parameters
+    ----------
+    data : dict
+        ``wires`` (pixel, neuron): array of bool; ``defect`` (neuron,): infinite where dead;
+        ``correlation`` of both, by rank, among living neurons; ``worst``: wires per neuron of the
+        worst tenth as a share of what all have; ``steps``, ``tested``: as for `draw_rewiring`;
+        ``left``: connectivity in [0, 1]; ``settings``: a few words.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = figure(8.4, 5.0, fig)
+    grid = fig.add_gridspec(2, 2, width_ratios=[1.35, 1], height_ratios=[0.07, 1])
+    strip, field = fig.add_subplot(grid[0, 0]), fig.add_subplot(grid[1, 0])
+    beside = grid[:, 1].subgridspec(2, 1, height_ratios=[1.25, 1])
+    dots, curve = fig.add_subplot(beside[0]), fig.add_subplot(beside[1])
+    n_pixels, n = data["wires"].shape
+    faults = strip.imshow(np.zeros((1, n)), vmin=0, vmax=0.6, cmap="cividis", aspect="auto")
+    faults.cmap = faults.cmap.with_extremes(bad="white", over=ROLES["spike"])
+    wires = field.imshow(np.zeros((n_pixels, n)), vmin=0, vmax=1, cmap="gray_r", aspect="auto")
+    frame = [spine for ax in (strip, field) for spine in ax.spines.values()]
+    for spine in frame:
+        spine.set_visible(True)
+    strip.set(xticks=[], yticks=[])
+    says = strip.set_title(" ")
+    field.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    field.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    edge = field.axvline(n - 0.5, color=ROLES["spike"], lw=1.4)
+    label_axes(field, x="hidden neuron, the best first (red: dead)", y="pixel")
+    (alive,) = dots.plot([], [], "o", ms=4, color=ROLES["training"], label="alive")
+    (gone,) = dots.plot([], [], "x", ms=6, mew=1.6, color=ROLES["spike"], label="dead")
+    dots.set_xlim(-0.02, 0.78)
+    dots.set_xticks([0, 0.2, 0.4, 0.6, 0.72], ["0", "0.2", "0.4", "0.6", "dead"])
+    dots.set_yscale("symlog", linthresh=10)
+    dots.set(ylim=(-1, 300), yticks=[0, 5, 10, 50, 100, 200])
+    dots.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    dots.minorticks_off()
+    number = dots.set_title(" ")
+    label_axes(dots, x="defect: rms relative deviation", y="wires into the neuron", title=" ")
+    (tests,) = curve.plot([], [], marker="o", ms=4, color=ROLES["training"])
+    curve.set(xlim=(0, data["steps"]), ylim=(0, 104))
+    curve.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    label_axes(curve, x="step", y="accuracy, on\nthe chip (%)")
+    moving = [faults, wires, *frame, says, edge, alive, gone, number, tests]
+    picture = Picture(
+        fig, "", moving, faults=faults, wires=wires, says=says, edge=edge, alive=alive, gone=gone,
+        number=number, tests=tests,
+    )  # fmt: skip
+    update_chip_wires(picture, data)
+    freeze(fig)
+    return picture
+
+
+@styled
+def update_chip_wires(picture, data):
+    """Show other data in a picture of `draw_chip_wires`; arguments as there."""
+    a, defect, wires = picture.artists, data["defect"], data["wires"]
+    order = np.argsort(defect, kind="stable")
+    dead = ~np.isfinite(defect)
+    a.faults.set_data(np.minimum(defect[order], 9)[None])
+    a.wires.set_data(wires[:, order])
+    a.edge.set_xdata([len(defect) - dead.sum() - 0.5] * 2)
+    per_neuron = wires.sum(axis=0)
+    a.alive.set_data(np.minimum(defect[~dead], 0.64), per_neuron[~dead])
+    a.gone.set_data(np.full(dead.sum(), 0.72), per_neuron[dead])
+    tested = np.array(data["tested"], float)
+    a.tests.set_data(tested[:, 0], 100 * tested[:, 1])
+    a.says.set_text(f"{data['settings']}: {100 * data['left']:.3g} % of all weights left")
+    a.number.set_text(f"rank correlation, living: {data['correlation']:+.2f}")
+    picture.alt = (
+        f"Map of the wires from {len(wires)} pixels to {len(defect)} hidden neurons on a chip, "
+        f"{data['settings']}, neurons in the order of their faults, {int(dead.sum())} of them "
+        f"dead. {int(per_neuron.sum()):,} wires are left. The worst tenth of the neurons has "
+        f"{100 * data['worst']:.0f} % of the wires that a neuron has on average; rank correlation "
+        f"of defect and wires {data['correlation']:+.2f} among the living. "
+        f"{100 * tested[-1, 1]:.1f} % of test images right at step {int(tested[-1, 0])}."
+    )
