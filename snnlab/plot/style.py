@@ -109,10 +109,6 @@ class Picture:
         self._draw_quickly(scale)
         return encode_png(np.asarray(self.fig.canvas.buffer_rgba())[:, :, :3])
 
-    def stale(self):
-        """Something else than ``moving`` was changed: draw everything anew the next time."""
-        self._rest = None
-
     @styled
     def _draw_quickly(self, scale):
         canvas = self.fig.canvas

@@ -44,9 +44,12 @@ def draw_runs(data, *, fig=None):
     Picture
     """
     fig = figure(8.0, 5.2, fig)
-    grid = fig.add_gridspec(2, 1, height_ratios=[1.15, 1])
-    above = grid[0].subgridspec(1, 2)
-    below = grid[1].subgridspec(1, 3)
+    grid = fig.add_gridspec(3, 1, height_ratios=[0.1, 1.15, 1])
+    top = fig.add_subplot(grid[0])  # a legend of which only the words are drawn anew
+    top.set(xlim=(0, 1), ylim=(0, 1))
+    top.set_axis_off()
+    above = grid[1].subgridspec(1, 2)
+    below = grid[2].subgridspec(1, 3)
     loss, accuracy = (fig.add_subplot(above[k]) for k in range(2))
     shown, *rasters = (fig.add_subplot(below[k]) for k in range(3))
     image = shown.imshow(np.zeros(data["image"].shape), vmin=0, vmax=1, cmap="gray_r")
@@ -54,11 +57,14 @@ def draw_runs(data, *, fig=None):
     for spine in shown.spines.values():
         spine.set_visible(True)
     frame = list(shown.spines.values())  # over the image
-    losses, tests, spikes, heads, cursors = [], [], [], [], []
+    losses, tests, spikes, heads, cursors, words = [], [], [], [], [], []
     for k, (color, style, marker) in enumerate(RUNS):
-        name = data["names"][k] if k < len(data["names"]) else ""
-        losses.append(loss.plot([], [], style, color=color, label=name)[0])
-        tests.append(accuracy.plot([], [], style, color=color, marker=marker, ms=4, label=name)[0])
+        if k < len(data["names"]):
+            x = np.array([0, 0.025, 0.05]) + 0.4 * k
+            top.plot(x, [0.5] * 3, style, color=color, marker=marker, ms=4, markevery=[1])
+            words.append(top.text(x[2] + 0.01, 0.5, "", va="center"))
+        losses.append(loss.plot([], [], style, color=color)[0])
+        tests.append(accuracy.plot([], [], style, color=color, marker=marker, ms=4)[0])
         (dots,) = rasters[k].plot([], [], "d", color=color, ms=3.2)
         spikes.append(dots)
         heads.append(rasters[k].set_title(" "))
@@ -76,12 +82,11 @@ def draw_runs(data, *, fig=None):
     accuracy.set_ylim(0, 104)
     label_axes(loss, x="step", y=f"loss (nats),\nmean of {SMOOTH} steps")
     label_axes(accuracy, x="step", y="accuracy on\ntest images (%)")
-    legend = fig.legend(handles=tests, loc="outside upper left", ncols=2, handlelength=3)
     says = shown.set_title(" ")
-    moving = [*losses, *tests, *cursors, *spikes, *heads, image, says, *frame]
+    moving = [*losses, *tests, *cursors, *spikes, *heads, *words, image, says, *frame]
     picture = Picture(
         fig, "", moving, losses=losses, tests=tests, cursors=cursors, spikes=spikes, heads=heads,
-        image=image, says=says, legend=legend, curves=(loss, accuracy),
+        image=image, says=says, words=words, curves=(loss, accuracy),
     )  # fmt: skip
     if len(data["names"]) < 2:
         rasters[1].set_visible(False)
@@ -111,10 +116,8 @@ def update_runs(picture, data):
         ax.set_xlim(-0.01 * end, end)
     a.image.set_data(data["image"])
     a.says.set_text(f"test image: a {data['label']}")
-    for text, words in zip(a.legend.get_texts(), data["settings"], strict=False):
-        if text.get_text() != words:
-            text.set_text(words)
-            picture.stale()
+    for text, words in zip(a.words, data["settings"], strict=False):
+        text.set_text(words)
     sentences = []
     for k, name in enumerate(data["names"]):
         y = np.asarray(data["loss"][k], float)
