@@ -49,6 +49,8 @@ def warm_up(verbose=True):
                 optimizer.begin(network, epochs=1, steps_per_epoch=1)
             optimizer.step(network, gradients)
         Substrate(0).measure(network, inputs)
+        for threshold in (0, 1):
+            network.compressed(threshold).forward(inputs)
     seconds = time.perf_counter() - began
     if verbose:
         print(f" ready after {seconds:.1f} s")

@@ -167,7 +167,7 @@ class CompressedNetwork:
             raise TypeError(f"out must be a Trace, not {type(out).__name__}")
         n_samples = len(inputs)
         shape = n_samples, self.n_steps, self.sizes[-1]
-        rooms = [n_samples * self.n_steps * la.n for la in self._layers if la.fires]
+        rooms = [n_samples * la.room for la in self._layers if la.fires]
         fits = (
             isinstance(out, _CompressedTrace)
             and out.readout.shape == shape
@@ -182,8 +182,7 @@ class CompressedNetwork:
         spikes = []
         for size, layer in zip(self.sizes[1:], self._layers, strict=True):
             if layer.fires:
-                # room for all that could be; memory that is not written costs none
-                room = n_samples * self.n_steps * layer.n
+                room = n_samples * layer.room  # memory that is not written costs none
                 bounds = (np.zeros(n_samples, np.int64) for _ in range(2))
                 events = (np.empty(room, np.int32) for _ in range(2))
                 spikes.append(SpikeTrains._trusted(*bounds, *events, self.n_steps, size))
@@ -225,13 +224,12 @@ class _Rows:
         source, target = np.nonzero((w != 0) & below[:, None] & units)
         units = np.flatnonzero(units) if units.any() else np.zeros(1, int)  # a layer is never empty
         self.neuron, self.fires, self.n_steps = layer.neuron, layer.fires, n_steps
-        self.n_in, self.n, self.width = len(w), len(units), -(-len(units) // 32) * 32
+        self.n_in, self.n, self.n_all = len(w), len(units), layer.n
+        self.width = -(-self.n // 32) * 32 if self.fires else self.n  # whole vectors
         self.name = units.astype(np.int32)
         self.weight, self.unit = w[source, target], np.searchsorted(units, target).astype(np.int32)
         self.indptr = np.searchsorted(source, np.arange(self.n_in + 1)).astype(np.int64)
         self.density = len(self.weight) / max(1, below.sum() * self.n)
-        if not self.fires:
-            self.width = self.n
         more = 0, self.width - self.n
         self.constants = type(layer.constants)(
             *(
@@ -240,7 +238,8 @@ class _Rows:
             )
         )
         self.uniform = all((x[units] == x[units[0]]).all() for x in layer.constants)
-        self.n_all = layer.n
+        # for a spike of every unit in every step, and one that is written but not kept
+        self.room = n_steps * self.n + 1
 
     def on_rows(self, threshold, constant):
         """Whether rows are worth it (or asked for)."""
@@ -296,7 +295,7 @@ class _Rows:
         if self.fires:
             kernels.fire_constant(
                 x, *columns, self.loudest, *c, self.uniform, self.neuron.reset == "zero", delay,
-                self.n_steps, self.name, self.n_steps * self.n, lo, hi, *_parts(own),
+                self.n_steps, self.name, self.room, lo, hi, *_parts(own),
             )  # fmt: skip
             return
         drive = np.empty((len(x), self.n), self.weight.dtype)
@@ -317,11 +316,11 @@ class _Rows:
         elif on_rows:
             kernels.fire(
                 *events, *self.rows, *c, self.uniform, self.neuron.reset == "zero", delay,
-                self.n_steps, self.name, self.n_steps * self.n, lo, hi, *_parts(own),
+                self.n_steps, self.name, self.room, lo, hi, *_parts(own),
             )  # fmt: skip
         else:
             v = _aligned((1, self.n_steps, self.width), self.weight.dtype)
-            own.start[lo:hi] = np.arange(lo, hi) * (self.n_steps * self.n)
+            own.start[lo:hi] = np.arange(lo, hi) * self.room
             lif.fire(
                 *events, no_drive, self.dense, *c[:3], *c[3:], *ideal,
                 self.neuron.reset == "zero", delay, lo, hi, False, v, *_parts(own),

@@ -19,7 +19,7 @@ SEEDS = {  # where there are not five
     "rewiring-chip": 3,
     "rewiring-mnist-paper": 1,
 }
-MEASURED = "speed", "panels-latency"  # times, not studies with seeds
+MEASURED = "speed", "panels-latency", "sparse-execution"  # times, not studies with seeds
 FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
 
 

@@ -1,0 +1,144 @@
+"""When compressed networks pay: inference of pruned networks, dense against compressed rows.
+
+    python benchmarks/sparse.py            # some minutes; let nothing else run meanwhile
+    python benchmarks/sparse.py --quick    # rough, and stores nothing
+
+Masks are random: spread over layers as Erdos and Renyi's graphs are (as in ``rewiring.py``), or
+evenly, which leaves many units without outputs. Nothing is trained; hidden weights are scaled to
+a given number of spikes. One thread, all contenders in turn; a ratio is that of the fastest rounds.
+
+- ``current``: 784-800-10, LIF of Chen et al. 2021, 8 steps, spiking readout, pixels as currents
+- ``normalised``: the same, pixels normalised as there, so that hardly any input is zero
+- ``latency``: 256-246-10, LIF of Cramer et al. 2022, 20 steps, one spike per pixel
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import rewiring
+import speed
+
+import snnlab
+from snnlab import datasets, training
+from snnlab._files import write_atomically
+
+ROOT = Path(__file__).resolve().parents[1]
+DENSITIES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.023, 0.01)
+CLOCK = speed.CLOCK
+
+
+def workload(name, n):
+    """Inputs, a dense network and the loss that reads it."""
+    if name == "latency":
+        neuron, readout = snnlab.LIF.brainscales2(), None
+        x = datasets.load("mnist16", progress=False).x_test[:n]
+        inputs = rewiring.Latency(20, neuron.dt)(x)
+        sizes, loss, spikes = (256, 246, 10), "max_over_time", 60
+    else:
+        neuron = readout = snnlab.LIF.grad_r()
+        x = datasets.load("mnist", progress=False).x_test[:n]
+        normalise = (0.1307, 0.3081) if name == "normalised" else ()
+        inputs = rewiring.Current(8, 0.0 if normalise else 0.05, *normalise)(x)
+        sizes, loss, spikes = (784, 800, 10), "rate_mse", 150
+    network = snnlab.Network(
+        sizes, neuron, readout=readout, n_steps=inputs.n_steps, rng=0, workers=1
+    )
+    return inputs, network, loss, spikes
+
+
+def pruned(network, connectivity, spread, inputs, spikes):
+    """A copy with a random mask."""
+    network, rng = network.copy(), np.random.default_rng(1)
+    even = [1 - connectivity] * len(network.weights)
+    sparsity = even if spread == "even" else rewiring.shares(network, connectivity)
+    for w, p in zip(network.weights, sparsity, strict=True):
+        w *= rng.permutation(w.size).reshape(w.shape) < max(1, round((1 - p) * w.size))
+    return network.scale_to_activity(inputs[:300], spikes)
+
+
+def measure(contenders, rounds):
+    """Seconds per round, (rounds,) per contender, in turn within each round."""
+    for run in contenders.values():
+        run()
+    times = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            began = CLOCK()
+            run()
+            times[name].append(CLOCK() - began)
+    return {name: np.array(t) for name, t in times.items()}
+
+
+def study(report, name, spread, densities, n, rounds):
+    """One table: how many times faster than the dense network."""
+    report.title(f"{name}, masks {spread}")
+    inputs, dense, loss, spikes = workload(name, n)
+    rows = []
+    for density in densities:
+        network = pruned(dense, density, spread, inputs, spikes)
+        kinds = {
+            "dense": network,
+            "rows": network.compressed(1.0),
+            "units dropped": network.compressed(0.0),
+            "automatic": network.compressed(),
+        }
+        runs = {
+            kind: lambda net=net: training.predict_scores(net, inputs, loss=loss)
+            for kind, net in kinds.items()
+        }
+        times = measure(runs, rounds)
+        wanted = runs["dense"]()[0]
+        equal = float(np.isclose(wanted, runs["automatic"]()[0], 1e-4, 1e-5).all(axis=1).mean())
+        fast = kinds["automatic"]
+        best = {kind: t.min() for kind, t in times.items()}
+        constant = name != "latency"
+        for kind in list(kinds)[1:]:
+            report.record(
+                "times_faster_than_dense", times["dense"] / times[kind], name, kind=kind,
+                of_minima=float(best["dense"] / best[kind]), connectivity=density, spread=spread,
+                us_per_image=float(1e6 * best[kind] / n),
+                dense_us_per_image=float(1e6 * best["dense"] / n),
+                on_rows=[bool(x) for x in kinds[kind].on_rows(constant)],
+                synapses=[int(x) for x in kinds[kind].n_synapses],
+                units=[len(x) for x in kinds[kind].units], bytes=kinds[kind].nbytes,
+                dense_bytes=network.parameters.nbytes, images=n, hidden_spikes=spikes,
+                samples_with_equal_scores=equal,
+            )  # fmt: skip
+        ratio = {kind: f"{best['dense'] / best[kind]:.2f}" for kind in list(kinds)[1:]}
+        rows.append(
+            (f"{100 * density:g}", "-".join(str(len(x)) for x in fast.units))
+            + (f"{1e6 * best['dense'] / n:.1f}", f"{1e6 * best['automatic'] / n:.1f}")
+            + tuple(ratio.values())
+            + (f"{fast.nbytes / network.parameters.nbytes:.2f}", f"{100 * equal:.4g}")
+        )
+    head = "connectivity (%)", "units", "dense (us)", "automatic (us)", "times faster: rows"
+    head += "units dropped", "automatic", "memory", "equal scores (%)"
+    report.table(head, rows)
+
+
+def main(argv=None):
+    """Measure all of it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="rough, and stores nothing")
+    options = parser.parse_args(argv)
+    n, rounds = (500, 6) if options.quick else (2000, 25)
+    report = speed.Report("python benchmarks/sparse.py" + " --quick" * options.quick)
+    began = time.perf_counter()
+    snnlab.warm_up(verbose=False)
+    for name in ("current", "normalised", "latency"):
+        for spread in ("Erdos-Renyi", "even"):
+            study(report, name, spread, DENSITIES, n, rounds)
+    if not options.quick:
+        path = ROOT / "data" / "results" / "sparse-execution.json"
+        for record in report.records:
+            record["study"] = path.stem
+        text = json.dumps(report.records, indent=1) + "\n"
+        write_atomically(path, lambda file: file.write(text.encode()))
+    report.text(f"{time.perf_counter() - began:.0f} s in all, {len(report.records)} records.")
+
+
+if __name__ == "__main__":
+    main()
