@@ -197,6 +197,9 @@ class _Voice(anywidget.AnyWidget):
             }
             const handles = box.querySelectorAll("[role=slider], select, input");
             for (const handle of handles) set(handle, "aria-label", text);
+            // else an arrow key on a menu takes JupyterLab to the next cell
+            for (const menu of box.querySelectorAll("select"))
+              set(menu, "data-lm-suppress-shortcuts", "true");
             const readout = box.querySelector(".widget-readout");
             if (readout) {
               set(readout, "aria-label", text + ", type a number");
