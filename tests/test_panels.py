@@ -68,13 +68,13 @@ def another(control, widget):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_control_changes_the_picture(make, name):
     panel = make(name)
-    panel.wait(10)
+    panel.wait(60)
     for key, control in panel.controls.items():
         if isinstance(control, live.Action) or key == "back":
             continue
         before = panel.image.value
         panel.widgets[key].value = another(control, panel.widgets[key])
-        assert panel.wait(10) and panel.error is None, key
+        assert panel.wait(60) and panel.error is None, key
         assert panel.image.value != before, key
         assert panel.text and panel.text == panel._line.value == panel._voice.say
     assert len(panel.picture.alt) > 60
@@ -84,7 +84,7 @@ def test_every_control_changes_the_picture(make, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_display_has_a_picture_for_readers(make, name):
     panel = make(name)
-    panel.wait(10)
+    panel.wait(60)
     data, metadata = panel._repr_mimebundle_()
     assert len(data["image/png"]) < 300_000
     assert metadata["image/png"]["alt"] == panel.picture.alt
@@ -96,11 +96,11 @@ def test_display_has_a_picture_for_readers(make, name):
 def test_the_quick_redraw_shows_what_a_full_one_shows(make, name):
     """Pictures redraw only what moves: a fresh drawing of the same data must look alike."""
     panel = make(name)
-    panel.wait(10)
+    panel.wait(60)
     key = next(k for k, c in panel.controls.items() if not isinstance(c, live.Action))
     for _ in range(2):
         panel.widgets[key].value = another(panel.controls[key], panel.widgets[key])
-    panel.wait(10)
+    panel.wait(60)
     fresh = panel.draw(panel.simulate(**panel.values))
     panel.update(panel.picture, panel.simulate(**panel.values))
     assert fresh.alt == panel.picture.alt
@@ -317,26 +317,26 @@ def waits_until(condition, timeout=20.0):
 
 def test_start_pause_and_rewind(make):
     panel = make("TrainLive")
-    panel.wait(10)
+    panel.wait(60)
     assert panel.runs[0].step == 3 and panel.widgets["start"].description == "Start"
     panel.widgets["start"].click()
     waits_until(lambda: panel.runs[0].step > 60)
     assert panel.training and panel.widgets["start"].description == "Pause"
     assert panel.runs[0].step - panel.runs[1].step in (0, 1)
     panel.widgets["start"].click()
-    assert panel.wait(10) and not panel.training
+    assert panel.wait(60) and not panel.training
     assert panel.widgets["start"].description == "Start"
     step = panel.runs[0].step
     assert panel.widgets["back"].value == step == panel.widgets["back"].max
     assert f"step {step}" in panel.text
     panel.widgets["back"].value = 26
     # 300 images in batches of 100: a leg, and so a checkpoint, every three steps
-    assert panel.wait(10) and [run.step for run in panel.runs] == [24, 24]
+    assert panel.wait(60) and [run.step for run in panel.runs] == [24, 24]
     assert panel.widgets["back"].value == 24 and panel.widgets["back"].max == step
     panel.widgets["step"].click()
-    assert panel.wait(10) and panel.runs[0].step == 25 == panel.widgets["back"].max
+    assert panel.wait(60) and panel.runs[0].step == 25 == panel.widgets["back"].max
     panel.widgets["over"].click()
-    assert panel.wait(10) and panel.runs[0].step == 0
+    assert panel.wait(60) and panel.runs[0].step == 0
 
 
 def test_what_was_stopped_shows_its_last_step(make):
@@ -345,7 +345,7 @@ def test_what_was_stopped_shows_its_last_step(make):
     panel.start()
     waits_until(lambda: panel.runs[0].step > 20)
     panel.stop()
-    assert panel.wait(10) and not panel.training
+    assert panel.wait(60) and not panel.training
     at = panel.runs[0].step
     assert f"A: step {at}," in panel.text and panel.widgets["back"].value == at
 
@@ -368,11 +368,11 @@ def test_settings_change_while_it_runs(make):
 def test_equal_settings_give_equal_runs(make):
     panel = make("TrainLive")
     panel.widgets["over"].click()
-    panel.wait(10)
+    panel.wait(60)
     panel.widgets["lr_b"].value = panel.widgets["lr_a"].value
     for _ in range(4):
         panel.widgets["step"].click()
-        panel.wait(10)
+        panel.wait(60)
     a, b = panel.runs
     np.testing.assert_array_equal(a.network.parameters, b.network.parameters)
 
@@ -380,10 +380,11 @@ def test_equal_settings_give_equal_runs(make):
 def test_training_pauses_by_itself_and_closing_ends_it(data):
     panel = live.TrainLive(data, n_train=200, n_test=20, hidden=10, limit=7)
     panel.widgets["start"].click()
-    assert panel.wait(10) and panel.runs[0].step == 7 and not panel.training
+    assert panel.wait(60) and panel.runs[0].step == 7 and not panel.training
     panel.widgets["start"].click()
     thread = panel.worker._thread
     panel.close()
+    thread.join(10)  # a picture that is being drawn is finished, which on a busy machine takes long
     assert not thread.is_alive() and threading.main_thread().is_alive()
 
 
@@ -405,11 +406,11 @@ def test_a_silent_network_decides_nothing():
 
 def test_errors_while_training_are_shown(make):
     panel = make("TrainLive")
-    panel.wait(10)
+    panel.wait(60)
     panel.runs[0].advance = lambda: 1 / 0
     panel.widgets["start"].click()
     with pytest.raises(ZeroDivisionError):
-        panel.wait(10)
+        panel.wait(60)
     assert "ZeroDivisionError" in panel._fault.value
     assert not panel.training and panel.widgets["start"].description == "Start"
 
