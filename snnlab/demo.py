@@ -75,7 +75,8 @@ def _draw(path, data, network, spikes, history, result):
     try:
         from snnlab import plot
     except ImportError as error:
-        print(f"picture         none: {error.name} is not installed")
+        package = error.name.partition(".")[0]
+        print(f"picture         none: {package} is not installed")
         return None
     wrong = np.flatnonzero(result.predictions != data.y_test)
     right = np.flatnonzero(result.predictions == data.y_test)

@@ -80,8 +80,9 @@ def claims(notebook):
     -------
     Claims of dict
         Each with ``name``, ``text``, ``unit``, ``paper``, ``source``, ``tag`` ("quoted" or
-        "unverified"), ``ours``, ``sd`` (None where it was worked out at once), ``study`` (where
-        ours is from), ``sense``, ``tolerance`` and ``holds``.
+        "second-hand" or "unverified"), ``ours`` (None where it is not repeated here), ``sd`` (None
+        where it was worked out at once), ``study`` (where ours is from), ``sense``, ``tolerance``
+        and ``holds``.
 
     Raises
     ------
@@ -96,11 +97,14 @@ def claims(notebook):
 def _line(claim):
     """One claim in two lines of text."""
     unit = f" {claim['unit']}" if claim["unit"] else ""
+    first = (
+        f"{claim['text']}:\n    paper {claim['paper']:g}{unit} ({claim['source']}, {claim['tag']})"
+    )
+    if claim["ours"] is None:
+        return f"{first}; {claim['study']}"
     sd = "" if claim["sd"] is None else f" ± {claim['sd']:.2g}"
     sense = {"at least": ">=", "at most": "<=", "about": "="}[claim["sense"]]
     return (
-        f"{claim['text']}:\n"
-        f"    paper {claim['paper']:g}{unit} ({claim['source']}, {claim['tag']}); "
-        f"here {claim['ours']:g}{sd}{unit} ({claim['study']}); "
+        f"{first}; here {claim['ours']:g}{sd}{unit} ({claim['study']}); "
         f"{'kept' if claim['holds'] else 'NOT kept'}: {sense} within {claim['tolerance']:g}"
     )

@@ -140,7 +140,9 @@ class CompressedNetwork:
             x = np.require(inputs.x, self.dtype, "C")
             columns = self._layers[0].columns
             if not rows[0]:  # the drive, from a dense product, leads to each unit as it is
-                x = Network._drive(self, x, self._layers[0].dense)
+                x, fill = Network._drive(self, x, self._layers[0].dense)
+                if fill is not None:
+                    share(fill, n, workers)
                 columns = self._layers[0].one_to_one
 
         def work(lo, hi):

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STORED = {
     path.stem: json.loads(path.read_text())
     for path in sorted((ROOT / "data" / "results").glob("*.json"))
+    if path.stem != "claims"
 }
 RUNS = {
     name: records

@@ -90,8 +90,10 @@ class Choice:
         same = {"options": self.options, "value": self.value, "description": self.label}
         if len(self.options) > 3:
             return ipywidgets.Dropdown(**same, style=_STYLE, layout=_WIDE)
+        longest = max(len(label) for label, _ in self.options)
+        width = max(80, min(9 * longest + 12, 212 // len(self.options)))  # fills what is there
         return ipywidgets.ToggleButtons(
-            **same, style=_STYLE | {"button_width": "80px"},
+            **same, style=_STYLE | {"button_width": f"{width}px"},
             layout=_WIDE | {"display": "flex", "flex_flow": "row nowrap"},
         )  # fmt: skip
 
