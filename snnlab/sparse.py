@@ -137,13 +137,13 @@ class CompressedNetwork:
         workers = Network._threads(self, n)
         x = None
         if isinstance(inputs, ConstantCurrent):
-            x = np.require(inputs.x, self.dtype, "C")
-            columns = self._layers[0].columns
+            x, first = np.require(inputs.x, self.dtype, "C"), self._layers[0]
+            columns = first.columns
             if not rows[0]:  # the drive, from a dense product, leads to each unit as it is
-                x, fill = Network._drive(self, x, self._layers[0].dense)
+                columns = first.one_to_one
+                x, fill = Network._drive(self, x, first.dense)
                 if fill is not None:
                     share(fill, n, workers)
-                columns = self._layers[0].one_to_one
 
         def work(lo, hi):
             source = inputs
@@ -191,10 +191,6 @@ class CompressedNetwork:
         kept = [None] * (len(self.sizes) - 2)
         readout = np.zeros(shape, self.dtype)
         return _CompressedTrace(None, spikes, readout, self.spiking_readout, None, kept)
-
-    def backward(self, *_args, **_settings):
-        """Raises: a compressed network is not trained."""
-        raise TypeError("a compressed network is read-only: train the network it was made from")
 
     def __repr__(self):
         sizes = "-".join(map(str, self.sizes))

@@ -182,6 +182,8 @@ def steps(
     `train` runs through it; use it directly to pause between steps or to change ``optimizer.lr``
     as it goes. Parameters and errors as in `train`. Nothing is trained before the first ``next``.
     """
+    if not hasattr(network, "backward"):
+        raise TypeError(f"network must be a Network: a {type(network).__name__} is not trained")
     loss, schedule = resolve(loss), resolve_schedule(schedule)
     epochs = _check.integer("epochs", epochs, at_least=0)
     batch_size = _check.integer("batch_size", batch_size, at_least=1)

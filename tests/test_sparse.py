@@ -326,7 +326,7 @@ def test_a_chip_and_training_are_refused():
     fast = network.compressed()
     with pytest.raises(TypeError, match="chip runs a Network, not CompressedNetwork"):
         predict_scores(fast, inputs, substrate=Substrate(0))
-    with pytest.raises(TypeError, match="read-only"):
+    with pytest.raises(TypeError, match="a CompressedNetwork is not trained"):
         train(fast, inputs, labels, epochs=1, rng=0, progress=False)
 
 

@@ -105,13 +105,14 @@ def fire_constant(
     given = np.empty((LANES, spare), real)
     called = np.empty(spare, np.int32)
     x0 = np.zeros(spare, real)
-    rest, current = x0.copy(), x0.copy()
+    rest, current, push = x0.copy(), x0.copy(), x0.copy()
     a, b, g, th = x0.copy(), x0.copy(), x0.copy(), x0.copy()
     wait, longest = np.empty(spare, np.int64), np.empty(spare, np.int64)
     for i in range(spare):
         j = min(i, n - 1)
         a[i], b[i], g[i], th[i], longest[i] = decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j]
     refractory = hold.max() > 0
+    steady = decay_syn.max() == 0  # the push to the membrane is the same in every step
     z = np.empty(spare, np.bool_)
     k = lo * room
     for first in range(lo, hi, LANES):
@@ -146,14 +147,21 @@ def fire_constant(
                         decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j],
                     )  # fmt: skip
             for t in range(delay, n_steps):
+                if not steady or t == delay:
+                    for i in range(width):
+                        now = current[i] + x0[i]
+                        push[i] = g[i] * now
+                        current[i] = now * a[i]
                 for i in range(width):
-                    now = current[i] + x0[i]
-                    v = rest[i] + g[i] * now
-                    left = b[i] * v
-                    z[i] = v > th[i]
-                    after = zero if zero_reset else left - th[i]
-                    rest[i] = after if v > th[i] else left
-                    current[i] = now * a[i]
+                    rest[i] += push[i]
+                    z[i] = rest[i] > th[i]
+                if zero_reset:
+                    for i in range(width):
+                        rest[i] = zero if rest[i] > th[i] else b[i] * rest[i]
+                else:
+                    for i in range(width):
+                        left = b[i] * rest[i]
+                        rest[i] = left - th[i] if rest[i] > th[i] else left
                 if refractory:
                     for i in range(m):
                         if wait[i] > 0:
