@@ -171,8 +171,11 @@ def test_grad_r_neurons_after_pruning():
     x, labels = rng.random((120, 20)), rng.integers(0, 3, 120)
     x[np.arange(120), labels] += 3
     inputs = encode.constant_current(x, n_steps=8)
-    rule = rewiring.Magnitude(0.02, 0.9, start=2)
-    train(network, inputs, labels, epochs=6, rng=1, loss="rate_mse", optimizer=rule, progress=False)
+    rule = rewiring.Magnitude(0.02, 0.8, start=4)
+    settings = {"epochs": 12, "rng": 1, "loss": "rate_mse", "optimizer": rule, "progress": False}
+    train(network, inputs, labels, **settings)
+        network, inputs, labels, epochs=12, rng=1, loss="rate_mse", optimizer=rule, progress=False
+    )
     fast = network.compressed()
     whole = evaluate(network, inputs, labels, loss="rate_mse")
     part = evaluate(fast, inputs, labels, loss="rate_mse")
