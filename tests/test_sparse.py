@@ -172,10 +172,8 @@ def test_grad_r_neurons_after_pruning():
     x[np.arange(120), labels] += 3
     inputs = encode.constant_current(x, n_steps=8)
     rule = rewiring.Magnitude(0.02, 0.8, start=4)
-    settings = {"epochs": 12, "rng": 1, "loss": "rate_mse", "optimizer": rule, "progress": False}
-    train(network, inputs, labels, **settings)
-        network, inputs, labels, epochs=12, rng=1, loss="rate_mse", optimizer=rule, progress=False
-    )
+    settings = {"epochs": 12, "rng": 1, "loss": "rate_mse", "progress": False}
+    train(network, inputs, labels, optimizer=rule, **settings)
     fast = network.compressed()
     whole = evaluate(network, inputs, labels, loss="rate_mse")
     part = evaluate(fast, inputs, labels, loss="rate_mse")
