@@ -40,9 +40,17 @@ nbformat = pytest.importorskip("nbformat")
 SLOW = float(os.environ.get("SNNLAB_PATIENCE", "1"))
 BUDGET = {"raster": 60, "figure": 150}  # ms from key press to new pixels, median
 ALLOWED = 3 * SLOW  # times the budget before the test fails: machines that test are busy
+CPUS = os.cpu_count() or 1
 ANSWER = 300  # ms in which a move must show while a network trains; asserted at as many times
 PATIENCE = 10_000 * SLOW  # ms until a picture must have changed
 MOVES = 200
+
+
+def allowed():
+    """Times the budget that are allowed now: more, where more wants to run than there are cores."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return ALLOWED * max(1.0, load / CPUS)
+
 
 pytestmark = [
     pytest.mark.browser,
@@ -209,7 +217,7 @@ def page(lab):
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium(), args=flags)
         made = browser.new_page(viewport={"width": 1400, "height": 1000})
-        made.set_default_timeout(90_000 * SLOW)
+        made.set_default_timeout(300_000 * SLOW)  # compiling, on a machine that is busy
         made.goto(address)
         made.wait_for_function("window.jupyterapp?.commands?.hasCommand('notebook:run-all-cells')")
         made.evaluate("window.jupyterapp.restored.then(() => null)")
@@ -505,7 +513,7 @@ def check_training(page, panel):
         )  # fmt: skip
         if old != label:
             delays.append(time.perf_counter() - began)
-    assert median(delays) <= ALLOWED * ANSWER / 1000
+    assert median(delays) <= allowed() * ANSWER / 1000
     before = step()
     sliders("A: learning rate").focus()
     page.keyboard.press("ArrowRight")
@@ -568,7 +576,7 @@ def test_notebook(path, open_notebook, page, scratch):
     (scratch / f"{path.stem}.json").write_text(json.dumps(report, indent=1))
     print(path.stem, report["seconds"], [(p["name"], p["median_ms"]) for p in measured])
     for panel in measured:
-        assert panel["median_ms"] <= ALLOWED * panel["budget_ms"], panel
+        assert panel["median_ms"] <= allowed() * panel["budget_ms"], panel
 
 
 # --- the suite itself: what is broken must be noticed --------------------------------------------
