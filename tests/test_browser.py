@@ -514,13 +514,18 @@ def check_training(page, panel):
         if old != label:
             delays.append(time.perf_counter() - began)
     assert median(delays) <= allowed() * ANSWER / 1000
-    before = step()
+
+    def goes_on(steps):
+        page.wait_for_function(
+            "([p, past]) => +p.innerText.split('step ')[1].split(',')[0] > past",
+            arg=[line.element_handle(), step() + steps], timeout=60_000 * SLOW,
+        )  # fmt: skip
+        assert button.inner_text() == "Pause"
+
+    goes_on(100)  # left alone, it does not stop by itself
     sliders("A: learning rate").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        "([p, old]) => +p.innerText.split('step ')[1].split(',')[0] > old",
-        arg=[line.element_handle(), before],
-    )
+    goes_on(0)
     button.click()
     is_still()
 

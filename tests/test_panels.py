@@ -274,7 +274,8 @@ def test_going_back_and_on_again_gives_the_same_weights(run):
         run.advance()
     assert run.checkpoints == [0, 25, 50] and len(run.loss) == run.step == 60
     weights, losses = run.network.parameters.copy(), list(run.loss)
-    assert run.go(49) == 25 and run.go(0) == 0 and run.go(57) == 50
+    assert run.go(49) == 25 and run.go(24) == 0 and run.go(57) == 50
+    assert run.go(0) == 0 and run.go(1) == 25 and run.go(26) == 50 and run.go(51) == 50
     assert len(run.loss) == 60, "looking back must forget nothing"
     assert run.go(30) == 25
     for _ in range(35):

@@ -95,14 +95,15 @@ class Run:
                 del self._kept[old]
 
     def go(self, step):
-        """Take the weights back, or forth again, to the last checkpoint up to this step.
+        """Take the weights back to the last checkpoint up to this step, or forth again to the next.
 
         Returns
         -------
         int
-            The step of the checkpoint.
+            The step of the checkpoint; the last one, if there is none so far on.
         """
-        self.step = max(k for k in self._kept if k <= max(step, 0))
+        ahead = [k for k in self._kept if k >= step > self.step]
+        self.step = ahead[0] if ahead else max(k for k in self._kept if k <= max(step, 0))
         parameters, state, random = self._kept[self.step]
         self.network.parameters[...] = parameters
         self.optimizer.restore(state)
@@ -339,10 +340,11 @@ class TrainLive(Panel):
             slider, at = self.widgets["back"], self.runs[0].step
             self._writing = threading.get_ident()
             try:
-                with slider.hold_sync():
-                    slider.max = max(1, len(self.runs[0].loss))
-                    slider.step = LEG
-                    slider.value = at
+                # In this order, and one by one. A slider on the page that cannot stand where it is
+                # told, for the end of its range comes later, tells where it stands instead: that
+                # would look as if it had been moved by hand, and end the training.
+                slider.max = max(1, len(self.runs[0].loss))
+                slider.value = at
             finally:
                 self._writing = None
             leave_main_thread(slider)
