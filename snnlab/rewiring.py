@@ -272,6 +272,9 @@ class GradR(_Rule):
         Not in the paper: where there are ``1 - p`` of the weights or fewer, in a layer or in the
         whole network, the pull rests until there are more. That makes the target effective, once
         alpha is large enough for it to be reached.
+    settle : float, optional
+        Not in the paper: epochs after which the pull ends. What is pruned then stays so, and the
+        synapses that are left learn on.
     zero_weights : {"random", "frozen"}
         A weight that is 0 at the start has no sign. By default it gets a random one (not in the
         paper); "frozen" leaves it at 0 for good, as their code does.
@@ -294,19 +297,29 @@ class GradR(_Rule):
 
     def __init__(
         self, lr=1e-3, sparsity=0.95, alpha=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, hold=None,
-        zero_weights="random", max_fan_in=None, log_every=None, rng=0,
+        settle=None, zero_weights="random", max_fan_in=None, log_every=None, rng=0,
     ):  # fmt: skip
         super().__init__(lr, beta1, beta2, eps, log_every, rng, max_fan_in)
         self.sparsity = _sparsity(sparsity, 0.5)
         self.alpha = alpha if callable(alpha) else _check.number("alpha", alpha, at_least=0)
         self.hold = _check.one_of("hold", hold, (None, "layer", "network"))
+        self.settle = None if settle is None else _check.number("settle", settle, at_least=0)
         self.zero_weights = _check.one_of("zero_weights", zero_weights, ("random", "frozen"))
 
     def alpha_now(self):
         """Strength of the pull at the next step."""
+        if self._settled():
+            return 0.0
         if callable(self.alpha):
             return _check.number("alpha", self.alpha(*self._now()), at_least=0)
         return self.alpha
+
+    def _settled(self, ago=0):
+        """Whether rewiring has ended, or had some steps ago."""
+        if self.settle is None:
+            return False
+        self._now()  # complains if nothing is known of epochs
+        return self.steps - ago >= self.settle * self.steps_per_epoch
 
     def _start(self, network):
         self.alpha_now()  # complains if it follows a schedule that is not known
@@ -317,6 +330,8 @@ class GradR(_Rule):
 
     def _update(self, network, gradients, rate, adam):
         real, alpha, n, quota = network.dtype.type, self.alpha_now(), self.active, self.quota
+        if self._settled() and not self._settled(ago=1):  # a synapse without a sign stays as it is
+            self.sign[network.parameters == 0] = 0
         rests = (n <= quota) & (self.hold == "layer")
         rests |= self.hold == "network" and n.sum() <= quota.sum()
         prior = [(real(0), real(0))] * len(n)  # pull and centre

@@ -31,6 +31,7 @@ SIZES = (6, 19, 4)  # the hidden layer is padded, the readout is not
 RULES = {
     "GradR": lambda **s: GradR(0.01, 0.7, 0.1, **s),
     "GradR-hold": lambda **s: GradR(0.01, (0.6, 0.5), 0.3, hold="layer", **s),
+    "GradR-settle": lambda **s: GradR(0.01, 0.7, 0.1, settle=1.5, **s),
     "DeepR": lambda **s: DeepR(0.01, 0.7, 0.01, 1e-4, rng=1, **s),
     "DeepR-sgd": lambda **s: DeepR(0.01, (0.8, 0.6), 0.01, 1e-4, optimizer="sgd", rng=1, **s),
     "SoftDeepR": lambda **s: SoftDeepR(0.01, 0.7, 0.01, 1e-4, rng=1, **s),
@@ -207,6 +208,26 @@ def test_held_targets_are_effective(hold, p):
         assert abs(found.overall - 0.1) < 0.03
     else:
         assert found.overall < 0.05  # nothing stops the pull
+
+
+def test_what_is_pruned_stays_so_once_settled():
+    network = make(sizes=(30, 20, 10))
+    plain, rule = (GradR(0.01, 0.9, 0.5, settle=settle) for settle in (None, 1.1))
+    twin, rng, kept = network.copy(), np.random.default_rng(2), []
+    plain.begin(twin, 3, 30), rule.begin(network, 3, 30)
+    for step in range(90):
+        g = [0.1 * rng.normal(0, 1, w.shape) for w in network.weights]
+        theta = rule.theta.copy()
+        plain.step(twin, g), rule.step(network, g)
+        if step < 33:  # 1.1 epochs of 30 steps
+            assert np.array_equal(rule.theta, plain.theta) and rule.alpha_now() == 0.5 * (step < 32)
+        else:
+            pruned = kept[0] == 0
+            assert rule.alpha_now() == 0 and np.array_equal(rule.theta[pruned], theta[pruned])
+            assert not network.parameters[pruned].any()
+        kept = kept or ([network.parameters.copy()] if step == 32 else [])
+    assert 0 < np.count_nonzero(kept[0]) < 400, "some were pruned, some were left"
+    assert np.count_nonzero(network.parameters) > np.count_nonzero(twin.parameters)
 
 
 def test_strength_of_the_pull_may_follow_a_schedule():
@@ -1047,6 +1068,7 @@ def test_a_layer_that_dies_out_is_reported_once(rule):
         (lambda: GradR(beta1=1.0), "beta1"),
         (lambda: GradR(eps=0), "eps"),
         (lambda: GradR(hold="all"), "hold"),
+        (lambda: GradR(settle=-1), "settle"),
         (lambda: GradR(zero_weights="none"), "zero_weights"),
         (lambda: GradR(log_every=0), "log_every"),
         (lambda: DeepR(sparsity=1.0, rng=0), "sparsity"),
