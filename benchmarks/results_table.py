@@ -132,6 +132,68 @@ def decision_table():
     return "\n".join(lines)
 
 
+REWIRING = {
+    "rewiring-mnist": "784-800-10, constant current, as Chen et al.",
+    "rewiring-mnist16": "256-246-10, spike latencies, as Cramer et al.",
+}
+RULES = (
+    "Grad R", "Grad R, settled", "Deep R", "soft Deep R", "STDS", "magnitude, gradual",
+    "magnitude, at once", "random mask",
+)  # fmt: skip
+
+
+def rewiring_tables():
+    """Accuracy and connectivity of every rule, sparser from left to right; a table per network."""
+    tables = []
+    for study, title in REWIRING.items():
+        records = load(study)
+        dense = [r for r in records if r["label"] == "dense"]
+        if not dense:
+            continue
+        (dense,) = dense
+        what = f"{title}, {dense['config']['epochs']} epochs, {len(dense['seeds'])} seeds"
+        lines = [
+            f"| {what}: dense {_percent(dense)} | 25 % | 5 % | 2.3 % | 1 % |",
+            "|---" * 5 + "|",
+        ]
+        for rule in RULES:
+            mine = sorted(
+                (r for r in records if r["label"] == rule), key=lambda r: -r["connectivity"]
+            )
+            cells = [f"{_percent(r)} at {100 * r['connectivity']:.3g} %" for r in mine]
+            if len(mine) == 4:
+                lines.append(f"| {' | '.join([rule, *cells])} |")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
+
+
+def rewiring_paper_table():
+    """The second paper's own recipe at full length."""
+    lines = ["| recipe of the paper | test accuracy | connectivity | hidden spikes | published |",
+             "|---" * 5 + "|"]  # fmt: skip
+    for r in load("rewiring-mnist-paper"):
+        published = "-"
+        if r["paper"] is not None:
+            published = f"{100 * r['paper']:.2f} % ({r['paper_tag']}: {r['paper_source']})"
+        lines.append(
+            f"| {r['label']} | {_percent(r)} | {100 * r['connectivity']:.3g} % | "
+            f"{r['hidden_spikes']:.0f} | {published} |"
+        )
+    return "\n".join(lines)
+
+
+def rewiring_chip_table():
+    """Rewiring in the loop: accuracy, spikes and connectivity as the chip sees it."""
+    lines = ["| on the chip | test accuracy | connectivity | hidden spikes | chips |",
+             "|---" * 5 + "|"]  # fmt: skip
+    for r in load("rewiring-chip"):
+        lines.append(
+            f"| {r['label']} | {_percent(r)} | {100 * r['connectivity']:.3g} % | "
+            f"{r['hidden_spikes']:.0f} | {len(r['seeds'])} |"
+        )
+    return "\n".join(lines)
+
+
 WORK = {
     "W1-T20": "training step, 20 steps",
     "W1": "training step, 100 steps",
@@ -205,6 +267,9 @@ def main():
         "sparsity": sparsity_table(),
         "decision": decision_table(),
         "chip": chip_table(),
+        "rewiring": rewiring_tables(),
+        "rewiring-paper": rewiring_paper_table(),
+        "rewiring-chip": rewiring_chip_table(),
         "speed": speed_table(),
         "panels": panels_table(),
         "notebooks": notebooks_table(),

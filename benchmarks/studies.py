@@ -113,7 +113,8 @@ def result(run, history, substrate=None):
     }
 
 
-def record(study, config, runs, script, paper=None, source=None, metric="test_accuracy", **rest):
+def record(study, config, runs, script, paper=None, source=None, tag="quoted",
+           metric="test_accuracy", **rest):  # fmt: skip
     """A record from its runs by seed: dicts that hold the metric, ``seconds``, and other numbers.
 
     The others are given as a mean (``hidden_spikes``) and by seed (``hidden_spikes_values``).
@@ -135,7 +136,7 @@ def record(study, config, runs, script, paper=None, source=None, metric="test_ac
         **rest,
         "paper": paper,
         "paper_source": source,
-        "paper_tag": "quoted" if paper is not None else "unverified",
+        "paper_tag": tag if paper is not None else "unverified",
         "config": config,
         "command": f"python benchmarks/{script}.py {study}",
         "versions": {
