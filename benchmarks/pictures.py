@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import rewiring as rewiring_studies
 import studies
 
-from snnlab import Frontier, plot
+from snnlab import LIF, Frontier, Network, plot
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 ON_CHIP = "Cramer et al. 2022, on the chip (quoted)"
@@ -42,10 +43,51 @@ def transfer():
     return plot.draw_transfer(np.transpose([r["values"] for r in records]))
 
 
+def rewiring():
+    """Accuracy against connectivity, for each rule."""
+    return plot.draw_tradeoff(studies.load("rewiring-mnist"))
+
+
+def rewiring_chip():
+    """The same on the chip, ideal neurons and damaged ones."""
+    return plot.draw_tradeoff(studies.load("rewiring-chip"))
+
+
+def _kept():
+    """A network that Grad R trained, and the rule with its log."""
+    (record,) = (r for r in studies.load("rewiring-mnist16") if "kept" in r)
+    c = record["config"]
+    network = Network((256, c["hidden"], 10), LIF.brainscales2(), n_steps=c["n_steps"], rng=0)
+    rule = rewiring_studies.make_rule(c, network, 0)
+    with np.load(studies.RESULTS / record["kept"]) as state:
+        rule.restore(dict(state))
+    network.parameters[...] = rule.sign * np.maximum(rule.theta, 0)
+    return rule, network
+
+
+def rewiring_log():
+    """Connectivity over a training, pruned and regrown synapses."""
+    return plot.draw_connectivity(_kept()[0].log)
+
+
+def rewiring_theta():
+    """Strengths after a training, and on the way."""
+    return plot.draw_theta(*_kept())
+
+
+def rewiring_prior():
+    """When the target of Grad R matters, at the length of the authors' MNIST runs."""
+    return plot.draw_prior(1e-3, 513 * 468, sparsities=(0.6, 0.95, 0.99), published=1e-3)
+
+
+DRAWN = (frontier, fashion, mismatch, transfer, rewiring, rewiring_chip, rewiring_log,
+         rewiring_theta, rewiring_prior)  # fmt: skip
+
+
 def main():
     """Write all of them."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for draw in (frontier, fashion, mismatch, transfer):
+    for draw in DRAWN:
         picture = draw()
         picture.save(PICTURES / f"{draw.__name__}.png", scale=1.5)
         print(picture.alt)

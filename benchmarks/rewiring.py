@@ -113,7 +113,7 @@ def run(point, seed, validate, checkpoint):
     print(f"trained in {time.perf_counter() - began:.0f} s", flush=True)
     measured = snnlab.evaluate(network, code(held[0]), held[1], loss=loss, substrate=substrate)
     if "kept" in point and seed == 0 and not validate:  # strengths and log, for pictures
-        keep = {"theta", "sign", "key"}
+        keep = {"theta", "sign", "key", "steps"}
         state = {k: x for k, x in rule.state().items() if k in keep or k.startswith("log_")}
         write_atomically(studies.RESULTS / point["kept"], partial(np.savez_compressed, **state))
     left = synapses.connectivity(network)
@@ -250,10 +250,10 @@ ENTRIES = {
         points(
             LATENCY,
             Strengths(
-                grad_r=(0.02, 0.15, 0.3, 0.5),
-                settled=(0.02, 0.12, 0.25, 0.4),
-                stds=(0.17, 0.6, 1.0, 1.5),
-                soft=(1e-3, 3e-3, 1e-2, 3e-2),
+                grad_r=(0.018, 0.079, 0.15, 0.28),
+                settled=(0.036, 0.17, 0.31, 0.57),
+                stds=(0.17, 0.57, 0.94, 1.6),
+                soft=(3e-3, 5e-3, 0.05, 0.2),
             ),
             kept="rewiring-mnist16-grad-r.npz",
         ),

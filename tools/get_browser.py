@@ -1,11 +1,14 @@
-"""Say which Chromium the tests drive; if there is none, fetch the one that Playwright brings.
+"""Say which Chromium the tests drive; if there is none, fetch one.
 
     python tools/get_browser.py
+
+It takes the one that Playwright brings, or else, where allowed, Debian's.
 
 Fails, with the reason, if there is none and none can be had, or if it does not start.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +16,23 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 
+ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def fetch():
-    """Let Playwright fetch its Chromium, where allowed together with the libraries it needs."""
-    command = [sys.executable, "-m", "playwright", "install"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        if subprocess.run([*command, "--with-deps", "chromium"]).returncode == 0:
-            return
-    subprocess.run([*command, "chromium"], check=True)
+    """Let Playwright fetch its Chromium, where allowed together with the libraries it needs.
+
+    A machine that reaches only its distribution's packages may have one among them.
+    """
+    playwright = [sys.executable, "-m", "playwright", "install"]
+    ways = [[playwright + ["chromium"]]]
+    if ROOT:
+        ways.insert(0, [playwright + ["--with-deps", "chromium"]])
+        if shutil.which("apt-get"):
+            apt = ["apt-get", "--quiet", "--yes"]
+            ways.append([apt + ["update"], apt + ["install", "chromium"]])
+    if not any(all(subprocess.run(c).returncode == 0 for c in way) for way in ways):
+        raise OSError("none could be fetched")
 
 
 def main():
@@ -32,10 +45,10 @@ def main():
     if chromium() is None:
         try:
             fetch()
-        except subprocess.CalledProcessError as error:
-            return f"Playwright could not fetch its Chromium (exit code {error.returncode})"
+        except OSError as error:
+            return f"There is no Chromium, and {error}"
         chromium.cache_clear()
-    flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    flags = ["--no-sandbox"] if ROOT else []
     try:
         with sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=chromium(), args=flags)
