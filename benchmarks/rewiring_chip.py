@@ -6,7 +6,8 @@ The network of Cramer et al. (2022), 256-246-10 on spike latencies, is rewired i
 et al. (2021) do it: accuracy against connectivity and spikes. Seed k is chip k, and the seed of
 weights, masks and the order of images. Connectivity is as the chip sees it: a weight below half a
 level is gone. Random masks have about as many synapses as Grad R leaves, shared among the layers as
-rewiring.py does. Sparse networks learn without dropout, which was better on the validation split.
+rewiring.py does. Two of Grad R's networks have a limit on the inputs of a neuron. Sparse networks
+learn without dropout, which was better on the validation split.
 
 On the damaged chip the neurons are spread by 30 %, and 15 % of the hidden ones are dead; records
 there say whether synapses avoid bad neurons (`snnlab.synapses.avoidance`): of inputs and outputs,
@@ -96,10 +97,15 @@ def points():
     grad_r = [("GradR", {"alpha": a}) for a in ALPHAS]
     random = [("FixedMask", {"connectivity": c}) for c in ALPHAS.values()]
     dense = "Adam", {}
+
+    def fan_in(n):
+        return "GradR", {"alpha": ALPHAS[0.2], "max_fan_in": n}
+
     return [
         point("dense", *dense),
         *(point("Grad R", *rule) for rule in grad_r),
         *(point("random mask", *rule) for rule in random),
+        *(point(f"Grad R, fan-in {n}", *fan_in(n)) for n in (64, 16)),
         point("dense, burst penalty", *dense, BURSTS),
         *(point("Grad R, burst penalty", *rule, BURSTS) for rule in grad_r),
         point("dense, damaged chip", *dense, damage=DAMAGED),
