@@ -24,6 +24,7 @@ JSON, PAGE = ROOT / "data" / "results" / "claims.json", ROOT / "docs" / "claims.
 TABLE = "Cramer et al. 2022, Table 1"
 TEXT = "Cramer et al. 2022, text"
 CODE = "Cramer et al. 2022, code"
+CHEN = "Chen et al. 2021, Table 1"
 KIM = "table 2 of Kim et al. 2022"
 
 
@@ -79,6 +80,25 @@ def difference(study, first, second, scale=100.0):
         lost = by_label[first] - by_label[second]
         where = f"{study}, {first} minus {second}, {len(lost)} seeds"
         return round(float(lost.mean()), 3), round(float(lost.std(ddof=1)), 3), where
+
+    return ours
+
+
+def lost_by(label, connectivity, study="rewiring-mnist"):
+    """Points that a rule loses against the dense network, where nearest to a connectivity."""
+
+    def ours():
+        records = results.load(study)
+        (dense,) = (r for r in records if r["label"] == "dense")
+        mine = [r for r in records if r["label"] == label]
+        near = min(mine, key=lambda r: abs(np.log(r["connectivity"] / connectivity)))
+        seeds = [s for s in dense["runs"] if s in near["runs"]]
+        lost = np.array(
+            [dense["runs"][s]["test_accuracy"] - near["runs"][s]["test_accuracy"] for s in seeds]
+        )
+        where = f"{study}, dense minus {label} at {100 * near['connectivity']:.2g} %"
+        sd = round(float(100 * lost.std(ddof=1)), 3) if len(lost) > 1 else None
+        return round(float(100 * lost.mean()), 3), sd, f"{where}, {len(lost)} seeds"
 
     return ours
 
@@ -170,6 +190,12 @@ CLAIMS = (
           3.5, "Chen et al. 2021, abstract", "about", 0, None),
     Claim("n14.deepr", "points lost by Deep R, without its noise, at 5.24 % connectivity", "points",
           1.98, KIM, "about", 0, None, "second-hand"),
+    Claim("n14.mnist", "MNIST, 784-800-10, all weights there, test accuracy", "%",
+          98.92, CHEN, "at least", 0.1, stored("rewiring-mnist", label="dense"), "unverified"),
+    Claim("n14.mnist5", "the same, points lost by Grad R at 5.63 % connectivity", "points",
+          2.02, CHEN, "at most", 0.1, lost_by("Grad R", 0.05), "unverified"),
+    Claim("n14.mnist1", "the same at 1.38 %", "points",
+          8.08, CHEN, "at most", 0.1, lost_by("Grad R", 0.01), "unverified"),
     Claim("n16.relu", "Yin-Yang: network of 30 ordinary hidden neurons (ours: 60 spiking ones)",
           "%", 97.6, "Kriener et al. 2022", "at least", 0.5, stored("yinyang")),
     Claim("n16.gradients", "Yin-Yang: spiking network trained by exact gradients", "%",

@@ -45,7 +45,8 @@ def transfer():
 
 def rewiring():
     """Accuracy against connectivity, for each rule."""
-    return plot.draw_tradeoff(studies.load("rewiring-mnist"))
+    titles = {"rewiring-mnist": "784-800-10, currents", "rewiring-mnist16": "256-246-10, latencies"}
+    return plot.draw_rules({title: studies.load(study) for study, title in titles.items()})
 
 
 def rewiring_chip():

@@ -1280,9 +1280,21 @@ def some_records():
     return [dict(zip(names, row, strict=True), sd=0.001) for row in rows]
 
 
+def check_whole(picture):
+    """Nothing is off the page."""
+    from snnlab import plot
+
+    picture.png(1)
+    width, height = plot.page_size(picture.fig)
+    boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
+    boxes += [legend.get_window_extent() for legend in picture.fig.legends]
+    for box in boxes:
+        assert box.x0 >= -1 and box.y0 >= -1
+        assert box.x1 <= width + 1 and box.y1 <= height + 1
+
+
 def test_three_things_are_traded():
     pytest.importorskip("matplotlib")
-    from snnlab import plot
     from snnlab.plot import rewiring as draw
 
     records = some_records()
@@ -1299,16 +1311,31 @@ def test_three_things_are_traded():
     assert len(marks) == 3
     assert "Grad R, 94.00 % with 2 % of the weights and 20 spikes" in picture.alt
     for given in (records, records[:1]):
-        picture = draw.draw_tradeoff(given)
-        picture.png(1)
-        width, height = plot.page_size(picture.fig)
-        boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
-        boxes += [legend.get_window_extent() for legend in picture.fig.legends]
-        for box in boxes:
-            assert box.x0 >= -1 and box.y0 >= -1
-            assert box.x1 <= width + 1 and box.y1 <= height + 1
+        check_whole(draw.draw_tradeoff(given))
     for wrong in ([], [{"label": "dense"}], [records[0] | {"connectivity": 0.0}]):
         with pytest.raises(ValueError, match="records"):
             draw.draw_tradeoff(wrong)
     twice = records[:2] + records[:1]
     assert draw.draw_tradeoff(twice).artists.best.all()  # equals do not beat each other
+
+
+def test_rules_are_compared():
+    pytest.importorskip("matplotlib")
+    from snnlab.plot import rewiring as draw
+
+    records = some_records()
+    picture = draw.draw_rules({"one": records, "two": records[:2]})
+    left, right = picture.artists.axes
+    assert picture.artists.labels == ["dense", "Grad R", "random"]
+    (bar, other), (short,) = left.containers, right.containers
+    np.testing.assert_allclose(bar.lines[0].get_xydata(), [[2, 6], [10, 3], [30, 4]])
+    np.testing.assert_allclose(other.lines[0].get_xydata(), [[100, 2]])
+    np.testing.assert_allclose(short.lines[0].get_xydata(), [[10, 3]])
+    assert bar.lines[0].get_color() == short.lines[0].get_color() != other.lines[0].get_color()
+    assert bar.lines[0].get_marker() != other.lines[0].get_marker()
+    np.testing.assert_allclose(left.lines[0].get_ydata(), 2)
+    assert "Grad R 94.00 % at 2 %, 97.00 % at 10 %" in picture.alt
+    check_whole(picture)
+    for wrong in ({}, {"one": []}):
+        with pytest.raises(ValueError, match="studies"):
+            draw.draw_rules(wrong)

@@ -29,6 +29,7 @@ from snnlab.plot.rewiring import (
     draw_connectivity,
     draw_inputs,
     draw_prior,
+    draw_rules,
     draw_theta,
     draw_tradeoff,
 )  # fmt: skip
@@ -68,7 +69,7 @@ __all__ = [
     "draw_energy", "draw_explanation", "draw_frontier", "draw_history", "draw_images",
     "draw_inputs", "draw_latency", "draw_loop", "draw_mismatch", "draw_neuron", "draw_order",
     "draw_prior", "draw_raster", "draw_read_out", "draw_report", "draw_rewiring", "draw_runs",
-    "draw_silence", "draw_substrate", "draw_surrogate", "draw_theta", "draw_tradeoff",
+    "draw_rules", "draw_silence", "draw_substrate", "draw_surrogate", "draw_theta", "draw_tradeoff",
     "draw_transfer", "draw_ward", "freeze", "neuron_alt", "new_figure", "page_size", "show",
     "to_png", "update_backward", "update_broken", "update_cloud", "update_cost", "update_defects",
     "update_frontier", "update_history", "update_images", "update_latency", "update_loop",

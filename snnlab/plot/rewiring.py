@@ -282,6 +282,9 @@ def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=No
 
 
 MARKS = "osD^vPX*"
+DASHES = "-", "--", "-.", ":"
+RULES = [OKABE_ITO[name] for name in ("blue", "vermillion", "bluish green", "orange",
+                                      "reddish purple", "sky blue", "black")]  # fmt: skip
 
 
 @styled
@@ -351,6 +354,64 @@ def draw_tradeoff(records, *, fig=None):
         f"in all three than: {said}."
     )
     return Picture(fig, alt, clouds=clouds, ring=ring, best=best, labels=labels)
+
+
+@styled
+def draw_rules(studies, *, fig=None):
+    """Test error against connectivity, a line per rule and a panel per study.
+
+    Parameters
+    ----------
+    studies : dict of str to sequence of dict
+        Title, and records with "label", "mean" (accuracy, in [0, 1]), "connectivity" (in (0, 1]),
+        and "sd" if there is: as in ``data/results``. What is labelled "dense" is a level.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    if not studies or not all(studies.values()):
+        raise ValueError("studies must hold records, one or more for each title")
+    labels = list(dict.fromkeys(r["label"] for records in studies.values() for r in records))
+    rules = [label for label in labels if label != "dense"]
+    looks = {
+        rule: {"color": colour, "marker": MARKS[k % len(MARKS)], "ls": DASHES[k % len(DASHES)]}
+        for k, (rule, colour) in enumerate(zip(rules, RULES * len(rules), strict=False))
+    }
+    fig = figure(1.6 + 3.6 * len(studies), 3.9, fig)
+    axes = fig.subplots(1, len(studies), squeeze=False)[0]
+    handles, said = {}, []
+    for ax, (title, records) in zip(axes, studies.items(), strict=True):
+        for r in records:
+            if r["label"] == "dense":
+                line = ax.axhline(100 * (1 - r["mean"]), color=QUIET, lw=1.2, label="dense")
+                handles["dense"] = line
+                said.append(f"{title}: dense {100 * r['mean']:.2f} % right")
+        for rule in rules:
+            mine = sorted((r for r in records if r["label"] == rule),
+                          key=lambda r: r["connectivity"])  # fmt: skip
+            if not mine:
+                continue
+            x = [100 * r["connectivity"] for r in mine]
+            y = [100 * (1 - r["mean"]) for r in mine]
+            sd = [100 * (r.get("sd") or 0) for r in mine]
+            handles[rule] = ax.errorbar(x, y, sd, label=rule, ms=5, elinewidth=0.8, **looks[rule])
+            said.append(
+                f"{rule} {', '.join(f'{100 - e:.2f} % at {c:.2g} %' for c, e in zip(x, y))}"  # noqa: B905
+            )
+        ax.set(xscale="log", yscale="log")
+        for axis in (ax.xaxis, ax.yaxis):
+            _round_numbers(axis)
+        label_axes(ax, x="connectivity (% of weights)", title=title,
+                   y="test error (%)" if ax is axes[0] else "")  # fmt: skip
+        ax.grid(True, color="#DDDDDD", lw=0.6)
+        ax.set_axisbelow(True)
+    fig.legend(handles=list(handles.values()), loc="outside right upper")
+    freeze(fig)
+    alt = f"Test accuracy against connectivity, drawn as errors. {'; '.join(said)}."
+    return Picture(fig, alt, axes=axes, labels=list(handles))
 
 
 def _undominated(costs):
