@@ -1,10 +1,11 @@
-"""The same training step in PyTorch and in snnTorch, to compare speed with.
+"""The same training step in PyTorch, snnTorch and JAX, to compare speed with.
 
-Everything here computes what `snnlab` computes for a network of one hidden layer (current-based LIF
-neurons, subtractive reset, SuperSpike surrogate, leaky-integrator readout, softmax cross-entropy of
-the largest potential, Adam), and `check` proves it: gradients must agree before anything is timed.
-Arrays are (time, sample, unit), which suits a loop over time best; dense inputs are made beforehand
-and not timed.
+Everything here computes what `snnlab` computes for a network of one hidden layer, and `check`
+proves it: gradients must agree before anything is timed. Arrays are (time, sample, unit), which
+suits a loop over time best; dense inputs and targets are made beforehand and not timed.
+
+On spike latencies (current-based LIF neurons, subtractive reset, SuperSpike surrogate,
+leaky-integrator readout, softmax cross-entropy of the largest potential, Adam):
 
 ===================== ===========================================================================
 pytorch by hand       forward and backward loop written out, no autograd, memory allocated once,
@@ -15,11 +16,24 @@ pytorch autograd      a loop over time, a custom surrogate function
 snntorch              `snntorch.Synaptic` and `torch.nn.Linear`, a loop over time
 ===================== ===========================================================================
 
-Each has variants (where the input product stands and so on); the fastest is compared with.
+On constant currents (no synaptic filter, reset to zero, arctan surrogate, spiking readout, squared
+error of rates, Adam), where the product with the input is taken once for all steps:
 
-Run as a script, this checks the gradients and stops. Neither library is needed by the package.
+===================== ===========================================================================
+pytorch eager         a loop over time, a custom surrogate function
+pytorch compiled      the same, loss and all steps compiled as one
+jax                   ``lax.scan``, loss, gradient and Adam compiled as one (``peers_jax.py``)
+snntorch              `snntorch.Leaky` and `torch.nn.Linear`, a loop over time
+===================== ===========================================================================
+
+Each has variants (where the products stand and so on); the fastest is compared with.
+
+Run as a script, this checks the gradients and stops. None of these is needed by the package.
 """
 
+import contextlib
+import math
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -41,11 +55,11 @@ class _Peer:
 
     def __init__(self, network, batch_size, lr):
         hidden, readout = network.neurons
-        assert hidden.integrator() == readout and hidden.reset == "subtract"
-        assert (hidden.gain, hidden.refractory, hidden.delay) == (1, 0, 0)
-        assert hidden.detach_reset and hidden.surrogate == "superspike"
+        assert self.computes(hidden, readout)
+        assert (hidden.refractory, hidden.delay, hidden.detach_reset) == (0, 0, True)
         self.a, self.b = float(hidden.decay_syn), float(hidden.decay_mem)
-        self.v_th, self.k = float(hidden.v_th), float(hidden.steepness)
+        self.gain, self.v_th = float(hidden.gain), float(hidden.v_th)
+        self.k = float(hidden.steepness)
         self.n_in, self.n, self.n_out = network.sizes
         self.n_steps, self.batch_size = network.n_steps, batch_size
         self.parameters = [torch.from_numpy(np.array(w)) for w in network.weights]
@@ -53,20 +67,34 @@ class _Peer:
         self._build()
         self.optimizer = torch.optim.Adam(self.parameters, lr=lr, fused=True)
 
+    @staticmethod
+    def computes(hidden, readout):
+        """Whether this peer computes a network of these neurons."""
+        kind = hidden.reset, hidden.surrogate, hidden.gain
+        return kind == ("subtract", "superspike", 1) and hidden.integrator() == readout
+
     def _build(self):
         for w in self.parameters:
             w.requires_grad_()
 
-    def prepare(self, trains):
-        """A batch of spike trains as this peer wants to have it (not timed)."""
-        dense = trains.to_dense(np.float32).swapaxes(0, 1)
+    def prepare(self, inputs):
+        """A batch of inputs as this peer wants to have it (not timed)."""
+        dense = inputs.to_dense(np.float32).swapaxes(0, 1)
         return torch.from_numpy(np.ascontiguousarray(dense)).to(self.dtype)
+
+    def targets(self, labels):
+        """Its labels, likewise."""
+        return torch.from_numpy(labels)
+
+    def loss(self, x, labels):
+        """Forward and loss."""
+        best = self.potentials(x).max(dim=0).values
+        return functional.cross_entropy(SCALE * best, labels)
 
     def step(self, x, labels, learning=True):
         """Forward, loss, backward and, if ``learning``, Adam; returns the loss."""
         self.optimizer.zero_grad(set_to_none=True)
-        best = self.potentials(x).max(dim=0).values
-        loss = functional.cross_entropy(SCALE * best, labels)
+        loss = self.loss(x, labels)
         loss.backward()
         if learning:
             self.optimizer.step()
@@ -79,7 +107,15 @@ class _Peer:
 
     def gradients(self):
         """After a step, as arrays like ``network.weights``."""
-        return [w.grad.numpy() for w in self.parameters]
+        return [self._array(w.grad) for w in self.parameters]
+
+    def weights(self):
+        """Arrays like ``network.weights``."""
+        return [self._array(w.detach()) for w in self.parameters]
+
+    @staticmethod
+    def _array(w):
+        return w.numpy()
 
 
 class ByHand(_Peer):
@@ -277,14 +313,17 @@ class SnnTorch(_Peer):
         self.at_once = at_once
         super().__init__(network, batch_size, lr)
 
-    def _build(self):
+    def _neurons(self):
         import snntorch
         from snntorch import surrogate
 
         grad = surrogate.fast_sigmoid(slope=self.k)
         constants = {"alpha": self.a, "beta": self.b, "threshold": self.v_th, "spike_grad": grad}
-        self.hidden = snntorch.Synaptic(**constants).to(self.dtype)
-        self.readout = snntorch.Synaptic(**constants, reset_mechanism="none").to(self.dtype)
+        resets = "subtract", "none"
+        return [snntorch.Synaptic(**constants, reset_mechanism=name) for name in resets]
+
+    def _build(self):
+        self.hidden, self.readout = (neuron.to(self.dtype) for neuron in self._neurons())
         self.fc = []
         for w in self.parameters:
             layer = torch.nn.Linear(*w.shape, bias=False, dtype=self.dtype)
@@ -314,39 +353,176 @@ class SnnTorch(_Peer):
             out.append(mem_out)
         return torch.stack(out)
 
-    def gradients(self):
-        return [w.grad.T.numpy() for w in self.parameters]
+    @staticmethod
+    def _array(w):
+        return w.T.numpy()
 
 
-def variants():
+class _Arctan(_Spike):
+    """Heaviside step; backwards arctan, (k/2) / (1 + (pi k u / 2)^2)."""
+
+    @staticmethod
+    def backward(ctx, g):
+        (u,) = ctx.saved_tensors
+        return g / (u.square().mul_(math.pi**2 * ctx.k / 2).add_(2 / ctx.k)), None
+
+
+def _rates(x, w_in, w_out, b, gain, v_th, k, n_steps, at_once):
+    """Firing rates of the readout, (sample, class); x is what feeds the inputs in every step."""
+
+    def fire(arriving, rest):
+        v = arriving if rest is None else arriving + rest
+        z = _Arctan.apply(v - v_th, k)
+        return z, v * torch.rsub(z.detach(), b, alpha=b)
+
+    # ten wide: with the narrow side in front the product and its gradients take half the time
+    w_out = gain * w_out.T.contiguous()
+    drive = gain * (x @ w_in)
+    rest = rest_out = None
+    spikes, out = [], []
+    for _ in range(n_steps):
+        z, rest = fire(drive, rest)
+        spikes.append(z)
+    heard = (w_out @ torch.cat(spikes).T).T.view(n_steps, len(x), -1).unbind(0) if at_once else None
+    for t in range(n_steps):
+        now = heard[t] if at_once else (w_out @ spikes[t].T).T
+        z, rest_out = fire(now, rest_out)
+        out.append(z)
+    return torch.stack(out).mean(dim=0)
+
+
+def _rate_loss(x, target, *network):
+    return functional.mse_loss(_rates(x, *network), target)
+
+
+class _Current(_Peer):
+    """Constant input, spiking readout, squared error of its rates."""
+
+    @staticmethod
+    def computes(hidden, readout):
+        kind = hidden.reset, hidden.surrogate, hidden.decay_syn
+        return kind == ("zero", "arctan", 0) and hidden == readout
+
+    def prepare(self, inputs):
+        return torch.from_numpy(inputs.x).to(self.dtype)
+
+    def targets(self, labels):
+        return functional.one_hot(torch.from_numpy(labels), self.n_out).to(self.dtype)
+
+    def loss(self, x, target):
+        return functional.mse_loss(self.rates(x), target)
+
+    def scores(self, x):
+        with torch.inference_mode():
+            return self.rates(x)
+
+
+class CurrentAutograd(_Current):
+    """Eager or compiled PyTorch; the product with the readout for all steps at once or by step."""
+
+    def __init__(self, network, batch_size, lr, compiled=False, at_once=True):
+        super().__init__(network, batch_size, lr)
+        self.objective = _rate_loss
+        if compiled:  # for these shapes; an error where part of it could not be
+            self.objective = torch.compile(_rate_loss, fullgraph=True, dynamic=False)
+        self.rest = self.b, self.gain, self.v_th, self.k, self.n_steps, at_once
+
+    def rates(self, x):
+        return _rates(x, *self.parameters, *self.rest)
+
+    def loss(self, x, target):
+        return self.objective(x, target, *self.parameters, *self.rest)
+
+
+class CurrentSnnTorch(_Current, SnnTorch):
+    """snnTorch's first-order neurons; the product with the readout at once or as its tutorials."""
+
+    def _neurons(self):
+        import snntorch
+        from snntorch import surrogate
+
+        grad = surrogate.atan(alpha=self.k)
+        constants = {"beta": self.b, "threshold": self.v_th, "spike_grad": grad}
+        return [snntorch.Leaky(**constants, reset_mechanism="zero") for _ in range(2)]
+
+    def rates(self, x):
+        fc_in, fc_out = self.fc
+        mem, mem_out = self.hidden.reset_mem(), self.readout.reset_mem()
+        drive = self.gain * fc_in(x)
+        spikes, out = [], []
+        for _ in range(self.n_steps):
+            z, mem = self.hidden(drive, mem)
+            spikes.append(z)
+        heard = (self.gain * fc_out(torch.stack(spikes))).unbind(0) if self.at_once else None
+        for t in range(self.n_steps):
+            now = heard[t] if self.at_once else self.gain * fc_out(spikes[t])
+            z, mem_out = self.readout(now, mem_out)
+            out.append(z)
+        return torch.stack(out).mean(dim=0)
+
+
+def variants(current=False):
     """Peer's name -> variant's name -> function (network, batch_size, lr) -> peer."""
-
-    def make(kind, **options):
-        return lambda network, batch_size, lr=0.0: kind(network, batch_size, lr, **options)
-
-    found = {
-        "pytorch-by-hand": {
-            "slope by step": make(ByHand),
-            "slope at once": make(ByHand, slope_at_once=True),
-        },
-        "pytorch-by-hand-events": {
-            "slope by step": make(ByHand, events=True),
-            "slope at once": make(ByHand, events=True, slope_at_once=True),
-        },
-        "pytorch-autograd": {
-            "products at once": make(Autograd),
-            "products by step": make(Autograd, at_once=False),
-        },
-    }
-    if find_spec("snntorch") is not None:
-        found["snntorch"] = {
-            "products at once": make(SnnTorch),
-            "products by step (tutorial)": make(SnnTorch, at_once=False),
+    if current:
+        products = {"readout at once": {"at_once": True}, "readout by step": {"at_once": False}}
+        kinds = {
+            "pytorch-eager": partial(CurrentAutograd, compiled=False),
+            "pytorch-compiled": partial(CurrentAutograd, compiled=True),
+            "snntorch": CurrentSnnTorch,
         }
+        found = {
+            name: {variant: partial(kind, **options) for variant, options in products.items()}
+            for name, kind in kinds.items()
+        }
+        if find_spec("jax") is not None:
+            import peers_jax
+
+            found["jax"] = peers_jax.variants()
+    else:
+        found = {
+            "pytorch-by-hand": {
+                "slope by step": ByHand,
+                "slope at once": partial(ByHand, slope_at_once=True),
+            },
+            "pytorch-by-hand-events": {
+                "slope by step": partial(ByHand, events=True),
+                "slope at once": partial(ByHand, events=True, slope_at_once=True),
+            },
+            "pytorch-autograd": {
+                "products at once": Autograd,
+                "products by step": partial(Autograd, at_once=False),
+            },
+            "snntorch": {
+                "products at once": SnnTorch,
+                "products by step (tutorial)": partial(SnnTorch, at_once=False),
+            },
+        }
+    if find_spec("snntorch") is None:
+        del found["snntorch"]
     return found
 
 
-def check(n_steps=20, batch_size=16):
+def _example(current, x, dtype, rng):
+    """A small network, its input, the loss."""
+    import snnlab
+    from snnlab import encode, losses
+
+    if current:
+        neuron = snnlab.LIF.grad_r()
+        inputs, options = snnlab.ConstantCurrent(x, 8), {"readout": neuron, "spread": 4.0}
+        loss, activity = losses.RateMSE(), 60
+    else:
+        code = {"n_steps": 20, "dt": 34e-6 / 20}
+        neuron = snnlab.LIF.brainscales2(dt=code["dt"])
+        inputs, options = encode.latency(x, **code), {}
+        loss, activity = losses.MaxOverTime(scale=SCALE), 25
+    network = snnlab.Network(
+        (x.shape[1], 30, 5), neuron, n_steps=inputs.n_steps, rng=rng, dtype=dtype, **options
+    )
+    return network.scale_to_activity(inputs, activity), inputs, loss
+
+
+def check(current=False, batch_size=16):
     """Compare each peer's loss, scores, gradients and Adam step with snnlab's at a small size.
 
     In float64 to 1e-10 (all but snnTorch), in float32 to rounding (1e-4 of the largest value; the
@@ -358,47 +534,47 @@ def check(n_steps=20, batch_size=16):
         (peer, variant, type) -> largest difference of a gradient, relative to the largest gradient.
     """
     import snnlab
-    from snnlab import encode, losses
 
-    differences = {}
+    wide, differences = contextlib.nullcontext, {}
+    if current and find_spec("jax") is not None:
+        from jax import enable_x64 as wide
     for dtype, tolerance in ((np.float64, 1e-10), (np.float32, 1e-4)):
         rng = np.random.default_rng(1)
         x = rng.random((batch_size, 40), np.float32)
         labels = rng.integers(0, 5, batch_size)
-        trains = encode.latency(x, n_steps=n_steps, dt=34e-6 / n_steps)
-        neuron = snnlab.LIF.brainscales2(dt=34e-6 / n_steps)
-        network = snnlab.Network((40, 30, 5), neuron, n_steps=n_steps, rng=rng, dtype=dtype)
-        network.scale_to_activity(trains, 25)
-        trace = network.forward(trains)
-        value, g_readout = losses.MaxOverTime(scale=SCALE)(trace.readout, labels)
+        network, given, loss = _example(current, x, dtype, rng)
+        trace = network.forward(given)
+        assert trace.readout.any()
+        value, g_readout = loss(trace.readout, labels)
         ours = network.backward(trace, g_readout)
         after = network.copy()
         snnlab.Adam(lr=1e-3).step(after, ours)
-        scores = trace.readout.max(axis=1)
-        for name, options in variants().items():
+        scores = loss.scores(trace.readout) / getattr(loss, "scale", 1)
+        for name, options in variants(current).items():
             if name == "snntorch" and dtype == np.float64:
                 continue  # its surrogates emit float32 whatever the weights are
             for variant, make in options.items():
-                peer = make(network, batch_size, 1e-3)
-                inputs = peer.prepare(trains)
-                theirs = peer.scores(inputs).numpy()
-                their_value = peer.step(inputs, torch.from_numpy(labels))
+                with wide(dtype == np.float64):
+                    peer = make(network, batch_size, 1e-3)
+                    inputs = peer.prepare(given)
+                    theirs = np.asarray(peer.scores(inputs))
+                    their_value = peer.step(inputs, peer.targets(labels))
+                    gradients, weights = peer.gradients(), peer.weights()
                 largest = 0.0
                 assert np.abs(theirs - scores).max() <= tolerance * np.abs(scores).max(), name
                 assert abs(their_value - value) <= tolerance * abs(value), name
-                for g, theirs in zip(ours, peer.gradients(), strict=True):
+                for g, theirs in zip(ours, gradients, strict=True):
                     difference = float(np.abs(g - theirs).max() / np.abs(g).max())
                     assert difference <= tolerance, (name, variant, dtype, difference)
                     largest = max(largest, difference)
-                for w, theirs in zip(after.weights, peer.parameters, strict=True):
-                    theirs = theirs.detach().numpy()
-                    theirs = theirs.T if isinstance(peer, SnnTorch) else theirs
+                for w, theirs in zip(after.weights, weights, strict=True):
                     # where a gradient is next to zero, Adam's first step has the rounding's sign
                     assert np.mean(np.abs(w - theirs) > 1e-5) < 0.01, (name, variant, "Adam")
                 differences[name, variant, np.dtype(dtype).name] = largest
+    torch.compiler.reset()  # forget what was compiled for this size
     return differences
 
 
 if __name__ == "__main__":
-    for (name, variant, dtype), difference in check().items():
+    for (name, variant, dtype), difference in (check() | check(current=True)).items():
         print(f"{name:24}{variant:30}{dtype:9}{difference:.1e}")

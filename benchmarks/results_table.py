@@ -206,20 +206,30 @@ PEERS = {
     "pytorch-autograd": "PyTorch, autograd",
     "snntorch": "snnTorch",
 }
+WORK_W4 = {
+    "W4": "training step, pixels as they are",
+    "W4-normalised": "training step, pixels normalised",
+}
+PEERS_W4 = {
+    "pytorch-eager": "PyTorch, eager",
+    "pytorch-compiled": "PyTorch, compiled",
+    "jax": "JAX",
+    "snntorch": "snnTorch",
+}
 
 
-def speed_table():
+def speed_table(work, peers):
     """How many times longer others take for the same work, in the same run (medians)."""
     ratios = {
         (r["workload"], r["peer"], r["metric"]): r["median"]
         for r in load("speed")
         if r["metric"] in ("ratio", "ratio_one_thread")
     }
-    lines = ["| " + " | ".join(("work", *PEERS.values())) + " |", "|---" * (len(PEERS) + 1) + "|"]
-    for work, title in WORK.items():
+    lines = ["| " + " | ".join(("work", *peers.values())) + " |", "|---" * (len(peers) + 1) + "|"]
+    for name, title in work.items():
         cells = [title]
-        for peer in PEERS:
-            both = [ratios.get((work, peer, m)) for m in ("ratio", "ratio_one_thread")]
+        for peer in peers:
+            both = [ratios.get((name, peer, m)) for m in ("ratio", "ratio_one_thread")]
             cells.append("-" if both[0] is None else " / ".join(f"{x:.1f}" for x in both if x))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -270,7 +280,8 @@ def main():
         "rewiring": rewiring_tables(),
         "rewiring-paper": rewiring_paper_table(),
         "rewiring-chip": rewiring_chip_table(),
-        "speed": speed_table(),
+        "speed": speed_table(WORK, PEERS),
+        "speed-w4": speed_table(WORK_W4, PEERS_W4),
         "panels": panels_table(),
         "notebooks": notebooks_table(),
     }

@@ -1,15 +1,19 @@
 """How fast snnlab is: against other libraries, against a busy neighbour, against the machine.
 
-    python benchmarks/speed.py            # some minutes; let nothing else run meanwhile
-    python benchmarks/speed.py --quick    # under two minutes, rough; stores nothing
+    python benchmarks/speed.py              # some minutes; let nothing else run meanwhile
+    python benchmarks/speed.py --only W4    # other workloads' records stay as they are
+    python benchmarks/speed.py --quick      # some minutes, rough; stores nothing
 
 Everything is a ratio of things measured in turn (A B C A B C ...) within one run, so that a machine
 whose speed drifts slows all of them; milliseconds are printed to show the size of things. Peers
 (``peers.py``) are used if PyTorch is installed. Their gradients are compared with ours first.
 
-Workloads, all 256-246-10, batches of 100 latency-coded 16 x 16 images, window 34 us:
+Workloads, 256-246-10, batches of 100 latency-coded 16 x 16 images, window 34 us:
 The virtual chip has all its imperfections on.
 W1-T20, W1 (100 steps): training step with Adam; W2-T20, W2: inference on 500 images (quick: 100).
+W4, the network of Chen et al. (2021), 784-800-10, 8 steps, batches of 128, pixels as constant
+currents, after an epoch of 10,000 images (untrained, it is silent): training step with Adam.
+W4-normalised: pixels normalised as there, the background is not zero.
 The learning rate is 0, so that every round does the same work; Adam computes all the same.
 """
 
@@ -26,9 +30,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import rewiring
 from numba import njit
 
 import snnlab
@@ -43,7 +49,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZES, BATCH, WINDOW = (256, 246, 10), 100, 34e-6
 ACTIVITY = {20: 60, 100: 80}  # hidden spikes per sample that the weights are scaled to
 TARGETS = {("W1", "pytorch-by-hand"): 8, ("W1", "snntorch"): 20}
-LOSS = losses.MaxOverTime()
 # with one worker: processor time of this thread, which a busy machine does not lengthen
 _fine = time.get_clock_info("thread_time").resolution < 1e-6
 CLOCK = time.thread_time if _fine else time.perf_counter
@@ -58,6 +63,20 @@ class Contender:
     def __init__(self, run, threads=None):
         self.run, self.threads = run, threads
 
+    @classmethod
+    def of(cls, peer, inputs, labels, threads, learning=True):
+        """A peer that trains on one of the prepared batches at a time, or infers all of them."""
+        turn = itertools.cycle(inputs)
+
+        def train():
+            peer.step(next(turn), labels)
+
+        def infer():
+            for x in inputs:
+                peer.scores(x)
+
+        return cls(train if learning else infer, threads)
+
     def prepare(self):
         if self.threads is not None:
             import torch
@@ -70,6 +89,18 @@ class Contender:
         for _ in range(calls):
             self.run()
         return (time.perf_counter() - began) / calls
+
+
+class Apart(Contender):
+    """One that runs in a process of its own, which measures itself (`peers_jax.start`)."""
+
+    def __init__(self, pipe, name):
+        super().__init__(self.time)
+        self.pipe, self.name = pipe, name
+
+    def time(self, calls=1):
+        self.pipe.send((self.name, calls))
+        return self.pipe.recv()
 
 
 def measure(contenders, rounds, slice_=0.015, warm=True, limit=60.0):
@@ -107,7 +138,7 @@ class Report:
     """Markdown lines on the screen, records for the file."""
 
     def __init__(self, command):
-        packages = ("numpy", "numba", "torch", "snntorch")
+        packages = ("numpy", "numba", "torch", "snntorch", "jax")
         found = {name: _version(name) for name in packages}
         self.versions = {
             "python": platform.python_version(),
@@ -171,17 +202,17 @@ def _ms(t):
 
 
 class Ours:
-    """A network in training on a few batches, over and over, as `snnlab.training.steps` does it."""
+    """A setting in training on a few batches, over and over, as `snnlab.training.steps` does it."""
 
-    def __init__(self, network, trains, labels, workers, penalties=(), substrate=None):
-        self.network = network.copy()
-        self.penalties, self.substrate = Penalties(penalties, network), substrate
+    def __init__(self, s, workers, penalties=(), substrate=None, optimizer=snnlab.Adam):
+        self.network = s.network.copy()
+        self.penalties, self.substrate = Penalties(penalties, s.network), substrate
         self.network.workers = workers
-        self.trains, self.labels = trains, labels
-        self.optimizer = snnlab.Adam(lr=0.0)
+        self.trains, self.labels, self.loss = s.trains, s.labels, s.loss
+        self.optimizer = optimizer(lr=0.0)
         self.trace = self.gradients = None
-        order = np.random.default_rng(0).permutation(len(trains))
-        self.indices = itertools.cycle(np.array_split(order, len(trains) // BATCH))
+        order, n = np.random.default_rng(0).permutation(len(s.trains)), len(s.trains) // s.batch
+        self.indices = itertools.cycle(order[: n * s.batch].reshape(n, s.batch))
 
     def kernel(self):
         """Forward, loss, backward."""
@@ -191,7 +222,7 @@ class Ours:
             self.trace = self.network.forward(batch, out=self.trace)
         else:
             self.trace = self.substrate.measure(self.network, batch, out=self.trace)
-        _, g_readout = LOSS(self.trace.readout, self.labels[index])
+        _, g_readout = self.loss(self.trace.readout, self.labels[index])
         _, g_readout, g_spikes = self.penalties.of_trace(self.trace, g_readout)
         self.gradients = self.network.backward(
             self.trace, g_readout, g_spikes=g_spikes, out=self.gradients
@@ -214,13 +245,13 @@ class Ours:
         t.append(clock())
         self.trace = self.network.forward(batch, out=self.trace)
         t.append(clock())
-        _, g_readout = LOSS(self.trace.readout, labels)
+        _, g_readout = self.loss(self.trace.readout, labels)
         t.append(clock())
         self.gradients = self.network.backward(self.trace, g_readout, out=self.gradients)
         t.append(clock())
         self.optimizer.step(self.network, self.gradients)
         t.append(clock())
-        (LOSS.scores(self.trace.readout).argmax(axis=1) == labels).mean()
+        (self.loss.scores(self.trace.readout).argmax(axis=1) == labels).mean()
         self.trace.hidden_counts().mean()
         t.append(clock())
         return np.diff(t)
@@ -230,34 +261,88 @@ PARTS = ("batch", "forward", "loss", "backward", "optimiser", "statistics")
 
 
 class Setting:
-    """Data and network for one number of steps."""
+    """Data and network of some workloads."""
 
-    def __init__(self, data, n_steps):
-        self.n_steps, self.data = n_steps, data
-        dt = WINDOW / n_steps
-        self.code = {"n_steps": n_steps, "dt": dt}
-        self.trains = encode.latency(data.x_train[:1000], **self.code)
-        self.labels = data.y_train[:1000]
-        neuron = snnlab.LIF.brainscales2(dt=dt)
-        sizes = (data.x_train.shape[1], *SIZES[1:])
-        self.network = snnlab.Network(sizes, neuron, n_steps=n_steps, rng=1)
-        self.network.scale_to_activity(self.trains[:500], ACTIVITY[n_steps])
+    def __init__(self, data, n_steps, suffix):
+        self.data, self.n_steps, self.suffix = data, n_steps, suffix
+        self.trains, self.labels = self.encode(data.x_train[:1000]), data.y_train[:1000]
+        self.network = self.make_network()
         counts = self.network.forward(self.trains, keep=False).hidden_counts()
         self.hidden_spikes = float(counts.mean())
-        self.input_spikes = float(self.trains.counts().mean())
-        self.suffix = "" if n_steps == 100 else f"-T{n_steps}"
 
     def ours(self, workers, **more):
-        return Ours(self.network, self.trains, self.labels, workers, **more)
+        return Ours(self, workers, **more)
+
+    def workload(self, name):
+        return name + self.suffix
 
     @property
     def config(self):
         return {
             "n_steps": self.n_steps,
-            "batch_size": BATCH,
-            "input_spikes": self.input_spikes,
+            "batch_size": self.batch,
+            **self.input_config(),
             "hidden_spikes": self.hidden_spikes,
         }
+
+
+class Latencies(Setting):
+    """One spike per pixel, for one number of steps."""
+
+    works = "W1", "W2"  # training, inference
+    current, batch, loss = False, BATCH, losses.MaxOverTime()
+    variants = {
+        "penalty": {"penalties": Bursts(1.0)},
+        "three penalties": {"penalties": [Bursts(1.0), LowerBound(1.0, 0.01), WeightDecay(0.1)]},
+        "chip": {"substrate": snnlab.Substrate(0)},
+    }
+
+    def __init__(self, data, n_steps):
+        self.code = {"n_steps": n_steps, "dt": WINDOW / n_steps}
+        super().__init__(data, n_steps, "" if n_steps == 100 else f"-T{n_steps}")
+        self.input_spikes = float(self.trains.counts().mean())
+
+    def encode(self, x, **more):
+        return encode.latency(x, **self.code, **more)
+
+    def make_network(self):
+        neuron = snnlab.LIF.brainscales2(dt=self.code["dt"])
+        sizes = (self.trains.n_units, *SIZES[1:])
+        network = snnlab.Network(sizes, neuron, n_steps=self.n_steps, rng=1)
+        return network.scale_to_activity(self.trains[:500], ACTIVITY[self.n_steps])
+
+    def input_config(self):
+        return {"input_spikes": self.input_spikes}
+
+
+class Currents(Setting):
+    """Pixels as constant currents, perhaps normalised (mean and standard deviation)."""
+
+    works = ("W4",)
+    current, batch, loss = True, 128, losses.RateMSE()
+    # its log has an entry per epoch, as in training
+    rule = partial(snnlab.rewiring.GradR, alpha=0.02, log_every=469)
+    variants = {"Grad R": {"optimizer": rule}}
+
+    def __init__(self, data, *normalise):
+        self.encode = rewiring.Current(8, 0.0 if normalise else 0.05, *normalise)
+        super().__init__(data, 8, "-normalised" if normalise else "")
+
+    def make_network(self):
+        neuron, n = snnlab.LIF.grad_r(), 10_000
+        network = snnlab.Network((784, 800, 10), neuron, readout=neuron, n_steps=8, rng=1)
+        snnlab.train(
+            network, self.encode(self.data.x_train[:n]), self.data.y_train[:n], epochs=1, rng=0,
+            batch_size=self.batch, loss=self.loss, optimizer=snnlab.Adam(lr=2e-3),
+            schedule="constant", progress=False,
+        )  # fmt: skip
+        return network
+
+    def input_config(self):
+        return {"input_not_background": float((self.trains.x != self.trains.x.min()).mean())}
+
+    def workload(self, name):
+        return "W4" + self.suffix
 
 
 # studies ----------------------------------------------------------------------------------------
@@ -276,41 +361,34 @@ def own_steps(report, settings, workers, rounds):
         for (what, w), t in times.items():
             ratio = t / serial
             rows.append(
-                (s.n_steps, "with Adam" if what == "step" else "without", w or "default", _ms(t))
-                + (f"{np.median(ratio):.2f}", f"{BATCH / np.median(t):,.0f}")
+                (s.workload("W1"), "with Adam" if what == "step" else "without", w or "default")
+                + (_ms(t), f"{np.median(ratio):.2f}", f"{s.batch / np.median(t):,.0f}")
             )
             report.record(
-                "relative_to_serial_step", ratio, "W1" + s.suffix, adam=what == "step", workers=w,
+                "relative_to_serial_step", ratio, s.workload("W1"), adam=what == "step", workers=w,
                 ms=float(1e3 * np.median(t)), ms_min=float(1e3 * t.min()), **s.config,
             )  # fmt: skip
-    head = ("T", "Adam", "workers", "ms, median (min)", "of the serial step", "samples/s")
+    head = ("workload", "Adam", "workers", "ms, median (min)", "of the serial step", "samples/s")
     report.table(head, rows)
 
 
-VARIANTS = {
-    "penalty": {"penalties": Bursts(1.0)},
-    "three penalties": {"penalties": [Bursts(1.0), LowerBound(1.0, 0.01), WeightDecay(0.1)]},
-    "chip": {"substrate": snnlab.Substrate(0)},
-}
-
-
 def own_variants(report, settings, workers, rounds):
-    report.title("What penalties and the virtual chip (all imperfections on) add to a step")
+    report.title("What penalties, the virtual chip (all imperfections on) and Grad R add to a step")
     rows = []
     for s in settings:
         runs = {("", w): Contender(s.ours(w).step) for w in workers}
-        for name, more in VARIANTS.items():
+        for name, more in s.variants.items():
             runs |= {(name, w): Contender(s.ours(w, **more).step) for w in workers}
         times = measure(runs, rounds)
         for (name, w), t in times.items():
             if name:
                 ratio = t / times["", w]
-                rows.append((s.n_steps, name, w, _ms(t), f"{np.median(ratio):.2f}"))
+                rows.append((s.workload("W1"), name, w, _ms(t), f"{np.median(ratio):.2f}"))
                 report.record(
-                    "relative_to_plain_step", ratio, "step" + s.suffix, variant=name, workers=w,
+                    "relative_to_plain_step", ratio, s.workload("step"), variant=name, workers=w,
                     ms=float(1e3 * np.median(t)), **s.config,
                 )  # fmt: skip
-    head = ("T", "", "workers", "ms, median (min)", "of the plain step")
+    head = ("workload", "", "workers", "ms, median (min)", "of the plain step")
     report.table(head, rows)
 
 
@@ -321,7 +399,7 @@ def own_inference(report, settings, workers, rounds):
         x = s.data.x_test[:2000]
         if len(x) < 2000:
             x = np.resize(x, (2000, x.shape[1]))
-        trains, runs = encode.latency(x, **s.code), {}
+        trains, runs = s.encode(x), {}
         for w in workers:
             net = s.network.copy()
             net.workers = w
@@ -330,10 +408,10 @@ def own_inference(report, settings, workers, rounds):
                 training.predict_scores(net, trains)
 
             def raw(net=net, w=w, s=s, x=x):
-                training.predict_scores(net, encode.latency(x, workers=w, **s.code))
+                training.predict_scores(net, s.encode(x, workers=w))
 
-            def chip(net=net, trains=trains):
-                training.predict_scores(net, trains, substrate=VARIANTS["chip"]["substrate"])
+            def chip(net=net, trains=trains, chip=s.variants["chip"]):
+                training.predict_scores(net, trains, **chip)
 
             runs["events", w], runs["images", w] = Contender(ready), Contender(raw)
             runs["events, chip", w] = Contender(chip)
@@ -355,16 +433,16 @@ def epochs(report, settings, workers, rounds, n):
     report.title(f"Whole epoch of {n:,} samples with `train`, coding not included")
     rows = []
     for s in settings:
-        trains, labels = encode.latency(s.data.x_train[:n], **s.code), s.data.y_train[:n]
+        trains, labels = s.encode(s.data.x_train[:n]), s.data.y_train[:n]
         runs = {}
         for w in workers:
             net = s.network.copy()
             net.workers = w
 
-            def run(net=net, trains=trains, labels=labels):
+            def run(net=net, trains=trains, labels=labels, s=s):
                 snnlab.train(
-                    net, trains, labels, epochs=1, rng=0, optimizer=snnlab.Adam(lr=0.0),
-                    progress=False,
+                    net, trains, labels, epochs=1, rng=0, batch_size=s.batch, loss=s.loss,
+                    optimizer=snnlab.Adam(lr=0.0), progress=False,
                 )  # fmt: skip
 
             runs["epoch", w] = Contender(run)
@@ -372,19 +450,47 @@ def epochs(report, settings, workers, rounds, n):
         times = measure(runs, rounds, warm=False)
         for w in workers:
             t = times["epoch", w]
-            per_step = t / np.ceil(n / BATCH)
+            per_step = t / np.ceil(n / s.batch)
             extra = np.median(per_step / times["step", w])
             rows.append(
-                (s.n_steps, w, f"{np.median(t):.2f} ({t.min():.2f})")
+                (s.workload("W1"), w, f"{np.median(t):.2f} ({t.min():.2f})")
                 + (f"{np.median(t / times['epoch', 1]):.2f}", f"{extra:.2f}")
             )
             report.record(
-                "epoch_relative_to_serial", t / times["epoch", 1], "epoch" + s.suffix, workers=w,
+                "epoch_relative_to_serial", t / times["epoch", 1], s.workload("epoch"), workers=w,
                 epoch_seconds=float(np.median(t)), n_samples=n, per_step_relative=float(extra),
                 **s.config,
             )  # fmt: skip
-    head = ("T", "workers", "s, median (min)", "of serial", "loop's step / bare step with Adam")
-    report.table(head, rows)
+    head = ("workload", "workers", "s, median (min)", "of serial")
+    report.table((*head, "loop's step / bare step with Adam"), rows)
+
+
+def trials(s, workers, images):
+    """Work, peer, variant, threads and contender, for all that there are."""
+    import peers
+
+    n = max(images // s.batch, 1) * s.batch
+    batches = [s.trains[k : k + s.batch] for k in range(0, n, s.batch)]
+    labels, prepared = s.labels[: s.batch].copy(), {}
+    for name, options in peers.variants(s.current).items():
+        if name == "jax":
+            import peers_jax
+
+            for threads in workers:
+                pipe = peers_jax.start(threads, s.network, batches, labels)
+                for variant in options:
+                    yield s.works[0], name, variant, threads, Apart(pipe, variant)
+            continue
+        for variant, make in options.items():
+            peer = make(s.network, s.batch, 0.0)
+            kind = (type(peer), getattr(peer, "events", False))
+            if kind not in prepared:
+                prepared[kind] = [peer.prepare(batch) for batch in batches]
+            given = peer, prepared[kind], peer.targets(labels)
+            for threads in workers:
+                for what in s.works:
+                    contender = Contender.of(*given, threads, learning=what == s.works[0])
+                    yield what, name, variant, threads, contender
 
 
 def versus_peers(report, settings, workers, rounds, limit, images):
@@ -393,57 +499,36 @@ def versus_peers(report, settings, workers, rounds, limit, images):
         report.text("PyTorch is not installed: no peers to compare with.")
         return
     import peers
-    import torch
 
     report.title("Peers")
-    worst = max(peers.check().values())
+    worst = max(max(peers.check(current).values()) for current in {s.current for s in settings})
     print(f"Gradients agree: largest difference {worst:.0e} of the largest gradient.\n")
     rows = []
     for s in settings:
-        trains = s.trains[:images]
-        prepared, labels = {}, torch.from_numpy(s.labels[:BATCH].copy())
-        best = {}
-        for name, options in peers.variants().items():
-            for variant, make in options.items():
-                peer = make(s.network, BATCH, 0.0)
-                kind = (type(peer), getattr(peer, "events", False))
-                if kind not in prepared:
-                    prepared[kind] = [
-                        peer.prepare(trains[k : k + BATCH]) for k in range(0, len(trains), BATCH)
-                    ]
-                batches = prepared[kind]
-                turn = itertools.cycle(batches)
-
-                def train(peer=peer, turn=turn, labels=labels):
-                    peer.step(next(turn), labels)
-
-                def infer(peer=peer, batches=batches):
-                    for x in batches:
-                        peer.scores(x)
-
-                for threads in workers:
-                    for what, run in (("W1", train), ("W2", infer)):
-                        contender = Contender(run, threads)
-                        contender.prepare()
-                        t = contender.time()
-                        rivals = [v[0] for k, v in best.items() if k[:2] == (what, name)]
-                        if t < 2 * min(rivals, default=np.inf):
-                            t = min(t, contender.time(), contender.time())
-                        key = what, name, threads
-                        if key not in best or t < best[key][0]:
-                            best[key] = t, variant, contender
+        trains, best = s.trains[:images], {}
+        for what, name, variant, threads, contender in trials(s, workers, images):
+            contender.prepare()
+            contender.run()  # some compile at their first call
+            t = contender.time()
+            rivals = [v[0] for k, v in best.items() if k[:2] == (what, name)]
+            if t < 2 * min(rivals, default=np.inf):
+                t = min(t, contender.time(), contender.time())
+            key = what, name, threads
+            if key not in best or t < best[key][0]:
+                best[key] = t, variant, contender
         for key in list(best):  # more threads than are free can be a hundred times slower
             if key[2] > 1 and best[key][0] > 1.5 * best[*key[:2], 1][0]:
                 del best[key]
         for w in workers:
             ours = s.ours(w)
-            best["W1", "snnlab", w] = 0, "", Contender(ours.step)
+            best[s.works[0], "snnlab", w] = 0, "", Contender(ours.step)
 
             def infer(net=ours.network, trains=trains):
                 training.predict_scores(net, trains)
 
-            best["W2", "snnlab", w] = 0, "", Contender(infer)
-        for what in ("W1", "W2"):
+            if len(s.works) > 1:
+                best[s.works[1], "snnlab", w] = 0, "", Contender(infer)
+        for what in s.works:
             runs = {key: c for key, (_, _, c) in best.items() if key[0] == what}
             times = measure(runs, rounds, limit=limit)
             names = dict.fromkeys(key[1] for key in runs if key[1] != "snnlab")
@@ -461,16 +546,16 @@ def versus_peers(report, settings, workers, rounds, limit, images):
                     t = times[what, name, pick[name]]
                     ratio = t / own
                     variant = best[what, name, pick[name]][1]
-                    target = TARGETS.get((what + s.suffix, name)) if not serial else None
+                    target = TARGETS.get((s.workload(what), name)) if not serial else None
                     note = f">= {target}" if target else ""
                     rows.append(
-                        (what + s.suffix, name, variant, f"{pick['snnlab']} : {pick[name]}")
+                        (s.workload(what), name, variant, f"{pick['snnlab']} : {pick[name]}")
                         + (_ms(own), _ms(t), f"**{np.median(ratio):.1f}**")
                         + (f"{t.min() / own.min():.1f}", note)
                     )
                     report.record(
                         "ratio_one_thread" if serial else "ratio", ratio,
-                        what + s.suffix, name, variant=variant, threads=pick[name],
+                        s.workload(what), name, variant=variant, threads=pick[name],
                         workers=pick["snnlab"], ms=float(1e3 * np.median(t)),
                         ours_ms=float(1e3 * np.median(own)),
                         ratio_of_minima=float(t.min() / own.min()), **s.config,
@@ -509,13 +594,12 @@ def contention(report, settings, workers, rounds, limit):
         runs = {("snnlab", w): Contender(s.ours(w).step) for w in workers}
         if have_torch:
             import peers
-            import torch
 
             make = peers.variants()["pytorch-by-hand"]["slope at once"]
-            peer = make(s.network, BATCH)
-            x, y = peer.prepare(s.trains[:BATCH]), torch.from_numpy(s.labels[:BATCH].copy())
+            peer = make(s.network, BATCH, 0.0)
+            x, y = peer.prepare(s.trains[:BATCH]), peer.targets(s.labels[:BATCH].copy())
             for w in workers:
-                runs["pytorch-by-hand", w] = Contender(lambda p=peer, x=x, y=y: p.step(x, y), w)
+                runs["pytorch-by-hand", w] = Contender.of(peer, [x], y, w)
         ours = {key: c for key, c in runs.items() if key[0] == "snnlab"}
         alone = measure(ours, rounds // 2, limit=limit)
         theirs = {key: c for key, c in runs.items() if key[0] != "snnlab"}
@@ -796,33 +880,53 @@ def anatomy(report, settings, workers, steps):
 # ------------------------------------------------------------------------------------------------
 
 
+def merged(old, new):
+    """Records, the old ones' workloads replaced where there are new ones."""
+    measured = {record["workload"] for record in new}
+    return [record for record in old if record["workload"] not in measured] + new
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="rough, and stores nothing")
+    parser.add_argument("--only", choices=["W4"], help="keep stored records of other workloads")
     parser.add_argument("--output", type=Path, help="default: data/results/speed.json")
     options = parser.parse_args(argv)
-    quick = options.quick
-    command = "python benchmarks/speed.py" + (" --quick" if quick else "")
+    quick, only = options.quick, options.only
+    command = "python benchmarks/speed.py"
+    command += (f" --only {only}" if only else "") + (" --quick" if quick else "")
     began = time.perf_counter()
     report = Report(command)
     print("# Speed\n")
-    data = datasets.load_default()
+    latencies, currents = [], []
+    if only is None:
+        data = datasets.load_default()
+        latencies = [Latencies(data, 20), Latencies(data, 100)]
     snnlab.warm_up()
     print(", ".join(f"{name} {version}" for name, version in report.versions.items()))
+    try:
+        data = datasets.load("mnist", progress=False)
+        currents = [Currents(data), Currents(data, 0.1307, 0.3081)]
+    except datasets.DatasetUnavailable:
+        if only:
+            raise
+        report.text("MNIST is not to be had: no W4.")
     workers = [1, 2] if worker_count() > 1 else [1]
-    settings = [Setting(data, 20), Setting(data, 100)]
+    settings = latencies + currents
     versus_peers(report, settings, workers, *((3, 2.0, 100) if quick else (40, 40.0, 500)))
     own_steps(report, settings, workers, 8 if quick else 100)
     own_variants(report, settings, workers, 8 if quick else 100)
-    own_inference(report, settings, workers, 3 if quick else 30)
     epochs(report, settings, workers, *((2, 3000) if quick else (4, 60_000)))
-    anatomy(report, settings, workers, 10 if quick else 80)
-    contention(report, settings, workers, *((10, 1.5) if quick else (100, 15.0)))
-    start_up(report, *((1, 1) if quick else (2, 3)))
+    if latencies:
+        own_inference(report, latencies, workers, 3 if quick else 30)
+        anatomy(report, latencies, workers, 10 if quick else 80)
+        contention(report, latencies, workers, *((10, 1.5) if quick else (100, 15.0)))
+        start_up(report, *((1, 1) if quick else (2, 3)))
     path = options.output or (None if quick else ROOT / "data" / "results" / "speed.json")
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(report.records, indent=1) + "\n"
+        old = json.loads(path.read_text()) if only and path.exists() else []
+        text = json.dumps(merged(old, report.records), indent=1) + "\n"
         write_atomically(path, lambda file: file.write(text.encode()))
     report.text(f"{time.perf_counter() - began:.0f} s in all, {len(report.records)} records.")
 

@@ -158,7 +158,7 @@ def test_readme_map_names_every_module():
     assert mapped == public
 
 
-@pytest.mark.parametrize("table", ["results", "speed", "panels", "notebooks"])
+@pytest.mark.parametrize("table", ["results", "speed", "speed-w4", "panels", "notebooks"])
 def test_readme_has_a_place_for_each_table(table):
     text = read("README.md")
     assert text.count(f"<!-- {table}:begin -->") == text.count(f"<!-- {table}:end -->") == 1

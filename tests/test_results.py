@@ -98,6 +98,42 @@ def test_readme_shows_the_stored_results():
     assert done.returncode == 0, done.stderr
 
 
+def in_benchmarks(code):
+    """What a few lines print that run beside the scripts."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_speed_of_one_workload_replaces_its_records_only():
+    code = (
+        "import json, speed\n"
+        "old = [{'workload': w, 'new': False} for w in ('W1', 'W4', 'W4-normalised', 'W4')]\n"
+        "new = [{'workload': 'W4', 'new': True}]\n"
+        "print(json.dumps(speed.merged(old, new)))"
+    )
+    assert in_benchmarks(code) == [
+        {"workload": "W1", "new": False},
+        {"workload": "W4-normalised", "new": False},
+        {"workload": "W4", "new": True},
+    ]
+
+
+def test_speed_tables_show_both_medians():
+    code = (
+        "import json, results_table as r\n"
+        "records = [{'workload': 'W4', 'peer': 'jax', 'metric': m, 'median': x}\n"
+        "           for m, x in (('ratio', 1.26), ('ratio_one_thread', 0.98), ('other', 7))]\n"
+        "r.load = lambda study: records\n"
+        "print(json.dumps(r.speed_table(r.WORK_W4, r.PEERS_W4).splitlines()[2:]))"
+    )
+    first, second = in_benchmarks(code)
+    assert first == "| training step, pixels as they are | - | - | 1.3 / 1.0 | - |"
+    assert second == "| training step, pixels normalised | - | - | - | - |"
+
+
 def test_studies_on_the_shelf_are_those_in_the_scripts():
     """A stored study can be made again with the command it names, from the settings it names."""
     scripts = ["accuracy", "sparsity", "decision", "chip"]
@@ -106,11 +142,7 @@ def test_studies_on_the_shelf_are_those_in_the_scripts():
         "print(json.dumps({name: [m.__name__, [p['config'] for p in points]]\n"
         "                  for m in modules for name, (points, _) in m.ENTRIES.items()}))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    entries = json.loads(done.stdout)
+    entries = in_benchmarks(code)
     for path in FILES:
         if path.stem in MEASURED:
             continue

@@ -1,0 +1,161 @@
+"""The step on constant currents in JAX; see ``peers.py``.
+
+It is timed in a process of its own: how many threads XLA uses is settled when it starts.
+"""
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import time
+from functools import partial
+
+import jax
+import numpy as np
+from jax import lax
+from jax import numpy as jnp
+
+BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _spike(u, k):
+    """Heaviside step; its derivative is arctan's, (k/2) / (1 + (pi k u / 2)^2)."""
+    return (u > 0).astype(u.dtype)
+
+
+@_spike.defjvp
+def _spike_jvp(k, primals, tangents):
+    (u,), (du,) = primals, tangents
+    return _spike(u, k), du * (k / 2) / (1 + jnp.square(jnp.pi / 2 * k * u))
+
+
+class Scan:
+    """A loop over time by ``lax.scan``; the step, with Adam, is one compiled function.
+
+    Parameters
+    ----------
+    at_once : bool
+        Take the product with the readout for all steps at once, or step by step.
+    unroll : bool
+        Unroll the loop.
+    """
+
+    def __init__(self, network, batch_size, lr, at_once=True, unroll=False):
+        neuron = network.neurons[0]
+        assert (neuron.reset, neuron.surrogate, neuron.decay_syn) == ("zero", "arctan", 0)
+        assert (neuron.refractory, neuron.delay, neuron.detach_reset) == (0, 0, True)
+        assert neuron == network.neurons[1]
+        self.b, self.gain = float(neuron.decay_mem), float(neuron.gain)
+        self.v_th, self.k = float(neuron.v_th), float(neuron.steepness)
+        self.n_steps, self.at_once, self.unroll = network.n_steps, at_once, unroll
+        w = [jnp.asarray(np.array(w)) for w in network.weights]
+        self.state = w, [jnp.zeros_like(x) for x in w], [jnp.zeros_like(x) for x in w]
+        self.lr, self.steps = lr, 0
+        self._step = jax.jit(self._train, donate_argnums=0)
+
+    def prepare(self, inputs):
+        """A batch of inputs as this peer wants to have it (not timed)."""
+        return jnp.asarray(inputs.x, self.state[0][0].dtype)
+
+    def targets(self, labels):
+        """Its labels, likewise."""
+        w = self.state[0][-1]
+        return jax.nn.one_hot(labels, w.shape[1], dtype=w.dtype)
+
+    def _fire(self, rest, arriving):
+        """One step of a layer: what is left of its potential, and its spikes."""
+        v = rest + arriving
+        z = _spike(v - self.v_th, self.k)
+        return self.b * v * (1 - lax.stop_gradient(z)), z
+
+    def _rates(self, weights, x):
+        w_in, w_out = weights
+        drive = self.gain * (x @ w_in)
+        scan = partial(lax.scan, length=self.n_steps, unroll=self.n_steps if self.unroll else 1)
+        zero = jnp.zeros_like(drive), jnp.zeros((len(x), w_out.shape[1]), x.dtype)
+        if self.at_once:
+            _, z = scan(lambda rest, _: self._fire(rest, drive), zero[0])
+            _, out = scan(self._fire, zero[1], self.gain * (z @ w_out))
+            return out.mean(axis=0)
+
+        def step(rest, _):
+            hidden, z = self._fire(rest[0], drive)
+            readout, out = self._fire(rest[1], self.gain * (z @ w_out))
+            return (hidden, readout), out
+
+        return scan(step, zero)[1].mean(axis=0)
+
+    def _loss(self, weights, x, target):
+        return jnp.square(self._rates(weights, x) - target).mean()
+
+    def _train(self, state, x, target, lr, t):
+        value, gradients = jax.value_and_grad(self._loss)(state[0], x, target)
+        lr, root = lr / (1 - BETA1**t), 1 / (1 - BETA2**t)
+
+        def adam(w, m, v, g):
+            m = BETA1 * m + (1 - BETA1) * g
+            v = BETA2 * v + (1 - BETA2) * g * g
+            return w - lr * m / (jnp.sqrt(root * v) + EPS), m, v
+
+        new = [adam(*of_layer) for of_layer in zip(*state, gradients, strict=True)]
+        return value, tuple(map(list, zip(*new, strict=True)))
+
+    def step(self, x, target):
+        """Forward, loss, backward and Adam; returns the loss."""
+        self.steps += 1
+        value, self.state = self._step(self.state, x, target, self.lr, float(self.steps))
+        jax.block_until_ready(self.state)
+        return float(value)
+
+    def scores(self, x):
+        """Class scores of a batch, without gradients."""
+        return self._rates(self.state[0], x)
+
+    def weights(self):
+        """Arrays like ``network.weights``."""
+        return [np.asarray(w) for w in self.state[0]]
+
+    def gradients(self):
+        """After the first step (from Adam's moments), as arrays like ``network.weights``."""
+        return [np.asarray(m) / (1 - BETA1) for m in self.state[1]]
+
+
+def variants():
+    """Variant's name -> function (network, batch_size, lr) -> peer."""
+    return {
+        f"readout {product}, {loop}": partial(Scan, at_once=at_once, unroll=unroll)
+        for product, at_once in (("at once", True), ("by step", False))
+        for loop, unroll in (("loop", False), ("unrolled", True))
+    }
+
+
+def start(threads, network, batches, labels):
+    """Start a process that trains with so many threads; the pipe to it.
+
+    Sent a variant's name and a number of steps, it answers with seconds per step. It ends when the
+    pipe is closed.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    args = there, threads, network, batches, labels
+    context.Process(target=_serve, args=args, daemon=True).start()
+    there.close()
+    return here
+
+
+def _serve(pipe, threads, network, batches, labels):
+    os.environ["NPROC"] = str(threads)  # read by XLA when it is first used
+    runs = {}
+    for name, make in variants().items():
+        peer = make(network, len(labels), 0.0)
+        turn = itertools.cycle([peer.prepare(batch) for batch in batches])
+        runs[name] = peer, turn, peer.targets(labels)
+    with contextlib.suppress(EOFError):
+        while True:
+            name, calls = pipe.recv()
+            peer, turn, target = runs[name]
+            began = time.perf_counter()
+            for _ in range(calls):
+                peer.step(next(turn), target)
+            pipe.send((time.perf_counter() - began) / calls)
