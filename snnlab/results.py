@@ -103,8 +103,9 @@ def _line(claim):
     if claim["ours"] is None:
         return f"{first}; {claim['study']}"
     sd = "" if claim["sd"] is None else f" ± {claim['sd']:.2g}"
-    sense = {"at least": ">=", "at most": "<=", "about": "="}[claim["sense"]]
+    wanted = {"at least": "at least the paper's", "at most": "at most the paper's",
+              "about": "the paper's"}[claim["sense"]]  # fmt: skip
     return (
-        f"{first}; here {claim['ours']:g}{sd}{unit} ({claim['study']}); "
-        f"{'kept' if claim['holds'] else 'NOT kept'}: {sense} within {claim['tolerance']:g}"
+        f"{first};\n    here {claim['ours']:g}{sd}{unit} ({claim['study']}): "
+        f"{'yes' if claim['holds'] else 'NO'}, {wanted}, give or take {claim['tolerance']:g}"
     )

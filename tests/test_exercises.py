@@ -27,27 +27,41 @@ def hidden(error, h, a, b, order=reversed, leak=True):
 
 
 RIGHT = {
+    "n01.q1": 0.31,
+    "n01.q2": 2,
+    "n01.q3": 2 * 1.2 * np.exp(-1.7 / 6) - 1,
     "n02.q1": 8 * (np.log(0.5 / 0.3) - np.log(1 / 0.8)),
     "n02.q2": 1.7 / (np.log(0.5 / 0.3) - np.log(1 / 0.8)),
+    "n02.q3": 0.2 / (1 - 0.8 * np.exp(-34 / 8)),
     "n03.q1": 30,
     "n03.q2": {"triangle", "rectangle"},
+    "n03.q3": -0.0957,
     "n04.q1": hidden,
     "n04.q2": 3,
+    "n04.q3": 3 * np.exp(-1.7 / 6) ** 2,
     "n05.q1": {"lr": 1.5e-3, "batch_size": 50},  # as the notebook's solution
     "n05.q2": 79,
+    "n05.q3": 2,
 }
 WRONG = {
+    "n01.q1": [0.3, 0.5, "heavy", True],
+    "n01.q2": [1, 3, 2.5, "soon"],
+    "n01.q3": [1.81, -0.1, 0.9, 0.2, 1.2, "low"],
     "n02.q1": [1.0, 3.0, 2.3e-6, 8 * np.log(0.5 / 0.3), "2.3", True],
     "n02.q2": [3.0, 8.0, [5.9]],
+    "n02.q3": [0.2, 0.201, 0.21, "light"],
     "n03.q1": [10, 50, "steep"],
     "n03.q2": ["triangle", {"triangle", "rectangle", "gaussian"}, {"relu"}, 3, set()],
     "n04.q1": [
         3, lambda *a: 1 / 0, lambda e, h, a, b: e[0], lambda e, h, a, b: 0 * e,
         lambda *a: hidden(*a, order=iter), lambda *a: hidden(*a, leak=False),
     ],
+    "n03.q3": [0.0957, -0.0205, -0.01, -0.5, "loud"],
     "n04.q2": [2, 4, 3.5],
+    "n04.q3": [0.57, 0.5674, 3.0, "all"],
     "n05.q1": [0.1, {"lr": 0.1}, {"lr": -1.0, "batch_size": 10}, {"lr": 1e-5, "batch_size": 500}],
     "n05.q2": [78, 80, 78.125],
+    "n05.q3": [1250, 1, 25, "few"],
 }  # fmt: skip
 
 
@@ -81,6 +95,11 @@ def test_hints_fit_the_mistake():
     assert "shape" in said[2] and "zeros" in said[3]
     assert "Which way" in said[4] and "take over" in said[5]
     assert "in seconds" in snnlab.check("n02.q1", 2.3e-6).text
+    said = [snnlab.check("n01.q3", x).text for x in WRONG["n01.q3"]]
+    assert "without the reset" in said[0] and "not gone" in said[1] and "alone" in said[2]
+    assert "rise or fall" in snnlab.check("n03.q3", 0.0957).text
+    assert "surrogate alone" in snnlab.check("n03.q3", -0.0205).text
+    assert "of the membrane" in snnlab.check("n04.q3", 0.5674).text
 
 
 @pytest.mark.parametrize("name", sorted(RIGHT))
@@ -91,7 +110,7 @@ def test_blank_answers_are_asked_for(name, blank):
 
 
 def test_unknown_questions_are_named():
-    with pytest.raises(ValueError, match="question must be one of 'n02.q1'"):
+    with pytest.raises(ValueError, match="question must be one of 'n01.q1'"):
         snnlab.check("n99.q9", 1)
 
 

@@ -13,6 +13,7 @@ import snnlab
 from snnlab import LIF, Network, datasets, encode, live, plot, surrogate, textbook
 from snnlab.live.digits import centred
 from snnlab.losses import MaxOverTime
+from snnlab.training import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,8 @@ def test_a_picture_without_an_image_has_no_room_for_one(make, network, data):
 
 
 def test_strokes_of_the_page_arrive():
-    pad, seen = live.Pad(4, "mine"), []
+    pad, seen, answers = live.Pad(4, "mine"), [], []
+    pad.send = answers.append
     pad.observe(lambda change: seen.append(change.new), "value")
     assert pad.value.shape == (4, 4) and not pad.value.any()
     drawn = np.zeros((4, 4), np.uint8)
@@ -135,6 +137,7 @@ def test_strokes_of_the_page_arrive():
     pad._handle_custom_msg({"kind": "pixels"}, [memoryview(drawn.tobytes())])
     assert len(seen) == 1 and pad.value[1, 2] == 1 and pad.value.sum() == 1
     assert pad._given == b"", "what came from the page must not be sent back over newer strokes"
+    assert answers == [{"kind": "seen"}], "until then the page sends nothing further"
     pad._handle_custom_msg({"kind": "pixels"}, [memoryview(b"short")])
     pad._handle_custom_msg({"kind": "other"}, [])
     assert len(seen) == 1
@@ -242,6 +245,23 @@ def test_the_toy_loss_is_a_staircase(make):
     assert np.all(np.diff(out["smooth"]) != 0) and np.all(out["surrogate"] != 0)
 
 
+def test_differences_of_the_toy_loss_are_zero_or_large(make):
+    panel = make("Surrogates")
+    out = panel.simulate(name="superspike", steepness=10.0, weight=0.5)
+    difference = out["difference"]
+    assert np.mean(difference == 0) > 0.7
+    assert np.abs(difference).max() > 10 * np.abs(out["slope"]).max()
+    neuron = LIF.brainscales2(steepness=10.0, v_th=0.8)
+    for k in (0, int(np.abs(difference).argmax())):
+        values = []
+        for w in (panel.weights[k] - panel.near, panel.weights[k] + panel.near):
+            weights = [own.copy() for own in panel.first]
+            weights[0][panel.which] = w
+            trace = textbook.forward(panel.x, weights, [neuron, neuron.integrator()])
+            values.append(MaxOverTime()(textbook.readout(trace), panel.labels)[0])
+        assert difference[k] == pytest.approx(np.diff(values)[0] / (2 * panel.near), abs=1e-6)
+
+
 @pytest.mark.parametrize("reset", [False, True])
 def test_adjoints_are_the_textbooks(make, network, data, reset):
     panel = make("BackwardInTime")
@@ -283,6 +303,18 @@ def test_going_back_and_on_again_gives_the_same_weights(run):
     np.testing.assert_array_equal(run.network.parameters, weights)
     assert run.loss == losses and run.checkpoints == [0, 25, 50]
     assert [step for step, _ in run.tested] == [0, 25, 50]
+
+
+def test_at_a_checkpoint_the_accuracy_is_that_of_the_weights(run):
+    for _ in range(50):
+        run.advance()
+    now = evaluate(run.network, *run.test).accuracy
+    assert run.checkpoints == [0, 25, 50] and run.tested[-1] == (50, now)
+    weights = run.network.parameters.copy()
+    run.go(25)
+    for _ in range(25):
+        run.advance()
+    np.testing.assert_array_equal(run.network.parameters, weights)
 
 
 def test_settings_hold_from_the_next_step(run):

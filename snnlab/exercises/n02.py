@@ -30,3 +30,16 @@ def _when_two_greys_become_one(answer):
         "With that τ the lighter pixel comes too late for the first step. When does it spike?",
         "a time constant in µs",
     )  # fmt: skip
+
+
+@question("n02.q3")
+def _the_lightest_pixel_that_is_heard(answer):
+    tau, theta, end = 8e-6, 0.2, 20 * 1.7e-6
+    truth = theta / (1 - (1 - theta) * np.exp(-end / tau))
+    if isinstance(answer, float) and answer == theta:
+        return "A pixel of exactly θ never reaches it. How much darker must it be, to be in time?"
+    return close(
+        answer, truth, 0.0002,
+        "Darker: a pixel of that grey spikes after the 20 steps, if at all.",
+        "Lighter: a pixel of that grey spikes before the 20 steps are over.", "a grey",
+    )  # fmt: skip

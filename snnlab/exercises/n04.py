@@ -49,3 +49,21 @@ def _who_is_reached_first(answer):
         "Longer. The current goes on flowing after the spike, so the membrane still rises.",
         "Shorter. By then the membrane has begun to leak more than it gains.", "a number of steps",
     )  # fmt: skip
+
+
+@question("n04.q3")
+def _decay_of_blame(answer):
+    """A neuron whose membrane alone is told something, three steps later."""
+    neuron = LIF.brainscales2()
+    one, v = np.zeros((1, 12, 1)), np.zeros((1, 12, 1))
+    error = np.zeros((1, 12, 1))
+    error[0, 8] = 1 / float(surrogate.slope(neuron.surrogate, np.array(-1.0), neuron.steepness))
+    _, _, adjoint = textbook.layer_backward(one, np.zeros((1, 1)), neuron, v, v, error)
+    truth, b = float(adjoint[0, 6, 0]), neuron.decay_mem
+    if isinstance(answer, float) and abs(answer - b**2) < 0.006:
+        return "That is the adjoint of the membrane. What does the current's add to it on the way?"
+    return close(
+        answer, truth, 0.006,
+        "More. In each step back the current's adjoint also takes over the membrane's.",
+        "Less. Two steps back: both adjoints have faded twice.", "a number",
+    )  # fmt: skip

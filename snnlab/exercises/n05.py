@@ -51,3 +51,12 @@ def _how_many_steps(answer):
         "More. Are the images that are left over at the end forgotten?",
         "Fewer. Divide the images by the batch size.", "a number of steps",
     )  # fmt: skip
+
+
+@question("n05.q3")
+def _as_many_steps(answer):
+    return close(
+        answer, 50 * len(range(0, 5000, 500)) / len(range(0, 5000, 20)), 0,
+        "More. How many steps does each take in one epoch?",
+        "Fewer. Small batches take more steps in an epoch, not fewer.", "a number of epochs",
+    )  # fmt: skip

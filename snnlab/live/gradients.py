@@ -25,6 +25,7 @@ class Surrogates(Panel):
     n_samples, sizes, n_steps = 8, (5, 4, 2), 20
     which = 1, 0  # the weight from input 1 to hidden neuron 0
     weights = np.linspace(-0.4, 1.6, 101)
+    near = 0.001  # finite differences of the spiking loss are taken this far to both sides
 
     controls = {
         "name": Choice("surrogate", tuple((name, name) for name in NAMES), "superspike"),
@@ -75,37 +76,37 @@ class Surrogates(Panel):
             values[k], g_readout = loss(trace.readout, self.labels)
             gradients = network.backward(trace, g_readout, out=gradients)
             told[k] = gradients[0][self.which]
-        smooth = self._smooth_losses(neuron, loss)
+        height = soft_step(name, np.array(1e9), steepness)
+        smooth = self._losses(
+            neuron, loss, self.weights, lambda u: soft_step(name, u, steepness) / height
+        )
+        around = [self._losses(neuron, loss, self.weights + d) for d in (-self.near, self.near)]
         u = np.linspace(-1, 1, 401)
         return {
             "u": u, "h": slope(name, u, steepness), "weights": self.weights, "loss": values,
             "smooth": smooth, "surrogate": told, "slope": np.gradient(smooth, self.weights),
-            "difference": np.gradient(values, self.weights), "name": name, "steepness": steepness,
+            "difference": (around[1] - around[0]) / (2 * self.near), "name": name,
+            "steepness": steepness,
         }  # fmt: skip
 
-    def _smooth_losses(self, neuron, loss):
-        """Losses of the network with a soft step, as high as a spike, in place of the step.
+    def _losses(self, neuron, loss, weights, *spike):
+        """Losses at many values of the weight; with ``spike``, a soft step, in place of the step.
 
         One weight makes one hidden neuron another; so that neuron is run for all weights at once,
         as a layer, and the readout, being linear, is put together from filtered spikes.
         """
-        height = soft_step(neuron.surrogate, np.array(1e9), neuron.steepness)
-
-        def spike(u):
-            return soft_step(neuron.surrogate, u, neuron.steepness) / height
-
         source, unit = self.which
         first, last = self.first
-        many = np.repeat(first[:, [unit]], len(self.weights), axis=1)
-        many[source] = self.weights
+        many = np.repeat(first[:, [unit]], len(weights), axis=1)
+        many[source] = weights
         layer = np.concatenate([first, many], axis=1)
-        _, z = textbook.layer_forward(self.x, layer, neuron, spike)
+        _, z = textbook.layer_forward(self.x, layer, neuron, *spike)
         filtered, _ = textbook.layer_forward(z, np.eye(z.shape[2]), neuron.integrator())
         others = np.delete(np.arange(self.sizes[1]), unit)
         readout = filtered[:, :, others] @ last[others]
         varied = filtered[:, :, self.sizes[1] :, None] * last[unit]
         return np.array(
-            [loss(readout + varied[:, :, k], self.labels)[0] for k in range(len(self.weights))]
+            [loss(readout + varied[:, :, k], self.labels)[0] for k in range(len(weights))]
         )
 
     def draw(self, data):

@@ -1,5 +1,6 @@
 """A pad to draw on, by mouse, pen, finger or keyboard."""
 
+import threading
 from dataclasses import dataclass
 
 import anywidget
@@ -7,6 +8,7 @@ import numpy as np
 import traitlets
 
 from snnlab import _check
+from snnlab.live.panel import leave_main_thread
 
 
 class Pad(anywidget.AnyWidget):
@@ -57,6 +59,7 @@ class Pad(anywidget.AnyWidget):
       // shared by all views of this pad
       const px = (model.snnlabPixels ||= new Uint8Array(n * n));
       const views = (model.snnlabViews ||= new Set());
+      const mail = (model.snnlabMail ||= { timer: 0, sent: -1000, waits: false });
       const box = document.createElement("div"), canvas = document.createElement("canvas");
       box.className = "snnlab-pad";
       canvas.width = canvas.height = n * size;
@@ -78,7 +81,7 @@ class Pad(anywidget.AnyWidget):
       el.append(box);
 
       const pen = canvas.getContext("2d");
-      let cursor = null, before = null, timer = 0, last = 0;
+      let cursor = null, before = null;
       const paint = () => {
         for (let k = 0; k < n * n; k++) {
           const grey = 255 - px[k];
@@ -92,15 +95,29 @@ class Pad(anywidget.AnyWidget):
         }
       };
       views.add(paint);
+      // The newest pixels are sent once the last ones were seen to, so that on a slow machine no
+      // queue of old pictures builds up; after a second anyway, should no answer come.
       const send = () => {
-        timer = 0;
-        last = performance.now();
+        const rest = mail.waits ? mail.sent + 1000 - performance.now() : 0;
+        mail.timer = rest > 0 ? setTimeout(send, rest) : 0;
+        if (mail.timer) return;
+        mail.waits = true;
+        mail.sent = performance.now();
         model.send({ kind: "pixels" }, undefined, [px.slice().buffer]);
       };
+      const soon = () => setTimeout(send, Math.max(0, mail.sent + 30 - performance.now()));
       const changed = () => {
         for (const view of views) view();
-        timer ||= setTimeout(send, Math.max(0, 30 - (performance.now() - last)));
+        mail.timer ||= soon();
       };
+      const answered = (message) => {
+        if (message.kind !== "seen") return;
+        mail.waits = false;
+        if (!mail.timer) return;
+        clearTimeout(mail.timer);
+        mail.timer = soon();
+      };
+      model.on("msg:custom", answered);
       const dot = (x, y) => {  // in pixels; what is dark stays dark
         for (let j = Math.max(0, Math.floor(y - 2)); j <= Math.min(n - 1, y + 2); j++)
           for (let i = Math.max(0, Math.floor(x - 2)); i <= Math.min(n - 1, x + 2); i++) {
@@ -162,8 +179,9 @@ class Pad(anywidget.AnyWidget):
       given();
       paint();
       return () => {
-        clearTimeout(timer);
         views.delete(paint);
+        if (!views.size) mail.timer = clearTimeout(mail.timer) || 0;
+        model.off("msg:custom", answered);
         model.off("change:_given", given);
       };
     }
@@ -194,7 +212,12 @@ class Pad(anywidget.AnyWidget):
         if message.get("kind") == "pixels" and len(buffers[0]) == self.n**2:
             self._from_page = bytes(buffers[0])
             pixels = np.frombuffer(self._from_page, np.uint8).reshape(self.n, self.n)
-            self.value = pixels / np.float32(255)
+            try:
+                self.value = pixels / np.float32(255)
+            finally:  # now the page may send the next ones
+                self.send({"kind": "seen"})
+                if threading.current_thread() is threading.main_thread():
+                    leave_main_thread(self)
 
 
 @dataclass(frozen=True)

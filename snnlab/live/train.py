@@ -46,8 +46,8 @@ class Run:
     Notes
     -----
     The steps are those of `snnlab.training.steps`, in legs of 25, each on samples drawn anew
-    without repetition. At the beginning of a leg, weights, moments and the state of the random
-    numbers are kept in memory, so going on from there gives the same weights as the first time.
+    without repetition. At both ends of a leg, weights, moments and the state of the random numbers
+    are kept in memory, so going on from there gives the same weights as the first time.
     """
 
     def __init__(self, network, inputs, labels, test, *, seed=0, lr=1.5e-3, batch_size=100):
@@ -75,6 +75,9 @@ class Run:
             step = next(self._leg)
         self.loss.append(step.loss)
         self.step += 1
+        if step.ends_epoch:  # the leg's; measured now, the accuracy is that of the present weights
+            self._leg = None
+            self._keep()
 
     def _new_leg(self):
         n = min(len(self.inputs), LEG * self.batch_size)

@@ -249,7 +249,8 @@ def draw_ward(data, *, fig=None):
     a["words"] = words.text(0, 1, "", va="top", size=9, linespacing=1.3)
 
     label_axes(training, x="epoch", y="accuracy on what\nit learns from (%)")
-    training.set(xlim=(0, data["epochs"] + 0.3), ylim=(0, 104))
+    # room for the legend above, where no curve comes
+    training.set(xlim=(0, data["epochs"] + 0.3), ylim=(0, 152), yticks=[0, 25, 50, 75, 100])
     training.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     (earlier,) = training.plot([], [], "s--", color=QUIET, ms=3, lw=1, label="earlier trainings")
     (newest,) = training.plot([], [], "o-", color=ROLES["training"], ms=4, label="the last one")

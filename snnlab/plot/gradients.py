@@ -26,8 +26,8 @@ def draw_surrogate(data, *, fig=None):
     data : dict
         ``u``, ``h``: distance from threshold and slope there; ``weights`` (n,); ``loss`` of the
         network that spikes, ``smooth`` of the one with soft steps; ``surrogate``, ``slope`` (of the
-        smooth loss), ``difference`` (of the loss), gradients by the weight, all (n,); ``at``: index
-        of the weight that is looked at; ``name``, ``steepness``.
+        smooth loss), ``difference`` (of the loss, between close neighbours), gradients by the
+        weight, all (n,); ``at``: index of the weight that is looked at; ``name``, ``steepness``.
     fig : Figure or SubFigure, optional
         Where to draw.
 
@@ -137,7 +137,7 @@ def draw_backward(data, *, fig=None):
         blank, origin="lower", aspect="auto", extent=extent, cmap=cmap, vmin=-4, vmax=0
     )
     fig.colorbar(
-        shown, ax=[top, bottom], label="|adjoint|, powers of ten of the largest", shrink=0.6
+        shown, ax=[top, bottom], label="|adjoint| / the largest (powers of ten)", shrink=0.6
     )
     (spikes,) = top.plot([], [], "D", mfc="white", mec=ROLES["spike"], ms=4.5, mew=1.3)
     (line,) = bottom.plot([], [], "o-", color=ROLES["gradient"], ms=4)

@@ -37,8 +37,9 @@ ROLES = {
 }
 QUIET = "#8C8C8C"  # what stands back: the classes that were not chosen
 HOUSE = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
+    # by its name: what "sans-serif" stands for is looked up while drawing, perhaps meanwhile by
+    # another thread and in another style
+    "font.family": ["DejaVu Sans"],
     "font.size": 10,
     "axes.titlesize": 10,
     "axes.labelsize": 10,
