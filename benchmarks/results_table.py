@@ -184,12 +184,18 @@ def rewiring_paper_table():
 
 def rewiring_chip_table():
     """Rewiring in the loop: accuracy, spikes and connectivity as the chip sees it."""
-    lines = ["| on the chip | test accuracy | connectivity | hidden spikes | chips |",
-             "|---" * 5 + "|"]  # fmt: skip
+    lines = ["| on the chip | test accuracy | connectivity | hidden spikes | "
+             "of the worst tenth (by chance) | of the dead |", "|---" * 6 + "|"]  # fmt: skip
+
+    def share(r, which):
+        """Connectivity of the inputs of some hidden neurons, and what chance would give."""
+        found = [r.get(f"inputs_{which}_{what}") for what in ("value", "chance")]
+        return "-" if None in found else "{:.1f} % ({:.1f})".format(*(100 * x for x in found))
+
     for r in load("rewiring-chip"):
         lines.append(
             f"| {r['label']} | {_percent(r)} | {100 * r['connectivity']:.3g} % | "
-            f"{r['hidden_spikes']:.0f} | {len(r['seeds'])} |"
+            f"{r['hidden_spikes']:.0f} | {share(r, 'worst')} | {share(r, 'dead')} |"
         )
     return "\n".join(lines)
 

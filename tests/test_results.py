@@ -37,7 +37,8 @@ def test_records_are_complete(path):
         assert record["versions"].keys() >= {"python", "numpy", "numba"}
         values = record["values"]
         if record["metric"] == "test_accuracy":
-            assert all(0.1 <= v <= 1 for v in values)
+            # a network that always gives the same answer is right on 9 % or more
+            assert all(0.09 <= v <= 1 for v in values)
         if record["study"] not in MEASURED:
             seeds = SEEDS.get(path.stem, 5)
             assert len(values) == len(record["seeds"]) == seeds
@@ -136,7 +137,7 @@ def test_speed_tables_show_both_medians():
 
 def test_studies_on_the_shelf_are_those_in_the_scripts():
     """A stored study can be made again with the command it names, from the settings it names."""
-    scripts = ["accuracy", "sparsity", "decision", "chip"]
+    scripts = ["accuracy", "sparsity", "decision", "chip", "rewiring", "rewiring_chip"]
     code = (
         f"import json, importlib; modules = map(importlib.import_module, {scripts})\n"
         "print(json.dumps({name: [m.__name__, [p['config'] for p in points]]\n"
