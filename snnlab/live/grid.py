@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-import anywidget
 import numpy as np
 import traitlets
 
 from snnlab import _check
+from snnlab.live.mail import MAILBOX, Mailed
 
 
-class Grid(anywidget.AnyWidget):
+class Grid(Mailed):
     """Cells in rows; each can be switched off and on again.
 
     A click switches a cell; dragging on switches others likewise. With the keyboard: arrow keys
@@ -53,7 +53,9 @@ class Grid(anywidget.AnyWidget):
     .snnlab-grid .snnlab-grid-said { position: absolute; width: 1px; height: 1px; overflow: hidden;
                                      clip-path: inset(50%); white-space: nowrap; }
     """
-    _esm = """
+    _esm = (
+        MAILBOX
+        + """
     const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
     function render({ model, el }) {
@@ -83,7 +85,7 @@ class Grid(anywidget.AnyWidget):
       el.append(box);
 
       const pen = canvas.getContext("2d");
-      let cursor = null, painting = null, timer = 0, last = 0;
+      let cursor = null, painting = null;
       const paint = () => {
         const level = model.get("level");
         pen.fillStyle = "#fff";
@@ -110,14 +112,10 @@ class Grid(anywidget.AnyWidget):
         hint.textContent = `click one: ${dead} of ${n} are off`;
       };
       views.add(paint);
-      const send = () => {
-        timer = 0;
-        last = performance.now();
-        model.send({ kind: "cells" }, undefined, [off.slice().buffer]);
-      };
+      const mail = mailbox(model, "cells", () => off.slice().buffer);
       const changed = () => {
         for (const view of views) view();
-        timer ||= setTimeout(send, Math.max(0, 30 - (performance.now() - last)));
+        mail.changed();
       };
       const set = (k, state) => {
         if (k < 0 || k >= n || off[k] === state) return;
@@ -176,14 +174,15 @@ class Grid(anywidget.AnyWidget):
       given();
       paint();
       return () => {
-        clearTimeout(timer);
         views.delete(paint);
+        mail.close(!views.size);
         model.off("change:_given", given);
         model.off("change:level", paint);
       };
     }
     export default { render };
     """
+    )
 
     def __init__(self, n=128, columns=16, name="cells", **settings):
         n = _check.integer("n", n, at_least=1)
@@ -212,7 +211,10 @@ class Grid(anywidget.AnyWidget):
     def _received(self, widget, message, buffers):
         if message.get("kind") == "cells" and len(buffers[0]) == self.n:
             self._from_page = bytes(buffers[0])
-            self.value = np.frombuffer(self._from_page, np.uint8) > 0
+            try:
+                self.value = np.frombuffer(self._from_page, np.uint8) > 0
+            finally:
+                self._seen()
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,15 @@
 """A pad to draw on, by mouse, pen, finger or keyboard."""
 
-import threading
 from dataclasses import dataclass
 
-import anywidget
 import numpy as np
 import traitlets
 
 from snnlab import _check
-from snnlab.live.panel import leave_main_thread
+from snnlab.live.mail import MAILBOX, Mailed
 
 
-class Pad(anywidget.AnyWidget):
+class Pad(Mailed):
     """A square of pixels that can be drawn on; strokes are soft-edged, as scanned ink is.
 
     Mouse, pen and finger paint. With the keyboard: arrow keys move the cursor, with shift they
@@ -50,7 +48,9 @@ class Pad(anywidget.AnyWidget):
     .snnlab-pad .snnlab-pad-said { position: absolute; width: 1px; height: 1px; overflow: hidden;
                                    clip-path: inset(50%); white-space: nowrap; }
     """
-    _esm = """
+    _esm = (
+        MAILBOX
+        + """
     const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const PEN = 1.05;  // radius of the pen in pixels
 
@@ -59,7 +59,6 @@ class Pad(anywidget.AnyWidget):
       // shared by all views of this pad
       const px = (model.snnlabPixels ||= new Uint8Array(n * n));
       const views = (model.snnlabViews ||= new Set());
-      const mail = (model.snnlabMail ||= { timer: 0, sent: -1000, waits: false });
       const box = document.createElement("div"), canvas = document.createElement("canvas");
       box.className = "snnlab-pad";
       canvas.width = canvas.height = n * size;
@@ -95,29 +94,11 @@ class Pad(anywidget.AnyWidget):
         }
       };
       views.add(paint);
-      // The newest pixels are sent once the last ones were seen to, so that on a slow machine no
-      // queue of old pictures builds up; after a second anyway, should no answer come.
-      const send = () => {
-        const rest = mail.waits ? mail.sent + 1000 - performance.now() : 0;
-        mail.timer = rest > 0 ? setTimeout(send, rest) : 0;
-        if (mail.timer) return;
-        mail.waits = true;
-        mail.sent = performance.now();
-        model.send({ kind: "pixels" }, undefined, [px.slice().buffer]);
-      };
-      const soon = () => setTimeout(send, Math.max(0, mail.sent + 30 - performance.now()));
+      const mail = mailbox(model, "pixels", () => px.slice().buffer);
       const changed = () => {
         for (const view of views) view();
-        mail.timer ||= soon();
+        mail.changed();
       };
-      const answered = (message) => {
-        if (message.kind !== "seen") return;
-        mail.waits = false;
-        if (!mail.timer) return;
-        clearTimeout(mail.timer);
-        mail.timer = soon();
-      };
-      model.on("msg:custom", answered);
       const dot = (x, y) => {  // in pixels; what is dark stays dark
         for (let j = Math.max(0, Math.floor(y - 2)); j <= Math.min(n - 1, y + 2); j++)
           for (let i = Math.max(0, Math.floor(x - 2)); i <= Math.min(n - 1, x + 2); i++) {
@@ -180,13 +161,13 @@ class Pad(anywidget.AnyWidget):
       paint();
       return () => {
         views.delete(paint);
-        if (!views.size) mail.timer = clearTimeout(mail.timer) || 0;
-        model.off("msg:custom", answered);
+        mail.close(!views.size);
         model.off("change:_given", given);
       };
     }
     export default { render };
     """
+    )
 
     def __init__(self, n=16, name="drawing", **settings):
         n = _check.integer("n", n, at_least=2)
@@ -214,10 +195,8 @@ class Pad(anywidget.AnyWidget):
             pixels = np.frombuffer(self._from_page, np.uint8).reshape(self.n, self.n)
             try:
                 self.value = pixels / np.float32(255)
-            finally:  # now the page may send the next ones
-                self.send({"kind": "seen"})
-                if threading.current_thread() is threading.main_thread():
-                    leave_main_thread(self)
+            finally:
+                self._seen()
 
 
 @dataclass(frozen=True)
