@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm, to_rgb
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from snnlab import _check
 from snnlab.plot.style import (
@@ -281,7 +281,7 @@ def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=No
     return Picture(fig, alt, axes=(ax,), meet=meet)
 
 
-MARKS = "osD^vPX*"
+MARKS = "osD^vPX*<>hp"
 DASHES = "-", "--", "-.", ":"
 RULES = [OKABE_ITO[name] for name in ("blue", "vermillion", "bluish green", "orange",
                                       "reddish purple", "sky blue", "black")]  # fmt: skip
@@ -335,6 +335,12 @@ def draw_tradeoff(records, *, fig=None):
     ax.set_xscale("log")
     ax.set_xlim(x.min() / 1.4, 1.4 * x.max())
     _round_numbers(ax.xaxis)
+    # as errors on a logarithmic axis, but read as accuracies; 101: all right has a place too
+    ax.set_yscale("function", functions=(lambda a: -np.log(101 - a), lambda s: 101 - np.exp(-s)))
+    errors = 101 - y
+    ax.set_ylim(101 - min(errors.max() * 1.3, 101), 101 - errors.min() / 1.3)
+    ax.yaxis.set_major_locator(FixedLocator([0, 20, 40, 60, 80, 90, 95, 98, 99, 99.5]))
+    ax.yaxis.set_major_formatter(FuncFormatter(_plain))
     label_axes(ax, x="connectivity (% of weights)", y="test accuracy (%)")
     ax.grid(True, color="#DDDDDD", lw=0.6)
     ax.set_axisbelow(True)
