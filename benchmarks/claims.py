@@ -221,10 +221,10 @@ def as_markdown(records):
     lines = [
         "# What the papers found, and what was found here",
         "",
-        "Made by `python benchmarks/claims.py`; the notebooks print the same records. The papers'",
+        "Made by `python benchmarks/claims.py`; notebooks print the same records. The papers'",
         "figures are tagged: *quoted*, read in the paper or what was released with it;",
-        "*second-hand*, read in another paper; *unverified*, in neither. *Follows from*: worked out",
-        "from such.",
+        "*second-hand*, read in another paper; *unverified*, in neither. *Follows from*: worked",
+        "out from such.",
         "Ours are of the test set after the last epoch, mean ± standard deviation over seeds, or",
         "computed at once from the package.",
         "",
