@@ -118,8 +118,10 @@ window.lab = {
   steps: (panel) =>
     panel.querySelector(".snnlab-text").innerText.match(/(\\d+) of (\\d+)/).slice(1).map(Number),
   // from the next key press: ms to the first frame of a training that began anew, and to the first
-  // one in which it has learned; the present one must have gone on past its first step
+  // one in which it has learned; the present one must have gone on past its first step. False: a
+  // picture is just being loaded, ask again
   anew: (panel) => {
+    if (!lab.images(panel).every((image) => image.complete)) return false;
     const [past] = lab.steps(panel), old = lab.images(panel).map(lab.pixels);
     let pressed = 0, begun = null, first = 0;
     lab.begun = lab.learned = 0;
@@ -137,6 +139,7 @@ window.lab = {
       requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
+    return true;
   },
   // the smallest ratio of contrast among the panel's own texts (W3C, WCAG 2, 1.4.3)
   contrast: (panel) => {
@@ -585,7 +588,7 @@ def check_retraining(page, panel):
 
     def seen_after(key):
         """Seconds to the first frame of the new training, and to the first that has learned."""
-        panel.evaluate("lab.anew")
+        page.wait_for_function("lab.anew", arg=panel.element_handle(), polling=20)
         page.keyboard.press(key)
         page.wait_for_function("lab.learned", polling=20, timeout=60_000 * SLOW)
         return page.evaluate("[lab.begun / 1000, lab.learned / 1000]")
