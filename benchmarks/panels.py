@@ -54,6 +54,7 @@ def records(folder):
                 "values": values, "seeds": None, "notebook": path.stem, "panel": panel["name"],
                 "kind": panel["kind"], "budget_ms": panel["budget_ms"],
                 "while_training_ms": panel.get("while_training_ms"),
+                "learning_seen_ms": panel.get("learning_seen_ms"),
                 "seconds": report["seconds"],
                 "config": report["config"], "command": "python benchmarks/panels.py",
                 "versions": {

@@ -42,6 +42,7 @@ BUDGET = {"raster": 60, "figure": 150}  # ms from key press to new pixels, media
 ALLOWED = 3 * SLOW  # times the budget before the test fails: machines that test are busy
 CPUS = os.cpu_count() or 1
 ANSWER = 300  # ms in which a move must show while a network trains; asserted at as many times
+BEGIN = 3000  # ms from a move to the first thing that is seen to be learned; likewise
 PATIENCE = 10_000 * SLOW  # ms until a picture must have changed
 MOVES = 200
 
@@ -113,6 +114,33 @@ window.lab = {
     };
   },
   still: (ms) => performance.now() - lab.loaded > ms,
+  // how many steps have been trained, and of how many, by what the panel says
+  steps: (panel) =>
+    panel.querySelector(".snnlab-text").innerText.match(/(\\d+) of (\\d+)/).slice(1).map(Number),
+  // from the next key press: ms to the first frame of a training that began anew, and to the first
+  // one in which it has learned; the present one must have gone on past its first step. False: a
+  // picture is just being loaded, ask again
+  anew: (panel) => {
+    if (!lab.images(panel).every((image) => image.complete)) return false;
+    const [past] = lab.steps(panel), old = lab.images(panel).map(lab.pixels);
+    let pressed = 0, begun = null, first = 0;
+    lab.begun = lab.learned = 0;
+    document.addEventListener("keydown", () => { pressed = performance.now(); },
+      { capture: true, once: true });
+    const look = () => {
+      const [now] = lab.steps(panel);
+      if (!lab.begun && pressed && now < past && lab.differ([panel, old])) {
+        lab.begun = performance.now() - pressed;
+        [begun, first] = [lab.images(panel).map(lab.pixels), now];
+      } else if (lab.begun && now > first && lab.differ([panel, begun])) {
+        lab.learned = performance.now() - pressed;
+        return;
+      }
+      requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+    return true;
+  },
   // the smallest ratio of contrast among the panel's own texts (W3C, WCAG 2, 1.4.3)
   contrast: (panel) => {
     const parse = (css) => {
@@ -557,11 +585,72 @@ def check_training(page, panel):
     return {"while_training_ms": round(1000 * median(delays))}
 
 
+LENGTHEN = """
+import dataclasses
+from snnlab.live import panel
+(p,) = panel._OPEN.values()
+task, n_steps = getattr(p, "task", None), getattr(p, "n_steps", None)
+if task:
+    p.task = dataclasses.replace(task, epochs=1000 * task.epochs)
+else:
+    p.n_steps = 1000 * n_steps
+"""
+AS_BEFORE = "p.task, p.n_steps = task, n_steps"
+
+
+def check_retraining(page, panel):
+    """Each slider, moved in the midst of a training, begins another at once; nothing piles up."""
+
+    def seen_after(key):
+        """Seconds to the first frame of the new training, and to the first that has learned."""
+        page.wait_for_function("lab.anew", arg=panel.element_handle(), polling=20)
+        page.keyboard.press(key)
+        page.wait_for_function("lab.learned", polling=20, timeout=60_000 * SLOW)
+        return page.evaluate("[lab.begun / 1000, lab.learned / 1000]")
+
+    def wait_for(state):
+        """Until k steps of n are done that are as they should be."""
+        page.wait_for_function(
+            f"panel => {{ const [k, n] = lab.steps(panel); return {state}; }}",
+            arg=panel.element_handle(), polling=20, timeout=60_000 * SLOW,
+        )  # fmt: skip
+        check_quiet(panel)
+
+    threads = count(page)[1]
+    begun, learned = [], []
+    sliders = panel.locator("[role=slider]").all()
+    # as it is, a quick machine would often be at the end before the next key is pressed
+    page.evaluate("lab.run", LENGTHEN)
+    sliders[0].focus()
+    page.keyboard.press(there_and_back(sliders[0])[0])
+    wait_for("1 < k && k < n && n > 10_000")
+    for slider in 2 * sliders:
+        slider.focus()
+        for key in there_and_back(slider):
+            wait_for("1 < k && k < n")
+            found = seen_after(key)
+            begun.append(found[0])
+            learned.append(found[1])
+    page.evaluate("lab.run", AS_BEFORE)
+    sliders[0].focus()
+    for key in there_and_back(sliders[0]):
+        wait_for("k > 1")
+        learned.append(seen_after(key)[1])
+        wait_for("k === n")  # left alone, it comes to its end; the next key finds it at rest
+    assert count(page)[1] <= threads, "threads pile up"
+    assert median(begun) <= allowed() * ANSWER / 1000, begun
+    assert median(learned) <= allowed() * BEGIN / 1000, learned
+    found = {"while_training_ms": median(begun), "learning_seen_ms": median(learned)}
+    return {name: round(1000 * seconds) for name, seconds in found.items()}
+
+
 def none(page, panel):
     """Nothing besides."""
 
 
+RETRAINED = "ThroughTheChip", "Rewire", "RewireOnChip", "YinYang"
 BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training}
+BESIDES |= dict.fromkeys(RETRAINED, check_retraining)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

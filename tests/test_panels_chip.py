@@ -425,6 +425,26 @@ def test_sources_are_tagged_in_the_figure(make):
     assert f"[{COSTS['int8_add'].tag}]" in text and f"[{COSTS['chip_energy'].tag}]" in text
 
 
+@pytest.mark.parametrize("dear", [False, True])
+def test_long_numbers_push_no_label_off_the_page(make, dear):
+    panel = make("SpikeCost")
+    if dear:
+        for name, value in {"rate": 2.0, "n_steps": 100, "memory": "dram_high"}.items():
+            panel.widgets[name].value = value
+    picture = panel.picture
+    unit, factor = ("micro", 1e6) if dear else ("nano", 1e9)
+    for ax in (picture.artists.top, picture.artists.bottom):
+        assert f"({'µ' if dear else 'n'}J)" in ax.get_xlabel() + ax.get_ylabel()
+    picture.png(1)
+    width, height = picture.fig.canvas.get_width_height()
+    for ax in picture.fig.get_axes():
+        box = ax.get_tightbbox()
+        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+    joule = panel.simulate(**panel.values)["energies"][ROWS[1]].sum()
+    assert f"in {unit}joule" in picture.alt and f"{ROWS[1]}: {factor * joule:,.0f}" in picture.alt
+    assert "e+" not in panel.text
+
+
 def test_crossings():
     assert crossing((0, 1, 2), (0, 2, 4), (1, 1, 1)) == 0.5
     assert crossing((0, 1, 2), (0, 1, 4), (2, 2, 2)) == pytest.approx(4 / 3)

@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+from sklearn.linear_model import LogisticRegression
 from test_panels import _pixels, another
 
 import snnlab
@@ -301,6 +302,17 @@ def test_wires_leave_dead_neurons(data):
     assert wires[dead].mean() < 0.4 * wires[~dead].mean()
 
 
+def test_only_dead_neurons_are_drawn_as_dead(make):
+    panel = make("RewireOnChip")
+    frame = next(panel.simulate(sigma_d=0.5, dead=0.0, alpha=0.15))
+    frame["defect"][:2] = 0.9, np.inf  # far off, and dead
+    panel.update(panel.picture, frame)
+    faults, alive = panel.picture.artists.faults, panel.picture.artists.alive
+    shown = np.asarray(faults.get_array())[0]
+    assert (shown > faults.norm.vmax).sum() == 1 and shown[-1] > faults.norm.vmax
+    assert alive.get_xdata().max() <= 0.6 and len(alive.get_xdata()) == 11
+
+
 # --- 16: decision regions ------------------------------------------------------------------------
 
 
@@ -339,6 +351,9 @@ def test_regions_are_the_classifiers(make):
     )
     assert final["tested"][-1] == (20, model.score(panel.data.x_test[:50], panel.data.y_test[:50]))
     assert final["baseline"] < 0.8
+    x_test, y_test = panel.data.x_test[:50], panel.data.y_test[:50]
+    usual = LogisticRegression().fit(x, y).score(x_test, y_test)
+    assert final["baseline"] == pytest.approx(usual, abs=0.021)  # at most one point differs
 
 
 def test_paler_where_unsure():

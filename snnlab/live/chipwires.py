@@ -88,9 +88,9 @@ class RewireOnChip(Panel):
         """Wires of the worst neurons, correlation, accuracy."""
         dead = ~np.isfinite(data["defect"])
         n = data["wires"].sum(axis=0)
-        said = f"{n[dead].mean():.1f} per dead neuron, " if dead.any() else ""
+        said = f"{n[dead].mean():.1f} wires per dead neuron, " if dead.any() else ""
         return (
-            f"After {data['done']} of {data['steps']} steps {said}{n[~dead].mean():.1f} wires per "
+            f"After {data['done']} of {data['steps']} steps {said}{n[~dead].mean():.1f} per "
             f"living one; the worst tenth has {100 * data['worst']:.0f} % of the average, rank "
             f"correlation of defect and wires {data['correlation']:+.2f} among the living; "
             f"{100 * data['tested'][-1][1]:.1f} % of test images right, on the chip"

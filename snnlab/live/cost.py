@@ -30,6 +30,11 @@ def crossing(rates, rising, other):
     return None
 
 
+def _nanojoule(x):
+    """Three digits, or all of a larger number."""
+    return f"{x:,.0f} nJ" if x >= 1000 else f"{x:.3g} nJ"
+
+
 class SpikeCost(Panel):
     """Energy per image of a network of spikes, and of one without, at prices to choose."""
 
@@ -111,6 +116,7 @@ class SpikeCost(Panel):
                 below = f"below {limit:.2f} spikes per neuron"
             parts.append(f"against '{name}' it {verdict} (cheaper {below})")
         return (
-            f"Synaptic operations {bare:.3g} nJ, with neurons and memory {spiking:.3g} nJ; "
+            f"Synaptic operations {_nanojoule(bare)}, with neurons and memory "
+            f"{_nanojoule(spiking)}; "
             f"{'; '.join(parts)}"
         )

@@ -4,6 +4,7 @@ import numpy as np
 
 from snnlab import lessons, plot
 from snnlab.live.panel import Choice, Panel, Slider, Stops
+from snnlab.plot.style import count
 
 _PULLS = tuple(
     (f"{x:g}", float(x)) for x in (0, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 1)
@@ -47,12 +48,12 @@ class WireThatReturns(Panel):
         cloud, wire = data["cloud"], data["wire"]
         needed = int(cloud.needed[1].sum())
         path = cloud.theta[:, wire]
-        times = int(np.abs(np.diff((path > 0).astype(int))).sum())
+        times = count(int(np.abs(np.diff((path > 0).astype(int))).sum()), "time")
         what = ("not needed", "needed at first", "needed later", "needed always")
         kind = what[int(cloud.needed[0, wire] + 2 * cloud.needed[1, wire])]
         return (
             f"{int(cloud.active[-1].sum())} of {len(cloud.theta[0])} wires are left, among them "
             f"{cloud.kept} of the {needed} needed; pruned {cloud.pruned.sum():,} times, regrown "
-            f"{cloud.regrown.sum():,} times. Wire {wire} ({kind}) crossed zero {times} times and "
+            f"{cloud.regrown.sum():,} times. Wire {wire} ({kind}) crossed zero {times} and "
             f"ends at {path[-1]:.2f}"
         )

@@ -7,6 +7,7 @@ from snnlab.plot.style import (
     QUIET,
     ROLES,
     Picture,
+    count,
     figure,
     freeze,
     label_axes,
@@ -178,7 +179,14 @@ def update_cost(picture, data):
     """Show other data in a picture of `draw_cost`; arguments as there."""
     a = picture.artists
     names = list(data["energies"])
-    parts = NJ * np.array([data["energies"][name] for name in names])
+    highest = max(max(data["lines"][name]) for name in a.lines)
+    # long numbers would push the labels off the page
+    scale, unit, word = (NJ, "nJ", "nanojoule")
+    if NJ * highest >= 1e4:
+        scale, unit, word = (NJ / 1000, "µJ", "microjoule")
+    a.top.set_xlabel(f"energy per image ({unit})")
+    a.bottom.set_ylabel(f"energy per image ({unit})")
+    parts = scale * np.array([data["energies"][name] for name in names])
     totals = parts.sum(axis=1)
     end = _end(1.05 * totals.max())
     left = np.zeros(len(names))
@@ -186,13 +194,13 @@ def update_cost(picture, data):
         for bar, x, width in zip(group, left, widths, strict=True):
             bar.set(x=x, width=width, visible=width > 0)
         left = left + widths
-    a.top.set_xlim(0, 1.25 * end)
+    a.top.set_xlim(0, 1.24 * end)  # no tick at the very end, where its number would be cut
     texts, ends = [_number(total) for total in totals], list(totals)
     if data["chip"] is None:
         texts.append("known for 256-246-10 only")
         ends.append(0.0)
     else:
-        measured = NJ * data["chip"]
+        measured = scale * data["chip"]
         texts.append(f"{_number(measured)}{' (bar cut)' if measured > end else ''}")
         ends.append(min(measured, end))
     a.measured.set_width(ends[-1])
@@ -201,19 +209,18 @@ def update_cost(picture, data):
         annotation.xy = x, annotation.xy[1]
     sizes = "-".join(map(str, data["sizes"]))
     a.title.set_text(
-        f"{sizes}, {data['n_steps']} steps, {data['bits']} bits, {data['rate']:.2f} spikes per "
-        "neuron"
+        f"{sizes}, {data['n_steps']} steps, {count(data['bits'], 'bit')}, {data['rate']:.2f} "
+        "spikes per neuron"
     )
     for name, line in a.lines.items():
-        values = NJ * np.array(data["lines"][name])
+        values = scale * np.array(data["lines"][name])
         line.set_data(data["rates"], values)
         a.marks[name].set_data([data["rate"]], [totals[names.index(name)]])
     shown = {name: x for name, x in data["break_even"].items() if x is not None and name in a.lines}
-    spiking = NJ * np.array(data["lines"]["spiking, with neurons and memory"])
+    spiking = scale * np.array(data["lines"]["spiking, with neurons and memory"])
     a.stars.set_data(list(shown.values()), np.interp(list(shown.values()), data["rates"], spiking))
-    highest = max(NJ * max(data["lines"][name]) for name in a.lines)
-    a.bottom.set_ylim(0, _end(highest))
-    limits = ", ".join(f"{x:.2f}" for x in shown.values())
+    a.bottom.set_ylim(0, _end(scale * highest))
+    limits = ", ".join(dict.fromkeys(f"{x:.2f}" for x in shown.values()))
     a.head.set_text(f"☆ break-even at {limits}" if shown else "no break-even")
     said = "; ".join(f"{name}: {text}" for name, text in zip(names, texts, strict=False))
     evens = "; ".join(
@@ -221,7 +228,7 @@ def update_cost(picture, data):
         for name, x in data["break_even"].items()
     )
     picture.alt = (
-        f"Bars of the energy per image in nanojoule of a {sizes} network at {data['rate']:.2f} "
+        f"Bars of the energy per image in {word} of a {sizes} network at {data['rate']:.2f} "
         f"spikes per neuron, modelled with {data['assumptions']}. {said}; measured on the chip: "
         f"{texts[-1]}. Below, the same against the rate; the network of spikes meets {evens}."
     )

@@ -73,7 +73,7 @@ def draw_substrate(data, *, fig=None):
         (spikes,) = raster.plot([], [], "d", color=ROLES["spike"], ms=2.8)
         lines = [out.plot([], [], color=QUIET, lw=1)[0] for _ in data["ideal"]["readout"][0]]
         (peak,) = out.plot([], [], "*", color=ROLES["membrane"], ms=10)
-        v_ax.set_ylim(-0.9, 2.4)
+        v_ax.set_ylim(-1.2, 2.4)
         raster.set_ylim(-0.03 * data["n_hidden"], 1.03 * data["n_hidden"])
         for ax in axes:
             ax.set_xlim(-0.02 * last, last)
@@ -195,7 +195,7 @@ def draw_loop(data, *, fig=None):
         ax.grid(True, color="#DDDDDD", lw=0.6)
         ax.set_axisbelow(True)
         ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    live.legend(loc="lower right")
+    spread.legend(handles=[lines[mode][-1] for mode in MODES], loc="lower left")
     label_axes(live, x="training step", y="test accuracy\non the chip (%)")
     label_axes(spread, x="mismatch, relative sd (%)", y="test accuracy (%)",
                title="Full runs; outlined: the small ones now")  # fmt: skip

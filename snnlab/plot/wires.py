@@ -230,7 +230,7 @@ def draw_rewiring(data, *, fig=None):
     frontier.set_axisbelow(True)
     title = "star: this run" + ("; hollow: stored, full runs" if data["stored"] else "")
     label_axes(frontier, x="connectivity (% of weights)", y="accuracy (%), above 50", title=title)
-    legend = frontier.legend(loc="lower left", fontsize=8, handletextpad=0.2)
+    legend = frontier.legend(loc="lower right", fontsize=8, handletextpad=0.2)
     for name, share_, value in data["stored"]:
         if name in behind:
             x, y = behind[name].get_data()
@@ -275,6 +275,9 @@ def update_rewiring(picture, data):
     )
 
 
+WORST = 0.6  # defect at which colours and places end
+
+
 @styled
 def draw_chip_wires(data, *, fig=None):
     """Which wires are left on a chip, its neurons in the order of their faults.
@@ -299,13 +302,14 @@ def draw_chip_wires(data, *, fig=None):
     beside = grid[:, 1].subgridspec(2, 1, height_ratios=[1.25, 1])
     dots, curve = fig.add_subplot(beside[0]), fig.add_subplot(beside[1])
     n_pixels, n = data["wires"].shape
-    faults = strip.imshow(np.zeros((1, n)), vmin=0, vmax=0.6, cmap="cividis", aspect="auto")
+    faults = strip.imshow(np.zeros((1, n)), vmin=0, vmax=WORST, cmap="cividis", aspect="auto")
     faults.cmap = faults.cmap.with_extremes(bad="white", over=ROLES["spike"])
     wires = field.imshow(np.zeros((n_pixels, n)), vmin=0, vmax=1, cmap="gray_r", aspect="auto")
     frame = [spine for ax in (strip, field) for spine in ax.spines.values()]
     for spine in frame:
         spine.set_visible(True)
     strip.set(xticks=[], yticks=[])
+    strip.set_ylabel("defect", rotation=0, ha="right", va="center")
     says = strip.set_title(" ")
     field.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     field.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -314,7 +318,7 @@ def draw_chip_wires(data, *, fig=None):
     (alive,) = dots.plot([], [], "o", ms=4, color=ROLES["training"], label="alive")
     (gone,) = dots.plot([], [], "x", ms=6, mew=1.6, color=ROLES["spike"], label="dead")
     dots.set_xlim(-0.02, 0.78)
-    dots.set_xticks([0, 0.2, 0.4, 0.6, 0.72], ["0", "0.2", "0.4", "0.6", "dead"])
+    dots.set_xticks([0, 0.2, 0.4, WORST, 0.72], ["0", "0.2", "0.4", f"{WORST}+", "dead"])
     dots.set_yscale("symlog", linthresh=10)
     dots.set(ylim=(-1, 300), yticks=[0, 5, 10, 50, 100, 200])
     dots.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
@@ -341,11 +345,11 @@ def update_chip_wires(picture, data):
     a, defect, wires = picture.artists, data["defect"], data["wires"]
     order = np.argsort(defect, kind="stable")
     dead = ~np.isfinite(defect)
-    a.faults.set_data(np.minimum(defect[order], 9)[None])
+    a.faults.set_data(np.where(dead, 2 * WORST, np.minimum(defect, WORST))[order][None])
     a.wires.set_data(wires[:, order])
     a.edge.set_xdata([len(defect) - dead.sum() - 0.5] * 2)
     per_neuron = wires.sum(axis=0)
-    a.alive.set_data(np.minimum(defect[~dead], 0.64), per_neuron[~dead])
+    a.alive.set_data(np.minimum(defect[~dead], WORST), per_neuron[~dead])
     a.gone.set_data(np.full(dead.sum(), 0.72), per_neuron[dead])
     tested = np.array(data["tested"], float)
     a.tests.set_data(tested[:, 0], 100 * tested[:, 1])
