@@ -200,6 +200,21 @@ def rewiring_chip_table():
     return "\n".join(lines)
 
 
+def sparse_table():
+    """How many times faster than the dense path a pruned network runs, by connectivity."""
+    cells = {}
+    for r in load("sparse-execution"):
+        if r["workload"] == "current" and r["kind"] == "automatic":
+            cells[r["spread"], r["connectivity"]] = f"{r['of_minima']:.1f}"
+    columns = sorted({c for _, c in cells}, reverse=True)
+    lines = ["| random masks | " + " | ".join(f"{100 * c:g} %" for c in columns) + " |",
+             "|---" * (len(columns) + 1) + "|"]  # fmt: skip
+    for spread in dict.fromkeys(s for s, _ in cells):
+        row = [f"spread {'evenly' if spread == 'even' else 'as ' + spread + ' graphs are'}"]
+        lines.append("| " + " | ".join(row + [cells[spread, c] for c in columns]) + " |")
+    return "\n".join(lines)
+
+
 WORK = {
     "W1-T20": "training step, 20 steps",
     "W1": "training step, 100 steps",
@@ -286,6 +301,7 @@ def main():
         "rewiring": rewiring_tables(),
         "rewiring-paper": rewiring_paper_table(),
         "rewiring-chip": rewiring_chip_table(),
+        "sparse": sparse_table(),
         "speed": speed_table(WORK, PEERS),
         "speed-w4": speed_table(WORK_W4, PEERS_W4),
         "panels": panels_table(),
