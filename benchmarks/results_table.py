@@ -204,8 +204,9 @@ def sparse_table():
     """How many times faster than the dense path a pruned network runs, by connectivity."""
     cells = {}
     for r in load("sparse-execution"):
-        if r["workload"] == "current" and r["kind"] == "automatic":
-            cells[r["spread"], r["connectivity"]] = f"{r['of_minima']:.1f}"
+        c = r["config"]
+        if r["workload"] == "current" and c["kind"] == "automatic":
+            cells[c["spread"], c["connectivity"]] = f"{c['of_minima']:.1f}"
     columns = sorted({c for _, c in cells}, reverse=True)
     lines = ["| random masks | " + " | ".join(f"{100 * c:g} %" for c in columns) + " |",
              "|---" * (len(columns) + 1) + "|"]  # fmt: skip
