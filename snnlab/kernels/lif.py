@@ -428,23 +428,18 @@ def fire_backward(
     h = np.empty(n, v.dtype)
     lv = np.empty(n, v.dtype)
     li = np.empty(n, v.dtype)
-    reset = np.empty(n, v.dtype)
-    for j in range(n):
-        reset[j] = v_th[j] if attached else zero
-    z = np.empty((n_steps, n), np.bool_)
-    for t in range(n_steps):
-        for j in range(n):
-            z[t, j] = False
     unfiltered = next_decay_syn == zero and next_decay_mem == zero and next_gain == 1
     refractory = _largest(hold) > 0
-    need_spikes = zero_reset or refractory
+    z = np.empty((n_steps if refractory else 0, n), np.bool_)
+    _clear_rows(z)
     for c in range(first_chunk, last_chunk):
         rows = g_weights[c]
         _clear_rows(rows)
         for s in range(edges[c], edges[c + 1]):
-            if need_spikes:
+            if refractory:
                 for m in range(own_start[s], own_stop[s]):
                     z[own_step[m], own_unit[m]] = True
+            own = own_stop[s]
             _clear(next_v)
             _clear(next_i)
             _clear(lv)
@@ -474,14 +469,16 @@ def fire_backward(
                     for j in range(n):
                         e[j] += g_spikes[s, row, j]
                 _slope(kind, steepness, v, s, n_steps - 1 - t, v_th, h)
-                if not zero_reset:
+                if attached:  # a spike also lowers the next potential, by v_th or by b v
                     for j in range(n):
-                        lv[j] = decay_mem[j] * lv[j] + h[j] * (e[j] - reset[j] * lv[j])
-                else:
-                    for j in range(n):
-                        past = decay_mem[j] * lv[j]
-                        jump = past * v[s, n_steps - 1 - t, j] if attached else zero
-                        lv[j] = h[j] * (e[j] - jump) + (zero if z[t, j] else past)
+                        drop = decay_mem[j] * v[s, n_steps - 1 - t, j] if zero_reset else v_th[j]
+                        e[j] -= drop * lv[j]
+                if zero_reset:  # nothing flows back through a reset: (1 - z) lv
+                    while own > own_start[s] and own_step[own - 1] == t:
+                        own -= 1
+                        lv[np.uint64(own_unit[own])] = zero
+                for j in range(n):
+                    lv[j] = decay_mem[j] * lv[j] + h[j] * e[j]
                 if refractory:  # a membrane held at rest passes nothing on
                     for j in range(n):
                         first_held = t - hold[j] if t > hold[j] else 0
@@ -505,7 +502,7 @@ def fire_backward(
                 if g_drive.shape[0] > 0 and t >= delay:
                     for j in range(n):
                         g_drive[s, j] += li[j]
-            if need_spikes:
+            if refractory:
                 for m in range(own_start[s], own_stop[s]):
                     z[own_step[m], own_unit[m]] = False
 
