@@ -19,12 +19,15 @@ FORMAT = 1
 SPARSE = 0.25  # share of inputs other than the background up to which `kernels.drive` is faster
 
 
-def _padded(n):
+def _padded(n, fires=True):
     """Units a layer is stored with: whole vectors leave no scalar rest in the loops over units.
 
-    The added units have weight and gain zero: they never spike, and their gradient is zero.
+    The added units have weight and gain zero: they never spike, and their gradient is zero. A
+    narrow integrator has no such loops: each of its units runs through time on its own.
     """
-    return n if n <= 16 else -(-n // 32) * 32
+    if n <= 16:
+        return 16 if fires else n
+    return -(-n // 32) * 32
 
 
 def _aligned(shape, dtype):
@@ -204,8 +207,8 @@ class _Layer:
     """One layer's neuron, padded sizes and constants."""
 
     def __init__(self, neuron, n_in, n, dtype):
-        self.neuron, self.n_in, self.n, self.width = neuron, n_in, n, _padded(n)
         self.fires = isinstance(neuron, LIF)
+        self.neuron, self.n_in, self.n, self.width = neuron, n_in, n, _padded(n, self.fires)
         c = neuron.constants(n, dtype)
         more = 0, self.width - n
         self.constants = type(c)(*(np.pad(x, more, constant_values=x is c.v_th) for x in c))
@@ -482,9 +485,9 @@ class Network:
         for layer in self._layers:
             if not layer.fires:
                 continue
-            # room for a spike of every unit in every step, and for one that is written but not
+            # room for a spike of every unit in every step, and for eight that are written but not
             # kept; memory that is not written costs none
-            room = self.n_steps * layer.n + 1
+            room = self.n_steps * layer.n + 8
             start = np.arange(n_samples) * room
             step, unit = (np.empty(n_samples * room, np.int32) for _ in range(2))
             spikes.append(

@@ -23,6 +23,13 @@ from snnlab.kernels.noise import add_noise
 
 SURROGATES = ("superspike", "arctan", "triangle", "sigmoid", "gaussian", "rectangle")
 
+# Of each set of eight units, as the bits of a byte: its members in order, and how many they are.
+_MEMBERS = np.zeros((256, 8), np.int32)
+for _set in range(256):
+    _of_set = [_j for _j in range(8) if _set >> _j & 1]
+    _MEMBERS[_set, : len(_of_set)] = _of_set
+_SIZE = np.array([_set.bit_count() for _set in range(256)])
+
 # error_model="numpy": a division needs no test for zero, which would keep loops scalar
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -53,17 +60,31 @@ def _largest(x):
 
 
 @_kernel
+def _four(index, k):
+    """Four indices from k on; unsigned, they need no test for those that count from the end."""
+    u = np.uint64
+    return u(index[k]), u(index[k + 1]), u(index[k + 2]), u(index[k + 3])
+
+
+@_kernel
 def _add_rows(rows, index, lo, hi, out):
-    """``out += rows[index[k]]`` for k in [lo, hi), in order; four rows per pass over ``out``."""
+    """``out += rows[index[k]]`` for k in [lo, hi), in order; eight, four or one per pass."""
     n = out.shape[0]
     k = lo
-    while k + 4 <= hi:
-        i0, i1, i2, i3 = index[k], index[k + 1], index[k + 2], index[k + 3]
+    while k + 8 <= hi:
+        i0, i1, i2, i3 = _four(index, k)
+        i4, i5, i6, i7 = _four(index, k + 4)
+        for j in range(n):
+            half = (((out[j] + rows[i0, j]) + rows[i1, j]) + rows[i2, j]) + rows[i3, j]
+            out[j] = (((half + rows[i4, j]) + rows[i5, j]) + rows[i6, j]) + rows[i7, j]
+        k += 8
+    if k + 4 <= hi:
+        i0, i1, i2, i3 = _four(index, k)
         for j in range(n):
             out[j] = (((out[j] + rows[i0, j]) + rows[i1, j]) + rows[i2, j]) + rows[i3, j]
         k += 4
     while k < hi:
-        i0 = index[k]
+        i0 = np.uint64(index[k])
         for j in range(n):
             out[j] += rows[i0, j]
         k += 1
@@ -73,7 +94,7 @@ def _add_rows(rows, index, lo, hi, out):
 def _add_to_rows(x, index, lo, hi, rows):
     """``rows[index[k]] += x`` for k in [lo, hi)."""
     for k in range(lo, hi):
-        i = index[k]
+        i = np.uint64(index[k])
         for j in range(x.shape[0]):
             rows[i, j] += x[j]
 
@@ -171,6 +192,35 @@ def integrate(
 
 
 @_kernel
+def _list_spikes(z, eight, k, out_unit):
+    """Write the units that spike to ``out_unit`` from k on; return where the list ends.
+
+    ``eight`` is ``z``, eight units at a time. All is written and some is kept, so that there is no
+    branch to guess; up to 8 slots behind the end are written over.
+    """
+    busy = 0
+    for i in range(eight.shape[0]):
+        busy += np.int64(eight[i] != 0)
+    if 3 * busy <= eight.shape[0]:
+        for i in range(eight.shape[0]):
+            if eight[i] != 0:
+                for j in range(8 * i, 8 * i + 8):
+                    out_unit[k] = j
+                    k += np.int64(z[j])
+        return k
+    for i in range(eight.shape[0]):  # with many spikes even the test for silence is a gamble
+        x = eight[i]
+        x |= x >> np.uint64(7)  # the lowest bits of eight bytes become one byte
+        x |= x >> np.uint64(14)
+        x |= x >> np.uint64(28)
+        which = x & np.uint64(255)
+        for j in range(8):
+            out_unit[np.uint64(k + j)] = 8 * i + _MEMBERS[which, j]
+        k += _SIZE[which]
+    return k
+
+
+@_kernel
 def fire(
     start,
     stop,
@@ -265,11 +315,7 @@ def fire(
             if some == 0:
                 continue
             before = k
-            for i in range(eight.shape[0]):
-                if eight[i] != 0:
-                    for j in range(8 * i, 8 * i + 8):  # write all and keep some: no branch to guess
-                        out_unit[k] = j
-                        k += np.int64(z[j])
+            k = _list_spikes(z, eight, k, out_unit)
             for m in range(before, k):
                 out_step[m] = t
         out_stop[s] = k
@@ -428,23 +474,18 @@ def fire_backward(
     h = np.empty(n, v.dtype)
     lv = np.empty(n, v.dtype)
     li = np.empty(n, v.dtype)
-    reset = np.empty(n, v.dtype)
-    for j in range(n):
-        reset[j] = v_th[j] if attached else zero
-    z = np.empty((n_steps, n), np.bool_)
-    for t in range(n_steps):
-        for j in range(n):
-            z[t, j] = False
     unfiltered = next_decay_syn == zero and next_decay_mem == zero and next_gain == 1
     refractory = _largest(hold) > 0
-    need_spikes = zero_reset or refractory
+    z = np.empty((n_steps if refractory else 0, n), np.bool_)
+    _clear_rows(z)
     for c in range(first_chunk, last_chunk):
         rows = g_weights[c]
         _clear_rows(rows)
         for s in range(edges[c], edges[c + 1]):
-            if need_spikes:
+            if refractory:
                 for m in range(own_start[s], own_stop[s]):
                     z[own_step[m], own_unit[m]] = True
+            own = own_stop[s]
             _clear(next_v)
             _clear(next_i)
             _clear(lv)
@@ -474,14 +515,16 @@ def fire_backward(
                     for j in range(n):
                         e[j] += g_spikes[s, row, j]
                 _slope(kind, steepness, v, s, n_steps - 1 - t, v_th, h)
-                if not zero_reset:
+                if attached:  # a spike also lowers the next potential, by v_th or by b v
                     for j in range(n):
-                        lv[j] = decay_mem[j] * lv[j] + h[j] * (e[j] - reset[j] * lv[j])
-                else:
-                    for j in range(n):
-                        past = decay_mem[j] * lv[j]
-                        jump = past * v[s, n_steps - 1 - t, j] if attached else zero
-                        lv[j] = h[j] * (e[j] - jump) + (zero if z[t, j] else past)
+                        drop = decay_mem[j] * v[s, n_steps - 1 - t, j] if zero_reset else v_th[j]
+                        e[j] -= drop * lv[j]
+                if zero_reset:  # nothing flows back through a reset: (1 - z) lv
+                    while own > own_start[s] and own_step[own - 1] == t:
+                        own -= 1
+                        lv[np.uint64(own_unit[own])] = zero
+                for j in range(n):
+                    lv[j] = decay_mem[j] * lv[j] + h[j] * e[j]
                 if refractory:  # a membrane held at rest passes nothing on
                     for j in range(n):
                         first_held = t - hold[j] if t > hold[j] else 0
@@ -505,7 +548,7 @@ def fire_backward(
                 if g_drive.shape[0] > 0 and t >= delay:
                     for j in range(n):
                         g_drive[s, j] += li[j]
-            if need_spikes:
+            if refractory:
                 for m in range(own_start[s], own_stop[s]):
                     z[own_step[m], own_unit[m]] = False
 
