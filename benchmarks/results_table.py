@@ -151,7 +151,7 @@ def rewiring_tables():
         if not dense:
             continue
         (dense,) = dense
-        what = f"{title}, {dense['config']['epochs']} epochs, {len(dense['seeds'])} seeds"
+        what = f"{title}, {dense['config']['epochs']} epochs, {len(dense['seeds'])} seed{'s' * (len(dense['seeds']) > 1)}"
         lines = [
             f"| {what}: dense {_percent(dense)} | 25 % | 5 % | 2.3 % | 1 % |",
             "|---" * 5 + "|",
