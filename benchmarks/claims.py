@@ -61,15 +61,20 @@ class Claim:
         return plain | {"ours": value, "sd": sd, "study": study, "holds": holds}
 
 
+def over_seeds(values, where):
+    """Mean, standard deviation (None of one value), and where they are from."""
+    n = len(values)
+    sd = round(float(np.std(values, ddof=1)), 3) if n > 1 else None
+    return round(float(np.mean(values)), 3), sd, f"{where}, {n} seeds" if n > 1 else where
+
+
 def stored(study, scale=100.0, label=None, key=None):
     """Figure of a stored record: its metric, or the mean of another column."""
 
     def ours():
         (record,) = (r for r in results.load(study) if label is None or r.get("label") == label)
         values = np.array(record["values"] if key is None else record[f"{key}_values"]) * scale
-        seeds = len(values)
-        where = f"{study}{f', {label}' if label else ''}, {seeds} seeds"
-        return round(float(values.mean()), 3), round(float(values.std(ddof=1)), 3), where
+        return over_seeds(values, f"{study}{f', {label}' if label else ''}")
 
     return ours
 
@@ -80,8 +85,7 @@ def difference(study, first, second, scale=100.0):
     def ours():
         by_label = {r.get("label"): np.array(r["values"]) * scale for r in results.load(study)}
         lost = by_label[first] - by_label[second]
-        where = f"{study}, {first} minus {second}, {len(lost)} seeds"
-        return round(float(lost.mean()), 3), round(float(lost.std(ddof=1)), 3), where
+        return over_seeds(lost, f"{study}, {first} minus {second}")
 
     return ours
 
@@ -99,8 +103,7 @@ def lost_by(label, connectivity, study="rewiring-mnist"):
             [dense["runs"][s]["test_accuracy"] - near["runs"][s]["test_accuracy"] for s in seeds]
         )
         where = f"{study}, dense minus {label} at {100 * near['connectivity']:.2g} %"
-        sd = round(float(100 * lost.std(ddof=1)), 3) if len(lost) > 1 else None
-        return round(float(100 * lost.mean()), 3), sd, f"{where}, {len(lost)} seeds"
+        return over_seeds(100 * lost, where)
 
     return ours
 

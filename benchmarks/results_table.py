@@ -151,7 +151,9 @@ def rewiring_tables():
         if not dense:
             continue
         (dense,) = dense
-        what = f"{title}, {dense['config']['epochs']} epochs, {len(dense['seeds'])} seed{'s' * (len(dense['seeds']) > 1)}"
+        n = len(dense["seeds"])
+        seeds = f"{n} seeds" if n > 1 else "one seed"
+        what = f"{title}, {dense['config']['epochs']} epochs, {seeds}"
         lines = [
             f"| {what}: dense {_percent(dense)} | 25 % | 5 % | 2.3 % | 1 % |",
             "|---" * 5 + "|",
