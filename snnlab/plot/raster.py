@@ -111,7 +111,7 @@ def _enlarged(rgb, shape):
     """Each pixel as a block, so that the whole fills ``shape``."""
     rows = np.arange(shape[0]) * len(rgb) // shape[0]
     columns = np.arange(shape[1]) * rgb.shape[1] // shape[1]
-    return rgb[rows[:, None], columns[None]]
+    return rgb[:, columns][rows]
 
 
 def rgb_of(color):
