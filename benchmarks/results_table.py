@@ -176,8 +176,8 @@ def rewiring_paper_table():
         return ""
     epochs = records[0]["config"]["epochs"]
     lines = [
-        f"With the second paper's own recipe (constant learning rate, strong augmentation, {epochs}",
-        "epochs), one seed each, as there:",
+        "With the second paper's own recipe (constant learning rate, strong augmentation,",
+        f"{epochs} epochs), one seed each, as there:",
         "",
     ]
     lines += ["| recipe of the paper | test accuracy | connectivity | hidden spikes | published |",
