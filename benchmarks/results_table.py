@@ -26,6 +26,19 @@ def load(study):
     return json.loads(path.read_text()) if path.exists() else []
 
 
+def _percent(r):
+    """Mean and standard deviation of a record in percent."""
+    sd = "" if r["sd"] is None else f" ± {100 * r['sd']:.2f}"
+    return f"{100 * r['mean']:.2f}{sd} %"
+
+
+def _published(r, digits=1):
+    """The paper's figure in percent, with tag and source; a dash if there is none."""
+    if r["paper"] is None:
+        return "-"
+    return f"{100 * r['paper']:.{digits}f} % ({r['paper_tag']}: {r['paper_source']})"
+
+
 def accuracy_table():
     """Test accuracy beside the published one."""
     lines = [
@@ -36,12 +49,10 @@ def accuracy_table():
         for r in load(study):
             c = r["config"]
             steps = f"T = {c['n_steps']}, {c['epochs']} epochs"
-            published = "-"
-            if r["paper"] is not None:
-                published = f"{100 * r['paper']:.1f} % ({r['paper_tag']}: {r['paper_source']})"
             lines.append(
                 f"| {title} ({steps}) | {_percent(r)} | {r['hidden_spikes']:.0f} | "
-                f"{len(r['seeds'])} | {published} | {sum(r['seconds']) / len(r['seconds']):.0f} s |"
+                f"{len(r['seeds'])} | {_published(r)} | "
+                f"{sum(r['seconds']) / len(r['seconds']):.0f} s |"
             )
     return "\n".join(lines)
 
@@ -51,12 +62,6 @@ SPARSE = {
     "mnist16-sparsity-plain": "16x16 MNIST",
     "fashion16-sparsity": "16x16 Fashion-MNIST",
 }
-
-
-def _percent(r):
-    """Mean and standard deviation of a record in percent."""
-    sd = "" if r["sd"] is None else f" ± {100 * r['sd']:.2f}"
-    return f"{100 * r['mean']:.2f}{sd} %"
 
 
 def sparsity_table():
@@ -91,13 +96,9 @@ def chip_table():
     ]
 
     def row(title, r, value=None, published=None):
-        if published is None:
-            published = "-"
-            if r["paper"] is not None:
-                published = f"{100 * r['paper']:.1f} % ({r['paper_tag']}: {r['paper_source']})"
         lines.append(
             f"| {title} | {value or _percent(r)} | {r['hidden_spikes']:.0f} | {len(r['seeds'])} | "
-            f"{published} |"
+            f"{published or _published(r)} |"
         )
 
     for study, title in CHIP.items():
@@ -112,8 +113,7 @@ def chip_table():
             row(f"16x16 MNIST, mismatch {100 * r['sigma_d']:.0f} %{how}", r)
     for r in load("chip-dead-units"):
         what = f"rise of error, 15 % of hidden units dead, dropout {r['config']['dropout']:g}"
-        published = f"{100 * r['paper']:.0f} % ({r['paper_tag']}: {r['paper_source']})"
-        row(what, r, f"{100 * r['mean']:.0f} ± {100 * r['sd']:.0f} %", published)
+        row(what, r, f"{100 * r['mean']:.0f} ± {100 * r['sd']:.0f} %", _published(r, digits=0))
     return "\n".join(lines)
 
 
@@ -183,12 +183,9 @@ def rewiring_paper_table():
     lines += ["| recipe of the paper | test accuracy | connectivity | hidden spikes | published |",
              "|---" * 5 + "|"]  # fmt: skip
     for r in records:
-        published = "-"
-        if r["paper"] is not None:
-            published = f"{100 * r['paper']:.2f} % ({r['paper_tag']}: {r['paper_source']})"
         lines.append(
             f"| {r['label']} | {_percent(r)} | {100 * r['connectivity']:.3g} % | "
-            f"{r['hidden_spikes']:.0f} | {published} |"
+            f"{r['hidden_spikes']:.0f} | {_published(r, digits=2)} |"
         )
     return "\n".join(lines)
 
