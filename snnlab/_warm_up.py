@@ -35,11 +35,12 @@ def warm_up(verbose=True):
     x = augment.resample(images, np.arange(32), 4, augment.Affine(rotation=10), rng)
     spikes, currents = encode.latency(x, n_steps=8), encode.constant_current(x, n_steps=8)
     rules = rewiring.GradR(), rewiring.STDS(), rewiring.FixedMask(sparsity=0.5, rng=0)
-    for inputs, *optimizers in (
-        (spikes, optim.Adam(), *rules),
-        (currents, optim.SGD(), rewiring.DeepR(1.0, 0.5, 10.0, rng=0)),
+    # a wide layer and a narrow one, an integrator and neurons to read out
+    for inputs, readout, *optimizers in (
+        (spikes, None, optim.Adam(), *rules),
+        (currents, neuron, optim.SGD(), rewiring.DeepR(1.0, 0.5, 10.0, rng=0)),
     ):
-        network = Network((16, 8, 4), neuron, n_steps=8, rng=rng)
+        network = Network((16, 24, 4), neuron, readout=readout, n_steps=8, rng=rng)
         trace = network.forward(inputs)
         trace.hidden[0].unit_counts(network.dtype)  # as penalties do
         _, g_readout = loss(trace.readout, np.zeros(32, int))

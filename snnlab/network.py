@@ -12,22 +12,22 @@ from snnlab import _check
 from snnlab._files import load_npz, save_npz
 from snnlab._workers import share, worker_count
 from snnlab.kernels import drive, lif
+from snnlab.kernels.vector import NARROW
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.spikes import ConstantCurrent, SpikeTrains
 
 FORMAT = 1
-SPARSE = 0.25  # share of inputs other than the background up to which `kernels.drive` is faster
 
 
 def _padded(n, fires=True):
-    """Units a layer is stored with: whole vectors leave no scalar rest in the loops over units.
+    """Units a layer is stored with: whole tiles of `snnlab.kernels.vector`, on any processor.
 
     The added units have weight and gain zero: they never spike, and their gradient is zero. A
-    narrow integrator has no such loops: each of its units runs through time on its own.
+    narrow integrator has no tiles: each of its units runs through time on its own.
     """
-    if n <= 16:
-        return 16 if fires else n
-    return -(-n // 32) * 32
+    if n <= NARROW:
+        return NARROW if fires else n
+    return -(-n // 64) * 64
 
 
 def _aligned(shape, dtype):
@@ -38,16 +38,23 @@ def _aligned(shape, dtype):
     return raw[offset : offset + size].view(dtype).reshape(shape)
 
 
+def _again(out, shape, dtype):
+    """``out`` if it fits, else fresh memory."""
+    fits = out is not None and out.shape == shape and out.dtype == dtype
+    return out if fits else _aligned(shape, dtype)
+
+
+def _spike_bits(n_samples, n_steps, width):
+    """Memory for a layer's spikes as `kernels.lif` keeps them: a byte per unit and eight steps."""
+    return _aligned((n_samples, -(-n_steps // lif.BLOCK), width), np.uint8)
+
+
 def _pad_units(x, n, out=None):
-    """``x`` with its last axis filled up with zeros to length n (itself if it has it already).
+    """``x`` with its last axis filled up with zeros to length n, on cache lines.
 
     ``out`` is what an earlier call returned; its memory is used again if it fits.
     """
-    if x.shape[-1] == n:
-        return np.ascontiguousarray(x)
-    shape = *x.shape[:-1], n
-    if out is None or out.shape != shape or out.dtype != x.dtype:
-        out = _aligned(shape, x.dtype)
+    out = _again(out, (*x.shape[:-1], n), x.dtype)
     out[..., : x.shape[-1]] = x
     return out
 
@@ -59,15 +66,6 @@ def _chunk_borders(n_samples):
     """
     n = 1 if n_samples < 32 else 2 if n_samples < 64 else 4 if n_samples < 256 else 8
     return np.arange(n + 1) * n_samples // n
-
-
-def _background(x):
-    """The value that most of x has, if `kernels.drive` then beats a matrix product; else None.
-
-    More than half of any image is background: then it is the median of the first.
-    """
-    c = np.sort(x[0])[x.shape[1] // 2]
-    return c if np.count_nonzero(x != c) <= SPARSE * x.size else None
 
 
 def _filled(product, x, c, y, base, out, lo, hi):
@@ -108,13 +106,15 @@ class Trace:
         Which units took part (dropout); None: all.
     """
 
-    def __init__(self, inputs, spikes, readout, spiking_readout, potentials, kept):
+    def __init__(self, inputs, spikes, readout, spiking_readout, kept, potentials=None, bits=None):
         self.inputs, self.spikes, self.readout = inputs, spikes, readout
         self.spiking_readout, self.kept = spiking_readout, kept
-        self._potentials = potentials  # per spiking layer: padded, last step first (kernels.lif)
+        # per spiking layer, padded (kernels.lif): potentials, last step first; spikes as bits
+        self._potentials, self._bits = potentials, bits
         self._own = False  # whether its arrays were made by a forward pass, which may reuse them
-        self._buffers = {}  # the backward pass's, kept for the next trace in the same memory
-        self._g_spikes = {}  # likewise, per hidden layer
+        # working memory, kept for the next trace in the same memory: of the backward pass; padded
+        # gradients, by name; what constant inputs feed the first layer
+        self._buffers, self._padded, self._drive = {}, {}, None
 
     @classmethod
     def measured(cls, inputs, v, spikes, readout=None, kept=None):
@@ -144,7 +144,7 @@ class Trace:
         if len(v) != len(spikes) or not spikes:
             raise ValueError("v and spikes must have one entry per spiking layer, at least one")
         dtype = np.asarray(v[0]).dtype if np.asarray(v[0]).dtype.kind == "f" else np.float32
-        potentials = []
+        potentials, bits = [], []
         for k, (potential, train) in enumerate(zip(v, spikes, strict=True)):
             if not isinstance(train, SpikeTrains):
                 raise TypeError(f"spikes[{k}] must be SpikeTrains, not {type(train).__name__}")
@@ -153,6 +153,8 @@ class Trace:
                 raise ValueError(f"spikes[{k}] and inputs differ in samples or steps")
             potential = _check.array(f"v[{k}]", potential, dtype, shape)
             potentials.append(_pad_units(potential[:, ::-1], _padded(train.n_units)))
+            bits.append(_spike_bits(len(train), train.n_steps, _padded(train.n_units)))
+            lif.mark_spikes(train.start, train.stop, train.step, train.unit, bits[-1])
         spiking = readout is None
         if spiking:
             readout = spikes[-1].to_dense(dtype)
@@ -160,7 +162,12 @@ class Trace:
             shape = (len(inputs), inputs.n_steps, None)
             readout = _check.array("readout", readout, dtype, shape)
         kept = _check_kept(kept, [train.n_units for train in spikes[: len(spikes) - spiking]])
-        return cls(inputs, list(spikes), readout, spiking, potentials, kept)
+        return cls(inputs, list(spikes), readout, spiking, kept, potentials, bits)
+
+    def _pad(self, name, x, n):
+        """`_pad_units` into memory of the same name in an earlier call."""
+        self._padded[name] = _pad_units(x, n, self._padded.get(name))
+        return self._padded[name]
 
     @property
     def v(self):
@@ -210,8 +217,10 @@ class _Layer:
         self.fires = isinstance(neuron, LIF)
         self.neuron, self.n_in, self.n, self.width = neuron, n_in, n, _padded(n, self.fires)
         c = neuron.constants(n, dtype)
-        more = 0, self.width - n
-        self.constants = type(c)(*(np.pad(x, more, constant_values=x is c.v_th) for x in c))
+        self.constants = type(c)(
+            *(_pad_units(x, self.width, _aligned(self.width, x.dtype)) for x in c)
+        )
+        self.constants.v_th[n:] = 1
         # an integrator whose units are alike filters W g_v as it filters g_v
         a, b, g = c.decay_syn, c.decay_mem, c.gain
         self.uniform = bool(np.ptp(a) == 0 and np.ptp(b) == 0 and np.ptp(g) == 0)
@@ -392,7 +401,8 @@ class Network:
         no_drive = np.empty((0, 1), self.dtype)
         constant, product = no_drive, None
         if isinstance(inputs, ConstantCurrent):
-            constant, product = self._drive(inputs.x, weights[0])
+            constant = _again(trace._drive, (n_samples, layers[0].width), self.dtype)
+            product, trace._drive = self._drive(inputs, weights[0], constant), constant
         if physics is None:
             free = -self.dtype.type(np.inf), self.dtype.type(np.inf)
             quiet = np.empty(0, self.dtype), np.uint32(0)
@@ -414,14 +424,16 @@ class Network:
                     )
                 else:
                     if keep:
-                        v = trace._potentials[k]
+                        v, z = trace._potentials[k], trace._bits[k]
                     else:
                         v = _aligned((1, self.n_steps, layer.width), self.dtype)
+                        z = _spike_bits(1, self.n_steps, layer.width)
                     own = trace.spikes[k]
                     zero_reset = layer.neuron.reset == "zero"
                     lif.fire(
                         *source, arriving, weights[k], *shared, c.v_th, c.hold, *physics[k],
-                        zero_reset, delay, lo, hi, keep, v, own.start, own.stop, own.step, own.unit,
+                        zero_reset, delay, lo, hi, keep, v, z,
+                        own.start, own.stop, own.step, own.unit,
                     )  # fmt: skip
                 if read is not None and (keep or not layer.fires):
                     read(k, v, lo, hi)
@@ -431,27 +443,27 @@ class Network:
             trace.readout[...] = trace.spikes[-1].to_dense(self.dtype)
         return trace
 
-    def _drive(self, x, weights):
-        """``x @ weights``, what a constant input feeds each unit in a step; work left to do on it.
+    def _drive(self, inputs, weights, out):
+        """``x @ weights``, what a constant input feeds each unit in a step, into ``out``.
 
-        The work is a function of the first and last sample, or None.
+        Returns work that is left to do on it, a function of the first and last sample, or None.
         """
-        x = x.astype(self.dtype, copy=False)
-        out = np.empty((len(x), weights.shape[1]), self.dtype)
-        c = _background(x)
-        if c is None:
-            return np.matmul(x, weights, out=out), None
-        base = c * weights.sum(axis=0) if c else np.zeros_like(weights[0])
-        return out, partial(_filled, drive.multiply, x, c, weights, base, out)
+        x, c = inputs.x.astype(self.dtype, copy=False), inputs.background
+        if c is None or weights.shape[1] % NARROW:
+            np.matmul(x, weights, out=out)
+            return None
+        c = self.dtype.type(c)
+        base = c * weights.sum(axis=0, keepdims=True) if c else np.zeros_like(weights[:1])
+        return partial(_filled, drive.multiply, x, c, weights, base, out)
 
-    def _drive_gradient(self, x, g_drive, out):
+    def _drive_gradient(self, inputs, g_drive, out):
         """``x.T @ g_drive``, into ``out``."""
-        x = x.astype(self.dtype, copy=False)
-        c = _background(x)
-        if c is None:
+        x, c = inputs.x.astype(self.dtype, copy=False), inputs.background
+        if c is None or out.shape[1] % NARROW:
             np.matmul(x.T, g_drive, out=out)
             return
-        base = c * g_drive.sum(axis=0) if c else np.zeros_like(g_drive[0])
+        c = self.dtype.type(c)
+        base = c * g_drive.sum(axis=0, keepdims=True) if c else np.zeros_like(g_drive[:1])
         work = partial(_filled, drive.multiply_transposed, x, c, g_drive, base, out)
         share(work, -(-x.shape[1] // 2), self._threads(len(x)))
 
@@ -481,7 +493,7 @@ class Network:
         )
         if fits:
             return out
-        spikes, potentials = [], [] if keep else None
+        spikes, potentials, bits = [], [] if keep else None, []
         for layer in self._layers:
             if not layer.fires:
                 continue
@@ -495,8 +507,9 @@ class Network:
             )
             if keep:
                 potentials.append(_aligned((n_samples, self.n_steps, layer.width), self.dtype))
+                bits.append(_spike_bits(n_samples, self.n_steps, layer.width))
         readout = np.zeros(shape, self.dtype)
-        trace = Trace(None, spikes, readout, self.spiking_readout, potentials, None)
+        trace = Trace(None, spikes, readout, self.spiking_readout, None, potentials, bits)
         trace._own = True
         return trace
 
@@ -559,7 +572,7 @@ class Network:
             per_chunk = [block[None] for block in out._padded]
         gains = [la.gain(mask) for la, mask in zip(self._layers, [*trace.kept, None], strict=True)]
         transposed = [None] + [
-            _pad_units(self.weights[k].T, self._layers[k - 1].width)
+            trace._pad(f"weights {k}", self.weights[k].T, self._layers[k - 1].width)
             for k in range(1, len(self._layers))
         ]
         none = np.empty((0, 1, 1), self.dtype)
@@ -591,7 +604,7 @@ class Network:
                 neuron = layer.neuron
                 lif.fire_backward(
                     *source, own.start, own.stop, own.step, own.unit, trace._potentials[k],
-                    *after, direct, *shared, c.v_th, c.hold, neuron.reset == "zero",
+                    trace._bits[k], *after, direct, *shared, c.v_th, c.hold, neuron.reset == "zero",
                     not neuron.detach_reset, lif.SURROGATES.index(neuron.surrogate),
                     neuron.steepness, neuron.delay, *place,
                 )  # fmt: skip
@@ -600,7 +613,7 @@ class Network:
         share(work, n_chunks, threads)
         for k, layer in enumerate(self._layers):
             if k == 0 and isinstance(trace.inputs, ConstantCurrent):
-                self._drive_gradient(trace.inputs.x, g_drive, out._padded[0])
+                self._drive_gradient(trace.inputs, g_drive, out._padded[0])
             elif n_chunks > 1:
                 parts, total = per_chunk[k], out._padded[k]
                 summed = partial(lif.sum_chunks, parts, total)
@@ -645,7 +658,7 @@ class Network:
             raise ValueError("trace does not fit the network's readout")
         g_readout = _check.array("g_readout", g_readout, self.dtype, shape)
         if self.spiking_readout:
-            g_readout = _pad_units(g_readout, self._layers[-1].width)
+            g_readout = trace._pad("readout", g_readout, self._layers[-1].width)
         n_hidden = len(self.sizes) - 2
         if g_spikes is None:
             g_spikes = [None] * n_hidden
@@ -659,8 +672,7 @@ class Network:
             g = _check.array(f"g_spikes[{k}]", g, self.dtype, (len(trace), None, sizes[k]))
             if g.shape[1] not in (1, self.n_steps):
                 raise ValueError(f"g_spikes[{k}] must have 1 or {self.n_steps} steps")
-            checked.append(_pad_units(g, self._layers[k].width, trace._g_spikes.get(k)))
-            trace._g_spikes[k] = checked[-1]
+            checked.append(trace._pad(k, g, self._layers[k].width))
         return g_readout, checked
 
     # initial activity ---------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._workers import share
-from snnlab.kernels import lif
+from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
-from snnlab.network import Network, Trace, _aligned
+from snnlab.network import Network, Trace, _aligned, _padded, _spike_bits
 from snnlab.neurons import LIF
 from snnlab.spikes import ConstantCurrent, SpikeTrains
 from snnlab.synapses import units_in_use
@@ -141,7 +141,8 @@ class CompressedNetwork:
             columns = first.columns
             if not rows[0]:  # the drive, from a dense product, leads to each unit as it is
                 columns = first.one_to_one
-                x, fill = Network._drive(self, x, first.dense)
+                x = _aligned((n, first.width), self.dtype)
+                fill = Network._drive(self, inputs, first.dense, x)
                 if fill is not None:
                     share(fill, n, workers)
 
@@ -155,7 +156,7 @@ class CompressedNetwork:
                     layer.run(_parts(source), rows[k], lo, hi, own, trace.readout)
                 source = own
             if own is not None:
-                kernels.mark(*_parts(own), lo, hi, trace.readout)
+                events.mark(*_parts(own), lo, hi, trace.readout)
 
         share(work, n, workers)
         return trace
@@ -190,7 +191,7 @@ class CompressedNetwork:
                 spikes.append(SpikeTrains._trusted(*bounds, *events, self.n_steps, size))
         kept = [None] * (len(self.sizes) - 2)
         readout = np.zeros(shape, self.dtype)
-        return _CompressedTrace(None, spikes, readout, self.spiking_readout, None, kept)
+        return _CompressedTrace(None, spikes, readout, self.spiking_readout, kept)
 
     def __repr__(self):
         sizes = "-".join(map(str, self.sizes))
@@ -223,7 +224,7 @@ class _Rows:
         units = np.flatnonzero(units) if units.any() else np.zeros(1, int)  # a layer is never empty
         self.neuron, self.fires, self.n_steps = layer.neuron, layer.fires, n_steps
         self.n_in, self.n, self.n_all = len(w), len(units), layer.n
-        self.width = -(-self.n // 32) * 32 if self.fires else self.n  # whole vectors
+        self.width = _padded(self.n, self.fires)
         self.name = units.astype(np.int32)
         self.weight, self.unit = w[source, target], np.searchsorted(units, target).astype(np.int32)
         self.indptr = np.searchsorted(source, np.arange(self.n_in + 1)).astype(np.int64)
@@ -236,8 +237,8 @@ class _Rows:
             )
         )
         self.uniform = all((x[units] == x[units[0]]).all() for x in layer.constants)
-        # for a spike of every unit in every step, and one that is written but not kept
-        self.room = n_steps * self.n + 1
+        # for a spike of every unit in every step, and eight that are written but not kept
+        self.room = n_steps * self.n + 8
 
     def on_rows(self, threshold, constant):
         """Whether rows are worth it (or asked for)."""
@@ -302,26 +303,27 @@ class _Rows:
             *_no_events(), drive, drive[:0], *c[:3], *_ideal(drive.dtype), delay, lo, hi, readout
         )
 
-    def run(self, events, on_rows, lo, hi, own, readout):
+    def run(self, source, on_rows, lo, hi, own, readout):
         """Some samples on events (start, stop, step, unit)."""
         c, delay = self.constants, self.neuron.delay
         no_drive = np.empty((0, 1), self.weight.dtype)
         ideal = _ideal(self.weight.dtype)
         if not self.fires and on_rows:
-            kernels.integrate(*events, *self.rows, *c[:3], delay, lo, hi, readout)
+            kernels.integrate(*source, *self.rows, *c[:3], delay, lo, hi, readout)
         elif not self.fires:
-            lif.integrate(*events, no_drive, self.dense, *c[:3], *ideal, delay, lo, hi, readout)
+            lif.integrate(*source, no_drive, self.dense, *c[:3], *ideal, delay, lo, hi, readout)
         elif on_rows:
             kernels.fire(
-                *events, *self.rows, *c, self.uniform, self.neuron.reset == "zero", delay,
+                *source, *self.rows, *c, self.uniform, self.neuron.reset == "zero", delay,
                 self.n_steps, self.name, self.room, lo, hi, *_parts(own),
             )  # fmt: skip
         else:
             v = _aligned((1, self.n_steps, self.width), self.weight.dtype)
+            z = _spike_bits(1, self.n_steps, self.width)
             own.start[lo:hi] = np.arange(lo, hi) * self.room
             lif.fire(
-                *events, no_drive, self.dense, *c[:3], *c[3:], *ideal,
-                self.neuron.reset == "zero", delay, lo, hi, False, v, *_parts(own),
+                *source, no_drive, self.dense, *c[:3], *c[3:], *ideal,
+                self.neuron.reset == "zero", delay, lo, hi, False, v, z, *_parts(own),
             )  # fmt: skip
             if self.n < self.n_all:
                 kernels.rename(own.start, own.stop, own.unit, self.name, lo, hi)

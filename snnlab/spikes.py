@@ -7,6 +7,8 @@ import numpy as np
 from snnlab import _check
 from snnlab.kernels import events
 
+SPARSE = 0.25  # share of inputs other than the background up to which skipping it is faster
+
 
 def _samples(n, index):
     """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
@@ -101,8 +103,7 @@ class SpikeTrains:
     def to_dense(self, dtype=np.float32):
         """Array of 0 and 1, (n_samples, n_steps, n_units)."""
         z = np.zeros((len(self), self.n_steps, self.n_units), dtype)
-        which, events_ = self._rows()
-        z[which, self.step[events_], self.unit[events_]] = 1
+        events.mark(self.start, self.stop, self.step, self.unit, 0, len(self), z)
         return z
 
     def _rows(self):
@@ -182,11 +183,25 @@ class ConstantCurrent:
         double = getattr(x, "dtype", None) == np.float64
         self.x = _check.array("x", x, np.float64 if double else np.float32, (None, None))
         self.n_steps = _check.integer("n_steps", n_steps, at_least=1)
+        self._background = ()  # not known yet
 
     @property
     def n_units(self):
         """Number of input units."""
         return self.x.shape[1]
+
+    @property
+    def background(self):
+        """The value that most of ``x`` has, or None where it is not worth skipping.
+
+        More than half of any image is background: then it is the median of the first. Looked at
+        once: products with these inputs are right whatever it is (`snnlab.kernels.drive`).
+        """
+        if isinstance(self._background, tuple):
+            x = self.x
+            c = np.partition(x[0], x.shape[1] // 2)[x.shape[1] // 2]
+            self._background = c if np.count_nonzero(x != c) <= SPARSE * x.size else None
+        return self._background
 
     def __len__(self):
         return len(self.x)
@@ -196,6 +211,7 @@ class ConstantCurrent:
         chosen = index if isinstance(index, slice) else _samples(len(self), index)
         part = copy.copy(self)  # its values have been checked
         part.x = np.ascontiguousarray(self.x[chosen])
+        part._background = ()
         return part
 
     def to_dense(self, dtype=np.float32):

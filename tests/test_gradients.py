@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import reference
+from numba import njit
 
 from snnlab import losses, surrogate, textbook
-from snnlab.kernels import lif
+from snnlab.kernels import lif, vector
 from snnlab.network import Network, Trace
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.spikes import ConstantCurrent, SpikeTrains
@@ -604,18 +605,24 @@ def test_surrogate(name, k):
     assert np.all(np.diff(surrogate.soft_step(name, np.sort(u), k)) >= 0)
 
 
+@njit
+def slopes(kind, k, u, scratch, h):
+    """Surrogate derivatives as the kernel computes them, tile by tile."""
+    for j in range(0, len(u), 16):
+        vector.store(lif._slope(kind, k, vector.load(u, (j,), 16), scratch, 16), h, (j,))
+
+
 @pytest.mark.nojit
 @pytest.mark.bounds
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", surrogate.NAMES)
 def test_surrogate_in_the_kernel(name, dtype):
     wide = np.logspace(-8, 6, 57)
-    u = np.concatenate([-wide[::-1], [0], wide]).astype(dtype)
-    # potentials of a threshold 0, so that v - v_th is u itself
-    v_th, h = np.zeros(len(u), dtype), np.full(len(u), np.nan, dtype)
+    u = np.concatenate([-wide[::-1], np.zeros(14), wide]).astype(dtype)  # whole tiles
+    h, scratch = np.full(len(u), np.nan, dtype), np.empty(16, dtype)
     for k in (0.5, 2.0, 50.0):
         book = surrogate.slope(name, u, k)
-        lif._slope(surrogate.NAMES.index(name), k, u[None, None], 0, 0, v_th, h)
+        slopes(surrogate.NAMES.index(name), dtype(k), u, scratch, h)
         assert np.all(np.isfinite(book)) and np.all(np.isfinite(h)) and h.max() > 0
         assert np.all(np.isfinite(surrogate.soft_step(name, u, k)))
         assert np.allclose(h, book, rtol=1e-5 if dtype == np.float32 else 1e-13, atol=1e-37)

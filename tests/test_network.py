@@ -887,8 +887,8 @@ def test_constant_inputs_that_are_mostly_background_skip_it(monkeypatch, share, 
         if own:
             assert np.array_equal(readout, found[0][0])
             assert np.array_equal(gradient, found[0][1])
-    monkeypatch.setattr("snnlab.network.SPARSE", -1.0)  # the other way
-    trace = net.forward(inputs)
+    monkeypatch.setattr("snnlab.spikes.SPARSE", -1.0)  # the other way
+    trace = net.forward(ConstantCurrent(x, 5))
     np.testing.assert_allclose(trace.readout, found[0][0], rtol=1e-12, atol=1e-12)
     gradient = net.backward(trace, np.ones_like(trace.readout)).flat
     np.testing.assert_allclose(gradient, found[0][1], rtol=1e-9, atol=1e-9)

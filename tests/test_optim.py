@@ -77,9 +77,9 @@ def test_equals_reference_step_by_step(kind, settings, dtype):
 def test_padding_stays_zero(optimizer):
     network = make(np.float32)
     padding = np.ones(network.parameters.size, bool)
-    for block, (n_in, n) in zip(np.split(padding, [6 * 32]), ((6, 19), (19, 4)), strict=True):
+    for block, (n_in, n) in zip(np.split(padding, [6 * 64]), ((6, 19), (19, 4)), strict=True):
         block.reshape(n_in, -1)[:, :n] = False
-    assert padding.sum() == 6 * 13  # 19 units are stored as 32
+    assert padding.sum() == 6 * 45  # 19 units are stored as 64
     for gradients in some_gradients(5, network):
         optimizer.step(network, gradients)
     assert not network.parameters[padding].any() and network.parameters[~padding].all()

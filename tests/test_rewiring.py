@@ -717,7 +717,7 @@ def test_padding_stays_zero(make_rule):
     padding = np.ones(network.parameters.size, bool)
     for view in synapses.views(network, padding):
         view[...] = False
-    assert padding.sum() == 6 * 13  # 19 units are stored as 32
+    assert padding.sum() == 6 * 45  # 19 units are stored as 64
     rule = make_rule()
     rule.begin(network, 4, 10)
     for g in some_gradients(30, network):

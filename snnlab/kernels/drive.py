@@ -13,84 +13,95 @@ threads when the machine is busy.
 import numpy as np
 from numba import njit
 
+from snnlab.kernels.vector import NARROW, WIDE, fused, load, store
+
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
-# Some rows of w (a run of pixels) meet some samples' rows of out, then the next: both stay in L2.
-ROWS, SAMPLES = 32, 64
+_u = np.uint64  # unsigned indices need no test for those that count from the end
+RUN = 112  # pixels whose weights, one tile wide, stay in L1 while all samples pass by
+
+
+def _make_sums(lanes):
+    """Sums of rows in registers, for one tile of them, from column j on."""
+
+    @_kernel
+    def add_rows(start, r, rows, which, scale, lo, hi, out, s, j):
+        total = load(start, (r, j), lanes)
+        for k in range(lo, hi):
+            row = load(rows, (_u(which[_u(k)]), j), lanes)
+            total = fused(scale[_u(k)], row, total)
+        store(total, out, (s, j))
+
+    @_kernel
+    def add_rows_twice(start, rows, which, scale, lo, hi, out, i, other, j):
+        total = load(start, (0, j), lanes)
+        second = total
+        for k in range(lo, hi):
+            row = load(rows, (_u(which[_u(k)]), j), lanes)
+            total = fused(scale[0, _u(k)], row, total)
+            second = fused(scale[1, _u(k)], row, second)
+        store(total, out, (i, j))
+        store(second, out, (other, j))
+
+    return add_rows, add_rows_twice
+
+
+_wide, _wide_twice = _make_sums(WIDE)
+_narrow, _narrow_twice = _make_sums(NARROW)
 
 
 @_kernel
 def multiply(x, c, w, base, lo, hi, out):
-    """``out[lo:hi] = base + (x[lo:hi] - c) @ w``; four rows of ``w`` per pass over a row."""
+    """``out[lo:hi] = base + (x[lo:hi] - c) @ w``."""
     n_in, n = w.shape
-    which = np.empty((SAMPLES, n_in), np.int32)
-    at = np.empty(SAMPLES, np.int64)
-    end = np.empty(SAMPLES, np.int64)
-    for first in range(lo, hi, SAMPLES):
-        last = min(first + SAMPLES, hi)
-        for s in range(first, last):
-            m = 0
-            for i in range(n_in):
-                if x[s, i] != c:
-                    which[s - first, m] = i
-                    m += 1
-            at[s - first], end[s - first] = 0, m
-            for j in range(n):
-                out[s, j] = base[j]
-        for border in range(ROWS, n_in + ROWS, ROWS):
-            for s in range(first, last):
-                r, k, m = s - first, at[s - first], end[s - first]
-                while k + 4 <= m and which[r, k + 3] < border:
-                    i0, i1, i2, i3 = which[r, k], which[r, k + 1], which[r, k + 2], which[r, k + 3]
-                    p, q, u, v = x[s, i0] - c, x[s, i1] - c, x[s, i2] - c, x[s, i3] - c
-                    for j in range(n):
-                        out[s, j] += ((p * w[i0, j] + q * w[i1, j]) + u * w[i2, j]) + v * w[i3, j]
-                    k += 4
-                at[r] = k
-        for s in range(first, last):
-            for k in range(at[s - first], end[s - first]):
-                i0 = which[s - first, k]
-                p = x[s, i0] - c
-                for j in range(n):
-                    out[s, j] += p * w[i0, j]
+    n_runs = -(-n_in // RUN)
+    room = (hi - lo) * n_in + 1
+    which, scale = np.empty(room, np.int32), np.empty(room, w.dtype)
+    edges = np.zeros((hi - lo, n_runs + 1), np.int64)  # of each sample's pixels, run by run
+    m = 0
+    for s in range(lo, hi):
+        edges[s - lo, 0] = m
+        for run in range(n_runs):
+            for i in range(run * RUN, min((run + 1) * RUN, n_in)):
+                difference = x[s, i] - c
+                which[_u(m)], scale[_u(m)] = i, difference  # no branch: the next overwrites it
+                m += np.int64(difference != 0)
+            edges[s - lo, run + 1] = m
+    for j in range(0, n, NARROW if n == NARROW else WIDE):
+        for run in range(n_runs):
+            for s in range(lo, hi):
+                first, last = edges[s - lo, run], edges[s - lo, run + 1]
+                start, r = (base, 0) if run == 0 else (out, s)
+                if n == NARROW:
+                    _narrow(start, r, w, which, scale, first, last, out, s, j)
+                else:
+                    _wide(start, r, w, which, scale, first, last, out, s, j)
 
 
 @_kernel
 def multiply_transposed(x, c, g, base, lo, hi, out):
     """``out = base + (x.T - c) @ g`` for pairs of rows ``lo <= i / 2 < hi``.
 
-    Neighbouring pixels differ from the background in much the same samples: the rows of a pair of
-    them share what is read of ``g``, four samples per pass.
+    Neighbouring pixels differ from the background in much the same samples: a pair of them shares
+    what is read of ``g``.
     """
     n_samples, n = g.shape
-    which = np.empty(n_samples, np.int32)
+    room = (hi - lo) * n_samples + 1
+    which, scale = np.empty(room, np.int32), np.empty((2, room), g.dtype)
+    edges = np.zeros(hi - lo + 1, np.int64)  # of each pair's samples
+    m = 0
     for pair in range(lo, hi):
-        i0 = 2 * pair
-        i1 = min(i0 + 1, out.shape[0] - 1)  # the last row may be its own partner
-        m = 0
+        i, other = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)  # the last may be its own partner
         for s in range(n_samples):
-            which[m] = s
-            m += np.int64((x[s, i0] != c) | (x[s, i1] != c))
-        for j in range(n):
-            out[i0, j] = base[j]
-        for j in range(n):
-            out[i1, j] = base[j]
-        k = 0
-        while k + 4 <= m:
-            s0, s1, s2, s3 = which[k], which[k + 1], which[k + 2], which[k + 3]
-            p0, p1, p2, p3 = x[s0, i0] - c, x[s1, i0] - c, x[s2, i0] - c, x[s3, i0] - c
-            q0, q1, q2, q3 = x[s0, i1] - c, x[s1, i1] - c, x[s2, i1] - c, x[s3, i1] - c
-            for j in range(n):
-                a, b, d, e = g[s0, j], g[s1, j], g[s2, j], g[s3, j]
-                first = out[i0, j] + (((p0 * a + p1 * b) + p2 * d) + p3 * e)
-                out[i1, j] += ((q0 * a + q1 * b) + q2 * d) + q3 * e
-                out[i0, j] = first
-            k += 4
-        while k < m:
-            s0 = which[k]
-            p0, q0 = x[s0, i0] - c, x[s0, i1] - c
-            for j in range(n):
-                first = out[i0, j] + p0 * g[s0, j]
-                out[i1, j] += q0 * g[s0, j]
-                out[i0, j] = first
-            k += 1
+            difference, second = x[s, i] - c, x[s, other] - c
+            which[_u(m)], scale[0, _u(m)], scale[1, _u(m)] = s, difference, second
+            m += np.int64((difference != 0) | (second != 0))
+        edges[pair - lo + 1] = m
+    for j in range(0, n, NARROW if n == NARROW else WIDE):
+        for pair in range(lo, hi):
+            i, other = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)
+            first, last = edges[pair - lo], edges[pair - lo + 1]
+            if n == NARROW:
+                _narrow_twice(base, g, which, scale, first, last, out, i, other, j)
+            else:
+                _wide_twice(base, g, which, scale, first, last, out, i, other, j)

@@ -71,3 +71,15 @@ def count_units(start, stop, unit, counts):
     for s in range(start.shape[0]):
         for k in range(start[s], stop[s]):
             counts[s, unit[k]] += 1
+
+
+@_kernel
+def mark(start, stop, step, unit, lo, hi, z):
+    """Events of some samples as 0 and 1 (sample, time, unit)."""
+    zero, one = z.dtype.type(0), z.dtype.type(1)
+    for s in range(lo, hi):
+        for t in range(z.shape[1]):
+            for j in range(z.shape[2]):
+                z[s, t, j] = zero
+        for k in range(start[s], stop[s]):
+            z[s, step[k], unit[k]] = one

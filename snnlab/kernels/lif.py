@@ -12,16 +12,19 @@ length zero.
 On an analog substrate the membrane is noisy (``noise``: standard deviation per unit and step, of
 length zero without; ``key`` chooses the noise) and bounded (``low``, ``high``: infinite without).
 
-Two habits keep the loops over units vectorised: arrays are indexed in full (a row view that lives
-across iterations costs reference counts), and no literal widens float32 to float64.
+Spiking layers go through time in blocks of `BLOCK` steps: what happens in them is listed once, then
+tile by tile (`snnlab.kernels.vector`) the units go through all steps, their state in registers.
+Which of them spike is a byte per unit, a bit per step. No literal widens float32 to float64.
 """
 
 import numpy as np
 from numba import njit
 
 from snnlab.kernels.noise import add_noise
+from snnlab.kernels.vector import NARROW, WIDE, fused, load, store, where
 
 SURROGATES = ("superspike", "arctan", "triangle", "sigmoid", "gaussian", "rectangle")
+BLOCK = 8  # steps
 
 # Of each set of eight units, as the bits of a byte: its members in order, and how many they are.
 _MEMBERS = np.zeros((256, 8), np.int32)
@@ -29,9 +32,12 @@ for _set in range(256):
     _of_set = [_j for _j in range(8) if _set >> _j & 1]
     _MEMBERS[_set, : len(_of_set)] = _of_set
 _SIZE = np.array([_set.bit_count() for _set in range(256)])
+_ONES = np.uint64(0x0101010101010101)
+_u = np.uint64  # unsigned indices need no test for those that count from the end
 
 # error_model="numpy": a division needs no test for zero, which would keep loops scalar
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
+_part = njit(cache=True, nogil=True, error_model="numpy", inline="always")  # of a kernel
 
 
 @_kernel
@@ -42,7 +48,7 @@ def _clear(x):
 
 
 @_kernel
-def _clear_rows(x):
+def clear_rows(x):
     """``x[:, :] = 0``."""
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
@@ -50,7 +56,7 @@ def _clear_rows(x):
 
 
 @_kernel
-def _largest(x):
+def largest(x):
     """Largest of an array of numbers that are not negative."""
     out = 0
     for j in range(x.shape[0]):
@@ -60,76 +66,11 @@ def _largest(x):
 
 
 @_kernel
-def _four(index, k):
-    """Four indices from k on; unsigned, they need no test for those that count from the end."""
-    u = np.uint64
-    return u(index[k]), u(index[k + 1]), u(index[k + 2]), u(index[k + 3])
-
-
-@_kernel
-def _add_rows(rows, index, lo, hi, out):
-    """``out += rows[index[k]]`` for k in [lo, hi), in order; eight, four or one per pass."""
-    n = out.shape[0]
-    k = lo
-    while k + 8 <= hi:
-        i0, i1, i2, i3 = _four(index, k)
-        i4, i5, i6, i7 = _four(index, k + 4)
-        for j in range(n):
-            half = (((out[j] + rows[i0, j]) + rows[i1, j]) + rows[i2, j]) + rows[i3, j]
-            out[j] = (((half + rows[i4, j]) + rows[i5, j]) + rows[i6, j]) + rows[i7, j]
-        k += 8
-    if k + 4 <= hi:
-        i0, i1, i2, i3 = _four(index, k)
-        for j in range(n):
-            out[j] = (((out[j] + rows[i0, j]) + rows[i1, j]) + rows[i2, j]) + rows[i3, j]
-        k += 4
-    while k < hi:
-        i0 = np.uint64(index[k])
-        for j in range(n):
-            out[j] += rows[i0, j]
-        k += 1
-
-
-@_kernel
-def _add_to_rows(x, index, lo, hi, rows):
-    """``rows[index[k]] += x`` for k in [lo, hi)."""
-    for k in range(lo, hi):
-        i = np.uint64(index[k])
-        for j in range(x.shape[0]):
-            rows[i, j] += x[j]
-
-
-@_kernel
-def _add_few_to_rows(x, index, lo, hi, rows):
-    """`_add_to_rows`, faster if most of x is zero.
-
-    So are the errors of a spiking readout: most of its units are rightly silent.
-    """
-    m = 0
-    for j in range(x.shape[0]):
-        m += np.int64(x[j] != 0)
-    if 4 * m > x.shape[0]:
-        _add_to_rows(x, index, lo, hi, rows)
-        return
-    for j in range(x.shape[0]):
-        if x[j] != 0:
-            for k in range(lo, hi):
-                rows[index[k], j] += x[j]
-
-
-@_kernel
-def _arrive(step, unit, drive, weights, delay, s, t, e, end, current):
-    """Add what arrives in step t to the synaptic current; return the next event to come."""
-    if drive.shape[0] > 0:
-        if t >= delay:
-            for j in range(current.shape[0]):
-                current[j] += drive[s, j]
-        return e
-    first = e
-    while e < end and step[e] + delay == t:
-        e += 1
-    _add_rows(weights, unit, first, e, current)
-    return e
+def scratch_rows(m, n, like):
+    """Scratch of m rows of n numbers; it begins on a cache line, so that no tile straddles two."""
+    raw = np.empty(m * n + 64 // like.itemsize, like.dtype)
+    first = -raw.ctypes.data % 64 // like.itemsize
+    return raw[first : first + m * n].reshape(m, n)
 
 
 @_kernel
@@ -192,191 +133,156 @@ def integrate(
 
 
 @_kernel
-def _list_spikes(z, eight, k, out_unit):
-    """Write the units that spike to ``out_unit`` from k on; return where the list ends.
+def _last_of_step(step, e, end, t):
+    """Where the events of step t end that begin at e; eight at a time, then one."""
+    while e + 8 <= end and step[e + 7] == t:
+        e += 8
+    while e < end and step[e] == t:
+        e += 1
+    return e
 
-    ``eight`` is ``z``, eight units at a time. All is written and some is kept, so that there is no
-    branch to guess; up to 8 slots behind the end are written over.
+
+@_kernel
+def _first_of_step(step, first, e, t):
+    """Where the events of step t begin that end at e; eight at a time, then one."""
+    while e - 8 >= first and step[e - 8] == t:
+        e -= 8
+    while e > first and step[e - 1] == t:
+        e -= 1
+    return e
+
+
+@_kernel
+def _list_spikes(eight, step, t, k, out_step, out_unit):
+    """Write the units that spike in step t from k on; return where the list ends.
+
+    ``eight`` holds a byte per unit, eight units at a time; bit ``step`` tells whether it spikes.
+    All eight slots are written and some are kept, so that there is no branch to guess: up to 8
+    slots behind the end are written over.
     """
+    mask = _ONES << _u(step)
     busy = 0
     for i in range(eight.shape[0]):
-        busy += np.int64(eight[i] != 0)
-    if 3 * busy <= eight.shape[0]:
-        for i in range(eight.shape[0]):
-            if eight[i] != 0:
-                for j in range(8 * i, 8 * i + 8):
-                    out_unit[k] = j
-                    k += np.int64(z[j])
+        busy += np.int64((eight[i] & mask) != 0)
+    if busy == 0:
         return k
-    for i in range(eight.shape[0]):  # with many spikes even the test for silence is a gamble
-        x = eight[i]
-        x |= x >> np.uint64(7)  # the lowest bits of eight bytes become one byte
-        x |= x >> np.uint64(14)
-        x |= x >> np.uint64(28)
-        which = x & np.uint64(255)
-        for j in range(8):
-            out_unit[np.uint64(k + j)] = 8 * i + _MEMBERS[which, j]
-        k += _SIZE[which]
+    # with many spikes even the test for silence is a gamble
+    gamble = 3 * busy > eight.shape[0]
+    for i in range(eight.shape[0]):
+        if gamble or (eight[i] & mask) != 0:
+            x = (eight[i] >> _u(step)) & _ONES
+            x |= x >> _u(7)  # the lowest bits of eight bytes become one byte
+            x |= x >> _u(14)
+            x |= x >> _u(28)
+            which = x & _u(255)
+            store(load(_MEMBERS, (which, 0), 8) + 8 * i, out_unit, (k,))
+            store(load(_MEMBERS, (0, 0), 8) + t, out_step, (k,))
+            k += _SIZE[which]
     return k
 
 
+def _make_fire(lanes):
+    """The kernel of a LIF layer whose units come in tiles of ``lanes``."""
+
+    @_kernel
+    def fire(
+        start, stop, step, unit, drive, weights, decay_syn, decay_mem, gain, v_th, hold, noise, key,
+        low, high, zero_reset, delay, lo, hi, keep, v, z, out_start, out_stop, out_step, out_unit,
+    ):  # fmt: skip
+        n_steps, n = v.shape[1], v.shape[2]
+        zero = weights.dtype.type(0.0)
+        # current; what is left of the membrane: b v, less v_th or all of it after a spike
+        state = scratch_rows(2, n, weights)
+        wait = scratch_rows(1, n, hold)  # steps that a unit is still held at rest
+        longest = largest(hold)
+        driven, noisy = drive.shape[0] > 0, noise.shape[0] > 0
+        bounded = low > -np.inf or high < np.inf
+        xi = scratch_rows(BLOCK if noisy else 0, n, weights)
+        at = np.zeros(BLOCK + 1, np.int64)  # where the events of each step begin
+        eight = z.view(np.uint64)
+        for s in range(lo, hi):
+            clear_rows(state)
+            clear_rows(wait)
+            e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
+            r = s if keep else 0
+            k = out_start[s]
+            for before in range(0, n_steps, BLOCK):
+                m = min(BLOCK, n_steps - before)
+                for q in range(m):
+                    at[q] = e
+                    e = _last_of_step(step, e, end, before + q - delay)
+                at[m] = e
+                for q in range(m if noisy else 0):
+                    _clear(xi[q])
+                    add_noise(noise, key, s, before + q, xi[q])
+                for j in range(0, n, lanes):
+                    a, b = load(decay_syn, (j,), lanes), load(decay_mem, (j,), lanes)
+                    g, theta = load(gain, (j,), lanes), load(v_th, (j,), lanes)
+                    current, rest = load(state, (0, j), lanes), load(state, (1, j), lanes)
+                    left, held = load(wait, (0, j), lanes), load(hold, (j,), lanes)
+                    spikes = load(z, (r, before // BLOCK, j), lanes) & np.uint8(0)
+                    for q in range(m):
+                        if driven:
+                            if before + q >= delay:
+                                current = current + load(drive, (s, j), lanes)
+                        else:
+                            for p in range(at[q], at[q + 1]):
+                                current = current + load(weights, (_u(unit[_u(p)]), j), lanes)
+                        if noisy:
+                            rest = rest + load(xi, (q, j), lanes)
+                        x = rest + g * current
+                        current = a * current
+                        if bounded:
+                            x = where(x > high, high, x)
+                            x = where(low > x, low, x)
+                        if longest > 0:
+                            x = where(left > 0, zero, x)
+                        store(x, v, (r, n_steps - 1 - before - q, j))
+                        fires = x > theta
+                        if longest > 0:
+                            fires = where(left > 0, False, fires)
+                        rest = b * x
+                        if zero_reset:
+                            rest = where(fires, zero, rest)
+                        else:
+                            rest = where(fires, rest - theta, rest)
+                        if longest > 0:
+                            left = where(fires, held, where(left > 0, left - 1, left))
+                        spikes = spikes | where(fires, np.uint8(1 << q), np.uint8(0))
+                    store(current, state, (0, j))
+                    store(rest, state, (1, j))
+                    store(left, wait, (0, j))
+                    store(spikes, z, (r, before // BLOCK, j))
+                for q in range(m):
+                    row = eight[r, before // BLOCK]
+                    k = _list_spikes(row, q, before + q, k, out_step, out_unit)
+            out_stop[s] = k
+
+    return fire
+
+
 @_kernel
-def fire(
-    start,
-    stop,
-    step,
-    unit,
-    drive,
-    weights,
-    decay_syn,
-    decay_mem,
-    gain,
-    v_th,
-    hold,
-    noise,
-    key,
-    low,
-    high,
-    zero_reset,
-    delay,
-    lo,
-    hi,
-    keep,
-    v,
-    out_start,
-    out_stop,
-    out_step,
-    out_unit,
-):
+def mark_spikes(start, stop, step, unit, z):
+    """Fill ``z`` as `fire` does from the layer's events; it is zero before."""
+    for s in range(start.shape[0]):
+        for k in range(start[s], stop[s]):
+            z[s, step[k] // BLOCK, unit[k]] |= np.uint8(1 << (step[k] % BLOCK))
+
+
+_fire_wide, _fire_narrow = _make_fire(WIDE), _make_fire(NARROW)
+
+
+def fire(*args):
     """LIF layer: integrate, compare, emit; the reset acts on the next step.
 
-    Fills ``v`` (the potential that was compared with the threshold) and the events. ``v`` is stored
-    last step first: the backward pass then reads memory in ascending order, which the processor
-    prefetches (measured: more than twice as fast where traces exceed the cache). With ``keep``
-    false, all samples write over ``v[0]``, so that inference stays in cache.
+    Fills ``v`` (the potential that was compared with the threshold), ``z`` (sample, block, unit:
+    which units spike, a bit per step) and the events. ``v`` is stored last step first: the backward
+    pass then reads memory in ascending order, which the processor prefetches (measured: more than
+    twice as fast where traces exceed the cache). With ``keep`` false, all samples write over
+    ``v[0]`` and ``z[0]``, so that inference stays in cache.
     """
-    n_steps, n = v.shape[1], v.shape[2]
-    zero = weights.dtype.type(0.0)
-    current = np.empty(n, weights.dtype)
-    push = np.empty(n, weights.dtype)  # what the current adds to the membrane: g I
-    rest = np.empty(n, weights.dtype)  # what is left of the membrane: b v - v_th z, or b v (1 - z)
-    steady = drive.shape[0] > 0 and _largest(decay_syn) == 0  # the push is the same in every step
-    longest = _largest(hold)
-    bounded = low > -np.inf or high < np.inf
-    z = np.empty(-(-n // 8) * 8, np.bool_)
-    _clear(z)
-    eight = z.view(np.uint64)  # spikes are rare: look for them eight units at a time
-    for s in range(lo, hi):
-        _clear(current)
-        _clear(rest)
-        e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
-        r = s if keep else 0
-        k = out_start[s]
-        recent = k  # own events from here on may still hold their unit at rest
-        for t in range(n_steps):
-            now = n_steps - 1 - t
-            if not steady or t <= delay:
-                e = _arrive(step, unit, drive, weights, delay, s, t, e, end, current)
-                for j in range(n):
-                    push[j] = gain[j] * current[j]
-                    current[j] *= decay_syn[j]
-            if noise.shape[0] > 0:
-                add_noise(noise, key, s, t, rest)
-            # few arrays and no conditions per loop: it stays in registers
-            for j in range(n):
-                rest[j] += push[j]
-            if bounded:
-                for j in range(n):
-                    x = high if rest[j] > high else rest[j]
-                    rest[j] = low if x < low else x
-            for j in range(n):
-                x = rest[j]
-                v[r, now, j] = x
-                z[j] = x > v_th[j]
-            if zero_reset:
-                for j in range(n):
-                    rest[j] = zero if rest[j] > v_th[j] else decay_mem[j] * rest[j]
-            else:
-                for j in range(n):
-                    x = rest[j]
-                    left = decay_mem[j] * x
-                    rest[j] = left - v_th[j] if x > v_th[j] else left
-            while longest > 0 and recent < k and out_step[recent] + longest < t:
-                recent += 1
-            for m in range(recent, k if longest > 0 else recent):
-                j = out_unit[m]
-                if out_step[m] + hold[j] >= t:
-                    v[r, now, j] = zero
-                    rest[j] = zero
-                    z[j] = False
-            some = eight[0]
-            for i in range(1, eight.shape[0]):
-                some |= eight[i]
-            if some == 0:
-                continue
-            before = k
-            k = _list_spikes(z, eight, k, out_unit)
-            for m in range(before, k):
-                out_step[m] = t
-        out_stop[s] = k
-
-
-@_kernel
-def _slope(kind, steepness, v, s, t, v_th, h):
-    """Surrogate derivative h(v - v_th) of one row; formulas and scales in ``snnlab.surrogate``."""
-    n = h.shape[0]
-    real = h.dtype.type
-    k = real(steepness)
-    one = real(1.0)
-    if kind == 0:  # superspike
-        for j in range(n):
-            q = one / (k * abs(v[s, t, j] - v_th[j]) + one)
-            h[j] = q * q
-    elif kind == 1:  # arctan
-        half, c = real(0.5) * k, real(0.5 * np.pi) * k
-        for j in range(n):
-            x = c * (v[s, t, j] - v_th[j])
-            h[j] = half / (one + x * x)
-    elif kind == 2:  # triangle
-        for j in range(n):
-            h[j] = max(one - k * abs(v[s, t, j] - v_th[j]), real(0.0))
-    elif kind == 3:  # sigmoid: written with exp(-|x|), which cannot overflow
-        for j in range(n):
-            x = np.exp(-k * abs(v[s, t, j] - v_th[j]))
-            h[j] = k * x / ((one + x) * (one + x))
-    elif kind == 4:  # gaussian
-        c = k * real(1.0 / np.sqrt(2.0 * np.pi))
-        for j in range(n):
-            x = k * (v[s, t, j] - v_th[j])
-            h[j] = c * np.exp(-real(0.5) * x * x)
-    else:  # rectangle
-        for j in range(n):
-            h[j] = k if abs(v[s, t, j] - v_th[j]) * k < real(0.5) else real(0.0)
-
-
-@_kernel
-def _add_scaled_rows(rows, scale, s, t, out):
-    """``out += scale[s, t] @ rows``, skipping the zeros of ``scale``; four rows per pass."""
-    n = out.shape[0]
-    zero = out.dtype.type(0.0)
-    held = 0
-    i0, i1, i2, i3 = 0, 0, 0, 0
-    for i in range(rows.shape[0]):
-        if scale[s, t, i] == zero:
-            continue
-        i0, i1, i2, i3 = i, i0, i1, i2
-        held += 1
-        if held == 4:
-            held = 0
-            a, b, c, d = scale[s, t, i0], scale[s, t, i1], scale[s, t, i2], scale[s, t, i3]
-            for j in range(n):
-                out[j] += ((a * rows[i0, j] + b * rows[i1, j]) + c * rows[i2, j]) + d * rows[i3, j]
-    while held > 0:
-        a = scale[s, t, i0]
-        for j in range(n):
-            out[j] += a * rows[i0, j]
-        i0, i1, i2 = i1, i2, i3
-        held -= 1
+    v = args[20]
+    (_fire_narrow if v.shape[2] == NARROW else _fire_wide)(*args)
 
 
 @_kernel
@@ -401,7 +307,7 @@ def integrate_backward(
     n_steps, n = g_v.shape[1], g_v.shape[2]
     zero = g_v.dtype.type(0.0)
     for c in range(first_chunk, last_chunk):
-        _clear_rows(g_weights[c])
+        clear_rows(g_weights[c])
         for s in range(edges[c], edges[c + 1]):
             for j in range(n):
                 a, b, g = decay_syn[j], decay_mem[j], gain[j]
@@ -423,41 +329,167 @@ def integrate_backward(
 
 
 @_kernel
-def fire_backward(
-    start,
-    stop,
-    step,
-    unit,
-    own_start,
-    own_stop,
-    own_step,
-    own_unit,
-    v,
-    g_next,
-    next_t,
-    next_delay,
-    next_decay_syn,
-    next_decay_mem,
-    next_gain,
-    g_spikes,
-    decay_syn,
-    decay_mem,
-    gain,
-    v_th,
-    hold,
-    zero_reset,
-    attached,
-    kind,
-    steepness,
-    delay,
-    edges,
-    first_chunk,
-    last_chunk,
-    g_weights,
-    g_current,
-    g_drive,
-):
-    """Adjoint of `fire`, reading the trace (``v``, last step first, and the layer's own events).
+def _list_errors(g, s, first, m, at, which, scale):
+    """List the next layer's units with an error, and the errors, for m steps from ``first`` on.
+
+    ``at[q]`` is where those of step q begin; returns where the last ones end.
+    """
+    k = 0
+    for q in range(m):
+        at[q] = k
+        if g.shape[0] > 0 and first + q < g.shape[1]:
+            for i in range(g.shape[2]):
+                error = g[s, first + q, i]
+                which[k], scale[k] = i, error
+                k += np.int64(error != 0)
+    return k
+
+
+@_kernel
+def _mark_held(first, last, step, unit, hold, before, m, held):
+    """Set the bits of a block's steps in which a unit is held at rest after a spike."""
+    for k in range(first, last):
+        j = unit[k]
+        for t in range(max(step[k] + 1, before), min(step[k] + hold[j] + 1, before + m)):
+            held[j] |= np.uint8(1 << (t - before))
+
+
+@_part
+def _slope(kind, k, x, scratch, lanes):
+    """Surrogate derivative h(x); formulas and scales in ``snnlab.surrogate``."""
+    real = scratch.dtype.type
+    one = real(1.0)
+    if kind == 0:  # superspike
+        q = one / (k * abs(x) + one)
+        return q * q
+    if kind == 1:  # arctan
+        x = real(0.5 * np.pi) * k * x
+        return real(0.5) * k / (one + x * x)
+    if kind == 2:  # triangle
+        h = one - k * abs(x)
+        return where(h > 0, h, real(0.0))
+    if kind == 5:  # rectangle
+        return where(real(0.5) > k * abs(x), k, x * 0)
+    # sigmoid, written with exp(-|x|), which cannot overflow; gaussian
+    store(-k * abs(x) if kind == 3 else real(-0.5) * (k * x) * (k * x), scratch, (0,))
+    for j in range(lanes):
+        scratch[j] = np.exp(scratch[j])
+    x = load(scratch, (0,), lanes)
+    if kind == 3:
+        return k * x / ((one + x) * (one + x))
+    return k * real(1.0 / np.sqrt(2.0 * np.pi)) * x
+
+
+def _make_fire_backward(lanes):
+    """The adjoint of a LIF layer whose units come in tiles of ``lanes``."""
+
+    @_kernel
+    def fire_backward(
+        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
+        next_delay, next_decay_syn, next_decay_mem, next_gain, g_spikes, decay_syn, decay_mem, gain,
+        v_th, hold, zero_reset, attached, kind, steepness, delay, edges, first_chunk, last_chunk,
+        g_weights, g_current, g_drive,
+    ):  # fmt: skip
+        n_steps, n = v.shape[1], v.shape[2]
+        real = v.dtype.type
+        zero, k_slope = real(0.0), real(steepness)
+        # adjoint membrane and current, those of the next layer, sum of the currents, nothing
+        state = scratch_rows(6, n, v)
+        scratch = np.empty(lanes, v.dtype)
+        filtered = next_decay_syn != 0 or next_decay_mem != 0 or next_gain != 1
+        longest = largest(hold)
+        driven, kept = g_drive.shape[0] > 0, g_current.shape[0] > 0
+        at = np.zeros(BLOCK + 1, np.int64)  # where the events of each step begin
+        error_at = np.zeros(BLOCK + 1, np.int64)  # where the errors of each step begin
+        which = np.empty(BLOCK * next_t.shape[0] + 1, np.int32)
+        scale = np.empty(BLOCK * next_t.shape[0] + 1, v.dtype)
+        held = np.zeros(n, np.uint8)
+        for c in range(first_chunk, last_chunk):
+            rows = g_weights[c]
+            clear_rows(rows)
+            for s in range(edges[c], edges[c + 1]):
+                clear_rows(state)
+                k = 0
+                if not driven:
+                    k = stop[s]
+                    while k > start[s] and step[k - 1] + delay >= n_steps:
+                        k -= 1
+                for before in range((n_steps - 1) // BLOCK * BLOCK, -1, -BLOCK):
+                    m = min(BLOCK, n_steps - before)
+                    at[m] = k
+                    for q in range(m - 1, -1, -1):
+                        if not driven:
+                            k = _first_of_step(step, start[s], k, before + q - delay)
+                        at[q] = k
+                    first = before + next_delay
+                    error_at[m] = _list_errors(g_next, s, first, m, error_at, which, scale)
+                    if longest > 0:
+                        own = own_start[s], own_stop[s], own_step, own_unit
+                        _mark_held(*own, hold, before, m, held)
+                    for j in range(0, n, lanes):
+                        a, b = load(decay_syn, (j,), lanes), load(decay_mem, (j,), lanes)
+                        g, theta = load(gain, (j,), lanes), load(v_th, (j,), lanes)
+                        lv, li = load(state, (0, j), lanes), load(state, (1, j), lanes)
+                        next_v, next_i = load(state, (2, j), lanes), load(state, (3, j), lanes)
+                        total = load(state, (4, j), lanes)
+                        spikes = load(z, (s, before // BLOCK, j), lanes)
+                        at_rest = load(held, (j,), lanes)
+                        for q in range(m - 1, -1, -1):
+                            t = before + q
+                            e = load(state, (5, j), lanes)
+                            if filtered:
+                                for p in range(error_at[q], error_at[q + 1]):
+                                    row = load(next_t, (_u(which[_u(p)]), j), lanes)
+                                    next_v = fused(scale[_u(p)], row, next_v)
+                                next_i = next_decay_syn * next_i + next_gain * next_v
+                                e = next_i
+                                next_v = next_decay_mem * next_v  # for the step before
+                            else:
+                                for p in range(error_at[q], error_at[q + 1]):
+                                    row = load(next_t, (_u(which[_u(p)]), j), lanes)
+                                    e = fused(scale[_u(p)], row, e)
+                            if g_spikes.shape[0] > 0:
+                                row = t if g_spikes.shape[1] > 1 else 0
+                                e = e + load(g_spikes, (s, row, j), lanes)
+                            x = load(v, (s, n_steps - 1 - t, j), lanes)
+                            h = _slope(kind, k_slope, x - theta, scratch, lanes)
+                            if (
+                                attached
+                            ):  # a spike also lowers the next potential, by v_th or by b v
+                                e = e - (b * x if zero_reset else theta) * lv
+                            bit = np.uint8(1 << q)
+                            if zero_reset:  # nothing flows back through a reset: (1 - z) lv
+                                lv = where((spikes & bit) != 0, zero, lv)
+                            lv = b * lv + h * e
+                            if longest > 0:  # a membrane held at rest passes nothing on
+                                lv = where((at_rest & bit) != 0, zero, lv)
+                            li = a * li + g * lv
+                            if kept:
+                                store(li, g_current, (s, t, j))
+                            # each event adds the adjoint current of the step it arrives in; a
+                            # constant drive acts in every step
+                            for p in range(at[q], at[q + 1]):
+                                i = _u(unit[_u(p)])
+                                store(load(rows, (i, j), lanes) + li, rows, (i, j))
+                            if driven and t >= delay:
+                                total = total + li
+                        store(lv, state, (0, j))
+                        store(li, state, (1, j))
+                        store(next_v, state, (2, j))
+                        store(next_i, state, (3, j))
+                        store(total, state, (4, j))
+                        store(at_rest & np.uint8(0), held, (j,))
+                for j in range(n if driven else 0):
+                    g_drive[s, j] = state[4, j]
+
+    return fire_backward
+
+
+_fire_backward_wide, _fire_backward_narrow = _make_fire_backward(WIDE), _make_fire_backward(NARROW)
+
+
+def fire_backward(*args):
+    """Adjoint of `fire`, reading the trace: ``v`` (last step first), ``z``, the layer's own events.
 
     The error at the spikes is ``e = W_next g_I_next`` (plus ``g_spikes`` (sample, time or 1, unit)
     if it is not empty). An integrator whose units share one set of constants filters ``W g_v``
@@ -466,91 +498,8 @@ def fire_backward(
     ``g_next`` is the adjoint current and the filter passes all (0, 0, 1). ``g_next`` is empty at a
     spiking readout. ``g_current`` (empty if not wanted) keeps the adjoint currents of all samples.
     """
-    n_steps, n = v.shape[1], v.shape[2]
-    zero = v.dtype.type(0.0)
-    e = np.empty(n, v.dtype)
-    next_v = np.empty(n, v.dtype)
-    next_i = np.empty(n, v.dtype)
-    h = np.empty(n, v.dtype)
-    lv = np.empty(n, v.dtype)
-    li = np.empty(n, v.dtype)
-    unfiltered = next_decay_syn == zero and next_decay_mem == zero and next_gain == 1
-    refractory = _largest(hold) > 0
-    z = np.empty((n_steps if refractory else 0, n), np.bool_)
-    _clear_rows(z)
-    for c in range(first_chunk, last_chunk):
-        rows = g_weights[c]
-        _clear_rows(rows)
-        for s in range(edges[c], edges[c + 1]):
-            if refractory:
-                for m in range(own_start[s], own_stop[s]):
-                    z[own_step[m], own_unit[m]] = True
-            own = own_stop[s]
-            _clear(next_v)
-            _clear(next_i)
-            _clear(lv)
-            _clear(li)
-            first, k = 0, 0
-            if g_drive.shape[0] > 0:
-                for j in range(n):
-                    g_drive[s, j] = zero
-            else:
-                first, k = start[s], stop[s]
-                while k > first and step[k - 1] + delay >= n_steps:
-                    k -= 1
-            for t in range(n_steps - 1, -1, -1):
-                if g_next.shape[0] == 0 or t + next_delay >= n_steps:
-                    _clear(e)
-                elif unfiltered:
-                    _clear(e)
-                    _add_scaled_rows(next_t, g_next, s, t + next_delay, e)
-                else:
-                    _add_scaled_rows(next_t, g_next, s, t + next_delay, next_v)
-                    for j in range(n):
-                        next_i[j] = next_decay_syn * next_i[j] + next_gain * next_v[j]
-                        e[j] = next_i[j]
-                        next_v[j] *= next_decay_mem  # for the step before
-                if g_spikes.shape[0] > 0:
-                    row = t if g_spikes.shape[1] > 1 else 0
-                    for j in range(n):
-                        e[j] += g_spikes[s, row, j]
-                _slope(kind, steepness, v, s, n_steps - 1 - t, v_th, h)
-                if attached:  # a spike also lowers the next potential, by v_th or by b v
-                    for j in range(n):
-                        drop = decay_mem[j] * v[s, n_steps - 1 - t, j] if zero_reset else v_th[j]
-                        e[j] -= drop * lv[j]
-                if zero_reset:  # nothing flows back through a reset: (1 - z) lv
-                    while own > own_start[s] and own_step[own - 1] == t:
-                        own -= 1
-                        lv[np.uint64(own_unit[own])] = zero
-                for j in range(n):
-                    lv[j] = decay_mem[j] * lv[j] + h[j] * e[j]
-                if refractory:  # a membrane held at rest passes nothing on
-                    for j in range(n):
-                        first_held = t - hold[j] if t > hold[j] else 0
-                        for back in range(first_held, t):
-                            if z[back, j]:
-                                lv[j] = zero
-                for j in range(n):
-                    li[j] = decay_syn[j] * li[j] + gain[j] * lv[j]
-                if g_current.shape[0] > 0:
-                    for j in range(n):
-                        g_current[s, t, j] = li[j]
-                # each event adds the adjoint current of the step it arrives in; a constant drive
-                # acts in every step
-                last = k
-                while k > first and step[k - 1] + delay == t:
-                    k -= 1
-                if n <= 16:
-                    _add_few_to_rows(li, unit, k, last, rows)
-                elif k < last:
-                    _add_to_rows(li, unit, k, last, rows)
-                if g_drive.shape[0] > 0 and t >= delay:
-                    for j in range(n):
-                        g_drive[s, j] += li[j]
-            if refractory:
-                for m in range(own_start[s], own_stop[s]):
-                    z[own_step[m], own_unit[m]] = False
+    v = args[8]
+    (_fire_backward_narrow if v.shape[2] == NARROW else _fire_backward_wide)(*args)
 
 
 @_kernel

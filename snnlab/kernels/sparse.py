@@ -12,35 +12,27 @@ them; they name a unit as the whole network does (``name``), not by its place am
 import numpy as np
 from numba import njit
 
+from snnlab.kernels.lif import clear_rows, largest, scratch_rows
+from snnlab.kernels.vector import fused, load, store
+
 LANES = 64  # samples that are multiplied at a time: twice as fast as 32, and 128 gain little
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_kernel
-def _multiply(turned, indptr, source, weight, j, width, total):
+def _multiply(turned, indptr, source, weight, j, total):
     """What unit j gets from the samples of a block: its row of ``W.T @ turned``."""
-    for b in range(width):
-        total[b] = total.dtype.type(0.0)
-    p, end = indptr[j], indptr[j + 1]
-    while p + 4 <= end:
-        i0, i1, i2, i3 = source[p], source[p + 1], source[p + 2], source[p + 3]
-        w0, w1, w2, w3 = weight[p], weight[p + 1], weight[p + 2], weight[p + 3]
-        for b in range(width):
-            total[b] = (
-                ((total[b] + turned[i0, b] * w0) + turned[i1, b] * w1) + turned[i2, b] * w2
-            ) + turned[i3, b] * w3
-        p += 4
-    while p < end:
-        i0, w0 = source[p], weight[p]
-        for b in range(width):
-            total[b] += turned[i0, b] * w0
-        p += 1
+    out = load(turned, (turned.shape[0] - 1, 0), LANES)  # a row of zeros
+    for p in range(indptr[j], indptr[j + 1]):
+        row = load(turned, (np.uint64(source[np.uint64(p)]), 0), LANES)
+        out = fused(weight[np.uint64(p)], row, out)
+    store(out, total, (0,))
 
 
 @_kernel
 def _turn(x, inputs, first, m, turned):
-    """Some inputs of m samples, sample by sample, as rows over samples."""
+    """Some inputs of m samples, sample by sample, as rows over samples; the last row stays zero."""
     for i in range(inputs.shape[0]):
         j = inputs[i]
         for b in range(m):
@@ -50,13 +42,14 @@ def _turn(x, inputs, first, m, turned):
 @_kernel
 def multiply(x, inputs, indptr, source, weight, lo, hi, out):
     """``out[lo:hi] = x[lo:hi, inputs] @ W``, from synapses unit by unit."""
-    turned = np.zeros((inputs.shape[0], LANES), out.dtype)
+    turned = scratch_rows(inputs.shape[0] + 1, LANES, out)
+    clear_rows(turned)
     total = np.empty(LANES, out.dtype)
     for s in range(lo, hi, LANES):
         m = min(LANES, hi - s)
         _turn(x, inputs, s, m, turned)
         for j in range(out.shape[1]):
-            _multiply(turned, indptr, source, weight, j, LANES, total)
+            _multiply(turned, indptr, source, weight, j, total)
             for b in range(m):
                 out[s + b, j] = total[b]
 
@@ -95,7 +88,8 @@ def fire_constant(
     n = name.shape[0]
     real = weight.dtype
     zero = real.type(0.0)
-    turned = np.zeros((inputs.shape[0], LANES), real)
+    turned = scratch_rows(inputs.shape[0] + 1, LANES, weight)
+    clear_rows(turned)
     total = np.empty(LANES, real)
     loud = np.empty(LANES, np.bool_)
     eight = loud.view(np.uint64)  # few are loud: look for them eight samples at a time
@@ -111,8 +105,8 @@ def fire_constant(
     for i in range(spare):
         j = min(i, n - 1)
         a[i], b[i], g[i], th[i], longest[i] = decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j]
-    refractory = hold.max() > 0
-    steady = decay_syn.max() == 0  # the push to the membrane is the same in every step
+    refractory = largest(hold) > 0
+    steady = largest(decay_syn) == 0  # the push to the membrane is the same in every step
     z = np.empty(spare, np.bool_)
     k = lo * room
     for first in range(lo, hi, LANES):
@@ -121,7 +115,7 @@ def fire_constant(
         for c in range(LANES):
             count[c] = 0
         for j in range(n):
-            _multiply(turned, indptr, source, weight, j, LANES, total)
+            _multiply(turned, indptr, source, weight, j, total)
             for c in range(LANES):
                 loud[c] = total[c] > loudest[j]
             for i in range(LANES // 8):
@@ -212,7 +206,7 @@ def fire(
     current = np.empty(width, weight.dtype)
     rest = np.empty(width, weight.dtype)
     a0, b0, g0, th0 = decay_syn[0], decay_mem[0], gain[0], v_th[0]
-    longest = hold.max()
+    longest = largest(hold)
     place = np.empty(room if longest > 0 else 0, np.int32)  # of each spike's unit
     z = np.zeros(-(-width // 8) * 8, np.bool_)
     eight = z.view(np.uint64)  # spikes are rare: look for them eight units at a time
@@ -307,18 +301,6 @@ def integrate(
                 current = a * current + v[s, t, j]
                 potential = b * potential + g * current
                 v[s, t, j] = potential
-
-
-@_kernel
-def mark(start, stop, step, unit, lo, hi, z):
-    """Events as a dense array of 0 and 1 (sample, time, unit)."""
-    zero, one = z.dtype.type(0.0), z.dtype.type(1.0)
-    for s in range(lo, hi):
-        for t in range(z.shape[1]):
-            for j in range(z.shape[2]):
-                z[s, t, j] = zero
-        for k in range(start[s], stop[s]):
-            z[s, step[k], unit[k]] = one
 
 
 @_kernel

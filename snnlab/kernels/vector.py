@@ -1,0 +1,206 @@
+"""Several numbers at a time, in registers: what the compiler does not find by itself.
+
+A loop over the units of a layer is vectorised by the compiler, but it writes every result back to
+memory before the next equation reads it: it cannot know that arrays do not overlap. Here a tile of
+units goes through many equations, and many steps of time, in registers::
+
+    x = load(rows, (i, j), 16)  # rows[i, j : j + 16]
+    x = where(x > 1, 0, decay * x)
+    store(x, out, (j,))
+
+Operators and functions act number by number; a single number stands for a tile of equal ones. The
+compiler splits a tile into the registers that there are. Without compilation all of this is NumPy.
+"""
+
+import operator
+
+import llvmlite.binding
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import lower_builtin, models, register_model
+
+# What a tile of most kernels holds: four registers of the widest kind, or a narrow readout.
+_FEATURES = llvmlite.binding.get_host_cpu_features()
+WIDE, NARROW = 64 if _FEATURES.get("avx512f") else 32, 16
+
+
+def load(array, index, lanes):
+    """``array[..., j : j + lanes]``, where ``index`` is a tuple that ends with j."""
+    return array[index[:-1]][index[-1] : index[-1] + lanes].copy()
+
+
+def store(tile, array, index):
+    """``array[..., j : j + lanes] = tile``, where ``index`` is a tuple that ends with j."""
+    array[index[:-1]][index[-1] : index[-1] + len(tile)] = tile
+
+
+def where(mask, x, y):
+    """What x has where the mask holds, elsewhere what y has."""
+    return np.where(mask, x, y)
+
+
+def fused(x, y, z):
+    """``x * y + z``, rounded once where the processor can."""
+    return x * y + z
+
+
+# what the compiler is told ----------------------------------------------------------------------
+
+
+class Tile(types.Type):
+    """Numba's type of a tile."""
+
+    def __init__(self, dtype, lanes):
+        self.dtype, self.lanes = dtype, lanes
+        super().__init__(f"Tile({dtype}, {lanes})")
+
+
+@register_model(Tile)
+class _TileModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        one = manager.lookup(kind.dtype).get_value_type()
+        super().__init__(manager, kind, ir.VectorType(one, kind.lanes))
+
+
+def _define(function, result, *kinds):
+    """Decorator: how calls of a function are compiled.
+
+    ``result(*types)`` is the type it returns, or None if it is not meant; ``kinds`` are the types
+    of its arguments.
+    """
+
+    @infer_global(function)
+    class Template(AbstractTemplate):
+        key, prefer_literal = function, True
+
+        def generic(self, args, kws):
+            kind = result(*args) if len(args) == len(kinds[0]) else None
+            return None if kind is None else signature(kind, *args)
+
+    def register(code):
+        for kind in kinds:
+            lower_builtin(function, *kind)(code)
+        return code
+
+    return register
+
+
+def _spread(context, builder, value, kind, tile):
+    """A value as a tile: it is one, or a number to be repeated."""
+    if isinstance(kind, Tile):
+        return value
+    whole, number = context.get_value_type(tile), ir.IntType(32)
+    value = context.cast(builder, value, kind, tile.dtype)
+    first = builder.insert_element(ir.Constant(whole, ir.Undefined), value, number(0))
+    return builder.shuffle_vector(first, first, ir.VectorType(number, tile.lanes)(None))
+
+
+def _sides(context, builder, kinds, args, tile):
+    """All arguments as tiles of one type."""
+    return [_spread(context, builder, x, t, tile) for x, t in zip(args, kinds, strict=True)]
+
+
+def _first_tile(*kinds):
+    """The type of the first tile among some arguments, or None."""
+    return next((t for t in kinds if isinstance(t, Tile)), None)
+
+
+def _place(context, builder, array_type, array, index_type, index, lanes):
+    """Pointer to ``lanes`` elements of an array, and the size of one."""
+    data = context.make_array(array_type)(context, builder, array)
+    index = [
+        context.cast(builder, i, t, types.intp)
+        for i, t in zip(cgutils.unpack_tuple(builder, index), index_type, strict=True)
+    ]
+    if config.BOUNDSCHECK:  # the last element; the first is looked at below
+        last = [*index[:-1], builder.add(index[-1], index[-1].type(lanes - 1))]
+        cgutils.get_item_pointer(context, builder, array_type, data, last, boundscheck=True)
+    one = cgutils.get_item_pointer(
+        context, builder, array_type, data, index, boundscheck=bool(config.BOUNDSCHECK)
+    )
+    number = context.get_data_type(array_type.dtype)
+    place = builder.bitcast(one, ir.VectorType(number, lanes).as_pointer())
+    return place, context.get_abi_sizeof(number)
+
+
+def _loaded(array, index, lanes):
+    constant = isinstance(lanes, types.IntegerLiteral)
+    return Tile(array.dtype, lanes.literal_value) if constant else None
+
+
+@_define(load, _loaded, (types.Array, types.BaseTuple, types.Integer))
+def _load(context, builder, sig, args):
+    array, index, _ = sig.args
+    place, size = _place(context, builder, array, args[0], index, args[1], sig.return_type.lanes)
+    return builder.load(place, align=size)
+
+
+@_define(store, lambda tile, array, index: types.none, (Tile, types.Array, types.BaseTuple))
+def _store(context, builder, sig, args):
+    tile, array, index = sig.args
+    place, size = _place(context, builder, array, args[1], index, args[2], tile.lanes)
+    builder.store(args[0], place, align=size)
+    return context.get_dummy_value()
+
+
+def _chosen(mask, x, y):
+    return _first_tile(x, y) or Tile(types.unliteral(x), mask.lanes)
+
+
+@_define(where, _chosen, (Tile, types.Any, types.Any))
+def _where(context, builder, sig, args):
+    sides = _sides(context, builder, sig.args[1:], args[1:], sig.return_type)
+    return builder.select(args[0], *sides)
+
+
+@_define(fused, _first_tile, (types.Any, types.Any, types.Any))
+def _fused(context, builder, sig, args):
+    x, y, z = _sides(context, builder, sig.args, args, sig.return_type)
+    product = builder.fmul(x, y, flags=("contract",))
+    return builder.fadd(product, z, flags=("contract",))
+
+
+@_define(abs, _first_tile, (Tile,))
+def _abs(context, builder, sig, args):
+    tile = sig.return_type
+    kind = ir.FunctionType(args[0].type, [args[0].type])
+    name = f"llvm.fabs.v{tile.lanes}f{tile.dtype.bitwidth}"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+
+def _operator(function, of_floats, of_integers, compares=False):
+    """An operator for two tiles, or for a tile and a number."""
+
+    def result(x, y):
+        tile = _first_tile(x, y)
+        return Tile(types.boolean, tile.lanes) if tile and compares else tile
+
+    @_define(function, result, (Tile, Tile), (Tile, types.Number), (types.Number, Tile))
+    def code(context, builder, sig, args):
+        tile = _first_tile(*sig.args)
+        use = of_floats if isinstance(tile.dtype, types.Float) else of_integers
+        return use(builder, *_sides(context, builder, sig.args, args, tile))
+
+
+_build = ir.IRBuilder
+_operator(operator.add, _build.fadd, _build.add)
+_operator(operator.sub, _build.fsub, _build.sub)
+_operator(operator.mul, _build.fmul, _build.mul)
+_operator(operator.truediv, _build.fdiv, None)
+_operator(operator.and_, None, _build.and_)
+_operator(operator.or_, None, _build.or_)
+_operator(
+    operator.gt,
+    lambda builder, x, y: builder.fcmp_ordered(">", x, y),
+    lambda builder, x, y: builder.icmp_signed(">", x, y),
+    compares=True,
+)
+_operator(
+    operator.ne,
+    lambda builder, x, y: builder.fcmp_unordered("!=", x, y),
+    lambda builder, x, y: builder.icmp_signed("!=", x, y),
+    compares=True,
+)
