@@ -5,9 +5,12 @@ import threading
 from functools import cache
 from queue import SimpleQueue
 
-from snnlab import _check
+import numpy as np
 
-_helpers = []  # queues of the threads that wait for work
+from snnlab import _check
+from snnlab.kernels.spin import wait
+
+_helpers = []  # of each thread that waits for work: its queue, how often it was called
 _growing = threading.Lock()
 _AT_WORK = object()
 
@@ -42,25 +45,34 @@ def worker_count(workers=None):
     return _check.integer("workers", workers, at_least=1)
 
 
-def _help(jobs):
-    """A helper's life: take a part, do it, report."""
+def _help(jobs, called):
+    """A helper's life: take a part, do it, report.
+
+    Work comes in quick succession while a network is trained: look out for the next for a moment
+    before going to sleep, since being woken takes longer.
+    """
+    seen = 0
     while True:
-        work, lo, hi, reports, k, done = jobs.get()
+        seen += 1
+        wait(called, seen)
+        work, lo, hi, reports, k, ended, done = jobs.get()
         fault = None
         try:
             work(lo, hi)
         except BaseException as error:  # reported where the work was asked for
             fault = error
         reports[k] = fault
+        ended[0] += 1
         done.put(None)
-        del work, reports, done, fault  # do not keep a batch alive while waiting
+        del work, reports, ended, done, fault  # do not keep a batch alive while waiting
 
 
 def share(work, n, workers):
     """Call ``work(lo, hi)`` so that the calls together cover ``range(n)``, one per worker.
 
     One dispatch per worker and call: less overhead than one per chunk, and under contention no
-    thread spins while it waits. Returns after all of them have ended, even when interrupted.
+    thread spins for longer than a moment. Returns after all of them have ended, even when
+    interrupted.
     """
     workers = min(workers, n)
     if workers <= 1:
@@ -68,19 +80,23 @@ def share(work, n, workers):
         return
     with _growing:
         while len(_helpers) < workers - 1:
-            jobs = SimpleQueue()
+            helper = SimpleQueue(), np.zeros(1, np.int64)
             name = f"snnlab-{len(_helpers) + 1}"
-            threading.Thread(target=_help, args=(jobs,), name=name, daemon=True).start()
-            _helpers.append(jobs)
+            threading.Thread(target=_help, args=helper, name=name, daemon=True).start()
+            _helpers.append(helper)
     edges = [n * w // workers for w in range(workers + 1)]
     # The reports say who has ended, the queue only wakes: an interrupt may swallow what it took
     # from the queue, but a helper still at work will report, and wake, later.
     reports, done = [_AT_WORK] * (workers - 1), SimpleQueue()
+    ended = np.zeros(1, np.int64)
     for k in range(workers - 1):
-        _helpers[k].put((work, edges[k + 1], edges[k + 2], reports, k, done))
+        jobs, called = _helpers[k]
+        jobs.put((work, edges[k + 1], edges[k + 2], reports, k, ended, done))
+        called[0] += 1
     interrupt = None
     try:
         work(0, edges[1])
+        wait(ended, workers - 1)
     finally:
         while any(report is _AT_WORK for report in reports):
             try:

@@ -130,7 +130,8 @@ class RateMSE:
 
     def scores(self, readout):
         """Rates, (sample, class)."""
-        return readout.mean(axis=1)
+        # a quarter of the time of `mean` or `sum`
+        return np.einsum("stc->sc", readout) / readout.dtype.type(readout.shape[1])
 
     def __call__(self, readout, labels):
         """Value and gradient."""
@@ -138,7 +139,8 @@ class RateMSE:
         error = self.scores(readout)
         error[np.arange(len(labels)), labels] -= 1
         g_readout = error * readout.dtype.type(2 / (error.size * readout.shape[1]))
-        return float(np.mean(error**2)), np.repeat(g_readout[:, None], readout.shape[1], axis=1)
+        value = float(np.vdot(error, error)) / error.size
+        return value, np.repeat(g_readout[:, None], readout.shape[1], axis=1)
 
 
 @dataclass(frozen=True)
