@@ -4,8 +4,10 @@
     python benchmarks/sparse.py --quick    # rough, and stores nothing
 
 Masks are random: spread over layers as Erdos and Renyi's graphs are (as in ``rewiring.py``), or
-evenly, which leaves many units without outputs. Nothing is trained; hidden weights are scaled to
-a given number of spikes. One thread, all contenders in turn; a ratio is that of the fastest rounds.
+evenly, which leaves many units without outputs; nothing is trained, hidden weights are scaled to a
+given number of spikes. Beside them networks that Grad R has left, as published and settled
+(``rewiring.py rewiring-mnist``), their weights as they are. One thread, all contenders in turn; a
+ratio is that of the fastest rounds.
 
 - ``current``: 784-800-10, LIF of Chen et al. 2021, 8 steps, spiking readout, pixels as currents
 - ``normalised``: the same, pixels normalised as there, so that hardly any input is zero
@@ -20,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import rewiring
 import speed
+import studies
 
 import snnlab
 from snnlab import datasets, training
@@ -72,13 +75,33 @@ def measure(contenders, rounds):
     return {name: np.array(t) for name, t in times.items()}
 
 
-def study(report, name, spread, densities, n, rounds):
+def rewired(network, file):
+    """A copy with weights that a study has kept."""
+    network = network.copy()
+    with np.load(studies.RESULTS / file) as kept:
+        for k, w in enumerate(network.weights):
+            w[...] = kept[f"w_{k}"]
+    return network
+
+
+def networks(name, dense, inputs, spikes):
+    """Spread, connectivity and network of every row."""
+    for spread in ("Erdos-Renyi", "even"):
+        for density in DENSITIES:
+            yield spread, density, pruned(dense, density, spread, inputs, spikes)
+    if name == "current":
+        for spread, rule in (("Grad R", "grad-r"), ("Grad R, settled", "settled")):
+            for percent in (5, 1):
+                network = rewired(dense, f"rewiring-mnist-{rule}-{percent}.npz")
+                yield spread, float(snnlab.synapses.connectivity(network).overall), network
+
+
+def study(report, name, n, rounds):
     """One table: how many times faster than the dense network."""
-    report.title(f"{name}, masks {spread}")
+    report.title(name)
     inputs, dense, loss, spikes = workload(name, n)
     rows = []
-    for density in densities:
-        network = pruned(dense, density, spread, inputs, spikes)
+    for spread, density, network in networks(name, dense, inputs, spikes):
         kinds = {
             "dense": network,
             "rows": network.compressed(1.0),
@@ -109,12 +132,19 @@ def study(report, name, spread, densities, n, rounds):
             )  # fmt: skip
         ratio = {kind: f"{best['dense'] / best[kind]:.2f}" for kind in list(kinds)[1:]}
         rows.append(
-            (f"{100 * density:g}", "-".join(str(len(x)) for x in fast.units))
+            (spread, f"{100 * density:.3g}", "-".join(str(len(x)) for x in fast.units))
             + (f"{1e6 * best['dense'] / n:.1f}", f"{1e6 * best['automatic'] / n:.1f}")
             + tuple(ratio.values())
             + (f"{fast.nbytes / network.parameters.nbytes:.2f}", f"{100 * equal:.4g}")
         )
-    head = "connectivity (%)", "units", "dense (us)", "automatic (us)", "times faster: rows"
+    head = (
+        "masks",
+        "connectivity (%)",
+        "units",
+        "dense (us)",
+        "automatic (us)",
+        "times faster: rows",
+    )
     head += "units dropped", "automatic", "memory", "equal scores (%)"
     report.table(head, rows)
 
@@ -129,8 +159,7 @@ def main(argv=None):
     began = time.perf_counter()
     snnlab.warm_up(verbose=False)
     for name in ("current", "normalised", "latency"):
-        for spread in ("Erdos-Renyi", "even"):
-            study(report, name, spread, DENSITIES, n, rounds)
+        study(report, name, n, rounds)
     if not options.quick:
         path = ROOT / "data" / "results" / "sparse-execution.json"
         for record in report.records:

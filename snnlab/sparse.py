@@ -15,8 +15,9 @@ from snnlab.synapses import units_in_use
 
 # Share of weights that are not zero up to which compressed rows beat the dense product: measured
 # (benchmarks/sparse.py), for constant input and for spikes.
-CURRENT, EVENTS = 0.2, 0.3
-NARROW, THIN = 32, 0.1  # of so few units a row is one vector: rows must be this thin to win
+CURRENT, EVENTS = 0.2, 0.05
+SHORT = 16_000  # rows of n units must be thinner than n / SHORT: whole, they are added quickly
+FEW, THIN = 32, 0.1  # of so few units a row is one vector: rows must be this thin to win
 
 
 class CompressedNetwork:
@@ -236,7 +237,6 @@ class _Rows:
                 for field, x in layer.constants._asdict().items()
             )
         )
-        self.uniform = all((x[units] == x[units[0]]).all() for x in layer.constants)
         # for a spike of every unit in every step, and eight that are written but not kept
         self.room = n_steps * self.n + 8
 
@@ -244,9 +244,9 @@ class _Rows:
         """Whether rows are worth it (or asked for)."""
         if threshold is not None:
             return self.density <= threshold
-        if self.n <= NARROW and not constant:
+        if self.n <= FEW and not constant:
             return self.density <= THIN
-        return self.density <= (CURRENT if constant else EVENTS)
+        return self.density <= (CURRENT if constant else min(EVENTS, self.n / SHORT))
 
     @property
     def rows(self):
@@ -293,8 +293,8 @@ class _Rows:
         c, delay = self.constants, self.neuron.delay
         if self.fires:
             kernels.fire_constant(
-                x, *columns, self.loudest, *c, self.uniform, self.neuron.reset == "zero", delay,
-                self.n_steps, self.name, self.room, lo, hi, *_parts(own),
+                x, *columns, self.loudest, *c, self.neuron.reset == "zero", delay, self.n_steps,
+                 self.name, self.room, lo, hi, *_parts(own),
             )  # fmt: skip
             return
         drive = np.empty((len(x), self.n), self.weight.dtype)
@@ -314,7 +314,7 @@ class _Rows:
             lif.integrate(*source, no_drive, self.dense, *c[:3], *ideal, delay, lo, hi, readout)
         elif on_rows:
             kernels.fire(
-                *source, *self.rows, *c, self.uniform, self.neuron.reset == "zero", delay,
+                *source, *self.rows, *c, self.neuron.reset == "zero", delay,
                 self.n_steps, self.name, self.room, lo, hi, *_parts(own),
             )  # fmt: skip
         else:

@@ -153,7 +153,7 @@ def _first_of_step(step, first, e, t):
 
 
 @_kernel
-def _list_spikes(eight, step, t, k, out_step, out_unit):
+def list_spikes(eight, step, t, k, out_step, out_unit):
     """Write the units that spike in step t from k on; return where the list ends.
 
     ``eight`` holds a byte per unit, eight units at a time; bit ``step`` tells whether it spikes.
@@ -179,6 +179,30 @@ def _list_spikes(eight, step, t, k, out_step, out_unit):
             store(load(_MEMBERS, (0, 0), 8) + t, out_step, (k,))
             k += _SIZE[which]
     return k
+
+
+@_part
+def move(
+    current, rest, left, a, b, g, theta, held, low, high, bounded, longest, zero_reset, zero
+):  # fmt: skip
+    """One step of a tile of neurons.
+
+    ``rest`` is what the step before left of the membrane, ``left`` the steps that a neuron is still
+    held at rest. Returns the potential, who fires, and the three for the next step.
+    """
+    x = rest + g * current
+    if bounded:
+        x = where(x > high, high, x)
+        x = where(low > x, low, x)
+    if longest > 0:
+        x = where(left > 0, zero, x)
+    fires = x > theta
+    if longest > 0:
+        fires = where(left > 0, False, fires)
+        left = where(fires, held, where(left > 0, left - 1, left))
+    rest = b * x
+    rest = where(fires, zero, rest) if zero_reset else where(fires, rest - theta, rest)
+    return x, fires, a * current, rest, left
 
 
 def _make_fire(lanes):
@@ -230,24 +254,11 @@ def _make_fire(lanes):
                                 current = current + load(weights, (_u(unit[_u(p)]), j), lanes)
                         if noisy:
                             rest = rest + load(xi, (q, j), lanes)
-                        x = rest + g * current
-                        current = a * current
-                        if bounded:
-                            x = where(x > high, high, x)
-                            x = where(low > x, low, x)
-                        if longest > 0:
-                            x = where(left > 0, zero, x)
+                        x, fires, current, rest, left = move(
+                            current, rest, left, a, b, g, theta, held, low, high, bounded, longest,
+                            zero_reset, zero,
+                        )  # fmt: skip
                         store(x, v, (r, n_steps - 1 - before - q, j))
-                        fires = x > theta
-                        if longest > 0:
-                            fires = where(left > 0, False, fires)
-                        rest = b * x
-                        if zero_reset:
-                            rest = where(fires, zero, rest)
-                        else:
-                            rest = where(fires, rest - theta, rest)
-                        if longest > 0:
-                            left = where(fires, held, where(left > 0, left - 1, left))
                         spikes = spikes | where(fires, np.uint8(1 << q), np.uint8(0))
                     store(current, state, (0, j))
                     store(rest, state, (1, j))
@@ -255,7 +266,7 @@ def _make_fire(lanes):
                     store(spikes, z, (r, before // BLOCK, j))
                 for q in range(m):
                     row = eight[r, before // BLOCK]
-                    k = _list_spikes(row, q, before + q, k, out_step, out_unit)
+                    k = list_spikes(row, q, before + q, k, out_step, out_unit)
             out_stop[s] = k
 
     return fire

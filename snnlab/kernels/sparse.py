@@ -12,8 +12,8 @@ them; they name a unit as the whole network does (``name``), not by its place am
 import numpy as np
 from numba import njit
 
-from snnlab.kernels.lif import clear_rows, largest, scratch_rows
-from snnlab.kernels.vector import fused, load, store
+from snnlab.kernels.lif import BLOCK, clear_rows, largest, list_spikes, move, scratch_rows
+from snnlab.kernels.vector import NARROW, bits, fused, load, lowest, store, where
 
 LANES = 64  # samples that are multiplied at a time: twice as fast as 32, and 128 gain little
 
@@ -67,7 +67,6 @@ def fire_constant(
     gain,
     v_th,
     hold,
-    uniform,
     zero_reset,
     delay,
     n_steps,
@@ -80,34 +79,24 @@ def fire_constant(
     out_step,
     out_unit,
 ):
-    """LIF layer under constant inputs: only units that can reach threshold are simulated.
+    """LIF layer under constant inputs: only units that reach threshold are simulated.
 
-    A unit whose drive is at most ``loudest`` stays silent (`snnlab.sparse.loudest_silence`). The
-    others are listed per sample and move together, so that the loop over them is vectorised.
+    A unit goes through time for all samples of a block at once, unless its drive is at most
+    ``loudest`` in all of them: then it is silent (`snnlab.sparse.loudest_silence`). Those that
+    spike are listed per sample, with a bit per step.
     """
-    n = name.shape[0]
-    real = weight.dtype
-    zero = real.type(0.0)
+    n, real = name.shape[0], weight.dtype.type
+    zero, longest = real(0.0), largest(hold)
     turned = scratch_rows(inputs.shape[0] + 1, LANES, weight)
     clear_rows(turned)
-    total = np.empty(LANES, real)
-    loud = np.empty(LANES, np.bool_)
-    eight = loud.view(np.uint64)  # few are loud: look for them eight samples at a time
+    nothing = (turned.shape[0] - 1, 0)  # the place of a row of zeros
+    blocks = -(-n_steps // BLOCK)
+    z = np.zeros((blocks + 1, LANES), np.uint8)  # spikes of a unit; no spikes
+    wait = np.zeros(LANES, hold.dtype)
     count = np.empty(LANES, np.int64)
-    spare = n + 32
-    who = np.empty((LANES, spare), np.int32)
-    given = np.empty((LANES, spare), real)
-    called = np.empty(spare, np.int32)
-    x0 = np.zeros(spare, real)
-    rest, current, push = x0.copy(), x0.copy(), x0.copy()
-    a, b, g, th = x0.copy(), x0.copy(), x0.copy(), x0.copy()
-    wait, longest = np.empty(spare, np.int64), np.empty(spare, np.int64)
-    for i in range(spare):
-        j = min(i, n - 1)
-        a[i], b[i], g[i], th[i], longest[i] = decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j]
-    refractory = largest(hold) > 0
-    steady = largest(decay_syn) == 0  # the push to the membrane is the same in every step
-    z = np.empty(spare, np.bool_)
+    who = np.empty((LANES, n), np.int32)
+    when = np.zeros((LANES, blocks, 8 * (n // 8 + 1)), np.uint8)
+    listed = when.view(np.uint64)
     k = lo * room
     for first in range(lo, hi, LANES):
         in_block = min(LANES, hi - first)
@@ -115,61 +104,46 @@ def fire_constant(
         for c in range(LANES):
             count[c] = 0
         for j in range(n):
-            _multiply(turned, indptr, source, weight, j, total)
-            for c in range(LANES):
-                loud[c] = total[c] > loudest[j]
-            for i in range(LANES // 8):
-                if eight[i] != 0:
-                    for c in range(8 * i, 8 * i + 8):  # no branch: what is silent is written over
-                        who[c, count[c]] = j
-                        given[c, count[c]] = total[c]
-                        count[c] += loud[c]
+            total = load(turned, nothing, LANES)
+            for p in range(indptr[j], indptr[j + 1]):
+                row = load(turned, (np.uint64(source[np.uint64(p)]), 0), LANES)
+                total = fused(weight[np.uint64(p)], row, total)
+            loud = bits(total > loudest[j])
+            if loud == 0:
+                continue
+            current, rest = load(turned, nothing, LANES), load(turned, nothing, LANES)
+            left = load(wait, (0,), LANES)
+            for block in range(blocks):
+                before = BLOCK * block
+                spikes = load(z, (blocks, 0), LANES)
+                for q in range(min(BLOCK, n_steps - before)):
+                    if before + q >= delay:
+                        current = current + total
+                    _, fires, current, rest, left = move(
+                        current, rest, left, decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j],
+                        zero, zero, False, longest, zero_reset, zero,
+                    )  # fmt: skip
+                    spikes = spikes | where(fires, np.uint8(1 << q), np.uint8(0))
+                store(spikes, z, (block, 0))
+            while loud != 0:
+                c = lowest(loud)
+                loud &= loud - np.uint64(1)
+                who[c, count[c]] = j
+                for block in range(blocks):
+                    when[c, block, count[c]] = z[block, c]
+                count[c] += 1
         for c in range(in_block):
             out_start[first + c] = k
             m = count[c]
-            width = -(-m // 32) * 32  # whole vectors: what is added has no drive, and stays silent
-            for i in range(width):
-                x0[i] = given[c, i] if i < m else zero
-                rest[i] = zero
-                current[i] = zero
-                wait[i] = 0
-            for i in range(m):
-                j = who[c, i]
-                called[i] = name[j]
-                if not uniform:
-                    a[i], b[i], g[i], th[i], longest[i] = (
-                        decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j],
-                    )  # fmt: skip
-            for t in range(delay, n_steps):
-                if not steady or t == delay:
-                    for i in range(width):
-                        now = current[i] + x0[i]
-                        push[i] = g[i] * now
-                        current[i] = now * a[i]
-                for i in range(width):
-                    rest[i] += push[i]
-                    z[i] = rest[i] > th[i]
-                if zero_reset:
-                    for i in range(width):
-                        rest[i] = zero if rest[i] > th[i] else b[i] * rest[i]
-                else:
-                    for i in range(width):
-                        left = b[i] * rest[i]
-                        rest[i] = left - th[i] if rest[i] > th[i] else left
-                if refractory:
-                    for i in range(m):
-                        if wait[i] > 0:
-                            wait[i] -= 1
-                            rest[i] = zero
-                            z[i] = False
-                        elif z[i]:
-                            wait[i] = longest[i]
-                before = k
-                for i in range(m):  # no branch: what does not spike is written over
-                    out_unit[k] = called[i]
-                    k += z[i]
-                for i in range(before, k):
-                    out_step[i] = t
+            for block in range(blocks):
+                for i in range(m, 8 * (m // 8 + 1)):  # whatever was written there before
+                    when[c, block, i] = 0
+                row = listed[c, block, : m // 8 + 1]
+                for q in range(min(BLOCK, n_steps - BLOCK * block)):
+                    before = k
+                    k = list_spikes(row, q, BLOCK * block + q, k, out_step, out_unit)
+                    for i in range(before, k):
+                        out_unit[i] = name[who[c, out_unit[i]]]
             out_stop[first + c] = k
 
 
@@ -187,7 +161,6 @@ def fire(
     gain,
     v_th,
     hold,
-    uniform,
     zero_reset,
     delay,
     n_steps,
@@ -200,68 +173,45 @@ def fire(
     out_step,
     out_unit,
 ):
-    """LIF layer on events, as `lif.fire`; constants have whole vectors' length, ``name`` not."""
-    width, n = decay_mem.shape[0], name.shape[0]
-    zero = weight.dtype.type(0.0)
-    current = np.empty(width, weight.dtype)
-    rest = np.empty(width, weight.dtype)
-    a0, b0, g0, th0 = decay_syn[0], decay_mem[0], gain[0], v_th[0]
-    longest = largest(hold)
-    place = np.empty(room if longest > 0 else 0, np.int32)  # of each spike's unit
-    z = np.zeros(-(-width // 8) * 8, np.bool_)
-    eight = z.view(np.uint64)  # spikes are rare: look for them eight units at a time
+    """LIF layer on events, as `lif.fire`, step by step; constants have whole tiles' length."""
+    width = decay_mem.shape[0]
+    zero, longest = weight.dtype.type(0.0), largest(hold)
+    state = scratch_rows(2, width, weight)  # current; what is left of the membrane
+    wait = scratch_rows(1, width, hold)
+    z = np.zeros(width, np.uint8)
+    eight = z.view(np.uint64)
     k = lo * room
     for s in range(lo, hi):
-        for j in range(width):
-            current[j] = zero
-            rest[j] = zero
+        clear_rows(state)
+        clear_rows(wait)
         out_start[s] = k
-        recent = k
         e, end = start[s], stop[s]
         first = step[e] + delay if e < end else n_steps  # nothing stirs before
         for t in range(first, n_steps):
             while e < end and step[e] + delay == t:
                 i = unit[e]
                 for p in range(indptr[i], indptr[i + 1]):
-                    current[target[p]] += weight[p]
+                    state[0, target[p]] += weight[p]
                 e += 1
-            if uniform:
-                for j in range(width):
-                    v = rest[j] + g0 * current[j]
-                    left = b0 * v
-                    z[j] = v > th0
-                    after = zero if zero_reset else left - th0
-                    rest[j] = after if v > th0 else left
-                    current[j] *= a0
-            else:
-                for j in range(width):
-                    v = rest[j] + gain[j] * current[j]
-                    left = decay_mem[j] * v
-                    z[j] = v > v_th[j]
-                    after = zero if zero_reset else left - v_th[j]
-                    rest[j] = after if v > v_th[j] else left
-                    current[j] *= decay_syn[j]
-            if longest > 0:
-                while recent < k and out_step[recent] + longest < t:
-                    recent += 1
-                for m in range(recent, k):
-                    j = place[m - out_start[s]]
-                    if out_step[m] + hold[j] >= t:
-                        rest[j] = zero
-                        z[j] = False
-            some = eight[0]
-            for i in range(1, eight.shape[0]):
-                some |= eight[i]
-            if some == 0:
-                continue
-            for i in range(eight.shape[0]):
-                if eight[i] != 0:
-                    for j in range(8 * i, min(8 * i + 8, n)):
-                        out_step[k] = t
-                        out_unit[k] = name[j]
-                        if longest > 0 and z[j]:
-                            place[k - out_start[s]] = j
-                        k += z[j]
+            for j in range(0, width, NARROW):
+                a, b = load(decay_syn, (j,), NARROW), load(decay_mem, (j,), NARROW)
+                g, theta = load(gain, (j,), NARROW), load(v_th, (j,), NARROW)
+                held = load(hold, (j,), NARROW)
+                current, rest = load(state, (0, j), NARROW), load(state, (1, j), NARROW)
+                left = load(wait, (0, j), NARROW)
+                _, fires, current, rest, left = move(
+                    current, rest, left, a, b, g, theta, held, zero, zero, False, longest,
+                    zero_reset, zero,
+                )  # fmt: skip
+                store(current, state, (0, j))
+                store(rest, state, (1, j))
+                if longest > 0:
+                    store(left, wait, (0, j))
+                store(where(fires, np.uint8(1), np.uint8(0)), z, (j,))
+            before = k
+            k = list_spikes(eight, 0, t, k, out_step, out_unit)
+            for i in range(before, k):
+                out_unit[i] = name[out_unit[i]]
         out_stop[s] = k
 
 

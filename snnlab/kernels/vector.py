@@ -47,6 +47,17 @@ def fused(x, y, z):
     return x * y + z
 
 
+def bits(mask):
+    """A mask of 64 lanes as the bits of a number, uint64."""
+    return np.packbits(mask, bitorder="little").view(np.uint64)[0]
+
+
+def lowest(number):
+    """Place of the lowest bit that is set in a uint64 other than 0."""
+    number = int(number)
+    return (number & -number).bit_length() - 1
+
+
 # what the compiler is told ----------------------------------------------------------------------
 
 
@@ -169,6 +180,16 @@ def _abs(context, builder, sig, args):
     kind = ir.FunctionType(args[0].type, [args[0].type])
     name = f"llvm.fabs.v{tile.lanes}f{tile.dtype.bitwidth}"
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+
+@_define(bits, lambda mask: types.uint64 if _first_tile(mask) else None, (Tile,))
+def _bits(context, builder, sig, args):
+    return builder.bitcast(args[0], ir.IntType(64))
+
+
+@_define(lowest, lambda number: types.int64, (types.Integer,))
+def _lowest(context, builder, sig, args):
+    return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
 
 def _operator(function, of_floats, of_integers, compares=False):
