@@ -209,18 +209,20 @@ def rewiring_chip_table():
 
 
 def sparse_table():
-    """How many times faster than the dense path a pruned network runs, by connectivity."""
-    cells = {}
+    """How many times faster than the dense path pruned networks run."""
+    names = {"Erdos-Renyi": "random, as Erdos-Renyi graphs", "even": "random, even"}
+    head = "what left it", "synapses", "hidden units heard", "hidden spikes"
+    head += "product with the input", "whole inference"
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for r in load("sparse-execution"):
         c = r["config"]
-        if r["workload"] == "current" and c["kind"] == "automatic":
-            cells[c["spread"], c["connectivity"]] = f"{c['of_minima']:.1f}"
-    columns = sorted({c for _, c in cells}, reverse=True)
-    lines = ["| random masks | " + " | ".join(f"{100 * c:g} %" for c in columns) + " |",
-             "|---" * (len(columns) + 1) + "|"]  # fmt: skip
-    for spread in dict.fromkeys(s for s, _ in cells):
-        row = [f"spread {'evenly' if spread == 'even' else 'as ' + spread + ' graphs are'}"]
-        lines.append("| " + " | ".join(row + [cells[spread, c] for c in columns]) + " |")
+        shown = r["workload"] == "current" and c["kind"] == "automatic"
+        if shown and (c["spread"] not in names or c["connectivity"] in (0.25, 0.05, 0.01)):
+            lines.append(
+                f"| {names.get(c['spread'], c['spread'])} | {100 * c['connectivity']:.2g} % "
+                f"| {c['units'][0]} | {c['hidden_spikes']:.0f} | {c['product']:.1f} "
+                f"| {c['of_minima']:.1f} |"
+            )
     return "\n".join(lines)
 
 
