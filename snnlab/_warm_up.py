@@ -21,6 +21,7 @@ def warm_up(verbose=True):
         Seconds.
     """
     from snnlab import augment, encode, losses, optim, rewiring
+    from snnlab.kernels.spin import wait
     from snnlab.network import Network
     from snnlab.neurons import LIF
     from snnlab.substrate import Substrate
@@ -52,6 +53,7 @@ def warm_up(verbose=True):
         Substrate(0).measure(network, inputs)
         for threshold in (0, 1):
             network.compressed(threshold).forward(inputs)
+    wait(np.ones(1, np.int64), 1)
     seconds = time.perf_counter() - began
     if verbose:
         print(f" ready after {seconds:.1f} s")
