@@ -391,6 +391,21 @@ def _slope(kind, k, x, scratch, lanes):
     return k * real(1.0 / np.sqrt(2.0 * np.pi)) * x
 
 
+@_part
+def move_back(
+    lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_reset, longest, zero
+):  # fmt: skip
+    """Adjoint of `move`: lv and li of the step before; e is the error at its spikes."""
+    if attached:  # a spike also lowers the next potential, by v_th or by b v
+        e = e - (b * x if zero_reset else theta) * lv
+    if zero_reset:  # nothing flows back through a reset: (1 - z) lv
+        lv = where(fired, zero, lv)
+    lv = b * lv + h * e
+    if longest > 0:  # a membrane held at rest passes nothing on
+        lv = where(resting, zero, lv)
+    return lv, a * li + g * lv
+
+
 def _make_fire_backward(lanes):
     """The adjoint of a LIF layer whose units come in tiles of ``lanes``."""
 
@@ -464,17 +479,12 @@ def _make_fire_backward(lanes):
                                 e = e + load(g_spikes, (s, row, j), lanes)
                             x = load(v, (s, n_steps - 1 - t, j), lanes)
                             h = _slope(kind, k_slope, x - theta, scratch, lanes)
-                            if (
-                                attached
-                            ):  # a spike also lowers the next potential, by v_th or by b v
-                                e = e - (b * x if zero_reset else theta) * lv
                             bit = np.uint8(1 << q)
-                            if zero_reset:  # nothing flows back through a reset: (1 - z) lv
-                                lv = where((spikes & bit) != 0, zero, lv)
-                            lv = b * lv + h * e
-                            if longest > 0:  # a membrane held at rest passes nothing on
-                                lv = where((at_rest & bit) != 0, zero, lv)
-                            li = a * li + g * lv
+                            fired, resting = (spikes & bit) != 0, (at_rest & bit) != 0
+                            lv, li = move_back(
+                                lv, li, e, h, x, fired, resting, a, b, g, theta, attached,
+                                zero_reset, longest, zero,
+                            )  # fmt: skip
                             if kept:
                                 store(li, g_current, (s, t, j))
                             # each event adds the adjoint current of the step it arrives in; a
