@@ -22,7 +22,7 @@ def warm_up(verbose=True):
     """
     from snnlab import augment, encode, losses, optim, rewiring
     from snnlab.kernels.spin import wait
-    from snnlab.network import Network
+    from snnlab.network import Network, Trace
     from snnlab.neurons import LIF
     from snnlab.substrate import Substrate
 
@@ -34,7 +34,9 @@ def warm_up(verbose=True):
     neuron = LIF.brainscales2()
     loss = losses.MaxOverTime()
     x = augment.resample(images, np.arange(32), 4, augment.Affine(rotation=10), rng)
-    spikes, currents = encode.latency(x, n_steps=8), encode.constant_current(x, n_steps=8)
+    spikes = encode.latency(x, n_steps=8)
+    x[:, 3:] = 0  # background
+    currents = encode.constant_current(x, n_steps=8)
     rules = rewiring.GradR(), rewiring.STDS(), rewiring.FixedMask(sparsity=0.5, rng=0)
     # a wide layer and a narrow one, an integrator and neurons to read out
     for inputs, readout, *optimizers in (
@@ -53,6 +55,8 @@ def warm_up(verbose=True):
         Substrate(0).measure(network, inputs)
         for threshold in (0, 1):
             network.compressed(threshold).forward(inputs)
+        if readout is None:
+            Trace.measured(inputs, trace.v[:-1], trace.spikes, trace.readout)
     wait(np.ones(1, np.int64), 1)
     seconds = time.perf_counter() - began
     if verbose:

@@ -14,8 +14,16 @@ _helpers = []  # of each thread that waits for work: its queue, how often it was
 _growing = threading.Lock()
 _AT_WORK = object()
 
-if hasattr(os, "register_at_fork"):  # threads do not survive a fork
-    os.register_at_fork(after_in_child=_helpers.clear)
+
+def _start_anew():
+    """Threads do not survive a fork, and one that is gone may have held the lock."""
+    global _growing
+    _helpers.clear()
+    _growing = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)
 
 
 @cache
@@ -56,6 +64,8 @@ def _help(jobs, called):
         seen += 1
         wait(called, seen)
         work, lo, hi, reports, k, ended, done = jobs.get()
+        if reports[k] is not _AT_WORK:  # asked for twice, after an interrupt
+            continue
         fault = None
         try:
             work(lo, hi)
@@ -67,12 +77,23 @@ def _help(jobs, called):
         del work, reports, ended, done, fault  # do not keep a batch alive while waiting
 
 
+def _insist(action):
+    """Run to the end, from the beginning after each interrupt; the last of them, or None."""
+    interrupt = None
+    while True:
+        try:
+            action()
+            return interrupt
+        except KeyboardInterrupt as stop:
+            interrupt = stop
+
+
 def share(work, n, workers):
     """Call ``work(lo, hi)`` so that the calls together cover ``range(n)``, one per worker.
 
     One dispatch per worker and call: less overhead than one per chunk, and under contention no
     thread spins for longer than a moment. Returns after all of them have ended, even when
-    interrupted.
+    interrupted. (Work must not call `share` itself: it would wait for its own thread.)
     """
     workers = min(workers, n)
     if workers <= 1:
@@ -81,28 +102,34 @@ def share(work, n, workers):
     with _growing:
         while len(_helpers) < workers - 1:
             helper = SimpleQueue(), np.zeros(1, np.int64)
+            wait(helper[1], 0)  # compiled here: an error in the thread would not be heard
             name = f"snnlab-{len(_helpers) + 1}"
             threading.Thread(target=_help, args=helper, name=name, daemon=True).start()
             _helpers.append(helper)
     edges = [n * w // workers for w in range(workers + 1)]
-    # The reports say who has ended, the queue only wakes: an interrupt may swallow what it took
-    # from the queue, but a helper still at work will report, and wake, later.
+    # The reports say who has ended; ``ended`` lets this thread look out for that for a moment, and
+    # the queue wakes it later: an interrupt may swallow what it took from there, but a helper still
+    # at work will report, and wake, later.
     reports, done = [_AT_WORK] * (workers - 1), SimpleQueue()
     ended = np.zeros(1, np.int64)
-    for k in range(workers - 1):
-        jobs, called = _helpers[k]
-        jobs.put((work, edges[k + 1], edges[k + 2], reports, k, ended, done))
-        called[0] += 1
-    interrupt = None
-    try:
-        work(0, edges[1])
-        wait(ended, workers - 1)
-    finally:
+
+    def dispatch():
+        for k in range(workers - 1):
+            jobs, called = _helpers[k]
+            called[0] += 1
+            jobs.put((work, edges[k + 1], edges[k + 2], reports, k, ended, done))
+
+    def await_helpers():
         while any(report is _AT_WORK for report in reports):
-            try:
-                done.get()
-            except KeyboardInterrupt as stop:  # the helpers still write to the caller's arrays
-                interrupt = stop
-    for fault in (interrupt, *reports):
+            done.get()
+
+    interrupt, later = _insist(dispatch), None
+    try:
+        if interrupt is None:
+            work(0, edges[1])
+            wait(ended, workers - 1)
+    finally:  # whatever happened, the helpers still write to the caller's arrays
+        later = _insist(await_helpers)
+    for fault in (interrupt, later, *reports):
         if fault is not None:
             raise fault

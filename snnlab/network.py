@@ -486,6 +486,7 @@ class Network:
             and out._own
             and out.readout.shape == shape
             and out.readout.dtype == self.dtype
+            and out.spiking_readout == self.spiking_readout
             and (out._potentials is not None) == keep
             and [train.n_units for train in out.spikes] == [la.n for la in self._layers if la.fires]
             # a layer's spikes may be the next network's input: do not write over what is read

@@ -16,7 +16,7 @@ from snnlab.synapses import units_in_use
 # Share of weights that are not zero up to which compressed rows beat the dense product: measured
 # (benchmarks/sparse.py), for constant input and for spikes.
 CURRENT, EVENTS = 0.2, 0.05
-SHORT = 16_000  # rows of n units must be thinner than n / SHORT: whole, they are added quickly
+SHORT = 16_000  # and up to n / SHORT in layers of n units: short rows are quickly added whole
 FEW, THIN = 32, 0.1  # of so few units a row is one vector: rows must be this thin to win
 
 
@@ -33,8 +33,8 @@ class CompressedNetwork:
     threshold : float, optional
         Share of weights that are not zero, in [0, 1], up to which a layer runs on compressed rows;
         denser layers run on a dense copy. It is counted without the units that are left out. By
-        default where rows were measured to be faster: 20 % under constant current, 30 % on spikes,
-        and any density in layers of up to 16 units.
+        default where rows were measured to be faster: up to 20 % under constant current; on spikes
+        up to 5 % in layers of 800 units, less in smaller ones, 10 % in those of up to 32.
     unheard : bool
         Units without inputs, which never spike, are always left out, and by default units that
         lead nowhere too: their spikes are missing in the trace and in counts of hidden spikes.

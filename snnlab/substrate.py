@@ -16,6 +16,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import chip as kernels
+from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
 from snnlab.network import Network, Physics, _aligned, _check_kept, _Layer
 from snnlab.spikes import SpikeTrains
@@ -492,6 +493,9 @@ def _forget(trace, steps):
         which, events = train._rows()
         early = train.step[events] < end[which]
         train.stop[...] = train.start + np.bincount(which[early], minlength=len(trace))
+    for train, z in zip(trace.spikes, trace._bits or (), strict=False):  # no bits: nothing kept
+        z[...] = 0
+        lif.mark_spikes(train.start, train.stop, train.step, train.unit, z)
     late = np.arange(trace.inputs.n_steps) >= end[:, None]
     trace.readout[late] = 0
     for v in trace._potentials or ():  # stored last step first

@@ -780,3 +780,14 @@ def test_trace_is_reused_for_another_kind_of_input():
     got = network.backward(trace, np.ones_like(trace.readout))
     fresh = network.forward(inputs)
     assert_close(got, network.backward(fresh, np.ones_like(fresh.readout)))
+
+
+@pytest.mark.bounds
+def test_weights_that_are_not_numbers_break_no_memory():
+    """Padded units then get errors that are not numbers; they must not be listed."""
+    net = Network((8, 20, 20, 20, 3), LIF.brainscales2(), n_steps=24, rng=1, spread=2.0)
+    inputs = SpikeTrains.from_dense(np.random.default_rng(0).random((4, 24, 8)) < 0.3)
+    trace = net.forward(inputs)
+    net.weights[3][...] = np.nan
+    gradients = net.backward(trace, np.ones(trace.readout.shape, np.float32))
+    assert not all(np.isfinite(g).all() for g in gradients)

@@ -892,3 +892,11 @@ def test_constant_inputs_that_are_mostly_background_skip_it(monkeypatch, share, 
     np.testing.assert_allclose(trace.readout, found[0][0], rtol=1e-12, atol=1e-12)
     gradient = net.backward(trace, np.ones_like(trace.readout)).flat
     np.testing.assert_allclose(gradient, found[0][1], rtol=1e-9, atol=1e-9)
+
+
+def test_a_trace_of_another_readout_is_not_reused():
+    inputs = SpikeTrains.from_dense(np.random.default_rng(0).random((4, 9, 4)) < 0.3)
+    neuron = LIF.brainscales2()
+    one = Network((4, 3, 3), neuron, n_steps=9, rng=0).forward(inputs)
+    two = Network((4, 3), [], readout=neuron, n_steps=9, rng=0).forward(inputs, out=one)
+    assert two is not one and two.spiking_readout and not two.hidden

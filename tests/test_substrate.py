@@ -1084,3 +1084,24 @@ def test_bad_use_is_refused():
         train(large, inputs, labels, epochs=1, rng=1, substrate=chip)
     assert same(large, before)
     assert substrate.N_NEURONS == 256
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+@pytest.mark.parametrize(
+    "effects",
+    [{"clamp": 10 * 1.7e-6}, {"noise": 0.2, "threshold_spread": 0.5}, {"dead": 0.2, "stuck": 0.1}],
+    ids=lambda effects: "-".join(effects),
+)
+def test_gradients_are_those_of_what_the_trace_holds(effects, reset):
+    """Spikes are kept twice, as events and as bits: whatever clears some must clear both."""
+    net = Network(
+        (8, 12, 3), LIF.brainscales2(reset=reset, steepness=2.0), n_steps=24, rng=1, spread=2.0,
+        dtype=np.float64,
+    )  # fmt: skip
+    inputs = SpikeTrains.from_dense(np.random.default_rng(0).random((4, 24, 8)) < 0.3)
+    trace = ideal(0, **effects).measure(net, inputs)
+    g = np.random.default_rng(1).normal(size=trace.readout.shape)
+    written_down = Trace.measured(inputs, trace.v[:1], trace.spikes, trace.readout)
+    assert trace.spikes[0].counts().sum() > 20
+    for a, b in zip(net.backward(trace, g), net.backward(written_down, g), strict=True):
+        assert np.array_equal(a, b) and np.abs(a).max() > 0

@@ -157,8 +157,8 @@ def list_spikes(eight, step, t, k, out_step, out_unit):
     """Write the units that spike in step t from k on; return where the list ends.
 
     ``eight`` holds a byte per unit, eight units at a time; bit ``step`` tells whether it spikes.
-    All eight slots are written and some are kept, so that there is no branch to guess: up to 8
-    slots behind the end are written over.
+    Eight slots are written whatever there is to list, and the list then grows by as many as spike,
+    so that there is no branch to guess: up to 8 slots behind its end are written over.
     """
     mask = _ONES << _u(step)
     busy = 0
@@ -217,7 +217,7 @@ def _make_fire(lanes):
         zero = weights.dtype.type(0.0)
         # current; what is left of the membrane: b v, less v_th or all of it after a spike
         state = scratch_rows(2, n, weights)
-        wait = scratch_rows(1, n, hold)  # steps that a unit is still held at rest
+        held_for = scratch_rows(1, n, hold)  # steps that a unit is still held at rest
         longest = largest(hold)
         driven, noisy = drive.shape[0] > 0, noise.shape[0] > 0
         bounded = low > -np.inf or high < np.inf
@@ -226,7 +226,7 @@ def _make_fire(lanes):
         eight = z.view(np.uint64)
         for s in range(lo, hi):
             clear_rows(state)
-            clear_rows(wait)
+            clear_rows(held_for)
             e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
             r = s if keep else 0
             k = out_start[s]
@@ -243,8 +243,8 @@ def _make_fire(lanes):
                     a, b = load(decay_syn, (j,), lanes), load(decay_mem, (j,), lanes)
                     g, theta = load(gain, (j,), lanes), load(v_th, (j,), lanes)
                     current, rest = load(state, (0, j), lanes), load(state, (1, j), lanes)
-                    left, held = load(wait, (0, j), lanes), load(hold, (j,), lanes)
-                    spikes = load(z, (r, before // BLOCK, j), lanes) & np.uint8(0)
+                    left, held = load(held_for, (0, j), lanes), load(hold, (j,), lanes)
+                    spikes = load(z, (r, before // BLOCK, j), lanes) & np.uint8(0)  # zeros
                     for q in range(m):
                         if driven:
                             if before + q >= delay:
@@ -262,7 +262,7 @@ def _make_fire(lanes):
                         spikes = spikes | where(fires, np.uint8(1 << q), np.uint8(0))
                     store(current, state, (0, j))
                     store(rest, state, (1, j))
-                    store(left, wait, (0, j))
+                    store(left, held_for, (0, j))
                     store(spikes, z, (r, before // BLOCK, j))
                 for q in range(m):
                     row = eight[r, before // BLOCK]
@@ -292,7 +292,7 @@ def fire(*args):
     twice as fast where traces exceed the cache). With ``keep`` false, all samples write over
     ``v[0]`` and ``z[0]``, so that inference stays in cache.
     """
-    v = args[20]
+    v = args[20]  # as wide as the layer is stored
     (_fire_narrow if v.shape[2] == NARROW else _fire_wide)(*args)
 
 
@@ -340,16 +340,17 @@ def integrate_backward(
 
 
 @_kernel
-def _list_errors(g, s, first, m, at, which, scale):
-    """List the next layer's units with an error, and the errors, for m steps from ``first`` on.
+def _list_errors(g, s, first, n, m, at, which, scale):
+    """List those of the next layer's n units that have an error, for m steps from ``first`` on.
 
-    ``at[q]`` is where those of step q begin; returns where the last ones end.
+    ``at[q]`` is where those of step q begin; returns where the last ones end. (Padding follows the
+    units in ``g``: it is zero, but where gradients overflow it is not even a number.)
     """
     k = 0
     for q in range(m):
         at[q] = k
         if g.shape[0] > 0 and first + q < g.shape[1]:
-            for i in range(g.shape[2]):
+            for i in range(n):
                 error = g[s, first + q, i]
                 which[k], scale[k] = i, error
                 k += np.int64(error != 0)
@@ -357,12 +358,12 @@ def _list_errors(g, s, first, m, at, which, scale):
 
 
 @_kernel
-def _mark_held(first, last, step, unit, hold, before, m, held):
+def _mark_rest(first, last, step, unit, hold, before, m, rest_bits):
     """Set the bits of a block's steps in which a unit is held at rest after a spike."""
     for k in range(first, last):
         j = unit[k]
         for t in range(max(step[k] + 1, before), min(step[k] + hold[j] + 1, before + m)):
-            held[j] |= np.uint8(1 << (t - before))
+            rest_bits[j] |= np.uint8(1 << (t - before))
 
 
 @_part
@@ -380,7 +381,7 @@ def _slope(kind, k, x, scratch, lanes):
         h = one - k * abs(x)
         return where(h > 0, h, real(0.0))
     if kind == 5:  # rectangle
-        return where(real(0.5) > k * abs(x), k, x * 0)
+        return where(real(0.5) > k * abs(x), k, real(0.0))
     # sigmoid, written with exp(-|x|), which cannot overflow; gaussian
     store(-k * abs(x) if kind == 3 else real(-0.5) * (k * x) * (k * x), scratch, (0,))
     for j in range(lanes):
@@ -419,7 +420,8 @@ def _make_fire_backward(lanes):
         n_steps, n = v.shape[1], v.shape[2]
         real = v.dtype.type
         zero, k_slope = real(0.0), real(steepness)
-        # adjoint membrane and current, those of the next layer, sum of the currents, nothing
+        # adjoint membrane and current, those of the next layer, sum of the currents, and zeros to
+        # start a tile from
         state = scratch_rows(6, n, v)
         scratch = np.empty(lanes, v.dtype)
         filtered = next_decay_syn != 0 or next_decay_mem != 0 or next_gain != 1
@@ -429,7 +431,7 @@ def _make_fire_backward(lanes):
         error_at = np.zeros(BLOCK + 1, np.int64)  # where the errors of each step begin
         which = np.empty(BLOCK * next_t.shape[0] + 1, np.int32)
         scale = np.empty(BLOCK * next_t.shape[0] + 1, v.dtype)
-        held = np.zeros(n, np.uint8)
+        rest_bits = np.zeros(n, np.uint8)
         for c in range(first_chunk, last_chunk):
             rows = g_weights[c]
             clear_rows(rows)
@@ -448,10 +450,12 @@ def _make_fire_backward(lanes):
                             k = _first_of_step(step, start[s], k, before + q - delay)
                         at[q] = k
                     first = before + next_delay
-                    error_at[m] = _list_errors(g_next, s, first, m, error_at, which, scale)
+                    error_at[m] = _list_errors(
+                        g_next, s, first, next_t.shape[0], m, error_at, which, scale
+                    )
                     if longest > 0:
                         own = own_start[s], own_stop[s], own_step, own_unit
-                        _mark_held(*own, hold, before, m, held)
+                        _mark_rest(*own, hold, before, m, rest_bits)
                     for j in range(0, n, lanes):
                         a, b = load(decay_syn, (j,), lanes), load(decay_mem, (j,), lanes)
                         g, theta = load(gain, (j,), lanes), load(v_th, (j,), lanes)
@@ -459,7 +463,7 @@ def _make_fire_backward(lanes):
                         next_v, next_i = load(state, (2, j), lanes), load(state, (3, j), lanes)
                         total = load(state, (4, j), lanes)
                         spikes = load(z, (s, before // BLOCK, j), lanes)
-                        at_rest = load(held, (j,), lanes)
+                        at_rest = load(rest_bits, (j,), lanes)
                         for q in range(m - 1, -1, -1):
                             t = before + q
                             e = load(state, (5, j), lanes)
@@ -475,8 +479,8 @@ def _make_fire_backward(lanes):
                                     row = load(next_t, (_u(which[_u(p)]), j), lanes)
                                     e = fused(scale[_u(p)], row, e)
                             if g_spikes.shape[0] > 0:
-                                row = t if g_spikes.shape[1] > 1 else 0
-                                e = e + load(g_spikes, (s, row, j), lanes)
+                                when = t if g_spikes.shape[1] > 1 else 0
+                                e = e + load(g_spikes, (s, when, j), lanes)
                             x = load(v, (s, n_steps - 1 - t, j), lanes)
                             h = _slope(kind, k_slope, x - theta, scratch, lanes)
                             bit = np.uint8(1 << q)
@@ -499,7 +503,7 @@ def _make_fire_backward(lanes):
                         store(next_v, state, (2, j))
                         store(next_i, state, (3, j))
                         store(total, state, (4, j))
-                        store(at_rest & np.uint8(0), held, (j,))
+                        store(at_rest & np.uint8(0), rest_bits, (j,))  # zeros
                 for j in range(n if driven else 0):
                     g_drive[s, j] = state[4, j]
 
@@ -519,7 +523,7 @@ def fire_backward(*args):
     ``g_next`` is the adjoint current and the filter passes all (0, 0, 1). ``g_next`` is empty at a
     spiking readout. ``g_current`` (empty if not wanted) keeps the adjoint currents of all samples.
     """
-    v = args[8]
+    v = args[8]  # as wide as the layer is stored
     (_fire_backward_narrow if v.shape[2] == NARROW else _fire_backward_wide)(*args)
 
 

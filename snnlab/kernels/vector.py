@@ -8,8 +8,11 @@ units goes through many equations, and many steps of time, in registers::
     x = where(x > 1, 0, decay * x)
     store(x, out, (j,))
 
-Operators and functions act number by number; a single number stands for a tile of equal ones. The
-compiler splits a tile into the registers that there are. Without compilation all of this is NumPy.
+Operators and functions act number by number; a single number stands for a tile of equal ones, of
+the tile's type. The compiler splits a tile into the registers that there are. Without compilation
+all of this is NumPy. Arrays lie in C order, and indices do not count from the end.
+
+The kernels compile this in: after an edit here, ``make clean``.
 """
 
 import operator
@@ -17,12 +20,13 @@ import operator
 import llvmlite.binding
 import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
 
-# What a tile of most kernels holds: four registers of the widest kind, or a narrow readout.
+# What a tile of most kernels holds: four registers (of float32), or a narrow readout. Results do
+# not depend on it.
 _FEATURES = llvmlite.binding.get_host_cpu_features()
 WIDE, NARROW = 64 if _FEATURES.get("avx512f") else 32, 16
 
@@ -43,7 +47,7 @@ def where(mask, x, y):
 
 
 def fused(x, y, z):
-    """``x * y + z``, rounded once where the processor can."""
+    """``x * y + z``, rounded once where the processor can, else twice."""
     return x * y + z
 
 
@@ -79,8 +83,9 @@ class _TileModel(models.PrimitiveModel):
 def _define(function, result, *kinds):
     """Decorator: how calls of a function are compiled.
 
-    ``result(*types)`` is the type it returns, or None if it is not meant; ``kinds`` are the types
-    of its arguments.
+    ``result(*types)`` is the type that a call returns, or None if it is not one of these: numba
+    asks when it finds types, with constants as such (``prefer_literal``). ``kinds`` are the kinds
+    of arguments, one tuple per combination, for which the decorated code is then generated.
     """
 
     @infer_global(function)
@@ -126,20 +131,25 @@ def _place(context, builder, array_type, array, index_type, index, lanes):
         context.cast(builder, i, t, types.intp)
         for i, t in zip(cgutils.unpack_tuple(builder, index), index_type, strict=True)
     ]
-    if config.BOUNDSCHECK:  # the last element; the first is looked at below
+    check = bool(context.enable_boundscheck)
+    if check:  # the last element; the first is looked at below
         last = [*index[:-1], builder.add(index[-1], index[-1].type(lanes - 1))]
         cgutils.get_item_pointer(context, builder, array_type, data, last, boundscheck=True)
-    one = cgutils.get_item_pointer(
-        context, builder, array_type, data, index, boundscheck=bool(config.BOUNDSCHECK)
-    )
+    one = cgutils.get_item_pointer(context, builder, array_type, data, index, boundscheck=check)
     number = context.get_data_type(array_type.dtype)
     place = builder.bitcast(one, ir.VectorType(number, lanes).as_pointer())
     return place, context.get_abi_sizeof(number)
 
 
+def _addressed(array, index):
+    """Whether ``array[index]`` is an element, and those that follow lie behind it."""
+    return isinstance(array, types.Array) and array.layout == "C" and len(index) == array.ndim
+
+
 def _loaded(array, index, lanes):
     constant = isinstance(lanes, types.IntegerLiteral)
-    return Tile(array.dtype, lanes.literal_value) if constant else None
+    known = constant and _addressed(array, index)
+    return Tile(array.dtype, lanes.literal_value) if known else None
 
 
 @_define(load, _loaded, (types.Array, types.BaseTuple, types.Integer))
@@ -149,7 +159,11 @@ def _load(context, builder, sig, args):
     return builder.load(place, align=size)
 
 
-@_define(store, lambda tile, array, index: types.none, (Tile, types.Array, types.BaseTuple))
+def _stored(tile, array, index):
+    return types.none if _first_tile(tile) and _addressed(array, index) else None
+
+
+@_define(store, _stored, (Tile, types.Array, types.BaseTuple))
 def _store(context, builder, sig, args):
     tile, array, index = sig.args
     place, size = _place(context, builder, array, args[1], index, args[2], tile.lanes)
@@ -192,18 +206,32 @@ def _lowest(context, builder, sig, args):
     return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
 
-def _operator(function, of_floats, of_integers, compares=False):
+def _operator(function, of_floats, of_integers):
     """An operator for two tiles, or for a tile and a number."""
+
+    @_define(function, _first_tile, (Tile, Tile), (Tile, types.Number), (types.Number, Tile))
+    def code(context, builder, sig, args):
+        tile = sig.return_type
+        use = of_floats if isinstance(tile.dtype, types.Float) else of_integers
+        return use(builder, *_sides(context, builder, sig.args, args, tile))
+
+
+def _comparison(function, sign):
+    """A comparison of two tiles, or of a tile and a number, whose result is a mask."""
 
     def result(x, y):
         tile = _first_tile(x, y)
-        return Tile(types.boolean, tile.lanes) if tile and compares else tile
+        return Tile(types.boolean, tile.lanes) if tile else None
 
     @_define(function, result, (Tile, Tile), (Tile, types.Number), (types.Number, Tile))
     def code(context, builder, sig, args):
         tile = _first_tile(*sig.args)
-        use = of_floats if isinstance(tile.dtype, types.Float) else of_integers
-        return use(builder, *_sides(context, builder, sig.args, args, tile))
+        x, y = _sides(context, builder, sig.args, args, tile)
+        if isinstance(tile.dtype, types.Float):  # NaN is neither larger than others nor equal
+            compare = builder.fcmp_unordered if sign == "!=" else builder.fcmp_ordered
+        else:
+            compare = builder.icmp_signed if tile.dtype.signed else builder.icmp_unsigned
+        return compare(sign, x, y)
 
 
 _build = ir.IRBuilder
@@ -213,15 +241,5 @@ _operator(operator.mul, _build.fmul, _build.mul)
 _operator(operator.truediv, _build.fdiv, None)
 _operator(operator.and_, None, _build.and_)
 _operator(operator.or_, None, _build.or_)
-_operator(
-    operator.gt,
-    lambda builder, x, y: builder.fcmp_ordered(">", x, y),
-    lambda builder, x, y: builder.icmp_signed(">", x, y),
-    compares=True,
-)
-_operator(
-    operator.ne,
-    lambda builder, x, y: builder.fcmp_unordered("!=", x, y),
-    lambda builder, x, y: builder.icmp_signed("!=", x, y),
-    compares=True,
-)
+_comparison(operator.gt, ">")
+_comparison(operator.ne, "!=")
