@@ -57,7 +57,7 @@ def warm_up(verbose=True):
             network.compressed(threshold).forward(inputs)
         if readout is None:
             Trace.measured(inputs, trace.v[:-1], trace.spikes, trace.readout)
-    wait(np.ones(1, np.int64), 1)
+    wait(np.ones(1, np.int64), 1, 1)
     seconds = time.perf_counter() - began
     if verbose:
         print(f" ready after {seconds:.1f} s")

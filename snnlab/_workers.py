@@ -53,16 +53,38 @@ def worker_count(workers=None):
     return _check.integer("workers", workers, at_least=1)
 
 
-def _help(jobs, called):
-    """A helper's life: take a part, do it, report.
+class _Lookout:
+    """Waits for a moment without sleeping, while that pays.
 
-    Work comes in quick succession while a network is trained: look out for the next for a moment
-    before going to sleep, since being woken takes longer.
+    Work comes in quick succession while a network is trained, and being woken takes longer than a
+    part of it may. But where other processes keep the processors busy, what is waited for needs
+    the very processor on which one waits: after some vain waits only each sixteenth is tried.
     """
-    seen = 0
+
+    def __init__(self, looks):
+        self.looks, self.faith, self.skipped = looks, 4, 0
+
+    def wait(self, number, enough):
+        """Return when ``number[0]`` has reached ``enough``, or a moment later."""
+        if number[0] >= enough:  # which says nothing about waiting
+            return
+        if self.faith == 0:
+            self.skipped += 1
+            if self.skipped % 32:
+                return
+        wait(number, enough, self.looks)
+        self.faith = min(self.faith + 1, 4) if number[0] >= enough else max(self.faith - 2, 0)
+
+
+_for_helpers = _Lookout(3000)
+
+
+def _help(jobs, called):
+    """A helper's life: take a part, do it, report."""
+    seen, for_work = 0, _Lookout(8000)  # what is done in between takes a step's loss, or batch
     while True:
         seen += 1
-        wait(called, seen)
+        for_work.wait(called, seen)
         work, lo, hi, reports, k, ended, done = jobs.get()
         if reports[k] is not _AT_WORK:  # asked for twice, after an interrupt
             continue
@@ -92,7 +114,7 @@ def share(work, n, workers):
     """Call ``work(lo, hi)`` so that the calls together cover ``range(n)``, one per worker.
 
     One dispatch per worker and call: less overhead than one per chunk, and under contention no
-    thread spins for longer than a moment. Returns after all of them have ended, even when
+    thread spins. Returns after all of them have ended, even when
     interrupted. (Work must not call `share` itself: it would wait for its own thread.)
     """
     workers = min(workers, n)
@@ -102,7 +124,7 @@ def share(work, n, workers):
     with _growing:
         while len(_helpers) < workers - 1:
             helper = SimpleQueue(), np.zeros(1, np.int64)
-            wait(helper[1], 0)  # compiled here: an error in the thread would not be heard
+            wait(helper[1], 0, 1)  # compiled here: an error in the thread would not be heard
             name = f"snnlab-{len(_helpers) + 1}"
             threading.Thread(target=_help, args=helper, name=name, daemon=True).start()
             _helpers.append(helper)
@@ -127,7 +149,7 @@ def share(work, n, workers):
     try:
         if interrupt is None:
             work(0, edges[1])
-            wait(ended, workers - 1)
+            _for_helpers.wait(ended, workers - 1)
     finally:  # whatever happened, the helpers still write to the caller's arrays
         later = _insist(await_helpers)
     for fault in (interrupt, later, *reports):

@@ -618,7 +618,7 @@ class Network:
             elif n_chunks > 1:
                 parts, total = per_chunk[k], out._padded[k]
                 summed = partial(lif.sum_chunks, parts, total)
-                share(summed, layer.n_in, threads if total.size > 20_000 else 1)
+                share(summed, layer.n_in, threads if total.size > 200_000 else 1)
         if not adjoints:
             return out
         layers = zip(g_currents, self._layers, strict=True)

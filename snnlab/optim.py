@@ -37,7 +37,7 @@ class _Optimizer:
     @staticmethod
     def _share(network, work, n=None):
         size = network.parameters.size  # a step over few weights is shorter than a dispatch
-        workers = 1 if size < 50_000 else network.workers or worker_count()
+        workers = 1 if size < 200_000 else network.workers or worker_count()
         share(work, size if n is None else n, workers)
 
     def state(self):

@@ -36,8 +36,8 @@ def _wait(number, looks, enough):
 def wait(number, enough, looks=3000):
     """Return when ``number[0]`` (int64) has reached ``enough``, or after a number of looks.
 
-    3,000 looks take some 50 to 150 us on x86, and a few on other processors, which know no pause.
-    The caller has to find out which it was.
+    1,000 looks take some 20 to 50 us on x86, and one on other processors, which know no pause. The
+    caller has to find out which it was.
     """
     if not config.DISABLE_JIT:
         _wait(number, looks, enough)
