@@ -58,7 +58,7 @@ class _Lookout:
 
     Work comes in quick succession while a network is trained, and being woken takes longer than a
     part of it may. But where other processes keep the processors busy, what is waited for needs
-    the very processor on which one waits: after some vain waits only each sixteenth is tried.
+    the very processor on which one waits: after some vain waits only one in 32 is tried.
     """
 
     def __init__(self, looks):
