@@ -294,7 +294,7 @@ class _Rows:
         if self.fires:
             kernels.fire_constant(
                 x, *columns, self.loudest, *c, self.neuron.reset == "zero", delay, self.n_steps,
-                 self.name, self.room, lo, hi, *_parts(own),
+                self.name, self.room, lo, hi, *_parts(own),
             )  # fmt: skip
             return
         drive = np.empty((len(x), self.n), self.weight.dtype)
