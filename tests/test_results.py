@@ -18,6 +18,7 @@ SEEDS = {  # where there are not five
     "rewiring-mnist16": 3,
     "rewiring-chip": 3,
     "rewiring-mnist-paper": 1,
+    "rewiring-mnist-long": 2,
 }
 MEASURED = "speed", "panels-latency", "sparse-execution"  # times, not studies with seeds
 FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
