@@ -122,8 +122,8 @@ window.lab = {
   // picture is just being loaded, ask again
   anew: (panel) => {
     if (!lab.images(panel).every((image) => image.complete)) return false;
-    const [past] = lab.steps(panel), old = lab.images(panel).map(lab.pixels);
-    let pressed = 0, begun = null, first = 0;
+    const old = lab.images(panel).map(lab.pixels);
+    let [past] = lab.steps(panel), pressed = 0, begun = null, first = 0;
     lab.begun = lab.learned = 0;
     document.addEventListener("keydown", () => { pressed = performance.now(); },
       { capture: true, once: true });
@@ -136,6 +136,7 @@ window.lab = {
         lab.learned = performance.now() - pressed;
         return;
       }
+      if (!lab.begun) past = now;
       requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
@@ -628,6 +629,7 @@ def check_retraining(page, panel):
         slider.focus()
         for key in there_and_back(slider):
             wait_for("1 < k && k < n")
+            page.wait_for_timeout(500)  # further than the next can come before it is seen
             found = seen_after(key)
             begun.append(found[0])
             learned.append(found[1])
