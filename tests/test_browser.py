@@ -136,7 +136,7 @@ window.lab = {
         lab.learned = performance.now() - pressed;
         return;
       }
-      if (!lab.begun) past = now;
+      if (!lab.begun) past = Math.max(past, now);
       requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
