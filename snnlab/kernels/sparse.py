@@ -18,16 +18,17 @@ from snnlab.kernels.vector import NARROW, bits, fused, load, lowest, store, wher
 LANES = 64  # samples that are multiplied at a time: twice as fast as 32, and 128 gain little
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
+_part = njit(cache=True, nogil=True, error_model="numpy", inline="always")  # of a kernel
 
 
-@_kernel
-def _multiply(turned, indptr, source, weight, j, total):
+@_part
+def _received(turned, indptr, source, weight, j):
     """What unit j gets from the samples of a block: its row of ``W.T @ turned``."""
-    out = load(turned, (turned.shape[0] - 1, 0), LANES)  # a row of zeros
+    total = load(turned, (turned.shape[0] - 1, 0), LANES)  # a row of zeros
     for p in range(indptr[j], indptr[j + 1]):
         row = load(turned, (np.uint64(source[np.uint64(p)]), 0), LANES)
-        out = fused(weight[np.uint64(p)], row, out)
-    store(out, total, (0,))
+        total = fused(weight[np.uint64(p)], row, total)
+    return total
 
 
 @_kernel
@@ -49,7 +50,7 @@ def multiply(x, inputs, indptr, source, weight, lo, hi, out):
         m = min(LANES, hi - s)
         _turn(x, inputs, s, m, turned)
         for j in range(out.shape[1]):
-            _multiply(turned, indptr, source, weight, j, total)
+            store(_received(turned, indptr, source, weight, j), total, (0,))
             for b in range(m):
                 out[s + b, j] = total[b]
 
@@ -104,10 +105,7 @@ def fire_constant(
         for c in range(LANES):
             count[c] = 0
         for j in range(n):
-            total = load(turned, nothing, LANES)
-            for p in range(indptr[j], indptr[j + 1]):
-                row = load(turned, (np.uint64(source[np.uint64(p)]), 0), LANES)
-                total = fused(weight[np.uint64(p)], row, total)
+            total = _received(turned, indptr, source, weight, j)
             loud = bits(total > loudest[j])
             if loud == 0:
                 continue
