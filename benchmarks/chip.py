@@ -12,8 +12,8 @@ import numpy as np
 import studies
 
 import snnlab
-from snnlab.penalties import Bursts
-from snnlab.substrate import EFFECTS, N_NEURONS
+from snnlab.chip.substrate import EFFECTS, N_NEURONS
+from snnlab.learning.penalties import Bursts
 
 PAPER = "Cramer et al. 2022, Table 1, BrainScaleS-2"
 AFFINE = {"rotation": 12.0, "shift": 1.0, "scale": 0.12, "shear": 0.12}

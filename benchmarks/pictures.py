@@ -7,6 +7,7 @@ import rewiring as rewiring_studies
 import studies
 
 from snnlab import LIF, Frontier, Network, plot
+from snnlab.course import figures
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 ON_CHIP = "Cramer et al. 2022, on the chip (quoted)"
@@ -29,7 +30,7 @@ def mismatch():
     loop, transfer = ([r for r in records if r["mode"] == mode] for mode in ("loop", "transfer"))
     calibrated = 0.05
     sigma = [calibrated if r["sigma_d"] is None else r["sigma_d"] for r in loop]
-    return plot.draw_mismatch(
+    return figures.draw_mismatch(
         sigma,
         calibrated=calibrated,
         loop=np.transpose([r["values"] for r in loop]),
@@ -40,7 +41,7 @@ def mismatch():
 def transfer():
     """From chip to chip."""
     records = [r for r in studies.load("chip-transfer-matrix")][:5]
-    return plot.draw_transfer(np.transpose([r["values"] for r in records]))
+    return figures.draw_transfer(np.transpose([r["values"] for r in records]))
 
 
 def rewiring():

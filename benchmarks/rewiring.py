@@ -24,7 +24,7 @@ import studies
 import snnlab
 from snnlab import rewiring, synapses
 from snnlab._files import write_atomically
-from snnlab.penalties import Ramp
+from snnlab.learning.penalties import Ramp
 
 TARGETS = (0.25, 0.05, 0.023, 0.01)
 

@@ -22,8 +22,8 @@ from chip import PLAIN
 
 import snnlab
 from snnlab import synapses
-from snnlab.penalties import Bursts
-from snnlab.substrate import EFFECTS, N_NEURONS
+from snnlab.chip.substrate import EFFECTS, N_NEURONS
+from snnlab.learning.penalties import Bursts
 
 # pulls, and the connectivities that they lead to on the validation split: the last as measured, the
 # others estimated from shorter runs

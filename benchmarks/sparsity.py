@@ -11,7 +11,7 @@ from functools import partial
 import studies
 
 import snnlab
-from snnlab.penalties import Bursts
+from snnlab.learning.penalties import Bursts
 
 PAPER = "Cramer et al. 2022, on the chip, accuracy flat down to about 20 spikes"
 AFFINE = {"rotation": 7.0, "shift": 0.6, "scale": 0.07, "shear": 0.07}

@@ -42,8 +42,8 @@ from snnlab import datasets, encode, losses, training
 from snnlab._files import write_atomically
 from snnlab._workers import worker_count
 from snnlab.kernels import lif, updates
+from snnlab.learning.penalties import Bursts, LowerBound, Penalties, WeightDecay
 from snnlab.network import _chunk_borders
-from snnlab.penalties import Bursts, LowerBound, Penalties, WeightDecay
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES, BATCH, WINDOW = (256, 246, 10), 100, 34e-6

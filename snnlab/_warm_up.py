@@ -20,11 +20,13 @@ def warm_up(verbose=True):
     float
         Seconds.
     """
-    from snnlab import augment, encode, losses, optim, rewiring
+    from snnlab import encode, rewiring
+    from snnlab.chip.substrate import Substrate
+    from snnlab.datasets import augment
     from snnlab.kernels.spin import wait
+    from snnlab.learning import losses, optim
     from snnlab.network import Network, Trace
     from snnlab.neurons import LIF
-    from snnlab.substrate import Substrate
 
     if verbose:
         print("snnlab: preparing kernels (compiled once per machine, then cached) ...", end="")

@@ -5,7 +5,7 @@ import numpy as np
 from snnlab import _check
 from snnlab._workers import share, worker_count
 from snnlab.kernels import events
-from snnlab.spikes import ConstantCurrent, SpikeTrains
+from snnlab.signals import ConstantCurrent, SpikeTrains
 
 
 def latency_times(x, tau=8e-6, theta=0.2):

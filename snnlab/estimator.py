@@ -9,11 +9,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from snnlab import _check, encode
-from snnlab.augment import Affine, AugmentedImages
+from snnlab.datasets.augment import Affine, AugmentedImages
+from snnlab.learning.optim import Adam
+from snnlab.learning.training import History, predict_scores, steps, train
 from snnlab.network import Network
 from snnlab.neurons import LIF
-from snnlab.optim import Adam
-from snnlab.training import History, predict_scores, steps, train
 
 # with fewer features than this, a spike per feature is too coarse a code
 FEW = 32

@@ -14,7 +14,7 @@ from snnlab._workers import share, worker_count
 from snnlab.kernels import drive, lif
 from snnlab.kernels.vector import NARROW
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.spikes import ConstantCurrent, SpikeTrains
+from snnlab.signals import ConstantCurrent, SpikeTrains
 
 FORMAT = 1
 
@@ -739,7 +739,7 @@ class Network:
         snnlab.sparse.CompressedNetwork
             Read-only: `evaluate` and `training.predict_scores` take it, `train` does not.
         """
-        from snnlab.sparse import CompressedNetwork
+        from snnlab.rewiring.compressed import CompressedNetwork
 
         return CompressedNetwork(self, threshold, unheard)
 

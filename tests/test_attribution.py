@@ -17,7 +17,7 @@ from snnlab import (
     textbook,
     train,
 )
-from snnlab.attribution import explain
+from snnlab.reports.attribution import explain
 
 N_STEPS = 15
 CHIP = LIF.brainscales2()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from snnlab.augment import Affine, resample
+from snnlab.datasets.augment import Affine, resample
 
 
 def some_images(n, h, w, seed=0):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from snnlab import LIF, GradR, Network, Substrate, encode, rewiring, synapses
-from snnlab.substrate import SPREADS
+from snnlab.chip.substrate import SPREADS
+from snnlab.course import figures
 
 SIZES = (20, 30, 4)
 
@@ -231,11 +232,10 @@ def test_a_chip_is_a_chip():
 @pytest.fixture(scope="module")
 def pictured():
     pytest.importorskip("matplotlib")
-    from snnlab import plot
 
     network = sparse(make((60, 100, 4)), 0.2)
     chip = Substrate(0, sigma_d=0.3, dead=(0, 9, 30, 77))
-    return network, chip, plot.draw_defects(network, chip)
+    return network, chip, figures.draw_defects(network, chip)
 
 
 def test_each_neuron_stands_above_its_defects(pictured):
@@ -266,8 +266,8 @@ def test_nothing_of_it_is_cut_off(pictured):
     network, chip, _ = pictured
     for picture in (
         pictured[2],
-        plot.draw_defects(network, Substrate.ideal()),
-        plot.draw_defects(network, Substrate(0, dead=1.0)),
+        figures.draw_defects(network, Substrate.ideal()),
+        figures.draw_defects(network, Substrate(0, dead=1.0)),
     ):
         picture.png(1)
         width, height = plot.page_size(picture.fig)
@@ -278,19 +278,18 @@ def test_nothing_of_it_is_cut_off(pictured):
 
 
 def test_updating_it_is_drawing_it_anew(pictured):
-    from snnlab import plot
 
     network, chip, picture = pictured
     before, alt = picture.png(1), picture.alt
     other = sparse(make((60, 100, 4)), 0.02, seed=5)
-    assert plot.update_defects(picture, other, chip) is None
-    fresh = plot.draw_defects(other, chip)
+    assert figures.update_defects(picture, other, chip) is None
+    fresh = figures.draw_defects(other, chip)
     assert picture.alt == fresh.alt != alt
     np.testing.assert_array_equal(
         picture.artists.image.get_array(), fresh.artists.image.get_array()
     )
     assert picture.png(1) != before
-    plot.update_defects(picture, network, chip)
+    figures.update_defects(picture, network, chip)
     assert picture.png(1) == before and picture.alt == alt
     with pytest.raises(ValueError, match="chip 0"):
-        plot.update_defects(picture, network, Substrate(1))
+        figures.update_defects(picture, network, Substrate(1))

@@ -6,8 +6,8 @@ from test_substrate import CHIP, active, bits, thresholds
 from test_training import train
 
 from snnlab import Network, Substrate, datasets, encode, evaluate
-from snnlab.calibration import Calibration, calibrate
-from snnlab.substrate import SPREADS
+from snnlab.chip.calibration import Calibration, calibrate
+from snnlab.chip.substrate import SPREADS
 
 CHIPS = {
     "as drawn": {},

@@ -20,7 +20,7 @@ from snnlab import (
     surrogate,
     train,
 )  # fmt: skip
-from snnlab.clinic import SICK, Layer, Report, examine
+from snnlab.reports.clinic import SICK, Layer, Report, examine
 
 NEURON = LIF.brainscales2()
 BATCH = slice(0, 300)

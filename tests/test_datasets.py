@@ -19,8 +19,8 @@ import sklearn.datasets
 from scipy import ndimage
 
 from snnlab import datasets
-from snnlab.augment import resample
-from snnlab.datasets import DatasetCorrupt, DatasetUnavailable, load, load_default, yinyang
+from snnlab.datasets.augment import resample
+from snnlab.datasets.sets import DatasetCorrupt, DatasetUnavailable, load, load_default, yinyang
 
 NAMES = (
     "train-images-idx3-ubyte",

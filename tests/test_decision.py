@@ -18,7 +18,7 @@ from snnlab import (
     losses,
     train,
 )
-from snnlab.decision import PUBLISHED, DecisionTime, first_input_step, time_to_decision
+from snnlab.reports.decision import PUBLISHED, DecisionTime, first_input_step, time_to_decision
 
 N_STEPS, N_CLASSES = 12, 4
 CHIP = LIF.brainscales2()

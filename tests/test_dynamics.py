@@ -11,7 +11,7 @@ from snnlab import textbook
 from snnlab.kernels import lif
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.spikes import ConstantCurrent, SpikeTrains
+from snnlab.signals import ConstantCurrent, SpikeTrains
 
 # 1 - dt / tau = 1/2 exactly
 HALF = {"tau_mem": 2.0, "tau_syn": None, "dt": 1.0, "method": "euler"}

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from snnlab import LIF, Affine, SpikingClassifier, datasets
-from snnlab.losses import MaxOverTime
+from snnlab.learning.losses import MaxOverTime
 
 
 def blobs(n=90, seed=0, n_features=5):
@@ -234,7 +234,7 @@ def test_in_a_pipeline():
 
 
 def test_silent_unless_asked(capsys, monkeypatch):
-    monkeypatch.setattr("snnlab.training._interactive", lambda: False)
+    monkeypatch.setattr("snnlab.learning.training._interactive", lambda: False)
     x, y = blobs()
     quick(epochs=2).fit(x, y)
     assert capsys.readouterr() == ("", "")

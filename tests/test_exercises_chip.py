@@ -7,7 +7,7 @@ import pytest
 
 import snnlab
 from snnlab import energy, exercises, results
-from snnlab.losses import MaxOverTime
+from snnlab.learning.losses import MaxOverTime
 
 
 def loop(network, chip, batch, targets, optimizer, ideal=False, clip=True, read=None, runs=1):
@@ -123,8 +123,8 @@ def test_ranks_are_checked_against_a_trained_network(monkeypatch):
         (name,) = (short for long, short in names.items() if substrate.effects[long])
         return (0.9 - cost[name],)
 
-    monkeypatch.setattr("snnlab.training.evaluate", evaluate)
-    monkeypatch.setattr("snnlab.training.train", lambda *given, **settings: None)
+    monkeypatch.setattr("snnlab.learning.training.evaluate", evaluate)
+    monkeypatch.setattr("snnlab.learning.training.train", lambda *given, **settings: None)
     assert snnlab.check("n09.q3", ["gain", "tau", "noise", "threshold"])
     assert snnlab.check("n09.q3", ("gain", "tau", "threshold", "noise")), "too close to call"
     assert (

@@ -9,7 +9,7 @@ from snnlab import losses, surrogate, textbook
 from snnlab.kernels import lif, vector
 from snnlab.network import Network, Trace
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.spikes import ConstantCurrent, SpikeTrains
+from snnlab.signals import ConstantCurrent, SpikeTrains
 
 N_STEPS = 9
 LOSSES = [losses.MaxOverTime(3.0), losses.SumOverTime(0.4), losses.RateMSE(), losses.FirstSpike()]

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import types
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -21,32 +20,29 @@ import snnlab
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "snnlab"
 
-# A module may import modules of lower floors and of its own; "kernels" stands for all in it.
-FLOORS = {
-    "kernels": 0, "_check": 0, "_files": 0, "_workers": 0, "results": 0,
-    "spikes": 0.5,
-    "surrogate": 1, "neurons": 1, "encode": 1, "textbook": 1,
-    "network": 2, "losses": 2, "penalties": 2, "synapses": 2, "sparse": 2,
-    "optim": 3, "augment": 3, "substrate": 3, "rewiring": 3, "recording": 3.5, "calibration": 3.5,
-    "training": 4, "datasets": 4,
-    "estimator": 5, "sweep": 5, "energy": 5, "clinic": 5, "decision": 5, "attribution": 5, "nir": 5,
-    "lessons": 4.5, "exercises": 5,
-    "plot": 6,
-    "live": 7,
-    "_warm_up": 8, "demo": 8, "": 8,
-}  # fmt: skip
-# made on demand: a reader of one of these may come before its file
-MAY_BE_MISSING = {"live", "plot"}
+# made on demand, with what the extras bring
+NEEDS = {"live": "ipywidgets", "plot": "matplotlib", "panels": "ipywidgets"}
+EXTRAS = ("live", "plot", "course.panels", "course.figures", "demo")
 
 
 def sources():
     return sorted(path for path in PACKAGE.rglob("*.py"))
 
 
-def module_of(path):
-    """Name by which a file of the package appears in FLOORS."""
+def name_of(path):
+    """Dotted name of a file below ``snnlab``; a package's ``__init__`` has the package's name."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return "" if parts == ("__init__",) else parts[0]
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def part_of(path):
+    """The folder of the package in which a file lies, or the file's own name."""
+    return name_of(path).partition(".")[0]
+
+
+def is_within(name, parts):
+    """Whether a module is one of some, or in one of some packages."""
+    return any(name == part or name.startswith(part + ".") for part in parts)
 
 
 def tree(path):
@@ -69,71 +65,144 @@ def imports(path, within=None):
                 yield base
 
 
-def drawn(path):
-    """Imports of figures in methods named draw."""
-    classes = (node for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef))
-    for method in (node for parent in classes for node in parent.body):
-        if isinstance(method, ast.FunctionDef) and method.name == "draw":
-            yield from (n for n in imports(path, method) if n.split(".")[:2] == ["snnlab", "plot"])
-
-
 @pytest.fixture(autouse=True)
 def from_here():
     assert Path(snnlab.__file__).parent == PACKAGE, "another snnlab than the one under test"
 
 
-# floors -------------------------------------------------------------------------------------------
+# the map ------------------------------------------------------------------------------------------
+
+MODULES = {name_of(path): path for path in sources()}
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_lower_floors_never_import_higher_ones(path):
-    own = module_of(path)
-    assert own in FLOORS, f"{own} has no floor yet; give it one here and in the design"
-    # what an object looks like is asked from above: its method draw may import the figures
-    for name in Counter(imports(path)) - Counter(drawn(path)):
-        if name.partition(".")[0] != "snnlab":
-            continue
-        other = name.split(".")[1] if "." in name else ""
-        other = other if other in FLOORS else snnlab._NAMES.get(other, other)
-        assert other in FLOORS, f"{path.name} imports {name}, which has no floor"
-        assert FLOORS[other] <= FLOORS[own], f"{own} (floor {FLOORS[own]}) imports {other}"
+def resolve(name):
+    """The module of the package that an imported name lies in, or None if it is no part of it."""
+    if name.partition(".")[0] != "snnlab":
+        return None
+    name = name.partition(".")[2]
+    return snnlab._MODULES.get(name, name) if name in MODULES or name in snnlab._MODULES else ""
 
 
-def test_the_floors_are_noticed(tmp_path, monkeypatch):
-    """The parser sees every way to write an import."""
-    path = PACKAGE / "kernels" / "x.py"
+def arrows():
+    """Which modules each imports, lazy imports included; ``snnlab/__init__`` is only a map."""
+    out = {}
+    for name, path in MODULES.items():
+        if name:
+            out[name] = {resolve(other) for other in modules_imported(path)} - {None, "", name}
+    return out
+
+
+def modules_imported(path):
+    """Imports of a file, where ``from package import x`` is x if that is a module."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("snnlab"):
+            below = [f"{node.module}.{alias.name}" for alias in node.names]
+            found = [n for n in below if n.partition(".")[2] in MODULES]
+            yield from found
+            if len(found) < len(below):
+                yield node.module
+        else:
+            yield from imports(path, node) if isinstance(node, ast.Import) else ()
+
+
+def circles(arrows):
+    """Modules that lie on a circle: those left when all with nothing left to import are taken."""
+    left = {name: set(others) for name, others in arrows.items()}
+    while True:
+        done = {name for name, others in left.items() if not others & left.keys()}
+        if not done:
+            return sorted(left)
+        for name in done:
+            del left[name]
+
+
+def floors(arrows):
+    """How many storeys of imports each module stands on."""
+    found = {}
+
+    def floor(name):
+        if name not in found:
+            found[name] = 1 + max((floor(other) for other in arrows.get(name, ())), default=-1)
+        return found[name]
+
+    for name in arrows:
+        floor(name)
+    return found
+
+
+def test_there_is_no_circle():
+    assert circles(arrows()) == []
+
+
+def test_circles_are_noticed(tmp_path, monkeypatch):
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
     text = "import snnlab.plot\ndef f():\n from snnlab import live\n from ..optim import Adam\n"
     monkeypatch.setattr(Path, "read_text", lambda self, encoding: text)
+    path = PACKAGE / "kernels" / "x.py"
     assert list(imports(path)) == ["snnlab.plot", "snnlab.live", "snnlab.optim"]
 
 
-def test_only_draw_may_reach_up_and_only_for_figures(monkeypatch):
-    look = "    from snnlab.plot.sweep import x\n    from snnlab import live, plot\n"
-    texts = {
-        f"class A:\n  def draw(self):\n{look}": ["snnlab.plot.sweep", "snnlab.plot"],
-        f"class A:\n  def show(self):\n{look}": [],
-        f"class A:\n  if True:\n{look}": [],
-        f"def draw(x):\n  if x:\n{look}": [],
-    }
-    for text, allowed in texts.items():
-        monkeypatch.setattr(Path, "read_text", lambda self, encoding, text=text: text)
-        assert list(drawn(PACKAGE / "sweep.py")) == allowed
-        assert len(list(imports(PACKAGE / "sweep.py"))) == 3
-        with pytest.raises(AssertionError, match="imports live" if allowed else "imports plot"):
-            test_lower_floors_never_import_higher_ones(PACKAGE / "sweep.py")
+def test_kernels_are_the_ground_floor():
+    for name, others in arrows().items():
+        if name.startswith("kernels"):
+            assert all(other.startswith("kernels") for other in others), name
+
+
+def test_the_library_does_without_the_course():
+    for name, others in arrows().items():
+        if not is_within(name, ["course"]):
+            assert not [n for n in others if is_within(n, ["course"])], name
+
+
+def test_figures_are_drawn_above_the_core():
+    allowed = ("plot", "live", "course", "demo", "reports")
+    for name, others in arrows().items():
+        if [n for n in others if is_within(n, ["plot"])]:
+            assert is_within(name, allowed), name
+
+
+def test_no_private_name_is_taken_from_another_module():
+    """Files that begin with a line, such as ``_check``, are private to the package, not to each."""
+    found = []
+    for path in sources():
+        node = tree(path)
+        for part in ast.walk(node):
+            if isinstance(part, ast.ImportFrom) and (part.module or "").startswith("snnlab"):
+                for alias in part.names:
+                    is_module = f"{part.module}.{alias.name}".partition(".")[2] in MODULES
+                    if alias.name.startswith("_") and not is_module:
+                        found.append(f"{name_of(path)}: {alias.name}")
+        own = {n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        own |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)
+                and isinstance(n.ctx, ast.Store)}  # fmt: skip
+        own |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)
+                and isinstance(n.ctx, ast.Store)}  # fmt: skip
+        for part in ast.walk(node):
+            if (
+                isinstance(part, ast.Attribute)
+                and part.attr.startswith("_")
+                and not part.attr.startswith("__")
+                and ast.unparse(part.value) not in ("self", "cls", "np._core")
+                and part.attr not in own
+            ):
+                found.append(f"{name_of(path)}:{part.lineno} {ast.unparse(part)}")
+    assert not found
 
 
 @pytest.mark.parametrize(
-    "library, lowest",
-    [("matplotlib", 6), ("ipywidgets", 7), ("anywidget", 7), ("IPython", 7), ("torch", 99),
-     ("jax", 99), ("snntorch", 99), ("norse", 99), ("tensorflow", 99)],
-)  # fmt: skip
-def test_heavy_libraries_stay_on_their_floor(library, lowest):
-    for path in sources():
-        if library in {name.partition(".")[0] for name in imports(path)}:
-            assert FLOORS[module_of(path)] >= lowest, f"{path.name} imports {library}"
-            if lowest == 7:
-                assert module_of(path) == "live"
+    "library, rooms",
+    [
+        ("matplotlib", ("plot", "live", "course.panels", "course.figures")),
+        ("ipywidgets", ("live", "course.panels")),
+        ("anywidget", ("live",)),
+        ("IPython", ("live",)),
+        *((name, ()) for name in ("torch", "jax", "snntorch", "norse", "tensorflow")),
+    ],
+)
+def test_heavy_libraries_stay_in_their_rooms(library, rooms):
+    for name, path in MODULES.items():
+        if library in {other.partition(".")[0] for other in imports(path)}:
+            assert is_within(name, rooms), f"{name} imports {library}"
 
 
 def test_kernels_import_numpy_and_numba_only():
@@ -174,12 +243,10 @@ def test_import_is_light():
 
 
 def test_importing_everything_compiles_nothing():
-    skip = MAY_BE_MISSING | {"demo"}
-    names = sorted({module_of(p) for p in sources()} - {"", "kernels"} - skip)
-    kernels = [f"kernels.{p.stem}" for p in (PACKAGE / "kernels").glob("*.py") if p.stem[0] != "_"]
+    names = sorted(name for name in MODULES if name and not is_within(name, EXTRAS))
     code = f"""
 import importlib, sys
-for name in {names + kernels}:
+for name in {names}:
     importlib.import_module("snnlab." + name)
 from numba.core.dispatcher import Dispatcher
 found = {{f.py_func.__qualname__: f for m in list(sys.modules.values())
@@ -202,7 +269,7 @@ def uses_numba(node):
 
 def test_compiled_functions_live_with_the_kernels():
     for path in sources():
-        if module_of(path) != "kernels":
+        if part_of(path) != "kernels":
             assert "numba" not in {name.partition(".")[0] for name in imports(path)}, path.name
             assert not uses_numba(tree(path)), path.name
 
@@ -299,15 +366,15 @@ def test_every_public_thing_has_a_docstring():
 
 @pytest.mark.parametrize("name", sorted(snnlab.__all__))
 def test_public_names_resolve(name):
-    if name in MAY_BE_MISSING:
-        if not ((PACKAGE / f"{name}.py").exists() or (PACKAGE / name).is_dir()):
-            pytest.skip(f"{name} is not written yet")
-        needs = "matplotlib" if name == "plot" else "ipywidgets"
-        pytest.importorskip(needs)
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     value = getattr(snnlab, name)
     assert name in dir(snnlab)
     if name in snnlab._MODULES:
-        assert isinstance(value, types.ModuleType) and value.__name__ == f"snnlab.{name}"
+        assert (
+            isinstance(value, types.ModuleType)
+            and value.__name__ == f"snnlab.{snnlab._MODULES[name]}"
+        )
     elif name in snnlab._NAMES:
         assert value.__name__ == name and inspect.getdoc(value)
         home = importlib.import_module(f"snnlab.{snnlab._NAMES[name]}")
@@ -322,7 +389,7 @@ def test_unknown_names_are_unknown():
 
 def modules():
     names = [m.name for m in pkgutil.walk_packages([str(PACKAGE)], "snnlab.")]
-    return [n for n in names if n.split(".")[1] not in MAY_BE_MISSING | {"demo"}]
+    return [n for n in names if not is_within(n.partition(".")[2], EXTRAS)]
 
 
 @pytest.mark.parametrize("name", modules())

@@ -11,9 +11,9 @@ pytest.importorskip("anywidget")
 
 import snnlab
 from snnlab import LIF, Network, datasets, encode, live, plot, surrogate, textbook
-from snnlab.live.digits import centred
-from snnlab.losses import MaxOverTime
-from snnlab.training import evaluate
+from snnlab.course.panels.digits import centred
+from snnlab.learning.losses import MaxOverTime
+from snnlab.learning.training import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -333,8 +333,8 @@ def test_settings_hold_from_the_next_step(run):
 
 
 def test_memory_of_checkpoints_is_bounded(run, monkeypatch):
-    monkeypatch.setattr("snnlab.live.train.LEG", 1)
-    monkeypatch.setattr("snnlab.live.train.KEPT", 6)
+    monkeypatch.setattr("snnlab.course.panels.train.LEG", 1)
+    monkeypatch.setattr("snnlab.course.panels.train.KEPT", 6)
     for _ in range(40):
         run.advance()
     assert len(run.checkpoints) <= 6 and run.checkpoints[0] == 0

@@ -10,11 +10,11 @@ pytest.importorskip("anywidget")
 
 import snnlab
 from snnlab import LIF, Network, Substrate, datasets, encode, live, results
-from snnlab.energy import COSTS, PARTS, ROWS, EnergyCard, at_rate, compare
-from snnlab.live.broken import answers, influence
-from snnlab.live.chip import levels
-from snnlab.live.cost import crossing
-from snnlab.sweep import transfer_matrix
+from snnlab.course.panels.broken import answers, influence
+from snnlab.course.panels.chip import levels
+from snnlab.course.panels.cost import crossing
+from snnlab.reports.energy import COSTS, PARTS, ROWS, EnergyCard, at_rate, compare
+from snnlab.reports.sweep import transfer_matrix
 
 DIGITAL = {"weight_bits": 6, "dynamic_scaling": True}
 

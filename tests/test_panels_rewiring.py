@@ -11,8 +11,8 @@ from test_panels import _pixels, another
 
 import snnlab
 from snnlab import LIF, GradR, Network, datasets, lessons, live, synapses
-from snnlab.live.regions import noisy
-from snnlab.live.rewire import stored_runs
+from snnlab.course.panels.regions import noisy
+from snnlab.course.panels.rewire import stored_runs
 from snnlab.plot import region_colours
 
 

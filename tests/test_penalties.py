@@ -7,8 +7,7 @@ from test_gradients import STEEPNESS, assert_close, build
 from test_training import as_input, network, same, toy, train
 
 from snnlab import SGD, Adam, evaluate, losses, surrogate, textbook
-from snnlab.network import Trace
-from snnlab.penalties import (
+from snnlab.learning.penalties import (
     Bursts,
     Homeostasis,
     LowerBound,
@@ -18,8 +17,9 @@ from snnlab.penalties import (
     UpperBound,
     WeightDecay,
 )
-from snnlab.spikes import ConstantCurrent, SpikeTrains
-from snnlab.training import steps
+from snnlab.learning.training import steps
+from snnlab.network import Trace
+from snnlab.signals import ConstantCurrent, SpikeTrains
 
 
 @pytest.fixture

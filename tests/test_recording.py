@@ -8,9 +8,9 @@ from test_substrate import CHIP, NETWORKS, active, bits
 from test_training import N_STEPS, as_input, network, same, toy, train
 
 from snnlab import Adam, ConstantCurrent, Network, Substrate, evaluate, recording
+from snnlab.chip.recording import Recorder, Recording, load_trace, save_trace
+from snnlab.learning.penalties import Bursts
 from snnlab.network import Trace
-from snnlab.penalties import Bursts
-from snnlab.recording import Recorder, Recording, load_trace, save_trace
 
 SETTINGS = {"epochs": 2, "rng": 1, "batch_size": 25, "dropout": 0.2}
 

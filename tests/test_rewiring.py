@@ -24,8 +24,8 @@ from snnlab import (
     synapses,
     train,
 )
+from snnlab.learning.penalties import Ramp
 from snnlab.network import Gradients
-from snnlab.penalties import Ramp
 
 SIZES = (6, 19, 4)  # the hidden layer is padded, the readout is not
 RULES = {

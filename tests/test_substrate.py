@@ -22,12 +22,12 @@ from snnlab import (
     losses,
     substrate,
 )
+from snnlab.chip.substrate import EFFECTS, SPREADS
 from snnlab.kernels import noise
 from snnlab.kernels.chip import FREE
+from snnlab.learning.penalties import Bursts, ReadoutAmplitude
+from snnlab.learning.training import predict_scores
 from snnlab.network import Trace
-from snnlab.penalties import Bursts, ReadoutAmplitude
-from snnlab.substrate import EFFECTS, SPREADS
-from snnlab.training import predict_scores
 
 CHIP = LIF.brainscales2()
 INTEGRATOR = CHIP.integrator()

@@ -15,10 +15,10 @@ import pytest
 from test_training import as_input, network, same, toy
 
 from snnlab import Adam, Network, datasets, encode, evaluate, train
+from snnlab.chip.substrate import Substrate
+from snnlab.learning.penalties import Bursts, LowerBound, UpperBound
 from snnlab.neurons import LIF
-from snnlab.penalties import Bursts, LowerBound, UpperBound
-from snnlab.substrate import Substrate
-from snnlab.sweep import COSTS, Frontier, Mean, Point, repeat, sweep, transfer_matrix
+from snnlab.reports.sweep import COSTS, Frontier, Mean, Point, repeat, sweep, transfer_matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = {
@@ -532,7 +532,7 @@ def test_repetitions_do_not_depend_on_the_number_of_processes():
     start = network(inputs)
 
     def run(seed):
-        from snnlab.sweep import Frontier, sweep
+        from snnlab.reports.sweep import Frontier, sweep
 
         runs = sweep(
             start, inputs, labels, (0, 0.3), test=(inputs, labels), data="toy", rng=seed, epochs=1,
@@ -726,7 +726,7 @@ def test_a_notebook_shows_the_picture(runs, monkeypatch):
     pytest.importorskip("matplotlib")
     content, metadata = runs._repr_mimebundle_()
     assert re.search(r"95.5 % at 11", metadata["image/png"]["alt"]) and "image/png" in content
-    monkeypatch.setattr("snnlab.sweep.find_spec", lambda name: None)
+    monkeypatch.setattr("snnlab.reports.sweep.find_spec", lambda name: None)
     assert runs._repr_mimebundle_() == {"text/plain": "Frontier('mnist16', 6 runs)"}
 
 

@@ -30,8 +30,8 @@ from snnlab import (
     penalties,
 )
 from snnlab import train as train_aloud
-from snnlab.optim import Cosine, Exponential
-from snnlab.training import Step, predict_scores, steps
+from snnlab.learning.optim import Cosine, Exponential
+from snnlab.learning.training import Step, predict_scores, steps
 
 ROOT = Path(__file__).resolve().parents[1]
 CHIP = LIF.brainscales2()
@@ -333,7 +333,7 @@ def test_no_epochs(data):
 
 
 def test_lines_when_piped_and_silence(data, capsys, monkeypatch):
-    monkeypatch.setattr("snnlab.training._interactive", lambda: False)
+    monkeypatch.setattr("snnlab.learning.training._interactive", lambda: False)
     train_aloud(network(), *data, epochs=3, rng=1, validation=data)
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -348,7 +348,7 @@ def test_lines_when_piped_and_silence(data, capsys, monkeypatch):
 
 def test_a_bar_where_someone_watches(data, capsys, monkeypatch):
     pytest.importorskip("tqdm")
-    monkeypatch.setattr("snnlab.training._interactive", lambda: True)
+    monkeypatch.setattr("snnlab.learning.training._interactive", lambda: True)
     train_aloud(network(), *data, epochs=2, rng=1, batch_size=30)
     out, err = capsys.readouterr()
     assert not out and "2/2" in err and "loss" in err

@@ -8,23 +8,13 @@ Colours are those of Okabe and Ito, one per role, and roles also differ in marke
 The face is white, so that figures can be read on light and dark pages.
 """
 
-from snnlab.plot.broken import draw_broken, update_broken
-from snnlab.plot.chip import draw_defects, draw_mismatch, draw_transfer, update_defects
 from snnlab.plot.clinic import draw_report, draw_ward, update_ward
 from snnlab.plot.decision import draw_decision, draw_explanation, draw_read_out, update_read_out
 from snnlab.plot.energy import draw_cost, draw_energy, update_cost
-from snnlab.plot.gradients import (
-    draw_backward,
-    draw_surrogate,
-    update_backward,
-    update_surrogate,
-)  # fmt: skip
 from snnlab.plot.images import draw_code, draw_images, update_images
-from snnlab.plot.latency import draw_latency, update_latency
 from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
 from snnlab.plot.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
 from snnlab.plot.raster import Raster
-from snnlab.plot.regions import draw_regions, region_colours, update_regions
 from snnlab.plot.rewiring import (
     draw_connectivity,
     draw_inputs,
@@ -46,34 +36,53 @@ from snnlab.plot.style import (
     show,
     to_png,
 )  # fmt: skip
-from snnlab.plot.substrate import (
-    draw_loop,
-    draw_substrate,
-    update_loop,
-    update_substrate,
-)  # fmt: skip
 from snnlab.plot.sweep import draw_frontier, draw_silence, update_frontier, update_silence
 from snnlab.plot.training import draw_runs, update_runs
-from snnlab.plot.wires import (
-    draw_chip_wires,
-    draw_cloud,
-    draw_rewiring,
-    update_chip_wires,
-    update_cloud,
-    update_rewiring,
-)  # fmt: skip
 
 __all__ = [
-    "DPI", "OKABE_ITO", "Picture", "QUIET", "ROLES", "Raster", "US", "draw_backward", "draw_broken",
-    "draw_cloud", "draw_code", "draw_connectivity", "draw_cost", "draw_decision", "draw_defects",
-    "draw_energy", "draw_explanation", "draw_frontier", "draw_history", "draw_images",
-    "draw_inputs", "draw_latency", "draw_loop", "draw_mismatch", "draw_neuron", "draw_order",
-    "draw_prior", "draw_raster", "draw_read_out", "draw_report", "draw_rewiring", "draw_runs",
-    "draw_rules", "draw_silence", "draw_substrate", "draw_surrogate", "draw_theta", "draw_tradeoff",
-    "draw_transfer", "draw_ward", "freeze", "neuron_alt", "new_figure", "page_size", "show",
-    "to_png", "update_backward", "update_broken", "update_cloud", "update_cost", "update_defects",
-    "update_frontier", "update_history", "update_images", "update_latency", "update_loop",
-    "update_neuron", "update_raster", "update_read_out", "update_rewiring", "update_runs",
-    "update_silence", "update_substrate", "update_surrogate", "update_ward",
-    "draw_chip_wires", "draw_regions", "region_colours", "update_chip_wires", "update_regions",
-]  # fmt: skip
+    "DPI",
+    "OKABE_ITO",
+    "Picture",
+    "QUIET",
+    "ROLES",
+    "Raster",
+    "US",
+    "draw_code",
+    "draw_connectivity",
+    "draw_cost",
+    "draw_decision",
+    "draw_energy",
+    "draw_explanation",
+    "draw_frontier",
+    "draw_history",
+    "draw_images",
+    "draw_inputs",
+    "draw_neuron",
+    "draw_order",
+    "draw_prior",
+    "draw_raster",
+    "draw_read_out",
+    "draw_report",
+    "draw_rules",
+    "draw_runs",
+    "draw_silence",
+    "draw_theta",
+    "draw_tradeoff",
+    "draw_ward",
+    "freeze",
+    "neuron_alt",
+    "new_figure",
+    "page_size",
+    "show",
+    "to_png",
+    "update_cost",
+    "update_frontier",
+    "update_history",
+    "update_images",
+    "update_neuron",
+    "update_raster",
+    "update_read_out",
+    "update_runs",
+    "update_silence",
+    "update_ward",
+]

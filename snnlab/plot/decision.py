@@ -5,7 +5,6 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.decision import PUBLISHED
 from snnlab.plot.style import (
     QUIET,
     ROLES,
@@ -17,6 +16,7 @@ from snnlab.plot.style import (
     label_axes,
     styled,
 )  # fmt: skip
+from snnlab.reports.decision import PUBLISHED
 
 SIGNED = "PuOr"  # orange, white at 0, purple: readers who confuse red and green tell them apart
 AGAINST, FOR = (to_hex(colormaps[SIGNED](x)) for x in (0.15, 0.85))

@@ -1,0 +1,1 @@
+"""The chip: an imperfect analog substrate, its calibration, traces recorded on one."""

@@ -1,0 +1,79 @@
+"""Exercises of notebook 11: broken neurons."""
+
+import numbers
+
+import numpy as np
+
+from snnlab import encode
+from snnlab.course.exercises.registry import close, images, question
+from snnlab.neurons import LIF
+
+LOST = 0.05  # of the accuracy
+
+
+def _losses_by_deaths():
+    """The notebook's network without dropout: two functions, of the number of deaths.
+
+    Each says how much accuracy is lost, the first at random, the second to targeted deaths.
+    """
+    from snnlab.learning.optim import Adam
+    from snnlab.learning.training import train
+    from snnlab.network import Network
+
+    data, n = images(), 128
+    inputs, labels = encode.latency(data.x_train[:5000]), data.y_train[:5000]
+    test, test_labels = encode.latency(data.x_test[:1000]), data.y_test[:1000]
+    network = Network((256, n, 10), LIF.brainscales2(steepness=10), n_steps=20, rng=0)
+    network.scale_to_activity(inputs, 40)
+    train(
+        network, inputs, labels, epochs=max(5, 20_000 // len(inputs)), rng=1, progress=False,
+        optimizer=Adam(lr=4e-3),
+    )  # fmt: skip
+
+    def accuracy(dead):
+        alive = ~np.isin(np.arange(n), dead)
+        readout = network.forward(test, keep=False, kept=[alive]).readout
+        return np.mean(readout.max(axis=1).argmax(axis=1) == test_labels)
+
+    def lost(orders):
+        return lambda k: intact - np.mean([accuracy(order[:k]) for order in orders])
+
+    intact = accuracy([])
+    hidden = network.forward(test, keep=False).hidden[0].compact()
+    influence = np.bincount(hidden.unit, minlength=n) * np.abs(network.weights[1]).sum(axis=1)
+    random = [np.random.default_rng(k).permutation(n) for k in range(10)]
+    return lost(random), lost([np.argsort(-influence)])
+
+
+def _enough_deaths(answer, which, leeway, tolerance):
+    """Hint for a number of deaths: enough of them, and not many more than enough."""
+    if isinstance(answer, bool) or not isinstance(answer, numbers.Integral | np.integer):
+        return "The answer is a number of neurons."
+    if not 0 < answer <= 128:
+        return "There are 128 hidden neurons."
+    lost = _losses_by_deaths()[which]
+    if lost(int(answer)) < LOST - tolerance:
+        return "More. So many deaths do not cost five points yet."
+    if lost(max(0, int(answer) - leeway)) > LOST + tolerance:
+        return "Fewer. Five points are lost before that."
+    return None
+
+
+@question("n11.q1")
+def _random_deaths(answer):
+    return _enough_deaths(answer, 0, leeway=8, tolerance=0.01)
+
+
+@question("n11.q2")
+def _targeted_deaths(answer):
+    return _enough_deaths(answer, 1, leeway=3, tolerance=0.006)
+
+
+@question("n11.q3")
+def _relative_rise(answer):
+    if isinstance(answer, numbers.Real) and abs(answer - (97.2 - 37)) < 0.1:
+        return "37 points would be a disaster. The rise is relative to the error."
+    return close(
+        answer, 100 - 2.8 * 1.37, 0.06, "More. The error is 2.8 % before; what is it after?",
+        "Less. The error is 2.8 % before; what is it after?", "an accuracy in percent",
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""Exercises of notebook 14: rewire the network."""
+
+import functools
+import numbers
+
+import numpy as np
+
+from snnlab.course.exercises.registry import close, question
+
+SEEDS = 0, 1, 2
+
+
+@functools.lru_cache(maxsize=1)
+def _rewiring_task():
+    from snnlab import datasets
+    from snnlab.course import lessons
+
+    try:
+        return lessons.task(datasets.load("mnist16"))
+    except datasets.DatasetUnavailable:
+        return lessons.task(datasets.load("digits16"))
+
+
+@functools.lru_cache(maxsize=1)
+def _means_of_rules():
+    """Mean test accuracy in percent of four rules at 5 % connectivity, the best first."""
+    from snnlab.course import lessons
+
+    task, means = _rewiring_task(), {}
+    for method in ("Grad R", "Deep R", "magnitude", "fixed mask"):
+        runs = [lessons.rewire(task, method, strength=0.25, seed=seed)[2] for seed in SEEDS]
+        means[method] = 100 * float(np.mean([run.accuracy for run in runs]))
+    return dict(sorted(means.items(), key=lambda item: -item[1]))
+
+
+@question("n14.q1")
+def _which_rule_wins(answer):
+    if not isinstance(answer, tuple | list) or len(answer) != 2 or not isinstance(answer[0], str):
+        return "The answer is a name and a lead in points, like ('fixed mask', 3.2)."
+    means = _means_of_rules()
+    if answer[0] not in means:
+        return f"The names are {', '.join(means)}."
+    (best, first), (_, second) = list(means.items())[:2]
+    if answer[0] != best:
+        return f"{answer[0]} is not the best. Did you take the mean over the three seeds?"
+    lead = first - second
+    if isinstance(answer[1], numbers.Real) and abs(100 * answer[1] - lead) < 0.3 < lead:
+        return "The right rule. The lead as a share: the question asks for points, of 100."
+    return close(
+        answer[1], lead, 0.3, "The right rule, but its lead over the second is larger.",
+        "The right rule, but its lead over the second is smaller. Second best, not worst?",
+        "a name and a number",
+    )  # fmt: skip
+
+
+@question("n14.q2")
+def _which_threshold(answer):
+    from snnlab.course import lessons
+    from snnlab.rewiring import connectivity as synapses
+
+    try:
+        network, *_ = lessons.rewire(_rewiring_task(), "STDS", strength=answer)
+    except (TypeError, ValueError) as fault:
+        return f"{fault}."
+    left = synapses.connectivity(network).overall
+    if 0.04 <= left <= 0.06:
+        return None
+    way = "larger" if left > 0.05 else "smaller"
+    return f"That leads to {100 * left:.2g} % of the wires. A {way} threshold, then."
+
+
+@question("n14.q3")
+def _when_a_list_is_shorter(answer):
+    bits = int(np.ceil(np.log2(256 * 50 + 50 * 10)))
+    truth = 7 / (7 + bits)
+    if isinstance(answer, float) and abs(answer - truth) < 0.005:
+        return "The right share. The question asks for it in %."
+    if isinstance(answer, numbers.Real) and abs(answer - 100 * 7 / bits) < 0.5:
+        return "A wire in the list has its number, and its weight as well."
+    return close(
+        answer, 100 * truth, 0.5, "There the list is shorter already. How many bits per wire?",
+        "There the list is longer still. How many bits per wire?", "a share in %",
+    )  # fmt: skip

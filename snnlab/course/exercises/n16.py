@@ -1,0 +1,80 @@
+"""Exercises of notebook 16: your data, your model."""
+
+import numpy as np
+
+from snnlab import encode
+from snnlab.course.exercises.registry import close, question
+from snnlab.neurons import LIF
+
+
+@question("n16.q1")
+def _better_than_lines(answer):
+    from sklearn.base import BaseEstimator, clone
+    from sklearn.linear_model import LogisticRegression
+
+    from snnlab.datasets.sets import yinyang
+    from snnlab.estimator import SpikingClassifier
+
+    steps = getattr(answer, "steps", None)
+    last = steps[-1][1] if steps else answer
+    if not isinstance(answer, BaseEstimator):
+        return "The answer is a classifier, like SpikingClassifier(hidden=(30,)), not yet fitted."
+    if not isinstance(last, SpikingClassifier):
+        return f"The last step should be a SpikingClassifier, not {type(last).__name__}."
+    rng = np.random.default_rng(0)
+    x, labels = yinyang(1300, rng)
+    x = x[:, :2] + 0.02 * rng.normal(0, 1, (1300, 2))
+    x_test, y_test = x[800:], labels[800:]
+    try:
+        score = clone(answer).fit(x[:800], labels[:800]).score(x_test, y_test)
+    except (TypeError, ValueError) as fault:
+        return f"{fault}."
+    lines = LogisticRegression().fit(x[:800], labels[:800]).score(x_test, y_test)
+    if score >= lines + 0.2:
+        return None
+    return (
+        f"It gets {score:.1%} right, logistic regression {lines:.1%}. More hidden neurons, more "
+        "epochs, smaller batches or a larger learning rate?"
+    )
+
+
+@question("n16.q2")
+def _classes_of_a_network(answer):
+    from snnlab.network import Network
+
+    if not callable(answer):
+        return "The answer is the function itself, without brackets: check('n16.q2', classes)."
+    rng = np.random.default_rng(0)
+    features = rng.random((40, 3), np.float32)
+    spikes = encode.latency(encode.population(features))
+    network = Network((36, 20, 4), LIF.brainscales2(), n_steps=20, rng=0)
+    network.scale_to_activity(spikes, 10)
+    readout = network.forward(spikes).readout
+    truth = readout.max(axis=1).argmax(axis=1)
+    try:
+        got = np.asarray(answer(network, features.copy()))
+    except Exception as fault:
+        if "ellipsis" in str(fault):
+            return "There are still dots in the function. Three lines are to be filled in."
+        return f"The function stops with {type(fault).__name__}: {fault}"
+    if got.dtype == object:
+        return "There are still dots in the function. Three lines are to be filled in."
+    if got.shape != truth.shape:
+        return f"The result has shape {got.shape}; it should have one class per sample: (40,)."
+    if np.array_equal(got, truth):
+        return None
+    if np.array_equal(got, readout[:, -1].argmax(axis=1)):
+        return "That is the class that is highest at the end. Early spikes have leaked away."
+    if np.array_equal(got, readout.sum(axis=1).argmax(axis=1)):
+        return "That is the class with the largest sum. It was trained for the highest potential."
+    return "Those are not the classes. Population code first, then latency; then the highest peak."
+
+
+@question("n16.q3")
+def _how_many_networks(answer):
+    if answer == 4 * 3 * 5:
+        return "Those are tried. And which network answers afterwards, having seen all data?"
+    return close(
+        answer, 4 * 3 * 5 + 1, 0, "More. Every combination is trained once per fold.",
+        "Fewer. Every combination is trained once per fold, not more.", "a number of networks",
+    )  # fmt: skip

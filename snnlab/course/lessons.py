@@ -1,0 +1,421 @@
+"""Small experiments of the course on rewiring, which its panels show and its exercises check."""
+
+import functools
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnlab import _check, encode, rewiring
+from snnlab.chip.substrate import Substrate
+from snnlab.learning import training
+from snnlab.network import Network
+from snnlab.neurons import LIF
+
+# a cloud of wires --------------------------------------------------------------------------------
+
+N_WIRES = 200  # of the cloud
+NEEDED = slice(0, 30), slice(15, 45)  # wires that the task needs at first, and later
+CLOUD_STEPS = 600
+BATCH, NOISE = 10, 0.3
+
+
+@dataclass
+class Cloud:
+    """What `cloud` returns.
+
+    Attributes
+    ----------
+    theta : array (step + 1, wire)
+        Strengths, before the first step and after each.
+    change : int
+        Steps after which the task changed.
+    needed : array of bool (2, wire)
+        Wires that the task needs, before and after the change.
+    centre : float
+        Where the pull turns round, mu; minus infinity if there is no pull.
+    error : array (step,)
+        Mean squared error of each batch.
+    """
+
+    theta: np.ndarray
+    change: int
+    needed: np.ndarray
+    centre: float
+    error: np.ndarray
+
+    @property
+    def active(self):
+        """Which wires exist, array of bool (step + 1, wire)."""
+        return self.theta > 0
+
+    @property
+    def pruned(self):
+        """How many wires went in each step, array of int (step,)."""
+        return (self.active[:-1] & ~self.active[1:]).sum(axis=1)
+
+    @property
+    def regrown(self):
+        """How many came back in each step, array of int (step,)."""
+        return (~self.active[:-1] & self.active[1:]).sum(axis=1)
+
+    @property
+    def kept(self):
+        """How many of the wires that the task needs at the end exist at the end."""
+        return int((self.active[-1] & self.needed[1]).sum())
+
+
+def cloud(*, alpha, lr, sparsity, hear=True, n_steps=CLOUD_STEPS, seed=0):
+    """Grad R on 200 wires of one linear neuron, whose task changes halfway.
+
+    The neuron is to add up 30 of its 200 inputs (plus or minus 1 at random); in the middle 15 of
+    them are exchanged for others. Wires have random first strengths, and signs that fit. The rule
+    is that of `snnlab.GradR`, with Adam, written out.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength of the pull.
+    lr : float
+        Learning rate.
+    sparsity : float
+        Target p in [0.5, 1).
+    hear : bool
+        Whether pruned wires get the gradient, as Grad R has it, or none.
+    n_steps : int
+    seed : int
+        Of first strengths, inputs and noise.
+
+    Returns
+    -------
+    Cloud
+    """
+    alpha = _check.number("alpha", alpha, at_least=0)
+    lr = _check.number("lr", lr, at_least=0)
+    p = _check.number("sparsity", sparsity, at_least=0.5, below=1)
+    n_steps = _check.integer("n_steps", n_steps, at_least=2)
+    w, needed, change, x, wanted = _task(n_steps, _check.integer("seed", seed, at_least=0))
+    s, theta = np.sign(w), np.abs(w)
+    centre = np.log(2 * (1 - p)) / alpha if alpha > 0 else -np.inf
+
+    paths, error = np.empty((n_steps + 1, N_WIRES)), np.empty(n_steps)
+    paths[0] = theta
+    m, v = np.zeros((2, N_WIRES))
+    for t in range(n_steps):
+        wrong = x[t] @ (s * np.maximum(theta, 0)) - wanted[t]
+        g = wrong @ x[t] / BATCH  # of half the mean squared error, by the weights
+        if not hear:
+            g *= theta > 0
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        eta = lr / (1 - 0.9 ** (t + 1))
+        step = m / (np.sqrt(v / (1 - 0.999 ** (t + 1))) + 1e-8)
+        theta = theta - eta * (s * step + alpha * np.sign(theta - centre))
+        paths[t + 1], error[t] = theta, (wrong**2).mean()
+    return Cloud(paths, change, needed, float(centre), error)
+
+
+@functools.lru_cache(maxsize=2)
+def _task(n_steps, seed):
+    """First weights, wires needed, step of the change, inputs and wanted outputs of the cloud."""
+    rng = np.random.default_rng(seed)
+    w = rng.normal(0, 0.3, N_WIRES)
+    needed = np.zeros((2, N_WIRES), bool)
+    for row, wires in zip(needed, NEEDED, strict=True):
+        row[wires] = True
+    x = rng.choice([-1.0, 1.0], (n_steps, BATCH, N_WIRES))
+    change = n_steps // 2
+    wanted = [x[:change] @ (np.sign(w) * needed[0]), x[change:] @ (np.sign(w) * needed[1])]
+    return w, needed, change, x, np.concatenate(wanted) + rng.normal(0, NOISE, (n_steps, BATCH))
+
+
+# rules that rewire a network ----------------------------------------------------------------------
+
+METHODS = ("Grad R", "Deep R", "STDS", "magnitude", "fixed mask")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Images in latency code to be learned in half a thousand steps or so.
+
+    Attributes
+    ----------
+    inputs, labels : SpikeTrains, array of int
+        To be learned.
+    test_inputs, test_labels : SpikeTrains, array of int
+    epochs, batch_size : int
+    hidden : int
+        Hidden neurons of the networks that learn it.
+    """
+
+    inputs: object
+    labels: np.ndarray
+    test_inputs: object
+    test_labels: np.ndarray
+    epochs: int
+    batch_size: int = 50
+    hidden: int = 50
+
+    @property
+    def sizes(self):
+        """Of the networks."""
+        return self.inputs.n_units, self.hidden, int(self.labels.max()) + 1
+
+    @property
+    def per_epoch(self):
+        """Steps of an epoch."""
+        return -(-len(self.inputs) // self.batch_size)
+
+
+def task(data, *, n_train=3000, n_test=500, steps=600, hidden=50):
+    """Make a small task of a data set.
+
+    Parameters
+    ----------
+    data : Dataset
+        Of images.
+    n_train, n_test : int
+        Images, or all there are.
+    steps : int
+        About how many; there are whole epochs.
+    hidden : int
+
+    Returns
+    -------
+    Task
+    """
+    inputs = encode.latency(data.x_train[:n_train])
+    test = encode.latency(data.x_test[:n_test])
+    batch_size = min(50, len(inputs))
+    epochs = max(1, round(steps / -(-len(inputs) // batch_size)))
+    return Task(
+        inputs, data.y_train[:n_train], test, data.y_test[:n_test], epochs, batch_size, hidden
+    )
+
+
+def shares(sizes, connectivity):
+    """Sparsity per layer that leaves a connectivity in all, with more of it in small layers.
+
+    A layer's wires are in proportion to the neurons at its two ends, as in a random graph of Erdos
+    and Renyi, but not more than there are: were all layers cut alike, a small readout would have
+    next to none.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+    connectivity : float
+        In (0, 1].
+
+    Returns
+    -------
+    tuple of float
+    """
+    connectivity = _check.number("connectivity", connectivity, above=0, at_most=1)
+    ends = np.array([a + b for a, b in zip(sizes, sizes[1:], strict=False)], float)
+    size = np.array([a * b for a, b in zip(sizes, sizes[1:], strict=False)], float)
+    kept, full = np.zeros_like(size), np.zeros(len(size), bool)
+    while True:
+        left = connectivity * size.sum() - size[full].sum()
+        kept = np.where(full, size, left * ends / max(ends[~full].sum(), 1))
+        if np.all(kept <= size):
+            return tuple(np.clip(1 - kept / size, 0, 1).tolist())
+        full |= kept > size
+
+
+def begin(task, method, *, connectivity=0.05, strength=0.2, lr=1e-2, seed=0):
+    """A network and a rule, ready to learn a task.
+
+    Parameters
+    ----------
+    task : Task
+    method : {"Grad R", "Deep R", "STDS", "magnitude", "fixed mask"}
+    connectivity : float
+        Share of the wires that is to be left, in (0, 0.5]. Grad R is told to hold it
+        (``hold="network"``), and gets there if its pull is strong enough; STDS knows none.
+    strength : float
+        Grad R's pull alpha, or STDS's last threshold. The others have none.
+    lr : float
+    seed : int
+        Of weights and masks.
+
+    Returns
+    -------
+    Network, rule
+        Of `snnlab.rewiring`; it has begun, and weights are such that neurons spike.
+    """
+    _check.one_of("method", method, METHODS)
+    connectivity = _check.number("connectivity", connectivity, above=0, at_most=0.5)
+    strength = _check.number("strength", strength, at_least=0)
+    sparsity, epochs = shares(task.sizes, connectivity), task.epochs
+    if method == "Grad R":
+        rule = rewiring.GradR(lr, 1 - connectivity, strength, hold="network")
+    elif method == "Deep R":
+        rule = rewiring.DeepR(lr, sparsity, rng=seed)
+    elif method == "STDS":
+        rule = rewiring.STDS(lr, strength)
+    elif method == "magnitude":
+        rule = rewiring.Magnitude(lr, sparsity, start=0.2 * epochs, end=0.7 * epochs, every=10)
+    else:
+        rule = rewiring.FixedMask(lr, sparsity, rng=seed)
+    network = Network(task.sizes, LIF.brainscales2(), n_steps=task.inputs.n_steps, rng=seed)
+    rule.begin(network, epochs, task.per_epoch)
+    network.scale_to_activity(task.inputs[:300], 0.4 * task.hidden)
+    return network, rule
+
+
+def learn(task, network, rule, *, seed=0, substrate=None):
+    """Train on a task with a rule: an iterator of steps, as `snnlab.training.steps` gives them.
+
+    Parameters
+    ----------
+    task : Task
+    network, rule
+        As from `begin`.
+    seed : int
+        Of the order of the images.
+    substrate : Substrate, optional
+
+    Returns
+    -------
+    iterator of Step
+    """
+    return training.steps(
+        network, task.inputs, task.labels, epochs=task.epochs, rng=seed, optimizer=rule,
+        batch_size=task.batch_size, substrate=substrate,
+    )  # fmt: skip
+
+
+def rewire(task, method, *, seed=0, **settings):
+    """Train a network under a rule, from beginning to end.
+
+    Parameters
+    ----------
+    task : Task
+    method : str
+        One of `METHODS`.
+    seed : int
+    **settings
+        ``connectivity``, ``strength`` and ``lr``, as for `begin`.
+
+    Returns
+    -------
+    Network, rule, Evaluation
+        The last on the test images.
+    """
+    network, rule = begin(task, method, seed=seed, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # layers that die out: a result, here
+        for _ in learn(task, network, rule, seed=seed):
+            pass
+    return network, rule, training.evaluate(network, task.test_inputs, task.test_labels)
+
+
+# rewiring on a chip with faults -------------------------------------------------------------------
+
+
+def defects(chip, n):
+    """How far off each of the chip's first neurons is.
+
+    Parameters
+    ----------
+    chip : Substrate
+    n : int
+        How many neurons: the hidden ones of a network lie on the first columns.
+
+    Returns
+    -------
+    array of float (n,)
+        Root mean square of the relative deviations of both time constants, threshold and gain;
+        infinite for dead neurons.
+    """
+    off = np.array([factor[:n] - 1 for factor in chip.factors.values()])
+    return np.where(chip.dead[:n], np.inf, np.sqrt((off**2).mean(axis=0)))
+
+
+def rank_correlation(a, b):
+    """Spearman's rank correlation of two arrays, in [-1, 1]; 0 where one of them is constant."""
+    ranks = []
+    for x in (a, b):
+        _, where, n = np.unique(x, return_inverse=True, return_counts=True)
+        rank = (np.cumsum(n) - (n - 1) / 2)[where]  # equal values share their mean rank
+        ranks.append(rank - rank.mean())
+    size = np.linalg.norm(ranks[0]) * np.linalg.norm(ranks[1])
+    return float(ranks[0] @ ranks[1] / size) if size > 0 else 0.0
+
+
+def worst(defect, share=0.1):
+    """Which neurons are the worst, array of bool; equal ones in the order of their columns."""
+    n = max(1, round(_check.number("share", share, above=0, at_most=1) * len(defect)))
+    mask = np.zeros(len(defect), bool)
+    mask[np.argsort(-np.asarray(defect), kind="stable")[:n]] = True
+    return mask
+
+
+def chance(wires, chosen, *, draws=5000, seed=0):
+    """How often as many neurons drawn at random have as few wires, or fewer.
+
+    Parameters
+    ----------
+    wires : array (n,)
+        Wires per neuron.
+    chosen : array of bool (n,)
+    draws : int
+    seed : int
+
+    Returns
+    -------
+    float
+        A small share means that the chosen ones have fewer wires than chance would give them: the
+        p-value of a one-sided permutation test. The chosen ones count as one of the draws.
+    """
+    wires, n = np.asarray(wires, float), int(np.sum(chosen))
+    rng = _check.generator("seed", seed)
+    found = np.array([rng.choice(wires, n, replace=False).sum() for _ in range(draws)])
+    return float((1 + (found <= wires[chosen].sum() + 1e-9).sum()) / (draws + 1))
+
+
+def begin_on_chip(task, *, sigma_d, dead, alpha, connectivity=0.05, seed=0):
+    """A chip with faults, a network and Grad R, ready to learn in the loop.
+
+    Parameters
+    ----------
+    task : Task
+    sigma_d : float
+        Relative spread of time constants and thresholds; all else as `Substrate` has it.
+    dead : float
+        Share of dead neurons.
+    alpha : float
+        Strength of the pull.
+    connectivity : float
+        At which the pull rests.
+    seed : int
+        Of chip and weights.
+
+    Returns
+    -------
+    Substrate, Network, GradR
+    """
+    chip = Substrate(seed, sigma_d=sigma_d, dead=dead)
+    network, rule = begin(task, "Grad R", connectivity=connectivity, strength=alpha, seed=seed)
+    return chip, network, rule
+
+
+def rewire_on_chip(task, *, seed=0, **settings):
+    """Train on a chip under Grad R, from beginning to end; arguments as for `begin_on_chip`.
+
+    Returns
+    -------
+    array of int (hidden,)
+        Wires into each hidden neuron.
+    array of float (hidden,)
+        Their `defects`.
+    float
+        Accuracy on the test images, on the chip.
+    """
+    chip, network, rule = begin_on_chip(task, seed=seed, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for _ in learn(task, network, rule, seed=seed, substrate=chip):
+            pass
+    found = training.evaluate(network, task.test_inputs, task.test_labels, substrate=chip)
+    wires = np.count_nonzero(network.weights[0], axis=0)
+    return wires, defects(chip, task.hidden), found.accuracy

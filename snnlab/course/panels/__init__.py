@@ -1,0 +1,37 @@
+"""The panels of the course, one or two for each notebook."""
+
+from snnlab.course.panels.broken import BrokenNeurons
+from snnlab.course.panels.chip import Imperfections, ThroughTheChip
+from snnlab.course.panels.chipwires import RewireOnChip
+from snnlab.course.panels.clinic import Clinic
+from snnlab.course.panels.cost import SpikeCost
+from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
+from snnlab.course.panels.gradients import BackwardInTime, Surrogates
+from snnlab.course.panels.neuron import OneNeuron
+from snnlab.course.panels.readout import ReadOut
+from snnlab.course.panels.regions import YinYang
+from snnlab.course.panels.rewire import Rewire
+from snnlab.course.panels.silence import Silence
+from snnlab.course.panels.train import Run, TrainLive
+from snnlab.course.panels.wires import WireThatReturns
+
+__all__ = [
+    "BackwardInTime",
+    "BrokenNeurons",
+    "Clinic",
+    "DrawDigit",
+    "Imperfections",
+    "OneNeuron",
+    "PixelsToSpikes",
+    "ReadOut",
+    "Rewire",
+    "RewireOnChip",
+    "Run",
+    "Silence",
+    "SpikeCost",
+    "Surrogates",
+    "ThroughTheChip",
+    "TrainLive",
+    "WireThatReturns",
+    "YinYang",
+]

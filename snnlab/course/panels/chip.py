@@ -1,0 +1,294 @@
+"""The chip at your fingertips: its imperfections one by one, and training through them."""
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.chip.substrate import EFFECTS, Substrate
+from snnlab.course import figures, results
+from snnlab.learning.optim import Adam
+from snnlab.learning.training import evaluate, steps
+from snnlab.live.panel import Panel, Slider, Stops
+from snnlab.network import Network
+from snnlab.reports.sweep import transfer_matrix
+
+FULL = EFFECTS["weight_scale"].default  # levels per unit of weight, with as many bits as the chip
+BITS = EFFECTS["weight_bits"].default
+LOW_PER_HIGH = np.divide(*EFFECTS["adc_range"].default)  # the range is as lopsided as the chip's
+
+
+def levels(bits):
+    """Effects that write weights with so many bits over the chip's range of weights; None: exact.
+
+    The range stays that of the chip, so that fewer bits mean coarser steps.
+    """
+    if bits is None:
+        return {}
+    scale = FULL * (2**bits - 1) / (2**BITS - 1)
+    return {"weight_bits": bits, "weight_scale": scale, "dynamic_scaling": True}
+
+
+class Imperfections(Panel):
+    """One image in a network, as simulated and on a chip with chosen faults.
+
+    Parameters
+    ----------
+    network : Network
+        One hidden layer, readout of potentials.
+    inputs, labels : SpikeTrains, array of int
+        Test samples; up to 500 are used.
+    image_shape : tuple of int
+        How the inputs make an image.
+    images : array (n, n_inputs)
+        The samples as images, with values in [0, 1].
+    key : str, optional
+        As for `Panel`.
+    """
+
+    controls = {
+        "digit": Slider("test image", 0, 99, 1, 0, digits=0),
+        "bits": Stops(
+            "bits of a weight", (("exact", None), *((str(n), n) for n in (8, 7, 6, 5, 4, 3, 2, 1))),
+            6,
+        ),
+        "ceiling": Stops(
+            "highest reading",
+            (("none", None), *((f"{x:g}", x) for x in (5.0, 3.5, 2.5, 2.0, 1.5, 1.25, 1.1))),
+            2.5,
+        ),
+        "tau": Slider("σ of τ", 0, 50, 1, 5, "%", 0.01, digits=1),
+        "threshold": Slider("σ of threshold", 0, 50, 1, 3, "%", 0.01, digits=1),
+        "gain": Slider("σ of gain", 0, 50, 1, 10, "%", 0.01, digits=1),
+        "noise": Slider("noise", 0, 50, 1, 2, "%", 0.01, digits=1),
+        "chip": Slider("which chip", 0, 9, 1, 0, digits=0),
+    }  # fmt: skip
+
+    def __init__(self, network, inputs, labels, images, image_shape=(16, 16), key=None):
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network, not {type(network).__name__}")
+        if len(network.sizes) != 3 or network.spiking_readout:
+            raise ValueError("network must have one hidden layer and a readout of potentials")
+        n = min(len(inputs), 500)
+        self.network, self.inputs, self.labels = network, inputs[:n], np.asarray(labels)[:n]
+        self.pixels = np.asarray(images, np.float32)[:n].reshape(n, *image_shape)
+        self.accuracy = evaluate(network, self.inputs, self.labels).accuracy
+        super().__init__(key)
+
+    def substrate(self, *, bits, ceiling, tau, threshold, gain, noise, chip):
+        """The chip that the controls describe; everything else is ideal.
+
+        Parameters
+        ----------
+        bits : int or None
+        ceiling : float or None
+            Highest potential that a membrane can have and the ADC of 8 bits can read.
+        tau, threshold, gain : float
+            Relative standard deviations; the first is of both time constants.
+        noise : float
+            Standard deviation, in units of the threshold.
+        chip : int
+            Seed.
+
+        Returns
+        -------
+        Substrate
+        """
+        effects = levels(bits)
+        if ceiling is not None:
+            bounds = LOW_PER_HIGH * ceiling, ceiling
+            effects |= {"adc_bits": 8, "adc_range": bounds, "membrane_range": bounds}
+        return Substrate.ideal(
+            chip, tau_mem_spread=tau, tau_syn_spread=tau, threshold_spread=threshold,
+            gain_spread=gain, noise=noise, **effects,
+        )  # fmt: skip
+
+    def simulate(self, *, digit, bits, **faults):
+        """Run one image and all test samples; parameters as for `substrate`, and ``digit``.
+
+        Returns
+        -------
+        dict
+            The argument of `snnlab.course.figures.draw_substrate`.
+        """
+        digit = min(digit, len(self.labels) - 1)
+        chip = self.substrate(bits=bits, **faults)
+        ideal = self.network.forward(self.inputs[digit])
+        highest = ideal.v[0][0].max(axis=0)  # of the neurons that fire, one that only just does
+        fires = highest > self.network.neurons[0].v_th
+        neuron = int(np.where(fires, highest, np.inf).argmin() if fires.any() else highest.argmax())
+        measured = chip.measure(self.network, self.inputs[digit])
+        accuracy = evaluate(self.network, self.inputs, self.labels, substrate=chip).accuracy
+        # neurons of the chip are taken in order, the first hidden one is its first
+        own = self.network.neurons[0].v_th * chip.factors["threshold_spread"][neuron]
+        w = np.linspace(-0.3, 0.3, 601)
+        scale, limit = chip.effects["weight_scale"], chip.weight_limit
+        written = np.clip(np.rint(w * scale), -limit, limit) / scale if limit else w
+        return {
+            "image": self.pixels[digit], "label": int(self.labels[digit]), "weights": w,
+            "written": written, "neuron": neuron, "n_tested": len(self.labels),
+            "n_hidden": self.network.sizes[1], "dt": self.network.dt, "bits": bits,
+            "ideal": _side("ideal", ideal, neuron, self.network.neurons[0].v_th, self.accuracy),
+            "chip": _side(f"chip {chip.seed}", measured, neuron, float(own), accuracy),
+        }  # fmt: skip
+
+    def draw(self, data):
+        """Image, weights, accuracies; membranes, spikes and readouts in two columns."""
+        return figures.draw_substrate(data)
+
+    def update(self, picture, data):
+        """The same for other data."""
+        figures.update_substrate(picture, data)
+
+    def describe(self, data):
+        """What the faults cost."""
+        ideal, chip = data["ideal"], data["chip"]
+        lost = 100 * (ideal["accuracy"] - chip["accuracy"])
+        change = f"{abs(lost):.1f} points {'lost' if lost > 0 else 'won'}" if lost else "none lost"
+        kinds = "exact weights" if data["bits"] is None else f"{2 ** (data['bits'] + 1) - 1} levels"
+        return (
+            f"{100 * ideal['accuracy']:.1f} % of {data['n_tested']} test images right as "
+            f"simulated, {100 * chip['accuracy']:.1f} % on the chip: {change}; {kinds}, "
+            f"hidden spikes of this image {len(ideal['spikes'][0])} and {len(chip['spikes'][0])}"
+        )
+
+
+def _side(name, trace, neuron, threshold, accuracy):
+    """One column of the figure."""
+    train = trace.hidden[0].compact()
+    return {
+        "name": name, "v": trace.v[0][0, :, neuron], "threshold": threshold,
+        "fired": train.step[train.unit == neuron], "spikes": (train.step, train.unit),
+        "readout": trace.readout[0], "accuracy": accuracy,
+    }  # fmt: skip
+
+
+# --- training through the chip --------------------------------------------------------------------
+
+
+def _stored():
+    """Accuracies of full runs: by mismatch and way of training, and from chip to chip."""
+    runs = [r for r in results.load("chip-mismatch") if r["sigma_d"] is not None]
+    sigmas = sorted({r["sigma_d"] for r in runs})
+    out = {"sigma_d": sigmas}
+    for mode in ("loop", "transfer"):
+        by = {r["sigma_d"]: r["values"] for r in runs if r["mode"] == mode}
+        out[mode] = np.array([by[sigma] for sigma in sigmas]).T
+    tested = [r["values"] for r in results.load("chip-transfer-matrix")[:5]]
+    return out | {"matrix": np.array(tested).T}
+
+
+class ThroughTheChip(Panel):
+    """A network from software learns on, on three chips and without them, while one looks on.
+
+    Parameters
+    ----------
+    network : Network
+        Trained in software.
+    inputs, labels : SpikeTrains, array of int
+        Samples to train on.
+    test : (SpikeTrains, array of int)
+        Samples of which the accuracy is measured.
+    n_steps : int
+        Steps of training.
+    lr : float
+        Its rate.
+    key : str, optional
+        As for `Panel`.
+    """
+
+    n_chips, every, batch_size = 3, 10, 100
+
+    controls = {
+        "sigma_d": Slider("mismatch", 0, 50, 5, 30, "%", 0.01, digits=1),
+        "first": Slider("first chip", 0, 6, 1, 0, digits=0),
+    }
+
+    def __init__(self, network, inputs, labels, test, *, n_steps=50, lr=2e-3, key=None):
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network, not {type(network).__name__}")
+        self.n_steps = _check.integer("n_steps", n_steps, at_least=1)
+        self.network, self.inputs, self.labels = network, inputs, np.asarray(labels)
+        self.test, self.lr, self.stored = test, _check.number("lr", lr, above=0), _stored()
+        super().__init__(key)
+
+    def simulate(self, *, sigma_d, first):
+        """Train one network on each chip and one in software, in the same order of samples.
+
+        Parameters
+        ----------
+        sigma_d : float
+            Relative standard deviation of both time constants and the threshold.
+        first : int
+            Seed of the first of three chips.
+
+        Yields
+        ------
+        dict or None
+            The argument of `snnlab.course.figures.draw_loop`; None between steps.
+        """
+        chips = [Substrate(first + k, sigma_d=sigma_d) for k in range(self.n_chips)]
+        digital = Substrate.ideal(weight_bits=BITS, dynamic_scaling=True)
+        places = [*chips, digital]
+        networks = [self.network.copy() for _ in places]
+        loops = [self._steps(*pair) for pair in zip(networks, places, strict=True)]
+        *learners, software = networks
+        out = {
+            "sigma_d": sigma_d, "chips": [chip.seed for chip in chips], "n_steps": self.n_steps,
+            "stored": self.stored, "tested": [], "loop": [], "transfer": [],
+        }  # fmt: skip
+        for step in range(self.n_steps + 1):
+            if step:
+                for loop in loops:
+                    next(loop)
+                    yield None
+            if step % self.every and step < self.n_steps:
+                continue
+            transfer = yield from self._accuracies([software], chips)
+            own = transfer[0]
+            if step:
+                own = yield from self._accuracies(learners, chips, own=True)
+            matrix = np.where(np.eye(len(chips), dtype=bool), own, np.nan)
+            if step == self.n_steps:
+                matrix = yield from self._accuracies(learners, chips)
+            out = out | {
+                "tested": [*out["tested"], step], "transfer": [*out["transfer"], transfer[0]],
+                "loop": [*out["loop"], own], "matrix": matrix,
+            }  # fmt: skip
+            yield out
+
+    def _steps(self, network, place):
+        """Training steps of a network on a chip."""
+        return steps(
+            network, self.inputs, self.labels, epochs=self.n_steps, rng=0, schedule="constant",
+            batch_size=self.batch_size, optimizer=Adam(lr=self.lr), substrate=place,
+        )  # fmt: skip
+
+    def _accuracies(self, networks, chips, own=False):
+        """Each network on each chip, or only on its own one; yields None between them."""
+        out = np.empty((len(networks), len(chips)))
+        for i, network in enumerate(networks):
+            for j, chip in enumerate(chips):
+                if not own or i == j:
+                    out[i, j] = transfer_matrix([network], [chip], *self.test)[0, 0]
+                    yield None
+        return np.diag(out) if own else out
+
+    def draw(self, data):
+        """Curves, full runs, tables from chip to chip."""
+        return figures.draw_loop(data)
+
+    def update(self, picture, data):
+        """The same for other data."""
+        figures.update_loop(picture, data)
+
+    def describe(self, data):
+        """What each way reaches, and what it is worth on another chip."""
+        loop, transfer = (100 * np.mean(data[mode][-1]) for mode in ("loop", "transfer"))
+        text = (
+            f"Mismatch {100 * data['sigma_d']:.0f} %, step {data['tested'][-1]} of "
+            f"{data['n_steps']}: {transfer:.1f} % with weights from software, {loop:.1f} % trained "
+            "in the loop"
+        )
+        others = np.asarray(data["matrix"])[~np.eye(len(data["chips"]), dtype=bool)]
+        if np.isfinite(others).all():
+            text += f"; {100 * others.mean():.1f} % on chips they were not trained on"
+        return text

@@ -1,0 +1,98 @@
+"""Gradient rewiring on a chip with faults, to see whether wires avoid the bad columns."""
+
+import time
+import warnings
+
+import numpy as np
+
+from snnlab.course import figures, lessons
+from snnlab.learning.training import evaluate
+from snnlab.live.panel import Panel, Slider, Stops
+from snnlab.rewiring import connectivity as synapses
+
+EVERY = 40  # steps between two looks at the test images
+PAUSE = 0.06  # seconds between two pictures, at least
+_PULLS = tuple((f"{x:g}", x) for x in (0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4))
+
+
+class RewireOnChip(Panel):
+    """Grad R, trained in the loop on a virtual chip, anew whenever a slider moves.
+
+    Parameters
+    ----------
+    data : Dataset
+        Images with values in [0, 1].
+    n_train, n_test, steps, hidden : int
+        As for `snnlab.lessons.task`.
+    key : str, optional
+        As for `Panel`.
+    """
+
+    controls = {
+        "sigma_d": Slider("mismatch σ", 0, 50, 5, 20, "%", 0.01, digits=1),
+        "dead": Slider("dead columns", 0, 30, 5, 10, "%", 0.01, digits=1),
+        "alpha": Stops("pull α", _PULLS, 0.15),
+    }
+
+    def __init__(self, data, *, n_train=2000, n_test=300, steps=400, hidden=100, key=None):
+        self.task = lessons.task(data, n_train=n_train, n_test=n_test, steps=steps, hidden=hidden)
+        super().__init__(key)
+
+    def simulate(self, *, sigma_d, dead, alpha):
+        """Train a network on a chip, and yield how its wires stand.
+
+        Yields
+        ------
+        dict or None
+            The argument of `snnlab.course.figures.draw_chip_wires`; None between two pictures.
+        """
+        task = self.task
+        chip, network, rule = lessons.begin_on_chip(task, sigma_d=sigma_d, dead=dead, alpha=alpha)
+        defect = lessons.defects(chip, task.hidden)
+        bad, alive = lessons.worst(defect), np.isfinite(defect)
+        total = task.epochs * task.per_epoch
+        settings = f"σ = {100 * sigma_d:.0f} %, {100 * dead:.0f} % dead, α = {alpha:g}"
+        tested, due = [], 0.0
+        training = lessons.learn(task, network, rule, substrate=chip)
+        for k in range(total + 1):
+            if k:
+                with warnings.catch_warnings():  # a layer that dies out: it is seen
+                    warnings.simplefilter("ignore", RuntimeWarning)
+                    next(training)
+            if k % EVERY == 0 or k == total:
+                found = evaluate(network, task.test_inputs, task.test_labels, substrate=chip)
+                tested.append((k, found.accuracy))
+            if k < total and time.perf_counter() < due:
+                yield None
+                continue
+            began = time.perf_counter()
+            wires = network.weights[0] != 0
+            n = wires.sum(axis=0)
+            yield {
+                "wires": wires, "defect": defect, "tested": list(tested), "steps": total,
+                "correlation": lessons.rank_correlation(defect[alive], n[alive]), "done": k,
+                "worst": float(n[bad].mean() / max(n.mean(), 1e-9)), "settings": settings,
+                "left": synapses.connectivity(network).overall,
+            }  # fmt: skip
+            # at most half of the time goes into pictures
+            due = time.perf_counter() + max(PAUSE, time.perf_counter() - began)
+
+    def draw(self, data):
+        """Wires, faults, accuracy."""
+        return figures.draw_chip_wires(data)
+
+    def update(self, picture, data):
+        """The same for other data."""
+        figures.update_chip_wires(picture, data)
+
+    def describe(self, data):
+        """Wires of the worst neurons, correlation, accuracy."""
+        dead = ~np.isfinite(data["defect"])
+        n = data["wires"].sum(axis=0)
+        said = f"{n[dead].mean():.1f} wires per dead neuron, " if dead.any() else ""
+        return (
+            f"After {data['done']} of {data['steps']} steps {said}{n[~dead].mean():.1f} per "
+            f"living one; the worst tenth has {100 * data['worst']:.0f} % of the average, rank "
+            f"correlation of defect and wires {data['correlation']:+.2f} among the living; "
+            f"{100 * data['tested'][-1][1]:.1f} % of test images right, on the chip"
+        )

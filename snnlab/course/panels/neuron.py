@@ -1,0 +1,68 @@
+"""A panel of one neuron."""
+
+import numpy as np
+
+from snnlab import plot
+from snnlab.live.panel import Choice, Panel, Slider
+from snnlab.network import Network
+from snnlab.neurons import LIF, LeakyIntegrator
+from snnlab.signals import SpikeTrains
+
+
+class OneNeuron(Panel):
+    """One leaky neuron that hears a few spikes, to see when it fires."""
+
+    dt = 1.7e-6
+    n_steps = 40
+    first = 2  # step of the first input spike
+
+    controls = {
+        "weight": Slider("weight", -0.5, 1.5, 0.01, 0.35),
+        "n_spikes": Slider("input spikes", 0, 6, 1, 2, digits=0),
+        "gap": Slider("gap", 1.7, 10.2, 1.7, 3.4, "µs", 1e-6, digits=1),
+        "tau_mem": Slider("membrane τ", 1, 20, 0.5, 6, "µs", 1e-6, digits=1),
+        "tau_syn": Slider("synapse τ", 1, 20, 0.5, 6, "µs", 1e-6, digits=1),
+        "v_th": Slider("threshold", 0.2, 2, 0.05, 1),
+        "reset": Choice("reset", (("subtract", "subtract"), ("to zero", "zero")), "subtract"),
+    }
+
+    def simulate(self, *, weight, n_spikes, gap, tau_mem, tau_syn, v_th, reset):
+        """Run a network of one input and one neuron; times in seconds.
+
+        Returns
+        -------
+        dict
+            ``x``, ``i_syn``, ``v``, ``z`` (arrays over time), ``v_th``, ``dt``: the arguments of
+            `snnlab.plot.draw_neuron`.
+        """
+        dt, n = self.dt, self.n_steps
+        neuron = LIF.brainscales2(tau_mem=tau_mem, tau_syn=tau_syn, dt=dt, v_th=v_th, reset=reset)
+        # the synaptic current is itself a leaky integrator, of the bare input
+        synapse = LeakyIntegrator(tau_mem=tau_syn, tau_syn=None, dt=dt)
+        step = self.first + int(round(gap / dt)) * np.arange(n_spikes)
+        inputs = SpikeTrains([0, len(step)], step, np.zeros_like(step), n, 1)
+        traces = []
+        for model in (neuron, synapse):
+            network = Network((1, 1), neuron, readout=model, n_steps=n, rng=0, dtype=np.float64)
+            network.weights[0][...] = weight
+            traces.append(network.forward(inputs))
+        return {
+            "x": inputs.to_dense()[0, :, 0],
+            "i_syn": traces[1].readout[0, :, 0],
+            "v": traces[0].v[0][0, :, 0],
+            "z": traces[0].readout[0, :, 0],
+            "v_th": v_th,
+            "dt": dt,
+        }
+
+    def draw(self, data):
+        """Input, current, membrane."""
+        return plot.draw_neuron(**data)
+
+    def update(self, picture, data):
+        """The same for other data."""
+        plot.update_neuron(picture, **data)
+
+    def describe(self, data):
+        """Spikes in and out, and the membrane's peak."""
+        return plot.neuron_alt(**data)

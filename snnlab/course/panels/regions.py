@@ -1,0 +1,123 @@
+"""Decision regions of a classifier as it learns the Yin-Yang set."""
+
+import time
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from snnlab import datasets
+from snnlab.course import figures
+from snnlab.estimator import SpikingClassifier
+from snnlab.live.panel import Panel, Slider, Stops
+
+GRID = 48  # points of the plane per side that are asked for
+EVERY = 40  # steps between two looks at the test points
+PAUSE = 0.06  # seconds between two pictures, at least
+_POINTS = tuple((f"{n:,}", n) for n in (50, 100, 200, 500, 1000, 2000))
+_HIDDEN = tuple((str(n), n) for n in (2, 5, 10, 20, 30, 60, 120))
+
+
+def noisy(points, sd, seed=0):
+    """Points of the Yin-Yang set with noise on their two coordinates.
+
+    Parameters
+    ----------
+    points : array (n, 4)
+        Both coordinates, and 1 minus each.
+    sd : float
+        Standard deviation of the noise.
+    seed : int
+
+    Returns
+    -------
+    array of float32 (n, 4)
+        In [0, 1].
+    """
+    noise = np.random.default_rng(seed).normal(0, 1, (len(points), 2))
+    moved = np.clip(points[:, :2] + sd * noise, 0, 1).astype(np.float32)
+    return np.hstack([moved, 1 - moved])
+
+
+def straight_lines(x, y):
+    """A logistic regression; by this solver, as the default one may take longer than a training."""
+    return LogisticRegression(solver="newton-cholesky").fit(x, y)
+
+
+class YinYang(Panel):
+    """`SpikingClassifier` on the Yin-Yang set, trained anew whenever a slider moves.
+
+    Parameters
+    ----------
+    steps : int
+        About how many; there are whole epochs.
+    n_test : int
+        Test points, without noise.
+    key : str, optional
+        As for `Panel`.
+    """
+
+    controls = {
+        "noise": Slider("noise", 0, 0.3, 0.01, 0),
+        "n": Stops("points", _POINTS, 1000),
+        "hidden": Stops("hidden neurons", _HIDDEN, 30),
+    }
+
+    def __init__(self, *, steps=500, n_test=500, key=None):
+        self.data, self.n_steps, self.n_test = datasets.load("yinyang"), steps, n_test
+        axis = (np.arange(GRID) + 0.5) / GRID
+        x, y = np.meshgrid(axis, axis)
+        plane = np.column_stack([x.ravel(), y.ravel()]).astype(np.float32)
+        self._plane = np.hstack([plane, 1 - plane])
+        super().__init__(key)
+
+    def simulate(self, *, noise, n, hidden):
+        """Train a classifier, and yield how it stands.
+
+        Yields
+        ------
+        dict or None
+            The argument of `snnlab.course.figures.draw_regions`; None between two pictures.
+        """
+        x, y = noisy(self.data.x_train[:n], noise), self.data.y_train[:n]
+        x_test, y_test = self.data.x_test[: self.n_test], self.data.y_test[: self.n_test]
+        batch = min(50, n)
+        per_epoch = -(-n // batch)
+        epochs = max(1, round(self.n_steps / per_epoch))
+        model = SpikingClassifier(
+            (hidden,), epochs=epochs, batch_size=batch, lr=1e-2, random_state=0, workers=1
+        )
+        total = epochs * per_epoch
+        fixed = {
+            "points": x[:, :2], "labels": y, "names": self.data.class_names, "steps": total,
+            "baseline": straight_lines(x, y).score(x_test, y_test),
+            "settings": f"{n:,} points, noise {noise:.2f}",
+        }  # fmt: skip
+        tested, due = [], 0.0
+        for k, _ in enumerate(model.fit_steps(x, y), 1):
+            if k == 1 or k % EVERY == 0 or k == total:
+                tested.append((k, model.score(x_test, y_test)))
+            if k < total and time.perf_counter() < due:
+                yield None
+                continue
+            began = time.perf_counter()
+            odds = model.predict_proba(self._plane)
+            odds = odds.reshape(GRID, GRID, -1)
+            yield fixed | {"odds": odds, "tested": list(tested)}
+            # at most half of the time goes into pictures
+            due = time.perf_counter() + max(PAUSE, time.perf_counter() - began)
+
+    def draw(self, data):
+        """Regions, points, accuracy."""
+        return figures.draw_regions(data)
+
+    def update(self, picture, data):
+        """The same for other data."""
+        figures.update_regions(picture, data)
+
+    def describe(self, data):
+        """Accuracy so far, beside the linear model's."""
+        step, accuracy = data["tested"][-1]
+        return (
+            f"{data['settings']}: {100 * accuracy:.1f} % of the test points right after {step} of "
+            f"{data['steps']} steps; logistic regression {100 * data['baseline']:.1f} %"
+        )

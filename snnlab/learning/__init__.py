@@ -1,0 +1,1 @@
+"""Learning: losses, penalties, optimisers, and the loop that trains."""
