@@ -9,7 +9,7 @@ from pathlib import Path
 
 from snnlab import _check
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def folder():
