@@ -60,7 +60,7 @@ _NAMES = {
     "SpikeTrains": "signals",
     "SpikingClassifier": "estimator",
     "Substrate": "chip.substrate",
-    "Trace": "network",
+    "Trace": "trace",
     "check": "course.exercises",
     "evaluate": "learning.training",
     "explain": "reports.attribution",
