@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-
 SAMPLE = 10_000  # strengths per layer from which a log's quantiles are taken
 
 Connectivity = namedtuple("Connectivity", "overall layers")
