@@ -14,7 +14,7 @@ from snnlab.rewiring.connectivity import units_in_use
 from snnlab.signals import ConstantCurrent, SpikeTrains
 
 # Share of weights that are not zero up to which compressed rows beat the dense product: measured
-# (benchmarks/sparse.py), for constant input and for spikes.
+# (benchmarks/speed/sparse.py), for constant input and for spikes.
 CURRENT, EVENTS = 0.2, 0.05
 SHORT = 16_000  # and up to n / SHORT in layers of n units: short rows are quickly added whole
 FEW, THIN = 32, 0.1  # of so few units a row is one vector: rows must be this thin to win
