@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
+from snnlab import synapses
 from snnlab.plot.style import QUIET, ROLES, Picture, count, figure, freeze, label_axes, styled
-from snnlab.rewiring import connectivity as synapses
 
 MODES = {
     "loop": ("trained in the loop", "training", "o", "-"),
