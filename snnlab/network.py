@@ -13,8 +13,9 @@ from snnlab._files import load_npz, save_npz
 from snnlab._workers import share, worker_count
 from snnlab.kernels import drive, lif
 from snnlab.kernels.vector import NARROW
-from snnlab.neurons import LIF, LeakyIntegrator
+from snnlab.neurons import LIF, Constants, LeakyIntegrator
 from snnlab.spikes import ConstantCurrent, SpikeTrains
+from snnlab.surrogate import NAMES
 
 FORMAT = 1
 
@@ -206,8 +207,8 @@ class Gradients(list):
 
 
 # What the substrate adds to a layer's dynamics: noise per unit and step (empty: none) and its key,
-# bounds of the membrane.
-Physics = namedtuple("Physics", "noise key low high")
+# bounds of the membrane (low, high).
+Physics = namedtuple("Physics", "noise key bounds")
 
 
 class _Layer:
@@ -217,28 +218,35 @@ class _Layer:
         self.fires = isinstance(neuron, LIF)
         self.neuron, self.n_in, self.n, self.width = neuron, n_in, n, _padded(n, self.fires)
         c = neuron.constants(n, dtype)
-        self.constants = type(c)(
-            *(_pad_units(x, self.width, _aligned(self.width, x.dtype)) for x in c)
-        )
+        hold = _pad_units(c.hold, self.width, _aligned(self.width, c.hold.dtype))
+        self._pack(np.stack(c[:4]), hold)
         self.constants.v_th[n:] = 1
         # an integrator whose units are alike filters W g_v as it filters g_v
         a, b, g = c.decay_syn, c.decay_mem, c.gain
         self.uniform = bool(np.ptp(a) == 0 and np.ptp(b) == 0 and np.ptp(g) == 0)
 
+    def _pack(self, rows, hold):
+        """Keep a copy of the constants as the kernels take them; by name they are views of it."""
+        self._packed = _pad_units(rows, self.width, _aligned((4, self.width), rows.dtype))
+        self.constants = Constants(*self._packed, hold)
+
     def with_thresholds(self, factor):
         """The same layer, its thresholds multiplied by a factor per unit (on a substrate)."""
-        layer, v_th = copy.copy(self), self.constants.v_th.copy()
-        v_th[: self.n] *= factor.astype(v_th.dtype)
-        layer.constants = self.constants._replace(v_th=v_th)
+        layer = copy.copy(self)
+        layer._pack(self._packed, self.constants.hold)
+        layer.constants.v_th[: self.n] *= factor.astype(self._packed.dtype)
         return layer
 
-    def gain(self, kept):
-        """Gain per unit; a unit left out hears nothing, and nothing flows back through it."""
+    def packed(self, kept):
+        """Constants as the kernels take them; a unit left out has gain 0.
+
+        It hears nothing then, and nothing flows back through it.
+        """
         if kept is None:
-            return self.constants.gain
-        gain = self.constants.gain.copy()
-        gain[: self.n] *= kept
-        return gain
+            return self._packed
+        out = _pad_units(self._packed, self.width, _aligned(self._packed.shape, self._packed.dtype))
+        out[2, : self.n] *= kept
+        return out
 
 
 class Network:
@@ -397,31 +405,31 @@ class Network:
         n_samples = len(inputs)
         trace = self._empty_trace(inputs, keep, out)
         trace.inputs, trace.kept = inputs, kept
-        gains = [la.gain(mask) for la, mask in zip(layers, [*kept, None], strict=True)]
-        no_drive = np.empty((0, 1), self.dtype)
+        constants = [la.packed(mask) for la, mask in zip(layers, [*kept, None], strict=True)]
+        no_drive = np.empty((0, 1, 1), self.dtype)
         constant, product = no_drive, None
         if isinstance(inputs, ConstantCurrent):
             constant = _again(trace._drive, (n_samples, layers[0].width), self.dtype)
             product, trace._drive = self._drive(inputs, weights[0], constant), constant
+            constant = constant[:, None]
         if physics is None:
-            free = -self.dtype.type(np.inf), self.dtype.type(np.inf)
-            quiet = np.empty(0, self.dtype), np.uint32(0)
-            physics = [Physics(*quiet, *free)] * len(layers)
+            free = np.array([-np.inf, np.inf], self.dtype)
+            physics = [Physics(np.empty(0, self.dtype), 0, free)] * len(layers)
 
         def work(lo, hi):
             if product is not None:
                 product(lo, hi)
             for k, layer in enumerate(layers):
-                c = layer.constants
                 source = self._events(trace, k)
                 arriving = constant if k == 0 else no_drive
-                shared = (c.decay_syn, c.decay_mem, gains[k])
+                noise, key, bounds = physics[k]
                 delay = layer.neuron.delay
                 if not layer.fires:
-                    v = trace.readout
+                    v, numbers = trace.readout, lif.integrating(delay=delay, key=key)
                     lif.integrate(
-                        *source, arriving, weights[k], *shared, *physics[k], delay, lo, hi, v
-                    )
+                        *source, arriving, weights[k], constants[k], noise, bounds, numbers,
+                        lo, hi, v,
+                    )  # fmt: skip
                 else:
                     if keep:
                         v, z = trace._potentials[k], trace._bits[k]
@@ -430,10 +438,10 @@ class Network:
                         z = _spike_bits(1, self.n_steps, layer.width)
                     own = trace.spikes[k]
                     zero_reset = layer.neuron.reset == "zero"
+                    numbers = lif.firing(zero_reset=zero_reset, delay=delay, keep=keep, key=key)
                     lif.fire(
-                        *source, arriving, weights[k], *shared, c.v_th, c.hold, *physics[k],
-                        zero_reset, delay, lo, hi, keep, v, z,
-                        own.start, own.stop, own.step, own.unit,
+                        *source, arriving, weights[k], constants[k], layer.constants.hold, noise,
+                        bounds, numbers, lo, hi, v, z, own.start, own.stop, own.step, own.unit,
                     )  # fmt: skip
                 if read is not None and (keep or not layer.fires):
                     read(k, v, lo, hi)
@@ -571,43 +579,45 @@ class Network:
         per_chunk, g_currents, g_drive = self._backward_buffers(trace, n_chunks, adjoints)
         if n_chunks == 1:
             per_chunk = [block[None] for block in out._padded]
-        gains = [la.gain(mask) for la, mask in zip(self._layers, [*trace.kept, None], strict=True)]
+        masks = [*trace.kept, None]
+        constants = [la.packed(mask) for la, mask in zip(self._layers, masks, strict=True)]
         transposed = [None] + [
             trace._pad(f"weights {k}", self.weights[k].T, self._layers[k - 1].width)
             for k in range(1, len(self._layers))
         ]
         none = np.empty((0, 1, 1), self.dtype)
         no_drive = np.empty((0, 1), self.dtype)
-        one, zero = self.dtype.type(1), self.dtype.type(0)
 
         def work(lo, hi):
             for k in reversed(range(len(self._layers))):
                 layer, last = self._layers[k], k == len(self._layers) - 1
-                c = layer.constants
-                source = self._events(trace, k)
+                source, neuron = self._events(trace, k), layer.neuron
                 to_drive = g_drive if k == 0 else no_drive
-                shared = (c.decay_syn, c.decay_mem, gains[k])
                 place = (edges, lo, hi, per_chunk[k], g_currents[k], to_drive)
                 if not layer.fires:
-                    lif.integrate_backward(*source, g_readout, *shared, layer.neuron.delay, *place)
+                    numbers = lif.integrating(delay=neuron.delay)
+                    lif.integrate_backward(*source, g_readout, constants[k], numbers, *place)
                     continue
-                after = none, no_drive, 0, zero, zero, one
+                g_next, next_t, next_delay, following = none, no_drive, 0, {}
                 direct = g_readout if last else g_spikes[k]
                 if not last:
                     above = self._layers[k + 1]
-                    d = above.constants
+                    next_t, next_delay, g_next = transposed[k + 1], above.neuron.delay, g_readout
                     if not above.fires and above.uniform:
-                        passed = g_readout, (d.decay_syn[0], d.decay_mem[0], d.gain[0])
+                        names = "next_decay_syn", "next_decay_mem", "next_gain"
+                        following = dict(zip(names, constants[k + 1][:3, 0], strict=True))
                     else:
-                        passed = g_currents[k + 1], (zero, zero, one)
-                    after = passed[0], transposed[k + 1], above.neuron.delay, *passed[1]
+                        g_next = g_currents[k + 1]
                 own = trace.spikes[k]
-                neuron = layer.neuron
+                numbers = lif.firing_back(
+                    next_delay=next_delay, zero_reset=neuron.reset == "zero", delay=neuron.delay,
+                    attached=not neuron.detach_reset, surrogate=NAMES.index(neuron.surrogate),
+                )  # fmt: skip
+                reals = lif.firing_back_reals(self.dtype, steepness=neuron.steepness, **following)
                 lif.fire_backward(
                     *source, own.start, own.stop, own.step, own.unit, trace._potentials[k],
-                    trace._bits[k], *after, direct, *shared, c.v_th, c.hold, neuron.reset == "zero",
-                    not neuron.detach_reset, lif.SURROGATES.index(neuron.surrogate),
-                    neuron.steepness, neuron.delay, *place,
+                    trace._bits[k], g_next, next_t, direct, constants[k], layer.constants.hold,
+                    numbers, reals, *place,
                 )  # fmt: skip
 
         threads = self._threads(len(trace))

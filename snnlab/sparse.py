@@ -237,6 +237,7 @@ class _Rows:
                 for field, x in layer.constants._asdict().items()
             )
         )
+        self.packed = np.stack(self.constants[:4])  # as the kernels take them
         # for a spike of every unit in every step, and eight that are written but not kept
         self.room = n_steps * self.n + 8
 
@@ -300,18 +301,22 @@ class _Rows:
         drive = np.empty((len(x), self.n), self.weight.dtype)
         kernels.multiply(x, *columns, lo, hi, drive)
         lif.integrate(
-            *_no_events(), drive, drive[:0], *c[:3], *_ideal(drive.dtype), delay, lo, hi, readout
-        )
+            *_no_events(), drive[:, None], drive[:0], self.packed, *_ideal(drive.dtype),
+            lif.integrating(delay=delay), lo, hi, readout,
+        )  # fmt: skip
 
     def run(self, source, on_rows, lo, hi, own, readout):
         """Some samples on events (start, stop, step, unit)."""
         c, delay = self.constants, self.neuron.delay
-        no_drive = np.empty((0, 1), self.weight.dtype)
+        no_drive = np.empty((0, 1, 1), self.weight.dtype)
         ideal = _ideal(self.weight.dtype)
         if not self.fires and on_rows:
             kernels.integrate(*source, *self.rows, *c[:3], delay, lo, hi, readout)
         elif not self.fires:
-            lif.integrate(*source, no_drive, self.dense, *c[:3], *ideal, delay, lo, hi, readout)
+            lif.integrate(
+                *source, no_drive, self.dense, self.packed, *ideal, lif.integrating(delay=delay),
+                lo, hi, readout,
+            )  # fmt: skip
         elif on_rows:
             kernels.fire(
                 *source, *self.rows, *c, self.neuron.reset == "zero", delay,
@@ -321,9 +326,11 @@ class _Rows:
             v = _aligned((1, self.n_steps, self.width), self.weight.dtype)
             z = _spike_bits(1, self.n_steps, self.width)
             own.start[lo:hi] = np.arange(lo, hi) * self.room
+            zero_reset = self.neuron.reset == "zero"
             lif.fire(
-                *source, no_drive, self.dense, *c[:3], *c[3:], *ideal,
-                self.neuron.reset == "zero", delay, lo, hi, False, v, z, *_parts(own),
+                *source, no_drive, self.dense, self.packed, c.hold, *ideal,
+                lif.firing(zero_reset=zero_reset, delay=delay, keep=False), lo, hi, v, z,
+                *_parts(own),
             )  # fmt: skip
             if self.n < self.n_all:
                 kernels.rename(own.start, own.stop, own.unit, self.name, lo, hi)
@@ -335,8 +342,8 @@ def _parts(train):
 
 
 def _ideal(dtype):
-    """Neither noise (and no key to it) nor bounds of the membrane."""
-    return np.empty(0, dtype), np.uint32(0), dtype.type(-np.inf), dtype.type(np.inf)
+    """Neither noise nor bounds of the membrane."""
+    return np.empty(0, dtype), np.array([-np.inf, np.inf], dtype)
 
 
 def _no_events():

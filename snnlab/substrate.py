@@ -316,8 +316,8 @@ class Substrate:
         key = self.seed * 0x85EBCA6B + self.age * 0xC2B2AE35 + (2 * k + 1) * 0x9E3779B9
         low, high = self.effects["membrane_range"] or (-np.inf, np.inf)
         real = noise.dtype.type
-        bounds = real(low * unit), real(high * unit)
-        return Physics(noise * real(unit), np.uint32(key % 2**32), *bounds)
+        bounds = np.array([low * unit, high * unit], noise.dtype)
+        return Physics(noise * real(unit), key % 2**32, bounds)
 
     def _converter(self, dt, unit):
         """The ADC: step, lowest and highest code, time steps per reading; None if it is ideal."""
