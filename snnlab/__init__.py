@@ -61,6 +61,7 @@ _NAMES = {
     "SpikingClassifier": "estimator",
     "Substrate": "chip.substrate",
     "Trace": "trace",
+    "avoidance": "reports.avoidance",
     "check": "course.exercises",
     "evaluate": "learning.training",
     "explain": "reports.attribution",

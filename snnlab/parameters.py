@@ -1,7 +1,7 @@
 """Parameters: named blocks over one flat array, and gradients laid out in the same way.
 
-An optimiser sees one flat array; a layer sees its blocks by name, matrices ``(rows, columns)`` whose
-rows are padded (`snnlab.memory`). Padding is zero and stays so.
+An optimiser sees one flat array; a layer sees its blocks by name, matrices ``(rows, columns)``,
+whose rows are padded (`snnlab.memory`). Padding is zero and stays so.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Signals: what layers hear. Spikes as events, currents that stay the same, values step by step.
 
-All of them have ``n_steps``, ``n_units``, a length (samples), ``events`` for the kernels that follow
-spikes (none where there are no spikes), and `values`, the same as an array for all others.
+All of them have ``n_steps``, ``n_units``, a length (samples), ``events`` for the kernels that
+follow spikes (none where there are no spikes), and ``values``, an array, for all others.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""`Trace`: what happened in a forward pass, a `Record` per layer; all that a backward pass reads."""
+"""`Trace`: what happened in a forward pass, layer by layer; all that a backward pass reads."""
 
 import numpy as np
 

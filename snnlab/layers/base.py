@@ -97,8 +97,8 @@ class Linear(Layer):
     """A map and a neuron. A layer of one's own defines `shape_out`, `blocks`, `drive`, `adjoint`.
 
     Arrays have the axes (sample, time, *shape*); where the input is the same in every step, there
-    is one step. ``w`` holds the layer's blocks by name, each ``(rows, columns)``. Both functions are
-    called with some samples of a batch at a time.
+    is one step. ``w`` holds the layer's blocks by name, each ``(rows, columns)``. Both functions
+    are called with some samples of a batch at a time.
     """
 
     # whether, under a constant input, its gradient needs no more than the currents' sums over time
@@ -256,14 +256,15 @@ class Residual(Composite):
 
     Parameters
     ----------
-    layers : sequence of Layer
-        The last one is a map and a neuron, of as many units as the input has.
+    layers : Layer or sequence of Layer
+        One after the other, or in a list. The last one is a map and a neuron, of as many units as
+        the input has.
     """
 
     layers: tuple
 
-    def __init__(self, *layers):
-        layers = layers[0] if len(layers) == 1 and isinstance(layers[0], tuple) else layers
+    def __init__(self, layers, *more):
+        layers = (*layers, *more) if isinstance(layers, tuple | list) else (layers, *more)
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
             raise TypeError("layers must be layers, at least one")
         if not isinstance(layers[-1], Linear):
@@ -399,7 +400,7 @@ def run_neurons(run, k, source, lo, hi):
 
 
 def run_neurons_back(run, k, source, first, last):
-    """Some chunks backwards through time: adjoint currents, and gradients of event-driven weights."""
+    """Some chunks backwards in time: adjoint currents, gradients by weights that follow events."""
     stage, record, neuron = run.stages[k], run.trace.records[k], run.stages[k].neuron
     place = run.edges, first, last, run.event_parts(k), run.g_currents[k], run.g_drives[k]
     if not stage.fires:

@@ -71,7 +71,7 @@ class Conv(Linear):
         return {"weights": by_weights}, g_image[:, :, p : p + x.shape[2], p : p + x.shape[3]]
 
     def _places(self, image, weights, y_out, x_out):
-        """For each place in a patch: what lies there of all patches, and its rows of the weights."""
+        """Per place in a patch: what lies there in all patches, and its rows of the weights."""
         n, s = image.shape[4], self.stride
         for k in range(self.kernel**2):
             y, x = divmod(k, self.kernel)

@@ -46,6 +46,7 @@ class Progress:
         return self
 
     def __call__(self, step):
+        """Show that a step is done."""
         if not self.wanted:
             return
         line = step.history.line(self.epochs) if len(step.history) else ""

@@ -17,7 +17,7 @@ from snnlab.signals import NO_EVENTS, ConstantCurrent, SpikeTrains, check_inputs
 from snnlab.trace import Record, Trace, spike_bits
 
 # Share of weights that are not zero up to which compressed rows beat the dense product: measured
-# (benchmarks/sparse.py), for constant input and for spikes.
+# (benchmarks/speed/sparse.py), for constant input and for spikes.
 CURRENT, EVENTS = 0.2, 0.05
 SHORT = 16_000  # and up to n / SHORT in layers of n units: short rows are quickly added whole
 FEW, THIN = 32, 0.1  # of so few units a row is one vector: rows must be this thin to win

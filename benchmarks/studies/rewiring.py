@@ -1,6 +1,6 @@
 """Rewiring studies: accuracy against connectivity, written to data/results/<study>.json.
 
-    python benchmarks/rewiring.py rewiring-mnist [--seeds 0 1 2] [--processes 2] [--validate]
+    python benchmarks/studies/rewiring.py rewiring-mnist [--seeds 0 1 2] [--processes 2]
 
 - ``rewiring-mnist``: the network of Chen et al. (2021), 784-800-10 on constant currents, under one
   recipe for all rules
