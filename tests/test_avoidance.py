@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from snnlab import LIF, GradR, Network, Substrate, encode, rewiring, synapses
+from snnlab import LIF, GradR, Network, Substrate, avoidance, encode, rewiring, synapses
 from snnlab.chip.substrate import SPREADS
 from snnlab.course import figures
 
@@ -80,7 +80,7 @@ def test_the_effective_weights_are_those_of_the_run():
     twin = network.copy()
     for w, effective in zip(twin.weights, chip.effective_weights(network), strict=True):
         w[...] = effective
-    measured, simulated = chip.measure(network, inputs), twin.forward(inputs)
+    measured, simulated = network.forward(inputs, on=chip), twin.forward(inputs)
     assert np.ptp(measured.readout) > 0
     np.testing.assert_array_equal(measured.readout, simulated.readout)
 
@@ -121,7 +121,7 @@ def test_columns_are_where_the_defects_strike():
     chip = Substrate.ideal(dead=(12, 31))
     network.weights[0][...] = 0.2
     inputs = encode.latency(np.ones((1, 20), np.float32), n_steps=10)
-    silent = chip.measure(network, inputs).hidden[0].unit_counts()[0] == 0
+    silent = network.forward(inputs, on=chip).hidden[0].unit_counts()[0] == 0
     assert np.flatnonzero(silent).tolist() == [12]
 
 
@@ -129,8 +129,7 @@ def test_avoidance_counts_the_inputs_and_outputs_of_each_neuron():
     network, chip = sparse(make(), 0.4), Substrate(2, dead=(3, 5))
     there = synapses.masks(network, chip)
     found = {
-        of: synapses.avoidance(network, chip, of=of, permutations=10)
-        for of in ("inputs", "outputs", "both")
+        of: avoidance(network, chip, of=of, permutations=10) for of in ("inputs", "outputs", "both")
     }
     np.testing.assert_array_equal(found["inputs"].counts, there[0].sum(axis=0))
     np.testing.assert_array_equal(found["outputs"].counts, there[1].sum(axis=1))
@@ -143,7 +142,7 @@ def test_avoidance_counts_the_inputs_and_outputs_of_each_neuron():
 
 def test_findings_by_hand():
     network, chip = sparse(make(), 0.4), Substrate(2, dead=(3, 5))
-    found = synapses.avoidance(network, chip, worst=0.25, permutations=50)
+    found = avoidance(network, chip, worst=0.25, permutations=50)
     counts, badness = found.counts, found.badness
     alive = np.isfinite(badness)
     worst = np.argsort(badness[alive])[-7:]
@@ -162,7 +161,7 @@ def test_findings_by_hand():
 
 def test_p_values_equal_those_of_all_permutations():
     network, chip = sparse(make((20, 6, 3)), 0.4, seed=1), Substrate(2, dead=(1,))
-    found = synapses.avoidance(network, chip, permutations=20_000)
+    found = avoidance(network, chip, permutations=20_000)
     share = found.counts / 20
     every = [x[1] for x in itertools.permutations(share)]
     far = np.abs(np.array(every) - share.mean()) >= abs(share[1] - share.mean()) - 1e-12
@@ -173,8 +172,7 @@ def test_chance_is_told_from_avoidance():
     """Random masks: p-values are even. Fewer synapses at bad neurons: small ones, and the sign."""
     network, chip = make((60, 100, 4)), Substrate(0, sigma_d=0.3, dead=(0, 9, 30, 77))
     found = [
-        synapses.avoidance(sparse(network, 0.2, seed), chip, permutations=99, rng=seed)
-        for seed in range(60)
+        avoidance(sparse(network, 0.2, seed), chip, permutations=99, rng=seed) for seed in range(60)
     ]
     for name in ("correlation", "worst", "dead"):
         p = np.array([getattr(f, name).p for f in found])
@@ -183,20 +181,20 @@ def test_chance_is_told_from_avoidance():
     rng, badness = np.random.default_rng(0), chip.badness()[:100]
     order = badness.argsort().argsort()
     network.weights[0][rng.random((60, 100)) < 0.3 + 0.6 * order / 100] = 0
-    f = synapses.avoidance(network, chip)
+    f = avoidance(network, chip)
     assert f.correlation.value < -0.7 and f.correlation.p < 0.001
     assert f.worst.value < f.worst.chance and f.worst.p < 0.001
     assert f.dead.value < f.dead.chance and f.dead.p < 0.001
-    again = synapses.avoidance(network, chip)
+    again = avoidance(network, chip)
     assert (again.correlation, again.worst, again.dead) == (f.correlation, f.worst, f.dead)
 
 
 def test_where_there_is_nothing_to_compare():
     network = make()
-    whole = synapses.avoidance(network, Substrate.ideal())
+    whole = avoidance(network, Substrate.ideal())
     assert np.isnan([whole.correlation.value, whole.dead.value]).all()
     assert whole.correlation.p == whole.dead.p == whole.worst.p == 1
-    gone = synapses.avoidance(network, Substrate(0, dead=1.0))
+    gone = avoidance(network, Substrate(0, dead=1.0))
     assert np.isnan([gone.correlation.value, gone.worst.value]).all()
     assert gone.dead.value == gone.dead.chance and gone.dead.p == 1
 
@@ -215,11 +213,11 @@ def test_where_there_is_nothing_to_compare():
 )
 def test_bad_arguments_are_named(settings, error, name):
     with pytest.raises(error, match=name):
-        synapses.avoidance(make(), Substrate(0), **settings)
+        avoidance(make(), Substrate(0), **settings)
 
 
 def test_a_chip_is_a_chip():
-    for function in (synapses.masks, synapses.connectivity, synapses.avoidance):
+    for function in (synapses.masks, synapses.connectivity, avoidance):
         with pytest.raises(TypeError, match="substrate"):
             function(make(), "chip 0")
     with pytest.raises(ValueError, match="does not fit"):

@@ -95,7 +95,7 @@ def _widen(network, inputs):
 def _wake(network, inputs):
     w = network.weights[-1]
     for _ in range(40):
-        per_unit = network.forward(inputs, keep=False).spikes[-1].counts().mean() / w.shape[1]
+        per_unit = network.forward(inputs, potentials=False).spikes[-1].counts().mean() / w.shape[1]
         if ACTIVE <= per_unit <= network.n_steps / 2:
             return network, {}
         w *= 2 if per_unit < ACTIVE else 0.5
@@ -109,7 +109,7 @@ def _detach(network, inputs=None):
 
 
 def _lengthen(network, inputs):
-    hidden = network.forward(inputs, keep=False).hidden
+    hidden = network.forward(inputs, potentials=False).hidden
     spikes = np.mean([train.counts().mean() for train in hidden]) if hidden else 0
     third = network.n_steps * network.dt / 3
     longer = [np.maximum(m.tau_mem, third).tolist() for m in network.neurons]

@@ -115,7 +115,7 @@ def time_to_decision(
     said, spikes, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
         batch = inputs[first : first + batch_size]
-        trace = network.forward(batch, keep=False, out=trace)
+        trace = network.forward(batch, potentials=False, out=trace)
         last = first_input_step(batch)[:, None] + np.arange(n_steps)  # of each deadline
         last = np.minimum(last, n_steps - 1)
         said.append(np.take_along_axis(_predictions(loss, trace.readout), last, axis=1))
@@ -165,7 +165,7 @@ def _spikes_so_far(trace):
     shape = len(trace), trace.readout.shape[1]
     counts = np.zeros(shape, np.int64)
     for train in trace.hidden:
-        sample, event = train._rows()
+        sample, event = train.rows()
         cell = sample * shape[1] + train.step[event]
         counts += np.bincount(cell, minlength=counts.size).reshape(shape)
     return counts.cumsum(axis=1)

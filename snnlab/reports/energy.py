@@ -255,7 +255,7 @@ def count(network, inputs):
     sums = np.zeros((len(network.weights), 6))
     for low in range(0, n, 1000):
         batch = inputs[low : low + 1000]
-        spikes = network.forward(batch, keep=False).spikes
+        spikes = network.forward(batch, potentials=False).spikes
         for k, (w, model) in enumerate(zip(network.weights, network.neurons, strict=True)):
             source = spikes[k - 1] if k else batch
             sums[k, :5] += _heard(source, np.count_nonzero(w, axis=1), model.delay, n_steps)
