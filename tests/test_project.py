@@ -8,16 +8,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT, fresh_python
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def read(name):
@@ -214,7 +212,7 @@ def test_binder_imports_all_that_notebooks_do(tmp_path):
         "owners = m.packages_distributions()\n"
         "print(*sorted({owner for top in tops for owner in owners.get(top, ())}))"
     )
-    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    shown = fresh_python("-c", code)
     used = set(map(canonicalize_name, shown.stdout.split()))
     assert "numba" in used and "anywidget" in used
     base_image = {"snnlab", "ipykernel", "jupyter-client", "jupyter-core", "pyzmq", "tornado",
@@ -337,6 +335,6 @@ def test_strip_agrees_with_nbformat(strip_outputs, used_notebook):
 
 
 def test_strip_runs_as_a_script(used_notebook):
-    command = [sys.executable, str(ROOT / "tools" / "strip_outputs.py"), "--check"]
-    shown = subprocess.run([*command, str(used_notebook)], capture_output=True, text=True)
+    script = ROOT / "tools" / "strip_outputs.py"
+    shown = fresh_python(script, "--check", used_notebook, check=False)
     assert shown.returncode == 1 and "used.ipynb" in shown.stdout

@@ -4,13 +4,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 from snnlab import Frontier, results
-
-ROOT = Path(__file__).parents[1]
 
 
 def test_every_stored_study_can_be_loaded():
