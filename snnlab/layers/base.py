@@ -256,14 +256,15 @@ class Residual(Composite):
 
     Parameters
     ----------
-    layers : sequence of Layer
-        The last one is a map and a neuron, of as many units as the input has.
+    layers : Layer or sequence of Layer
+        One after the other, or in a list. The last one is a map and a neuron, of as many units as
+        the input has.
     """
 
     layers: tuple
 
-    def __init__(self, *layers):
-        layers = layers[0] if len(layers) == 1 and isinstance(layers[0], tuple) else layers
+    def __init__(self, layers, *more):
+        layers = (*layers, *more) if isinstance(layers, tuple | list) else (layers, *more)
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
             raise TypeError("layers must be layers, at least one")
         if not isinstance(layers[-1], Linear):

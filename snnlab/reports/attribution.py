@@ -153,7 +153,7 @@ def explain(
     Its scale is the surrogate's, not the potential's (`snnlab.surrogate`): compare ranks and signs,
     not sizes.
     """
-    network._check_inputs(inputs)
+    network.check_inputs(inputs)
     if not isinstance(inputs, SpikeTrains):
         raise TypeError(f"inputs must be SpikeTrains, not {type(inputs).__name__}")
     if network.spiking_readout:

@@ -415,7 +415,7 @@ def examine(network, inputs, labels, *, loss="max_over_time", weight_limit=None)
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
-    network._check_inputs(inputs)
+    network.check_inputs(inputs)
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
     loss = losses.resolve(loss)
     if isinstance(loss, losses.FirstSpike) and not network.spiking_readout:

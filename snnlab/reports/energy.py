@@ -250,7 +250,7 @@ def count(network, inputs):
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
-    network._check_inputs(inputs)
+    network.check_inputs(inputs)
     n, n_steps = len(inputs), network.n_steps
     sums = np.zeros((len(network.weights), 6))
     for low in range(0, n, 1000):

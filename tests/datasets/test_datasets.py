@@ -23,12 +23,13 @@ from snnlab.datasets import (
     DatasetCorrupt,
     DatasetUnavailable,
     augment,
+    fetch,
     load,
     load_default,
-    sets,
     yinyang,
 )
 from snnlab.datasets.augment import resample
+from snnlab.datasets.yinyang import class_of
 
 NAMES = (
     "train-images-idx3-ubyte",
@@ -56,7 +57,7 @@ def tiny_set(real, seed):
     )
     raw = {name: idx(array) for name, array in zip(NAMES, arrays, strict=True)}
     files = tuple(
-        sets._IdxFile(name, array.shape, hashlib.sha256(raw[name]).hexdigest())
+        fetch.IdxFile(name, array.shape, hashlib.sha256(raw[name]).hexdigest())
         for name, array in zip(NAMES, arrays, strict=True)
     )
     return real._replace(files=files, mirrors=()), raw, arrays
@@ -107,9 +108,9 @@ def server():
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """Tiny MNIST and Fashion-MNIST, an empty cache, no folder of one's own, no mirrors."""
-    mnist, raw, arrays = tiny_set(sets._SETS["mnist"], 0)
-    fashion, fashion_raw, _ = tiny_set(sets._SETS["fashion"], 1)
-    monkeypatch.setattr(sets, "_SETS", {"mnist": mnist, "fashion": fashion})
+    mnist, raw, arrays = tiny_set(fetch.IMAGE_SETS["mnist"], 0)
+    fashion, fashion_raw, _ = tiny_set(fetch.IMAGE_SETS["fashion"], 1)
+    monkeypatch.setattr(fetch, "IMAGE_SETS", {"mnist": mnist, "fashion": fashion})
     monkeypatch.delenv("SNNLAB_DATA", raising=False)
     monkeypatch.setenv("SNNLAB_CACHE", str(tmp_path / "cache"))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
@@ -122,7 +123,8 @@ def tiny(monkeypatch, tmp_path):
     Tiny.raw, Tiny.fashion_raw, Tiny.arrays = raw, fashion_raw, arrays
 
     def mirrors(*urls):
-        monkeypatch.setitem(sets._SETS, "mnist", mnist._replace(mirrors=urls))
+        sets = fetch.IMAGE_SETS | {"mnist": mnist._replace(mirrors=urls)}
+        monkeypatch.setattr(fetch, "IMAGE_SETS", sets)
 
     def use_own():
         monkeypatch.setenv("SNNLAB_DATA", str(Tiny.own))
@@ -327,9 +329,9 @@ def test_cache_file_appears_whole_or_not_at_all(tiny, server, monkeypatch):
 
 def test_several_writers_and_a_reader(tmp_path):
     path, contents = tmp_path / "cache" / "file", [bytes([i]) * 200_000 for i in range(3)]
-    sets._keep(path, contents[0])
+    fetch.keep(path, contents[0])
     writers = [
-        threading.Thread(target=lambda c=c: [sets._keep(path, c) for _ in range(20)])
+        threading.Thread(target=lambda c=c: [fetch.keep(path, c) for _ in range(20)])
         for c in contents
     ]
     for thread in writers:
@@ -341,9 +343,9 @@ def test_several_writers_and_a_reader(tmp_path):
 
 def test_default_cache_folder(monkeypatch):
     monkeypatch.delenv("SNNLAB_CACHE", raising=False)
-    assert sets._cache_folder() == Path(pooch.os_cache("snnlab"))
+    assert fetch.cache_folder() == Path(pooch.os_cache("snnlab"))
     monkeypatch.setitem(sys.modules, "pooch", None)
-    assert sets._cache_folder() == Path.home() / ".cache" / "snnlab"
+    assert fetch.cache_folder() == Path.home() / ".cache" / "snnlab"
 
 
 # ------------------------------------------------------------------------------------------ offline
@@ -401,7 +403,7 @@ def test_default_is_mnist_if_here(tiny, capsys):
 
 def test_default_is_digits_otherwise(tiny, capsys, monkeypatch):
     digits = object()
-    monkeypatch.setattr(sets, "_load_digits", lambda: digits)
+    monkeypatch.setitem(load.__globals__, "_load_digits", lambda: digits)
     tiny.mirrors(nowhere())
     assert load_default() is digits
     said = capsys.readouterr().out
@@ -409,7 +411,7 @@ def test_default_is_digits_otherwise(tiny, capsys, monkeypatch):
 
 
 def test_unknown_name():
-    with pytest.raises(ValueError, match="name must be one of mnist16.*'cifar'"):
+    with pytest.raises(ValueError, match="name must be one of .mnist16.*'cifar'"):
         load("cifar")
 
 
@@ -476,8 +478,8 @@ def test_fields_of_image_sets(tiny, name, source_side, side):
 
 
 def test_class_names():
-    assert sets._SETS["mnist"].class_names == tuple("0123456789")
-    assert sets._SETS["fashion"].class_names[9] == "Ankle boot"
+    assert fetch.IMAGE_SETS["mnist"].class_names == tuple("0123456789")
+    assert fetch.IMAGE_SETS["fashion"].class_names[9] == "Ankle boot"
 
 
 def test_digits(monkeypatch):
@@ -539,7 +541,7 @@ def test_yinyang_geometry(r_small, r_big):
 def test_yinyang_class_is_uniform():
     """Share of each class among uniform points is its area."""
     points = np.random.default_rng(0).random((40_000, 2))
-    label = sets._yinyang_class(points, 0.1, 0.5)
+    label = class_of(points, 0.1, 0.5)
     share = np.bincount(label + 1, minlength=4) / len(points)
     circle, dots = np.pi / 4, 2 * np.pi * 0.01
     assert np.abs(share - [1 - circle, (circle - dots) / 2, (circle - dots) / 2, dots]).max() < 0.01
@@ -617,9 +619,9 @@ def real_images(monkeypatch):
     def read(key):
         if OWN_DATA:
             monkeypatch.setenv("SNNLAB_DATA", OWN_DATA)
-        image_set = sets._SETS[key]
-        cache = sets._cache_folder() / image_set.folder
-        arrays = [sets._find(image_set, file, cache) for file in image_set.files]
+        image_set = fetch.IMAGE_SETS[key]
+        cache = fetch.cache_folder() / image_set.folder
+        arrays = [fetch.find(image_set, file, cache) for file in image_set.files]
         if any(array is None for array in arrays):
             pytest.skip(f"the files of {key} are not on this machine")
         return arrays
