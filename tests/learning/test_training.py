@@ -376,8 +376,10 @@ SCRIPT = """
     import json, os, signal, sys, warnings
     import numpy as np
     sys.path.insert(0, {tests!r})
-    from test_training import SETTINGS, as_input, network, toy
+    from helpers import as_input, network, toy
     from snnlab import train
+
+    SETTINGS = {settings}
 
     x, labels = toy(90, 1)
     inputs = as_input(x)
@@ -387,7 +389,8 @@ SCRIPT = """
 
 def run(body, **kwargs):
     """Start a fresh interpreter on this module's toy set; returns the process."""
-    text = textwrap.dedent(SCRIPT).format(tests=str(ROOT / "tests")) + textwrap.dedent(body)
+    text = textwrap.dedent(SCRIPT).format(tests=str(ROOT / "tests"), settings=SETTINGS)
+    text += textwrap.dedent(body)
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, "-c", text],
