@@ -352,7 +352,7 @@ def test_resumed_training_is_bit_identical(data, tmp_path, optimizer, stop):
         validation=data, callback=lambda step: calls.append(1) or len(calls) == stop,
     )  # fmt: skip
     assert history.interrupted and len(history) == 1
-    other = network(seed=99)  # its own weights do not matter
+    other = network(data[0])
     resumed = train(
         other, *data, **SETTINGS, optimizer=optimizer(), checkpoint=str(path), validation=data
     )
@@ -360,7 +360,7 @@ def test_resumed_training_is_bit_identical(data, tmp_path, optimizer, stop):
     assert resumed.validation_accuracy == past.validation_accuracy
     assert len(resumed.seconds) == 5 and not resumed.interrupted
     # once complete, there is nothing left to do
-    last = network(seed=98)
+    last = network(data[0])
     again = train(last, *data, **SETTINGS, optimizer=optimizer(), checkpoint=path, validation=data)
     assert same(last, whole) and history_of(again) == history_of(past)
 
@@ -416,7 +416,7 @@ def test_a_run_killed_hard_goes_on_to_the_same_weights(data, tmp_path):
     process = run(body)
     _, err = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL, err
-    whole, other = network(data[0]), network(seed=99)
+    whole, other = network(data[0]), network(data[0])
     past = train(whole, *data, **SETTINGS)
     first = []
     resumed = train(
@@ -547,7 +547,7 @@ def test_a_failing_disk_leaves_the_old_checkpoint(data, tmp_path, monkeypatch, b
         train(network(data[0]), *data, **SETTINGS, checkpoint=path, callback=break_it)
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == ["run.npz"], "a temporary file was left"
-    whole, other = network(data[0]), network(seed=9)
+    whole, other = network(data[0]), network(data[0])
     train(whole, *data, **SETTINGS)
     first = []
     train(other, *data, **SETTINGS, checkpoint=path, callback=lambda s: first.append(s.epoch))
@@ -583,7 +583,7 @@ def test_numpy_numbers_as_settings_with_a_checkpoint(data, tmp_path):
 
 @pytest.mark.parametrize("bits", [np.random.MT19937, np.random.Philox, np.random.SFC64])
 def test_any_generator_with_a_checkpoint(data, tmp_path, bits):
-    whole, other = network(data[0]), network(seed=3)
+    whole, other = network(data[0]), network(data[0])
     settings = SETTINGS | {"epochs": 2}
     fresh = lambda: {"rng": np.random.Generator(bits(3))}  # noqa: E731
     train(whole, *data, **settings | fresh())
