@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
+from test_training import threads
 
 from snnlab import LIF, Affine, SpikingClassifier, datasets
 from snnlab.learning.losses import MaxOverTime
@@ -130,7 +131,7 @@ def test_random_state_decides():
 def test_workers_do_not_change_the_model():
     x, y = blobs(400)
     models = [quick(hidden=(600,), workers=w, epochs=2).fit(x, y) for w in (1, 2)]
-    assert models[1].network_._threads(40) == 2
+    assert threads(models[1].network_, 40) == 2
     assert np.array_equal(*(m.network_.parameters for m in models))
 
 

@@ -32,6 +32,7 @@ from snnlab import (
 from snnlab import train as train_aloud
 from snnlab.learning.optim import Cosine, Exponential
 from snnlab.learning.training import Step, predict_scores, steps
+from snnlab.passes import threads_worth
 
 ROOT = Path(__file__).resolve().parents[1]
 CHIP = LIF.brainscales2()
@@ -65,6 +66,12 @@ def network(inputs=None, sizes=(20, 24, 4), seed=0, **settings):
 def same(a, b):
     """Whether two networks have bit-identical weights."""
     return all(u.tobytes() == v.tobytes() for u, v in zip(a.weights, b.weights, strict=True))
+
+
+def threads(net, n_samples):
+    """Threads that share a batch."""
+    updates = n_samples * net.n_steps * sum(stage.width for stage in net.stages)
+    return threads_worth(updates, net.workers)
 
 
 @pytest.fixture
@@ -114,7 +121,7 @@ def test_workers_do_not_change_a_bit(kind, batch_size):
     for workers in (1, 2, 3):
         # wide enough for the work to be shared, and for the optimiser's work too
         net = network(inputs[:50], sizes=(20, 2000, 4), workers=workers)
-        assert workers == 1 or net._threads(min(batch_size, 600)) == workers
+        assert workers == 1 or threads(net, batch_size) == workers
         train(net, inputs, labels, epochs=1, rng=1, batch_size=batch_size, dropout=0.1)
         trace = net.forward(inputs[:333])
         nets.append(net), spikes.append((trace.spikes[0], trace.readout.tobytes()))
@@ -232,7 +239,7 @@ def test_dropout_silences_whole_units_for_a_batch(data):
     seen = []
 
     def look(step):
-        kept = step.trace.kept[0]
+        kept = step.trace.dropout[0]
         counts = step.trace.spikes[0].unit_counts()
         seen.append(kept.mean())
         assert counts[:, ~kept].sum() == 0 and counts[:, kept].sum() > 0
