@@ -26,6 +26,7 @@ _MODULES = {
     "neurons": "neurons",
     "optim": "learning.optim",
     "panels": "course.panels",
+    "patients": "course.patients",
     "penalties": "learning.penalties",
     "plot": "plot",
     "recording": "chip.recording",

@@ -7,13 +7,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from helpers import threads
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
-from test_training import threads
 
 from snnlab import LIF, Affine, SpikingClassifier, datasets
 from snnlab.learning.losses import MaxOverTime
