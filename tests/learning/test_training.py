@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import pytest
-from helpers import CHIP, N_STEPS, ROOT, as_input, network, same, toy, train
+from helpers import CHIP, N_STEPS, ROOT, as_input, network, same, threads, toy, train
 
 from snnlab import (
     SGD,
@@ -80,7 +80,7 @@ def test_workers_do_not_change_a_bit(kind, batch_size):
     for workers in (1, 2, 3):
         # wide enough for the work to be shared, and for the optimiser's work too
         net = network(inputs[:50], sizes=(20, 2000, 4), workers=workers)
-        assert workers == 1 or net._threads(min(batch_size, 600)) == workers
+        assert workers == 1 or threads(net, batch_size) == workers
         train(net, inputs, labels, epochs=1, rng=1, batch_size=batch_size, dropout=0.1)
         trace = net.forward(inputs[:333])
         nets.append(net), spikes.append((trace.spikes[0], trace.readout.tobytes()))
@@ -198,7 +198,7 @@ def test_dropout_silences_whole_units_for_a_batch(data):
     seen = []
 
     def look(step):
-        kept = step.trace.kept[0]
+        kept = step.trace.dropout[0]
         counts = step.trace.spikes[0].unit_counts()
         seen.append(kept.mean())
         assert counts[:, ~kept].sum() == 0 and counts[:, kept].sum() > 0
