@@ -69,12 +69,12 @@ lint: venv  ## check style, formatting and that notebooks carry no outputs
 	@$(LINT)
 
 bench: venv  ## measure speed (let nothing else run meanwhile)
-	$(PY) benchmarks/speed.py
+	$(PY) benchmarks/speed/speed.py
 
 results: venv  ## write the tables and pictures of README.md from data/results
-	$(PY) benchmarks/claims.py
-	$(PY) benchmarks/results_table.py
-	$(PY) benchmarks/pictures.py
+	$(PY) tools/claims.py
+	$(PY) tools/results_table.py
+	$(PY) tools/pictures.py
 
 student: venv  ## copy the notebooks without solutions to the folder student
 	$(PY) tools/student_copy.py

@@ -61,7 +61,7 @@ _NAMES = {
     "SpikeTrains": "signals",
     "SpikingClassifier": "estimator",
     "Substrate": "chip.substrate",
-    "Trace": "network",
+    "Trace": "trace",
     "avoidance": "reports.avoidance",
     "check": "course.exercises",
     "evaluate": "learning.training",

@@ -80,7 +80,7 @@ def test_the_effective_weights_are_those_of_the_run():
     twin = network.copy()
     for w, effective in zip(twin.weights, chip.effective_weights(network), strict=True):
         w[...] = effective
-    measured, simulated = chip.measure(network, inputs), twin.forward(inputs)
+    measured, simulated = network.forward(inputs, on=chip), twin.forward(inputs)
     assert np.ptp(measured.readout) > 0
     np.testing.assert_array_equal(measured.readout, simulated.readout)
 
@@ -121,7 +121,7 @@ def test_columns_are_where_the_defects_strike():
     chip = Substrate.ideal(dead=(12, 31))
     network.weights[0][...] = 0.2
     inputs = encode.latency(np.ones((1, 20), np.float32), n_steps=10)
-    silent = chip.measure(network, inputs).hidden[0].unit_counts()[0] == 0
+    silent = network.forward(inputs, on=chip).hidden[0].unit_counts()[0] == 0
     assert np.flatnonzero(silent).tolist() == [12]
 
 

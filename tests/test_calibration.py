@@ -55,8 +55,8 @@ def test_the_chip_stays_as_it_is_but_older():
     assert better.effects == chip.effects and better.seed == chip.seed
     untouched = Substrate(3, sigma_d=0.2, noise=0.03)
     untouched.age = chip.age
-    assert bits(untouched.measure(net, inputs)) == bits(chip.measure(net, inputs))
-    assert bits(better.measure(net, inputs)) != bits(untouched.measure(net, inputs))
+    assert bits(net.forward(inputs, on=untouched)) == bits(net.forward(inputs, on=chip))
+    assert bits(net.forward(inputs, on=better)) != bits(net.forward(inputs, on=untouched))
     assert "calibrated" in repr(better) and "calibrated" in better.card().splitlines()[0]
     assert "calibrated" not in repr(chip) + chip.card()
 

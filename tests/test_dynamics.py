@@ -355,10 +355,10 @@ def test_parameters_per_neuron_are_separate_neurons():
 @pytest.mark.parametrize("driven", [False, True])
 def test_without_keep_the_same(fires, driven):
     network, inputs = random_case(3, 2, fires, driven, n_samples=5)
-    kept, not_kept = network.forward(inputs), network.forward(inputs, keep=False)
+    kept, not_kept = network.forward(inputs), network.forward(inputs, potentials=False)
     assert kept.spikes == not_kept.spikes
     assert np.array_equal(kept.readout, not_kept.readout) and kept.readout.any()
-    with pytest.raises(ValueError, match="keep=False"):
+    with pytest.raises(ValueError, match="potentials=False"):
         _ = not_kept.v
 
 
@@ -369,7 +369,7 @@ def test_kept_is_a_network_without_the_others():
         masks = [rng.random(n) < 0.6 for n in network.sizes[1:-1]]
         for mask in masks:
             mask[0] = True
-        trace = network.forward(inputs, kept=masks)
+        trace = network.forward(inputs, dropout=masks)
         ways = [np.arange(5), *(np.flatnonzero(mask) for mask in masks), np.arange(3)]
         models = [
             model.replace(
@@ -402,17 +402,19 @@ def test_out_is_reused():
     fresh = network.forward(inputs)
     assert fresh.hidden_counts().sum() > 0
     for keep in (True, False):
-        trace = network.forward(other, keep=keep)
+        trace = network.forward(other, potentials=keep)
         assert not np.array_equal(trace.readout, fresh.readout)
-        again = network.forward(inputs, keep=keep, out=trace)
+        again = network.forward(inputs, potentials=keep, out=trace)
         assert again.readout is trace.readout
         assert again.spikes == fresh.spikes and np.array_equal(again.readout, fresh.readout)
         if keep:
             assert all(np.array_equal(x, y) for x, y in zip(again.v, fresh.v, strict=True))
-        smaller = network.forward(inputs[:7], keep=keep, out=trace)
+        smaller = network.forward(inputs[:7], potentials=keep, out=trace)
         assert len(smaller) == 7 and smaller.spikes == [train[:7] for train in fresh.spikes]
         assert np.array_equal(smaller.readout, fresh.readout[:7])
-    with_potentials = network.forward(inputs, keep=True, out=network.forward(other, keep=False))
+    with_potentials = network.forward(
+        inputs, potentials=True, out=network.forward(other, potentials=False)
+    )
     assert np.array_equal(with_potentials.v[0], fresh.v[0])
 
 
@@ -472,9 +474,9 @@ def test_forward_refuses_other_inputs():
     with pytest.raises(ValueError, match="sample"):
         network.forward(inputs[:0])
     with pytest.raises(ValueError, match="kept"):
-        network.forward(inputs, kept=[None, None])
+        network.forward(inputs, dropout=[None, None])
     with pytest.raises(ValueError, match="kept"):
-        network.forward(inputs, kept=[np.ones(network.sizes[1] + 1, bool)])
+        network.forward(inputs, dropout=[np.ones(network.sizes[1] + 1, bool)])
 
 
 def test_forward_leaves_a_measured_trace_alone():
@@ -499,7 +501,7 @@ def test_kept_must_be_a_mask():
     network, inputs = random_case(0, 1, False, False)
     for wrong in (np.full(network.sizes[1], np.nan), np.arange(network.sizes[1]) + 2):
         with pytest.raises((TypeError, ValueError), match="kept"):
-            network.forward(inputs, kept=[wrong])
+            network.forward(inputs, dropout=[wrong])
 
 
 def test_refractory_longer_than_any_sample():

@@ -12,9 +12,9 @@ from snnlab.learning.losses import MaxOverTime
 
 def loop(network, chip, batch, targets, optimizer, ideal=False, clip=True, read=None, runs=1):
     """A training step in the loop, right or with a mistake."""
-    trace = network.forward(batch) if ideal else chip.measure(network, batch)
+    trace = network.forward(batch) if ideal else network.forward(batch, on=chip)
     for _ in range(runs - 1):
-        trace = chip.measure(network, batch)
+        trace = network.forward(batch, on=chip)
     seen = trace if read is None else read(network, batch)
     _, g_readout = MaxOverTime()(seen.readout, targets)
     optimizer.step(network, network.backward(trace, g_readout))

@@ -230,7 +230,7 @@ def test_kept_gradient_is_zero_outside():
     """Units left out get no gradient; the others that of a network in which those are silent."""
     network, inputs = build("arctan", "zero", False, False, 2, seed=2)
     masks = [np.arange(n) % 3 > 0 for n in network.sizes[1:-1]]
-    trace = network.forward(inputs, kept=masks)
+    trace = network.forward(inputs, dropout=masks)
     _, g_readout = own_loss(trace.readout, None)
     got = network.backward(trace, g_readout)
     gains = [
@@ -742,7 +742,7 @@ def test_backward_refuses_what_does_not_fit():
         with pytest.raises(ValueError, match="g_spikes"):
             network.backward(trace, good, g_spikes=wrong)
     with pytest.raises(ValueError, match="keep"):
-        network.backward(network.forward(inputs, keep=False), good)
+        network.backward(network.forward(inputs, potentials=False), good)
     single, _ = build(n_hidden=1, dtype=np.float32)
     with pytest.raises(ValueError, match="float32"):
         single.backward(trace, good)

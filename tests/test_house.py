@@ -433,7 +433,7 @@ def test_the_environment_is_honoured_by_networks(monkeypatch):
         used.append(workers)
         real(work, n, workers)
 
-    monkeypatch.setattr("snnlab.network.share", share)
+    monkeypatch.setattr("snnlab.passes.share", share)
     net = Network((4, 500, 3), LIF.brainscales2(), n_steps=10, rng=0)
     inputs = encode.latency(np.random.default_rng(0).random((100, 4)), n_steps=10)
     for workers in ("3", "1"):

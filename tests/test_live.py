@@ -12,13 +12,13 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from snnlab import live, plot, textbook
+from snnlab import live, panels, plot, textbook
 from snnlab.neurons import LIF
 
 
 @pytest.fixture
 def panel():
-    made = live.OneNeuron()
+    made = panels.OneNeuron()
     yield made
     made.close()
 
@@ -64,7 +64,7 @@ def moved(control, widget):
 # --- controls ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", live.OneNeuron.controls)
+@pytest.mark.parametrize("name", panels.OneNeuron.controls)
 def test_every_control_changes_picture_and_text(panel, name):
     panel.widgets["weight"].value = 0.9  # several spikes, so that the reset matters
     picture, text, alt = panel.image.value, panel.text, panel.picture.alt
@@ -95,7 +95,7 @@ def test_controls_are_fit_for_use(panel):
 
 @pytest.mark.parametrize("end", ["low", "high"])
 @pytest.mark.parametrize(
-    "name", [k for k, c in live.OneNeuron.controls.items() if hasattr(c, "low")]
+    "name", [k for k, c in panels.OneNeuron.controls.items() if hasattr(c, "low")]
 )
 def test_no_control_fails_at_its_ends(panel, name, end):
     panel.widgets[name].value = getattr(panel.controls[name], end)
@@ -123,7 +123,7 @@ def test_values_are_in_seconds(panel):
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 def test_simulate_agrees_with_the_textbook(reset):
     values = dict(weight=0.8, n_spikes=4, gap=5.1e-6, tau_mem=9e-6, tau_syn=4e-6, v_th=0.9)
-    got = live.OneNeuron.simulate(live.OneNeuron, **values, reset=reset)
+    got = panels.OneNeuron.simulate(panels.OneNeuron, **values, reset=reset)
     x = np.zeros((1, 40, 1))
     x[0, [2, 5, 8, 11], 0] = 1
     neuron = LIF.brainscales2(tau_mem=9e-6, tau_syn=4e-6, v_th=0.9, reset=reset)
@@ -149,7 +149,7 @@ def test_simulate_is_pure(panel):
 
 def test_text_says_when_it_fires():
     values = dict(weight=0.35, n_spikes=2, gap=3.4e-6, tau_mem=6e-6, tau_syn=6e-6, v_th=1.0)
-    panel = live.OneNeuron(key="said")
+    panel = panels.OneNeuron(key="said")
     text = panel.describe(panel.simulate(**values, reset="subtract"))
     panel.close()
     assert text.startswith("2 input spikes, 1 output spike at 8.5 µs; the membrane peaks at 1.13")
@@ -197,9 +197,9 @@ def test_panel_that_fails_at_once_can_be_made_and_shown():
 
 def test_a_new_panel_closes_the_former():
     before = len(_widgets())
-    first = live.OneNeuron()
+    first = panels.OneNeuron()
     n_open = len(_widgets()) - before
-    second = live.OneNeuron()
+    second = panels.OneNeuron()
     assert first.closed and not second.closed
     assert len(_widgets()) - before == n_open, "the former's widgets stay open"
     slider, shown = first.widgets["weight"], first.image.value
@@ -207,7 +207,7 @@ def test_a_new_panel_closes_the_former():
     assert first.image.value == shown, "a closed panel still listens"
     second.widgets["weight"].value = 1.0
     assert second.error is None and "output spike" in second.text
-    other = live.OneNeuron(key="another")
+    other = panels.OneNeuron(key="another")
     assert not second.closed
     for panel in (second, other):
         panel.close()

@@ -10,7 +10,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 import snnlab
-from snnlab import LIF, Network, datasets, encode, live, plot, surrogate, textbook
+from snnlab import LIF, Network, datasets, encode, live, panels, plot, surrogate, textbook
 from snnlab.course.panels.digits import centred
 from snnlab.learning.losses import MaxOverTime
 from snnlab.learning.training import evaluate
@@ -36,11 +36,11 @@ def make(data, network):
     images = data.x_test[:20].reshape(-1, 16, 16)
     inputs = encode.latency(data.x_test[:20])
     makers = {
-        "PixelsToSpikes": lambda: live.PixelsToSpikes(images),
-        "DrawDigit": lambda: live.DrawDigit(network, images[0]),
-        "Surrogates": live.Surrogates,
-        "BackwardInTime": lambda: live.BackwardInTime(network, inputs, data.y_test[:20]),
-        "TrainLive": lambda: live.TrainLive(data, n_train=300, n_test=50, hidden=20, begin=3),
+        "PixelsToSpikes": lambda: panels.PixelsToSpikes(images),
+        "DrawDigit": lambda: panels.DrawDigit(network, images[0]),
+        "Surrogates": panels.Surrogates,
+        "BackwardInTime": lambda: panels.BackwardInTime(network, inputs, data.y_test[:20]),
+        "TrainLive": lambda: panels.TrainLive(data, n_train=300, n_test=50, hidden=20, begin=3),
     }
     made = []
 
@@ -206,9 +206,9 @@ def test_a_drawing_is_read_by_the_network(make, network, data):
     panel.widgets["image"].value = np.zeros((16, 16))
     assert "blank" in panel.text and "cannot decide" in panel.picture.alt
     with pytest.raises(TypeError, match="network"):
-        live.DrawDigit("mine")
+        panels.DrawDigit("mine")
     with pytest.raises(ValueError, match="square"):
-        live.DrawDigit(Network((5, 3, 2), LIF.brainscales2(), n_steps=5, rng=0))
+        panels.DrawDigit(Network((5, 3, 2), LIF.brainscales2(), n_steps=5, rng=0))
 
 
 # --- gradients ---------------------------------------------------------------------------------
@@ -286,7 +286,7 @@ def run(data):
     made.scale_to_activity(encode.latency(data.x_train[:200]), 15)
     inputs = encode.latency(data.x_train[:500])
     test = encode.latency(data.x_test[:50]), data.y_test[:50]
-    return live.Run(made, inputs, data.y_train[:500], test, seed=1, batch_size=20)
+    return panels.Run(made, inputs, data.y_train[:500], test, seed=1, batch_size=20)
 
 
 def test_going_back_and_on_again_gives_the_same_weights(run):
@@ -411,7 +411,7 @@ def test_equal_settings_give_equal_runs(make):
 
 
 def test_training_pauses_by_itself_and_closing_ends_it(data):
-    panel = live.TrainLive(data, n_train=200, n_test=20, hidden=10, limit=7)
+    panel = panels.TrainLive(data, n_train=200, n_test=20, hidden=10, limit=7)
     panel.widgets["start"].click()
     assert panel.wait(60) and panel.runs[0].step == 7 and not panel.training
     panel.widgets["start"].click()

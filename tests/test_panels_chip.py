@@ -9,7 +9,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 import snnlab
-from snnlab import LIF, Network, Substrate, datasets, encode, live, results
+from snnlab import LIF, Network, Substrate, datasets, encode, live, panels, results
 from snnlab.course.panels.broken import answers, influence
 from snnlab.course.panels.chip import levels
 from snnlab.course.panels.cost import crossing
@@ -53,12 +53,12 @@ def make(data, network, pair, test_set):
     """Makes a panel by name; closes it."""
     inputs = encode.latency(data.x_train[:300])
     makers = {
-        "Imperfections": lambda: live.Imperfections(network, *test_set, data.x_test[:100]),
-        "ThroughTheChip": lambda: live.ThroughTheChip(
+        "Imperfections": lambda: panels.Imperfections(network, *test_set, data.x_test[:100]),
+        "ThroughTheChip": lambda: panels.ThroughTheChip(
             network, inputs, data.y_train[:300], test_set, n_steps=11
         ),
-        "BrokenNeurons": lambda: live.BrokenNeurons(pair, *test_set),
-        "SpikeCost": live.SpikeCost,
+        "BrokenNeurons": lambda: panels.BrokenNeurons(pair, *test_set),
+        "SpikeCost": panels.SpikeCost,
     }
     made = []
 
@@ -185,7 +185,7 @@ def test_the_stairs_are_what_is_written(make, network, test_set, bits):
     chip = Substrate.ideal(**levels(bits) | {"dynamic_scaling": False})
     hidden = [
         run.hidden[0].counts()
-        for run in (by_hand.forward(test_set[0]), chip.measure(network, test_set[0]))
+        for run in (by_hand.forward(test_set[0]), network.forward(test_set[0], on=chip))
     ]
     # a potential within rounding of its threshold may fall on either side
     assert np.mean(hidden[0] == hidden[1]) > 0.96 and np.abs(hidden[0] - hidden[1]).max() <= 2
@@ -213,7 +213,7 @@ def test_the_imperfections_say_what_is_lost(make):
     lost = 100 * (bad["ideal"]["accuracy"] - bad["chip"]["accuracy"])
     assert f"{lost:.1f} points lost; 3 levels" in panel.describe(bad)
     with pytest.raises(TypeError, match="network"):
-        live.Imperfections(3, None, None, None)
+        panels.Imperfections(3, None, None, None)
 
 
 # --- training through the chip -------------------------------------------------------------------
@@ -340,9 +340,9 @@ def test_broken_networks_are_counted_by_hand(make, test_set):
     assert random[:, -1].max() < random[:, 0].min()
     assert targeted.mean() < random.mean(), "targeted deaths must hurt more"
     with pytest.raises(TypeError, match="networks"):
-        live.BrokenNeurons({"a": 1, "b": 2}, inputs, labels)
+        panels.BrokenNeurons({"a": 1, "b": 2}, inputs, labels)
     with pytest.raises(ValueError, match="two"):
-        live.BrokenNeurons({"a": panel.networks[0]}, inputs, labels)
+        panels.BrokenNeurons({"a": panel.networks[0]}, inputs, labels)
 
 
 def test_the_grid_can_be_set_and_checks():

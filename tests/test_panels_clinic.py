@@ -10,7 +10,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 import snnlab
-from snnlab import LIF, Network, clinic, datasets, encode, live, losses, patients
+from snnlab import LIF, Network, clinic, datasets, encode, live, losses, panels, patients
 
 PATIENCE = 120  # seconds; a guard, not a promise
 
@@ -39,9 +39,9 @@ def make(data, networks):
     made = {}
     small = {"n_train": 400, "n_test": 100}
     makers = {
-        "Clinic": lambda: live.Clinic(n_samples=100),
-        "Silence": lambda: live.Silence(networks[0], data, **small, epochs=8),
-        "ReadOut": lambda: live.ReadOut(*networks, data, n_test=200),
+        "Clinic": lambda: panels.Clinic(n_samples=100),
+        "Silence": lambda: panels.Silence(networks[0], data, **small, epochs=8),
+        "ReadOut": lambda: panels.ReadOut(*networks, data, n_test=200),
     }
 
     def make_(name):
@@ -233,7 +233,7 @@ def test_stored_runs_are_shown_beside_the_same_data_only(make, networks, data):
 
     panel = make("Silence")
     assert panel.stored == []
-    other = live.Silence(
+    other = panels.Silence(
         networks[0], dataclasses.replace(data, name="mnist16"), n_train=100, n_test=20, epochs=1,
         key="other",
     )  # fmt: skip
@@ -242,7 +242,7 @@ def test_stored_runs_are_shown_beside_the_same_data_only(make, networks, data):
     assert all(x < 100 and 0.9 < y < 1 for x, y in other.stored)
     other.close()
     with pytest.raises(TypeError, match="network"):
-        live.Silence("mine", data)
+        panels.Silence("mine", data)
 
 
 # read-out -----------------------------------------------------------------------------------------
@@ -266,11 +266,11 @@ def test_what_is_said_is_what_the_library_says(make, networks, data):
 
 def test_before_anything_arrives_nothing_is_said(data):
     late = Network((256, 20, 10), LIF.brainscales2(delay=1), n_steps=20, rng=0)
-    panel = live.ReadOut(late, late.copy(), data, n_test=100, key="late")
+    panel = panels.ReadOut(late, late.copy(), data, n_test=100, key="late")
     panel.widgets["deadline"].value = 1.7
     assert "it says nothing yet" in panel.text and "nothing yet" in panel.picture.alt
     panel.close()
     with pytest.raises(ValueError, match="same sizes"):
-        live.ReadOut(late, Network((256, 9, 10), LIF.brainscales2(), n_steps=20, rng=0), data)
+        panels.ReadOut(late, Network((256, 9, 10), LIF.brainscales2(), n_steps=20, rng=0), data)
     with pytest.raises(TypeError, match="Network"):
-        live.ReadOut(late, 3, data)
+        panels.ReadOut(late, 3, data)

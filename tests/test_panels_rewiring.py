@@ -10,10 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from test_panels import _pixels, another
 
 import snnlab
-from snnlab import LIF, GradR, Network, datasets, lessons, live, synapses
+from snnlab import LIF, GradR, Network, datasets, lessons, live, panels, synapses
+from snnlab.course.figures import region_colours
 from snnlab.course.panels.regions import noisy
 from snnlab.course.panels.rewire import stored_runs
-from snnlab.plot import region_colours
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +26,10 @@ def make(data):
     """Makes a panel by name; closes it."""
     small = {"n_train": 200, "n_test": 50, "hidden": 12}
     makers = {
-        "WireThatReturns": live.WireThatReturns,
-        "YinYang": lambda: live.YinYang(steps=20, n_test=50),
-        "RewireOnChip": lambda: live.RewireOnChip(data, steps=24, **small),
-        "Rewire": lambda: live.Rewire(data, steps=24, **small),
+        "WireThatReturns": panels.WireThatReturns,
+        "YinYang": lambda: panels.YinYang(steps=20, n_test=50),
+        "RewireOnChip": lambda: panels.RewireOnChip(data, steps=24, **small),
+        "Rewire": lambda: panels.Rewire(data, steps=24, **small),
     }
     made = []
 
@@ -151,7 +151,7 @@ def test_counters_add_up():
     cloud = lessons.cloud(alpha=0.05, lr=0.02, sparsity=0.9)
     there = cloud.active.sum(axis=1)
     np.testing.assert_array_equal(np.diff(there), cloud.regrown - cloud.pruned)
-    panel = live.WireThatReturns(key="test")
+    panel = panels.WireThatReturns(key="test")
     data = panel.simulate(alpha=0.05, lr=0.02, p=0.9, wire=32, hear=True)
     assert f"{there[-1]} of 200 wires are left" in panel.describe(data)
     panel.close()
@@ -211,7 +211,7 @@ def test_wrong_settings_are_named(task):
 
 
 def test_the_panel_trains_what_the_lesson_trains(data):
-    panel = live.Rewire(data, n_train=200, n_test=50, steps=60, hidden=12, key="test")
+    panel = panels.Rewire(data, n_train=200, n_test=50, steps=60, hidden=12, key="test")
     assert panel.wait(60)
     frames = panel.simulate(target=0.1, strength=0.2, method="magnitude")
     shown = [frame for frame in frames if frame is not None]
@@ -231,7 +231,7 @@ def test_the_panel_trains_what_the_lesson_trains(data):
 
 
 def test_a_move_gives_up_the_run(data):
-    panel = live.Rewire(data, n_train=500, n_test=50, steps=5000, hidden=30, key="test")
+    panel = panels.Rewire(data, n_train=500, n_test=50, steps=5000, hidden=30, key="test")
     panel.widgets["method"].value = "STDS"
     panel.widgets["method"].value = "Deep R"
     waits_until(lambda: panel.text.startswith("Deep R"))

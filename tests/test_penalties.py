@@ -545,7 +545,7 @@ def test_train_equals_the_same_steps_by_hand(kind):
         for k in range(3):
             index, now = order[25 * k : 25 * k + 25], (epoch + k / 3, 2)
             kept = [rng.random(24) >= 0.2 for _ in range(2)]
-            trace = two.forward(inputs[index], kept=kept)
+            trace = two.forward(inputs[index], dropout=kept)
             value, g_readout = loss(trace.readout, labels[index])
             price, extra = 0.0, [np.zeros_like(w) for w in two.weights]
             g_spikes = [None, None]
@@ -723,7 +723,7 @@ def test_dropped_units_are_left_alone():
     """A unit that is left out of a batch cannot be pushed by a penalty."""
     net, inputs = build(n_hidden=1, seed=1, dtype=np.float64)
     kept = np.arange(20) % 2 == 0
-    trace = net.forward(inputs, kept=[kept])
+    trace = net.forward(inputs, dropout=[kept])
     g_readout = np.zeros_like(trace.readout)
     _, _, g_spikes = Penalties([LowerBound(1.0, 8.0)], net).of_trace(trace, g_readout)
     gradients = net.backward(trace, g_readout, g_spikes=g_spikes)

@@ -18,7 +18,7 @@ SETTINGS = {"epochs": 2, "rng": 1, "batch_size": 25, "dropout": 0.2}
 def recorded(path, kept=None, **settings):
     """A trace from the chip, and the file it was saved to."""
     net, inputs, _ = active(**settings)
-    trace = Substrate(0).measure(net, inputs[:10], kept=kept)
+    trace = net.forward(inputs[:10], on=Substrate(0), dropout=kept)
     save_trace(path, trace, Substrate(0).largest_weights(net))
     return net, trace
 
@@ -80,7 +80,7 @@ def test_a_file_written_by_hand_is_read(tmp_path):
     assert np.array_equal(trace.inputs.to_dense(), x) and weight_max is None
     assert np.array_equal(trace.spikes[0].to_dense(), z)
     net = Network((5, 6, 2), CHIP, n_steps=8, rng=0, dtype=np.float64)
-    assert len(Recording(tmp_path).measure(net, trace.inputs)) == 3
+    assert len(net.forward(trace.inputs, on=Recording(tmp_path))) == 3
     gradients = net.backward(trace, np.ones_like(readout))
     expected = z.sum(axis=(0, 1)) > 0  # what a readout learns, it learns from recorded spikes
     assert np.array_equal(np.any(gradients[1] != 0, axis=1), expected)
@@ -195,8 +195,8 @@ BROKEN = {
     "spike too late": (put("spikes_0_step", 0, 99), "spikes_0_.*: step must lie in"),
     "inputs unsorted": (replaced("input_step", lambda x: x[::-1]), "input_.*: step must be sorted"),
     "indptr": (put("spikes_0_indptr", -1, 3), "spikes_0_.*: indptr must run from 0"),
-    "mask": (replaced("kept_0", lambda x: x[1:]), r"kept\[0\] must have shape"),
-    "mask of numbers": (replaced("kept_0", lambda x: 1.0 * x), r"kept\[0\] must hold True"),
+    "mask": (replaced("kept_0", lambda x: x[1:]), r"dropout\[0\] must have shape"),
+    "mask of numbers": (replaced("kept_0", lambda x: 1.0 * x), r"dropout\[0\] must hold True"),
     "limits": (replaced("weight_max", lambda x: x[1:]), "weight_max must have shape"),
     "limit 0": (put("weight_max", 0, 0), "weight_max must be above 0"),
     "limit NaN": (put("weight_max", 0, np.nan), "weight_max must be above 0"),
@@ -236,8 +236,8 @@ def test_what_cannot_be_saved_is_refused(tmp_path):
     current = ConstantCurrent(np.ones((3, 20)), N_STEPS)
     with pytest.raises(TypeError, match="trace must have spikes as inputs"):
         save_trace(tmp_path / "a.npz", net.forward(current))
-    with pytest.raises(ValueError, match="keep=False"):
-        save_trace(tmp_path / "a.npz", net.forward(inputs, keep=False))
+    with pytest.raises(ValueError, match="potentials=False"):
+        save_trace(tmp_path / "a.npz", net.forward(inputs, potentials=False))
     with pytest.raises(ValueError, match="weight_max must have shape"):
         save_trace(tmp_path / "a.npz", trace, [0.2])
     with pytest.raises(ValueError, match="weight_max must be above 0"):
@@ -253,10 +253,10 @@ def test_folders(tmp_path):
     assert not (tmp_path / "run").exists()
     net, inputs, _ = active()
     chip = Recorder(Substrate(0), tmp_path / "deep" / "run")
-    chip.measure(net, inputs, keep=False)
+    net.forward(inputs, on=chip, potentials=False)
     assert chip.n_recorded == 0 and chip.age == 1
     Recorder(Substrate(0), tmp_path / "deep" / "run")  # still empty
-    chip.measure(net, inputs)
+    net.forward(inputs, on=chip)
     with pytest.raises(ValueError, match="already holds a recording"):
         Recorder(Substrate(0), tmp_path / "deep" / "run")
     assert repr(Recording(tmp_path / "deep" / "run")) == "Recording(1 batches)"
@@ -335,17 +335,17 @@ def test_a_recording_cannot_evaluate(run):
 
 def test_masks_of_whole_layers_need_not_be_recorded(tmp_path):
     net, inputs, labels = active()
-    trace = Substrate(0).measure(net, inputs)
+    trace = net.forward(inputs, on=Substrate(0))
     whole = Trace.measured(inputs, [trace.v[0]], trace.spikes, trace.readout, [np.ones(24, bool)])
     save_trace(tmp_path / "0.npz", whole)
-    assert len(Recording(tmp_path).measure(net, inputs)) == 60
+    assert len(net.forward(inputs, on=Recording(tmp_path))) == 60
     Recording(tmp_path).clip(net)  # nothing is known of limits
     save_trace(tmp_path / "1.npz", trace, [0.1, np.inf])
     chip, before = Recording(tmp_path), net.copy()
-    chip.measure(net, inputs)
+    net.forward(inputs, on=chip)
     chip.clip(net)
     assert same(net, before)
-    chip.measure(net, inputs)
+    net.forward(inputs, on=chip)
     chip.clip(net)
     assert np.abs(net.weights[0]).max() == np.float32(0.1)
     assert np.array_equal(net.weights[1], before.weights[1])

@@ -50,7 +50,7 @@ def test_records_are_complete(path):
 
 
 def test_claims_are_up_to_date():
-    command = [sys.executable, ROOT / "benchmarks" / "claims.py", "--check"]
+    command = [sys.executable, ROOT / "tools" / "claims.py", "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -95,15 +95,15 @@ def test_claims_are_shown_as_stored():
 
 
 def test_readme_shows_the_stored_results():
-    command = [sys.executable, ROOT / "benchmarks" / "results_table.py", "--check"]
+    command = [sys.executable, ROOT / "tools" / "results_table.py", "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def in_benchmarks(code):
-    """What a few lines print that run beside the scripts."""
+def beside(folder, code):
+    """What a few lines print that run beside the scripts of a folder."""
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=ROOT / folder, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -116,7 +116,7 @@ def test_speed_of_one_workload_replaces_its_records_only():
         "new = [{'workload': 'W4', 'new': True}]\n"
         "print(json.dumps(speed.merged(old, new)))"
     )
-    assert in_benchmarks(code) == [
+    assert beside("benchmarks/speed", code) == [
         {"workload": "W1", "new": False},
         {"workload": "W4-normalised", "new": False},
         {"workload": "W4", "new": True},
@@ -131,7 +131,7 @@ def test_speed_tables_show_both_medians():
         "r.load = lambda study: records\n"
         "print(json.dumps(r.speed_table(r.WORK_W4, r.PEERS_W4).splitlines()[2:]))"
     )
-    first, second = in_benchmarks(code)
+    first, second = beside("tools", code)
     assert first == "| training step, pixels as they are | - | - | 1.3 / 1.0 | - |"
     assert second == "| training step, pixels normalised | - | - | - | - |"
 
@@ -144,11 +144,12 @@ def test_studies_on_the_shelf_are_those_in_the_scripts():
         "print(json.dumps({name: [m.__name__, [p['config'] for p in points]]\n"
         "                  for m in modules for name, (points, _) in m.ENTRIES.items()}))"
     )
-    entries = in_benchmarks(code)
+    entries = beside("benchmarks/studies", code)
     for path in FILES:
         if path.stem in MEASURED:
             continue
         script, configs = entries[path.stem]
         records = json.loads(path.read_text())
         assert [r["config"] for r in records] == configs
-        assert {r["command"] for r in records} == {f"python benchmarks/{script}.py {path.stem}"}
+        command = f"python benchmarks/studies/{script}.py {path.stem}"
+        assert {r["command"] for r in records} == {command}

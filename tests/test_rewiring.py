@@ -694,7 +694,7 @@ def test_many_inputs_on_a_chip():
     network.scale_to_activity(inputs, 20)
     chip = Substrate(1)
     with pytest.raises(ValueError, match="max_fan_in=256"):
-        chip.measure(network, inputs)
+        network.forward(inputs, on=chip)
     rule = GradR(0.01, alpha=0.01, max_fan_in=256)
     history = train(
         network, inputs, labels, epochs=8, rng=0, batch_size=30, optimizer=rule, substrate=chip,
@@ -705,7 +705,7 @@ def test_many_inputs_on_a_chip():
     assert chip.runs(network) == 1
     network.weights[0][:257, 7] = 0.1
     with pytest.raises(ValueError, match="does not fit"):  # though the chip knows its layers
-        chip.measure(network, inputs)
+        network.forward(inputs, on=chip)
 
 
 # --- promises of all rules ------------------------------------------------------------------------

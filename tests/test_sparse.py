@@ -59,7 +59,7 @@ def among(train, units):
 def same(network, inputs, **settings):
     """The compressed network's trace, after a look that it is the network's."""
     fast = network.compressed(**settings)
-    wanted, got = network.forward(inputs, keep=False), fast.forward(inputs)
+    wanted, got = network.forward(inputs, potentials=False), fast.forward(inputs)
     for a, b, units in zip(wanted.spikes, got.spikes, fast.units, strict=False):
         assert a.counts().sum() > 0, "nothing to compare"
         assert b == (a if settings.get("unheard") else among(a, units))
@@ -295,12 +295,12 @@ def test_it_says_what_it_is():
 def test_memory_of_a_trace_is_used_again(kind):
     network = make()
     fast, inputs = network.compressed(1.0), some(kind, network)
-    wanted = network.forward(inputs, keep=False)
+    wanted = network.forward(inputs, potentials=False)
     out = fast.forward(some(kind, network, seed=5))
     assert fast.forward(inputs, out=out) is out
     assert out.spikes[-1] == wanted.spikes[-1] and np.array_equal(out.readout, wanted.readout)
     # traces of the two kinds lie differently in memory: each makes its own
-    assert network.forward(inputs, keep=False, out=out) is not out
+    assert network.forward(inputs, potentials=False, out=out) is not out
     assert fast.forward(inputs, out=wanted) is not wanted
     assert network.compressed(1.0).forward(inputs[:5], out=out) is not out
 
@@ -344,9 +344,9 @@ def test_bad_arguments_are_named():
     with pytest.raises(TypeError, match="network must be a Network"):
         sparse.CompressedNetwork(fast)
     with pytest.raises(ValueError, match="keep"):
-        fast.forward(inputs, keep=True)
+        fast.forward(inputs, potentials=True)
     with pytest.raises(ValueError, match="kept"):
-        fast.forward(inputs, kept=[None, None])
+        fast.forward(inputs, dropout=[None, None])
     with pytest.raises(TypeError, match="inputs"):
         fast.forward(np.zeros((2, 20)))
     with pytest.raises(ValueError, match="inputs"):

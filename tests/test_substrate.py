@@ -61,7 +61,7 @@ def each_alone(n, n_steps):
 def effective(chip, weights, model=INTEGRATOR):
     """What synapses written ``weights`` do: the membranes' answers to each input alone."""
     net = one_layer(model, weights, 1)
-    return chip.measure(net, each_alone(len(weights), 1)).readout[:, 0]
+    return net.forward(each_alone(len(weights), 1), on=chip).readout[:, 0]
 
 
 def thresholds(chip, lowest=0.7, highest=1.3, n=1201):
@@ -69,7 +69,9 @@ def thresholds(chip, lowest=0.7, highest=1.3, n=1201):
     model = LIF(tau_mem=6e-6, tau_syn=None, dt=1.7e-6)
     pulses = np.linspace(lowest, highest, n)
     net = one_layer(model, np.ones((1, 256)), 1)
-    fired = chip.measure(net, ConstantCurrent(pulses[:, None], 1), keep=False).readout[:, 0]
+    fired = net.forward(ConstantCurrent(pulses[:, None], 1), on=chip, potentials=False).readout[
+        :, 0
+    ]
     return lowest + (highest - lowest) * (n - fired.sum(axis=0) - 0.5) / (n - 1)
 
 
@@ -102,11 +104,11 @@ def test_with_everything_off_it_is_the_ideal_network_bit_for_bit(settings, kind)
         inputs = ConstantCurrent(0.3 * toy(5, 1)[0].astype(net.dtype), N_STEPS)
     masks = [np.arange(n) % 3 > 0 for n in net.sizes[1:-1]]
     for keep, kept in ((True, None), (False, None), (True, masks)):
-        ideal_trace = net.forward(inputs, keep=keep, kept=kept)
-        measured = ideal(5).measure(net, inputs, keep=keep, kept=kept)
+        ideal_trace = net.forward(inputs, potentials=keep, dropout=kept)
+        measured = net.forward(inputs, on=ideal(5), potentials=keep, dropout=kept)
         assert bits(measured) == bits(ideal_trace)
         assert ideal_trace.hidden_counts().sum() > 20
-    assert bits(Substrate(5).measure(net, inputs)) != bits(net.forward(inputs))
+    assert bits(net.forward(inputs, on=Substrate(5))) != bits(net.forward(inputs))
 
 
 @pytest.mark.parametrize("settings", NETWORKS.values(), ids=NETWORKS)
@@ -214,7 +216,7 @@ def test_the_chip_equals_its_slow_twin(sizes, readout):
     net, x = small(sizes, readout)
     # 0.6 us: three steps per sample of the ADC, two steps refractory
     chip = quiet(4, **DETERMINISTIC)
-    trace = chip.measure(net, SpikeTrains.from_dense(x))
+    trace = net.forward(SpikeTrains.from_dense(x), on=chip)
     expected = twin(chip, net, x)
     for k, train_ in enumerate(trace.spikes):
         assert np.array_equal(train_.to_dense(), expected[k][1])
@@ -227,19 +229,19 @@ def test_every_deterministic_effect_has_a_part_in_that():
     net, x = small((9, 12, 4), None)
     inputs = SpikeTrains.from_dense(x)
     chip = quiet(4, **DETERMINISTIC)
-    whole = bits(chip.measure(net, inputs))
-    assert bits(chip.replace().measure(net, inputs)) == whole
+    whole = bits(net.forward(inputs, on=chip))
+    assert bits(net.forward(inputs, on=chip.replace())) == whole
     off = {name: EFFECTS[name].off for name in EFFECTS} | {"adc_range": (-1.0, 1.3)}
     # what a spike does to a membrane that is then held at rest makes no difference
     without_a_part = {"noise", "trial_spread", "drift", "drift_period", "clamp", "reset"}
     for name in set(EFFECTS) - without_a_part:
-        assert bits(chip.replace(**{name: off[name]}).measure(net, inputs)) != whole, name
+        assert bits(net.forward(inputs, on=chip.replace(**{name: off[name]}))) != whole, name
 
 
 def test_the_chip_in_single_precision_is_near():
     net, x = small((9, 12, 4), None, np.float32)
     chip = quiet(4, **DETERMINISTIC)
-    trace = chip.measure(net, SpikeTrains.from_dense(x))
+    trace = net.forward(SpikeTrains.from_dense(x), on=chip)
     (v, z), (readout, _) = twin(chip, net, x)
     assert trace.readout.dtype == np.float32
     # a potential between two codes may fall to either side
@@ -279,7 +281,7 @@ def test_kinds_of_spread_are_independent():
 def test_time_constants_and_gain_are_the_neurons_own():
     chip = ideal(3, tau_mem_spread=0.2, tau_syn_spread=0.2, gain_spread=0.2)
     net = one_layer(CHIP.integrator(), np.full((1, 256), 0.25), 12)
-    v = chip.measure(net, each_alone(1, 12)).readout[0]
+    v = net.forward(each_alone(1, 12), on=chip).readout[0]
     f = chip.factors
     for j in range(0, 256, 5):
         a, b = (math.exp(-1.7 / (6 * f[k][j])) for k in ("tau_syn_spread", "tau_mem_spread"))
@@ -297,7 +299,7 @@ def test_thresholds_are_the_neurons_own():
 def test_a_threshold_below_rest_makes_a_neuron_fire_all_the_time():
     chip = ideal(3, threshold_spread=1.0, refractory=2e-6)
     net = Network((4, 100, 3), CHIP, n_steps=10, rng=0, spread=0)
-    trace = chip.measure(net, SpikeTrains.from_dense(np.zeros((2, 10, 4))))
+    trace = net.forward(SpikeTrains.from_dense(np.zeros((2, 10, 4))), on=chip)
     below = chip.factors["threshold_spread"][:100] < 0
     assert 5 < below.sum() < 40
     assert np.array_equal(trace.spikes[0].unit_counts()[1], 5 * below)  # one step on, one step held
@@ -308,7 +310,7 @@ def test_eulers_method_survives_fast_neurons():
     net = Network((4, 200, 3), model, n_steps=5, rng=0)
     chip = ideal(1, tau_mem_spread=0.5, tau_syn_spread=0.5)
     assert chip.factors["tau_mem_spread"].min() < 0.5
-    trace = chip.measure(net, ConstantCurrent(np.ones((2, 4)), 5))
+    trace = net.forward(ConstantCurrent(np.ones((2, 4)), 5), on=chip)
     assert np.isfinite(trace.v[0]).all()
 
 
@@ -363,12 +365,12 @@ def test_readout_weights_use_the_full_range_and_are_told_in_their_own_unit(large
 def test_only_a_readout_without_threshold_is_scaled():
     net, inputs, _ = active()
     one, two = (ideal(1, weight_bits=6, dynamic_scaling=on) for on in (False, True))
-    a, b = (chip.measure(net, inputs) for chip in (one, two))
+    a, b = (net.forward(inputs, on=chip) for chip in (one, two))
     assert np.array_equal(a.v[0], b.v[0]) and not np.array_equal(a.readout, b.readout)
     net, inputs, _ = active(readout=CHIP)
-    assert bits(one.measure(net, inputs)) == bits(two.measure(net, inputs))
+    assert bits(net.forward(inputs, on=one)) == bits(net.forward(inputs, on=two))
     silent = Network((20, 24, 4), CHIP, n_steps=N_STEPS, rng=0, spread=0)  # largest weight 0
-    assert np.all(two.measure(silent, inputs).readout == 0)
+    assert np.all(silent.forward(inputs, on=two).readout == 0)
 
 
 def test_injected_currents_meet_no_synapses():
@@ -409,7 +411,7 @@ def test_dead_neurons_are_silent(dead):
     if np.ndim(dead):
         assert chip.dead[[3, 7, 100]].all()
     net = Network((4, 246, 10), CHIP, n_steps=10, rng=0, spread=1.0)
-    trace = chip.measure(net, SpikeTrains.from_dense(np.ones((3, 10, 4))))
+    trace = net.forward(SpikeTrains.from_dense(np.ones((3, 10, 4))), on=chip)
     fired = trace.spikes[0].unit_counts().sum(axis=0) > 0
     assert not fired[chip.dead[:246]].any()
     assert np.all(trace.v[0][:, :, chip.dead[:246]] == 0)
@@ -457,14 +459,14 @@ def strong(dt=1.7e-6, n_steps=20):
 def test_membranes_stay_in_their_range():
     net, inputs = strong()
     free = net.forward(inputs)
-    trace = ideal(0, membrane_range=(-0.7, 1.9)).measure(net, inputs)
+    trace = net.forward(inputs, on=ideal(0, membrane_range=(-0.7, 1.9)))
     for v, wide in zip(trace.v, free.v, strict=True):
         assert wide.min() < -0.7 and wide.max() > 1.9
         assert v.min() == -0.7 and v.max() == 1.9
     # it is the state that is bounded, not the reading: what decays begins at the bound
     w = np.array([[10.0]])
-    v = ideal(0, membrane_range=(-1, 2)).measure(
-        one_layer(LeakyIntegrator(tau_mem=6e-6, tau_syn=None, dt=1.7e-6), w, 4), each_alone(1, 4)
+    v = one_layer(LeakyIntegrator(tau_mem=6e-6, tau_syn=None, dt=1.7e-6), w, 4).forward(
+        each_alone(1, 4), on=ideal(0, membrane_range=(-1, 2))
     )
     np.testing.assert_allclose(v.readout[0, :, 0], 2 * B ** np.arange(4), rtol=1e-12)
 
@@ -473,7 +475,7 @@ def test_the_range_of_a_scaled_readout_is_told_in_its_unit():
     w = np.array([[0.7, -0.7, 0.01]])
     net = one_layer(CHIP.integrator(), w, 3)
     chip = ideal(0, weight_bits=6, dynamic_scaling=True, membrane_range=(-0.1, 0.2), adc_bits=8)
-    v = chip.measure(net, each_alone(1, 3)).readout[0]
+    v = net.forward(each_alone(1, 3), on=chip).readout[0]
     unit = 240 / (63 / 0.7)  # the chip sees 63 levels, 0.2625, where 0.7 is meant
     lsb = 3.64 / 255 * unit
     assert v.max() == pytest.approx(0.2 * unit, abs=lsb / 2)
@@ -484,7 +486,7 @@ def test_the_range_of_a_scaled_readout_is_told_in_its_unit():
 def test_the_adc_has_codes(bits_):
     net, inputs = strong()
     plain = net.forward(inputs)
-    trace = ideal(0, adc_bits=bits_).measure(net, inputs)
+    trace = net.forward(inputs, on=ideal(0, adc_bits=bits_))
     n, lsb = 2**bits_, 3.64 / (2**bits_ - 1)
     for v, true in zip(trace.v, plain.v, strict=True):
         codes = v / lsb
@@ -502,7 +504,7 @@ def test_the_adc_has_codes(bits_):
 @pytest.mark.parametrize("dt, every", [(1.7e-6, 1), (0.85e-6, 2), (0.5e-6, 3), (3e-6, 1)])
 def test_membranes_are_sampled_and_held(dt, every):
     net, inputs = strong(dt)
-    plain, trace = net.forward(inputs), ideal(0, sampling=1.7e-6).measure(net, inputs)
+    plain, trace = net.forward(inputs), net.forward(inputs, on=ideal(0, sampling=1.7e-6))
     read = np.arange(20) // every * every
     for v, true in zip(trace.v, plain.v, strict=True):
         assert np.array_equal(v, true[:, read])
@@ -514,10 +516,10 @@ def test_reset_and_refractory_time_are_the_neurons():
     for effects in ({"reset": "zero"}, {"refractory": 4e-6}, {"reset": "zero", "refractory": 9e-6}):
         other = Network(net.sizes, LIF.brainscales2(**effects), n_steps=20, rng=0, dtype=np.float64)
         other.parameters[...] = net.parameters
-        measured = ideal(0, **effects).measure(net, inputs)
+        measured = net.forward(inputs, on=ideal(0, **effects))
         assert bits(measured) == bits(other.forward(inputs)) != bits(net.forward(inputs))
         # a network that asks for more gets it; 0.5 us are no step
-        assert bits(ideal(0, refractory=0.5e-6).measure(other, inputs)) == bits(measured)
+        assert bits(other.forward(inputs, on=ideal(0, refractory=0.5e-6))) == bits(measured)
 
 
 @pytest.mark.parametrize("kind", ["integrator", "spiking", "current"])
@@ -533,8 +535,8 @@ def test_the_clamp_forgets_and_leaves_what_was_before(kind):
         inputs = ConstantCurrent(z.mean(axis=1), 20)
     first = np.where(z.any(axis=(1, 2)), z.any(axis=2).argmax(axis=1), 0)
     first = first * (kind != "current")
-    free, chip = Substrate(2).measure(net, inputs), Substrate(2, clamp=5 * 1.7e-6)
-    trace, plain = chip.measure(net, inputs), Substrate(2, clamp=5 * 1.7e-6)
+    free, chip = net.forward(inputs, on=Substrate(2)), Substrate(2, clamp=5 * 1.7e-6)
+    trace, plain = net.forward(inputs, on=chip), Substrate(2, clamp=5 * 1.7e-6)
     later = np.arange(20) >= first[:, None] + 5
     for a, b in zip([*trace.v, trace.readout], [*free.v, free.readout], strict=True):
         assert np.array_equal(a[~later], b[~later]) and np.all(a[later] == 0)
@@ -542,9 +544,9 @@ def test_the_clamp_forgets_and_leaves_what_was_before(kind):
     for a, b in zip(trace.spikes, free.spikes, strict=True):
         assert np.array_equal(a.to_dense(), b.to_dense() * ~later[:, :, None])
         assert a.counts().sum() < b.counts().sum()
-    without = plain.measure(net, inputs, keep=False)
+    without = net.forward(inputs, on=plain, potentials=False)
     assert np.array_equal(without.readout, trace.readout)
-    ten = Substrate(2, clamp=10e-6).measure(net, inputs)  # 5.9 steps: five whole ones
+    ten = net.forward(inputs, on=Substrate(2, clamp=10e-6))  # 5.9 steps: five whole ones
     assert np.array_equal(ten.readout, trace.readout)
 
 
@@ -552,10 +554,10 @@ def test_the_clamp_counts_whole_steps():
     n = 27
     assert n * 1.7e-6 / 1.7e-6 < n  # as floating-point numbers go
     chip = ideal(0, clamp=n * 1.7e-6)
-    v = chip.measure(one_layer(INTEGRATOR, [[1.0]], 40), each_alone(1, 40)).readout[0, :, 0]
+    v = one_layer(INTEGRATOR, [[1.0]], 40).forward(each_alone(1, 40), on=chip).readout[0, :, 0]
     assert np.all(v[:n] > 0) and np.all(v[n:] == 0)
     chip = ideal(0, clamp=1e-9)  # the step of the first spike is always seen
-    v = chip.measure(one_layer(INTEGRATOR, [[1.0]], 40), each_alone(1, 40)).readout[0, :, 0]
+    v = one_layer(INTEGRATOR, [[1.0]], 40).forward(each_alone(1, 40), on=chip).readout[0, :, 0]
     assert v[0] > 0 and np.all(v[1:] == 0)
 
 
@@ -565,7 +567,7 @@ def test_the_clamp_counts_whole_steps():
 def membranes(chip, n_samples=100, n_steps=60, dtype=np.float32):
     """Membranes of a network that hears nothing: hidden and readout, (sample, time, unit)."""
     net = Network((4, 246, 10), CHIP, n_steps=n_steps, rng=0, spread=0, dtype=dtype)
-    trace = chip.measure(net, SpikeTrains.from_dense(np.zeros((n_samples, n_steps, 4))))
+    trace = net.forward(SpikeTrains.from_dense(np.zeros((n_samples, n_steps, 4))), on=chip)
     assert trace.hidden_counts().sum() == 0
     return trace.v
 
@@ -649,10 +651,14 @@ def test_noise_does_not_depend_on_threads_but_on_the_place_in_the_batch():
         net = network(inputs[:50], sizes=(20, 200, 4), workers=workers)
         assert net._threads(400) == workers
         chip = Substrate(0)
-        traces.append([bits(chip.measure(net, inputs, keep=keep)) for keep in (True, False)])
+        traces.append(
+            [bits(net.forward(inputs, on=chip, potentials=keep)) for keep in (True, False)]
+        )
     assert traces[0] == traces[1] == traces[2]
-    first, other = (Substrate(0).measure(net, inputs[part]) for part in (slice(50), slice(50, 99)))
-    whole = Substrate(0).measure(net, inputs)
+    first, other = (
+        net.forward(inputs[part], on=Substrate(0)) for part in (slice(50), slice(50, 99))
+    )
+    whole = net.forward(inputs, on=Substrate(0))
     assert np.array_equal(first.v[0], whole.v[0][:50])
     assert not np.array_equal(other.v[0], whole.v[0][50:99])
 
@@ -672,7 +678,7 @@ def test_noise_of_a_scaled_readout_is_told_in_its_unit():
     chip = ideal(0, noise=0.02, weight_bits=6, dynamic_scaling=True)
     net = Network((4, 200, 10), CHIP, n_steps=60, rng=0, spread=0)
     net.weights[1][...] = 0.7
-    trace = chip.measure(net, SpikeTrains.from_dense(np.zeros((200, 60, 4))))
+    trace = net.forward(SpikeTrains.from_dense(np.zeros((200, 60, 4))), on=chip)
     assert trace.v[0][:, 20:].std() == pytest.approx(0.02, rel=0.03)
     assert trace.readout[:, 20:].std() == pytest.approx(0.02 * 240 / 90, rel=0.03)
 
@@ -708,17 +714,17 @@ def test_thresholds_drift_and_come_back():
 def test_the_same_chip_used_in_the_same_way_measures_the_same():
     net, inputs, _ = active()
     one, two, third, other = Substrate(3), Substrate(3), Substrate(3), Substrate(4)
-    runs = [bits(one.measure(net, inputs)) for _ in range(3)]
-    assert runs == [bits(two.measure(net, inputs)) for _ in range(3)]
+    runs = [bits(net.forward(inputs, on=one)) for _ in range(3)]
+    assert runs == [bits(net.forward(inputs, on=two)) for _ in range(3)]
     assert runs[0] != runs[1] != runs[2] and one.age == 3
     third.age = 2
-    assert bits(third.measure(net, inputs, keep=True)) == runs[2]
+    assert bits(net.forward(inputs, on=third, potentials=True)) == runs[2]
     third.age = 1
-    reused = third.measure(net, inputs, out=one.measure(net, inputs))
+    reused = net.forward(inputs, on=third, out=net.forward(inputs, on=one))
     assert bits(reused) == runs[1]
-    assert bits(other.measure(net, inputs)) not in runs
+    assert bits(net.forward(inputs, on=other)) not in runs
     frozen = quiet(3)
-    assert bits(frozen.measure(net, inputs)) == bits(frozen.measure(net, inputs))
+    assert bits(net.forward(inputs, on=frozen)) == bits(net.forward(inputs, on=frozen))
 
 
 def draws(chip):
@@ -796,7 +802,7 @@ def test_layers_lie_side_by_side():
     net = Network((1, 100, 156), model, n_steps=1, rng=0, spread=0, readout=model.integrator())
     net.weights[0][...] = 5.0
     net.weights[1][0] = 1.0  # only the first hidden neuron, which fires, is heard
-    trace = chip.measure(net, each_alone(1, 1))
+    trace = net.forward(each_alone(1, 1), on=chip)
     gain = chip.factors["gain_spread"].astype(np.float32)
     np.testing.assert_allclose(trace.v[0][0, 0], 5 * gain[:100], rtol=1e-6)
     np.testing.assert_allclose(trace.readout[0, 0], gain[100:], rtol=1e-6)
@@ -814,12 +820,12 @@ def test_networks_that_do_not_fit_are_refused_or_partitioned(sizes, runs):
     whole, parts = Substrate(0), Substrate(0, partition=True)
     fits = runs == 1 and max(sizes[:-1]) <= 256
     if fits:
-        assert bits(whole.measure(net, inputs)) == bits(parts.measure(net, inputs))
+        assert bits(net.forward(inputs, on=whole)) == bits(net.forward(inputs, on=parts))
     else:
         with pytest.raises(ValueError, match=f"{'-'.join(map(str, sizes))} does not fit"):
-            whole.measure(net, inputs)
+            net.forward(inputs, on=whole)
         assert whole.age == 0
-        assert np.isfinite(parts.measure(net, inputs).readout).all()
+        assert np.isfinite(net.forward(inputs, on=parts).readout).all()
     assert parts.runs(net) == runs
 
 
@@ -832,7 +838,7 @@ def test_a_large_network_meets_the_same_neurons_and_synapses_again():
     z[:, :, 256:] = 0
     swapped = z.copy()
     swapped[:, :, 256:], swapped[:, :, :44] = z[:, :, :44], 0
-    one, two = (chip.measure(net, SpikeTrains.from_dense(x)) for x in (z, swapped))
+    one, two = (net.forward(SpikeTrains.from_dense(x), on=chip) for x in (z, swapped))
     counts = one.spikes[0].unit_counts()
     assert counts.sum() > 50 and np.array_equal(counts[:, 256:], counts[:, :44])
     assert np.array_equal(one.v[0][:, :, 256:], one.v[0][:, :, :44])
@@ -866,7 +872,7 @@ def test_costs():
 
 def test_the_backward_pass_reads_what_was_measured():
     net, inputs, _ = active(sizes=(20, 24, 17, 4))
-    trace = Substrate(0).measure(net, inputs)
+    trace = net.forward(inputs, on=Substrate(0))
     copied = Trace.measured(inputs, trace.v[:-1], trace.spikes, trace.readout)
     g = np.random.default_rng(0).normal(size=trace.readout.shape).astype(np.float32)
     for one, two in zip(net.backward(trace, g), net.backward(copied, g), strict=True):
@@ -906,12 +912,12 @@ def test_training_counts_runs_and_holds_weights_within_reach():
 def test_units_left_out_are_silent_on_the_chip():
     net, inputs, _ = active()
     kept = [np.arange(24) % 2 == 0]
-    trace = Substrate(0).measure(net, inputs, kept=kept)
+    trace = net.forward(inputs, on=Substrate(0), dropout=kept)
     counts = trace.spikes[0].unit_counts().sum(axis=0)
     assert counts[1::2].sum() == 0 and (counts[::2] > 0).mean() > 0.3
     assert np.array_equal(trace.kept[0], kept[0])
     assert np.abs(trace.v[0][:, :, 1::2]).max() < 6 * 0.02  # nothing but noise
-    full = Substrate(0).measure(net, inputs)
+    full = net.forward(inputs, on=Substrate(0))
     assert np.array_equal(full.v[0][:, :, ::2], trace.v[0][:, :, ::2])
     g = net.backward(trace, np.ones_like(trace.readout))[0]
     assert np.all(g[:, 1::2] == 0) and np.any(g[:, ::2])
@@ -926,7 +932,7 @@ def test_penalties_act_on_what_the_chip_does():
             penalties=penalties, optimizer=Adam(lr=5e-3),
         )  # fmt: skip
         assert (min(history.penalty) > 0) == bool(penalties)
-        trace = Substrate(0).measure(net, inputs)
+        trace = net.forward(inputs, on=Substrate(0))
         spikes.append(trace.hidden_counts().mean())
         amplitudes.append((trace.readout.max(axis=1) ** 2).mean())
     assert spikes[1] < 0.6 * spikes[0] and amplitudes[1] < 0.8 * amplitudes[0]
@@ -965,7 +971,7 @@ def test_evaluation_on_the_chip():
     scores, counts = predict_scores(net, inputs, batch_size=100, substrate=chip)
     assert chip.age == 3 and len(scores) == len(counts) == 300
     chip.age = 1  # the second batch
-    trace = chip.measure(net, inputs[100:200])
+    trace = net.forward(inputs[100:200], on=chip)
     assert np.array_equal(counts[100:200], trace.hidden_counts())
     scale = losses.MaxOverTime().scale
     np.testing.assert_allclose(scores[100:200], scale * trace.readout.max(axis=1), rtol=1e-6)
@@ -1060,13 +1066,13 @@ def test_bad_use_is_refused():
     net, inputs, labels = active()
     chip = Substrate(0)
     with pytest.raises(TypeError, match="inputs must be"):
-        chip.measure(net, np.zeros((3, N_STEPS, 20)))
+        net.forward(np.zeros((3, N_STEPS, 20)), on=chip)
     with pytest.raises(ValueError, match="inputs has 19 units"):
-        chip.measure(net, as_input(toy(3, 1)[0][:, :19]))
+        net.forward(as_input(toy(3, 1)[0][:, :19]), on=chip)
     with pytest.raises(ValueError, match="kept"):
-        chip.measure(net, inputs, kept=[np.ones(3, bool)])
+        net.forward(inputs, on=chip, dropout=[np.ones(3, bool)])
     with pytest.raises(TypeError, match="out must be a Trace"):
-        chip.measure(net, inputs, out=3)
+        net.forward(inputs, on=chip, out=3)
     assert chip.age == 0
     with pytest.raises(TypeError, match="n_samples"):
         chip.cost(1.5)
@@ -1099,7 +1105,7 @@ def test_gradients_are_those_of_what_the_trace_holds(effects, reset):
         dtype=np.float64,
     )  # fmt: skip
     inputs = SpikeTrains.from_dense(np.random.default_rng(0).random((4, 24, 8)) < 0.3)
-    trace = ideal(0, **effects).measure(net, inputs)
+    trace = net.forward(inputs, on=ideal(0, **effects))
     g = np.random.default_rng(1).normal(size=trace.readout.shape)
     written_down = Trace.measured(inputs, trace.v[:1], trace.spikes, trace.readout)
     assert trace.spikes[0].counts().sum() > 20

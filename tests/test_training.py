@@ -97,7 +97,7 @@ def test_train_equals_the_same_steps_by_hand(kind, batch_size, dropout):
         for k in range(per_epoch):
             index = order[k * batch_size : (k + 1) * batch_size]
             kept = [rng.random(n) >= dropout for n in (6, 5)] if dropout else None
-            trace = two.forward(inputs[index], kept=kept)
+            trace = two.forward(inputs[index], dropout=kept)
             value, g_readout = loss(trace.readout, labels[index])
             optimizer.step(two, two.backward(trace, g_readout), 0.5**epoch)
             total += value * len(index)
@@ -333,7 +333,7 @@ def test_no_epochs(data):
 
 
 def test_lines_when_piped_and_silence(data, capsys, monkeypatch):
-    monkeypatch.setattr("snnlab.learning.training._interactive", lambda: False)
+    monkeypatch.setattr("snnlab.learning.progress.interactive", lambda: False)
     train_aloud(network(), *data, epochs=3, rng=1, validation=data)
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -348,7 +348,7 @@ def test_lines_when_piped_and_silence(data, capsys, monkeypatch):
 
 def test_a_bar_where_someone_watches(data, capsys, monkeypatch):
     pytest.importorskip("tqdm")
-    monkeypatch.setattr("snnlab.learning.training._interactive", lambda: True)
+    monkeypatch.setattr("snnlab.learning.progress.interactive", lambda: True)
     train_aloud(network(), *data, epochs=2, rng=1, batch_size=30)
     out, err = capsys.readouterr()
     assert not out and "2/2" in err and "loss" in err

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from snnlab.network import _restore
-
 SAMPLE = 10_000  # strengths per layer from which a log's quantiles are taken
 
 Connectivity = namedtuple("Connectivity", "overall layers")
@@ -76,17 +74,18 @@ def compact(network):
     part = units_in_use(network)
     for units in part[1:-1]:
         units[0] |= not units.any()
-    header = network._header()
-    header["sizes"] = [int(units.sum()) for units in part]
-    header["neurons"] = [
-        {  # values per neuron lose those of the units that go
-            name: tuple(np.array(x)[units].tolist()) if isinstance(x, tuple) else x
-            for name, x in values.items()
-        }
-        for values, units in zip(header["neurons"], part[1:], strict=True)
+    neurons = [
+        _of_units(model, units) for model, units in zip(network.neurons, part[1:], strict=True)
     ]
     weights = [w[np.ix_(*part[k : k + 2])] for k, w in enumerate(network.weights)]
-    return _restore(header, weights, network.workers)
+    sizes = [int(units.sum()) for units in part]
+    return network.replace(layers=sizes, neurons=neurons, weights=weights)
+
+
+def _of_units(model, units):
+    """A neuron model of some units: values per neuron lose those of the others."""
+    values = {name: x for name, x in model.to_dict().items() if isinstance(x, tuple)}
+    return model.replace(**{name: tuple(np.array(x)[units]) for name, x in values.items()})
 
 
 def units_in_use(network, unheard=False):
@@ -129,18 +128,9 @@ def n_active(network):
     return np.array([np.count_nonzero(w) for w in network.weights])
 
 
-def spans(network):
-    """Where each layer's padded weights begin and end in the flat parameters."""
-    ends = np.cumsum([block.size for block in network._padded]).tolist()
-    return list(zip([0, *ends[:-1]], ends, strict=True))
-
-
 def views(network, flat):
-    """Per layer a view (n_in, n_out) of a flat array that is laid out as the parameters."""
-    return [
-        flat[lo:hi].reshape(layer.n_in, layer.width)[:, : layer.n]
-        for (lo, hi), layer in zip(spans(network), network._layers, strict=True)
-    ]
+    """Per block of weights a view (n_in, n_out) of a flat array laid out as the parameters."""
+    return [block.of(flat) for block in network.weight_blocks]
 
 
 # the log ------------------------------------------------------------------------------------------
@@ -227,14 +217,14 @@ class Log:
         if self._before is None:
             self.sizes, self._before = n_weights(network), now
         rows = []
-        for (lo, hi), layer, size in zip(spans(network), network._layers, self.sizes, strict=True):
-            a, b = self._before[lo:hi], now[lo:hi]
-            unit = np.linspace(0, size - 1, min(size, SAMPLE)).astype(int)
-            some = strengths(lo + unit // layer.n * layer.width + unit % layer.n)
+        for block in network.weight_blocks:
+            a, b = (x[block.start : block.stop] for x in (self._before, now))
+            some = np.linspace(0, block.size - 1, min(block.size, SAMPLE)).astype(int)
+            some = strengths(block.places(some))
             counts = (np.count_nonzero(x) for x in (b, a > b, b > a))
             rows.append((*counts, np.quantile(some, self.LEVELS)))
         there, pruned, regrown, quantiles = (np.array(column) for column in zip(*rows, strict=True))
-        unseen = np.full(len(network.sizes) - 2, np.nan)
+        unseen = np.full(len(network.hidden_stages), np.nan)
         entry = step, there / self.sizes, pruned, regrown, quantiles, unseen, unseen
         for name, value in zip(self.ENTRIES, entry, strict=True):
             getattr(self, name).append(value)

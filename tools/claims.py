@@ -1,6 +1,6 @@
 """What the papers found beside what was found here, written to data/results/claims.json.
 
-    python benchmarks/claims.py [--check]
+    python tools/claims.py [--check]
 
 Our figures are taken from the stored studies, or worked out with the package. A claim is kept if
 ours is on the right side of the paper's figure, give or take the tolerance. Notebooks print these
@@ -251,7 +251,7 @@ def as_markdown(records):
     lines = [
         "# What the papers found, and what was found here",
         "",
-        "Made by `python benchmarks/claims.py`; notebooks print the same records. The papers'",
+        "Made by `python tools/claims.py`; notebooks print the same records. The papers'",
         "figures are tagged: *quoted*, read in the paper or what was released with it;",
         "*second-hand*, read in another paper; *unverified*, in neither. *Follows from*: worked",
         "out from such.",
@@ -285,9 +285,7 @@ def main():
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
     if args.check:
         if stale:
-            sys.exit(
-                f"run python benchmarks/claims.py: {', '.join(p.name for p in stale)} is stale"
-            )
+            sys.exit(f"run python tools/claims.py: {', '.join(p.name for p in stale)} is stale")
         return
     for path in stale:
         write_atomically(path, lambda file, path=path: file.write(texts[path].encode()))

@@ -22,8 +22,8 @@ import numpy as np
 import snnlab
 from snnlab._files import write_atomically
 
-RESULTS = Path(__file__).parents[1] / "data" / "results"
-CHECKPOINTS = Path(__file__).parents[1] / ".cache" / "studies"
+RESULTS = Path(__file__).parents[2] / "data" / "results"
+CHECKPOINTS = Path(__file__).parents[2] / ".cache" / "studies"
 
 # settings that all studies share: the paper's network and constants; the rest was chosen on the
 # validation split
@@ -138,7 +138,7 @@ def record(study, config, runs, script, paper=None, source=None, tag="quoted",
         "paper_source": source,
         "paper_tag": tag if paper is not None else "unverified",
         "config": config,
-        "command": f"python benchmarks/{script}.py {study}",
+        "command": f"python benchmarks/studies/{script}.py {study}",
         "versions": {
             "snnlab": snnlab.__version__,
             "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Speed of two checkouts beside each other: ``python benchmarks/paired.py OLD [NEW]``.
+"""Speed of two checkouts beside each other: ``python benchmarks/speed/paired.py OLD [NEW]``.
 
 Each checkout runs in a process of its own, and they take turns, so that a machine that slows down
 slows both. Printed is, per workload, the median of each side's time and of new / old, pair by pair.

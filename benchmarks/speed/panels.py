@@ -1,8 +1,8 @@
 """Measure the panels in a browser, and take the pictures of README.md.
 
-    python benchmarks/panels.py                 all notebooks; let nothing else run meanwhile
-    python benchmarks/panels.py -k 01_one       some of them: records of the others are kept
-    python benchmarks/panels.py --pictures-only write no records
+    python benchmarks/speed/panels.py                 all notebooks; let nothing else run meanwhile
+    python benchmarks/speed/panels.py -k 01_one       some of them: records of the others are kept
+    python benchmarks/speed/panels.py --pictures-only write no records
 
 Runs tests/test_browser.py, which says what is measured and how, and takes over what it leaves.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "data" / "results" / "panels-latency.json"
 PICTURES = ROOT / "docs" / "pictures"
 PACKAGES = ("numpy", "numba", "matplotlib", "ipywidgets", "anywidget", "ipykernel", "jupyterlab",
@@ -56,7 +56,7 @@ def records(folder):
                 "while_training_ms": panel.get("while_training_ms"),
                 "learning_seen_ms": panel.get("learning_seen_ms"),
                 "seconds": report["seconds"],
-                "config": report["config"], "command": "python benchmarks/panels.py",
+                "config": report["config"], "command": "python benchmarks/speed/panels.py",
                 "versions": {
                     "python": platform.python_version(), **versions,
                     "chromium": report["chromium"], "cpus": os.cpu_count(),

@@ -1,8 +1,8 @@
 """How fast snnlab is: against other libraries, against a busy neighbour, against the machine.
 
-    python benchmarks/speed.py              # some minutes; let nothing else run meanwhile
-    python benchmarks/speed.py --only W4    # other workloads' records stay as they are
-    python benchmarks/speed.py --quick      # some minutes, rough; stores nothing
+    python benchmarks/speed/speed.py              # some minutes; let nothing else run meanwhile
+    python benchmarks/speed/speed.py --only W4    # other workloads' records stay as they are
+    python benchmarks/speed/speed.py --quick      # some minutes, rough; stores nothing
 
 Everything is a ratio of things measured in turn (A B C A B C ...) within one run, so that a machine
 whose speed drifts slows all of them; milliseconds are printed to show the size of things. Peers
@@ -34,7 +34,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import rewiring
 from numba import njit
 
 import snnlab
@@ -45,7 +44,11 @@ from snnlab.kernels import lif, updates
 from snnlab.learning.penalties import Bursts, LowerBound, Penalties, WeightDecay
 from snnlab.network import _chunk_borders
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "benchmarks" / "studies"))
+
+import rewiring  # noqa: E402
+
 SIZES, BATCH, WINDOW = (256, 246, 10), 100, 34e-6
 ACTIVITY = {20: 60, 100: 80}  # hidden spikes per sample that the weights are scaled to
 TARGETS = {("W1", "pytorch-by-hand"): 8, ("W1", "snntorch"): 20}
@@ -221,7 +224,7 @@ class Ours:
         if self.substrate is None:
             self.trace = self.network.forward(batch, out=self.trace)
         else:
-            self.trace = self.substrate.measure(self.network, batch, out=self.trace)
+            self.trace = self.network.forward(batch, on=self.substrate, out=self.trace)
         _, g_readout = self.loss(self.trace.readout, self.labels[index])
         _, g_readout, g_spikes = self.penalties.of_trace(self.trace, g_readout)
         self.gradients = self.network.backward(
@@ -267,7 +270,7 @@ class Setting:
         self.data, self.n_steps, self.suffix = data, n_steps, suffix
         self.trains, self.labels = self.encode(data.x_train[:1000]), data.y_train[:1000]
         self.network = self.make_network()
-        counts = self.network.forward(self.trains, keep=False).hidden_counts()
+        counts = self.network.forward(self.trains, potentials=False).hidden_counts()
         self.hidden_spikes = float(counts.mean())
 
     def ours(self, workers, **more):
@@ -893,7 +896,7 @@ def main(argv=None):
     parser.add_argument("--output", type=Path, help="default: data/results/speed.json")
     options = parser.parse_args(argv)
     quick, only = options.quick, options.only
-    command = "python benchmarks/speed.py"
+    command = "python benchmarks/speed/speed.py"
     command += (f" --only {only}" if only else "") + (" --quick" if quick else "")
     began = time.perf_counter()
     report = Report(command)

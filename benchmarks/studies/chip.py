@@ -1,6 +1,6 @@
 """Studies on the virtual chip, written to data/results/<study>.json.
 
-    python benchmarks/chip.py chip-mnist16-plain [--seeds 0 1 2 3 4] [--validate]
+    python benchmarks/studies/chip.py chip-mnist16-plain [--seeds 0 1 2 3 4] [--validate]
 
 Seed k is chip k, and the seed of weights and of the order of images. Networks are trained in the
 loop with every default imperfection on, and tested on the same chip, unless said otherwise.

@@ -1,6 +1,6 @@
 """Time to decision, written to data/results/decision-time.json.
 
-    python benchmarks/decision.py decision-time [--seeds 0 1 2 3 4] [--validate]
+    python benchmarks/studies/decision.py decision-time [--seeds 0 1 2 3 4] [--validate]
 
 The metric is the time after the first input spike at which the accuracy of a readout that ends
 there comes within 0.1 points of the final one, and stays. A step counts as its end. Networks are

@@ -1,6 +1,6 @@
 """Accuracy studies: full training runs over several seeds, written to data/results/<study>.json.
 
-    python benchmarks/accuracy.py mnist16-plain [--seeds 0 1 2 3 4] [--validate]
+    python benchmarks/studies/accuracy.py mnist16-plain [--seeds 0 1 2 3 4] [--validate]
 
 A study is one entry of `STUDIES`; settings that are not named are those of `studies.COMMON`.
 """

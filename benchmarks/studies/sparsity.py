@@ -1,6 +1,6 @@
 """Sparsity studies: accuracy against hidden spikes, written to data/results/<study>.json.
 
-    python benchmarks/sparsity.py mnist16-sparsity [--seeds 0 1 2 3 4] [--validate]
+    python benchmarks/studies/sparsity.py mnist16-sparsity [--seeds 0 1 2 3 4] [--validate]
 
 Each seed trains a network without penalty; from there it is trained on at each strength of the
 burst penalty. Every strength is a record.

@@ -1,15 +1,20 @@
-"""Draw the pictures of README.md from data/results into docs/pictures."""
+"""Draw the pictures of the documentation from data/results into docs/pictures."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
-import rewiring as rewiring_studies
-import studies
 
 from snnlab import LIF, Frontier, Network, plot
 from snnlab.course import figures
 
-PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "benchmarks" / "studies"))
+
+import rewiring as rewiring_studies  # noqa: E402
+import studies  # noqa: E402
+
+PICTURES = ROOT / "docs" / "pictures"
 ON_CHIP = "Cramer et al. 2022, on the chip (quoted)"
 
 

@@ -1,7 +1,7 @@
 """When compressed networks pay: inference of pruned networks, dense against compressed rows.
 
-    python benchmarks/sparse.py            # some minutes; let nothing else run meanwhile
-    python benchmarks/sparse.py --quick    # rough, and stores nothing
+    python benchmarks/speed/sparse.py            # some minutes; let nothing else run meanwhile
+    python benchmarks/speed/sparse.py --quick    # rough, and stores nothing
 
 Masks are random: spread over layers as Erdos and Renyi's graphs are (as in ``rewiring.py``), or
 evenly, which leaves many units without outputs; nothing is trained, hidden weights are scaled to a
@@ -16,20 +16,22 @@ ratio is that of the fastest rounds.
 
 import argparse
 import json
+import sys
 import time
-from pathlib import Path
 
 import numpy as np
-import rewiring
 import speed
-import studies
 
 import snnlab
 from snnlab import datasets, training
 from snnlab._files import write_atomically
 from snnlab.kernels import sparse as kernels
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(speed.ROOT / "benchmarks" / "studies"))
+
+import rewiring  # noqa: E402
+import studies  # noqa: E402
+
 DENSITIES = (1.0, 0.5, 0.25, 0.1, 0.05, 0.023, 0.01)
 CLOCK = speed.CLOCK
 
@@ -168,13 +170,13 @@ def main(argv=None):
     parser.add_argument("--quick", action="store_true", help="rough, and stores nothing")
     options = parser.parse_args(argv)
     n, rounds = (500, 6) if options.quick else (2000, 25)
-    report = speed.Report("python benchmarks/sparse.py" + " --quick" * options.quick)
+    report = speed.Report("python benchmarks/speed/sparse.py" + " --quick" * options.quick)
     began = time.perf_counter()
     snnlab.warm_up(verbose=False)
     for name in ("current", "normalised", "latency"):
         study(report, name, n, rounds)
     if not options.quick:
-        path = ROOT / "data" / "results" / "sparse-execution.json"
+        path = studies.RESULTS / "sparse-execution.json"
         for record in report.records:
             record["study"] = path.stem
         text = json.dumps(report.records, indent=1) + "\n"

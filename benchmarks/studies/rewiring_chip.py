@@ -1,6 +1,6 @@
 """Rewiring on the virtual chip, written to data/results/rewiring-chip.json.
 
-    python benchmarks/rewiring_chip.py rewiring-chip [--seeds 0 1 2] [--processes 2] [--validate]
+    python benchmarks/studies/rewiring_chip.py rewiring-chip [--seeds 0 1 2] [--processes 2]
 
 The network of Cramer et al. (2022), 256-246-10 on spike latencies, is rewired in the loop as Chen
 et al. (2021) do it: accuracy against connectivity and spikes. Seed k is chip k, and the seed of
