@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from test_gradients import STEEPNESS, assert_close, build
-from test_training import as_input, network, same, toy, train
+from helpers import STEEPNESS, as_input, assert_close, build, network, same, toy, train
 
 from snnlab import SGD, Adam, evaluate, losses, surrogate, textbook
 from snnlab.learning.penalties import (

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from test_substrate import CHIP, active, bits, thresholds
-from test_training import train
+from helpers import CHIP, active, bits, thresholds, train
 
 from snnlab import Network, Substrate, datasets, encode, evaluate
 from snnlab.chip.calibration import Calibration, calibrate

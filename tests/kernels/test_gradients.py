@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from helpers import STEEPNESS, assert_close, build
 from numba import njit
 
 from snnlab import losses, surrogate, textbook
@@ -15,51 +16,11 @@ N_STEPS = 9
 LOSSES = [losses.MaxOverTime(3.0), losses.SumOverTime(0.4), losses.RateMSE(), losses.FirstSpike()]
 DEADLINES = [losses.MaxOverTime(2.0, deadlines=steps) for steps in ([3], (2, 6), (6, 1, 3, 3))]
 
-# those of bounded support wide enough that some gradient gets through several layers
-STEEPNESS = dict.fromkeys(surrogate.NAMES, 2.0) | {"triangle": 0.5, "rectangle": 0.4}
-
 
 def own_loss(readout, labels):
     """A user's: the square of every potential, later ones more; its gradient is dense in time."""
     late = np.arange(1, readout.shape[1] + 1)[:, None]
     return float((late * readout**2).sum() / 2), late * readout
-
-
-def build(
-    name="sigmoid", reset="subtract", detach=True, fires=False, n_hidden=1, driven=False, *,
-    seed=0, batch=4, n_steps=N_STEPS, widths=(20, 7, 4), uniform=True, refractory=True,
-    delays=True, activity=None, dtype=np.float64,
-):  # fmt: skip
-    """A network and inputs: delays, decays, refractory times differ from layer to layer."""
-    steepness = STEEPNESS[name]
-    rng = np.random.default_rng([seed, n_hidden, fires, driven])
-    sizes = [5, *widths[:n_hidden], 3]
-    models = []
-    for k, n in enumerate(sizes[1:]):
-        several = (seed + k) % 2 if k < n_hidden else not uniform
-        draw = (lambda low, high, n=n: rng.uniform(low, high, n)) if several else rng.uniform
-        models.append(
-            LIF(
-                tau_mem=draw(1.5, 6.0), tau_syn=None if (seed + k) % 4 == 3 else draw(1.2, 4.0),
-                dt=1.0, gain=draw(0.5, 1.2), v_th=draw(0.6, 1.2), reset=reset,
-                delay=int(rng.integers(3)) if delays else 0,
-                method=("exact", "euler")[rng.integers(2)], surrogate=name, steepness=steepness,
-                refractory=float(rng.integers(3)) if refractory else 0.0, detach_reset=detach,
-            )
-        )  # fmt: skip
-    if not fires:
-        models[-1] = models[-1].integrator()
-    network = Network(sizes, models[:-1], n_steps=n_steps, rng=rng, readout=models[-1], dtype=dtype)
-    for k, w in enumerate(network.weights):
-        mean, scale = (0.8, 2.5) if k > 0 else (0.3, 2)
-        w[...] = rng.normal(mean, 1.2, w.shape) / np.sqrt(len(w)) * scale
-        if activity is not None:
-            w[...] = activity
-    if driven:
-        inputs = ConstantCurrent(rng.normal(0.2, 1.2, (batch, 5)), n_steps)
-    else:
-        inputs = SpikeTrains.from_dense(rng.random((batch, n_steps, 5)) < 0.4)
-    return network, inputs
 
 
 def penalty(network, trace, rng, kinds):
@@ -75,13 +36,6 @@ def dense(trace, dtype=np.float64):
     """A `Trace` as the textbook wants it: a list of (v, z)."""
     z = [train.to_dense(dtype) for train in trace.spikes]
     return list(zip(trace.v, z if trace.spiking_readout else [*z, None], strict=True))
-
-
-def assert_close(got, expected, tolerance=1e-10):
-    """Equal, relative to the largest entry of each array."""
-    for g, e in zip(got, expected, strict=True):
-        assert g.shape == e.shape and np.all(np.isfinite(g))
-        assert np.abs(g - e).max() <= tolerance * np.abs(e).max()
 
 
 def assert_same_as_textbook(network, inputs, loss, g_spikes=None, tolerance=1e-10):

@@ -4,8 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from test_substrate import CHIP, NETWORKS, active, bits
-from test_training import N_STEPS, as_input, network, same, toy, train
+from helpers import CHIP, N_STEPS, NETWORKS, active, as_input, bits, network, same, toy, train
 
 from snnlab import Adam, ConstantCurrent, Network, Substrate, evaluate, recording
 from snnlab.chip.recording import Recorder, Recording, load_trace, save_trace

@@ -7,12 +7,11 @@ import re
 import signal
 import threading
 from dataclasses import FrozenInstanceError, asdict, replace
-from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
-from test_training import as_input, network, same, toy
+from helpers import ROOT, as_input, network, same, toy
 
 from snnlab import Adam, Network, datasets, encode, evaluate, train
 from snnlab.chip.substrate import Substrate
@@ -20,7 +19,6 @@ from snnlab.learning.penalties import Bursts, LowerBound, UpperBound
 from snnlab.neurons import LIF
 from snnlab.reports.sweep import COSTS, Frontier, Mean, Point, repeat, sweep, transfer_matrix
 
-ROOT = Path(__file__).resolve().parents[1]
 STORED = {
     path.stem: json.loads(path.read_text())
     for path in sorted((ROOT / "data" / "results").glob("*.json"))

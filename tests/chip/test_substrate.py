@@ -6,7 +6,20 @@ from functools import partial
 import numpy as np
 import pytest
 import reference
-from test_training import N_STEPS, as_input, network, same, toy, train
+from helpers import (
+    CHIP,
+    N_STEPS,
+    NETWORKS,
+    active,
+    as_input,
+    bits,
+    network,
+    one_layer,
+    same,
+    thresholds,
+    toy,
+    train,
+)
 
 from snnlab import (
     LIF,
@@ -29,27 +42,10 @@ from snnlab.learning.penalties import Bursts, ReadoutAmplitude
 from snnlab.learning.training import predict_scores
 from snnlab.network import Trace
 
-CHIP = LIF.brainscales2()
 INTEGRATOR = CHIP.integrator()
 B = math.exp(-1.7 / 6)  # decay per step of membrane and synapse
 ideal = Substrate.ideal
 quiet = partial(Substrate, noise=0, trial_spread=0, drift=0)
-
-
-def bits(trace):
-    """All that a trace holds, as bytes."""
-    trains = [x.tobytes() for s in trace.spikes for x in (s.indptr, s.compact().step, s._keys())]
-    kept = trace._potentials is not None
-    return trains, [v.tobytes() for v in trace.v] if kept else None, trace.readout.tobytes()
-
-
-def one_layer(model, weights, n_steps, dtype=np.float64):
-    """A network of one layer, with these weights."""
-    net = Network(
-        np.shape(weights), [], n_steps=n_steps, rng=0, spread=0, readout=model, dtype=dtype
-    )
-    net.weights[0][...] = weights
-    return net
 
 
 def each_alone(n, n_steps):
@@ -63,34 +59,6 @@ def effective(chip, weights, model=INTEGRATOR):
     net = one_layer(model, weights, 1)
     return net.forward(each_alone(len(weights), 1), on=chip).readout[:, 0]
 
-
-def thresholds(chip, lowest=0.7, highest=1.3, n=1201):
-    """Threshold of every neuron in one run: how strong a pulse it takes to make it fire."""
-    model = LIF(tau_mem=6e-6, tau_syn=None, dt=1.7e-6)
-    pulses = np.linspace(lowest, highest, n)
-    net = one_layer(model, np.ones((1, 256)), 1)
-    fired = net.forward(ConstantCurrent(pulses[:, None], 1), on=chip, potentials=False).readout[
-        :, 0
-    ]
-    return lowest + (highest - lowest) * (n - fired.sum(axis=0) - 0.5) / (n - 1)
-
-
-def active(sizes=(20, 24, 4), seed=0, n=60, **settings):
-    """A network that spikes, its inputs and labels."""
-    x, labels = toy(n, 1)
-    inputs = as_input(x, n_steps=settings.get("n_steps", N_STEPS))
-    net = network(inputs, sizes, seed, **settings)
-    if net.spiking_readout:
-        net.weights[-1][...] *= 8
-    return net, inputs, labels
-
-
-NETWORKS = {
-    "one hidden layer": {},
-    "two hidden layers": {"sizes": (20, 24, 17, 4)},
-    "spiking readout": {"readout": CHIP},
-    "float64": {"dtype": np.float64},
-}
 
 # everything off -----------------------------------------------------------------------------------
 

@@ -3,11 +3,10 @@
 import html
 import io
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from helpers import fresh_python
 
 pytest.importorskip("matplotlib")
 import matplotlib
@@ -245,7 +244,7 @@ def test_no_pyplot_and_no_figures_pile_up():
         "for _ in range(5): p = plot.draw_neuron(x, x, x, x, 1.0, 1e-6)\n"
         "gc.collect(); print(count())"
     )
-    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    shown = fresh_python("-c", code)
     assert shown.stdout.split() == ["1", "False", "1"]
 
 

@@ -10,13 +10,12 @@ import sys
 import textwrap
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import CHIP, N_STEPS, ROOT, as_input, network, same, toy, train
 
 from snnlab import (
-    LIF,
     SGD,
     Adam,
     History,
@@ -32,39 +31,6 @@ from snnlab import (
 from snnlab import train as train_aloud
 from snnlab.learning.optim import Cosine, Exponential
 from snnlab.learning.training import Step, predict_scores, steps
-
-ROOT = Path(__file__).resolve().parents[1]
-CHIP = LIF.brainscales2()
-N_STEPS = 12
-
-
-def train(*args, progress=False, **settings):
-    return train_aloud(*args, progress=progress, **settings)
-
-
-def toy(n, seed, n_units=20, n_classes=4):
-    """Noisy copies of one pattern per class, in [0, 1]."""
-    patterns = np.random.default_rng(5).random((n_classes, n_units))
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, n_classes, n)
-    x = patterns[labels] + rng.normal(0, 0.2, (n, n_units))
-    return np.clip(x, 0, 1).astype(np.float32), labels
-
-
-def as_input(x, kind="events", n_steps=N_STEPS):
-    code = encode.latency if kind == "events" else encode.constant_current
-    return code(x, n_steps=n_steps)
-
-
-def network(inputs=None, sizes=(20, 24, 4), seed=0, **settings):
-    settings = {"n_steps": N_STEPS, "rng": seed} | settings
-    net = Network(sizes, CHIP, **settings)
-    return net if inputs is None else net.scale_to_activity(inputs, sizes[1] / 2)
-
-
-def same(a, b):
-    """Whether two networks have bit-identical weights."""
-    return all(u.tobytes() == v.tobytes() for u, v in zip(a.weights, b.weights, strict=True))
 
 
 @pytest.fixture
@@ -410,8 +376,10 @@ SCRIPT = """
     import json, os, signal, sys, warnings
     import numpy as np
     sys.path.insert(0, {tests!r})
-    from test_training import SETTINGS, as_input, network, toy
+    from helpers import as_input, network, toy
     from snnlab import train
+
+    SETTINGS = {settings}
 
     x, labels = toy(90, 1)
     inputs = as_input(x)
@@ -421,7 +389,8 @@ SCRIPT = """
 
 def run(body, **kwargs):
     """Start a fresh interpreter on this module's toy set; returns the process."""
-    text = textwrap.dedent(SCRIPT).format(tests=str(ROOT / "tests")) + textwrap.dedent(body)
+    text = textwrap.dedent(SCRIPT).format(tests=str(ROOT / "tests"), settings=SETTINGS)
+    text += textwrap.dedent(body)
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, "-c", text],

@@ -6,7 +6,6 @@ import hashlib
 import http.server
 import os
 import socket
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import pooch
 import pytest
 import sklearn.datasets
+from helpers import fresh_python
 from scipy import ndimage
 
 from snnlab import datasets
@@ -424,7 +424,7 @@ heavy = {"sklearn", "pooch", "requests", "tqdm", "matplotlib", "scipy", "ipywidg
 found = {name.partition(".")[0] for name in set(sys.modules) - before} & heavy
 assert not found, found
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    fresh_python("-c", code)
 
 
 # ------------------------------------------------------------------------------------- the contents

@@ -2,11 +2,11 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+FOLDER = ROOT / "notebooks"
 ROWS = [
     [cell.strip() for cell in line.split("|")[1:-1]]
     for line in (FOLDER / "glossary.md").read_text(encoding="utf-8").splitlines()

@@ -4,13 +4,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 from snnlab import Frontier, results
-
-ROOT = Path(__file__).parents[1]
 
 
 def test_every_stored_study_can_be_loaded():
@@ -41,8 +39,9 @@ def test_an_installed_package_reads_its_own_copy(tmp_path, monkeypatch):
     (source, target) = next(iter(wheel["force-include"].items()))
     package = tmp_path / "snnlab"
     shutil.copytree(ROOT / source, tmp_path / target)
-    for name in ("__init__.py", "_check.py", "results.py"):
-        shutil.copy(ROOT / "snnlab" / name, package)
+    (package / "course").mkdir()
+    for name in ("__init__.py", "_check.py", "course/__init__.py", "course/results.py"):
+        shutil.copy(ROOT / "snnlab" / name, package / name)
     (tmp_path / "data" / "results").mkdir(parents=True)  # somebody else's
     code = "from snnlab import results; print(results.folder(), len(results.load('chip-bits')))"
     command = [sys.executable, "-c", code]

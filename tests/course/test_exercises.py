@@ -3,17 +3,13 @@
 import importlib.util
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT, fresh_python
 
 import snnlab
 from snnlab import exercises
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def hidden(error, h, a, b, order=reversed, leak=True):
@@ -127,8 +123,7 @@ def student_copy():
 
 
 def test_student_copies_hold_no_solution(tmp_path):
-    command = [sys.executable, str(ROOT / "tools" / "student_copy.py"), str(tmp_path / "out")]
-    subprocess.run(command, check=True, capture_output=True)
+    fresh_python(ROOT / "tools" / "student_copy.py", tmp_path / "out")
     originals = sorted((ROOT / "notebooks").glob("*.ipynb"))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [p.name for p in originals]
     for path in originals:

@@ -2,12 +2,11 @@
 
 import base64
 import json
-import subprocess
-import sys
 import threading
 
 import numpy as np
 import pytest
+from helpers import fresh_python
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
@@ -265,5 +264,5 @@ def test_height_is_fixed(panel):
 
 def test_only_live_imports_widgets():
     code = "import sys, snnlab.plot; print({'anywidget', 'ipywidgets'} & set(sys.modules))"
-    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    shown = fresh_python("-c", code)
     assert shown.stdout.strip() == "set()"
