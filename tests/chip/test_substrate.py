@@ -483,8 +483,8 @@ def test_membranes_are_sampled_and_held(dt, every):
 def test_reset_and_refractory_time_are_the_neurons():
     net, inputs = strong()
     for effects in ({"reset": "zero"}, {"refractory": 4e-6}, {"reset": "zero", "refractory": 9e-6}):
-        other = Network(net.sizes, LIF.brainscales2(**effects), n_steps=20, rng=0, dtype=np.float64)
-        other.parameters[...] = net.parameters
+        model = LIF.brainscales2(**effects)
+        other = net.replace(neurons=(model, model, net.neurons[2]))
         measured = net.forward(inputs, on=ideal(0, **effects))
         assert bits(measured) == bits(other.forward(inputs)) != bits(net.forward(inputs))
         # a network that asks for more gets it; 0.5 us are no step

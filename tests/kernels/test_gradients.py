@@ -162,11 +162,7 @@ def test_readouts_that_differ_in_one_constant(name):
         readout = LeakyIntegrator(
             **{"tau_mem": 3.0, "tau_syn": 2.0, "gain": 0.7, "dt": 1.0} | {name: (1.5, 4.0, 2.5)}
         )
-        mixed = Network(
-            network.sizes, network.neurons[:-1], n_steps=N_STEPS, rng=0, readout=readout,
-            dtype=np.float64,
-        )  # fmt: skip
-        mixed.parameters[...] = network.parameters
+        mixed = network.replace(neurons=(*network.neurons[:-1], readout))
         assert all(g.any() for g in assert_same_as_textbook(mixed, inputs, own_loss))
 
 
