@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from snnlab._files import load_npz, save_npz
+from snnlab.learning.state import Stateful
 
 
 class Checkpoint:
@@ -70,18 +71,32 @@ class Checkpoint:
                 f"checkpoint {self.path} was made with another {', '.join(different)}; "
                 "use the same settings or another file"
             )
+        own = loop.network.parameters
+        if parameters.shape != own.shape or parameters.dtype != own.dtype:
+            raise ValueError(f"checkpoint {self.path} holds weights of another size or precision")
+        if not np.isfinite(parameters).all():
+            raise ValueError(f"checkpoint {self.path} holds weights that are not finite")
+        before = loop.rng.bit_generator.state
         try:
             loop.rng.bit_generator.state = _as_state(state)
         except (TypeError, ValueError, KeyError) as fault:
             raise ValueError(f"checkpoint {self.path} needs another kind of rng: {fault}") from None
-        if parameters.shape != loop.network.parameters.shape:
-            raise ValueError(f"checkpoint {self.path} holds weights of another size")
-        loop.network.parameters[...] = parameters
-        loop.settings.optimizer.restore(moments)
+        try:
+            self._restore_optimizer(moments)
+        except ValueError as fault:
+            loop.rng.bit_generator.state = before
+            raise ValueError(f"checkpoint {self.path} is damaged: {fault}") from None
+        own[...] = parameters
         for name, value in past.items():
             setattr(loop.history, name, value)
         if loop.settings.substrate is not None:
             loop.settings.substrate.age = age
+
+    def _restore_optimizer(self, moments):
+        """The optimiser's state, which is this network's from now on."""
+        optimizer = self.loop.settings.optimizer
+        known = (self.loop.network,) if isinstance(optimizer, Stateful) else ()
+        optimizer.restore(moments, *known)
 
 
 def _as_state(saved):
