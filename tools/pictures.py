@@ -67,7 +67,9 @@ def _kept():
     network = Network((256, c["hidden"], 10), LIF.brainscales2(), n_steps=c["n_steps"], rng=0)
     rule = rewiring_studies.make_rule(c, network, 0)
     with np.load(studies.RESULTS / record["kept"]) as state:
-        rule.restore(dict(state))
+        rule.theta, rule.sign = state["theta"], state["sign"]
+        log = {name.removeprefix("log_"): state[name] for name in state if name.startswith("log_")}
+    rule.log.restore(log, rule.theta.size)
     network.parameters[...] = rule.sign * np.maximum(rule.theta, 0)
     return rule, network
 

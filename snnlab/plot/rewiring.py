@@ -17,7 +17,7 @@ from snnlab.plot.style import (
     label_axes,
     styled,
 )  # fmt: skip
-from snnlab.rewiring.rules import prior_centre, prior_drift, smallest_alpha
+from snnlab.rewiring import prior_centre, prior_drift, smallest_alpha
 
 PRUNED, REGROWN = OKABE_ITO["vermillion"], OKABE_ITO["bluish green"]
 LAYERS = (("blue", "o", "-"), ("orange", "s", "--"), ("reddish purple", "D", ":"),
