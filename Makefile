@@ -23,7 +23,7 @@ LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \
   $(PY) tools/strip_outputs.py --check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test demo lint bench results student clean
+.PHONY: help venv lab test demo lint bench results docs student clean
 
 help:  ## list these commands
 	@awk 'BEGIN {FS = ":.*  ## "} /^[a-z]+:.*  ## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -71,10 +71,15 @@ lint: venv  ## check style, formatting and that notebooks carry no outputs
 bench: venv  ## measure speed (let nothing else run meanwhile)
 	$(PY) benchmarks/speed/speed.py
 
-results: venv  ## write the tables and pictures of README.md from data/results
+results: venv  ## write the tables and pictures of README.md and docs/ from data/results
 	$(PY) tools/claims.py
 	$(PY) tools/results_table.py
+	$(PY) tools/package_map.py
 	$(PY) tools/pictures.py
+
+docs: venv  ## render docs/ and a reference as a site in .cache/site
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo "Open .cache/site/index.html, or see it change with: $(PY) -m mkdocs serve"
 
 student: venv  ## copy the notebooks without solutions to the folder student
 	$(PY) tools/student_copy.py

@@ -5,13 +5,9 @@ a `Trace` that the backward pass reads like any other. One's own needs `Medium.r
 are bounded there, `Medium.clip`.
 """
 
-import numpy as np
-
-from snnlab.layers.base import Conditions, without_units
+from snnlab.layers.base import without_units
 from snnlab.passes import Forward
 from snnlab.trace import Trace, check_dropout
-
-QUIET = np.uint32(0)  # a key that no noise follows from
 
 
 class Medium:
@@ -51,21 +47,7 @@ class Medium:
 
     def conditions(self, network):
         """Under which each layer of a network runs: a list of `Conditions`."""
-        bounds = np.array([-np.inf, np.inf], network.dtype)
-        quiet = np.empty(0, network.dtype)
-        return [
-            Conditions(
-                {name: block.padded(network.parameters) for name, block in stage.blocks.items()},
-                getattr(stage, "constants", None),
-                getattr(stage, "hold", None),
-                getattr(stage, "zero_reset", None),
-                quiet,
-                QUIET,
-                bounds,
-                None,
-            )
-            for stage in network.stages
-        ]
+        return network.ideal_conditions
 
     def clip(self, network):
         """Hold weights within what can be written, in place; here they are not bounded."""

@@ -14,7 +14,7 @@ from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces, padded_width
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.parameters import Block, Gradients, new_flat
-from snnlab.passes import Backward
+from snnlab.passes import Backward, Wiring
 from snnlab.signals import check_inputs
 from snnlab.trace import Trace
 
@@ -104,7 +104,10 @@ class Network:
             raise ValueError("layers must have parameters")
         self._parameters = new_flat(self._blocks, self.dtype)
         self._weights = tuple(b.of(self._parameters) for b in self._blocks if b.prunable)
-        self.workspaces = Workspaces()
+        self.workspaces, self._wirings = Workspaces(), {}
+        self._sizes = (self.stages[0].n_in, *(stage.n for stage in self.stages))
+        self.total_width = sum(stage.width for stage in self.stages)
+        self.ideal_conditions = [stage.conditions(self._parameters) for stage in self.stages]
         maps = [stage for stage in self.stages if stage.neuron is not None]
         self.hidden_stages = [stage for stage in maps[:-1] if stage.fires]
 
@@ -143,7 +146,7 @@ class Network:
     @property
     def sizes(self):
         """Inputs, and units of each layer."""
-        return (self.stages[0].n_in, *(stage.n for stage in self.stages))
+        return self._sizes
 
     @property
     def weight_blocks(self):
@@ -159,6 +162,12 @@ class Network:
     def dt(self):
         """Time step in seconds."""
         return self.neurons[-1].dt
+
+    def wiring(self, kind):
+        """Who hears whom, for inputs of a kind (a class); a `Wiring`."""
+        if kind not in self._wirings:
+            self._wirings[kind] = Wiring(self.stages, kind)
+        return self._wirings[kind]
 
     # the three steps ------------------------------------------------------------------------------
 
@@ -244,14 +253,15 @@ class Network:
         if not isinstance(trace, Trace):
             raise TypeError(f"trace must be a Trace, not {type(trace).__name__}")
         self.check_inputs(trace.inputs, "trace.inputs")
-        for record in trace.records:
+        fits = trace.fits(self, len(trace.inputs))
+        for record in () if fits else trace.records:
             if record.kind == "spiking" and record.potentials is None:
                 raise ValueError("trace was made with potentials=False: it holds none to read")
             if record.v.dtype != self.dtype:
                 raise ValueError(
                     f"trace must hold {self.dtype} potentials, as the network's weights"
                 )
-        if not trace.fits(self, len(trace.inputs)):
+        if not fits:
             raise ValueError("trace does not fit the network's layers, or its readout")
         shape = len(trace), self.n_steps, self.sizes[-1]
         g_readout = _check.array("g_readout", g_readout, self.dtype, shape)

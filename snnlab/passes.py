@@ -6,13 +6,13 @@ backward, by fixed chunks of samples, each with a gradient of its own that is su
 result depends on the number of threads.
 """
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from snnlab._workers import share, worker_count
 from snnlab.kernels import lif
-from snnlab.layers.base import without_units
+from snnlab.layers.base import firing_back_reals, without_units
 from snnlab.memory import aligned
 from snnlab.signals import ConstantCurrent
 from snnlab.trace import spike_bits
@@ -20,6 +20,7 @@ from snnlab.trace import spike_bits
 WORTH_SHARING = 100_000  # updates of neurons in a batch from which on threads are worth dispatching
 
 
+@cache
 def chunk_borders(n_samples):
     """Borders of the chunks whose gradients are summed in order.
 
@@ -34,12 +35,78 @@ def threads_worth(updates, workers):
     return 1 if updates < WORTH_SHARING else workers or worker_count()
 
 
+class Wiring:
+    """Who hears whom in a network, and how, for inputs of a kind.
+
+    Parameters
+    ----------
+    stages : list of Stage
+    kind : type
+        Of the inputs: SpikeTrains, ConstantCurrent or Values.
+
+    Attributes
+    ----------
+    follows_events : list of bool
+        Whether a layer hears spikes, and takes them as events.
+    is_constant : list of bool
+        Whether it hears the same in every step.
+    error_is_read_below : list of bool
+        Whether the layer below reads its error itself.
+    sums_suffice : list of bool
+        Whether a layer's gradient needs no more of its currents than their sums over time.
+    segments : list of list of int
+        Layers that need not wait for each other, in order.
+    """
+
+    def __init__(self, stages, kind):
+        self.stages = stages
+        heard = [kind if s.source < 0 else stages[s.source].gives for s in stages]
+        plain = [stage.shortcut is None for stage in stages]
+        self.follows_events = [
+            alone and stage.layer.follows_events(signal)
+            for alone, stage, signal in zip(plain, stages, heard, strict=True)
+        ]
+        self.is_constant = [
+            alone and signal is ConstantCurrent for alone, signal in zip(plain, heard, strict=True)
+        ]
+        self.sums_suffice = [
+            constant and stage.layer.sums_suffice
+            for constant, stage in zip(self.is_constant, stages, strict=True)
+        ]
+        self._hearers = {k: [] for k in range(-1, len(stages))}
+        for k, stage in enumerate(stages):
+            self._hearers[stage.source].append(k)
+            if stage.shortcut is not None:
+                self._hearers[stage.shortcut].append(k)
+        self.error_is_read_below = [
+            self.follows_events[k] and self.hearers(stage.source) == [k]
+            and stage.source >= 0 and stage.layer.error_is_read_below(stages[stage.source])
+            for k, stage in enumerate(stages)
+        ]  # fmt: skip
+        # whether a layer's error is written by those that hear it
+        self.error_is_written = [
+            any(not self.error_is_read_below[j] for j in self.hearers(k))
+            for k in range(len(stages))
+        ]
+        self.segments = [[]]
+        for k, stage in enumerate(stages):
+            self.segments += [[k], []] if stage.layer.barrier else []
+            if not stage.layer.barrier:
+                self.segments[-1].append(k)
+        self.segments = [segment for segment in self.segments if segment]
+
+    def hearers(self, k):
+        """Numbers of the layers that hear layer k (-1: the inputs), once for each way."""
+        return self._hearers[k]
+
+
 class Pass:
     """What forward and backward passes have in common.
 
     Attributes
     ----------
     stages : list of Stage
+    wiring : Wiring
     trace : Trace
     scratch : Workspace
     edges : array of int
@@ -48,38 +115,22 @@ class Pass:
 
     def __init__(self, network, trace, scratch):
         self.stages, self.trace, self.scratch = network.stages, trace, scratch
+        self.wiring = network.wiring(type(trace.inputs))
         self.n_steps, self.dtype = network.n_steps, network.dtype
         self.edges = chunk_borders(len(trace))
-        updates = len(trace) * network.n_steps * sum(stage.width for stage in network.stages)
+        updates = len(trace) * network.n_steps * network.total_width
         self.threads = threads_worth(updates, network.workers)
 
     def share(self, work, n):
         """Call ``work(lo, hi)`` for all of ``range(n)``, among the threads."""
         share(work, n, self.threads)
 
-    def segments(self):
-        """Runs of layers that need not wait for each other, in order: lists of numbers."""
-        out = [[]]
-        for k, stage in enumerate(self.stages):
-            if stage.layer.barrier:
-                out += [[k], []]
-            else:
-                out[-1].append(k)
-        return [segment for segment in out if segment]
-
     def signal(self, k):
         """What layer k hears."""
-        source = self.stages[k].source
+        return self._given(self.stages[k].source)
+
+    def _given(self, source):
         return self.trace.inputs if source < 0 else self.trace.records[source].signal
-
-    def is_constant(self, k):
-        """Whether layer k hears the same in every step."""
-        return isinstance(self.signal(k), ConstantCurrent) and self.stages[k].shortcut is None
-
-    def follows_events(self, k):
-        """Whether layer k hears spikes, and takes them as events."""
-        stage = self.stages[k]
-        return stage.shortcut is None and stage.layer.follows_events(self.signal(k))
 
     def values(self, k, lo, hi):
         """What layer k hears, as an array (sample, time or 1, *shape*)."""
@@ -88,15 +139,7 @@ class Pass:
 
     def shortcut_values(self, k, lo, hi):
         """What is added to layer k's currents, (sample, time or 1, unit)."""
-        source = self.stages[k].shortcut
-        signal = self.trace.inputs if source < 0 else self.trace.records[source].signal
-        return signal.values(lo, hi, self.dtype)
-
-    def hearers(self, k):
-        """Numbers of the layers that hear layer k, once for each way."""
-        heard = [(j, s.source) for j, s in enumerate(self.stages)]
-        heard += [(j, s.shortcut) for j, s in enumerate(self.stages) if s.shortcut is not None]
-        return [j for j, source in heard if source == k]
+        return self._given(self.stages[k].shortcut).values(lo, hi, self.dtype)
 
 
 class Forward(Pass):
@@ -130,7 +173,7 @@ class Forward(Pass):
 
     def run(self):
         """All layers, all samples."""
-        for segment in self.segments():
+        for segment in self.wiring.segments:
             layers = [(k, self.stages[k].layer) for k in segment]
             for k, layer in layers:
                 layer.prepare(self, k)
@@ -149,7 +192,7 @@ class Forward(Pass):
 
     def _is_compiled(self, k):
         """Whether layer k does the same to a sample whichever others are run with it."""
-        return k in self.fills or (self.stages[k].neuron is not None and self.follows_events(k))
+        return k in self.fills or self.wiring.follows_events[k]
 
     def _by_chunks(self, work, first, last):
         for c in range(first, last):
@@ -180,14 +223,10 @@ class Backward(Pass):
             stage.neuron and without_units(stage.constants, record.dropout)
             for stage, record in zip(self.stages, trace.records, strict=True)
         ]
-        self._hearers = [self.hearers(k) for k in range(-1, last + 1)]
-        self.read_below = [
-            stage.layer.error_is_read_below(self, k) for k, stage in enumerate(self.stages)
-        ]
         self._lay_out_errors(g_readout, g_spikes, last)
         self._lay_out_currents(adjoints)
         self._parts = {
-            block: self._part(k, block)
+            block.start: self._part(k, block)
             for k, stage in enumerate(self.stages)
             for block in stage.blocks.values()
         }
@@ -198,7 +237,7 @@ class Backward(Pass):
                 self.views(k)["weights"].T,
                 self.stages[stage.source].width,
             )
-            if self.read_below[k]
+            if self.wiring.error_is_read_below[k]
             else None
             for k, stage in enumerate(self.stages)
         ]
@@ -208,7 +247,7 @@ class Backward(Pass):
         n_chunks = len(self.edges) - 1
         if n_chunks == 1:
             return block.padded(self.out.flat)[None]
-        rows = 0 if self.sums_suffice(k) else block.rows
+        rows = 0 if self.wiring.sums_suffice[k] else block.rows
         size = n_chunks, rows, block.width
         return self.scratch.array(f"{block.name} {k}", size, self.dtype)
 
@@ -218,8 +257,10 @@ class Backward(Pass):
         self.errors, self._penalties, self._from_above = [], [], []
         for k, stage in enumerate(self.stages):
             given = g_spikes.get(k)
-            above = self._hearers[k + 1]
-            written = bool(above) and not (above == [k + 1] and self.read_below[k + 1])
+            above = self.wiring.hearers(k)
+            written = bool(above) and not (
+                above == [k + 1] and self.wiring.error_is_read_below[k + 1]
+            )
             self._from_above.append(written)
             if k == last:
                 self.errors.append(
@@ -248,11 +289,11 @@ class Backward(Pass):
                 self.g_drives.append(None)
                 continue
             # a first layer's are used up as they come, where it hears events, or only their sums
-            used_up = k == 0 and (self.follows_events(k) or self.sums_suffice(k))
+            used_up = k == 0 and (self.wiring.follows_events[k] or self.wiring.sums_suffice[k])
             kept = adjoints or not stage.fires or not used_up or self.wants_error(k)
             size = n if kept else 0, self.n_steps, stage.width
             self.g_currents.append(self.scratch.array(f"currents {k}", size, self.dtype))
-            size = n if self.is_constant(k) else 0, stage.width
+            size = n if self.wiring.is_constant[k] else 0, stage.width
             self.g_drives.append(self.scratch.array(f"drive {k}", size, self.dtype))
 
     # what layers ask for
@@ -263,23 +304,19 @@ class Backward(Pass):
 
     def part(self, block, c):
         """Where chunk c's gradient by a block belongs, (rows, width)."""
-        return self._parts[block][c]
+        return self._parts[block.start][c]
 
     def event_parts(self, k):
         """Where the kernel adds up gradients by weights, (chunk, row, width); maybe no rows."""
         stage = self.stages[k]
-        if self.follows_events(k):
-            return self._parts[stage.blocks["weights"]]
+        if self.wiring.follows_events[k]:
+            return self._parts[stage.blocks["weights"].start]
         return np.empty((len(self.edges) - 1, 0, stage.width), self.dtype)
-
-    def sums_suffice(self, k):
-        """Whether layer k's gradient needs no more of its currents than their sums over time."""
-        return self.is_constant(k) and self.stages[k].layer.sums_suffice
 
     def wants_error(self, k):
         """Whether layer k should write the error of what it hears."""
         source = self.stages[k].source
-        return self.inputs if source < 0 else not self.read_below[k]
+        return self.inputs if source < 0 else not self.wiring.error_is_read_below[k]
 
     def error(self, k, lo, hi):
         """Gradient by what layer k gave, (sample, time, unit)."""
@@ -311,10 +348,9 @@ class Backward(Pass):
     def from_above(self, k):
         """What the kernel of spiking layer k needs to read its error through the layer above."""
         steepness = self.stages[k].neuron.steepness
-        above = self._hearers[k + 1]
-        if not (above == [k + 1] and self.read_below[k + 1]):
+        if self.wiring.error_is_written[k] or k + 1 == len(self.stages):
             none = np.empty((0, 1, 1), self.dtype), np.empty((0, 1), self.dtype)
-            return *none, 0, lif.firing_back_reals(self.dtype, steepness=steepness)
+            return *none, 0, firing_back_reals(self.dtype, steepness=steepness)
         stage, c = self.stages[k + 1], self.stages[k + 1].constants
         if not stage.fires and stage.uniform:
             passed = self.errors[k + 1]
@@ -325,14 +361,14 @@ class Backward(Pass):
             }
         else:
             passed, filters = self.g_currents[k + 1], {}
-        reals = lif.firing_back_reals(self.dtype, steepness=steepness, **filters)
+        reals = firing_back_reals(self.dtype, steepness=steepness, **filters)
         return passed, self.transposed[k + 1], stage.neuron.delay, reals
 
     # running it
 
     def run(self):
         """All layers, all samples; returns the gradients."""
-        for segment in reversed(self.segments()):
+        for segment in reversed(self.wiring.segments):
             layers = [(k, self.stages[k].layer) for k in reversed(segment)]
 
             def work(first, last, layers=layers):
@@ -350,7 +386,7 @@ class Backward(Pass):
         """Errors that layers add to begin at zero, also below the segment."""
         heard = {s for k in segment for s in (self.stages[k].source, self.stages[k].shortcut)}
         for k in heard - {None, -1}:
-            above = self._hearers[k + 1]
+            above = self.wiring.hearers(k)
             if self._from_above[k] and max(above) in segment:
                 self.errors[k][...] = 0
 
@@ -362,7 +398,7 @@ class Backward(Pass):
 
     def sum_chunks(self, block):
         """Add up the chunks' gradients by a block."""
-        parts = self._parts[block]
+        parts = self._parts[block.start]
         if len(parts) > 1:
             total = block.padded(self.out.flat)
             work = partial(lif.sum_chunks, parts, total)

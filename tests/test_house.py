@@ -12,25 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT, fresh_python
+from helpers import fresh_python
+from package_map import MODULES, PACKAGE, arrows, circles, imports, name_of, sources, tree
 
 import snnlab
-
-PACKAGE = ROOT / "snnlab"
 
 # made on demand, with what the extras bring
 NEEDS = {"live": "ipywidgets", "plot": "matplotlib", "panels": "ipywidgets"}
 EXTRAS = ("live", "plot", "course.panels", "course.figures", "demo")
-
-
-def sources():
-    return sorted(path for path in PACKAGE.rglob("*.py"))
-
-
-def name_of(path):
-    """Dotted name of a file below ``snnlab``; a package's ``__init__`` has the package's name."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(part for part in parts if part != "__init__")
 
 
 def part_of(path):
@@ -43,89 +32,12 @@ def is_within(name, parts):
     return any(name == part or name.startswith(part + ".") for part in parts)
 
 
-def tree(path):
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def imports(path, within=None):
-    """Every module imported in a file, or in a part of it (``from snnlab import x`` is x)."""
-    for node in ast.walk(within or tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:  # relative
-                parts = ("snnlab", *path.relative_to(PACKAGE).parts[: -node.level])
-                base = ".".join([*parts, *([node.module] if node.module else [])])
-            if base == "snnlab":
-                yield from (f"snnlab.{alias.name}" for alias in node.names)
-            else:
-                yield base
-
-
 @pytest.fixture(autouse=True)
 def from_here():
     assert Path(snnlab.__file__).parent == PACKAGE, "another snnlab than the one under test"
 
 
 # the map ------------------------------------------------------------------------------------------
-
-MODULES = {name_of(path): path for path in sources()}
-
-
-def resolve(name):
-    """The module of the package that an imported name lies in, or None if it is no part of it."""
-    if name.partition(".")[0] != "snnlab":
-        return None
-    name = name.partition(".")[2]
-    return snnlab._MODULES.get(name, name) if name in MODULES or name in snnlab._MODULES else ""
-
-
-def arrows():
-    """Which modules each imports, lazy imports included; ``snnlab/__init__`` is only a map."""
-    out = {}
-    for name, path in MODULES.items():
-        if name:
-            out[name] = {resolve(other) for other in modules_imported(path)} - {None, "", name}
-    return out
-
-
-def modules_imported(path):
-    """Imports of a file, where ``from package import x`` is x if that is a module."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("snnlab"):
-            below = [f"{node.module}.{alias.name}" for alias in node.names]
-            found = [n for n in below if n.partition(".")[2] in MODULES]
-            yield from found
-            if len(found) < len(below):
-                yield node.module
-        else:
-            yield from imports(path, node) if isinstance(node, ast.Import) else ()
-
-
-def circles(arrows):
-    """Modules that lie on a circle: those left when all with nothing left to import are taken."""
-    left = {name: set(others) for name, others in arrows.items()}
-    while True:
-        done = {name for name, others in left.items() if not others & left.keys()}
-        if not done:
-            return sorted(left)
-        for name in done:
-            del left[name]
-
-
-def floors(arrows):
-    """How many storeys of imports each module stands on."""
-    found = {}
-
-    def floor(name):
-        if name not in found:
-            found[name] = 1 + max((floor(other) for other in arrows.get(name, ())), default=-1)
-        return found[name]
-
-    for name in arrows:
-        floor(name)
-    return found
 
 
 def test_there_is_no_circle():

@@ -7,21 +7,18 @@ ours is on the right side of the paper's figure, give or take the tolerance. Not
 records with ``snnlab.results.claims``, and ``docs/claims.md`` shows them all.
 """
 
-import argparse
 import json
-import sys
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
+import pages
 from sklearn.linear_model import LogisticRegression
 
 import snnlab
 from snnlab import energy, results, rewiring
-from snnlab._files import write_atomically
 
-ROOT = Path(__file__).parents[1]
-JSON, PAGE = ROOT / "data" / "results" / "claims.json", ROOT / "docs" / "claims.md"
+JSON = pages.ROOT / "data" / "results" / "claims.json"
+PAGE = pages.DOCS / "claims.md"
 TABLE = "Cramer et al. 2022, Table 1"
 TEXT = "Cramer et al. 2022, text"
 CODE = "Cramer et al. 2022, code"
@@ -275,22 +272,11 @@ def as_markdown(records):
     return "\n".join(lines) + "\n"
 
 
-def main():
-    """Write the records and the page, or check that they are up to date."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="complain if the files are stale")
-    args = parser.parse_args()
+def texts():
+    """The records and the page."""
     records = [claim.record() for claim in CLAIMS]
-    texts = {JSON: json.dumps(records, indent=1) + "\n", PAGE: as_markdown(records)}
-    stale = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]
-    if args.check:
-        if stale:
-            sys.exit(f"run python tools/claims.py: {', '.join(p.name for p in stale)} is stale")
-        return
-    for path in stale:
-        write_atomically(path, lambda file, path=path: file.write(texts[path].encode()))
-    print(as_markdown(records))
+    return {JSON: json.dumps(records, indent=1) + "\n", PAGE: as_markdown(records)}
 
 
 if __name__ == "__main__":
-    main()
+    pages.main(__doc__, texts)

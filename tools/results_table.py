@@ -1,16 +1,16 @@
-"""Write the tables of README.md, from data/results and from the notebooks' first cells.
+"""Write the tables of the documentation, from data/results and from the notebooks' first cells.
 
-``--check``: only say whether they agree.
+python tools/results_table.py [--check]
 """
 
-import argparse
 import json
+import os
 import re
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "data" / "results"
+import pages
+
+from snnlab import results
+
 TITLES = {
     "mnist16-plain": "16x16 MNIST",
     "mnist16-augmented": "16x16 MNIST, augmented",
@@ -22,8 +22,7 @@ TITLES = {
 
 def load(study):
     """Records of a study; empty if it has not been run."""
-    path = RESULTS / f"{study}.json"
-    return json.loads(path.read_text()) if path.exists() else []
+    return results.load(study) if study in results.studies() else []
 
 
 def _percent(r):
@@ -298,30 +297,62 @@ def panels_table():
     return "\n".join(lines)
 
 
-def notebooks_table():
+def notebooks_table(page):
     """Title, question and duration of each notebook, as its first cell says them."""
     lines = ["| | notebook | question | minutes |", "|---|---|---|---|"]
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
         cell = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
         text = " ".join("".join(cell["source"]).split())
         title = re.match(r"# (.+?) \*\*", text)[1]
         question = re.search(r"\*\*(.+?\?)\*\*", text)[1]
         minutes = re.search(r"(\d+) minutes", text)[1]
-        lines.append(
-            f"| {int(path.stem[:2])} | [{title}](notebooks/{path.name}) | {question} | {minutes} |"
-        )
+        link = os.path.relpath(path, page.parent).replace(os.sep, "/")
+        lines.append(f"| {int(path.stem[:2])} | [{title}]({link}) | {question} | {minutes} |")
     return "\n".join(lines)
 
 
-def main():
-    """Fill the marked parts of README.md."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true")
-    args = parser.parse_args()
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    new = text
-    tables = {
+def one(study, **wanted):
+    """The record of a study that has some label, or other values."""
+    (record,) = (r for r in load(study) if all(r.get(k) == v for k, v in wanted.items()))
+    return record
+
+
+def summary_table():
+    """A row for each kind of result: accuracy, silence, the chip, rewiring, speed."""
+    plain, chip = one("mnist16-plain"), one("chip-mnist16-plain")
+    silent = one("mnist16-sparsity", label="strength 0.3")
+    dense = one("rewiring-mnist", label="dense")
+    rules = [r for r in load("rewiring-mnist") if r["label"] == "Grad R, settled"]
+    sparse = min(rules, key=lambda r: abs(r["connectivity"] - 0.05))
+    peers = {"pytorch-by-hand": "PyTorch with a backward pass by hand", "snntorch": "snnTorch"}
+    ratios = [
+        f"{one('speed', workload='W1', peer=p, metric='ratio')['median']:.0f} times as long in {n}"
+        for p, n in peers.items()
+    ]
+    rows = [
+        ("256-246-10 on 16x16 MNIST, test accuracy", _percent(plain), _published(plain)),
+        (
+            "the same, augmented, with a penalty on spikes",
+            f"{_percent(silent)} at {silent['hidden_spikes']:.0f} hidden spikes per image",
+            _published(silent),
+        ),
+        ("trained through a virtual BrainScaleS-2", _percent(chip), _published(chip)),
+        (
+            f"784-800-10, rewired to {100 * sparse['connectivity']:.1f} % of its synapses "
+            "(Grad R, settled)",
+            f"{_percent(sparse)}; dense {_percent(dense)}",
+            "-",
+        ),
+        ("a training step of 100 images, 100 time steps", "; ".join(ratios), "-"),
+    ]
+    lines = ["| what | here | published |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def tables():
+    """Every table by the name of its place, but for those that depend on the page."""
+    return {
+        "summary": summary_table(),
         "results": accuracy_table(),
         "sparsity": sparsity_table(),
         "decision": decision_table(),
@@ -334,16 +365,17 @@ def main():
         "speed": speed_table(WORK, PEERS),
         "speed-w4": speed_table(WORK_W4, PEERS_W4),
         "panels": panels_table(),
-        "notebooks": notebooks_table(),
     }
-    for name, table in tables.items():
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        part = re.compile(f"{begin}.*?{end}", re.DOTALL)
-        new = part.sub(lambda _, t=table, b=begin, e=end: f"{b}\n{t}\n{e}", new)
-    if args.check:
-        sys.exit(new != text and "README.md differs from data/results: run make results")
-    path.write_text(new, encoding="utf-8")
+
+
+def texts():
+    """Every page with its marked parts filled."""
+    filled, out = tables(), {}
+    for page in pages.all_pages():
+        text = page.read_text(encoding="utf-8")
+        out[page] = pages.fill(text, filled | {"notebooks": notebooks_table(page)})
+    return out
 
 
 if __name__ == "__main__":
-    main()
+    pages.main(__doc__, texts)

@@ -16,13 +16,14 @@ layer's weights, in the kernel that needs it (`Layer.error_is_read_below`).
 
 from collections import namedtuple
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from snnlab.kernels import lif
 from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
-from snnlab.signals import NO_EVENTS
+from snnlab.signals import NO_EVENTS, SpikeTrains, Values
 from snnlab.surrogate import NAMES
 
 KINDS = {}  # of layers, by the name that files have
@@ -57,8 +58,15 @@ class Layer:
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
         return {}
 
-    def error_is_read_below(self, run, k):
-        """Whether the layer below reads its error itself; here, as layer k of a pass."""
+    # whether, under a constant input, its gradient needs no more than the currents' sums over time
+    sums_suffice = False
+
+    def follows_events(self, kind):
+        """Whether it takes a kind of signal (a class) as events; others come as values."""
+        return False
+
+    def error_is_read_below(self, below):
+        """Whether the stage below, which alone it hears, reads its error itself."""
         return False
 
     def to_dict(self):
@@ -101,9 +109,6 @@ class Linear(Layer):
     are called with some samples of a batch at a time.
     """
 
-    # whether, under a constant input, its gradient needs no more than the currents' sums over time
-    sums_suffice = False
-
     def drive(self, x, w):
         """Currents (sample, time, *shape_out*) that an input feeds the neurons."""
         raise NotImplementedError
@@ -125,21 +130,17 @@ class Linear(Layer):
             out[name] = rng.normal(0, scale, size) if block.prunable else np.zeros(size)
         return out
 
-    def follows_events(self, signal):
-        """Whether it hears spikes as events, or needs them as values."""
-        return False
-
     # forward
 
     def prepare(self, run, k):
         """Before a forward pass: memory for the currents, or what is worked out for all at once."""
         stage, n = run.stages[k], len(run.trace)
-        steps = 1 if run.is_constant(k) else run.n_steps
+        steps = 1 if run.wiring.is_constant[k] else run.n_steps
         run.drives[k] = run.scratch.array(f"drive {k}", (n, steps, stage.width), run.dtype)
 
     def forward(self, run, k, lo, hi):
         """Run some samples."""
-        if run.follows_events(k):
+        if run.wiring.follows_events[k]:
             source = run.signal(k).events
         else:
             source = NO_EVENTS
@@ -159,7 +160,7 @@ class Linear(Layer):
 
     def backward(self, run, k, first, last):
         """Errors and gradients of some chunks of samples."""
-        follows = run.follows_events(k)
+        follows = run.wiring.follows_events[k]
         run_neurons_back(run, k, run.signal(k).events if follows else NO_EVENTS, first, last)
         for c in range(first, last):
             lo, hi = run.edges[c], run.edges[c + 1]
@@ -175,7 +176,7 @@ class Linear(Layer):
         g = run.g_arriving(k, lo, hi)
         if stage.shortcut is not None:
             run.add_shortcut_error(k, lo, hi, g)
-        if run.is_constant(k):
+        if run.wiring.is_constant[k]:
             g = g.sum(axis=1, keepdims=True)
         g = g.reshape(*g.shape[:2], *stage.shape_out)
         by_blocks, g_x = self.adjoint(g, run.values(k, lo, hi), run.views(k))
@@ -329,11 +330,27 @@ class Stage:
         fires = isinstance(neuron, LIF)
         self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
         self.width = padded_width(self.n, fires)
+        self.gives = SpikeTrains if fires else Values  # what others hear of it
         if neuron is not None:
             self.constants, self.hold = pack_constants(neuron, self.n, dtype)
             self.zero_reset = fires and neuron.reset == "zero"
             # an integrator whose units are alike filters W g_v as it filters g_v
             self.uniform = bool(np.ptp(self.constants[:3, : self.n], axis=1).max() == 0)
+        else:
+            self.constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
+
+    def conditions(self, parameters):
+        """Ideal conditions, with blocks from flat parameters."""
+        return Conditions(
+            blocks={name: block.padded(parameters) for name, block in self.blocks.items()},
+            constants=self.constants,
+            hold=self.hold,
+            zero_reset=self.zero_reset,
+            noise=np.empty(0, self.dtype),
+            key=0,
+            bounds=np.array([-np.inf, np.inf], self.dtype),
+            read=None,
+        )
 
     @property
     def fires(self):
@@ -375,6 +392,13 @@ def _flat(x, stage, what):
     return x.reshape(*x.shape[:2], stage.n)
 
 
+# The kernels' small arrays, which are the same from call to call; those of a chip's noise change.
+integrating, firing, firing_back, firing_back_reals = (
+    lru_cache(256)(make)
+    for make in (lif.integrating, lif.firing, lif.firing_back, lif.firing_back_reals)
+)
+
+
 # the neurons, written once ------------------------------------------------------------------------
 
 
@@ -385,12 +409,12 @@ def run_neurons(run, k, source, lo, hi):
     physics = under.noise, under.bounds
     weights = under.blocks.get("weights", run.no_weights)
     if not stage.fires:
-        v, numbers = record.values, lif.integrating(delay=delay, key=under.key)
+        v, numbers = record.values, integrating(delay=delay, key=under.key)
         lif.integrate(*source, drive, weights, under.constants, *physics, numbers, lo, hi, v)
     else:
         keep = record.potentials is not None
         v, z = (record.potentials, record.bits) if keep else run.passing(stage)
-        numbers = lif.firing(zero_reset=under.zero_reset, delay=delay, keep=keep, key=under.key)
+        numbers = firing(zero_reset=under.zero_reset, delay=delay, keep=keep, key=under.key)
         lif.fire(
             *source, drive, weights, under.constants, under.hold, *physics, numbers, lo, hi, v, z,
             *record.spikes.events,
@@ -404,11 +428,11 @@ def run_neurons_back(run, k, source, first, last):
     stage, record, neuron = run.stages[k], run.trace.records[k], run.stages[k].neuron
     place = run.edges, first, last, run.event_parts(k), run.g_currents[k], run.g_drives[k]
     if not stage.fires:
-        numbers = lif.integrating(delay=neuron.delay)
+        numbers = integrating(delay=neuron.delay)
         lif.integrate_backward(*source, run.errors[k], run.constants[k], numbers, *place)
         return
     g_next, next_t, next_delay, reals = run.from_above(k)
-    numbers = lif.firing_back(
+    numbers = firing_back(
         next_delay=next_delay,
         zero_reset=stage.zero_reset,
         attached=not neuron.detach_reset,

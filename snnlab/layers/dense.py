@@ -50,19 +50,13 @@ class Dense(Linear):
         by_weights = np.tensordot(flat, g, axes=([0, 1], [0, 1]))
         return {"weights": by_weights}, (g @ w["weights"].T).reshape(x.shape)
 
-    def follows_events(self, signal):
-        """Where it hears spikes, they are added row by row."""
-        return isinstance(signal, SpikeTrains)
+    def follows_events(self, kind):
+        """Spikes are added row by row."""
+        return kind is SpikeTrains
 
-    def error_is_read_below(self, run, k):
-        """Where it hears the spikes of neurons, and nobody else does."""
-        source = run.stages[k].source
-        return (
-            source >= 0
-            and run.stages[source].fires
-            and run.stages[k].shortcut is None
-            and run.hearers(source) == [k]
-        )
+    def error_is_read_below(self, below):
+        """Where it hears the spikes of neurons."""
+        return below.fires
 
     def error_below(self, run, k, lo, hi):
         """``g_I[t + delay] @ weights.T``."""
@@ -72,10 +66,10 @@ class Dense(Linear):
 
     def prepare(self, run, k):
         """The product with a constant input, unless it is left to the threads."""
-        if run.follows_events(k):
+        if run.wiring.follows_events[k]:
             return
         super().prepare(run, k)
-        if run.is_constant(k):
+        if run.wiring.is_constant[k]:
             weights, out = run.conditions[k].blocks["weights"], run.drives[k][:, 0]
             run.fills[k] = constant_product(run.signal(k), weights, out)
 
@@ -88,7 +82,7 @@ class Dense(Linear):
 
     def chunk_adjoint(self, run, k, c, lo, hi):
         """Gradients of a chunk; those of a constant input are left to `finish`."""
-        if not run.is_constant(k):
+        if not run.wiring.is_constant[k]:
             return super().chunk_adjoint(run, k, c, lo, hi)
         if not run.wants_error(k):
             return None
@@ -97,7 +91,7 @@ class Dense(Linear):
 
     def finish(self, run, k):
         """Chunks summed in order, or ``x.T @ g`` of a constant input."""
-        if not run.is_constant(k):
+        if not run.wiring.is_constant[k]:
             super().finish(run, k)
             return
         block = run.stages[k].blocks["weights"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import snnlab
-from snnlab import clinic, exercises, losses, results
+from snnlab import exercises, losses, patients, results
 
 DIAGNOSES = {
     1: "dead units", 2: "exploding gradient over time", 3: "silent layer",
@@ -13,7 +13,7 @@ DIAGNOSES = {
 
 
 def scaled(bed, factor):
-    network = clinic.admit(bed).network
+    network = patients.admit(bed).network
     for w in network.weights[:-1]:
         w *= factor
     return network
@@ -46,8 +46,8 @@ WRONG = {
         (DIAGNOSES | {2: "narrow surrogate"}, "patient 2:"),
     ],
     "n06.q2": [
-        (3, "network itself"), (lambda: clinic.admit(3).network, "None of the 60 units"),
-        (lambda: clinic.admit(1).network, "Nothing but the weights"),
+        (3, "network itself"), (lambda: patients.admit(3).network, "None of the 60 units"),
+        (lambda: patients.admit(1).network, "Nothing but the weights"),
         (lambda: scaled(3, 200), "still suffers"),
     ],
     "n06.q3": [

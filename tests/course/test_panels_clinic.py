@@ -10,7 +10,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 import snnlab
-from snnlab import LIF, Network, clinic, datasets, encode, live, losses, panels
+from snnlab import LIF, Network, clinic, datasets, encode, live, losses, panels, patients
 
 PATIENCE = 120  # seconds; a guard, not a promise
 
@@ -108,8 +108,8 @@ def test_the_signs_are_those_of_the_findings():
         "narrow": 3,
         "saturated": 1,
     }
-    for bed, name in enumerate(clinic.BEDS, 1):
-        p = clinic.admit(bed)
+    for bed, name in enumerate(patients.BEDS, 1):
+        p = patients.admit(bed)
         loss = p.training["loss"]
         report = clinic.examine(p.network, p.inputs[:150], p.labels[:150], loss=loss)
         assert report.findings[0].name == p.expected
@@ -125,7 +125,7 @@ def test_the_signs_are_those_of_the_findings():
         assert set(sick) <= {which[name], 5}  # silent samples go with silent layers
     for bad in (0, 7):
         with pytest.raises(ValueError, match="bed"):
-            clinic.admit(bad)
+            patients.admit(bad)
 
 
 def test_knobs_are_factors(make):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reference
 
-from snnlab import textbook
+from snnlab import surrogate, textbook
 from snnlab.kernels import lif
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
@@ -244,7 +244,7 @@ def random_case(seed, n_hidden, fires, driven, dtype=np.float64, n_samples=3, n_
                 tau_mem=each(1.5, 6.0), tau_syn=[None, each(1.2, 4.0)][rng.integers(2)], dt=1.0,
                 gain=each(0.5, 1.5), v_th=each(0.5, 1.5), delay=int(rng.integers(3)),
                 method=["exact", "euler"][rng.integers(2)], reset=["zero", "subtract"][seed % 2],
-                refractory=float(rng.choice([0, 0, 1, 3])), surrogate=lif.SURROGATES[seed % 6],
+                refractory=float(rng.choice([0, 0, 1, 3])), surrogate=surrogate.NAMES[seed % 6],
                 steepness=3.0, detach_reset=bool(rng.integers(2)),
             )
         )  # fmt: skip

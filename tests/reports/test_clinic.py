@@ -12,7 +12,6 @@ from snnlab import (
     LeakyIntegrator,
     Network,
     SpikeTrains,
-    clinic,
     datasets,
     encode,
     evaluate,
@@ -20,7 +19,8 @@ from snnlab import (
     surrogate,
     train,
 )  # fmt: skip
-from snnlab.reports.clinic import SICK, Layer, Report, examine
+from snnlab.course.patients import SICK
+from snnlab.reports.clinic import Layer, Report, examine, remedies
 
 NEURON = LIF.brainscales2()
 BATCH = slice(0, 300)
@@ -471,7 +471,7 @@ def test_a_mute_readout_is_made_to_answer(digits):
         assert report.findings == [] and 0.5 <= report.layers[1].rates.mean() <= 10
     network.weights[1][...] = -weights
     with pytest.raises(ValueError, match="inputs drive no readout neuron"):
-        clinic.WAKE.cure(network, digits["inputs"])
+        remedies.WAKE.cure(network, digits["inputs"])
 
 
 def test_a_gentle_softmax_has_scores_that_differ_by_one(digits):
@@ -555,7 +555,7 @@ def test_treatment_keeps_what_it_does_not_treat():
     readout = LeakyIntegrator(tau_mem=9e-6, tau_syn=4e-6, dt=NEURON.dt)
     models = [NEURON.replace(reset="zero", detach_reset=False), NEURON.replace(refractory=2e-6)]
     network = Network((12, 9, 7, 3), models, n_steps=15, rng=0, readout=readout, workers=1)
-    treated, _ = clinic.DETACH.cure(network, None)
+    treated, _ = remedies.DETACH.cure(network, None)
     assert treated.neurons == (models[0].replace(detach_reset=True), models[1], readout)
     np.testing.assert_array_equal(treated.parameters, network.parameters)
     assert (treated.workers, treated.n_steps, treated.sizes) == (1, 15, network.sizes)
