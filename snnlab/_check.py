@@ -23,13 +23,22 @@ def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
     return value
 
 
-def integer(name, value, at_least=None):
-    """Return ``value`` as an int (whole numbers of any integer type)."""
+def integer(name, value, at_least=None, at_most=None):
+    """Return ``value`` as an int (whole numbers of any integer type), within bounds."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
     if at_least is not None and value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")
+    if at_most is not None and value > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {value}")
     return int(value)
+
+
+def flag(name, value):
+    """Return ``value`` as a bool; nothing else counts as one."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
 
 
 def one_of(name, value, allowed):

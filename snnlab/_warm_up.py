@@ -25,8 +25,9 @@ def warm_up(verbose=True):
     from snnlab.datasets import augment
     from snnlab.kernels.spin import wait
     from snnlab.learning import losses, optim
-    from snnlab.network import Network, Trace
+    from snnlab.network import Network
     from snnlab.neurons import LIF
+    from snnlab.trace import Trace
 
     if verbose:
         print("snnlab: preparing kernels (compiled once per machine, then cached) ...", end="")
@@ -54,7 +55,7 @@ def warm_up(verbose=True):
             if hasattr(optimizer, "begin"):
                 optimizer.begin(network, epochs=1, steps_per_epoch=1)
             optimizer.step(network, gradients)
-        Substrate(0).measure(network, inputs)
+        network.forward(inputs, on=Substrate(0))
         for threshold in (0, 1):
             network.compressed(threshold).forward(inputs)
         if readout is None:

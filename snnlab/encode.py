@@ -94,7 +94,7 @@ def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
 
     workers = worker_count(workers)
     share(work, n_samples, workers if x.size > 1e5 else 1)
-    trains = SpikeTrains._trusted(start, stop, step, unit, n_steps, n_units)
+    trains = SpikeTrains.wrap(start, stop, step, unit, n_steps, n_units)
     # large sets live on: keep only the events, not the slots
     return trains.compact() if n_samples > 1000 else trains
 

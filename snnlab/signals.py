@@ -1,4 +1,8 @@
-"""`SpikeTrains`: a batch of spike trains as events."""
+"""Signals: what layers hear. Spikes as events, currents that stay the same, values step by step.
+
+All of them have ``n_steps``, ``n_units``, a length (samples), ``events`` for the kernels that
+follow spikes (none where there are no spikes), and ``values``, an array, for all others.
+"""
 
 import copy
 
@@ -6,6 +10,8 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import events
+
+NO_EVENTS = (*[np.empty(0, np.int64)] * 2, *[np.empty(0, np.int32)] * 2)
 
 SPARSE = 0.25  # share of inputs other than the background up to which skipping it is faster
 
@@ -82,7 +88,7 @@ class SpikeTrains:
         self.n_steps, self.n_units = n_steps, n_units
 
     @classmethod
-    def _trusted(cls, *parts):
+    def wrap(cls, *parts):
         """Wrap arrays that are known to be right (made by a kernel)."""
         self = cls.__new__(cls)
         self._set(*parts)
@@ -102,12 +108,10 @@ class SpikeTrains:
 
     def to_dense(self, dtype=np.float32):
         """Array of 0 and 1, (n_samples, n_steps, n_units)."""
-        z = np.zeros((len(self), self.n_steps, self.n_units), dtype)
-        events.mark(self.start, self.stop, self.step, self.unit, 0, len(self), z)
-        return z
+        return self.values(0, len(self), dtype)
 
-    def _rows(self):
-        """Sample and position of every event, sample by sample."""
+    def rows(self):
+        """Sample and position of every event, sample by sample: two arrays (n_events,)."""
         counts = self.counts()
         which = np.repeat(np.arange(len(self)), counts)
         first = np.cumsum(counts) - counts
@@ -115,22 +119,33 @@ class SpikeTrains:
 
     def _keys(self):
         """A number per event that tells sample, step and unit; sorted."""
-        which, events_ = self._rows()
+        which, events_ = self.rows()
         step = which * self.n_steps + self.step[events_]
         return np.sort(step * self.n_units + self.unit[events_])
 
     def compact(self):
         """The same trains with their events in one piece, sample by sample, nothing between."""
-        _, events_ = self._rows()
+        _, events_ = self.rows()
         stop = np.cumsum(self.counts())
         start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
         step, unit = self.step[events_], self.unit[events_]
-        return self._trusted(start, stop, step, unit, self.n_steps, self.n_units)
+        return self.wrap(start, stop, step, unit, self.n_steps, self.n_units)
 
     @property
     def indptr(self):
         """Where each sample's events begin and end once `compact`, (n_samples + 1,)."""
         return np.concatenate([[0], np.cumsum(self.counts())]).astype(np.int64)
+
+    @property
+    def events(self):
+        """``start, stop, step, unit``: arrays as kernels take them."""
+        return self.start, self.stop, self.step, self.unit
+
+    def values(self, lo, hi, dtype):
+        """Samples lo to hi - 1 as an array of 0 and 1, (hi - lo, n_steps, n_units)."""
+        z = np.empty((hi - lo, self.n_steps, self.n_units), dtype)
+        events.mark(self.start[lo:hi], self.stop[lo:hi], self.step, self.unit, 0, hi - lo, z)
+        return z
 
     def counts(self):
         """Spikes per sample, (n_samples,)."""
@@ -149,7 +164,7 @@ class SpikeTrains:
         """The trains of some samples (an int, a slice, a mask or an array of indices); a view."""
         chosen = _samples(len(self), index)
         start, stop = self.start[chosen], self.stop[chosen]
-        return self._trusted(start, stop, self.step, self.unit, self.n_steps, self.n_units)
+        return self.wrap(start, stop, self.step, self.unit, self.n_steps, self.n_units)
 
     def __eq__(self, other):
         if not isinstance(other, SpikeTrains):
@@ -214,9 +229,94 @@ class ConstantCurrent:
         part._background = ()
         return part
 
+    @property
+    def events(self):
+        """None: arrays of length 0."""
+        return NO_EVENTS
+
+    def values(self, lo, hi, dtype):
+        """Samples lo to hi - 1 as an array with one step for all, (hi - lo, 1, n_units)."""
+        return self.x[lo:hi, None].astype(dtype, copy=False)
+
     def to_dense(self, dtype=np.float32):
         """Array (n_samples, n_steps, n_units), the same in every step."""
         return np.repeat(self.x[:, None, :], self.n_steps, axis=1).astype(dtype)
 
     def __repr__(self):
         return f"ConstantCurrent({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"
+
+
+class Values:
+    """Input of any values: in step t unit i feeds ``x[t, i]``.
+
+    Parameters
+    ----------
+    x : array of float, (n_samples, n_steps, n_units)
+        Copied.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no array of finite numbers with three axes, none of them empty but the first.
+    """
+
+    def __init__(self, x):
+        double = getattr(x, "dtype", None) == np.float64
+        x = _check.array("x", x, np.float64 if double else np.float32, (None, None, None))
+        if 0 in x.shape[1:]:
+            raise ValueError(f"x must have steps and units, got shape {x.shape}")
+        self.x = x.copy()
+
+    @classmethod
+    def wrap(cls, x):
+        """Values of an array that is known to be right, which is not copied."""
+        self = cls.__new__(cls)
+        self.x = x
+        return self
+
+    @property
+    def n_steps(self):
+        """Number of time steps."""
+        return self.x.shape[1]
+
+    @property
+    def n_units(self):
+        """Number of input units."""
+        return self.x.shape[2]
+
+    @property
+    def events(self):
+        """None: arrays of length 0."""
+        return NO_EVENTS
+
+    def values(self, lo, hi, dtype):
+        """Samples lo to hi - 1, (hi - lo, n_steps, n_units)."""
+        return self.x[lo:hi].astype(dtype, copy=False)
+
+    def to_dense(self, dtype=np.float32):
+        """Array (n_samples, n_steps, n_units)."""
+        return self.x.astype(dtype)
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, index):
+        """The values of some samples; a view if ``index`` is a slice."""
+        return self.wrap(self.x[index if isinstance(index, slice) else _samples(len(self), index)])
+
+    def __repr__(self):
+        return f"Values({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"
+
+
+def check_inputs(name, inputs, n_units, n_steps):
+    """Refuse what is no batch of inputs for a network of so many inputs and steps."""
+    if not isinstance(inputs, SpikeTrains | ConstantCurrent | Values):
+        raise TypeError(
+            f"{name} must be SpikeTrains, ConstantCurrent or Values, not {type(inputs).__name__}"
+        )
+    if len(inputs) == 0:
+        raise ValueError(f"{name} must hold at least one sample")
+    if inputs.n_units != n_units:
+        raise ValueError(f"{name} has {inputs.n_units} units, the network {n_units}")
+    if inputs.n_steps != n_steps:
+        raise ValueError(f"{name} has {inputs.n_steps} steps, the network {n_steps}")

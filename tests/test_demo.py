@@ -1,11 +1,9 @@
 """The demo in a process of its own, on the data that is always there."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
+from helpers import fresh_python
 
 NO_NETWORK = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}
 
@@ -16,15 +14,13 @@ def offline(tmp_path):
     for name in ("data", "cache"):
         (tmp_path / name).mkdir()
     places = {"SNNLAB_DATA": str(tmp_path / "data"), "SNNLAB_CACHE": str(tmp_path / "cache")}
-    environment = {k: v for k, v in os.environ.items() if k.lower() != "no_proxy"}
-    return environment | NO_NETWORK | places
+    return {"no_proxy": None, "NO_PROXY": None} | NO_NETWORK | places
 
 
 def demo(arguments, environment, folder, before=""):
     """Run the demo's command line; ``before`` is executed first."""
     code = f"{before}\nimport sys; from snnlab.demo import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+    return fresh_python("-c", code, *arguments, check=False, env=environment, cwd=folder)
 
 
 def test_demo_prints_what_it_promises(offline, tmp_path):

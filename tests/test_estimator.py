@@ -234,7 +234,7 @@ def test_in_a_pipeline():
 
 
 def test_silent_unless_asked(capsys, monkeypatch):
-    monkeypatch.setattr("snnlab.learning.training._interactive", lambda: False)
+    monkeypatch.setattr("snnlab.learning.progress.interactive", lambda: False)
     x, y = blobs()
     quick(epochs=2).fit(x, y)
     assert capsys.readouterr() == ("", "")

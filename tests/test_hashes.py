@@ -5,14 +5,12 @@ generic x86-64 processor, which every other one can be told to be; there, nothin
 """
 
 import json
-import os
 import platform
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import six_trainings
+from helpers import fresh_python
 
 HERE = Path(__file__).resolve().parent
 EXPECTED = json.loads((HERE / "six_trainings.json").read_text(encoding="utf-8"))
@@ -23,21 +21,12 @@ EXPECTED = json.loads((HERE / "six_trainings.json").read_text(encoding="utf-8"))
     platform.machine() not in ("x86_64", "AMD64"), reason="digests are those of x86-64 processors"
 )
 def test_dense_training_is_what_it_was(tmp_path):
-    path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     changes = six_trainings.environment() | {
-        "PYTHONPATH": path,
         "NUMBA_CACHE_DIR": str(tmp_path),
         "NUMBA_DISABLE_JIT": "0",
         "NUMBA_BOUNDSCHECK": "0",
     }
-    done = subprocess.run(
-        [sys.executable, str(HERE / "six_trainings.py")],
-        env=os.environ | changes,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
+    done = fresh_python(HERE / "six_trainings.py", env=changes, timeout=600)
     assert json.loads(done.stdout) == EXPECTED
 
 

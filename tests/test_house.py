@@ -6,19 +6,16 @@ import importlib
 import inspect
 import os
 import pkgutil
-import subprocess
-import sys
 import time
 import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import fresh_python
 from package_map import MODULES, PACKAGE, arrows, circles, imports, name_of, sources, tree
 
 import snnlab
-
-ROOT = Path(__file__).resolve().parents[1]
 
 # made on demand, with what the extras bring
 NEEDS = {"live": "ipywidgets", "plot": "matplotlib", "panels": "ipywidgets"}
@@ -132,15 +129,7 @@ def test_kernels_import_numpy_and_numba_only():
 
 def fresh(code, **env):
     """Run code in a fresh interpreter on this checkout; its last line of output."""
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env=os.environ | {"PYTHONPATH": path} | env,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    done = fresh_python("-W", "error", "-c", code, env=env, timeout=300)
     return done.stdout.strip().splitlines()[-1]
 
 
@@ -346,7 +335,7 @@ def test_the_environment_is_honoured_by_networks(monkeypatch):
         used.append(workers)
         real(work, n, workers)
 
-    monkeypatch.setattr("snnlab.network.share", share)
+    monkeypatch.setattr("snnlab.passes.share", share)
     net = Network((4, 500, 3), LIF.brainscales2(), n_steps=10, rng=0)
     inputs = encode.latency(np.random.default_rng(0).random((100, 4)), n_steps=10)
     for workers in ("3", "1"):

@@ -504,15 +504,27 @@ FORWARD = {
     ),
     "no samples": (lambda: {"inputs": events()[:0]}, ValueError, "inputs must hold at least one"),
     "no samples of current": (lambda: {"inputs": current()[:0]}, ValueError, "inputs must hold"),
-    "kept of too many layers": (lambda: {"kept": [None, None]}, ValueError, "kept must have 1"),
-    "kept of other units": (
-        lambda: {"kept": [np.ones(6, bool)]},
+    "kept of too many layers": (
+        lambda: {"dropout": [None, None]},
         ValueError,
-        r"kept\[0\] must have",
+        "dropout must have 1",
     ),
-    "kept per sample": (lambda: {"kept": [np.ones((N, 7), bool)]}, ValueError, r"kept\[0\] must"),
-    "kept of nan": (lambda: {"kept": [np.full(7, np.nan)]}, (TypeError, ValueError), r"kept\[0\]"),
-    "kept of text": (lambda: {"kept": [np.array(list("abcdefg"))]}, TypeError, r"kept\[0\]"),
+    "kept of other units": (
+        lambda: {"dropout": [np.ones(6, bool)]},
+        ValueError,
+        r"dropout\[0\] must have",
+    ),
+    "kept per sample": (
+        lambda: {"dropout": [np.ones((N, 7), bool)]},
+        ValueError,
+        r"dropout\[0\] must",
+    ),
+    "kept of nan": (
+        lambda: {"dropout": [np.full(7, np.nan)]},
+        (TypeError, ValueError),
+        r"dropout\[0\]",
+    ),
+    "kept of text": (lambda: {"dropout": [np.array(list("abcdefg"))]}, TypeError, r"dropout\[0\]"),
     "out a number": (lambda: {"out": 3}, TypeError, "out must"),
 }
 
@@ -532,10 +544,10 @@ def trace_of(net=None, **kwargs):
 G = (N, N_STEPS, 3)
 BACKWARD = {
     "no trace": (lambda: {"trace": np.zeros(G)}, TypeError, "trace must be a Trace"),
-    "keep=False": (
-        lambda: {"trace": trace_of(keep=False)},
+    "potentials=False": (
+        lambda: {"trace": trace_of(potentials=False)},
         ValueError,
-        "trace was made with keep=False",
+        "trace was made with potentials=False",
     ),
     "another hidden layer": (
         lambda: {"trace": trace_of(network((4, 8, 3)))},
@@ -707,7 +719,7 @@ def test_a_trace_is_used_again():
     assert again is used and again.spikes == fresh.spikes
     assert np.array_equal(again.readout, fresh.readout) and np.array_equal(again.v[0], fresh.v[0])
     assert net.forward(events(3, 3), out=used) is not used
-    assert net.forward(inputs, keep=False, out=used) is not used
+    assert net.forward(inputs, potentials=False, out=used) is not used
     g = np.ones(fresh.readout.shape, np.float32)
     gradients = net.backward(again, g)
     kept = [x.copy() for x in gradients]
@@ -718,9 +730,9 @@ def test_a_trace_is_used_again():
 
 def test_keep_false_gives_the_same_spikes():
     net = network((4, 7, 5, 3))
-    one, two = net.forward(events()), net.forward(events(), keep=False)
+    one, two = net.forward(events()), net.forward(events(), potentials=False)
     assert one.spikes == two.spikes and np.array_equal(one.readout, two.readout)
-    with pytest.raises(ValueError, match="keep=False"):
+    with pytest.raises(ValueError, match="potentials=False"):
         _ = two.v
 
 

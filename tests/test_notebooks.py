@@ -91,7 +91,8 @@ def test_no_cell_reads_a_slider(path):
         panels = {
             target.id
             for node in ast.walk(tree)
-            if isinstance(node, ast.Assign) and "live." in ast.unparse(node.value)
+            if isinstance(node, ast.Assign)
+            and re.search(r"\b(live|panels)\.", ast.unparse(node.value))
             for target in node.targets
             if isinstance(target, ast.Name)
         }

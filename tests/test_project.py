@@ -8,16 +8,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT, fresh_python
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def read(name):
@@ -181,19 +179,17 @@ def test_binder_imports_all_that_notebooks_do(tmp_path):
     """Every module that a notebook's panels load is of a package that Binder installs."""
     code = (
         "import sys, importlib.metadata as m; before = set(sys.modules)\n"
-        "import snnlab, snnlab.live, snnlab.plot, snnlab.datasets, pooch, tqdm\n"
-        "snnlab.clinic, snnlab.panels\n"
+        "import snnlab, pooch, tqdm; public = [getattr(snnlab, name) for name in snnlab.__all__]\n"
         "tops = {name.split('.')[0] for name in set(sys.modules) - before}\n"
         "owners = m.packages_distributions()\n"
         "print(*sorted({owner for top in tops for owner in owners.get(top, ())}))"
     )
-    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    shown = fresh_python("-c", code)
     used = set(map(canonicalize_name, shown.stdout.split()))
     assert "numba" in used and "anywidget" in used
     base_image = {"snnlab", "ipykernel", "jupyter-client", "jupyter-core", "pyzmq", "tornado",
                   "nest-asyncio2", "debugpy", "setuptools", "pip"}  # fmt: skip
-    # numba loads these where they are, and needs them for nothing here
-    base_image |= {"pyyaml", "colorama"}
+    base_image |= {"pyyaml", "colorama"}  # numba loads them where they are, and does without
     assert used - base_image - set(pins("binder/requirements.txt")) == set()
 
 
@@ -311,6 +307,6 @@ def test_strip_agrees_with_nbformat(strip_outputs, used_notebook):
 
 
 def test_strip_runs_as_a_script(used_notebook):
-    command = [sys.executable, str(ROOT / "tools" / "strip_outputs.py"), "--check"]
-    shown = subprocess.run([*command, str(used_notebook)], capture_output=True, text=True)
+    script = ROOT / "tools" / "strip_outputs.py"
+    shown = fresh_python(script, "--check", used_notebook, check=False)
     assert shown.returncode == 1 and "used.ipynb" in shown.stdout

@@ -1,16 +1,13 @@
 """Stored results: complete records, and the scripts that made them."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT, fresh_python
 
 from snnlab import results
 
-ROOT = Path(__file__).parents[1]
 FILES = [p for p in sorted((ROOT / "data" / "results").glob("*.json")) if p.stem != "claims"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SEEDS = {  # where there are not five
@@ -50,9 +47,7 @@ def test_records_are_complete(path):
 
 
 def test_claims_are_up_to_date():
-    command = [sys.executable, ROOT / "tools" / "claims.py", "--check"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    fresh_python(ROOT / "tools" / "claims.py", "--check")
 
 
 def test_claims_are_kept_and_say_where_they_are_from():
@@ -96,11 +91,7 @@ def test_claims_are_shown_as_stored():
 
 def beside(folder, code):
     """What a few lines print that run beside the scripts of a folder."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / folder, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(fresh_python("-c", code, cwd=ROOT / folder).stdout)
 
 
 def test_speed_of_one_workload_replaces_its_records_only():

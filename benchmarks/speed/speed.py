@@ -224,7 +224,7 @@ class Ours:
         if self.substrate is None:
             self.trace = self.network.forward(batch, out=self.trace)
         else:
-            self.trace = self.substrate.measure(self.network, batch, out=self.trace)
+            self.trace = self.network.forward(batch, on=self.substrate, out=self.trace)
         _, g_readout = self.loss(self.trace.readout, self.labels[index])
         _, g_readout, g_spikes = self.penalties.of_trace(self.trace, g_readout)
         self.gradients = self.network.backward(
@@ -270,7 +270,7 @@ class Setting:
         self.data, self.n_steps, self.suffix = data, n_steps, suffix
         self.trains, self.labels = self.encode(data.x_train[:1000]), data.y_train[:1000]
         self.network = self.make_network()
-        counts = self.network.forward(self.trains, keep=False).hidden_counts()
+        counts = self.network.forward(self.trains, potentials=False).hidden_counts()
         self.hidden_spikes = float(counts.mean())
 
     def ours(self, workers, **more):

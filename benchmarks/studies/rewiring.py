@@ -101,7 +101,7 @@ def run(point, seed, validate, checkpoint):
     if c["hidden_spikes"]:
         network.scale_to_activity(some, c["hidden_spikes"])
     if hasattr(rule, "begin"):
-        spikes = network.forward(some, keep=False).spikes[0].counts().mean()
+        spikes = network.forward(some, potentials=False).spikes[0].counts().mean()
         rule.begin(network, c["epochs"], -(-n // c["batch_size"]))
         if synapses.connectivity(network).overall < 1:  # sparse from the start: as active as dense
             network.scale_to_activity(some, spikes)

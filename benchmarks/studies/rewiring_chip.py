@@ -10,7 +10,7 @@ rewiring.py does. Two of Grad R's networks have a limit on the inputs of a neuro
 learn without dropout, which was better on the validation split.
 
 On the damaged chip the neurons are spread by 30 %, and 15 % of the hidden ones are dead; records
-there say whether synapses avoid bad neurons (`snnlab.synapses.avoidance`): of inputs and outputs,
+there say whether synapses avoid bad neurons (`snnlab.avoidance`): of inputs and outputs,
 the rank correlation with badness, and the connectivity of the worst tenth (both among the living)
 and of the dead, each with what chance would give and a p-value by permutation.
 """
@@ -21,7 +21,7 @@ import studies
 from chip import PLAIN
 
 import snnlab
-from snnlab import synapses
+from snnlab import avoidance, synapses
 from snnlab.chip.substrate import EFFECTS, N_NEURONS
 from snnlab.learning.penalties import Bursts
 
@@ -72,7 +72,7 @@ def avoided(network, chip):
     """What `avoidance` finds of inputs and outputs, as plain numbers; without what is undefined."""
     out = {}
     for of in ("inputs", "outputs"):
-        found = synapses.avoidance(network, chip, of=of)
+        found = avoidance(network, chip, of=of)
         for name in ("correlation", "worst", "dead"):
             for what, x in getattr(found, name)._asdict().items():
                 if np.isfinite(x):

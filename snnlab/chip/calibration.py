@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
-from snnlab.chip.substrate import MIN_FACTOR, N_NEURONS, SPREADS, Substrate
+from snnlab.chip.effects import MIN_FACTOR, N_NEURONS, SPREADS
+from snnlab.chip.substrate import Substrate
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.signals import SpikeTrains
@@ -124,7 +125,7 @@ def _response(chip, model, weights, trials, n_steps):
     indptr = np.arange(trials + 1) * n
     unit = np.tile(np.arange(n), trials)
     inputs = SpikeTrains(indptr, np.zeros_like(unit), unit, n_steps, n)
-    return chip.measure(network, inputs, keep=False).readout.mean(axis=0).astype(float)
+    return network.forward(inputs, on=chip, potentials=False).readout.mean(axis=0).astype(float)
 
 
 def _membrane_decay(chip, tau_mem, dt, trials):
@@ -185,6 +186,6 @@ def _threshold(chip, tau_mem, dt, trials, rounds):
     for _ in range(rounds):
         middle = (low + high) / 2
         network.weights[0][...] = middle
-        fired = chip.measure(network, inputs, keep=False).readout[:, 0].mean(axis=0) > 0.5
+        fired = network.forward(inputs, on=chip, potentials=False).readout[:, 0].mean(axis=0) > 0.5
         high, low = np.where(fired, middle, high), np.where(fired, low, middle)
     return (low + high) / 2

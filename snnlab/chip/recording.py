@@ -31,8 +31,9 @@ import numpy as np
 from snnlab import _check
 from snnlab._files import load_npz, save_npz
 from snnlab.chip.substrate import clip_weights
-from snnlab.network import Trace
+from snnlab.medium import Medium
 from snnlab.signals import SpikeTrains
+from snnlab.trace import Trace
 
 FORMAT = 1
 
@@ -44,7 +45,7 @@ def save_trace(path, trace, weight_max=None):
     ----------
     path : path
     trace : Trace
-        With its potentials (``keep=True``).
+        With its potentials (``potentials=True``).
     weight_max : sequence of float, optional
         Largest weight that can be written, per layer; infinite without a limit.
 
@@ -69,7 +70,7 @@ def save_trace(path, trace, weight_max=None):
         arrays |= _events(f"spikes_{k}", train)
     if not trace.spiking_readout:
         arrays["readout"] = trace.readout
-    arrays |= {f"kept_{k}": mask for k, mask in enumerate(trace.kept) if mask is not None}
+    arrays |= {f"kept_{k}": mask for k, mask in enumerate(trace.dropout) if mask is not None}
     if weight_max is not None:
         arrays["weight_max"] = _limits(weight_max, trace)
     save_npz(path, arrays)
@@ -145,7 +146,7 @@ def _trains(name, arrays, n_steps, n_units):
         raise ValueError(f"{name}_*: {fault}") from None
 
 
-class Recorder:
+class Recorder(Medium):
     """A substrate that also writes every trace it measures to a folder.
 
     Parameters
@@ -181,10 +182,11 @@ class Recorder:
         """Restore what a checkpoint says."""
         self.substrate.age = runs
 
-    def measure(self, network, inputs, *, keep=True, kept=None, out=None):
+    def run(self, network, inputs, *, potentials=True, dropout=None, out=None):
         """As the substrate's; batches measured without potentials are not recorded."""
-        trace = self.substrate.measure(network, inputs, keep=keep, kept=kept, out=out)
-        if keep:
+        settings = {"potentials": potentials, "dropout": dropout, "out": out}
+        trace = self.substrate.run(network, inputs, **settings)
+        if potentials:
             path = self.folder / f"{self.n_recorded:06d}.npz"
             save_trace(path, trace, self.substrate.largest_weights(network))
             self.n_recorded += 1
@@ -198,7 +200,7 @@ class Recorder:
         return f"Recorder({self.substrate!r})"
 
 
-class Recording:
+class Recording(Medium):
     """Recorded traces in place of a substrate: `snnlab.train` reads one file per step, in order.
 
     Training must be as it was when they were recorded, but without ``validation``, of which
@@ -220,13 +222,15 @@ class Recording:
         If there are none.
     """
 
+    can_evaluate = False
+
     def __init__(self, folder):
         self.paths = sorted(Path(folder).glob("*.npz"))
         if not self.paths:
             raise ValueError(f"folder {folder} holds no recorded traces (*.npz)")
         self.age, self._weight_max = 0, None
 
-    def measure(self, network, inputs, *, keep=True, kept=None, out=None):
+    def run(self, network, inputs, *, potentials=True, dropout=None, out=None):
         """The next recorded trace, if it is one of these inputs and fits the network.
 
         Raises
@@ -234,7 +238,7 @@ class Recording:
         ValueError
             If it is not, or if there are no more.
         """
-        if not keep:
+        if not potentials:
             raise ValueError("a recording holds training batches only: evaluate without it")
         if self.age == len(self.paths):
             raise ValueError(f"the recording ends after {len(self.paths)} batches")
@@ -250,8 +254,8 @@ class Recording:
             )
         if any(v.dtype != network.dtype for v in trace.v):
             raise ValueError(f"{path} must hold {network.dtype} potentials, as the network")
-        kept = [None] * len(trace.kept) if kept is None else kept
-        masks = zip(trace.kept, kept, sizes[:-1], strict=True)
+        given = [None] * len(trace.dropout) if dropout is None else dropout
+        masks = zip(trace.dropout, given, sizes[:-1], strict=True)
         if any(not np.array_equal(_mask(a, n), _mask(b, n)) for a, b, n in masks):
             raise ValueError(f"{path} was recorded with other units left out (dropout)")
         self.age, self._weight_max = self.age + 1, weight_max

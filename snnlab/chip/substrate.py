@@ -15,49 +15,27 @@ from functools import partial
 import numpy as np
 
 from snnlab import _check
+from snnlab.chip.effects import (
+    EFFECTS,
+    MAX_SCALE,
+    MIN_FACTOR,
+    N_NEURONS,
+    SETTINGS,
+    SPREADS,
+    check_effects,
+    detuned,
+    shown,
+)
 from snnlab.kernels import chip as kernels
 from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
-from snnlab.network import Network, Physics, _aligned, _check_kept, _Layer
+from snnlab.layers import Dense
+from snnlab.layers.base import Conditions, pack_constants
+from snnlab.medium import Medium
+from snnlab.memory import aligned
 from snnlab.signals import SpikeTrains
 
-N_NEURONS = 256  # signed neurons of the chip, and signed inputs of each (Cramer et al. 2022, code)
-
-Effect = namedtuple("Effect", "default off what source")
-PAPER, CODE = "Cramer et al. 2022", "Cramer et al. 2022, code"
-DERIVED, EARLY = f"derived from the code of {PAPER}", f"a switch; 10 us in {PAPER}"
-DELGRAD, ASSUMED = "DelGrad noise model, code", "assumed here"
-# Potentials are in units in which a spike needs 1 and the membrane rests at 0. Times count in whole
-# steps of the network. A run is one call of `Substrate.measure`: a batch.
-EFFECTS = {
-    "tau_mem_spread": Effect(0.05, 0.0, "relative sd of the membranes' time constants", ASSUMED),
-    "tau_syn_spread": Effect(0.05, 0.0, "relative sd of the synapses' time constants", ASSUMED),
-    "threshold_spread": Effect(0.03, 0.0, "relative sd of the thresholds above rest", DELGRAD),
-    "gain_spread": Effect(0.1, 0.0, "relative sd of the neurons' synaptic gain", ASSUMED),
-    "synapse_spread": Effect(0.05, 0.0, "relative sd of single synapses", ASSUMED),
-    "weight_bits": Effect(6, None, "bits of a weight beside its sign", PAPER),
-    "weight_scale": Effect(240.0, 240.0, "levels per unit of hidden weight", CODE),
-    "dynamic_scaling": Effect(True, False, "readout weights use the full range", PAPER),
-    "membrane_range": Effect(
-        (-1.14, 2.5), None, "potentials a membrane can have", "assumed here: the ADC's range"
-    ),
-    "adc_bits": Effect(8, None, "bits of a membrane's reading", CODE),
-    "adc_range": Effect((-1.14, 2.5), (-1.14, 2.5), "potentials the ADC can tell apart", DERIVED),
-    "sampling": Effect(1.7e-6, None, "seconds between two readings of a membrane", PAPER),
-    "reset": Effect("zero", None, "a spike resets the membrane to rest", CODE),
-    "refractory": Effect(2e-6, None, "seconds for which it is held there", CODE),
-    "noise": Effect(0.02, 0.0, "sd of the noise on the membranes", ASSUMED),
-    "trial_spread": Effect(0.015, 0.0, "relative sd of thresholds from run to run", DELGRAD),
-    "drift": Effect(0.01, 0.0, "relative sd of the thresholds' slow drift", ASSUMED),
-    "drift_period": Effect(10_000, 10_000, "runs in which it comes back", ASSUMED),
-    "dead": Effect(0.0, 0.0, "share of dead neurons, or their numbers", "a switch"),
-    "stuck": Effect(0.0, 0.0, "share of synapses stuck at a random level", "a switch"),
-    "clamp": Effect(None, None, "seconds from the first input spike to a reset of all", EARLY),
-}
-SETTINGS = "weight_scale", "adc_range", "drift_period"  # of other effects: neither on nor off
-SPREADS = "tau_mem_spread", "tau_syn_spread", "threshold_spread", "gain_spread"
-MIN_FACTOR = 0.1  # no time constant or gain is smaller than this share of what it should be
-MAX_SCALE = 250.0  # levels per unit of readout weight, at most (Cramer et al. 2022, code)
+PAPER = "Cramer et al. 2022"
 
 SECONDS_PER_IMAGE = 11.8e-6  # inference, with early reset (Cramer et al. 2022)
 SECONDS_PER_TRAINING_IMAGE = 200e-6  # spacing that lets membranes decay (their code)
@@ -66,12 +44,13 @@ WATTS = 0.2  # the whole chip, without FPGA and host (Cramer et al. 2022)
 Cost = namedtuple("Cost", "seconds joules runs")
 Cost.__doc__ = "Time and energy on the real chip, and how often it must run per sample."
 
-# A layer on the chip: with neurons as they are there; their numbers; efficacies and stuck levels of
-# its synapses, padded as weights are, or None; noise per unit and step.
-_Place = namedtuple("_Place", "layer columns efficacy stuck noise")
+# A layer on the chip: its stage in the network; constants of its neurons as they are there;
+# whether spikes reset them to rest; their numbers; efficacies and stuck levels of its synapses,
+# padded as weights are, or None; noise per unit and step.
+_Place = namedtuple("_Place", "stage constants hold zero_reset columns efficacy stuck noise")
 
 
-class Substrate:
+class Substrate(Medium):
     """A virtual chip: 256 neurons of 256 signed inputs, frozen in its faults by a seed.
 
     Parameters
@@ -99,7 +78,7 @@ class Substrate:
         Per kind of spread, what each neuron's parameter is multiplied by. To be read as well.
     dead : array of bool (256,)
     age : int
-        Runs so far, one per `measure`; noise, variation from run to run and drift follow it.
+        Runs so far, one per batch; noise, variation from run to run and drift follow it.
     calibrated : bool
         Whether `snnlab.calibration` has corrected its factors.
 
@@ -117,7 +96,7 @@ class Substrate:
     def __init__(self, seed, *, sigma_d=None, partition=False, **effects):
         self.seed = _check.integer("seed", seed, at_least=0)
         default = {name: effect.default for name, effect in EFFECTS.items()}
-        self.effects = _checked(default | _detuned(sigma_d) | effects)
+        self.effects = check_effects(default | detuned(sigma_d) | effects)
         self.partition, self.age, self.calibrated = bool(partition), 0, False
         self._placed = None, None  # the last network's key and places
         self._draw_faults()
@@ -126,12 +105,12 @@ class Substrate:
     def ideal(cls, seed=0, *, sigma_d=None, partition=False, **effects):
         """A chip with every imperfection off but those named."""
         off = {name: effect.off for name, effect in EFFECTS.items()}
-        return cls(seed, partition=partition, **off | _detuned(sigma_d) | effects)
+        return cls(seed, partition=partition, **off | detuned(sigma_d) | effects)
 
     def replace(self, *, sigma_d=None, partition=None, **effects):
         """The same chip (seed, calibration) with some effects changed; its age begins at 0."""
         partition = self.partition if partition is None else partition
-        changed = self.effects | _detuned(sigma_d) | effects
+        changed = self.effects | detuned(sigma_d) | effects
         chip = Substrate(self.seed, partition=partition, **changed)
         chip.calibrated = self.calibrated
         for name in SPREADS:
@@ -180,8 +159,8 @@ class Substrate:
 
     # running a network --------------------------------------------------------------------------
 
-    def measure(self, network, inputs, *, keep=True, kept=None, out=None):
-        """Run a batch on the chip and read it out.
+    def run(self, network, inputs, *, potentials=True, dropout=None, out=None):
+        """Run a batch on the chip and read it out: ``network.forward(inputs, on=chip)``.
 
         Noise and variation from run to run follow from the chip's seed and ``age``, which counts
         this run, the noise also from a sample's place in the batch: the same chip, used in the
@@ -194,7 +173,7 @@ class Substrate:
             meant to have. A layer with ``tau_syn=None`` has no synapses: its input is injected as
             a current, without levels, spread or gain.
         inputs : SpikeTrains or ConstantCurrent
-        keep, kept, out
+        potentials, dropout, out
             As for `Network.forward`.
 
         Returns
@@ -207,33 +186,42 @@ class Substrate:
         ValueError
             If the network does not fit the chip.
         """
-        if not isinstance(network, Network):
-            raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
-        network._check_inputs(inputs)
-        kept = _check_kept(kept, network.sizes[1:-1])
-        places = self._place(network)
-        layers = self._layers_now(places)
-        weights, physics, converters = [], [], []
-        for k, place in enumerate(places):
-            scale = self._scale(network, k)
-            unit = self.effects["weight_scale"] / scale  # potentials are told as if not scaled
-            weights.append(self._written(network._padded[k], place, scale))
-            physics.append(self._physics(k, place.noise, unit))
-            converters.append(self._converter(network.dt, unit))
-
-        def read(k, v, lo, hi):
-            if converters[k] is not None:
-                kernels.read_membranes(v, *converters[k], layers[k].fires, lo, hi)
-
-        trace = network._propagate(inputs, keep, kept, out, weights, layers, physics, read)
+        _check_network(network)
+        settings = {"potentials": potentials, "dropout": dropout, "out": out}
+        trace = super().run(network, inputs, **settings)
         if self.effects["clamp"] is not None:
             _forget(trace, self.effects["clamp"] / network.dt)
         self.age += 1
         return trace
 
+    def conditions(self, network):
+        """Under which each layer runs here, in this run."""
+        out = []
+        factors = self._threshold_factors()
+        for k, place in enumerate(self._place(network)):
+            scale = self._scale(network, place.stage)
+            unit = self.effects["weight_scale"] / scale  # potentials are told as if not scaled
+            noise, key, bounds = self._physics(k, place.noise, unit)
+            converter, read = self._converter(network.dt, unit), None
+            if converter is not None:
+                read = partial(_read, converter, place.stage.fires)
+            out.append(
+                Conditions(
+                    {"weights": self._written(network, place, scale)},
+                    _with_thresholds(place.constants, factors[place.columns]),
+                    place.hold,
+                    place.zero_reset,
+                    noise,
+                    key,
+                    bounds,
+                    read,
+                )
+            )
+        return out
+
     def largest_weights(self, network):
         """Per layer the largest weight that can be written; infinite without a limit."""
-        fixed = (_has_synapses(la) and not self._uses_full_range(la) for la in network._layers)
+        fixed = (_has_synapses(s) and not self._uses_full_range(s) for s in network.stages)
         return [self.weight_max if limited else np.inf for limited in fixed]
 
     def clip(self, network):
@@ -255,9 +243,9 @@ class Substrate:
             0 where a weight is below half a level: there is no synapse on the chip.
         """
         out = []
-        for k, place in enumerate(self._place(network)):
-            w = self._written(network._padded[k], place, self._scale(network, k))
-            out.append(np.array(w[:, : place.layer.n]))
+        for place in self._place(network):
+            w = self._written(network, place, self._scale(network, place.stage))
+            out.append(np.array(w[:, : place.stage.n]))
         return out
 
     def columns(self, network):
@@ -275,29 +263,30 @@ class Substrate:
 
     # the effects, one by one --------------------------------------------------------------------
 
-    def _uses_full_range(self, layer):
+    def _uses_full_range(self, stage):
         """Whether weights are scaled to the full range: where no threshold fixes their unit."""
         scaled = self.effects["dynamic_scaling"] and self.weight_limit > 0
-        return scaled and _has_synapses(layer) and not layer.fires
+        return scaled and _has_synapses(stage) and not stage.fires
 
-    def _scale(self, network, k):
+    def _scale(self, network, stage):
         """Levels per unit of weight."""
-        if self._uses_full_range(network._layers[k]):
-            largest = float(np.abs(network._padded[k]).max())
+        if self._uses_full_range(stage):
+            largest = float(np.abs(_weights(network, stage)).max())
             if largest > 0:
                 return min(self.weight_limit / largest, MAX_SCALE)
         return self.effects["weight_scale"]
 
-    def _written(self, w, place, scale):
+    def _written(self, network, place, scale):
         """Effective weights, padded; the network's own where synapses are ideal."""
+        w = _weights(network, place.stage)
         if place.efficacy is None:
             return w
-        out = _aligned(w.shape, w.dtype)
+        out = aligned(w.shape, w.dtype)
         kernels.write_weights(w, scale, self.weight_limit, place.efficacy, place.stuck, out)
         return out
 
-    def _layers_now(self, places):
-        """Layers with the thresholds they have in this run: they vary from run to run, and drift.
+    def _threshold_factors(self):
+        """By which thresholds differ in this run (256,): they vary from run to run, and drift.
 
         Those of dead neurons stay, and so do they silent.
         """
@@ -309,15 +298,15 @@ class Substrate:
             turn = 2 * np.pi * self.age / e["drift_period"]
             factor += e["drift"] * np.sqrt(2) * np.sin(turn + self._phase)
         factor[self.dead] = 1
-        return [layer.with_thresholds(factor[columns]) for layer, columns, *_ in places]
+        return factor
 
     def _physics(self, k, noise, unit):
-        """Noise and bounds of layer k's membranes; the kernels scramble the noise's key."""
+        """Noise of layer k's membranes, its key, which the kernels scramble, and bounds."""
         key = self.seed * 0x85EBCA6B + self.age * 0xC2B2AE35 + (2 * k + 1) * 0x9E3779B9
         low, high = self.effects["membrane_range"] or (-np.inf, np.inf)
         real = noise.dtype.type
-        bounds = real(low * unit), real(high * unit)
-        return Physics(noise * real(unit), np.uint32(key % 2**32), *bounds)
+        bounds = np.array([real(low * unit), real(high * unit)])
+        return noise * real(unit), np.uint32(key % 2**32), bounds
 
     def _converter(self, dt, unit):
         """The ADC: step, lowest and highest code, time steps per reading; None if it is ideal."""
@@ -330,41 +319,47 @@ class Substrate:
         lowest = round(low / step)  # so that a membrane at rest reads 0
         return step * unit, lowest, lowest + last, every
 
-    def _as_they_are(self, layer, columns, dtype):
-        """A layer whose neurons are those of the chip: mismatch, reset, refractory time, death."""
-        e, model, changes = self.effects, layer.neuron, {}
+    def _neurons(self, stage, columns):
+        """Constants of a layer whose neurons are the chip's: mismatch, reset, refractory, death.
+
+        Returns constants and hold steps for the kernels, and whether spikes reset to rest.
+        """
+        e, model, changes = self.effects, stage.neuron, {}
         for tau in ("tau_mem", "tau_syn"):
             factor, target = self.factors[f"{tau}_spread"][columns], getattr(model, tau)
             if target is not None and np.any(factor != 1):
                 shortest = model.dt if model.method == "euler" else 0
                 changes[tau] = np.maximum(target * factor, shortest)
-        if layer.fires:
+        if stage.fires:
             changes["reset"] = e["reset"] or model.reset
             changes["refractory"] = np.maximum(model.refractory, e["refractory"] or 0)
-        out, dead = _Layer(model.replace(**changes), layer.n_in, layer.n, dtype), self.dead[columns]
-        gain = self.factors["gain_spread"][columns] if _has_synapses(layer) else 1
-        out.constants.gain[: layer.n] *= np.where(dead, 0, gain).astype(dtype)
-        return out.with_thresholds(np.where(dead, 1, self.factors["threshold_spread"][columns]))
+        model, dead = model.replace(**changes), self.dead[columns]
+        constants, hold = pack_constants(model, stage.n, stage.dtype)
+        gain = self.factors["gain_spread"][columns] if _has_synapses(stage) else 1
+        constants[2, : stage.n] *= np.where(dead, 0, gain).astype(stage.dtype)
+        factors = np.where(dead, 1, self.factors["threshold_spread"][columns])
+        zero_reset = stage.fires and model.reset == "zero"
+        return _with_thresholds(constants, factors), hold, zero_reset
 
-    def _noise(self, layer, columns, dtype):
+    def _noise(self, stage, constants, columns):
         """Noise per unit and step, in the kernels' unit, so that a membrane's sd is ``noise``."""
         if self.effects["noise"] == 0:
-            return np.empty(0, dtype)
-        out = np.zeros(layer.width, dtype)
-        b = layer.constants.decay_mem[: layer.n].astype(float)
+            return np.empty(0, stage.dtype)
+        out = np.zeros(stage.width, stage.dtype)
+        b = constants[1, : stage.n].astype(float)
         sd = self.effects["noise"] * np.sqrt(1 - b**2) / SPREAD
-        out[: layer.n] = np.where(self.dead[columns], 0, sd)
+        out[: stage.n] = np.where(self.dead[columns], 0, sd)
         return out
 
-    def _synapses(self, layer, columns, dtype):
+    def _synapses(self, stage, columns):
         """Efficacies and stuck levels of a layer's synapses, padded; None if all are ideal."""
-        e, shape = self.effects, (layer.n_in, layer.width)
+        e, shape = self.effects, (stage.n_in, stage.width)
         ideal = e["synapse_spread"] == e["stuck"] == 0 and not self.weight_limit
-        if ideal or not _has_synapses(layer):
+        if ideal or not _has_synapses(stage):
             return None, None
-        here = np.ix_(np.arange(layer.n_in) % N_NEURONS, columns)
-        efficacy, stuck = np.ones(shape, dtype), np.full(shape, kernels.FREE, np.int16)
-        efficacy[:, : layer.n], stuck[:, : layer.n] = self._efficacy[here], self._stuck[here]
+        here = np.ix_(np.arange(stage.n_in) % N_NEURONS, columns)
+        efficacy, stuck = np.ones(shape, stage.dtype), np.full(shape, kernels.FREE, np.int16)
+        efficacy[:, : stage.n], stuck[:, : stage.n] = self._efficacy[here], self._stuck[here]
         return efficacy, stuck
 
     # where a network lies on the chip -----------------------------------------------------------
@@ -386,6 +381,7 @@ class Substrate:
 
     def _place(self, network):
         """Each layer's `_Place`, one layer beside the other; larger networks start over."""
+        _check_network(network)
         key = network.sizes, network.neurons, network.dtype
         known = key == self._placed[0]
         # whether many inputs are too many depends on the weights, which change
@@ -394,12 +390,14 @@ class Substrate:
         if known:
             return self._placed[1]
         places, first = [], 0
-        for ideal in network._layers:
-            columns = (first + np.arange(ideal.n)) % N_NEURONS
-            first += ideal.n
-            layer = self._as_they_are(ideal, columns, network.dtype)
-            here = layer, columns, network.dtype
-            places.append(_Place(layer, columns, *self._synapses(*here), self._noise(*here)))
+        for stage in network.stages:
+            columns = (first + np.arange(stage.n)) % N_NEURONS
+            first += stage.n
+            constants, hold, zero_reset = self._neurons(stage, columns)
+            efficacy, stuck = self._synapses(stage, columns)
+            noise = self._noise(stage, constants, columns)
+            neurons = constants, hold, zero_reset, columns
+            places.append(_Place(stage, *neurons, efficacy, stuck, noise))
         self._placed = key, places
         return places
 
@@ -441,8 +439,8 @@ class Substrate:
             value = self.effects[name]
             state = "" if name in SETTINGS else "off" if value == off else "on"
             if value != default:
-                source += f", default {_shown(name, default)}"
-            lines.append(f"{name:<18}{_shown(name, value):<16}{state:<5}{what} ({source})")
+                source += f", default {shown(name, default)}"
+            lines.append(f"{name:<18}{shown(name, value):<16}{state:<5}{what} ({source})")
         lines += [
             "",
             f"on the chip itself an image takes {SECONDS_PER_IMAGE * 1e6:g} us and "
@@ -463,9 +461,36 @@ class Substrate:
 
 def clip_weights(network, largest):
     """Clip each layer's weights at ``largest`` (one number per layer), in place."""
-    for w, top in zip(network._padded, largest, strict=True):
+    for block, top in zip(network.weight_blocks, largest, strict=True):
         if top < np.inf:
+            w = block.padded(network.parameters)
             np.clip(w, -top, top, out=w)
+
+
+def _check_network(network):
+    """Refuse what the chip cannot run."""
+    if not hasattr(network, "stages"):
+        raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
+    for stage in network.stages:
+        if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
+            raise ValueError(f"a chip has no {stage.name}: it runs dense layers")
+
+
+def _weights(network, stage):
+    """A layer's weights, padded."""
+    return stage.blocks["weights"].padded(network.parameters)
+
+
+def _with_thresholds(constants, factor):
+    """Constants with the thresholds multiplied by a factor per unit."""
+    out = constants.copy()
+    out[3, : len(factor)] *= factor.astype(out.dtype)
+    return out
+
+
+def _read(converter, last_first, v, lo, hi):
+    """Read membranes of some samples by the ADC, in place."""
+    kernels.read_membranes(v, *converter, last_first, lo, hi)
 
 
 def _fan_in(network):
@@ -477,9 +502,9 @@ def _fan_in(network):
     ]  # fmt: skip
 
 
-def _has_synapses(layer):
+def _has_synapses(stage):
     """Whether input passes through synapses; a current without a filter is injected."""
-    return layer.neuron.tau_syn is not None
+    return stage.neuron.tau_syn is not None
 
 
 def _forget(trace, steps):
@@ -490,89 +515,13 @@ def _forget(trace, steps):
         first[some] = trace.inputs.step[trace.inputs.start[some]]
     end = first + max(1, int(steps + 1e-9))  # whole steps; a quotient may be an ulp too small
     for train in trace.spikes:
-        which, events = train._rows()
+        which, events = train.rows()
         early = train.step[events] < end[which]
         train.stop[...] = train.start + np.bincount(which[early], minlength=len(trace))
-    for train, z in zip(trace.spikes, trace._bits or (), strict=False):  # no bits: nothing kept
-        z[...] = 0
-        lif.mark_spikes(train.start, train.stop, train.step, train.unit, z)
     late = np.arange(trace.inputs.n_steps) >= end[:, None]
     trace.readout[late] = 0
-    for v in trace._potentials or ():  # stored last step first
-        v[:, ::-1][late] = 0
-
-
-def _shown(name, value):
-    """A value as the card prints it."""
-    if value is None:
-        return "none"
-    if name.endswith("_range"):
-        return " to ".join(f"{x:g}" for x in value)
-    if isinstance(value, tuple):
-        return f"{len(value)} neurons"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _detuned(sigma_d):
-    """The three spreads that ``sigma_d`` stands for."""
-    if sigma_d is None:
-        return {}
-    return dict.fromkeys(SPREADS[:3], _check.number("sigma_d", sigma_d, at_least=0))
-
-
-def _checked(effects):
-    """All effects' values, checked and as plain numbers; None only where it means off."""
-    unknown = sorted(set(effects) - set(EFFECTS))
-    if unknown:
-        raise TypeError(f"{unknown[0]} is no effect; there are {', '.join(EFFECTS)}")
-    return {
-        name: None if value is None and EFFECTS[name].off is None else _CHECKS[name](name, value)
-        for name, value in effects.items()
-    }
-
-
-def _bits(name, value, most):
-    return int(_check.number(name, _check.integer(name, value, at_least=1), at_most=most))
-
-
-def _switch(name, value):
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)
-
-
-def _range(name, value):
-    """Lowest and highest potential, around rest."""
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise TypeError(f"{name} must be a pair (lowest, highest), not {value!r}")
-    low, high = (_check.number(name, x) for x in value)
-    if not low < 0 < high:
-        raise ValueError(f"{name} must reach from below 0 to above it, got {low:g} to {high:g}")
-    return low, high
-
-
-def _neurons(name, value):
-    """A share of neurons, or their numbers."""
-    if np.ndim(value) == 0:
-        return _check.number(name, value, at_least=0, at_most=1)
-    numbers = sorted({_check.integer(name, k, at_least=0) for k in value})
-    if numbers and numbers[-1] >= N_NEURONS:
-        raise ValueError(f"{name} must hold numbers of neurons in 0 ... {N_NEURONS - 1}")
-    return tuple(numbers)
-
-
-_above_0 = partial(_check.number, above=0)
-_CHECKS = dict.fromkeys(EFFECTS, partial(_check.number, at_least=0)) | {
-    "weight_bits": partial(_bits, most=14),
-    "weight_scale": _above_0,
-    "dynamic_scaling": _switch,
-    "membrane_range": _range,
-    "adc_bits": partial(_bits, most=16),
-    "adc_range": _range,
-    "sampling": _above_0,
-    "reset": partial(_check.one_of, allowed=("zero", "subtract")),
-    "drift_period": partial(_check.integer, at_least=1),
-    "dead": _neurons,
-    "stuck": partial(_check.number, at_least=0, at_most=1),
-    "clamp": _above_0,
-}
+    for record in trace.records:
+        if record.potentials is not None:
+            record.bits[...] = 0
+            lif.mark_spikes(*record.spikes.events, record.bits)
+            record.potentials[:, ::-1][late] = 0  # stored last step first

@@ -6,11 +6,22 @@ worker threads can share one. Arrays come in, ``out`` arrays are filled; nothing
 those of ``snnlab.textbook``, in the same order, where each is one line of NumPy.
 
 A layer's input is either events (``start``, ``stop`` bound each sample's slice of ``step`` and
-``unit``) or a constant drive per unit (``drive``, with no events); the array that is not used has
-length zero.
+``unit``) or a ``drive`` (sample, time or 1, unit): with one time step it is constant, and acts in
+every step from ``delay`` on; with all of them, the drive of step ``t - delay`` arrives in step t.
+The array that is not used has length zero.
 
-On an analog substrate the membrane is noisy (``noise``: standard deviation per unit and step, of
-length zero without; ``key`` chooses the noise) and bounded (``low``, ``high``: infinite without).
+What a kernel needs besides comes in few arrays, the same for all samples:
+
+============= ===================== ===============================================================
+``constants`` float (4, width)      rows ``decay_syn``, ``decay_mem``, ``gain``, ``v_th``
+``hold``      int32 (width,)        refractory steps
+``noise``     float (width,) or (0,) standard deviation of the membrane's noise per unit and step
+``bounds``    float (2,)            lowest and highest potential; infinite without bounds
+``numbers``   int64                 made by `integrating`, `firing` or `firing_back`, by name
+``reals``     float (4,)            made by `firing_back_reals`, by name
+============= ===================== ===============================================================
+
+Noise and bounds belong to an analog substrate. Every float array has the weights' dtype.
 
 Spiking layers go through time in blocks of `BLOCK` steps: what happens in them is listed once, then
 tile by tile (`snnlab.kernels.vector`) the units go through all steps, their state in registers.
@@ -23,7 +34,6 @@ from numba import njit
 from snnlab.kernels.noise import add_noise
 from snnlab.kernels.vector import NARROW, WIDE, fused, load, store, where
 
-SURROGATES = ("superspike", "arctan", "triangle", "sigmoid", "gaussian", "rectangle")
 BLOCK = 8  # steps
 
 # Of each set of eight units, as the bits of a byte: its members in order, and how many they are.
@@ -38,6 +48,26 @@ _u = np.uint64  # unsigned indices need no test for those that count from the en
 # error_model="numpy": a division needs no test for zero, which would keep loops scalar
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _part = njit(cache=True, nogil=True, error_model="numpy", inline="always")  # of a kernel
+
+
+def integrating(*, delay, key=0):
+    """``numbers`` of `integrate` and `integrate_backward`; ``key`` chooses the noise, 32 bits."""
+    return np.array([delay, key], np.int64)
+
+
+def firing(*, zero_reset, delay, keep, key=0):
+    """``numbers`` of `fire`; ``key`` chooses the noise, 32 bits."""
+    return np.array([zero_reset, delay, keep, key], np.int64)
+
+
+def firing_back(*, next_delay, zero_reset, attached, surrogate, delay):
+    """``numbers`` of `fire_backward`; ``surrogate`` counts as in `_slope`."""
+    return np.array([next_delay, zero_reset, attached, surrogate, delay], np.int64)
+
+
+def firing_back_reals(dtype, *, steepness, next_decay_syn=0, next_decay_mem=0, next_gain=1):
+    """``reals`` of `fire_backward`; the default filter passes on what it is given."""
+    return np.array([next_decay_syn, next_decay_mem, next_gain, steepness], dtype)
 
 
 @_kernel
@@ -81,14 +111,10 @@ def integrate(
     unit,
     drive,
     weights,
-    decay_syn,
-    decay_mem,
-    gain,
+    constants,
     noise,
-    key,
-    low,
-    high,
-    delay,
+    bounds,
+    numbers,
     lo,
     hi,
     v,
@@ -97,9 +123,11 @@ def integrate(
 
     Readouts are narrow, so each unit runs through time on its own, its state in registers.
     """
+    delay, key = numbers[0], np.uint32(numbers[1])
+    low, high = bounds[0], bounds[1]
     n_steps, n = v.shape[1], v.shape[2]
     zero = v.dtype.type(0.0)
-    noisy = noise.shape[0] > 0
+    dense, noisy = drive.shape[1] > 1, noise.shape[0] > 0
     xi = np.empty((n_steps, n), v.dtype)
     for s in range(lo, hi):
         if noisy:
@@ -111,8 +139,9 @@ def integrate(
                 v[s, t, j] = zero
         if drive.shape[0] > 0:
             for t in range(delay, n_steps):
+                when = t - delay if dense else 0
                 for j in range(n):
-                    v[s, t, j] = drive[s, j]
+                    v[s, t, j] = drive[s, when, j]
         else:
             for k in range(start[s], stop[s]):
                 i, t = unit[k], step[k] + delay
@@ -120,7 +149,7 @@ def integrate(
                     for j in range(n):
                         v[s, t, j] += weights[i, j]
         for j in range(n):
-            a, b, g = decay_syn[j], decay_mem[j], gain[j]
+            a, b, g = constants[0, j], constants[1, j], constants[2, j]
             current, potential = zero, zero
             for t in range(n_steps):
                 current = a * current + v[s, t, j]
@@ -210,16 +239,20 @@ def _make_fire(lanes):
 
     @_kernel
     def fire(
-        start, stop, step, unit, drive, weights, decay_syn, decay_mem, gain, v_th, hold, noise, key,
-        low, high, zero_reset, delay, lo, hi, keep, v, z, out_start, out_stop, out_step, out_unit,
+        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
+        v, z, out_start, out_stop, out_step, out_unit,
     ):  # fmt: skip
+        zero_reset, delay = numbers[0] != 0, numbers[1]
+        keep, key = numbers[2] != 0, np.uint32(numbers[3])
+        low, high = bounds[0], bounds[1]
         n_steps, n = v.shape[1], v.shape[2]
         zero = weights.dtype.type(0.0)
         # current; what is left of the membrane: b v, less v_th or all of it after a spike
         state = scratch_rows(2, n, weights)
         held_for = scratch_rows(1, n, hold)  # steps that a unit is still held at rest
         longest = largest(hold)
-        driven, noisy = drive.shape[0] > 0, noise.shape[0] > 0
+        driven, dense = drive.shape[0] > 0, drive.shape[1] > 1
+        noisy = noise.shape[0] > 0
         bounded = low > -np.inf or high < np.inf
         xi = scratch_rows(BLOCK if noisy else 0, n, weights)
         at = np.zeros(BLOCK + 1, np.int64)  # where the events of each step begin
@@ -240,15 +273,17 @@ def _make_fire(lanes):
                     _clear(xi[q])
                     add_noise(noise, key, s, before + q, xi[q])
                 for j in range(0, n, lanes):
-                    a, b = load(decay_syn, (j,), lanes), load(decay_mem, (j,), lanes)
-                    g, theta = load(gain, (j,), lanes), load(v_th, (j,), lanes)
+                    a, b = load(constants, (0, j), lanes), load(constants, (1, j), lanes)
+                    g, theta = load(constants, (2, j), lanes), load(constants, (3, j), lanes)
                     current, rest = load(state, (0, j), lanes), load(state, (1, j), lanes)
                     left, held = load(held_for, (0, j), lanes), load(hold, (j,), lanes)
                     spikes = load(z, (r, before // BLOCK, j), lanes) & np.uint8(0)  # zeros
                     for q in range(m):
                         if driven:
-                            if before + q >= delay:
-                                current = current + load(drive, (s, j), lanes)
+                            when = before + q - delay
+                            if when >= 0:
+                                when = when if dense else 0
+                                current = current + load(drive, (s, when, j), lanes)
                         else:
                             for p in range(at[q], at[q + 1]):
                                 current = current + load(weights, (_u(unit[_u(p)]), j), lanes)
@@ -283,17 +318,23 @@ def mark_spikes(start, stop, step, unit, z):
 _fire_wide, _fire_narrow = _make_fire(WIDE), _make_fire(NARROW)
 
 
-def fire(*args):
+def fire(
+    start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
+    v, z, out_start, out_stop, out_step, out_unit,
+):  # fmt: skip
     """LIF layer: integrate, compare, emit; the reset acts on the next step.
 
     Fills ``v`` (the potential that was compared with the threshold), ``z`` (sample, block, unit:
     which units spike, a bit per step) and the events. ``v`` is stored last step first: the backward
     pass then reads memory in ascending order, which the processor prefetches (measured: more than
-    twice as fast where traces exceed the cache). With ``keep`` false, all samples write over
-    ``v[0]`` and ``z[0]``, so that inference stays in cache.
+    twice as fast where traces exceed the cache). Without ``keep``, all samples write over ``v[0]``
+    and ``z[0]``, so that inference stays in cache.
     """
-    v = args[20]  # as wide as the layer is stored
-    (_fire_narrow if v.shape[2] == NARROW else _fire_wide)(*args)
+    kernel = _fire_narrow if v.shape[2] == NARROW else _fire_wide
+    kernel(
+        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
+        v, z, out_start, out_stop, out_step, out_unit,
+    )  # fmt: skip
 
 
 @_kernel
@@ -303,10 +344,8 @@ def integrate_backward(
     step,
     unit,
     g_v,
-    decay_syn,
-    decay_mem,
-    gain,
-    delay,
+    constants,
+    numbers,
     edges,
     first_chunk,
     last_chunk,
@@ -314,14 +353,20 @@ def integrate_backward(
     g_current,
     g_drive,
 ):
-    """Adjoint of `integrate`: ``g_v`` (sample, time, unit) in; adjoint currents, gradients out."""
+    """Adjoint of `integrate`: ``g_v`` (sample, time, unit) in; adjoint currents, gradients out.
+
+    ``g_current`` (sample, time, unit) is the adjoint current of the step that it belongs to: the
+    gradient by a drive of all time steps is that of ``delay`` steps later. ``g_drive`` (sample,
+    unit), the gradient by a constant drive, sums it over time; with length zero it is not wanted.
+    """
+    delay = numbers[0]
     n_steps, n = g_v.shape[1], g_v.shape[2]
     zero = g_v.dtype.type(0.0)
     for c in range(first_chunk, last_chunk):
         clear_rows(g_weights[c])
         for s in range(edges[c], edges[c + 1]):
             for j in range(n):
-                a, b, g = decay_syn[j], decay_mem[j], gain[j]
+                a, b, g = constants[0, j], constants[1, j], constants[2, j]
                 lv, li, total = zero, zero, zero
                 for t in range(n_steps - 1, -1, -1):
                     lv = b * lv + g_v[s, t, j]
@@ -331,7 +376,7 @@ def integrate_backward(
                         total += li
                 if g_drive.shape[0] > 0:
                     g_drive[s, j] = total
-            if g_drive.shape[0] == 0:
+            if start.shape[0] > 0:
                 for k in range(start[s], stop[s]):
                     i, t = unit[k], step[k] + delay
                     if t < n_steps:
@@ -368,7 +413,10 @@ def _mark_rest(first, last, step, unit, hold, before, m, rest_bits):
 
 @_part
 def _slope(kind, k, x, scratch, lanes):
-    """Surrogate derivative h(x); formulas and scales in ``snnlab.surrogate``."""
+    """Surrogate derivative h(x); formulas and scales in ``snnlab.surrogate``.
+
+    ``kind``: 0 superspike, 1 arctan, 2 triangle, 3 sigmoid, 4 gaussian, 5 rectangle.
+    """
     real = scratch.dtype.type
     one = real(1.0)
     if kind == 0:  # superspike
@@ -413,20 +461,21 @@ def _make_fire_backward(lanes):
     @_kernel
     def fire_backward(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        next_delay, next_decay_syn, next_decay_mem, next_gain, g_spikes, decay_syn, decay_mem, gain,
-        v_th, hold, zero_reset, attached, kind, steepness, delay, edges, first_chunk, last_chunk,
-        g_weights, g_current, g_drive,
+        g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
+        g_current, g_drive,
     ):  # fmt: skip
+        next_delay, zero_reset, attached = numbers[0], numbers[1] != 0, numbers[2] != 0
+        kind, delay = numbers[3], numbers[4]
+        next_decay_syn, next_decay_mem, next_gain = reals[0], reals[1], reals[2]
         n_steps, n = v.shape[1], v.shape[2]
-        real = v.dtype.type
-        zero, k_slope = real(0.0), real(steepness)
+        zero, steepness = v.dtype.type(0.0), reals[3]
         # adjoint membrane and current, those of the next layer, sum of the currents, and zeros to
         # start a tile from
         state = scratch_rows(6, n, v)
         scratch = np.empty(lanes, v.dtype)
         filtered = next_decay_syn != 0 or next_decay_mem != 0 or next_gain != 1
         longest = largest(hold)
-        driven, kept = g_drive.shape[0] > 0, g_current.shape[0] > 0
+        heard, driven, kept = start.shape[0] > 0, g_drive.shape[0] > 0, g_current.shape[0] > 0
         at = np.zeros(BLOCK + 1, np.int64)  # where the events of each step begin
         error_at = np.zeros(BLOCK + 1, np.int64)  # where the errors of each step begin
         which = np.empty(BLOCK * next_t.shape[0] + 1, np.int32)
@@ -438,7 +487,7 @@ def _make_fire_backward(lanes):
             for s in range(edges[c], edges[c + 1]):
                 clear_rows(state)
                 k = 0
-                if not driven:
+                if heard:
                     k = stop[s]
                     while k > start[s] and step[k - 1] + delay >= n_steps:
                         k -= 1
@@ -446,7 +495,7 @@ def _make_fire_backward(lanes):
                     m = min(BLOCK, n_steps - before)
                     at[m] = k
                     for q in range(m - 1, -1, -1):
-                        if not driven:
+                        if heard:
                             k = _first_of_step(step, start[s], k, before + q - delay)
                         at[q] = k
                     first = before + next_delay
@@ -457,8 +506,8 @@ def _make_fire_backward(lanes):
                         own = own_start[s], own_stop[s], own_step, own_unit
                         _mark_rest(*own, hold, before, m, rest_bits)
                     for j in range(0, n, lanes):
-                        a, b = load(decay_syn, (j,), lanes), load(decay_mem, (j,), lanes)
-                        g, theta = load(gain, (j,), lanes), load(v_th, (j,), lanes)
+                        a, b = load(constants, (0, j), lanes), load(constants, (1, j), lanes)
+                        g, theta = load(constants, (2, j), lanes), load(constants, (3, j), lanes)
                         lv, li = load(state, (0, j), lanes), load(state, (1, j), lanes)
                         next_v, next_i = load(state, (2, j), lanes), load(state, (3, j), lanes)
                         total = load(state, (4, j), lanes)
@@ -482,7 +531,7 @@ def _make_fire_backward(lanes):
                                 when = t if g_spikes.shape[1] > 1 else 0
                                 e = e + load(g_spikes, (s, when, j), lanes)
                             x = load(v, (s, n_steps - 1 - t, j), lanes)
-                            h = _slope(kind, k_slope, x - theta, scratch, lanes)
+                            h = _slope(kind, steepness, x - theta, scratch, lanes)
                             bit = np.uint8(1 << q)
                             fired, resting = (spikes & bit) != 0, (at_rest & bit) != 0
                             lv, li = move_back(
@@ -513,7 +562,11 @@ def _make_fire_backward(lanes):
 _fire_backward_wide, _fire_backward_narrow = _make_fire_backward(WIDE), _make_fire_backward(NARROW)
 
 
-def fire_backward(*args):
+def fire_backward(
+    start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
+    g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
+    g_current, g_drive,
+):  # fmt: skip
     """Adjoint of `fire`, reading the trace: ``v`` (last step first), ``z``, the layer's own events.
 
     The error at the spikes is ``e = W_next g_I_next`` (plus ``g_spikes`` (sample, time or 1, unit)
@@ -521,10 +574,16 @@ def fire_backward(*args):
     exactly as it filters ``g_v``, and the loss's ``g_v`` is mostly zeros: then ``g_next`` is
     ``g_v`` and the filter is the integrator's (``next_decay_*``, ``next_gain``). Otherwise
     ``g_next`` is the adjoint current and the filter passes all (0, 0, 1). ``g_next`` is empty at a
-    spiking readout. ``g_current`` (empty if not wanted) keeps the adjoint currents of all samples.
+    spiking readout. ``next_t`` holds the next layer's weights, transposed.
+
+    ``g_current`` (empty if not wanted) and ``g_drive`` are as in `integrate_backward`.
     """
-    v = args[8]  # as wide as the layer is stored
-    (_fire_backward_narrow if v.shape[2] == NARROW else _fire_backward_wide)(*args)
+    kernel = _fire_backward_narrow if v.shape[2] == NARROW else _fire_backward_wide
+    kernel(
+        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
+        g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
+        g_current, g_drive,
+    )  # fmt: skip
 
 
 @_kernel

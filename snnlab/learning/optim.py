@@ -7,7 +7,7 @@ import numpy as np
 from snnlab import _check
 from snnlab._workers import share, worker_count
 from snnlab.kernels import updates
-from snnlab.network import Gradients
+from snnlab.parameters import Gradients
 
 
 class _Optimizer:

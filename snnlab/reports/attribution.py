@@ -153,7 +153,7 @@ def explain(
     Its scale is the surrogate's, not the potential's (`snnlab.surrogate`): compare ranks and signs,
     not sizes.
     """
-    network._check_inputs(inputs)
+    network.check_inputs(inputs)
     if not isinstance(inputs, SpikeTrains):
         raise TypeError(f"inputs must be SpikeTrains, not {type(inputs).__name__}")
     if network.spiking_readout:
@@ -234,11 +234,11 @@ def _by_adjoint(network, k, train, g_currents):
 def _by_removal(network, train, score, batch_size):
     """What the score loses without each spike of the one sample of a compact train."""
     n = len(train.step)
-    whole = score(network.forward(train, keep=False).readout)
+    whole = score(network.forward(train, potentials=False).readout)
     value, out = np.zeros(n, network.dtype), None
     for first in range(0, n, batch_size):
         gone = np.arange(first, min(first + batch_size, n))
-        out = network.forward(_without(train, gone), keep=False, out=out)
+        out = network.forward(_without(train, gone), potentials=False, out=out)
         value[gone] = whole - score(out.readout)
     return Contributions(train.step, train.unit, value)
 

@@ -107,7 +107,7 @@ def time_to_decision(
     classes is right by chance), but ``per_sample`` takes it for what it is: no decision yet.
     """
     loss = resolve(loss)
-    network._check_inputs(inputs)
+    network.check_inputs(inputs)
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
     tolerance = _check.number("tolerance", tolerance, at_least=0)
     batch_size = _check.integer("batch_size", batch_size, at_least=1)
@@ -115,7 +115,7 @@ def time_to_decision(
     said, spikes, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
         batch = inputs[first : first + batch_size]
-        trace = network.forward(batch, keep=False, out=trace)
+        trace = network.forward(batch, potentials=False, out=trace)
         last = first_input_step(batch)[:, None] + np.arange(n_steps)  # of each deadline
         last = np.minimum(last, n_steps - 1)
         said.append(np.take_along_axis(_predictions(loss, trace.readout), last, axis=1))
@@ -165,7 +165,7 @@ def _spikes_so_far(trace):
     shape = len(trace), trace.readout.shape[1]
     counts = np.zeros(shape, np.int64)
     for train in trace.hidden:
-        sample, event = train._rows()
+        sample, event = train.rows()
         cell = sample * shape[1] + train.step[event]
         counts += np.bincount(cell, minlength=counts.size).reshape(shape)
     return counts.cumsum(axis=1)

@@ -250,12 +250,12 @@ def count(network, inputs):
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
-    network._check_inputs(inputs)
+    network.check_inputs(inputs)
     n, n_steps = len(inputs), network.n_steps
     sums = np.zeros((len(network.weights), 6))
     for low in range(0, n, 1000):
         batch = inputs[low : low + 1000]
-        spikes = network.forward(batch, keep=False).spikes
+        spikes = network.forward(batch, potentials=False).spikes
         for k, (w, model) in enumerate(zip(network.weights, network.neurons, strict=True)):
             source = spikes[k - 1] if k else batch
             sums[k, :5] += _heard(source, np.count_nonzero(w, axis=1), model.delay, n_steps)

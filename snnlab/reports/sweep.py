@@ -13,7 +13,8 @@ from snnlab import _check
 from snnlab._files import write_atomically
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import Bursts, Penalties
-from snnlab.learning.training import _check_samples, evaluate, steps, train
+from snnlab.learning.settings import check_samples
+from snnlab.learning.training import evaluate, steps, train
 
 FORMAT = 1
 COSTS = ("hidden_spikes", "connectivity", "mismatch")
@@ -392,7 +393,7 @@ def sweep(
         raise TypeError("checkpoint cannot be set: a sweep is several trainings")
     if not isinstance(test, tuple | list) or len(test) != 2:
         raise TypeError("test must be a pair of inputs and labels")
-    _check.labels("test", test[1], _check_samples("test", network, test[0]), network.sizes[-1])
+    _check.labels("test", test[1], check_samples("test", network, test[0]), network.sizes[-1])
     penalties = [Penalties(penalty(s), network).given for s in strengths]
     runs = Frontier(data)
     config = Point(0, 0, config={} if config is None else config).config

@@ -8,10 +8,13 @@ from snnlab import _check
 from snnlab._workers import share
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
-from snnlab.network import Network, Trace, _aligned, _padded, _spike_bits
+from snnlab.layers.dense import Dense, constant_product
+from snnlab.memory import aligned, padded_width
 from snnlab.neurons import LIF
+from snnlab.passes import threads_worth
 from snnlab.rewiring.connectivity import units_in_use
-from snnlab.signals import ConstantCurrent, SpikeTrains
+from snnlab.signals import NO_EVENTS, ConstantCurrent, SpikeTrains, check_inputs
+from snnlab.trace import Record, Trace, spike_bits
 
 # Share of weights that are not zero up to which compressed rows beat the dense product: measured
 # (benchmarks/speed/sparse.py), for constant input and for spikes.
@@ -66,23 +69,21 @@ class CompressedNetwork:
     """
 
     def __init__(self, network, threshold=None, unheard=False):
-        if not isinstance(network, Network):
+        if not hasattr(network, "stages"):
             raise TypeError(f"network must be a Network, not {type(network).__name__}")
-        if not isinstance(unheard, bool | np.bool_):
-            raise TypeError(f"unheard must be True or False, not {unheard!r}")
+        for stage in network.stages:
+            if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
+                raise ValueError(f"network has a {stage.name}: only dense layers are compressed")
+        unheard = _check.flag("unheard", unheard)
         if threshold is not None:
             threshold = _check.number("threshold", threshold, at_least=0, at_most=1)
-        self.threshold, self.unheard = threshold, bool(unheard)
+        self.threshold, self.unheard = threshold, unheard
         self.sizes, self.neurons, self.n_steps = network.sizes, network.neurons, network.n_steps
         self.dtype, self.workers = network.dtype, network.workers
         part = units_in_use(network, unheard)
         self.units = tuple(np.flatnonzero(units) for units in part[1:])
-        self._layers = [
-            _Rows(layer, w, below, units, network.n_steps)
-            for layer, w, below, units in zip(
-                network._layers, network.weights, part[:-1], part[1:], strict=True
-            )
-        ]
+        layers = zip(network.stages, network.weights, part[:-1], part[1:], strict=True)
+        self._layers = [_Rows(*layer, network.n_steps) for layer in layers]
         self.n_synapses = np.array([len(layer.weight) for layer in self._layers])
 
     @property
@@ -109,16 +110,16 @@ class CompressedNetwork:
 
     # forward ------------------------------------------------------------------------------------
 
-    def forward(self, inputs, *, keep=False, kept=None, out=None):
+    def forward(self, inputs, *, potentials=False, dropout=None, out=None):
         """Run a batch.
 
         Parameters
         ----------
         inputs : SpikeTrains or ConstantCurrent
             ``n_units`` and ``n_steps`` as the network's.
-        keep : bool
-            Must be False: no potentials are kept.
-        kept : None
+        potentials : bool
+            Must be False: none are kept.
+        dropout : None
             Dropout belongs to training, of which there is none.
         out : Trace, optional
             A trace of an earlier call, to be written over: its memory is used again if it fits.
@@ -127,43 +128,45 @@ class CompressedNetwork:
         -------
         Trace
         """
-        self._check_inputs(inputs)
-        if keep:
-            raise ValueError("keep must be False: a compressed network keeps no potentials")
-        if kept is not None:
-            raise ValueError("kept must be None: a compressed network has no dropout")
+        self.check_inputs(inputs)
+        if potentials:
+            raise ValueError("potentials must be False: a compressed network keeps none")
+        if dropout is not None:
+            raise ValueError("dropout must be None: a compressed network has none")
         trace = self._empty_trace(inputs, out)
         trace.inputs = inputs
         n, rows = len(inputs), self.on_rows(isinstance(inputs, ConstantCurrent))
-        workers = Network._threads(self, n)
+        width = sum(layer.width for layer in self._layers)
+        workers = threads_worth(n * self.n_steps * width, self.workers)
         x = None
         if isinstance(inputs, ConstantCurrent):
             x, first = np.require(inputs.x, self.dtype, "C"), self._layers[0]
             columns = first.columns
             if not rows[0]:  # the drive, from a dense product, leads to each unit as it is
                 columns = first.one_to_one
-                x = _aligned((n, first.width), self.dtype)
-                fill = Network._drive(self, inputs, first.dense, x)
+                x = aligned((n, first.width), self.dtype)
+                fill = constant_product(inputs, first.dense, x)
                 if fill is not None:
                     share(fill, n, workers)
 
         def work(lo, hi):
             source = inputs
             for k, layer in enumerate(self._layers):
-                own = trace.spikes[k] if layer.fires else None
+                own = trace.records[k].spikes
                 if k == 0 and x is not None:
                     layer.run_constant(x, columns, lo, hi, own, trace.readout)
                 else:
-                    layer.run(_parts(source), rows[k], lo, hi, own, trace.readout)
+                    layer.run(source.events, rows[k], lo, hi, own, trace.readout)
                 source = own
             if own is not None:
-                events.mark(*_parts(own), lo, hi, trace.readout)
+                events.mark(*own.events, lo, hi, trace.readout)
 
         share(work, n, workers)
         return trace
 
-    _threads = Network._threads
-    _check_inputs = Network._check_inputs
+    def check_inputs(self, inputs, name="inputs"):
+        """As `Network.check_inputs`."""
+        check_inputs(name, inputs, self.sizes[0], self.n_steps)
 
     def _empty_trace(self, inputs, out):
         """A trace to fill: ``out`` if it fits, else a new one."""
@@ -171,28 +174,29 @@ class CompressedNetwork:
             raise TypeError(f"out must be a Trace, not {type(out).__name__}")
         n_samples = len(inputs)
         shape = n_samples, self.n_steps, self.sizes[-1]
-        rooms = [n_samples * la.room for la in self._layers if la.fires]
+        rooms = [n_samples * layer.room for layer in self._layers if layer.fires]
         fits = (
             isinstance(out, _CompressedTrace)
             and out.readout.shape == shape
             and out.readout.dtype == self.dtype
+            and [record.n for record in out.records] == list(self.sizes[1:])
             and [len(train.step) for train in out.spikes] == rooms
-            and [train.n_units for train in out.spikes]
-            == [size for size, la in zip(self.sizes[1:], self._layers, strict=True) if la.fires]
             and not any(train.step is getattr(inputs, "step", None) for train in out.spikes)
         )
         if fits:
             return out
-        spikes = []
-        for size, layer in zip(self.sizes[1:], self._layers, strict=True):
-            if layer.fires:
-                room = n_samples * layer.room  # memory that is not written costs none
-                bounds = (np.zeros(n_samples, np.int64) for _ in range(2))
-                events = (np.empty(room, np.int32) for _ in range(2))
-                spikes.append(SpikeTrains._trusted(*bounds, *events, self.n_steps, size))
-        kept = [None] * (len(self.sizes) - 2)
-        readout = np.zeros(shape, self.dtype)
-        return _CompressedTrace(None, spikes, readout, self.spiking_readout, kept)
+        readout, records = np.zeros(shape, self.dtype), []
+        for k, (size, layer) in enumerate(zip(self.sizes[1:], self._layers, strict=True)):
+            name = f"layer {k}"
+            if not layer.fires:
+                records.append(Record(name, "integrator", size, values=readout))
+                continue
+            room = n_samples * layer.room  # memory that is not written costs none
+            bounds = (np.zeros(n_samples, np.int64) for _ in range(2))
+            arrays = (np.empty(room, np.int32) for _ in range(2))
+            spikes = SpikeTrains.wrap(*bounds, *arrays, self.n_steps, size)
+            records.append(Record(name, "spiking", size, spikes=spikes))
+        return _CompressedTrace(None, records, readout)
 
     def __repr__(self):
         sizes = "-".join(map(str, self.sizes))
@@ -212,31 +216,29 @@ class _Rows:
 
     Parameters
     ----------
-    layer : _Layer
-        Of the network.
+    stage : Stage
+        The layer in the network.
     w : array (n_in, n)
     below, units : array of bool
         Which of its inputs and of its units are simulated.
     n_steps : int
     """
 
-    def __init__(self, layer, w, below, units, n_steps):
+    def __init__(self, stage, w, below, units, n_steps):
         source, target = np.nonzero((w != 0) & below[:, None] & units)
         units = np.flatnonzero(units) if units.any() else np.zeros(1, int)  # a layer is never empty
-        self.neuron, self.fires, self.n_steps = layer.neuron, layer.fires, n_steps
-        self.n_in, self.n, self.n_all = len(w), len(units), layer.n
-        self.width = _padded(self.n, self.fires)
+        self.neuron, self.fires, self.n_steps = stage.neuron, stage.fires, n_steps
+        self.n_in, self.n, self.n_all = len(w), len(units), stage.n
+        self.width, self.zero_reset = padded_width(self.n, self.fires), stage.zero_reset
         self.name = units.astype(np.int32)
         self.weight, self.unit = w[source, target], np.searchsorted(units, target).astype(np.int32)
         self.indptr = np.searchsorted(source, np.arange(self.n_in + 1)).astype(np.int64)
         self.density = len(self.weight) / max(1, below.sum() * self.n)
-        more = 0, self.width - self.n
-        self.constants = type(layer.constants)(
-            *(
-                np.pad(x[units], more, constant_values=np.inf if field == "v_th" else 0)
-                for field, x in layer.constants._asdict().items()
-            )
-        )
+        self.constants = np.zeros((4, self.width), w.dtype)
+        self.constants[3] = np.inf
+        self.constants[:, : self.n] = stage.constants[:, units]
+        self.hold = np.zeros(self.width, np.int32)
+        self.hold[: self.n] = stage.hold[units]
         # for a spike of every unit in every step, and eight that are written but not kept
         self.room = n_steps * self.n + 8
 
@@ -272,7 +274,7 @@ class _Rows:
     @cached_property
     def dense(self):
         """The same as an array (n_in, width)."""
-        out = _aligned((self.n_in, self.width), self.weight.dtype)
+        out = aligned((self.n_in, self.width), self.weight.dtype)
         out[np.repeat(np.arange(self.n_in), np.diff(self.indptr)), self.unit] = self.weight
         return out
 
@@ -290,59 +292,54 @@ class _Rows:
 
     def run_constant(self, x, columns, lo, hi, own, readout):
         """Some samples under constant inputs (sample, input); fills ``own`` or ``readout``."""
-        c, delay = self.constants, self.neuron.delay
+        delay = self.neuron.delay
         if self.fires:
             kernels.fire_constant(
-                x, *columns, self.loudest, *c, self.neuron.reset == "zero", delay, self.n_steps,
-                self.name, self.room, lo, hi, *_parts(own),
+                x, *columns, self.loudest, *self.constants, self.hold, self.zero_reset, delay,
+                self.n_steps, self.name, self.room, lo, hi, *own.events,
             )  # fmt: skip
             return
-        drive = np.empty((len(x), self.n), self.weight.dtype)
-        kernels.multiply(x, *columns, lo, hi, drive)
-        lif.integrate(
-            *_no_events(), drive, drive[:0], *c[:3], *_ideal(drive.dtype), delay, lo, hi, readout
-        )
+        drive = np.empty((len(x), 1, self.n), self.weight.dtype)
+        kernels.multiply(x, *columns, lo, hi, drive[:, 0])
+        self._integrate(NO_EVENTS, drive, lo, hi, readout)
 
     def run(self, source, on_rows, lo, hi, own, readout):
         """Some samples on events (start, stop, step, unit)."""
-        c, delay = self.constants, self.neuron.delay
-        no_drive = np.empty((0, 1), self.weight.dtype)
-        ideal = _ideal(self.weight.dtype)
+        delay, constants = self.neuron.delay, self.constants
+        no_drive = np.empty((0, 1, 1), self.weight.dtype)
         if not self.fires and on_rows:
-            kernels.integrate(*source, *self.rows, *c[:3], delay, lo, hi, readout)
+            kernels.integrate(*source, *self.rows, *constants[:3], delay, lo, hi, readout)
         elif not self.fires:
-            lif.integrate(*source, no_drive, self.dense, *c[:3], *ideal, delay, lo, hi, readout)
+            self._integrate(source, no_drive, lo, hi, readout)
         elif on_rows:
             kernels.fire(
-                *source, *self.rows, *c, self.neuron.reset == "zero", delay,
-                self.n_steps, self.name, self.room, lo, hi, *_parts(own),
+                *source, *self.rows, *constants, self.hold, self.zero_reset, delay,
+                self.n_steps, self.name, self.room, lo, hi, *own.events,
             )  # fmt: skip
         else:
-            v = _aligned((1, self.n_steps, self.width), self.weight.dtype)
-            z = _spike_bits(1, self.n_steps, self.width)
+            v = aligned((1, self.n_steps, self.width), self.weight.dtype)
+            z = spike_bits(1, self.n_steps, self.width)
             own.start[lo:hi] = np.arange(lo, hi) * self.room
+            numbers = lif.firing(zero_reset=self.zero_reset, delay=delay, keep=False)
             lif.fire(
-                *source, no_drive, self.dense, *c[:3], *c[3:], *ideal,
-                self.neuron.reset == "zero", delay, lo, hi, False, v, z, *_parts(own),
+                *source, no_drive, self.dense, constants, self.hold, *_ideal(v.dtype), numbers,
+                lo, hi, v, z, *own.events,
             )  # fmt: skip
             if self.n < self.n_all:
                 kernels.rename(own.start, own.stop, own.unit, self.name, lo, hi)
 
-
-def _parts(train):
-    """A train's arrays, as kernels take them."""
-    return train.start, train.stop, train.step, train.unit
+    def _integrate(self, source, drive, lo, hi, readout):
+        """A readout whose weights are dense, or whose currents are there."""
+        numbers = lif.integrating(delay=self.neuron.delay)
+        lif.integrate(
+            *source, drive, self.dense, self.constants, *_ideal(drive.dtype), numbers, lo, hi,
+            readout,
+        )  # fmt: skip
 
 
 def _ideal(dtype):
-    """Neither noise (and no key to it) nor bounds of the membrane."""
-    return np.empty(0, dtype), np.uint32(0), dtype.type(-np.inf), dtype.type(np.inf)
-
-
-def _no_events():
-    """No input events."""
-    none = np.empty(0, np.int64), np.empty(0, np.int32)
-    return none[0], none[0], none[1], none[1]
+    """Neither noise nor bounds of the membrane."""
+    return np.empty(0, dtype), np.array([-np.inf, np.inf], dtype)
 
 
 def loudest_silence(neuron, n_steps, n=1, dtype=np.float32):

@@ -1,30 +1,18 @@
 """Synapses: which of a network's weights are not zero, and a log of how that changes.
 
-On a chip there may be fewer: those below half a level are gone. Its neurons are not alike either,
-and `avoidance` tells whether the bad ones have fewer synapses than chance would give them. The
-rules that change synapses are in `snnlab.rewiring`, which has most of these names too.
+On a chip there may be fewer: those below half a level are gone. The rules that change synapses are
+in `snnlab.rewiring`, which has most of these names too.
 """
 
-import math
 from collections import namedtuple
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from snnlab import _check
-from snnlab.network import _restore
-
 SAMPLE = 10_000  # strengths per layer from which a log's quantiles are taken
 
 Connectivity = namedtuple("Connectivity", "overall layers")
 Connectivity.__doc__ = "Share of the weights that are not zero, in all and per layer."
-
-
-Avoidance = namedtuple("Avoidance", "badness counts possible correlation worst dead")
-Avoidance.__doc__ = "What `avoidance` found: arrays, a number, and three `Finding`s."
-
-Finding = namedtuple("Finding", "value chance p")
-Finding.__doc__ = "A number, what is expected of it by chance, and the two-sided p-value."
 
 
 def masks(network, substrate=None):
@@ -62,92 +50,6 @@ def connectivity(network, substrate=None):
     return Connectivity(float(n.sum() / sizes.sum()), n / sizes)
 
 
-def avoidance(
-    network, substrate, *, layer=0, of="inputs", worst=0.1, permutations=10_000, rng=0
-):  # fmt: skip
-    """Whether the bad neurons of a chip have fewer synapses than the good ones.
-
-    Chance is that the same numbers of synapses were dealt out to the neurons anew: p-values are
-    from permutations, two-sided (synapses may also gather at bad neurons), at least
-    ``1 / (permutations + 1)``.
-
-    Parameters
-    ----------
-    network : Network
-    substrate : Substrate
-        The chip it lies on.
-    layer : int
-        Number of the hidden layer, from 0.
-    of : {"inputs", "outputs", "both"}
-        Which synapses of a neuron to count: those that the chip sees (`masks`).
-    worst : float
-        Which share of the living neurons are the bad ones, in (0, 1); at least one of them.
-    permutations : int
-    rng : numpy.random.Generator or int
-
-    Returns
-    -------
-    Avoidance
-        ``badness`` (see `Substrate.badness`) and ``counts`` of synapses: arrays, one value per
-        neuron of the layer, of ``possible`` synapses each. Findings: ``correlation``, of the ranks
-        of badness and counts (Spearman's), and ``worst``, the connectivity of the worst neurons
-        against all: both among the living. ``dead``: the connectivity of the dead against all. A
-        value is NaN, and p is 1, where there is nothing to compare.
-    """
-    _check_chip(substrate)
-    layer = _check.integer("layer", layer, at_least=0)
-    if layer > len(network.sizes) - 3:
-        raise ValueError(f"layer must be below {len(network.sizes) - 2}, the hidden layers")
-    _check.one_of("of", of, ("inputs", "outputs", "both"))
-    worst = _check.number("worst", worst, above=0, below=1)
-    permutations = _check.integer("permutations", permutations, at_least=1)
-    rng = _check.generator("rng", rng)
-    there = masks(network, substrate)
-    sides = {"inputs": there[layer].T, "outputs": there[layer + 1]}
-    sides = list(sides.values()) if of == "both" else [sides[of]]
-    counts, possible = sum(x.sum(axis=1) for x in sides), sum(x.shape[1] for x in sides)
-    badness = substrate.badness()[substrate.columns(network)[layer]]
-    dead = np.isinf(badness)
-    share, alive = counts / possible, ~dead
-    order = _ranks(badness[alive])
-    bad = order >= np.sort(order)[-max(1, round(worst * len(order)))] if order.size else order > 0
-    return Avoidance(
-        badness, counts, possible,
-        _compare(_unit(order), _unit(_ranks(share[alive])), permutations, rng),
-        _compare(_mean_of(bad), share[alive], permutations, rng),
-        _compare(_mean_of(dead), share, permutations, rng),
-    )  # fmt: skip
-
-
-def _compare(weights, x, permutations, rng):
-    """``weights @ x`` against its values for permuted x; weights are those of a linear measure."""
-    if not (np.isfinite(weights).all() and np.isfinite(x).all()) or not len(x):
-        return Finding(math.nan, math.nan, 1.0)
-    chance, value = weights.sum() * x.mean(), weights @ x
-    drawn = rng.permuted(np.broadcast_to(x, (permutations, len(x))), axis=1) @ weights
-    further = np.abs(drawn - chance) >= abs(value - chance) - 1e-12
-    p = (1 + np.count_nonzero(further)) / (1 + permutations)
-    return Finding(float(value), float(chance), float(p))
-
-
-def _ranks(x):
-    """Ranks from 0, equal values sharing the mean of theirs."""
-    _, which, n = np.unique(x, return_inverse=True, return_counts=True)
-    return (np.cumsum(n) - (n + 1) / 2)[which]
-
-
-def _unit(x):
-    """Centred, of length 1; NaN if all are equal: products are correlations."""
-    x = x - x.mean() if x.size else x
-    length = np.sqrt(x @ x)
-    return x / length if length > 0 else np.full(x.shape, np.nan)
-
-
-def _mean_of(mask):
-    """Weights that take the mean of some; NaN if there are none."""
-    return mask / mask.sum() if mask.any() else np.full(mask.shape, np.nan)
-
-
 def _check_chip(substrate):
     if not hasattr(substrate, "effective_weights"):
         raise TypeError(f"substrate must be a Substrate, not {type(substrate).__name__}")
@@ -172,17 +74,18 @@ def compact(network):
     part = units_in_use(network)
     for units in part[1:-1]:
         units[0] |= not units.any()
-    header = network._header()
-    header["sizes"] = [int(units.sum()) for units in part]
-    header["neurons"] = [
-        {  # values per neuron lose those of the units that go
-            name: tuple(np.array(x)[units].tolist()) if isinstance(x, tuple) else x
-            for name, x in values.items()
-        }
-        for values, units in zip(header["neurons"], part[1:], strict=True)
+    neurons = [
+        _of_units(model, units) for model, units in zip(network.neurons, part[1:], strict=True)
     ]
     weights = [w[np.ix_(*part[k : k + 2])] for k, w in enumerate(network.weights)]
-    return _restore(header, weights, network.workers)
+    sizes = [int(units.sum()) for units in part]
+    return network.replace(layers=sizes, neurons=neurons, weights=weights)
+
+
+def _of_units(model, units):
+    """A neuron model of some units: values per neuron lose those of the others."""
+    values = {name: x for name, x in model.to_dict().items() if isinstance(x, tuple)}
+    return model.replace(**{name: tuple(np.array(x)[units]) for name, x in values.items()})
 
 
 def units_in_use(network, unheard=False):
@@ -225,18 +128,9 @@ def n_active(network):
     return np.array([np.count_nonzero(w) for w in network.weights])
 
 
-def spans(network):
-    """Where each layer's padded weights begin and end in the flat parameters."""
-    ends = np.cumsum([block.size for block in network._padded]).tolist()
-    return list(zip([0, *ends[:-1]], ends, strict=True))
-
-
 def views(network, flat):
-    """Per layer a view (n_in, n_out) of a flat array that is laid out as the parameters."""
-    return [
-        flat[lo:hi].reshape(layer.n_in, layer.width)[:, : layer.n]
-        for (lo, hi), layer in zip(spans(network), network._layers, strict=True)
-    ]
+    """Per block of weights a view (n_in, n_out) of a flat array laid out as the parameters."""
+    return [block.of(flat) for block in network.weight_blocks]
 
 
 # the log ------------------------------------------------------------------------------------------
@@ -323,14 +217,14 @@ class Log:
         if self._before is None:
             self.sizes, self._before = n_weights(network), now
         rows = []
-        for (lo, hi), layer, size in zip(spans(network), network._layers, self.sizes, strict=True):
-            a, b = self._before[lo:hi], now[lo:hi]
-            unit = np.linspace(0, size - 1, min(size, SAMPLE)).astype(int)
-            some = strengths(lo + unit // layer.n * layer.width + unit % layer.n)
+        for block in network.weight_blocks:
+            a, b = (x[block.start : block.stop] for x in (self._before, now))
+            some = np.linspace(0, block.size - 1, min(block.size, SAMPLE)).astype(int)
+            some = strengths(block.places(some))
             counts = (np.count_nonzero(x) for x in (b, a > b, b > a))
             rows.append((*counts, np.quantile(some, self.LEVELS)))
         there, pruned, regrown, quantiles = (np.array(column) for column in zip(*rows, strict=True))
-        unseen = np.full(len(network.sizes) - 2, np.nan)
+        unseen = np.full(len(network.hidden_stages), np.nan)
         entry = step, there / self.sizes, pruned, regrown, quantiles, unseen, unseen
         for name, value in zip(self.ENTRIES, entry, strict=True):
             getattr(self, name).append(value)

@@ -39,7 +39,6 @@ from snnlab.rewiring.connectivity import (
     masks,
     n_active,
     n_weights,
-    spans,
     views,
 )
 
@@ -99,7 +98,8 @@ class _Rule(_Optimizer):
             self._start(network)
         elif getattr(self, self._own[0]).shape != network.parameters.shape:
             raise ValueError("this optimiser has been used for a network of another size")
-        self.active, self._spans = n_active(network), spans(network)
+        self.active = n_active(network)
+        self._spans = [block.span for block in network.weight_blocks]
         if new:
             self._after_step(network)
             self._note(network)
@@ -175,10 +175,10 @@ class _Rule(_Optimizer):
             )
             return sum(found)
 
-        for k, (layer, span) in enumerate(zip(network._layers, self._spans, strict=True)):
-            left.append(rewire.fan_in(w, *span, layer.width))
-            if layer.n_in > self.max_fan_in:
-                self.active[k] -= prune((w, self.theta, *span, left[k]))
+        for k, block in enumerate(network.weight_blocks):
+            left.append(rewire.fan_in(w, *block.span, block.width))
+            if block.rows > self.max_fan_in:
+                self.active[k] -= prune((w, self.theta, *block.span, left[k]))
         return left
 
     def _run(self, network, kernel):
@@ -460,7 +460,7 @@ class DeepR(_Rule):
 
     def _after_step(self, network):
         newborn = network.dtype.type(NEWBORN)
-        rooms = [np.full(la.width, la.n_in, np.int32) for la in network._layers]
+        rooms = [np.full(b.width, b.rows, np.int32) for b in network.weight_blocks]
         if self.max_fan_in is not None:
             rooms = [self.max_fan_in - n for n in self._limit_fan_in(network)]
         for k, missing in enumerate((self.quota - self.active).tolist()):

@@ -26,14 +26,15 @@ def _trained_patient(question, patient, network, training):
 
 @question("n06.q1")
 def _diagnoses(answer):
+    from snnlab.course import patients
     from snnlab.reports import clinic
 
-    beds = range(1, len(clinic.BEDS) + 1)
+    beds = range(1, len(patients.BEDS) + 1)
     if not isinstance(answer, Mapping) or not set(answer) <= set(beds):
         return "The answer is a dict from a patient's number, 1 to 6, to a diagnosis."
     wrong = []
     for bed, name in answer.items():
-        patient = clinic.admit(bed)
+        patient = patients.admit(bed)
         report = clinic.examine(
             patient.network, patient.inputs[:300], patient.labels[:300],
             loss=patient.training["loss"],
@@ -50,10 +51,11 @@ def _diagnoses(answer):
 
 @question("n06.q2")
 def _cured_by_weights(answer):
+    from snnlab.course import patients
     from snnlab.network import Network
     from snnlab.reports import clinic
 
-    patient = clinic.admit(3)
+    patient = patients.admit(3)
     if not isinstance(answer, Network):
         return "The answer is the network itself."
     if answer.sizes != patient.network.sizes or answer.neurons != patient.network.neurons:
@@ -66,14 +68,14 @@ def _cured_by_weights(answer):
 
 @question("n06.q3")
 def _cured_by_training(answer):
-    from snnlab.reports import clinic
+    from snnlab.course import patients
 
     if not isinstance(answer, Mapping) or not answer:
         return "The answer is a dict of settings for snnlab.train."
     fixed = sorted({"optimizer", "schedule", "epochs", "batch_size", "rng"} & set(answer))
     if fixed:
         return f"Leave {fixed[0]} as it is: that is not what it suffers from."
-    patient = clinic.admit(4)
+    patient = patients.admit(4)
     try:
         return _trained_patient("n06.q3", patient, patient.network, dict(answer))
     except (TypeError, ValueError) as fault:

@@ -55,8 +55,8 @@ def _which_rule_wins(answer):
 
 @question("n14.q2")
 def _which_threshold(answer):
+    from snnlab import synapses
     from snnlab.course import lessons
-    from snnlab.rewiring import connectivity as synapses
 
     try:
         network, *_ = lessons.rewire(_rewiring_task(), "STDS", strength=answer)

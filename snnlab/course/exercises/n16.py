@@ -12,7 +12,7 @@ def _better_than_lines(answer):
     from sklearn.base import BaseEstimator, clone
     from sklearn.linear_model import LogisticRegression
 
-    from snnlab.datasets.sets import yinyang
+    from snnlab.datasets import yinyang
     from snnlab.estimator import SpikingClassifier
 
     steps = getattr(answer, "steps", None)

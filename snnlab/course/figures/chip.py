@@ -5,7 +5,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
 from snnlab.plot.style import QUIET, ROLES, Picture, count, figure, freeze, label_axes, styled
-from snnlab.rewiring import connectivity as synapses
+from snnlab.reports.avoidance import avoidance
 
 MODES = {
     "loop": ("trained in the loop", "training", "o", "-"),
@@ -125,7 +125,7 @@ def draw_defects(network, substrate, *, layer=0, fig=None):
     -------
     Picture
     """
-    found = synapses.avoidance(network, substrate, layer=layer, permutations=1)  # checks arguments
+    found = avoidance(network, substrate, layer=layer, permutations=1)  # checks arguments
     order, dead = np.argsort(found.badness, kind="stable"), np.isinf(found.badness)
     columns = substrate.columns(network)[layer][order]
     n, n_dead = len(order), int(dead.sum())
@@ -187,7 +187,7 @@ def draw_defects(network, substrate, *, layer=0, fig=None):
 def update_defects(picture, network, substrate):
     """Show other weights of the network in a picture of `draw_defects`, on the same chip."""
     a = picture.artists
-    found = synapses.avoidance(network, substrate, layer=a.layer, permutations=1000)
+    found = avoidance(network, substrate, layer=a.layer, permutations=1000)
     if not np.array_equal(found.badness, a.badness):
         raise ValueError(f"the picture is of other neurons, of chip {a.chip}")
     dead = np.isinf(found.badness)

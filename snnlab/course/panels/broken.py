@@ -28,7 +28,9 @@ def answers(network, inputs, dead=None):
     array of int (n_samples,)
     """
     alive = None if dead is None else [~np.asarray(dead)]
-    return network.forward(inputs, keep=False, kept=alive).readout.max(axis=1).argmax(axis=1)
+    return (
+        network.forward(inputs, potentials=False, dropout=alive).readout.max(axis=1).argmax(axis=1)
+    )
 
 
 def influence(network, inputs):
@@ -44,7 +46,7 @@ def influence(network, inputs):
 
 def _activity(network, inputs):
     """Spikes of each hidden neuron per sample."""
-    hidden = network.forward(inputs, keep=False).hidden[0].compact()
+    hidden = network.forward(inputs, potentials=False).hidden[0].compact()
     return np.bincount(hidden.unit, minlength=network.sizes[1]) / len(inputs)
 
 

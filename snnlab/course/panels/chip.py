@@ -115,7 +115,7 @@ class Imperfections(Panel):
         highest = ideal.v[0][0].max(axis=0)  # of the neurons that fire, one that only just does
         fires = highest > self.network.neurons[0].v_th
         neuron = int(np.where(fires, highest, np.inf).argmin() if fires.any() else highest.argmax())
-        measured = chip.measure(self.network, self.inputs[digit])
+        measured = self.network.forward(self.inputs[digit], on=chip)
         accuracy = evaluate(self.network, self.inputs, self.labels, substrate=chip).accuracy
         # neurons of the chip are taken in order, the first hidden one is its first
         own = self.network.neurons[0].v_th * chip.factors["threshold_spread"][neuron]

@@ -5,10 +5,10 @@ import warnings
 
 import numpy as np
 
+from snnlab import synapses
 from snnlab.course import figures, lessons
 from snnlab.learning.training import evaluate
 from snnlab.live.panel import Panel, Slider, Stops
-from snnlab.rewiring import connectivity as synapses
 
 EVERY = 40  # steps between two looks at the test images
 PAUSE = 0.06  # seconds between two pictures, at least

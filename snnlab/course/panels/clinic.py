@@ -4,6 +4,7 @@ import threading
 import time
 
 from snnlab import _check, plot
+from snnlab.course import patients
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import steps
 from snnlab.live.panel import Action, Choice, Panel, Stops, leave_main_thread
@@ -55,8 +56,8 @@ class Clinic(Panel):
 
     def __init__(self, *, n_samples=150, seed=0, key=None):
         self.n_samples = _check.integer("n_samples", n_samples, at_least=10)
-        beds = range(1, len(clinic.BEDS) + 1)
-        self._admitted = {bed: clinic.admit(bed, seed) for bed in beds}
+        beds = range(1, len(patients.BEDS) + 1)
+        self._admitted = {bed: patients.admit(bed, seed) for bed in beds}
         self.patients = dict(self._admitted)
         self._curves = {bed: [] for bed in beds}
         self._remedies = {bed: [] for bed in beds}

@@ -140,7 +140,7 @@ class DrawDigit(Panel):
         image = centred(np.asarray(image, np.float32))
         network = self.network
         spikes = encode.latency(image.reshape(1, -1), n_steps=network.n_steps, dt=network.dt)
-        return {"trace": network.forward(spikes, keep=False), "image": image}
+        return {"trace": network.forward(spikes, potentials=False), "image": image}
 
     def draw(self, data):
         """Spikes, membranes of the outputs, decision; the image is on the pad."""

@@ -70,7 +70,7 @@ class ReadOut(Panel):
             "image": self.pixels[digit], "label": int(self.labels[digit]),
         }  # fmt: skip
         for network in self.networks:
-            v = network.forward(sample, keep=False).readout[0]
+            v = network.forward(sample, potentials=False).readout[0]
             v = v[np.minimum(first + np.arange(n), n - 1)]
             scores = np.maximum.accumulate(v, axis=0) * MaxOverTime().scale
             undecided = scores.max(axis=1) == scores.min(axis=1)

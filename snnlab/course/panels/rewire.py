@@ -5,10 +5,10 @@ import warnings
 
 import numpy as np
 
+from snnlab import synapses
 from snnlab.course import figures, lessons, results
 from snnlab.learning.training import evaluate
 from snnlab.live.panel import Choice, Panel, Stops
-from snnlab.rewiring import connectivity as synapses
 
 _TARGETS = tuple((f"{100 * x:g} %", x) for x in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5))
 _STRENGTHS = tuple(

@@ -127,7 +127,7 @@ class Silence(Panel):
             "n_hidden": self.network.sizes[1], "n_steps": inputs.n_steps, "dt": self.network.dt,
         }  # fmt: skip
         for network in (self.network, run.network):
-            trace = network.forward(inputs[digit], keep=False)
+            trace = network.forward(inputs[digit], potentials=False)
             train = trace.hidden[0].compact()
             out["spikes"].append((train.step, train.unit))
             out["decision"].append(int(trace.readout[0].max(axis=0).argmax()))

@@ -226,7 +226,7 @@ class TrainLive(Panel):
             "dt": self.runs[0].network.dt,
         }  # fmt: skip
         for run in self.runs:
-            trace = run.network.forward(inputs[digit], keep=False)
+            trace = run.network.forward(inputs[digit], potentials=False)
             train = trace.hidden[0].compact()
             out["spikes"].append((train.step, train.unit))
             out["decision"].append(int(trace.readout[0].max(axis=0).argmax()))

@@ -1,0 +1,326 @@
+"""Finding, downloading and checking the files of image sets.
+
+They are looked for in ``$SNNLAB_DATA``, then in the user cache (``$SNNLAB_CACHE`` or the platform's
+folder for caches), then downloaded from a list of mirrors. Wherever they come from, the SHA-256 of
+the un-gzipped content is checked first: the gzip wrapping differs between mirrors, the content does
+not.
+"""
+
+import gzip
+import hashlib
+import io
+import math
+import os
+import textwrap
+import warnings
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from snnlab._files import write_atomically
+from snnlab.datasets.dataset import DatasetCorrupt, DatasetUnavailable
+
+TIMEOUT = 10.0  # seconds a mirror may be silent
+GZIP_SLACK = 1 << 16  # bytes by which a gzipped file may exceed its content
+
+
+class _BadContent(ValueError):
+    """Why some bytes are refused; ``digest`` is set if they are a good IDX file, but another."""
+
+    def __init__(self, reason, digest=None):
+        super().__init__(reason)
+        self.digest = digest
+
+
+class IdxFile(NamedTuple):
+    """A file of bytes in IDX format: its shape and the SHA-256 of its un-gzipped content."""
+
+    name: str
+    shape: tuple[int, ...]
+    sha256: str
+
+    @property
+    def n_bytes(self):
+        """Length of that content."""
+        return 4 + 4 * len(self.shape) + math.prod(self.shape)
+
+
+class ImageSet(NamedTuple):
+    """Where four IDX files come from and what they hold."""
+
+    folder: str
+    files: tuple[IdxFile, ...]  # training images and labels, test images and labels
+    mirrors: tuple[str, ...]
+    class_names: tuple[str, ...]
+    source: str
+    licence: str
+
+
+def _files(*digests):
+    """The four files of a set that is made as MNIST is."""
+    return tuple(IdxFile(*file, sha256) for file, sha256 in zip(_FILES, digests, strict=True))
+
+
+_FILES = (
+    ("train-images-idx3-ubyte", (60000, 28, 28)),
+    ("train-labels-idx1-ubyte", (60000,)),
+    ("t10k-images-idx3-ubyte", (10000, 28, 28)),
+    ("t10k-labels-idx1-ubyte", (10000,)),
+)
+IMAGE_SETS = {
+    "mnist": ImageSet(
+        folder="mnist",
+        files=_files(
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+        mirrors=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "https://raw.githubusercontent.com/fgnt/mnist/master/",
+        ),
+        class_names=tuple("0123456789"),
+        source=(
+            "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-based learning applied to "
+            "document recognition, Proc. IEEE 86(11), 2278-2324, 1998 (the MNIST database of "
+            "handwritten digits: Y. LeCun, C. Cortes, C. J. C. Burges)"
+        ),
+        licence="CC BY-SA 3.0 (as usually given)",
+    ),
+    "fashion": ImageSet(
+        folder="fashion-mnist",
+        files=_files(
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
+        mirrors=(
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ),
+        class_names=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
+        source=(
+            "H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST: a novel image dataset for "
+            "benchmarking machine learning algorithms, arXiv:1708.07747, 2017"
+        ),
+        licence="MIT, Copyright (c) 2017 Zalando SE",
+    ),
+}
+
+
+def image_arrays(key, progress):
+    """Get the four arrays of an image set, from this machine or from a mirror.
+
+    Parameters
+    ----------
+    key : str
+        Of `IMAGE_SETS`.
+    progress : bool
+        Show a progress bar while downloading, if tqdm is installed.
+
+    Returns
+    -------
+    tuple of array of uint8
+        Training images and labels, test images and labels.
+
+    Raises
+    ------
+    DatasetUnavailable, DatasetCorrupt
+    """
+    image_set = IMAGE_SETS[key]
+    cache = cache_folder() / image_set.folder
+    arrays = {file: find(image_set, file, cache) for file in image_set.files}
+    missing = [file for file in image_set.files if arrays[file] is None]
+    for file in missing:
+        arrays[file], failures = _download(image_set, file, cache, progress)
+        if arrays[file] is None:  # what one file cannot have, the next would wait for in vain
+            still = [file for file in missing if arrays[file] is None]
+            raise DatasetUnavailable(_what_to_do(key, image_set, still, cache, failures))
+    return tuple(arrays.values())
+
+
+def find(image_set, file, cache):
+    """Look for a file on this machine; None if it is not here."""
+    own = os.environ.get("SNNLAB_DATA")
+    for folder in (Path(own) / image_set.folder, Path(own)) if own else ():
+        for path in (folder / f"{file.name}.gz", folder / file.name):
+            try:
+                return _read(path, file)
+            except FileNotFoundError:
+                continue
+            except _BadContent as error:
+                if folder == Path(own) and error.digest in _digests_of_others(image_set):
+                    continue  # the sets share their file names: this one is not ours
+                raise DatasetCorrupt(f"{path} (in $SNNLAB_DATA) {error}") from None
+    for path in (cache / f"{file.name}.gz", cache / file.name):
+        try:
+            return _read(path, file)
+        except FileNotFoundError:
+            continue
+        except _BadContent as error:
+            warnings.warn(f"{path} {error}; it is removed from the cache", stacklevel=4)
+            path.unlink(missing_ok=True)
+    return None
+
+
+def _digests_of_others(image_set):
+    """Return the SHA-256 of every file of the other image sets."""
+    others = [other for other in IMAGE_SETS.values() if other != image_set]
+    return {file.sha256 for other in others for file in other.files}
+
+
+def _read(path, file):
+    """Read and check a file on this machine; FileNotFoundError, _BadContent."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    limit = file.n_bytes + GZIP_SLACK
+    with open(path, "rb") as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise _BadContent(f"is too large: more than {limit:,} bytes")
+    return _unpack(content, file)
+
+
+def _unpack(content, file):
+    """Return the array in a file's content, gzipped or not; _BadContent if anything is wrong."""
+    if content[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(io.BytesIO(content)) as stream:
+                # One byte more than expected: tells a longer file without unpacking all of it.
+                content = stream.read(file.n_bytes + 1)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise _BadContent(f"is a damaged gzip file: {error}") from None
+    n_axes = len(file.shape)
+    if content[:4] != bytes([0, 0, 8, n_axes]):  # 8: unsigned bytes
+        raise _BadContent(f"is not an IDX file of bytes with {n_axes} axes")
+    start = 4 + 4 * n_axes
+    if len(content) < start:
+        raise _BadContent("is truncated within its header")
+    shape = tuple(np.frombuffer(content, ">u4", n_axes, 4).tolist())
+    if shape != file.shape:
+        raise _BadContent(f"holds shape {shape}, not {file.shape}")
+    if len(content) != file.n_bytes:
+        kind = "truncated" if len(content) < file.n_bytes else "too long"
+        raise _BadContent(f"is {kind}: its content should be {file.n_bytes:,} bytes")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
+        raise _BadContent(f"has the wrong SHA-256: {digest}, not {file.sha256}", digest)
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def cache_folder():
+    """Find the folder that downloads are kept in."""
+    if own := os.environ.get("SNNLAB_CACHE"):
+        return Path(own)
+    try:
+        import pooch
+    except ImportError:
+        return Path.home() / ".cache" / "snnlab"
+    return Path(pooch.os_cache("snnlab"))
+
+
+class _Bounded(io.BytesIO):
+    """A buffer that refuses to grow beyond ``limit`` bytes."""
+
+    def __init__(self, limit):
+        super().__init__()
+        self.limit = limit
+
+    def write(self, chunk):
+        if self.tell() + len(chunk) > self.limit:
+            raise _BadContent(f"is too large: more than {self.limit:,} bytes")
+        return super().write(chunk)
+
+
+def _download(image_set, file, cache, progress):
+    """Try one mirror after the other; return the array or None, and what failed where."""
+    failures = []
+    for mirror in image_set.mirrors:
+        buffer = _Bounded(file.n_bytes + GZIP_SLACK)
+        try:
+            _get(f"{mirror}{file.name}.gz", buffer, progress)
+            content = buffer.getvalue()
+            array = _unpack(content, file)
+        except ImportError:
+            return None, ["pooch is not installed: pip install 'snnlab[data]'"]
+        except _BadContent as error:
+            failures.append(f"{mirror}: {file.name}.gz {error}")
+        except OSError as error:
+            cause = str(error).rpartition("Caused by ")[2]  # requests nests its reasons
+            reason = textwrap.shorten(cause, 240, placeholder=" ...")
+            failures.append(f"{mirror}: {type(error).__name__}: {reason}")
+        else:
+            # A server may have undone the gzip wrapping on the way.
+            suffix = ".gz" if content[:2] == b"\x1f\x8b" else ""
+            keep(cache / f"{file.name}{suffix}", content)
+            return array, failures
+    return None, failures
+
+
+def _get(url, buffer, progress):
+    """Download ``url`` into ``buffer``; the bar goes to stderr and vanishes at the end."""
+    import pooch
+
+    bar = False
+    if progress:
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            pass
+        else:
+            label = url.rpartition("/")[2]
+            bar = tqdm(
+                desc=label, total=buffer.limit, unit="B", unit_scale=True, leave=False, delay=0.5
+            )
+    try:
+        downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)
+        downloader(url, buffer, None)
+    finally:
+        if bar is not False:
+            bar.close()
+
+
+def keep(path, content):
+    """Write a checked file to the cache: whole or not at all, whoever else is writing it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda file: file.write(content))
+    except OSError as error:  # the content is good all the same
+        warnings.warn(f"{path} could not be kept for the next time: {error}", stacklevel=5)
+
+
+def _what_to_do(key, image_set, missing, cache, failures):
+    """Write the one message for missing files: which, where looked for, what failed, what to do."""
+    own = os.environ.get("SNNLAB_DATA")
+    places = f"{Path(own) / image_set.folder} and {own} ($SNNLAB_DATA)" if own else "not set"
+    lines = [
+        f"The data set {key} is not on this machine and could not be downloaded.",
+        "Missing files, each gzipped (.gz) or not:",
+        *(f"  {file.name}.gz" for file in missing),
+        "Looked for in:",
+        f"  $SNNLAB_DATA: {places}",
+        f"  the cache: {cache}",
+        "Download failed:",
+        *(f"  {failure}" for failure in failures),
+        f"What to do: get the files from any copy of {key} (they are checked) and put them into",
+        f"  {cache}",
+        f"or into a folder of your choice, within it in {image_set.folder}/, and set the variable",
+        "SNNLAB_DATA to that folder. Without any files: load('digits16') or load('yinyang').",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,445 @@
+"""What a layer is: the three kinds, and how each is run forward and backward.
+
+*A map and a neuron* (`Linear`): a map without memory turns the layer's input into currents, the
+neuron owns time. A layer of one's own defines the map and its adjoint; that of the neuron is here.
+*A stateless transform* (`Transform`) turns values into values, each step on its own: no neuron, no
+memory. *A composite* (`Composite`) is a list of layers that is a layer.
+
+Layers are descriptions and never change: parameters live in the network's blocks, what happens in
+a trace, so one object may stand in a network several times. Where a layer stands is a `Stage`.
+
+**Who computes the error of a layer below?** In backward, a layer's error is the gradient by what it
+gave to others. A layer writes the error of what it heard (`Backward.add_error`), but for one case:
+where dense layers hear spikes of neurons, the layer *below* reads its error through the upper
+layer's weights, in the kernel that needs it (`Layer.error_is_read_below`).
+"""
+
+from collections import namedtuple
+from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from snnlab.kernels import lif
+from snnlab.memory import aligned, pad_units, padded_width
+from snnlab.neurons import LIF
+from snnlab.signals import NO_EVENTS, SpikeTrains, Values
+from snnlab.surrogate import NAMES
+
+KINDS = {}  # of layers, by the name that files have
+
+# Under which a layer runs: its blocks (padded) as they are there, by name; its neurons; whether a
+# spike resets to rest; noise per unit and step (empty: none) and its key; bounds of the membrane;
+# ``read(v, lo, hi)``, which may change the potentials that were measured, in place (or None).
+Conditions = namedtuple("Conditions", "blocks constants hold zero_reset noise key bounds read")
+
+# Shape of a block that is not simply ``(rows, columns)``, which can be pruned and trained.
+BlockShape = namedtuple("BlockShape", "rows columns prunable trainable", defaults=(True, True))
+
+
+class Layer:
+    """A description of a layer.
+
+    ``shape`` is that of a sample's units in one step: ``(n,)``, or ``(y, x, channel)`` of images.
+    """
+
+    # whether its adjoint needs a whole batch at once, and what follows waits for it
+    barrier = False
+
+    def __init_subclass__(cls, **settings):
+        super().__init_subclass__(**settings)
+        KINDS[cls.__name__] = cls
+
+    def shape_out(self, shape):
+        """Shape of the units, for inputs of a shape; ValueError if it cannot hear them."""
+        raise NotImplementedError
+
+    def blocks(self, shape):
+        """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
+        return {}
+
+    # whether, under a constant input, its gradient needs no more than the currents' sums over time
+    sums_suffice = False
+
+    def follows_events(self, kind):
+        """Whether it takes a kind of signal (a class) as events; others come as values."""
+        return False
+
+    def error_is_read_below(self, below):
+        """Whether the stage below, which alone it hears, reads its error itself."""
+        return False
+
+    def to_dict(self):
+        """Kind and settings, for files."""
+        values = (
+            {f.name: getattr(self, f.name) for f in fields(self)}
+            if is_dataclass(self)
+            else vars(self)
+        )
+        return {"kind": type(self).__name__} | {
+            name: x.to_dict() if hasattr(x, "to_dict") else x for name, x in values.items()
+        }
+
+    def __repr__(self):
+        given = ", ".join(f"{k}={v!r}" for k, v in self.to_dict().items() if k != "kind")
+        return f"{type(self).__name__}({given})"
+
+
+def layer_from_dict(values):
+    """Inverse of `Layer.to_dict`, for kinds that have been defined or imported."""
+    values = dict(values)
+    kind = values.pop("kind", None)
+    if kind not in KINDS:
+        raise ValueError(f"layer of kind {kind!r} is not known here: define or import it first")
+    return KINDS[kind](**{name: _revived(x) for name, x in values.items()})
+
+
+def _revived(x):
+    """A setting from a file: layers and neurons were dicts, tuples lists."""
+    if isinstance(x, dict) and "kind" in x:
+        return layer_from_dict(x) if x["kind"] in KINDS else LIF.from_dict(x)
+    return tuple(map(_revived, x)) if isinstance(x, list) else x
+
+
+class Linear(Layer):
+    """A map and a neuron. A layer of one's own defines `shape_out`, `blocks`, `drive`, `adjoint`.
+
+    Arrays have the axes (sample, time, *shape*); where the input is the same in every step, there
+    is one step. ``w`` holds the layer's blocks by name, each ``(rows, columns)``. Both functions
+    are called with some samples of a batch at a time.
+    """
+
+    def drive(self, x, w):
+        """Currents (sample, time, *shape_out*) that an input feeds the neurons."""
+        raise NotImplementedError
+
+    def adjoint(self, g, x, w):
+        """From the gradient by the currents: those by the blocks (a dict), and by ``x``."""
+        raise NotImplementedError
+
+    def init(self, rng, shape, sd):
+        """Initial values of the blocks, by name; ``sd`` is for a unit with a single input.
+
+        By default normal with standard deviation ``sd / sqrt(rows)``, zero where not prunable.
+        """
+        out = {}
+        for name, given in self.blocks(shape).items():
+            block = BlockShape(*given)
+            size = block.rows, block.columns
+            scale = sd / np.sqrt(block.rows)
+            out[name] = rng.normal(0, scale, size) if block.prunable else np.zeros(size)
+        return out
+
+    # forward
+
+    def prepare(self, run, k):
+        """Before a forward pass: memory for the currents, or what is worked out for all at once."""
+        stage, n = run.stages[k], len(run.trace)
+        steps = 1 if run.wiring.is_constant[k] else run.n_steps
+        run.drives[k] = run.scratch.array(f"drive {k}", (n, steps, stage.width), run.dtype)
+
+    def forward(self, run, k, lo, hi):
+        """Run some samples."""
+        if run.wiring.follows_events[k]:
+            source = run.signal(k).events
+        else:
+            source = NO_EVENTS
+            self.fill_drive(run, k, lo, hi)
+        run_neurons(run, k, source, lo, hi)
+
+    def fill_drive(self, run, k, lo, hi):
+        """Currents of some samples into ``run.drives[k]``."""
+        stage = run.stages[k]
+        currents = self.drive(run.values(k, lo, hi), run.views(k))
+        out = run.drives[k][lo:hi, :, : stage.n]
+        out[...] = _flat(currents, stage, "drive")
+        if stage.shortcut is not None:
+            out += run.shortcut_values(k, lo, hi)
+
+    # backward
+
+    def backward(self, run, k, first, last):
+        """Errors and gradients of some chunks of samples."""
+        follows = run.wiring.follows_events[k]
+        run_neurons_back(run, k, run.signal(k).events if follows else NO_EVENTS, first, last)
+        for c in range(first, last):
+            lo, hi = run.edges[c], run.edges[c + 1]
+            if not follows:
+                g_x = self.chunk_adjoint(run, k, c, lo, hi)
+                run.add_error(run.stages[k].source, lo, hi, g_x)
+            elif run.wants_error(k):
+                run.add_error(run.stages[k].source, lo, hi, self.error_below(run, k, lo, hi))
+
+    def chunk_adjoint(self, run, k, c, lo, hi):
+        """Gradients of a chunk by the blocks; returns that by the input."""
+        stage = run.stages[k]
+        g = run.g_arriving(k, lo, hi)
+        if stage.shortcut is not None:
+            run.add_shortcut_error(k, lo, hi, g)
+        if run.wiring.is_constant[k]:
+            g = g.sum(axis=1, keepdims=True)
+        g = g.reshape(*g.shape[:2], *stage.shape_out)
+        by_blocks, g_x = self.adjoint(g, run.values(k, lo, hi), run.views(k))
+        for name, block in stage.blocks.items():
+            if name not in by_blocks:
+                raise ValueError(f"adjoint of {stage.name} gives no gradient by {name!r}")
+            run.part(block, c)[:, : block.columns] = by_blocks[name]
+        return g_x
+
+    def error_below(self, run, k, lo, hi):
+        """Gradient by an input that was heard as events."""
+        raise NotImplementedError
+
+    def finish(self, run, k):
+        """After a backward pass: chunks are summed, in order."""
+        for block in run.stages[k].blocks.values():
+            run.sum_chunks(block)
+
+
+class Transform(Layer):
+    """A stateless transform. One's own defines `shape_out`, `values`, `adjoint`."""
+
+    def values(self, x):
+        """Output (sample, time, *shape_out*) for an input (sample, time, *shape*)."""
+        raise NotImplementedError
+
+    def adjoint(self, g, x, y):
+        """Gradient by the input ``x``, from that by the output ``y``."""
+        raise NotImplementedError
+
+    def prepare(self, run, k):
+        """Before a forward pass: nothing."""
+
+    def forward(self, run, k, lo, hi):
+        """Run some samples."""
+        stage = run.stages[k]
+        y = self.values(run.values(k, lo, hi))
+        run.trace.records[k].values[lo:hi] = _flat(y, stage, "values")
+
+    def backward(self, run, k, first, last):
+        """Errors of some chunks of samples."""
+        stage = run.stages[k]
+        for c in range(first, last):
+            lo, hi = run.edges[c], run.edges[c + 1]
+            y = run.trace.records[k].values[lo:hi]
+            y, g = (x.reshape(*x.shape[:2], *stage.shape_out) for x in (y, run.error(k, lo, hi)))
+            run.add_error(stage.source, lo, hi, self.adjoint(g, run.values(k, lo, hi), y))
+
+    def finish(self, run, k):
+        """After a backward pass: there is nothing to sum."""
+
+
+class Composite(Layer):
+    """A list of layers that is a layer; currents may pass some of them by.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+    """
+
+    layers = ()
+
+    @property
+    def shortcut(self):
+        """Whether the last layer's neurons also feel the composite's input, unit by unit."""
+        return False
+
+    def shape_out(self, shape):
+        """Shape of the last layer's units."""
+        for layer in self.layers:
+            shape = layer.shape_out(shape)
+        return shape
+
+
+@dataclass(frozen=True, repr=False)
+class Residual(Composite):
+    """Layers whose input is added to the currents of the last one (He et al. 2016).
+
+    Parameters
+    ----------
+    layers : Layer or sequence of Layer
+        One after the other, or in a list. The last one is a map and a neuron, of as many units as
+        the input has.
+    """
+
+    layers: tuple
+
+    def __init__(self, layers, *more):
+        layers = (*layers, *more) if isinstance(layers, tuple | list) else (layers, *more)
+        if not layers or not all(isinstance(layer, Layer) for layer in layers):
+            raise TypeError("layers must be layers, at least one")
+        if not isinstance(layers[-1], Linear):
+            raise TypeError(f"layers must end with a map and a neuron, not {layers[-1]!r}")
+        object.__setattr__(self, "layers", layers)
+
+    @property
+    def shortcut(self):
+        """The input is added."""
+        return True
+
+    def shape_out(self, shape):
+        """As the input's."""
+        out = super().shape_out(shape)
+        if out != shape:
+            raise ValueError(f"layers of a Residual must give {shape} as they hear it, not {out}")
+        return out
+
+    def to_dict(self):
+        """Kind and layers, for files."""
+        return {"kind": "Residual", "layers": [layer.to_dict() for layer in self.layers]}
+
+
+class Stage:
+    """A layer as it stands in a network.
+
+    Parameters
+    ----------
+    k : int
+        Its number.
+    layer : Layer
+    neuron : LIF, LeakyIntegrator or None
+        None for a transform.
+    shape_in : tuple of int
+    blocks : dict
+        Its `snnlab.parameters.Block`s, by name.
+    dtype : numpy.dtype
+    source : int
+        Which stage it hears; -1: the inputs.
+    shortcut : int or None
+        Which stage's output is added to its currents.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"spiking", "integrator", "transform"}
+    n_in, n, width : int
+        Units heard and units; those with padding.
+    shape_in, shape_out : tuple of int
+    constants : array (4, width)
+        As `snnlab.kernels.lif` takes them; ``hold`` (width,) beside them.
+    uniform : bool
+        Whether all units have the same constants.
+    """
+
+    def __init__(self, k, layer, neuron, shape_in, blocks, dtype, source, shortcut=None):
+        self.layer, self.neuron, self.blocks, self.dtype = layer, neuron, blocks, dtype
+        self.source, self.shortcut = source, shortcut
+        self.shape_in, self.shape_out = shape_in, layer.shape_out(shape_in)
+        self.n_in, self.n = (int(np.prod(shape)) for shape in (shape_in, self.shape_out))
+        self.name = f"layer {k} ({layer!r})"
+        fires = isinstance(neuron, LIF)
+        self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
+        self.width = padded_width(self.n, fires)
+        self.gives = SpikeTrains if fires else Values  # what others hear of it
+        if neuron is not None:
+            self.constants, self.hold = pack_constants(neuron, self.n, dtype)
+            self.zero_reset = fires and neuron.reset == "zero"
+            # an integrator whose units are alike filters W g_v as it filters g_v
+            self.uniform = bool(np.ptp(self.constants[:3, : self.n], axis=1).max() == 0)
+        else:
+            self.constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
+
+    def conditions(self, parameters):
+        """Ideal conditions, with blocks from flat parameters."""
+        return Conditions(
+            blocks={name: block.padded(parameters) for name, block in self.blocks.items()},
+            constants=self.constants,
+            hold=self.hold,
+            zero_reset=self.zero_reset,
+            noise=np.empty(0, self.dtype),
+            key=0,
+            bounds=np.array([-np.inf, np.inf], self.dtype),
+            read=None,
+        )
+
+    @property
+    def fires(self):
+        """Whether its neurons spike."""
+        return self.kind == "spiking"
+
+    def __repr__(self):
+        return f"Stage({self.name}, {self.kind})"
+
+
+def pack_constants(neuron, n, dtype):
+    """A neuron's constants for a layer of n: (4, width), and hold steps (width,), padded."""
+    width = padded_width(n, isinstance(neuron, LIF))
+    c = neuron.constants(n, dtype)
+    packed, hold = aligned((4, width), dtype), pad_units(c.hold, width)
+    for row, x in zip(packed, (c.decay_syn, c.decay_mem, c.gain, c.v_th), strict=True):
+        row[:n] = x
+    packed[3, n:] = 1
+    return packed, hold
+
+
+def without_units(constants, dropout):
+    """Constants of a layer where some units hear nothing, and nothing flows back through them."""
+    if dropout is None:
+        return constants
+    constants = constants.copy()
+    constants[2, : len(dropout)] *= dropout
+    return constants
+
+
+def _flat(x, stage, what):
+    """Output of a layer's own function, with its units in a row."""
+    x = np.asarray(x)
+    if x.shape[2:] != stage.shape_out:
+        raise ValueError(
+            f"{what} of {stage.name} gave the shape {x.shape}, which should end "
+            f"with {stage.shape_out}"
+        )
+    return x.reshape(*x.shape[:2], stage.n)
+
+
+# The kernels' small arrays, which are the same from call to call; those of a chip's noise change.
+integrating, firing, firing_back, firing_back_reals = (
+    lru_cache(256)(make)
+    for make in (lif.integrating, lif.firing, lif.firing_back, lif.firing_back_reals)
+)
+
+
+# the neurons, written once ------------------------------------------------------------------------
+
+
+def run_neurons(run, k, source, lo, hi):
+    """Some samples through time, on events or on ``run.drives[k]``."""
+    stage, record, under = run.stages[k], run.trace.records[k], run.conditions[k]
+    delay, drive = stage.neuron.delay, run.drives[k]
+    physics = under.noise, under.bounds
+    weights = under.blocks.get("weights", run.no_weights)
+    if not stage.fires:
+        v, numbers = record.values, integrating(delay=delay, key=under.key)
+        lif.integrate(*source, drive, weights, under.constants, *physics, numbers, lo, hi, v)
+    else:
+        keep = record.potentials is not None
+        v, z = (record.potentials, record.bits) if keep else run.passing(stage)
+        numbers = firing(zero_reset=under.zero_reset, delay=delay, keep=keep, key=under.key)
+        lif.fire(
+            *source, drive, weights, under.constants, under.hold, *physics, numbers, lo, hi, v, z,
+            *record.spikes.events,
+        )  # fmt: skip
+    if under.read is not None and (not stage.fires or keep):
+        under.read(v, lo, hi)
+
+
+def run_neurons_back(run, k, source, first, last):
+    """Some chunks backwards in time: adjoint currents, gradients by weights that follow events."""
+    stage, record, neuron = run.stages[k], run.trace.records[k], run.stages[k].neuron
+    place = run.edges, first, last, run.event_parts(k), run.g_currents[k], run.g_drives[k]
+    if not stage.fires:
+        numbers = integrating(delay=neuron.delay)
+        lif.integrate_backward(*source, run.errors[k], run.constants[k], numbers, *place)
+        return
+    g_next, next_t, next_delay, reals = run.from_above(k)
+    numbers = firing_back(
+        next_delay=next_delay,
+        zero_reset=stage.zero_reset,
+        attached=not neuron.detach_reset,
+        surrogate=NAMES.index(neuron.surrogate),
+        delay=neuron.delay,
+    )
+    lif.fire_backward(
+        *source, *record.spikes.events, record.potentials, record.bits, g_next, next_t,
+        run.errors[k], run.constants[k], stage.hold, numbers, reals, *place,
+    )  # fmt: skip

@@ -1,0 +1,129 @@
+"""`Dense`: every unit hears every input."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.kernels import drive as products
+from snnlab.kernels.vector import NARROW
+from snnlab.layers.base import Linear
+from snnlab.signals import SpikeTrains
+
+
+@dataclass(frozen=True, repr=False)
+class Dense(Linear):
+    """``x @ weights``, and a neuron.
+
+    Spikes are followed event by event (`snnlab.kernels.lif`); the product with a constant input is
+    taken once for all steps and skips the background (`snnlab.kernels.drive`).
+
+    Parameters
+    ----------
+    n : int
+        Units.
+    """
+
+    n: int
+    sums_suffice: ClassVar[bool] = True
+
+    def __post_init__(self):
+        object.__setattr__(self, "n", _check.integer("n", self.n, at_least=1))
+
+    def shape_out(self, shape):
+        """(n,)."""
+        return (self.n,)
+
+    def blocks(self, shape):
+        """Weights (n_in, n)."""
+        return {"weights": (int(np.prod(shape)), self.n)}
+
+    def drive(self, x, w):
+        """``x @ weights``."""
+        return x.reshape(*x.shape[:2], -1) @ w["weights"]
+
+    def adjoint(self, g, x, w):
+        """``x.T @ g`` and ``g @ weights.T``."""
+        flat = x.reshape(*x.shape[:2], -1)
+        by_weights = np.tensordot(flat, g, axes=([0, 1], [0, 1]))
+        return {"weights": by_weights}, (g @ w["weights"].T).reshape(x.shape)
+
+    def follows_events(self, kind):
+        """Spikes are added row by row."""
+        return kind is SpikeTrains
+
+    def error_is_read_below(self, below):
+        """Where it hears the spikes of neurons."""
+        return below.fires
+
+    def error_below(self, run, k, lo, hi):
+        """``g_I[t + delay] @ weights.T``."""
+        return run.g_arriving(k, lo, hi) @ run.views(k)["weights"].T
+
+    # constant input: one product for all steps ----------------------------------------------------
+
+    def prepare(self, run, k):
+        """The product with a constant input, unless it is left to the threads."""
+        if run.wiring.follows_events[k]:
+            return
+        super().prepare(run, k)
+        if run.wiring.is_constant[k]:
+            weights, out = run.conditions[k].blocks["weights"], run.drives[k][:, 0]
+            run.fills[k] = constant_product(run.signal(k), weights, out)
+
+    def fill_drive(self, run, k, lo, hi):
+        """Currents of some samples."""
+        if k not in run.fills:
+            super().fill_drive(run, k, lo, hi)
+        elif run.fills[k] is not None:
+            run.fills[k](lo, hi)
+
+    def chunk_adjoint(self, run, k, c, lo, hi):
+        """Gradients of a chunk; those of a constant input are left to `finish`."""
+        if not run.wiring.is_constant[k]:
+            return super().chunk_adjoint(run, k, c, lo, hi)
+        if not run.wants_error(k):
+            return None
+        g = run.g_arriving(k, lo, hi).sum(axis=1, keepdims=True)
+        return g @ run.views(k)["weights"].T
+
+    def finish(self, run, k):
+        """Chunks summed in order, or ``x.T @ g`` of a constant input."""
+        if not run.wiring.is_constant[k]:
+            super().finish(run, k)
+            return
+        block = run.stages[k].blocks["weights"]
+        _product_back(run.signal(k), run.g_drives[k], block.padded(run.out.flat), run.share)
+
+
+def constant_product(signal, weights, out):
+    """``x @ weights``, what a constant input feeds each unit in a step, into ``out``.
+
+    Returns work that is left to do on it, a function of the first and last sample, or None.
+    """
+    x, c = signal.x.astype(weights.dtype, copy=False), signal.background
+    if c is None or weights.shape[1] % NARROW:
+        np.matmul(x, weights, out=out)
+        return None
+    c = weights.dtype.type(c)
+    base = c * weights.sum(axis=0, keepdims=True) if c else np.zeros_like(weights[:1])
+    return partial(_fill, products.multiply, x, c, weights, base, out)
+
+
+def _product_back(signal, g_drive, out, share):
+    """``x.T @ g_drive``, into ``out``."""
+    x, c = signal.x.astype(out.dtype, copy=False), signal.background
+    if c is None or out.shape[1] % NARROW:
+        np.matmul(x.T, g_drive, out=out)
+        return
+    c = out.dtype.type(c)
+    base = c * g_drive.sum(axis=0, keepdims=True) if c else np.zeros_like(g_drive[:1])
+    work = partial(_fill, products.multiply_transposed, x, c, g_drive, base, out)
+    share(work, -(-x.shape[1] // 2))
+
+
+def _fill(product, x, c, y, base, out, lo, hi):
+    """Some rows of a product (or pairs of rows)."""
+    product(x, c, y, base, lo, hi, out)

@@ -1,0 +1,162 @@
+"""`Settings`: how to train, in one place; `snnlab.train` and its kin take them as keywords."""
+
+import functools
+import inspect
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from snnlab import _check
+from snnlab.learning.losses import FirstSpike, resolve
+from snnlab.learning.optim import Adam, resolve_schedule
+from snnlab.learning.penalties import Penalties
+from snnlab.medium import IDEAL
+from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+
+@dataclass(kw_only=True)
+class Settings:
+    """How to train.
+
+    Parameters
+    ----------
+    epochs, batch_size : int
+    loss : str or callable
+        "max_over_time", "sum_over_time", "rate_mse", "first_spike", or any function
+        ``(readout, labels) -> value, g_readout`` (`snnlab.losses`).
+    optimizer : Adam, SGD or a rule of `snnlab.rewiring`, optional
+        ``Adam()`` by default.
+    schedule : str or callable
+        "constant", "exponential", "cosine", or a function ``(epoch, epochs) -> factor``.
+    dropout : float
+        Share of hidden units left out, drawn anew for each batch.
+    penalties : sequence of penalties
+        On spikes, readout or weights (`snnlab.penalties`), added to the loss.
+    substrate : Substrate or Recording, optional
+        Chip on which the forward pass runs (`snnlab.substrate`); the backward pass reads what was
+        measured there. Validation runs on it too.
+    validation : (inputs, labels), optional
+        Evaluated after each epoch.
+    """
+
+    epochs: int = 10
+    batch_size: int = 100
+    loss: Any = "max_over_time"
+    optimizer: Any = None
+    schedule: Any = "cosine"
+    dropout: float = 0.0
+    penalties: Any = ()
+    substrate: Any = None
+    validation: Any = None
+
+    @property
+    def medium(self):
+        """What runs the network."""
+        return IDEAL if self.substrate is None else self.substrate
+
+    def checked(self, network):
+        """The same with everything resolved, if it fits a network.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A setting of the wrong kind or out of range; the message names it.
+        """
+        if not hasattr(network, "backward"):
+            raise TypeError(f"network must be a Network: a {type(network).__name__} is not trained")
+        loss = resolve(self.loss)
+        if isinstance(loss, FirstSpike) and not network.spiking_readout:
+            raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
+        optimizer = Adam() if self.optimizer is None else self.optimizer
+        if not hasattr(optimizer, "step") or isinstance(optimizer, type):
+            raise TypeError(f"optimizer must be Adam(...) or SGD(...), not {optimizer!r}")
+        check_medium("substrate", self.substrate)
+        return Settings(
+            epochs=_check.integer("epochs", self.epochs, at_least=0),
+            batch_size=_check.integer("batch_size", self.batch_size, at_least=1),
+            loss=loss,
+            optimizer=optimizer,
+            schedule=resolve_schedule(self.schedule),
+            dropout=_check.number("dropout", self.dropout, at_least=0, below=1),
+            penalties=Penalties(self.penalties, network),
+            substrate=self.substrate,
+            validation=self._checked_validation(network),
+        )
+
+    def _checked_validation(self, network):
+        if self.validation is None:
+            return None
+        if not getattr(self.medium, "can_evaluate", True):
+            raise ValueError(
+                f"validation must be left out where substrate is {self.substrate!r}: "
+                "it holds training batches only"
+            )
+        if not isinstance(self.validation, tuple | list) or len(self.validation) != 2:
+            raise TypeError("validation must be a pair of inputs and labels")
+        inputs, labels = self.validation
+        n = check_samples("validation", network, inputs)
+        return inputs, _check.labels("validation", labels, n, network.sizes[-1])
+
+    def describe(self):
+        """What a checkpoint must agree on, as plain text and numbers (of checked settings)."""
+        rates = {
+            key: _name(x) if callable(x) else x
+            for key, x in vars(self.optimizer).items()
+            if isinstance(x, float | str | tuple) or callable(x)
+        }
+        return {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "loss": _name(self.loss),
+            "optimizer": [type(self.optimizer).__name__, rates],
+            "schedule": _name(self.schedule),
+            "dropout": self.dropout,
+            "penalties": [_name(x) for x in self.penalties.given],
+            "substrate": None if self.substrate is None else repr(self.substrate),
+        }
+
+
+def takes_settings(function):
+    """Decorator: the function's ``settings`` are keywords, those of `Settings`, one by one."""
+    known = [field.name for field in fields(Settings)]
+
+    @functools.wraps(function)
+    def wrapper(*given, **keywords):
+        settings = Settings(**{k: keywords.pop(k) for k in known if k in keywords})
+        return function(*given, settings=settings, **keywords)
+
+    signature = inspect.signature(function)
+    own = [p for p in signature.parameters.values() if p.name != "settings"]
+    spelled = [
+        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+        for field in fields(Settings)
+    ]
+    wrapper.__signature__ = signature.replace(parameters=own + spelled)
+    return wrapper
+
+
+def check_samples(name, network, inputs):
+    """Number of samples, of inputs that fit the network as far as can be seen without a batch."""
+    if isinstance(inputs, SpikeTrains | ConstantCurrent | Values):
+        network.check_inputs(inputs, name)
+    elif not (hasattr(inputs, "batch") and hasattr(inputs, "__len__")):
+        raise TypeError(
+            f"{name} must be SpikeTrains, ConstantCurrent or a stream with a length and a method "
+            f"batch(indices, rng), not {type(inputs).__name__}"
+        )
+    if len(inputs) == 0:
+        raise ValueError(f"{name} must hold at least one sample")
+    return len(inputs)
+
+
+def check_medium(name, medium):
+    """Refuse what cannot stand in for the simulation (somebody's own chip can)."""
+    able = hasattr(medium, "run") and hasattr(medium, "clip")
+    if medium is not None and (not able or isinstance(medium, type)):
+        raise TypeError(f"{name} must be a Substrate or a Recording, not {medium!r}")
+
+
+def _name(x):
+    """By which a setting is known in another process."""
+    if is_dataclass(x):
+        return repr(x)
+    return getattr(x, "__qualname__", type(x).__qualname__)

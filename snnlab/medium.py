@@ -1,0 +1,56 @@
+"""Media: what runs a network. An ideal simulation here; a chip or a recording in `snnlab.chip`.
+
+``network.forward(inputs, on=medium)`` calls ``medium.run``, whatever it is, and what comes back is
+a `Trace` that the backward pass reads like any other. One's own needs `Medium.run` and, if weights
+are bounded there, `Medium.clip`.
+"""
+
+from snnlab.layers.base import without_units
+from snnlab.passes import Forward
+from snnlab.trace import Trace, check_dropout
+
+
+class Medium:
+    """The ideal simulation, and what the others change of it.
+
+    Attributes
+    ----------
+    age : int
+        Runs so far, for media that change as they are used; it is part of a checkpoint.
+    can_evaluate : bool
+        Whether it also runs inputs that are no training batch.
+    """
+
+    age = 0
+    can_evaluate = True
+
+    def run(self, network, inputs, *, potentials=True, dropout=None, out=None):
+        """Run a batch; parameters as those of `Network.forward`.
+
+        Returns
+        -------
+        Trace
+        """
+        network.check_inputs(inputs)
+        masks = check_dropout(dropout, [stage.n for stage in network.hidden_stages])
+        trace = Trace.empty(network, inputs, potentials, out)
+        for record, mask in zip(trace.hidden_records, masks, strict=True):
+            record.dropout = mask
+        conditions = [
+            c if record.dropout is None
+            else c._replace(constants=without_units(c.constants, record.dropout))
+            for c, record in zip(self.conditions(network), trace.records, strict=True)
+        ]  # fmt: skip
+        with network.workspaces.borrow() as scratch:
+            Forward(network, trace, scratch, conditions).run()
+        return trace
+
+    def conditions(self, network):
+        """Under which each layer of a network runs: a list of `Conditions`."""
+        return network.ideal_conditions
+
+    def clip(self, network):
+        """Hold weights within what can be written, in place; here they are not bounded."""
+
+
+IDEAL = Medium()

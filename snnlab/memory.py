@@ -1,0 +1,75 @@
+"""Memory: arrays on cache lines, layers padded to whole tiles, and scratch that is used again."""
+
+from collections import deque
+from contextlib import contextmanager
+
+import numpy as np
+
+from snnlab.kernels.vector import NARROW
+
+LINE = 64  # bytes of a cache line, and units that every processor's tiles divide
+
+
+def padded_width(n, fires=True):
+    """Units a layer of n is stored with: whole tiles of `snnlab.kernels.vector`, on any processor.
+
+    The added units have weight and gain zero: they never spike, and their gradient is zero. A
+    narrow integrator has no tiles: each of its units runs through time on its own.
+    """
+    if n <= NARROW:
+        return NARROW if fires else n
+    return -(-n // LINE) * LINE
+
+
+def aligned(shape, dtype):
+    """Zeros that begin on a cache line, so that rows of padded layers never straddle two."""
+    size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + LINE, np.uint8)
+    offset = -raw.ctypes.data % LINE
+    return raw[offset : offset + size].view(dtype).reshape(shape)
+
+
+def pad_units(x, width, out=None):
+    """``x`` with its last axis filled up with zeros to ``width``, in ``out`` or on cache lines."""
+    out = aligned((*x.shape[:-1], width), x.dtype) if out is None else out
+    out[..., : x.shape[-1]] = x
+    return out
+
+
+class Workspace:
+    """Scratch of one run, by name.
+
+    What is asked for by the same name, shape and type again is the same memory, with what was left
+    in it (zeros at first): each name has one use.
+    """
+
+    def __init__(self):
+        self._arrays = {}
+
+    def array(self, name, shape, dtype):
+        """An array of this shape; its content is what its last user left."""
+        known = self._arrays.get(name)
+        if known is None or known.shape != shape or known.dtype != dtype:
+            known = self._arrays[name] = aligned(shape, dtype)
+        return known
+
+    def padded(self, name, x, width):
+        """`pad_units` into memory of this name."""
+        return pad_units(x, width, self.array(name, (*x.shape[:-1], width), x.dtype))
+
+
+class Workspaces:
+    """Those of a network: a run borrows one, so that several may run at once, each in its own."""
+
+    def __init__(self):
+        self._free = deque(maxlen=4)  # appending and taking are safe among threads
+
+    @contextmanager
+    def borrow(self):
+        """A workspace that nobody else uses meanwhile."""
+        try:
+            workspace = self._free.pop()
+        except IndexError:
+            workspace = Workspace()
+        yield workspace  # after an error its content is doubtful, and it is not given back
+        self._free.append(workspace)

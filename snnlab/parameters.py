@@ -1,0 +1,108 @@
+"""Parameters: named blocks over one flat array, and gradients laid out in the same way.
+
+An optimiser sees one flat array; a layer sees its blocks by name, matrices ``(rows, columns)``,
+whose rows are padded (`snnlab.memory`). Padding is zero and stays so.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnlab.memory import aligned
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some parameters of one layer: a matrix.
+
+    Attributes
+    ----------
+    stage : int
+        Which layer's, counted from 0 without the inputs.
+    name : str
+        Such as "weights".
+    rows, columns : int
+        Shape; of weights ``(n_in, n_out)``.
+    width : int
+        Columns with padding.
+    start : int
+        Where it begins in the flat array.
+    prunable : bool
+        Whether rewiring may prune it: weights are, a bias or a time constant is not.
+    trainable : bool
+        Whether an optimiser changes it.
+    """
+
+    stage: int
+    name: str
+    rows: int
+    columns: int
+    width: int
+    start: int
+    prunable: bool = True
+    trainable: bool = True
+
+    @property
+    def stop(self):
+        """Where it ends in the flat array."""
+        return self.start + self.rows * self.width
+
+    @property
+    def size(self):
+        """Parameters, without the padding."""
+        return self.rows * self.columns
+
+    @property
+    def span(self):
+        """``start, stop``."""
+        return self.start, self.stop
+
+    def padded(self, flat):
+        """The block (rows, width) as a view of a flat array."""
+        return flat[self.start : self.stop].reshape(self.rows, self.width)
+
+    def of(self, flat):
+        """The block (rows, columns) as a view of a flat array."""
+        return self.padded(flat)[:, : self.columns]
+
+    def places(self, index):
+        """Where in the flat array the entries lie that have these numbers, row by row."""
+        return self.start + index // self.columns * self.width + index % self.columns
+
+
+def new_flat(blocks, dtype):
+    """Zeros for some blocks, from a cache line on."""
+    return aligned((blocks[-1].stop,), dtype)
+
+
+class Gradients(list):
+    """Gradient by each block of weights, arrays (n_in, n_out), laid out as a network's parameters.
+
+    Parameters
+    ----------
+    network : Network
+
+    Attributes
+    ----------
+    flat : array
+        All of them, with the padding.
+    blocks : tuple of Block
+        The network's; ``block.of(gradients.flat)`` is the gradient by any of them.
+    """
+
+    def __init__(self, network):
+        self.blocks = network.blocks
+        self.flat = new_flat(network.blocks, network.dtype)
+        super().__init__(block.of(self.flat) for block in self.blocks if block.prunable)
+
+    def fits(self, network):
+        """Whether these are gradients of a network of this layout and precision."""
+        return self.flat.dtype == network.dtype and self.blocks == network.blocks
+
+    def by_name(self):
+        """Gradient by every block: dict of ``(stage, name)``."""
+        return {(block.stage, block.name): block.of(self.flat) for block in self.blocks}
+
+    def is_finite(self):
+        """Whether no entry is infinite or not a number."""
+        return bool(np.isfinite(self.flat).all())

@@ -1,0 +1,99 @@
+"""Avoidance: whether the bad neurons of a chip have fewer synapses than chance would give them."""
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.chip.substrate import Substrate
+from snnlab.rewiring.connectivity import masks
+
+Avoidance = namedtuple("Avoidance", "badness counts possible correlation worst dead")
+Avoidance.__doc__ = "What `avoidance` found: arrays, a number, and three `Comparison`s."
+
+Comparison = namedtuple("Comparison", "value chance p")
+Comparison.__doc__ = "A number, what is expected of it by chance, and the two-sided p-value."
+
+
+def avoidance(network, substrate, *, layer=0, of="inputs", worst=0.1, permutations=10_000, rng=0):
+    """Whether the bad neurons of a chip have fewer synapses than the good ones.
+
+    Chance is that the same numbers of synapses were dealt out to the neurons anew: p-values are
+    from permutations, two-sided (synapses may also gather at bad neurons), at least
+    ``1 / (permutations + 1)``.
+
+    Parameters
+    ----------
+    network : Network
+    substrate : Substrate
+        The chip it lies on.
+    layer : int
+        Number of the hidden layer, from 0.
+    of : {"inputs", "outputs", "both"}
+        Which synapses of a neuron to count: those that the chip sees (`masks`).
+    worst : float
+        Which share of the living neurons are the bad ones, in (0, 1); at least one of them.
+    permutations : int
+    rng : numpy.random.Generator or int
+
+    Returns
+    -------
+    Avoidance
+        ``badness`` (see `Substrate.badness`) and ``counts`` of synapses: arrays, one value per
+        neuron of the layer, of ``possible`` synapses each. Comparisons: ``correlation``, of the
+        ranks of badness and counts (Spearman's), and ``worst``, the connectivity of the worst
+        neurons against all: both among the living. ``dead``: the connectivity of the dead against
+        all. A value is NaN, and p is 1, where there is nothing to compare.
+    """
+    if not isinstance(substrate, Substrate):
+        raise TypeError(f"substrate must be a Substrate, not {type(substrate).__name__}")
+    layer = _check.integer("layer", layer, at_least=0)
+    if layer > len(network.sizes) - 3:
+        raise ValueError(f"layer must be below {len(network.sizes) - 2}, the hidden layers")
+    _check.one_of("of", of, ("inputs", "outputs", "both"))
+    worst = _check.number("worst", worst, above=0, below=1)
+    permutations = _check.integer("permutations", permutations, at_least=1)
+    rng = _check.generator("rng", rng)
+    there = masks(network, substrate)
+    sides = {"inputs": there[layer].T, "outputs": there[layer + 1]}
+    sides = list(sides.values()) if of == "both" else [sides[of]]
+    counts, possible = sum(x.sum(axis=1) for x in sides), sum(x.shape[1] for x in sides)
+    badness = substrate.badness()[substrate.columns(network)[layer]]
+    dead = np.isinf(badness)
+    share, alive = counts / possible, ~dead
+    order = _ranks(badness[alive])
+    bad = order >= np.sort(order)[-max(1, round(worst * len(order)))] if order.size else order > 0
+    correlation = _compare(_unit(order), _unit(_ranks(share[alive])), permutations, rng)
+    of_worst = _compare(_mean_of(bad), share[alive], permutations, rng)
+    of_dead = _compare(_mean_of(dead), share, permutations, rng)
+    return Avoidance(badness, counts, possible, correlation, of_worst, of_dead)
+
+
+def _compare(weights, x, permutations, rng):
+    """``weights @ x`` against its values for permuted x; weights are those of a linear measure."""
+    if not (np.isfinite(weights).all() and np.isfinite(x).all()) or not len(x):
+        return Comparison(math.nan, math.nan, 1.0)
+    chance, value = weights.sum() * x.mean(), weights @ x
+    drawn = rng.permuted(np.broadcast_to(x, (permutations, len(x))), axis=1) @ weights
+    further = np.abs(drawn - chance) >= abs(value - chance) - 1e-12
+    p = (1 + np.count_nonzero(further)) / (1 + permutations)
+    return Comparison(float(value), float(chance), float(p))
+
+
+def _ranks(x):
+    """Ranks from 0, equal values sharing the mean of theirs."""
+    _, which, n = np.unique(x, return_inverse=True, return_counts=True)
+    return (np.cumsum(n) - (n + 1) / 2)[which]
+
+
+def _unit(x):
+    """Centred, of length 1; NaN if all are equal: products are correlations."""
+    x = x - x.mean() if x.size else x
+    length = np.sqrt(x @ x)
+    return x / length if length > 0 else np.full(x.shape, np.nan)
+
+
+def _mean_of(mask):
+    """Weights that take the mean of some; NaN if there are none."""
+    return mask / mask.sum() if mask.any() else np.full(mask.shape, np.nan)

@@ -1,0 +1,148 @@
+"""Remedies: one sentence each, and a function that carries it out where code can."""
+
+from collections import namedtuple
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from snnlab.learning.optim import Adam
+from snnlab.learning.penalties import LowerBound
+from snnlab.network import Network
+from snnlab.neurons import LIF
+from snnlab.surrogate import slope
+
+ACTIVE = 0.5  # spikes per unit and sample to start with: some units answer, none all the time
+NEAR = 0.1  # of the slope at threshold; measured: accuracy follows how often slopes are above it
+WIDE = 0.4  # share of samples that do, as it should be: SuperSpike's, steepness 10, 1 to 5 layers
+
+Remedy = namedtuple("Remedy", "words cure", defaults=(None,))
+Remedy.__doc__ = """A sentence, and a function that carries it out (None where code cannot).
+
+``cure(network, inputs)`` may change the network; it returns one, and keywords for training.
+"""
+
+
+def reach(v, neuron):
+    """Share of samples that bring a surrogate's slope to `NEAR` of its maximum in some step.
+
+    Parameters
+    ----------
+    v : array (sample, time, unit)
+    neuron : LIF
+
+    Returns
+    -------
+    array (unit,)
+    """
+    h = slope(neuron.surrogate, v - np.asarray(neuron.v_th, v.dtype), neuron.steepness)
+    highest = slope(neuron.surrogate, np.zeros(1), neuron.steepness)
+    return (h >= NEAR * highest).any(axis=1).mean(axis=0)
+
+
+def rebuilt(network, neurons):
+    """A network of other neurons with the same weights."""
+    new = Network(
+        network.sizes, neurons[:-1], readout=neurons[-1], n_steps=network.n_steps, rng=0, spread=0,
+        dtype=network.dtype, workers=network.workers,
+    )  # fmt: skip
+    new.parameters[...] = network.parameters
+    return new
+
+
+def _rescale(network, inputs):
+    return network.scale_to_activity(inputs, ACTIVE * min(network.sizes[1:-1])), {}
+
+
+def _redraw(network, inputs):
+    rng = np.random.default_rng(0)
+    for w in network.weights:
+        w[...] = rng.normal(0, 1 / np.sqrt(len(w)), w.shape)
+    network = _rescale(network, inputs)[0] if len(network.sizes) > 2 else network
+    return network, {"optimizer": Adam(lr=Adam().lr / 10)}
+
+
+def _revive(network, inputs):
+    return network, {"penalties": [LowerBound(10.0, ACTIVE)]}
+
+
+def _widen(network, inputs):
+    trace, neurons = network.forward(inputs), list(network.neurons)
+    for k, spikes in enumerate(trace.spikes):
+        v, alive = trace.v[k], spikes.unit_counts().any(axis=0)
+        low, high = -2.0, 4.0  # exponents of ten: the steeper a surrogate, the narrower
+        for _ in range(12 if alive.any() else 0):
+            middle = (low + high) / 2
+            neurons[k] = neurons[k].replace(steepness=float(f"{10**middle:.2g}"))
+            wide = reach(v, neurons[k])[alive].mean() > WIDE
+            low, high = (middle, high) if wide else (low, middle)
+    return rebuilt(network, neurons), {}
+
+
+def _wake(network, inputs):
+    w = network.weights[-1]
+    for _ in range(40):
+        per_unit = network.forward(inputs, potentials=False).spikes[-1].counts().mean() / w.shape[1]
+        if ACTIVE <= per_unit <= network.n_steps / 2:
+            return network, {}
+        w *= 2 if per_unit < ACTIVE else 0.5
+    raise ValueError("inputs drive no readout neuron, however its weights are scaled")
+
+
+def _detach(network, inputs=None):
+    lif = {"detach_reset": True}
+    neurons = [m.replace(**lif) if isinstance(m, LIF) else m for m in network.neurons]
+    return rebuilt(network, neurons), {}
+
+
+def _lengthen(network, inputs):
+    hidden = network.forward(inputs, potentials=False).hidden
+    spikes = np.mean([train.counts().mean() for train in hidden]) if hidden else 0
+    third = network.n_steps * network.dt / 3
+    longer = [np.maximum(m.tau_mem, third).tolist() for m in network.neurons]
+    neurons = [m.replace(tau_mem=tau) for m, tau in zip(network.neurons, longer, strict=True)]
+    network = rebuilt(network, neurons)
+    return network.scale_to_activity(inputs, spikes) if spikes else network, {}
+
+
+def _soften(loss, network, inputs):
+    return network, {"loss": loss}
+
+
+def _halve(k, network, inputs):
+    """Spikes depend on weights per threshold; the slope, which reads ``v - v_th``, scales too."""
+    neurons = list(network.neurons)
+    if isinstance(neurons[k], LIF):
+        half = (np.asarray(neurons[k].v_th) / 2).tolist()
+        neurons[k] = neurons[k].replace(v_th=half, steepness=2 * neurons[k].steepness)
+    network.weights[k][...] /= 2
+    return rebuilt(network, neurons), {}
+
+
+ENCODE = Remedy("Scale the data, or lower the threshold of the code (encode.latency: theta).")
+RESCALE = Remedy(
+    f"Scale weights to {ACTIVE:g} spikes per unit and sample (network.scale_to_activity).", _rescale
+)
+REDRAW = Remedy("Draw new weights and train with a tenth of the learning rate.", _redraw)
+REVIVE = Remedy(
+    f"Train with penalties=[LowerBound(10, {ACTIVE:g})], which pulls idle units up.", _revive
+)
+WIDEN = Remedy(
+    f"Set the steepness so that {100 * WIDE:g} % of samples come within the surrogate's reach.",
+    _widen,
+)
+WAKE = Remedy("Scale the readout's weights until it answers.", _wake)
+DETACH = Remedy("Detach the reset (neuron.replace(detach_reset=True)), as both papers do.", _detach)
+LENGTHEN = Remedy("Lengthen the membranes' time constants to a third of a sample.", _lengthen)
+
+
+def soften(loss, name, value):
+    """The remedy of a softmax that is too sure of itself: a loss with another value of ``name``."""
+    words = f"Train with loss={type(loss).__name__}({name}={value:g}): scores then differ by 1."
+    return Remedy(words, partial(_soften, replace(loss, **{name: value})))
+
+
+def halve(k, name):
+    """The remedy of weights at their limit, in layer k of this name."""
+    words = f"Halve the weights of {name} and its threshold: same spikes, more room."
+    return Remedy(words, partial(_halve, k))

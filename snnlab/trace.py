@@ -1,0 +1,279 @@
+"""`Trace`: what happened in a forward pass, layer by layer; all that a backward pass reads."""
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.kernels import lif
+from snnlab.memory import aligned, pad_units, padded_width
+from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+
+class Record:
+    """What happened in one layer.
+
+    Parameters
+    ----------
+    name : str
+        The layer's.
+    kind : {"spiking", "integrator", "transform"}
+        Whether its units are neurons that spike, neurons without a threshold, or no neurons.
+    n : int
+        Units.
+
+    Attributes
+    ----------
+    spikes : SpikeTrains or None
+        Where the units spike.
+    potentials : array (sample, time, width) or None
+        Of spiking neurons, padded, **last step first** (`snnlab.kernels.lif`); None if they were
+        not kept.
+    bits : array of uint8 (sample, block, width) or None
+        Their spikes once more, a byte for eight steps.
+    values : array (sample, time, n) or None
+        Potentials of an integrator, or what a transform made of its input.
+    dropout : array of bool (n,) or None
+        Which units took part; None: all.
+    """
+
+    def __init__(self, name, kind, n, *, spikes=None, values=None):
+        self.name, self.kind, self.n, self.spikes, self.values = name, kind, n, spikes, values
+        self.potentials, self.bits, self.dropout = None, None, None
+
+    @classmethod
+    def empty(cls, stage, n_samples, n_steps, dtype, potentials):
+        """Memory for what a layer of a network will do."""
+        self = cls(stage.name, stage.kind, stage.n)
+        if stage.kind != "spiking":
+            self.values = np.zeros((n_samples, n_steps, stage.n), dtype)
+            return self
+        # room for a spike of every unit in every step, and for eight that are written but not kept;
+        # memory that is not written costs none
+        room = n_steps * stage.n + 8
+        start = np.arange(n_samples) * room
+        step, unit = (np.empty(n_samples * room, np.int32) for _ in range(2))
+        self.spikes = SpikeTrains.wrap(start, start.copy(), step, unit, n_steps, stage.n)
+        if potentials:
+            self.potentials = aligned((n_samples, n_steps, stage.width), dtype)
+            self.bits = spike_bits(n_samples, n_steps, stage.width)
+        return self
+
+    @classmethod
+    def measured(cls, name, potential, spikes):
+        """That of spiking neurons, from their potentials (sample, time, unit) and spikes."""
+        self = cls(name, "spiking", spikes.n_units, spikes=spikes)
+        width = padded_width(self.n)
+        self.potentials = pad_units(potential[:, ::-1], width)
+        self.bits = spike_bits(len(spikes), spikes.n_steps, width)
+        lif.mark_spikes(*spikes.events, self.bits)
+        return self
+
+    @property
+    def v(self):
+        """Potentials in order of time, (sample, time, n); a view."""
+        if self.kind != "spiking":
+            return self.values
+        if self.potentials is None:
+            raise ValueError("this trace was made with potentials=False: it holds none")
+        return self.potentials[:, ::-1, : self.n]
+
+    @property
+    def signal(self):
+        """What the layer above hears: spikes, or values."""
+        return Values.wrap(self.values) if self.spikes is None else self.spikes
+
+    def __repr__(self):
+        return f"Record({self.name}, {self.kind}, {self.n} units)"
+
+
+def spike_bits(n_samples, n_steps, width):
+    """Memory for a layer's spikes as `kernels.lif` keeps them: a byte per unit and eight steps."""
+    return aligned((n_samples, -(-n_steps // lif.BLOCK), width), np.uint8)
+
+
+class Trace:
+    """What happened in a forward pass, simulated or measured: all that a backward pass reads.
+
+    Attributes
+    ----------
+    inputs : SpikeTrains, ConstantCurrent or Values
+    records : list of Record
+        One per layer.
+    readout : array (sample, time, class)
+        Potentials of a leaky-integrator readout, 0 and 1 of a spiking one, else the last layer's
+        values.
+    """
+
+    def __init__(self, inputs, records, readout, reusable=False):
+        self.inputs, self.records, self.readout = inputs, records, readout
+        self._reusable = reusable  # whether a forward pass made its arrays, and may use them again
+
+    @classmethod
+    def empty(cls, network, inputs, potentials, out=None):
+        """A trace to fill: ``out`` if it was made for such a network and batch, else a new one."""
+        if out is not None and not isinstance(out, Trace):
+            raise TypeError(f"out must be a Trace, not {type(out).__name__}")
+        n_samples, last = len(inputs), network.stages[-1]
+        if out is not None and out._may_be_written(network, inputs, potentials):
+            out.inputs = inputs
+            return out
+        records = [
+            Record.empty(stage, n_samples, network.n_steps, network.dtype, potentials)
+            for stage in network.stages
+        ]
+        readout = records[-1].values
+        if readout is None:
+            readout = np.zeros((n_samples, network.n_steps, last.n), network.dtype)
+        return cls(inputs, records, readout, reusable=True)
+
+    @classmethod
+    def measured(cls, inputs, v, spikes, readout=None, dropout=None):
+        """A trace from measured or recorded arrays; `Network.backward` reads it like any other.
+
+        Parameters
+        ----------
+        inputs : SpikeTrains or ConstantCurrent
+        v : list of array (sample, time, unit)
+            Per spiking layer the potential that was compared with the threshold.
+        spikes : list of SpikeTrains
+            Per spiking layer.
+        readout : array (sample, time, class), optional
+            Potentials of the leaky-integrator readout; left out, the last spiking layer reads out.
+        dropout : list of (array of bool or None), optional
+            Per hidden layer which units took part; all by default.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Shapes that do not fit each other, values that are not finite.
+        """
+        if not isinstance(inputs, SpikeTrains | ConstantCurrent | Values):
+            raise TypeError(
+                f"inputs must be SpikeTrains, ConstantCurrent or Values, "
+                f"not {type(inputs).__name__}"
+            )
+        if len(v) != len(spikes) or not spikes:
+            raise ValueError("v and spikes must have one entry per spiking layer, at least one")
+        dtype = np.asarray(v[0]).dtype if np.asarray(v[0]).dtype.kind == "f" else np.float32
+        records = []
+        for k, (potential, train) in enumerate(zip(v, spikes, strict=True)):
+            if not isinstance(train, SpikeTrains):
+                raise TypeError(f"spikes[{k}] must be SpikeTrains, not {type(train).__name__}")
+            shape = (len(inputs), inputs.n_steps, train.n_units)
+            if (len(train), train.n_steps) != shape[:2]:
+                raise ValueError(f"spikes[{k}] and inputs differ in samples or steps")
+            potential = _check.array(f"v[{k}]", potential, dtype, shape)
+            records.append(Record.measured(f"layer {k}", potential, train))
+        if readout is None:
+            readout = spikes[-1].to_dense(dtype)
+        else:
+            shape = (len(inputs), inputs.n_steps, None)
+            readout = _check.array("readout", readout, dtype, shape)
+            n = readout.shape[2]
+            records.append(Record(f"layer {len(v)}", "integrator", n, values=readout))
+        hidden = records[:-1]
+        masks = check_dropout(dropout, [record.n for record in hidden])
+        for record, mask in zip(hidden, masks, strict=True):
+            record.dropout = mask
+        return cls(inputs, records, readout)
+
+    def _may_be_written(self, network, inputs, potentials):
+        """Whether a forward pass may write over this trace."""
+        return (
+            self._reusable
+            and self.fits(network, len(inputs), potentials)
+            # a layer's spikes may be the next network's input: do not write over what is read
+            and not any(
+                record.spikes is not None and record.spikes.step is getattr(inputs, "step", None)
+                for record in self.records
+            )
+        )
+
+    def fits(self, network, n_samples, potentials=True):
+        """Whether each layer's arrays are those of a network's layer and a batch of this size."""
+        records, stages = self.records, network.stages
+        shape = n_samples, network.n_steps
+        if len(records) != len(stages) or self.readout.shape[:2] != shape:
+            return False
+        if self.readout.dtype != network.dtype:
+            return False
+        for record, stage in zip(records, stages, strict=True):
+            if record.kind != stage.kind or record.n != stage.n:
+                return False
+            if record.kind != "spiking":
+                if record.values.shape[:2] != shape or record.values.dtype != network.dtype:
+                    return False
+            elif (record.potentials is not None) != potentials:
+                return False
+            elif potentials and (
+                record.potentials.shape != (*shape, stage.width)
+                or record.potentials.dtype != network.dtype
+            ):
+                return False
+        return True
+
+    @property
+    def n_neuron_layers(self):
+        """Layers whose units are neurons."""
+        return sum(record.kind != "transform" for record in self.records)
+
+    @property
+    def spiking_readout(self):
+        """Whether the last layer spikes, and is read out as 0 and 1."""
+        return self.records[-1].kind == "spiking"
+
+    @property
+    def spikes(self):
+        """Per layer of neurons that spike, its `SpikeTrains`."""
+        return [record.spikes for record in self.records if record.kind == "spiking"]
+
+    @property
+    def v(self):
+        """Per layer of neurons (sample, time, unit), in order of time; views of the trace."""
+        return [record.v for record in self.records if record.kind != "transform"]
+
+    @property
+    def hidden_records(self):
+        """Records of the layers whose neurons spike, but for the last layer of neurons."""
+        neurons = [record for record in self.records if record.kind != "transform"]
+        return [record for record in neurons[:-1] if record.kind == "spiking"]
+
+    @property
+    def hidden(self):
+        """The hidden layers' `SpikeTrains`."""
+        return [record.spikes for record in self.hidden_records]
+
+    @property
+    def dropout(self):
+        """Per hidden layer which units took part, array of bool or None: all."""
+        return [record.dropout for record in self.hidden_records]
+
+    def hidden_counts(self):
+        """Spikes per sample in all hidden layers together, int64 (n_samples,)."""
+        return sum((train.counts() for train in self.hidden), np.zeros(len(self.inputs), np.int64))
+
+    def __len__(self):
+        return len(self.inputs)
+
+    def __repr__(self):
+        layers = ", ".join(f"{record.name} ({record.kind})" for record in self.records)
+        return f"Trace({len(self)} samples, {self.inputs.n_steps} steps: {layers})"
+
+
+def check_dropout(dropout, sizes):
+    """Masks of the hidden layers' units, as copies: a trace holds them until the backward pass."""
+    if dropout is None:
+        return [None] * len(sizes)
+    if not isinstance(dropout, list | tuple):
+        raise TypeError(f"dropout must be a list of masks, not {type(dropout).__name__}")
+    if len(dropout) != len(sizes):
+        raise ValueError(f"dropout must have {len(sizes)} entries, one per hidden layer")
+    checked = []
+    for k, (mask, n) in enumerate(zip(dropout, sizes, strict=True)):
+        if mask is not None:
+            mask = np.array(mask)
+            if mask.dtype != np.bool_:
+                raise TypeError(f"dropout[{k}] must hold True and False, not {mask.dtype}")
+            if mask.shape != (n,):
+                raise ValueError(f"dropout[{k}] must have shape ({n},), got {mask.shape}")
+        checked.append(mask)
+    return checked

@@ -1,0 +1,268 @@
+"""Panels without a browser: controls, picture, text, errors, re-running, what readers are told."""
+
+import base64
+import json
+import threading
+
+import numpy as np
+import pytest
+from helpers import fresh_python
+
+pytest.importorskip("ipywidgets")
+pytest.importorskip("anywidget")
+
+from snnlab import live, panels, plot, textbook
+from snnlab.neurons import LIF
+
+
+@pytest.fixture
+def panel():
+    made = panels.OneNeuron()
+    yield made
+    made.close()
+
+
+class Fragile(live.Panel):
+    """A panel whose simulation fails for large values."""
+
+    controls = {"x": live.Slider("size", 0, 10, 1, 2, digits=0)}
+
+    def simulate(self, *, x):
+        if x > 5:
+            raise ValueError("x is <too> large")
+        return x
+
+    def draw(self, data):
+        fig = plot.new_figure(2, 1)
+        picture = plot.show(fig, f"The number {data}.")
+        picture.artists.text = fig.text(0.5, 0.5, str(data))
+        return picture
+
+    def update(self, picture, data):
+        picture.artists.text.set_text(str(data))
+        picture.alt = f"The number {data}."
+
+    def describe(self, data):
+        return f"It is {data}."
+
+
+@pytest.fixture
+def fragile():
+    made = Fragile()
+    yield made
+    made.close()
+
+
+def moved(control, widget):
+    """Another value of a control."""
+    if isinstance(control, live.Choice):
+        return next(value for _, value in control.options if value != widget.value)
+    return widget.value + 6 * control.step
+
+
+# --- controls ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", panels.OneNeuron.controls)
+def test_every_control_changes_picture_and_text(panel, name):
+    panel.widgets["weight"].value = 0.9  # several spikes, so that the reset matters
+    picture, text, alt = panel.image.value, panel.text, panel.picture.alt
+    widget = panel.widgets[name]
+    widget.value = moved(panel.controls[name], widget)
+    assert panel.error is None
+    assert panel.image.value != picture and panel.image.value[:4] == b"\x89PNG"
+    assert panel.text != text and panel.picture.alt != alt
+    assert panel.text == panel.describe(panel.simulate(**panel.values))
+    assert panel._line.value == panel._voice.say == panel.text
+    assert list(panel._voice.alts.values()) == [panel.picture.alt]
+
+
+def test_controls_are_fit_for_use(panel):
+    for name, control in panel.controls.items():
+        widget = panel.widgets[name]
+        assert widget.description == control.name
+        assert widget.layout.width and widget.style.description_width
+        if isinstance(control, live.Slider):
+            assert widget.readout and widget.continuous_update
+            assert control.low <= control.value <= control.high
+            assert 5 <= (control.high - control.low) / control.step <= 250
+            steps = (control.value - control.low) / control.step
+            assert steps == pytest.approx(round(steps))
+            assert control.unit != "µs" or "(µs)" in widget.description
+    assert json.loads(json.dumps(panel._voice.names))
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+@pytest.mark.parametrize(
+    "name", [k for k, c in panels.OneNeuron.controls.items() if hasattr(c, "low")]
+)
+def test_no_control_fails_at_its_ends(panel, name, end):
+    panel.widgets[name].value = getattr(panel.controls[name], end)
+    panel.render()
+    assert panel.error is None
+
+
+def test_accessible_names_reach_every_control(panel):
+    names = panel._voice.names
+    assert sorted(names.values()) == sorted(c.name for c in panel.controls.values())
+    for name, widget in panel.widgets.items():
+        (own,) = [k for k in names if k in widget._dom_classes]
+        assert names[own] == panel.controls[name].name
+    assert set(panel._voice.alts) <= set(panel.image._dom_classes)
+
+
+def test_values_are_in_seconds(panel):
+    assert panel.values["tau_mem"] == pytest.approx(6e-6)
+    assert isinstance(panel.values["n_spikes"], int)
+
+
+# --- simulation ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_simulate_agrees_with_the_textbook(reset):
+    values = dict(weight=0.8, n_spikes=4, gap=5.1e-6, tau_mem=9e-6, tau_syn=4e-6, v_th=0.9)
+    got = panels.OneNeuron.simulate(panels.OneNeuron, **values, reset=reset)
+    x = np.zeros((1, 40, 1))
+    x[0, [2, 5, 8, 11], 0] = 1
+    neuron = LIF.brainscales2(tau_mem=9e-6, tau_syn=4e-6, v_th=0.9, reset=reset)
+    v, z = textbook.layer_forward(x, np.array([[0.8]]), neuron)
+    np.testing.assert_array_equal(got["x"], x[0, :, 0])
+    np.testing.assert_allclose(got["v"], v[0, :, 0], atol=1e-12)
+    np.testing.assert_array_equal(got["z"], z[0, :, 0])
+    decay, current = np.exp(-1.7 / 4), 0.0
+    for t in range(40):
+        current = decay * current + 0.8 * x[0, t, 0]
+        assert got["i_syn"][t] == pytest.approx(current, abs=1e-12)
+
+
+def test_simulate_is_pure(panel):
+    values = panel.values
+    picture, first = panel.image.value, panel.simulate(**values)
+    second = panel.simulate(**values)
+    for key in ("x", "i_syn", "v", "z"):
+        np.testing.assert_array_equal(first[key], second[key])
+        assert not np.shares_memory(first[key], second[key])
+    assert panel.image.value == picture and panel.values == values
+
+
+def test_text_says_when_it_fires():
+    values = dict(weight=0.35, n_spikes=2, gap=3.4e-6, tau_mem=6e-6, tau_syn=6e-6, v_th=1.0)
+    panel = panels.OneNeuron(key="said")
+    text = panel.describe(panel.simulate(**values, reset="subtract"))
+    panel.close()
+    assert text.startswith("2 input spikes, 1 output spike at 8.5 µs; the membrane peaks at 1.13")
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+def test_error_in_a_callback_is_shown_and_kept(fragile):
+    good = fragile.image.value
+    fragile.widgets["x"].value = 7
+    assert isinstance(fragile.error, ValueError)
+    assert fragile._fault.layout.display != "none"
+    shown = fragile._fault.value
+    assert "ValueError: x is &lt;too&gt; large" in shown and "color:#A00000" in shown
+    assert "ValueError" in fragile._voice.say and "ValueError" not in fragile.text
+    assert fragile.image.value == good
+    fragile.widgets["x"].value = 3
+    assert fragile.error is None and fragile._fault.layout.display == "none"
+    assert fragile.text == "It is 3." and fragile.image.value != good
+
+
+def test_error_is_raised_by_render(fragile):
+    fragile.widgets["x"].value = 7
+    with pytest.raises(ValueError, match="too"):
+        fragile.render()
+    assert isinstance(fragile.error, ValueError)
+
+
+def test_panel_that_fails_at_once_can_be_made_and_shown():
+    class Broken(Fragile):
+        controls = {"x": live.Slider("size", 0, 10, 1, 9, digits=0)}
+
+    panel = Broken()
+    assert isinstance(panel.error, ValueError)
+    data, _ = panel._repr_mimebundle_()
+    assert "image/png" not in data and "too" in data["text/plain"]
+    panel.widgets["x"].value = 1
+    assert panel.error is None and panel.image.value[:4] == b"\x89PNG"
+    panel.close()
+
+
+# --- running a cell again ------------------------------------------------------------------------
+
+
+def test_a_new_panel_closes_the_former():
+    before = len(_widgets())
+    first = panels.OneNeuron()
+    n_open = len(_widgets()) - before
+    second = panels.OneNeuron()
+    assert first.closed and not second.closed
+    assert len(_widgets()) - before == n_open, "the former's widgets stay open"
+    slider, shown = first.widgets["weight"], first.image.value
+    slider.value = 1.0
+    assert first.image.value == shown, "a closed panel still listens"
+    second.widgets["weight"].value = 1.0
+    assert second.error is None and "output spike" in second.text
+    other = panels.OneNeuron(key="another")
+    assert not second.closed
+    for panel in (second, other):
+        panel.close()
+        panel.close()
+    assert len(_widgets()) == before
+    assert "another" not in live.panel._OPEN and "OneNeuron" not in live.panel._OPEN
+
+
+def _widgets():
+    """All open widgets."""
+    from ipywidgets.widgets.widget import _instances
+
+    return dict(_instances)
+
+
+def test_callbacks_of_several_threads_end_with_the_newest(fragile):
+    """JupyterLab runs callbacks in changing threads."""
+
+    def drag(values):
+        for value in values:
+            fragile.widgets["x"].value = value
+
+    threads = [threading.Thread(target=drag, args=(v,)) for v in ([1, 2, 3, 4], [5, 4, 3, 1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert fragile.error is None
+    assert fragile.text == f"It is {fragile.widgets['x'].value}."
+
+
+# --- what readers are told -----------------------------------------------------------------------
+
+
+def test_repr_is_a_sentence(panel):
+    text = repr(panel)
+    assert text.startswith("OneNeuron(weight=0.35") and panel.text in text
+    assert len(text) < 400 and "\\x" not in text and "0x" not in text
+
+
+def test_display_holds_widgets_and_for_others_a_picture(panel):
+    data, metadata = panel._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data and "text/html" not in data
+    assert base64.b64decode(data["image/png"])[:4] == b"\x89PNG"
+    assert metadata["image/png"]["alt"] == panel.picture.alt
+    assert panel.text in panel.picture.alt
+    assert data["text/plain"] == repr(panel)
+
+
+def test_height_is_fixed(panel):
+    height = panel.image.layout.height
+    panel.widgets["n_spikes"].value = 6
+    assert panel.image.layout.height == height == "460px"
+
+
+def test_only_live_imports_widgets():
+    code = "import sys, snnlab.plot; print({'anywidget', 'ipywidgets'} & set(sys.modules))"
+    shown = fresh_python("-c", code)
+    assert shown.stdout.strip() == "set()"

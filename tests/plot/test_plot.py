@@ -1,0 +1,287 @@
+"""Figures: labels with units, palette, nothing changed by drawing, no figures piling up."""
+
+import html
+import io
+import re
+
+import numpy as np
+import pytest
+from helpers import fresh_python
+
+pytest.importorskip("matplotlib")
+import matplotlib
+from PIL import Image
+
+from snnlab import LIF, History, Network, encode, plot
+
+SHAPE = (8, 8)
+
+
+def png_size(content):
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.format == "PNG"
+        return image.size
+
+
+def run(weight=0.5, v_th=1.0):
+    """A neuron's run as `draw_neuron` takes it; plain arithmetic, no package."""
+    n, a = 40, 0.75
+    x, i, v, z = np.zeros((4, n))
+    x[[2, 4]] = 1
+    for t in range(1, n):
+        i[t] = a * i[t - 1] + weight * x[t]
+        v[t] = a * v[t - 1] + i[t] - v_th * z[t - 1]
+        z[t] = v[t] > v_th
+    return {"x": x, "i_syn": i, "v": v, "z": z, "v_th": v_th, "dt": 1.7e-6}
+
+
+@pytest.fixture(scope="module")
+def batch():
+    """A trace of a few random images, their labels and the network."""
+    rng = np.random.default_rng(0)
+    images = rng.random((6, 64), dtype=np.float32)
+    network = Network((64, 30, 10), LIF.brainscales2(), n_steps=20, rng=1)
+    spikes = encode.latency(images)
+    network.scale_to_activity(spikes, 40)
+    return {"trace": network.forward(spikes), "images": images, "labels": rng.integers(0, 10, 6)}
+
+
+@pytest.fixture
+def history():
+    three = [3.0, 2.0, 1.0]
+    return History(
+        loss=three, train_accuracy=[0.5, 0.7, 0.9], hidden_spikes=[50.0, 40.0, 30.0], seconds=three,
+        validation_accuracy=[0.4, 0.6, 0.8], validation_hidden_spikes=[55.0, 45.0, 35.0],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def pictures(batch, history):
+    image = batch["images"][0].reshape(SHAPE)
+    return {
+        "neuron": plot.draw_neuron(**run()),
+        "order": plot.draw_order(),
+        "raster": plot.draw_raster(batch["trace"], dt=1.7e-6, label=3, image=image),
+        "history": plot.draw_history(history),
+        "images": plot.draw_images(
+            batch["images"], SHAPE, labels=batch["labels"], predictions=batch["labels"][::-1]
+        ),
+        "code": plot.draw_code(image, batch["trace"].inputs, dt=1.7e-6),
+    }
+
+
+def axes(picture):
+    return picture.fig.get_axes()
+
+
+# --- style -------------------------------------------------------------------------------------
+
+
+def test_palette_is_okabe_ito():
+    published = {
+        (0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115),
+        (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167),
+    }  # fmt: skip
+
+    def rgb(code):
+        return tuple(int(code[k : k + 2], 16) for k in (1, 3, 5))
+
+    assert {rgb(code) for code in plot.OKABE_ITO.values()} == published
+    assert set(plot.ROLES.values()) <= set(plot.OKABE_ITO.values())
+
+
+def test_roles_of_one_figure_differ_in_more_than_colour(pictures):
+    a = pictures["neuron"].artists
+    looks = [(k.get_linestyle(), k.get_marker()) for k in (a.heads, a.i, a.v, a.threshold, a.tops)]
+    assert len(set(looks)) == len(looks)
+    lines = pictures["history"].artists.lines
+    for first, second in (
+        ("train_accuracy", "validation_accuracy"),
+        ("hidden_spikes", "validation_hidden_spikes"),
+    ):
+        assert lines[first].get_marker() != lines[second].get_marker()
+        assert lines[first].get_linestyle() != lines[second].get_linestyle()
+
+
+def test_axes_are_labelled_with_units(pictures):
+    for picture in pictures.values():
+        for ax in axes(picture):
+            ticks = (ax.xaxis, ax.yaxis) if ax.get_visible() and ax.axison else ()
+            for axis in ticks:
+                shared = not axis.get_tick_params().get("labelbottom", True)
+                if len(axis.get_ticklocs()) and not shared:
+                    assert axis.get_label_text(), (picture, axis)
+                label = axis.get_label_text()
+                if "time" in label:
+                    assert "(µs)" in label
+                if "potential" in label or label.startswith("current"):
+                    assert "arb. units" in label
+    assert axes(pictures["neuron"])[-1].get_xlabel() == "time (µs)"
+    labels = [ax.get_ylabel() for ax in axes(pictures["history"])]
+    assert labels == ["loss (nats)", "accuracy (%)", "hidden spikes per image"]
+
+
+def test_time_is_in_microseconds(pictures):
+    t = pictures["neuron"].artists.v.get_xdata()
+    np.testing.assert_allclose(t, np.arange(40) * 1.7)
+
+
+def test_users_style_does_not_leak_in_nor_ours_out():
+    plain = plot.draw_neuron(**run()).png(1)
+    with matplotlib.rc_context():
+        matplotlib.rcParams.update(
+            {"figure.facecolor": "black", "text.color": "white", "axes.labelcolor": "white",
+             "font.size": 20, "axes.grid": True}
+        )  # fmt: skip
+        before = dict(matplotlib.rcParams)
+        assert plot.draw_neuron(**run()).png(1) == plain
+        assert dict(matplotlib.rcParams) == before
+    with Image.open(io.BytesIO(plain)) as image:
+        assert image.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
+
+
+# --- drawing and updating ------------------------------------------------------------------------
+
+
+def test_nothing_is_cut_off(pictures):
+    for picture in pictures.values():
+        picture.png(1)
+        width, height = plot.page_size(picture.fig)
+        for ax in axes(picture):
+            if not ax.get_visible():
+                continue
+            box = ax.get_tightbbox()
+            assert box.x0 >= -1 and box.y0 >= -1, (picture, ax)
+            assert box.x1 <= width + 1 and box.y1 <= height + 1, (picture, ax)
+
+
+def test_update_shows_what_a_fresh_drawing_shows():
+    picture = plot.draw_neuron(**run(0.3))
+    first, alt = picture.png(1), picture.alt
+    plot.update_neuron(picture, **run(0.6))
+    assert picture.png(1) != first and picture.alt != alt
+    np.testing.assert_array_equal(picture.artists.v.get_ydata(), run(0.6)["v"])
+    plot.update_neuron(picture, **run(0.3))
+    assert picture.png(1) == first and picture.alt == alt
+
+
+def test_update_keeps_layout_and_artists():
+    picture = plot.draw_neuron(**run(0.3))
+    places = [ax.get_position().bounds for ax in axes(picture)]
+    children = [len(ax.get_children()) for ax in axes(picture)]
+    plot.update_neuron(picture, **run(5.0))
+    picture.png(1)
+    assert [ax.get_position().bounds for ax in axes(picture)] == places
+    assert [len(ax.get_children()) for ax in axes(picture)] == children
+
+
+def test_raster_shows_the_events_of_its_sample(batch):
+    trace = batch["trace"]
+    picture = plot.draw_raster(trace, 0, dt=1.7e-6)
+    plot.update_raster(picture, trace, 4, label=2)
+    z = trace.hidden[0].to_dense()[4]
+    t, unit = picture.artists.lines["spike"].get_data()
+    shown = sorted(zip(np.rint(t / 1.7).astype(int), unit, strict=True))
+    assert shown == sorted(zip(*np.nonzero(z), strict=True))
+    np.testing.assert_array_equal(picture.artists.classes[7].get_ydata(), trace.readout[4, :, 7])
+    decision = int(trace.readout[4].max(axis=0).argmax())
+    assert f"decides for {decision}" in picture.alt
+    assert f"{int(z.sum())} hidden spikes" in picture.alt
+
+
+def test_wrong_images_are_marked_in_words(batch):
+    labels = np.arange(6)
+    predictions = labels.copy()
+    predictions[2] = 9
+    picture = plot.draw_images(batch["images"], SHAPE, labels=labels, predictions=predictions)
+    titles = [ax.get_title() for ax in axes(picture)]
+    assert titles == ["0", "1", "✗ 9, not 2", "3", "4", "5"]
+    assert "right about 5 of them" in picture.alt
+
+
+def test_history_in_the_making():
+    empty = History()
+    picture = plot.draw_history(empty, epochs=4)
+    assert "no epoch" in picture.alt
+    empty.loss.append(1.0)
+    empty.train_accuracy.append(0.5)
+    empty.hidden_spikes.append(20.0)
+    plot.update_history(picture, empty)
+    assert picture.artists.lines["train_accuracy"].get_ydata().tolist() == [50.0]
+    assert all(ax.get_xlim()[1] > 4 for ax in axes(picture))
+
+
+def test_drawing_changes_no_data(batch, history):
+    trace = batch["trace"]
+    data = run()
+    arrays = [*(data[k] for k in ("x", "i_syn", "v", "z")), batch["images"], trace.readout]
+    arrays += [
+        getattr(train, k) for train in (trace.inputs, *trace.spikes) for k in ("step", "unit")
+    ]
+    before = [a.copy() for a in arrays]
+    lists = {name: list(getattr(history, name)) for name in ("loss", "train_accuracy")}
+    plot.update_neuron(plot.draw_neuron(**data), **data)
+    image = batch["images"][0].reshape(SHAPE)
+    picture = plot.draw_raster(trace, dt=1.7e-6, image=image)
+    plot.update_raster(picture, trace, 1, image=image)
+    plot.update_history(plot.draw_history(history), history)
+    plot.update_images(plot.draw_images(batch["images"], SHAPE), batch["images"])
+    plot.draw_code(image, trace.inputs, dt=1.7e-6)
+    for a, b in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert lists == {name: getattr(history, name) for name in lists}
+
+
+def test_no_pyplot_and_no_figures_pile_up():
+    """In a fresh process: drawing imports no pyplot, so nothing can keep the figures."""
+    code = (
+        "import gc, sys, numpy as np; from matplotlib.figure import Figure\n"
+        "from snnlab import plot\n"
+        "x = np.zeros(20); p = plot.draw_neuron(x, x, x, x, 1.0, 1e-6)\n"
+        "count = lambda: sum(isinstance(o, Figure) for o in gc.get_objects())\n"
+        "for _ in range(5): plot.update_neuron(p, x, x, x, x, 1.0, 1e-6); p.png()\n"
+        "print(count(), 'matplotlib.pyplot' in sys.modules)\n"
+        "for _ in range(5): p = plot.draw_neuron(x, x, x, x, 1.0, 1e-6)\n"
+        "gc.collect(); print(count())"
+    )
+    shown = fresh_python("-c", code)
+    assert shown.stdout.split() == ["1", "False", "1"]
+
+
+# --- in a notebook -------------------------------------------------------------------------------
+
+
+def test_every_picture_says_what_it_shows(pictures):
+    for picture in pictures.values():
+        data, metadata = picture._repr_mimebundle_()
+        alt = metadata["image/png"]["alt"]
+        assert alt == picture.alt and len(alt) > 40 and alt.endswith(".")
+        assert re.search(r"\d", alt) or "diagram" in alt
+        assert alt in data["text/plain"]
+        assert f'alt="{html.escape(alt)}"' in data["text/html"]
+
+
+def test_shown_at_page_size_with_more_pixels(pictures):
+    picture = pictures["neuron"]
+    _, metadata = picture._repr_mimebundle_()
+    width, height = metadata["image/png"]["width"], metadata["image/png"]["height"]
+    assert png_size(picture.png()) == (2 * width, 2 * height)
+    assert png_size(picture.png(1)) == (width, height)
+
+
+def test_show_a_figure_of_ones_own():
+    from matplotlib.figure import Figure
+
+    fig = Figure((2, 1))
+    fig.subplots().plot([1, 2])
+    shown = plot.show(fig, "A line that rises from 1 to 2.")
+    assert png_size(shown.png(1)) == (200, 100)
+    assert shown._repr_mimebundle_()[1]["image/png"]["alt"] == "A line that rises from 1 to 2."
+    with pytest.raises(ValueError, match="alt"):
+        plot.show(fig, "")
+
+
+def test_save_writes_a_whole_file(tmp_path, pictures):
+    pictures["order"].save(tmp_path / "a.png")
+    assert png_size((tmp_path / "a.png").read_bytes())[0] == 2 * 860
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
