@@ -48,6 +48,7 @@ SECTIONS = {
 MORE = ("layers", "learning.settings")  # in the reference too
 LINK = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+COLONS = re.compile(r'::(</p>\s*<(?:pre|div class="[\w -]*highlight))')
 
 
 # pages from elsewhere ---------------------------------------------------------------------------
@@ -172,14 +173,14 @@ def on_config(config):
     return config
 
 
-# formulas ---------------------------------------------------------------------------------------
+# formulas and code ------------------------------------------------------------------------------
 
 
 def on_page_content(html_text, page, config, files):
-    """Turn formulas into MathML."""
+    """Turn formulas into MathML, and the two colons before code in docstrings into one."""
 
     def formula(match):
         kind, latex = match.groups()
         return convert(html.unescape(latex), display="block" if kind == "div" else "inline")
 
-    return FORMULA.sub(formula, html_text)
+    return COLONS.sub(r":\1", FORMULA.sub(formula, html_text))
