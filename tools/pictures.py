@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from snnlab import LIF, Frontier, Network, plot
-from snnlab.course import figures
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks" / "studies"))
@@ -35,7 +34,7 @@ def mismatch():
     loop, transfer = ([r for r in records if r["mode"] == mode] for mode in ("loop", "transfer"))
     calibrated = 0.05
     sigma = [calibrated if r["sigma_d"] is None else r["sigma_d"] for r in loop]
-    return figures.draw_mismatch(
+    return plot.draw_mismatch(
         sigma,
         calibrated=calibrated,
         loop=np.transpose([r["values"] for r in loop]),
@@ -46,7 +45,7 @@ def mismatch():
 def transfer():
     """From chip to chip."""
     records = [r for r in studies.load("chip-transfer-matrix")][:5]
-    return figures.draw_transfer(np.transpose([r["values"] for r in records]))
+    return plot.draw_transfer(np.transpose([r["values"] for r in records]))
 
 
 def rewiring():
