@@ -9,6 +9,7 @@ import base64
 import html
 import importlib.util
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import numpy as np
 import traitlets
 
 from snnlab import _check, encode, textbook
-from snnlab._files import load_npz, write_atomically
+from snnlab._files import load_npz
 from snnlab.live.still import CURTAIN, Stays, Still
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
@@ -82,7 +83,7 @@ def sample_digits():
     chosen = table[_shipped()[0]["samples"]]
     images = np.rint(chosen[:, :64] * (255 / 16)).reshape(-1, 8, 8)
     up = _spline(8, 16)
-    images = np.clip(np.rint(up @ images @ up.T), 0, 255)
+    images = np.clip(np.rint(up @ images @ up.T), 0, 255) + 0.0  # no -0
     return (images.reshape(-1, 256) / 255).astype(np.float32), chosen[:, 64].astype(np.int64)
 
 
@@ -102,6 +103,29 @@ def _spline(n, m):
         values[:, mirrored] += np.where(d < 1, near, np.where(d < 2, far, 0))
     return values @ np.linalg.inv(knots)
 
+
+# Brings the still picture to life: at once on a page, in JupyterLab only where for a while no
+# kernel's view has taken the picture away.
+ALIVE = """
+(() => {
+  const parts = [...document.getElementsByClassName("snnlab-parts")].find((x) => !x.dataset.used);
+  if (!parts) return;
+  parts.dataset.used = "1";
+  const still = parts.parentElement, area = still.closest(".jp-OutputArea-child") || still;
+  const live = async () => {
+    if (area.style.display === "none") return;
+    const { module, style, data } = JSON.parse(parts.textContent);
+    const { mount } = await import(
+      URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
+    const sheet = document.createElement("style"), root = document.createElement("div");
+    sheet.textContent = style;
+    document.head.append(sheet);
+    still.querySelector("img").replaceWith(root);
+    mount(root, data);
+  };
+  setTimeout(live, document.querySelector(".jp-NotebookPanel") ? 4000 : 0);
+})();
+"""
 
 # what the page is told ----------------------------------------------------------------------------
 
@@ -156,6 +180,11 @@ def _coded_events(trains):
     head = [len(trains)], trains.start, trains.stop[-1:]
     parts = [np.asarray(x, np.int32) for x in (*head, trains.step, trains.unit)]
     return np.concatenate(parts).astype("<i4").tobytes()
+
+
+def _as_json(parts):
+    """As text that may stand in a page."""
+    return json.dumps(parts, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _checked_network(network):
@@ -239,11 +268,16 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         self.network = small_network() if network is None else _checked_network(network)
         if inputs is not None and images is not None:
             raise ValueError("inputs and images must not both be given")
-        if inputs is None and images is None and self.network.sizes[0] == 256:
-            images, labels = sample_digits()
+        if inputs is None and images is None:
+            if labels is not None:
+                raise ValueError("labels must be left out where neither images nor inputs are given")
+            if self.network.sizes[0] == 256:
+                images, labels = sample_digits()
+                labels = labels if self.network.sizes[-1] == 10 else None
         super().__init__(**self._described(inputs, images, labels, names, tau, theta, wires))
         self.on_msg(self._answered)
         self._sent, self._waits, self._pause = -np.inf, False, OFTEN
+        self._latest = self._later = None
 
     def _described(self, inputs, images, labels, names, tau, theta, wires):
         """Traits that say all to the page; checks the arguments."""
@@ -277,6 +311,8 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             traits["_events"], traits["_events_kind"] = _coded_events(inputs), "int32"
             self._inputs = inputs
         else:
+            tau = _check.number("tau", tau, above=0)
+            theta = _check.number("theta", theta, above=0, below=1)
             edges = encode.latency_edges(network.n_steps, network.dt, tau, theta)
             # None stands for infinity: a value of 1 spikes in step 0, whatever the rounding
             spec["edges"] = [None, *map(float, edges[1:].astype(np.float32))]
@@ -289,26 +325,40 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         flat, kind = _coded_weights(network.weights)
         return traits | {"_spec": spec, "_weights": flat.tobytes(), "_weights_kind": kind}
 
-    def as_json(self):
-        """All that the page's module needs, as `page` writes it."""
+    def _parts(self):
+        """All that the page's module needs, without bytes."""
         parts = {
             "spec": self._spec, "caption": self.caption, "weights": self._weights,
             "weights_kind": self._weights_kind, "images": self._images,
             "images_kind": self._images_kind, "events": self._events,
             "events_kind": self._events_kind,
         }  # fmt: skip
-        plain = {
+        return {
             k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in parts.items()
         }
-        return json.dumps(plain, separators=(",", ":")).replace("<", "\\u003c")
+
+    def page(self, title="A living network"):
+        """This network as one HTML file that needs neither Python nor a network connection."""
+        still = self.still()
+        fill = {
+            "TITLE": html.escape(title),
+            "STYLE": STYLE,
+            "ALT": html.escape(still.alt),
+            "PICTURE": base64.b64encode(still.png).decode(),
+            "MODULE": MODULE,
+            "DATA": _as_json(self._parts()),
+        }
+        text = (STATIC / "page.html").read_text(encoding="utf-8")
+        for name, value in fill.items():
+            text = text.replace(f"%{name}%", value)
+        return text
 
     # what stays where no kernel runs -------------------------------------------------------------
 
     def view(self):
         """MIME bundle of the widget."""
         data = anywidget.AnyWidget._repr_mimebundle_(self)
-        data = data[0] if isinstance(data, tuple) else data
-        return dict(data) | {"text/plain": repr(self)}
+        return dict(data[0] if isinstance(data, tuple) else data)
 
     def lift(self, key):
         """The page is to take the still picture of this key away."""
@@ -337,7 +387,17 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             names=self._spec["names"], n_wires=self._spec["drawn"], shape=self._spec["shape"],
             alt=alt,
         )  # fmt: skip
-        return Still.of(picture)
+        # in half precision only: a saved notebook should not grow by more
+        alive = self._weights_kind == "float16"
+        return Still.of(picture, self._alive() if alive else "")
+
+    def _alive(self):
+        """HTML that follows the still picture, and brings it to life where no kernel does."""
+        parts = {"module": MODULE, "style": STYLE, "data": self._parts()}
+        return (
+            f'<script type="application/json" class="snnlab-parts">{_as_json(parts)}</script>'
+            f"<script>{ALIVE}</script>"
+        )
 
     def _first(self):
         """Spikes of the first sample, (1, step, input); made without a kernel."""
@@ -364,7 +424,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         truth = f", and it is {names[labels[0]]}" if labels else ""
         return (
             f"A network of spiking neurons: {sizes[0]} inputs, {layers or 'no'} hidden neurons, "
-            f"{sizes[-1]} outputs, and the {wires:,} strongest of its {n:,} wires. The first "
+            f"{sizes[-1]} outputs, and {wires:,} of its {n:,} wires, the strongest. The first "
             f"sample makes {heard} input spikes and {hidden} hidden ones; the network {says}"
             f"{truth}."
         )
@@ -407,60 +467,38 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         """For ``snnlab.train(..., callback=living.callback)``: shows the network as it learns.
 
         It sends weights a few times a second, no sooner than the page has drawn those before, and
-        takes at most three hundredths of the training's time; the last step of an epoch is always
-        shown.
+        takes at most three hundredths of the training's time. What the training ends with is
+        always shown, a moment later.
         """
+        self._latest = step.network, (
+            f"epoch {step.epoch + 1}, step {step.step + 1} of {step.steps_per_epoch}: "
+            f"{100 * step.accuracy:.0f} % of the batch read rightly"
+        )
+        if not self._send_latest() and self._later is None:
+            self._later = threading.Timer(2 * OFTEN, self._catch_up)
+            self._later.daemon = True
+            self._later.start()
+
+    def _send_latest(self):
+        """Send what a training has come to, unless it is too soon; whether nothing is left."""
         now = time.perf_counter()
         waiting = self._waits and now - self._sent < ANSWER
-        if not step.ends_epoch and (now - self._sent < self._pause or waiting):
-            return
-        self._waits = True
-        self.update(
-            step.network,
-            f"epoch {step.epoch + 1}, step {step.step + 1} of {step.steps_per_epoch}: "
-            f"{100 * step.accuracy:.0f} % of the batch read rightly",
-        )
-        self._sent = time.perf_counter()
-        self._pause = max(OFTEN, (self._sent - now) / SHARE)
+        if now - self._sent < self._pause or waiting:
+            return False
+        latest, self._latest = self._latest, None
+        if latest is not None:
+            self._waits = True
+            self.update(*latest)
+            self._sent = time.perf_counter()
+            self._pause = max(OFTEN, (self._sent - now) / SHARE)
+        return True
+
+    def _catch_up(self):
+        """On a thread of its own: the training may have ended with something not yet shown."""
+        while self.comm is not None and not self._send_latest():
+            time.sleep(OFTEN / 2)
+        self._later = None
 
     def _answered(self, widget, message, buffers):
         if message.get("kind") == "seen":
             self._waits = False
-
-
-# without Python -----------------------------------------------------------------------------------
-
-
-def page(path=None, *, living=None, title="A living network"):
-    """A living network as one HTML file that needs neither Python nor a network connection.
-
-    Parameters
-    ----------
-    path : path, optional
-        Where to write it, whole or not at all.
-    living : LivingNetwork, optional
-        What is shown; by default the shipped network.
-    title : str
-        Of the page.
-
-    Returns
-    -------
-    str
-        The page.
-    """
-    living = LivingNetwork() if living is None else living
-    still = living.still()
-    fill = {
-        "TITLE": html.escape(title),
-        "STYLE": STYLE,
-        "ALT": html.escape(still.alt),
-        "PICTURE": base64.b64encode(still.png).decode(),
-        "MODULE": MODULE,
-        "DATA": living.as_json(),
-    }
-    text = (STATIC / "page.html").read_text(encoding="utf-8")
-    for name, value in fill.items():
-        text = text.replace(f"%{name}%", value)
-    if path is not None:
-        write_atomically(path, lambda file: file.write(text.encode()))
-    return text

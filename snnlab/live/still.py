@@ -9,18 +9,20 @@ the picture is what there is, and a rule of style hides JupyterLab's message.
 
 import base64
 import html
+import io
 import uuid
 from dataclasses import dataclass, field
 
 import anywidget
 import traitlets
+from PIL import Image
 
 from snnlab import plot
 
 # The view's output follows the picture's; alive, it has elements in it, and the message has none.
 _HIDE = (
     ".jp-OutputArea-child:has(.snnlab-still) + .jp-OutputArea-child "
-    ".jupyter-widgets:not(:has(*)) { display: none; }"
+    ".jp-OutputArea-output:not(:has(*)) { display: none; }"
 )
 
 
@@ -49,7 +51,7 @@ class Still:
     @classmethod
     def of(cls, picture, more=""):
         """From a `snnlab.plot.Picture`."""
-        return cls(picture.png(), picture.alt, *plot.page_size(picture.fig), more)
+        return cls(_small(picture.png(1.5)), picture.alt, *plot.page_size(picture.fig), more)
 
     def bundle(self):
         """MIME bundle and metadata of the picture's own output."""
@@ -62,6 +64,15 @@ class Still:
         data = {"text/html": page, "image/png": png, "text/plain": self.alt}
         about = {"alt": self.alt, "width": self.width, "height": self.height}
         return data, {"image/png": about}
+
+
+def _small(png):
+    """The same picture in 128 colours: a notebook is saved with every one of its pictures."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    file = io.BytesIO()
+    few = image.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(file, "png", optimize=True)
+    return file.getvalue()
 
 
 # For a widget's module: ``lifted(keys)`` takes still pictures off the page; they may come later
@@ -108,19 +119,20 @@ class Stays:
     A class gives
 
     - ``still()``, the `Still` of what it shows now;
-    - ``view()``, the MIME bundle of its widgets, with a short text;
+    - ``view()``, the MIME bundle of its widgets;
     - ``lift(key)``, which has the widgets take the picture of this key off the page: for most
       ``self.curtain.keys = [*self.curtain.keys, key]`` with a `Curtain` among them.
     """
 
     def _ipython_display_(self, **kwargs):
-        from IPython.display import display
+        from IPython.display import display  # a terminal has none
 
         still = self.still()
         self.lift(still.key)
         data, metadata = still.bundle()
         display(data, metadata=metadata, raw=True)
-        display(self.view(), raw=True)
+        # said already, in the output before
+        display(self.view() | {"text/plain": ""}, raw=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """View, picture and words in one, for whoever asks for a bundle."""

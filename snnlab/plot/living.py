@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from snnlab.plot.style import OKABE_ITO, QUIET, Picture, freeze, new_figure, styled
+from snnlab.plot.style import OKABE_ITO, QUIET, Picture, figure, styled
 
 GOLDEN = np.pi * (3 - np.sqrt(5))
 WON = OKABE_ITO["bluish green"]
@@ -37,17 +37,26 @@ def _places(network, shape):
     return places, cell
 
 
+def _strongest(weights, n_wires):
+    """Rows and columns of the strongest wires of either sign, half of each where there are."""
+    flat = weights.ravel()
+    above, below = np.count_nonzero(flat > 0), np.count_nonzero(flat < 0)
+    up = int(min(above, max(n_wires / 2, n_wires - below)))
+    down = int(min(below, n_wires - up))
+    order = np.argsort(flat)
+    return np.divmod(np.r_[order[:down], order[len(order) - up :]], weights.shape[1])
+
+
 def _wires(places, weights, n_wires):
     """Lines, widths and colours of the strongest wires of a layer."""
-    n_wires = min(n_wires, np.count_nonzero(weights))
-    flat = np.abs(weights).ravel()
-    chosen = np.argpartition(flat, len(flat) - n_wires)[len(flat) - n_wires :] if n_wires else []
-    i, j = np.divmod(np.asarray(chosen, int), weights.shape[1])
-    strength = flat[chosen] / flat[chosen].max() if n_wires else np.zeros(0)
-    u = np.linspace(0, 1, 13)[:, None]
+    i, j = _strongest(weights, n_wires)
+    strength = np.abs(weights[i, j])
+    strength = np.minimum(1, strength / (np.quantile(strength, 0.95) if len(i) else 1))
+    u = np.linspace(0, 1, 13)
     a, b = places[0][i][:, None], places[1][j][:, None]
-    x = a[..., 0] + (b - a)[..., 0] * (1.5 * u * (1 - u) + u**3).T  # a Bezier curve, as on the page
-    y = a[..., 1] + (b - a)[..., 1] * (3 * u**2 - 2 * u**3).T
+    # a Bezier curve that leaves and arrives horizontally, as on the page
+    x = a[..., 0] + (b - a)[..., 0] * (1.5 * u * (1 - u) + u**3)
+    y = a[..., 1] + (b - a)[..., 1] * (3 * u**2 - 2 * u**3)
     colours = np.where(weights[i, j] > 0, ABOVE, BELOW)
     return np.stack([x, y], 2), strength, colours
 
@@ -78,7 +87,8 @@ def draw_living(network, image, v, counts, decision, *, names, n_wires, shape, a
     -------
     Picture
     """
-    fig = new_figure(8.8, 4.0)
+    fig = figure(8.8, 4.0)
+    fig.set_layout_engine("none")
     ax = fig.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, ASPECT), ylim=(-0.06, 1.02), aspect="equal")
     ax.axis("off")
@@ -87,12 +97,14 @@ def draw_living(network, image, v, counts, decision, *, names, n_wires, shape, a
         share = 0.3 if k == len(network.weights) - 1 else 0.7 / max(1, len(network.weights) - 1)
         lines, strength, colours = _wires(places[k : k + 2], w, int(share * n_wires))
         ax.add_collection(
-            LineCollection(lines, linewidths=0.2 + 1.6 * strength**1.2, colors=colours, alpha=0.22)
+            LineCollection(
+                lines, linewidths=0.2 + 1.4 * strength**1.2, colors=colours, alpha=0.2, zorder=1
+            )
         )
     points = fig.dpi * 4.0 / 1.08 * 72 / fig.dpi  # of type, per height of the picture
     ax.scatter(
-        *places[0].T, (cell * points * 0.94) ** 2, 1 - np.asarray(image), "s", cmap="gray",
-        vmin=0, vmax=1, linewidths=0.15, edgecolors=QUIET,
+        *places[0].T, (cell * points * 0.94) ** 2, 1 - np.asarray(image), marker="s", cmap="gray",
+        vmin=0, vmax=1, linewidths=0.15, edgecolors=QUIET, zorder=2,
     )  # fmt: skip
     for place, potential, fired in zip(places[1:-1], v, counts, strict=False):
         radius = 0.32 * np.sqrt(np.pi * 0.2 * 0.46 / len(place))
@@ -102,9 +114,10 @@ def draw_living(network, image, v, counts, decision, *, names, n_wires, shape, a
         ax.scatter(*place.T, (2 * radius * points) ** 2, face, edgecolors=edge, linewidths=0.8,
                    zorder=3)  # fmt: skip
     _outputs(ax, places[-1], v[-1], decision, names)
-    fig.text(0.99, 0.012, alt.rpartition(" (")[2].rstrip(").") if alt.endswith(").") else "",
-             size=8, ha="right", color="#555555")  # fmt: skip
-    freeze(fig)
+    total = sum(w.size for w in network.weights)
+    if n_wires < total:
+        note = f"{n_wires:,} of {total:,} wires: the strongest of either sign"
+        fig.text(0.5, 0.012, note, size=8, ha="center", color="#555555")
     return Picture(fig, alt)
 
 

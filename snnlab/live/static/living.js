@@ -606,28 +606,34 @@ const paint_hidden = (pen, living, all) => {
 };
 
 /** Outputs: a circle with the class's name, a bar for the potential, a mark where it peaked. */
-const paint_outputs = (pen, living) => {
+const paint_outputs = (pen, living, all) => {
   const { spec, layout, look, trace, time } = living, k = spec.layers.length - 1;
   const places = layout.places[k + 1], r = layout.r_out, last = trace.layers[k];
-  const left = places[0][0] - r - 3;
-  pen.clearRect(left, 0, layout.W - left, layout.H);
-  const room = layout.W - places[0][0] - r - 14;
+  const left = places[0][0] - r - 3, room = layout.W - places[0][0] - r - 14;
   const done = time >= spec.n_steps, best = done ? trace.decision : living.leader();
+  const level = (j) => last.fires ? living.fired(k, j) / spec.n_steps
+    : level_at(spec, trace, k, j, time) / living.top;
+  const bars = places.map((_, j) => {
+    const now = level(j), peak = last.fires ? now : living.peak(j) / living.top;
+    const pixels = (x) => Math.round(2 * room * Math.max(0, Math.min(1, x))) / 2;
+    return [pixels(now), peak > 0 ? pixels(peak) : -1];
+  });
+  const key = `${bars} ${best} ${done} ${living.chosen?.k} ${living.chosen?.j}`;
+  if (!all && key === living.bars) return;
+  living.bars = key;
+  pen.clearRect(left, 0, layout.W - left, layout.H);
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   places.forEach(([x, y], j) => {
     const won = done && j === best, leads = j === best;
-    const now = last.fires ? living.fired(k, j) / spec.n_steps
-      : level_at(spec, trace, k, j, time) / living.top;
-    const peak = last.fires ? now : living.peak(j) / living.top;
-    const bar = Math.max(0, Math.min(1, now)) * room, high = Math.min(1, peak) * room;
+    const [bar, high] = bars[j];
     pen.fillStyle = leads ? look.win : look.plus;
     pen.globalAlpha = leads ? 0.95 : 0.5;
     const thick = Math.min(9, r * 0.9);
     pen.beginPath();
     pen.roundRect(x + r + 5, y - thick / 2, Math.max(bar, 0.5), thick, 2);
     pen.fill();
-    if (peak > 0) {
+    if (high >= 0) {
       pen.globalAlpha = leads ? 1 : 0.65;
       pen.fillRect(x + r + 5 + high - 1, y - thick / 2 - 2, 2, thick + 4);
     }
@@ -645,31 +651,45 @@ const paint_outputs = (pen, living) => {
   });
 };
 
-/** What is in motion: spikes on wires, flashes of neurons and pixels, rings, the winner's glow. */
-const paint_motion = (pen, living) => {
-  const { spec, layout, look, trace, time } = living, { places } = layout;
-  pen.clearRect(0, 0, layout.W, layout.H);
-  pen.lineCap = "round";
-  if (living.hover && !living.still) paint_reach(pen, living, living.hover, 0.5);
-  if (living.chosen) paint_reach(pen, living, living.chosen, 0.8);
-  const lit = [[], []], heads = [[], []];
+/** Wires along which spikes travel now, by sign, and how far they are. */
+const pulses = (living) => {
+  const { spec, layout: { places }, trace, time } = living, lit = [[], []], heads = [[], []];
   for (let k = 0; k < spec.layers.length; k++) {
     const source = k ? trace.layers[k - 1] : trace.input, delay = spec.layers[k].delay;
     const span = delay + 1 / spec.layers.length, wires = living.wires_from(k);
     for (let e = 0; e < source.step.length; e++) {
       const age = time - moment(spec, k, source.step[e]);
       if (age < 0) break;  // in order of time
-      if (age >= span || living.is_dead(k - 1, source.unit[e])) continue;
+      if (age >= span) continue;
       living.seen.add(`${k} ${source.step[e]} ${source.unit[e]}`);
-      const u = age / span, a = places[k][source.unit[e]];
+      const a = places[k][source.unit[e]];
       for (const wire of wires(source.unit[e])) {
         if (living.is_dead(k, wire.j)) continue;
         const b = places[k + 1][wire.j], sign = wire.now > 0 ? 0 : 1;
         lit[sign].push([a, b]);
-        if (!living.calm) heads[sign].push([a, b, u]);
+        if (!living.calm) heads[sign].push([a, b, age / span]);
       }
     }
   }
+  return [lit, heads];
+};
+
+/** What is in motion: spikes on wires, flashes of neurons and pixels, rings, the winner's glow. */
+const paint_motion = (pen, living, all) => {
+  const { layout, look, trace, time } = living, [lit, heads] = pulses(living);
+  const glowing = (source, k) => source.step.some((t) => {
+    const age = time - moment(living.spec, k, t);
+    return age >= 0 && age < 1;
+  });
+  const moves = lit[0].length + lit[1].length > 0 || glowing(trace.input, 0) ||
+    trace.layers.some((layer, k) => glowing(layer, k + 1)) ||
+    (time >= living.spec.n_steps && time < living.spec.n_steps + 0.9);
+  if (!moves && !living.moved && !all) return;
+  living.moved = moves;
+  pen.clearRect(0, 0, layout.W, layout.H);
+  pen.lineCap = "round";
+  if (living.hover) paint_reach(pen, living, living.hover, 0.5);
+  if (living.chosen) paint_reach(pen, living, living.chosen, 0.8);
   [look.plus, look.minus].forEach((colour, sign) => {
     paint_pulses(pen, colour, lit[sign], heads[sign], look);
   });
@@ -708,14 +728,17 @@ const paint_pulses = (pen, colour, lit, heads, look) => {
   pen.globalAlpha = 1;
 };
 
+const LIGHT = [[0, 0.9], [0.25, 0.45], [0.55, 0.12], [1, 0]];
+const RING = [[0.24, 0], [0.27, 0.75], [0.5, 0.28], [1, 0]];
+
 /** A soft light, drawn once and copied. */
-const glow_of = (colour, r, ratio) => {
+const glow_of = (colour, r, ratio, stops = LIGHT) => {
   const canvas = document.createElement("canvas"), size = Math.ceil(2 * r * ratio);
   canvas.width = canvas.height = size;
   const pen = canvas.getContext("2d");
   const light = pen.createRadialGradient(size / 2, size / 2, 0, size / 2, size / 2, size / 2);
   const [red, green, blue] = [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16));
-  for (const [at, alpha] of [[0, 0.9], [0.25, 0.45], [0.55, 0.12], [1, 0]])
+  for (const [at, alpha] of stops)
     light.addColorStop(at, `rgba(${red},${green},${blue},${alpha})`);
   pen.fillStyle = light;
   pen.fillRect(0, 0, size, size);
@@ -734,7 +757,8 @@ const paint_flashes = (pen, living) => {
     if (age < 0) break;
     const [x, y] = places[0][trace.input.unit[e]], glow = Math.max(0, 1 - age / 0.9);
     if (!glow && age > 0.9 && living.field) continue;
-    pen.globalAlpha = living.field ? 0.8 * glow : 0.18 + 0.82 * glow;
+    const spent = look.dark ? 0.18 : 0.06;  // a pixel that has spiked does so no more
+    pen.globalAlpha = living.field ? 0.8 * glow : spent + (1 - spent) * glow;
     const d = s * (1 + 0.5 * glow);
     pen.fillRect(x - d / 2, y - d / 2, d - 1, d - 1);
   }
@@ -861,8 +885,9 @@ const paint_trace = (pen, living, x, H) => {
     pen.fillStyle = look.dim;
     pen.font = `10px ${living.font}`;
     pen.textAlign = "right";
-    pen.textBaseline = "bottom";
-    pen.fillText("threshold", x(T), y(theta) - 1);
+    const above = y(theta) > 16;
+    pen.textBaseline = above ? "bottom" : "top";
+    pen.fillText("threshold", x(T) - 50, y(theta) + (above ? -1 : 2));
   }
   pen.strokeStyle = layer.fires ? look.plus : look.win;
   pen.lineWidth = 2;
@@ -982,11 +1007,11 @@ class Living {
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", `Living network, ${spec.sizes.join("-")} spiking neurons`);
     this.verdict = make("div", "living-verdict");
-    this.about = make("div", "living-about");
+    this.about_box = make("div", "living-about");
     this.kill_button = make("button", "living-button", { type: "button",
       onclick: () => this.chosen && this.kill(this.chosen.k, this.chosen.j) });
     this.about_text = make("span", "living-about-text");
-    this.about.append(this.about_text, this.kill_button);
+    this.about_box.append(this.about_text, this.kill_button);
     this.web = make("canvas", "", { "aria-hidden": "true" });
     this.nodes = make("canvas", "", { "aria-hidden": "true" });
     this.motion = make("canvas", "", { "aria-hidden": "true" });
@@ -1007,7 +1032,7 @@ class Living {
     this.strip_box = make("div", "living-strip-box", {}, this.strip, this.head);
     this.said = make("div", "living-said", { role: "status" });
     this.bar = make("div", "living-bar");
-    root.replaceChildren(make("div", "living-top", {}, this.verdict, this.about), this.stage,
+    root.replaceChildren(make("div", "living-top", {}, this.verdict, this.about_box), this.stage,
       this.strip_box, this.bar, this.said);
     this.build_controls();
     // else the page's shortcuts take these keys, and "d d" deletes the cell
@@ -1248,6 +1273,8 @@ class Living {
     const n = this.spec.sizes[0];
     this.own = this.drawing = false;
     this.morph = null;
+    this.glide?.cancel();
+    this.glide = null;
     this.asked = 0;
     if (!this.samples) {
       this.image = new Float32Array(n);
@@ -1438,20 +1465,20 @@ class Living {
   }
 
   paint() {
-    const pens = this.pens, time = this.time;
+    const pens = this.pens, time = this.time, stale = this.stale || this.web_stale;
     if (!pens) return;
     if (this.calm && this.playing) {  // a picture per phase, nothing glides
       const phases = this.spec.layers.length;
       this.time = Math.min(time, (Math.floor(time * phases) + 0.6) / phases);
     }
     if (this.web_stale) paint_web(pens.web, this);
-    if (this.stale || this.web_stale) {
+    if (stale) {
       paint_pad(pens.nodes, this);
       paint_strip(pens.strip, this, this.layout.W, this.strip_height);
     }
     paint_hidden(pens.nodes, this, this.all_stale);
-    paint_outputs(pens.nodes, this);
-    paint_motion(pens.motion, this);
+    paint_outputs(pens.nodes, this, this.all_stale);
+    paint_motion(pens.motion, this, stale || Boolean(this.cursor));
     if (this.cursor) {
       const { pad } = this.layout;
       pens.motion.strokeStyle = this.look.focus;
@@ -1467,15 +1494,30 @@ class Living {
 
   put_head() {
     const T = this.spec.n_steps, [x0, x1] = this.strip_ends(this.layout.W);
-    const time = Math.min(T, this.time);
-    this.head.style.transform = `translateX(${x0 + ((x1 - x0) * time) / T}px)`;
-    this.head.dataset.time = in_time(Math.floor(time) * this.spec.dt);
-    this.head.classList.toggle("living-late", time > 0.85 * T);
-    const value = String(Math.round(20 * time));
+    const time = Math.min(T, this.time), step = Math.floor(time);
+    const at = (t) => ({ transform: `translateX(${x0 + ((x1 - x0) * t) / T}px)` });
+    const glides = this.playing && !this.calm && time < T;
+    if (glides && this.glide?.step !== step) {  // by itself, until the next step
+      this.glide?.cancel();
+      const until = Math.min(T, step + 1), duration = (until - time) * this.speed.value;
+      this.glide = this.head.animate([at(time), at(until)], { duration, fill: "forwards" });
+      this.glide.step = step;
+    } else if (!glides) {
+      this.glide?.cancel();
+      this.glide = null;
+      this.head.style.transform = at(time).transform;
+    }
+    if (this.head_step !== step) {
+      this.head_step = step;
+      this.head.dataset.time = in_time(step * this.spec.dt);
+      this.head.classList.toggle("living-late", time > 0.85 * T);
+    }
+    // a control that moves is laid out anew: twice a step is enough while it plays
+    const value = String(this.playing ? 10 * Math.round(2 * time) : Math.round(20 * time));
     if (this.scrub.value !== value) this.scrub.value = value;
-    const text = `step ${Math.min(T, Math.floor(time) + 1)} of ${T}, ` +
-      in_time(Math.floor(time) * this.spec.dt);
-    if (!this.playing && this.scrub.getAttribute("aria-valuetext") !== text)
+    if (this.playing) return;
+    const text = `step ${Math.min(T, step + 1)} of ${T}, ${in_time(step * this.spec.dt)}`;
+    if (this.scrub.getAttribute("aria-valuetext") !== text)
       this.scrub.setAttribute("aria-valuetext", text);
   }
 
@@ -1510,6 +1552,9 @@ class Living {
   tell() {
     const { spec, trace } = this, done = this.time >= spec.n_steps;
     const best = done ? trace.decision : this.leader();
+    const state = `${done} ${best} ${this.own} ${this.label}`;
+    if (this.told_trace === trace && this.told_state === state) return this.tell_about();
+    [this.told_trace, this.told_state] = [trace, state];
     const hidden = trace.layers.slice(0, -1).reduce((sum, layer) => sum + layer.step.length, 0);
     const counts = `${plural(trace.input.step.length, "input spike")}, ${hidden} hidden`;
     let first = "", rest = counts, kind = "";
@@ -1535,6 +1580,9 @@ class Living {
   }
 
   tell_about() {
+    const about = [this.chosen, this.caption, this.trace, this.higher, this.slower];
+    if (this.about && about.every((x, k) => x === this.about[k])) return;
+    this.about = about;
     const text = this.chosen ? this.describe(this.chosen) : this.caption;
     const off = this.chosen && this.is_dead(this.chosen.k, this.chosen.j);
     const changed = this.higher !== 1 || this.slower !== 1 || this.dead.some((d) => d.includes(1));
@@ -1592,7 +1640,7 @@ class Living {
     if (found?.k === this.hover?.k && found?.j === this.hover?.j) return;
     this.hover = found;
     this.cloud.style.cursor = found ? "pointer" : "default";
-    this.wake();
+    this.refresh();
   }
 
   clicked(e) {
@@ -1701,12 +1749,12 @@ class Living {
   }
 
   resize() {
-    const W = Math.floor(this.root.clientWidth), ratio = Math.min(2, devicePixelRatio || 1);
+    const W = Math.floor(this.stage.clientWidth), ratio = Math.min(2, devicePixelRatio || 1);
     if (!W || (this.layout?.W === W && this.ratio === ratio)) return;
-    this.root.classList.toggle("living-narrow", W < 640);
-    this.root.classList.toggle("living-small", W < 460);
-    const H = W < 640 ? Math.max(176, Math.min(262, Math.round(W * 0.46))) : 296;
-    this.strip_height = W < 640 ? 48 : 58;
+    this.root.classList.toggle("living-narrow", W < 624);
+    this.root.classList.toggle("living-small", W < 444);
+    const H = W < 624 ? Math.max(176, Math.min(262, Math.round(W * 0.46))) : 296;
+    this.strip_height = W < 624 ? 48 : 58;
     this.ratio = ratio;
     const size = (canvas, h) => {
       canvas.width = Math.round(W * ratio);
@@ -1737,8 +1785,9 @@ class Living {
     const some = count < total && (all || this.wires.counts.some((n, k) =>
       n < this.weights[k].reduce((sum, w) => sum + (w !== 0), 0)));
     const n = count.toLocaleString("en");
-    this.note.textContent = (some ? `${n} of ${total.toLocaleString("en")} wires: the strongest ` +
-      "of either sign" : `all ${n} wires`) + ` · ${slow}`;
+    const small = this.layout?.W < 624, of = `${n} of ${total.toLocaleString("en")} wires`;
+    this.note.textContent = (!some ? `all ${n} wires` : small ? `strongest ${of}`
+      : `${of}: the strongest of either sign`) + (small ? "" : ` · ${slow}`);
   }
 
   restyle() {
@@ -1748,7 +1797,7 @@ class Living {
     this.dots = this.layout.radius.map((r) => sprites(r, this.look, this.ratio));
     this.glows = [...this.layout.radius, this.layout.r_out].map((r) =>
       glow_of(this.look.dark ? this.look.plus : this.look.spike, 3.6 * r, this.ratio));
-    this.halo = glow_of(this.look.win, 4 * this.layout.r_out, this.ratio);
+    this.halo = glow_of(this.look.win, 4 * this.layout.r_out, this.ratio, RING);
     this.shown = this.layout.radius.map((_, k) => new Array(this.spec.sizes[k + 1]));
     this.pens.nodes.clearRect(0, 0, this.layout.W, this.layout.H);
     this.web_stale = this.all_stale = true;
