@@ -155,7 +155,7 @@ def test_update_sends_weights_and_constants():
         w[...] = 0.5
     shown.update(caption="now")
     assert shown._weights_kind == "float16" and shown.caption == "now"
-    assert np.all(np.frombuffer(shown._weights, np.float16)) == 0.5)
+    assert np.all(np.frombuffer(shown._weights, np.float16) == 0.5)
     before = shown._spec
     shown.update(small(v_th=2.0))
     assert shown._spec["layers"][0]["v_th"] == 2.0 and before["layers"][0]["v_th"] == 1.0
@@ -313,7 +313,8 @@ def test_the_page_needs_nothing_from_outside():
     page = LivingNetwork().page("A <title>")
     assert "<title>A &lt;title&gt;</title>" in page
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
-    assert not re.search(r"\b(fetch|importScripts|XMLHttpRequest)\b|import\s*\(|@import|url\(", page)
+    loads = r"\b(fetch|importScripts|XMLHttpRequest)\b|import\s*\(|@import|url\("
+    assert not re.search(loads, page)
     assert not re.search(r"%[A-Z]+%", page), "a place was not filled"
     assert len(page) < 700_000
 

@@ -270,7 +270,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             raise ValueError("inputs and images must not both be given")
         if inputs is None and images is None:
             if labels is not None:
-                raise ValueError("labels must be left out where neither images nor inputs are given")
+                raise ValueError("labels must be left out without images and inputs")
             if self.network.sizes[0] == 256:
                 images, labels = sample_digits()
                 labels = labels if self.network.sizes[-1] == 10 else None
@@ -338,7 +338,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         }
 
     def page(self, title="A living network"):
-        """This network as one HTML file that needs neither Python nor a network connection."""
+        """The network as one HTML file that needs neither Python nor a network connection."""
         still = self.still()
         fill = {
             "TITLE": html.escape(title),
@@ -470,9 +470,12 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         takes at most three hundredths of the training's time. What the training ends with is
         always shown, a moment later.
         """
-        self._latest = step.network, (
-            f"epoch {step.epoch + 1}, step {step.step + 1} of {step.steps_per_epoch}: "
-            f"{100 * step.accuracy:.0f} % of the batch read rightly"
+        self._latest = (
+            step.network,
+            (
+                f"epoch {step.epoch + 1}, step {step.step + 1} of {step.steps_per_epoch}: "
+                f"{100 * step.accuracy:.0f} % of the batch read rightly"
+            ),
         )
         if not self._send_latest() and self._later is None:
             self._later = threading.Timer(2 * OFTEN, self._catch_up)
