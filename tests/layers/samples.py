@@ -13,7 +13,7 @@ from snnlab import LIF, Network, textbook
 from snnlab.layers import BlockShape, Composite, Conv, Dense, Linear, Residual, Transform
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
-# layers of a reader's own --------------------------------------------------------------------------
+# layers of a reader's own -------------------------------------------------------------------------
 
 
 class Shift(Linear):
@@ -87,9 +87,8 @@ class Vote(Transform):
         return (x.reshape(*x.shape[:2], -1, self.each) ** 2).mean(-1)
 
     def adjoint(self, g, x, y):
-        return (
-            np.repeat(g, self.each, axis=-1).reshape(*g.shape[:2], *x.shape[2:]) * 2 / self.each * x
-        )
+        repeated = np.repeat(g, self.each, axis=-1).reshape(x.shape)
+        return repeated * 2 / self.each * x
 
 
 class Twice(Composite):
