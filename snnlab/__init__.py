@@ -50,7 +50,7 @@ _NAMES = {
     "FixedMask": "rewiring",
     "Frontier": "reports.sweep",
     "GradR": "rewiring",
-    "History": "learning.training",
+    "History": "learning.history",
     "LIF": "neurons",
     "LeakyIntegrator": "neurons",
     "Magnitude": "rewiring",

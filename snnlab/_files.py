@@ -1,7 +1,10 @@
 """Files that are written whole or not at all."""
 
+import glob
 import os
 import secrets
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,8 @@ def write_atomically(path, write):
     Readers see the old file or the new one, never a part; if ``write`` fails, the old one stays.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    sweep_temporary(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(6)}.tmp")
     try:
         with open(temporary, "xb") as file:
             write(file)
@@ -23,6 +27,53 @@ def write_atomically(path, write):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def check_writable(name, path):
+    """Refuse a path where no file can be written, before there is anything to be lost.
+
+    ``name`` is what errors call it.
+    """
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise ValueError(f"{name}: there is no folder {folder}")
+    if Path(path).is_dir():
+        raise ValueError(f"{name} must be a file, but {path} is a folder")
+    try:
+        descriptor, trial = tempfile.mkstemp(
+            prefix=f".{Path(path).name}.", suffix=".tmp", dir=folder
+        )
+    except OSError as fault:
+        raise ValueError(f"{name}: no file can be written in {folder} ({fault.strerror})") from None
+    os.close(descriptor)
+    os.unlink(trial)
+
+
+def sweep_temporary(path):
+    """Remove temporary files that writers of ``path`` have left beside it when they were killed."""
+    path = Path(path)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.*.tmp"):
+        writer = left.name.removeprefix(f".{path.name}.").partition(".")[0]
+        try:
+            if writer.isdecimal() and not _is_running(int(writer), left.stat().st_mtime):
+                left.unlink()
+        except OSError:  # somebody else was faster
+            continue
+
+
+def _is_running(process, since):
+    """Whether a process may still write to a file that it wrote to at some time."""
+    if process == os.getpid():  # another of its threads
+        return True
+    if os.name == "nt":  # where asking for a process ends it
+        return time.time() - since < 3600
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def save_npz(path, arrays):

@@ -1,30 +1,66 @@
 """Checkpoints: all that a training needs to go on as if it had not been interrupted."""
 
+import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from snnlab._files import load_npz, save_npz
+from snnlab import _check
+from snnlab._files import check_writable, load_npz, save_npz
+from snnlab.learning.history import History
+from snnlab.learning.state import Stateful
+from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+_FIRST = WeakKeyDictionary()  # of networks: digest of their first weights, per file
 
 
 class Checkpoint:
     """The file of a training.
 
+    It holds what the training must agree on: the network, the settings, and digests of data, of
+    the first weights and of the generator's first state.
+
     Parameters
     ----------
     path : path
+        "~" is the home folder; the folder must exist and be writable.
     loop
-        The training: its ``network``, ``inputs``, ``rng``, ``history`` and checked ``settings``.
+        The training: its ``network``, ``inputs``, ``labels``, ``rng``, ``history`` and checked
+        ``settings``; nothing of it is done yet.
+    extend : bool
+        Go on with a training of other ``epochs``.
+
+    Raises
+    ------
+    ValueError, OSError
+        A path where no file can be written; the message names ``checkpoint``.
     """
 
-    def __init__(self, path, loop):
-        self.path, self.loop = Path(path), loop
+    def __init__(self, path, loop, extend=False):
+        self.path, self.loop, self.extend = Path(path).expanduser(), loop, extend
+        check_writable("checkpoint", self.path)
         self.config = {
             "network": loop.network.to_dict(),
             "n_samples": len(loop.inputs),
+            "inputs": digest(loop.inputs),
+            "labels": digest(loop.labels),
+            "weights": self._first_weights(),
+            "rng": _seed_of(loop.rng),
         } | loop.settings.describe()
+
+    def _first_weights(self):
+        """Digest of the weights with which the network first came here for this file.
+
+        When an interrupted training is called again, it has changed them itself.
+        """
+        weights = digest(self.loop.network.parameters)
+        return _FIRST.setdefault(self.loop.network, {}).setdefault(str(self.path), weights)
+
+    def _rng_state(self):
+        return json.loads(json.dumps(self.loop.rng.bit_generator.state, default=np.ndarray.tolist))
 
     def save(self):
         """Weights, moments, the generator's state, history, the medium's age."""
@@ -32,12 +68,11 @@ class Checkpoint:
         state = {f"optimizer_{name}": x for name, x in optimizer.state().items()}
         text = {
             "config": self.config,
-            "rng": loop.rng.bit_generator.state,
+            "rng": self._rng_state(),
             "history": asdict(loop.history),
             "age": getattr(loop.settings.medium, "age", 0),
         }
-        as_list = np.ndarray.tolist  # some generators' states hold arrays
-        header = {name: np.array(json.dumps(x, default=as_list)) for name, x in text.items()}
+        header = {name: np.array(json.dumps(x)) for name, x in text.items()}
         save_npz(self.path, header | {"parameters": loop.network.parameters} | state)
 
     def resume(self):
@@ -50,38 +85,116 @@ class Checkpoint:
         """
         if not self.path.exists():
             return
-        loop = self.loop
-        arrays = load_npz(self.path)
+        loop, arrays = self.loop, load_npz(self.path)
         try:
             names = "config", "rng", "history", "age"
-            saved, state, past, age = (json.loads(str(arrays[name])) for name in names)
-            parameters = arrays["parameters"]
-        except (KeyError, ValueError) as fault:
+            config, state, past, age = (json.loads(str(arrays.pop(name))) for name in names)
+            parameters = arrays.pop("parameters")
+            saved = dict(config)
+        except (KeyError, TypeError, ValueError, RecursionError) as fault:
             raise ValueError(f"checkpoint {self.path} is not one of train: {fault}") from None
-        moments = {
-            name.removeprefix("optimizer_"): x
-            for name, x in arrays.items()
-            if name.startswith("optimizer_")
-        }
-        current = json.loads(json.dumps(self.config))
-        different = [key for key in current if saved.get(key) != current[key]]
-        if different:
-            raise ValueError(
-                f"checkpoint {self.path} was made with another {', '.join(different)}; "
-                "use the same settings or another file"
-            )
+        self._compare(saved)
+        moments = {name.removeprefix("optimizer_"): x for name, x in arrays.items()}
+        own, before = loop.network.parameters, loop.rng.bit_generator.state
         try:
+            parameters = _check.array("parameters", parameters, own.dtype, own.shape)
+            age = _check.integer("age", age, at_least=0)
+            history = _checked_history(past, loop.settings)
             loop.rng.bit_generator.state = _as_state(state)
-        except (TypeError, ValueError, KeyError) as fault:
-            raise ValueError(f"checkpoint {self.path} needs another kind of rng: {fault}") from None
-        if parameters.shape != loop.network.parameters.shape:
-            raise ValueError(f"checkpoint {self.path} holds weights of another size")
-        loop.network.parameters[...] = parameters
-        loop.settings.optimizer.restore(moments)
-        for name, value in past.items():
+            self._restore_optimizer(moments)
+        except (TypeError, ValueError, KeyError, AttributeError) as fault:
+            loop.rng.bit_generator.state = before
+            raise ValueError(f"checkpoint {self.path} cannot be gone on from: {fault}") from None
+        own[...] = parameters
+        for name, value in history.items():
             setattr(loop.history, name, value)
         if loop.settings.substrate is not None:
             loop.settings.substrate.age = age
+
+    def _restore_optimizer(self, moments):
+        """The optimiser's state, which is this network's from now on."""
+        optimizer = self.loop.settings.optimizer
+        known = (self.loop.network,) if isinstance(optimizer, Stateful) else ()
+        optimizer.restore(moments, *known)
+
+    def _compare(self, saved):
+        """Refuse a checkpoint of another training, and say in what it differs."""
+        current = json.loads(json.dumps(self.config))
+        different = [key for key in current if saved.get(key) != current[key]]
+        if self.extend and "epochs" in different:
+            different.remove("epochs")
+        if different == ["epochs"]:
+            raise ValueError(
+                f"checkpoint {self.path} is of a training of {saved.get('epochs')} epochs, not "
+                f"{current['epochs']}; extend=True goes on from there with the new number"
+            )
+        if different:
+            words = {
+                "inputs": "other inputs", "labels": "other labels",
+                "weights": "other weights at the start", "rng": "another rng, or seed",
+            }  # fmt: skip
+            found = ", ".join(words.get(key, f"another {key}") for key in different)
+            raise ValueError(
+                f"checkpoint {self.path} was made with {found}; use the same, or another file"
+            )
+
+
+def _seed_of(rng):
+    """What a generator was seeded with: that stays as it draws."""
+    kind, seed = type(rng.bit_generator).__name__, rng.bit_generator.seed_seq
+    known = {name: repr(getattr(seed, name, None)) for name in ("entropy", "spawn_key")}
+    return [kind, *known.values()]
+
+
+def digest(x):
+    """Digest of data: arrays, signals, streams (all that they hold), text and numbers."""
+    found = hashlib.blake2b(digest_size=16)
+    _add(found, x)
+    return found.hexdigest()
+
+
+def _add(found, x, depth=0):
+    if isinstance(x, SpikeTrains):
+        x = [x.n_steps, x.n_units, *(x.compact().events if len(x) else ())]
+    elif isinstance(x, ConstantCurrent):
+        x = [x.n_steps, x.x]
+    elif isinstance(x, Values):
+        x = [x.x]
+    if isinstance(x, np.ndarray) and x.dtype.kind in "biufU":
+        found.update(f"{x.dtype} {x.shape}".encode())
+        found.update(np.ascontiguousarray(x).tobytes())
+    elif isinstance(x, list | tuple):
+        for part in x:
+            _add(found, part, depth + 1)
+    elif isinstance(x, int | float | str | bool | type(None)) or depth > 3:
+        found.update(repr(x).encode())
+    elif isinstance(x, dict):
+        for name in sorted(x, key=str):
+            _add(found, [str(name), x[name]], depth + 1)
+    elif hasattr(x, "__dict__"):  # a stream
+        _add(found, [type(x).__qualname__, dict(vars(x))], depth + 1)
+    else:
+        found.update(type(x).__qualname__.encode())
+
+
+def _checked_history(past, settings):
+    """A history's lists from a file: equally long, finite numbers."""
+    names = [field.name for field in fields(History)]
+    if not isinstance(past, dict) or sorted(past) != sorted(names):
+        raise ValueError("history must hold what History holds")
+    lengths = set()
+    for name, values in past.items():
+        if name == "interrupted":
+            _check.flag(name, values)
+            continue
+        if not isinstance(values, list):
+            raise TypeError(f"history {name} must be a list")
+        past[name] = [_check.number(f"history {name}", x) for x in values]
+        if not name.startswith("validation"):
+            lengths.add(len(values))
+    if len(lengths) != 1 or max(lengths) > settings.epochs:
+        raise ValueError("history must hold an entry per epoch, and no more than there are epochs")
+    return past
 
 
 def _as_state(saved):

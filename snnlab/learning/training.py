@@ -3,12 +3,13 @@
 import time
 import warnings
 from collections import namedtuple
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.learning.checkpoint import Checkpoint
+from snnlab.learning.history import History
 from snnlab.learning.losses import resolve, scores_of
 from snnlab.learning.progress import Interrupts, Progress
 from snnlab.learning.settings import check_medium, check_samples, takes_settings
@@ -16,54 +17,6 @@ from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
 Evaluation.__doc__ = "Accuracy, mean hidden spikes per sample, predicted labels (n_samples,)."
-
-
-@dataclass
-class History:
-    """What `train` recorded, one entry per epoch.
-
-    Attributes
-    ----------
-    loss : list of float
-        Mean over the epoch's batches, with dropout and augmentation as trained, without penalties.
-    penalty : list of float
-        What was added to it, likewise; 0 without penalties.
-    train_accuracy : list of float
-        Likewise.
-    hidden_spikes : list of float
-        Mean spikes per sample in all hidden layers, likewise.
-    validation_accuracy, validation_hidden_spikes : list of float
-        After the epoch, on the validation set; empty without one.
-    lr : list of float
-        Learning rate at the end of the epoch.
-    seconds : list of float
-        Duration of the epoch, without validation.
-    interrupted : bool
-        Whether training was stopped before its last epoch.
-    """
-
-    loss: list = field(default_factory=list)
-    penalty: list = field(default_factory=list)
-    train_accuracy: list = field(default_factory=list)
-    hidden_spikes: list = field(default_factory=list)
-    validation_accuracy: list = field(default_factory=list)
-    validation_hidden_spikes: list = field(default_factory=list)
-    lr: list = field(default_factory=list)
-    seconds: list = field(default_factory=list)
-    interrupted: bool = False
-
-    def __len__(self):
-        return len(self.loss)
-
-    def line(self, epochs):
-        """The last epoch in one line of text."""
-        text = (
-            f"epoch {len(self)}/{epochs}  loss {self.loss[-1]:.4f}  "
-            f"train {100 * self.train_accuracy[-1]:.2f} %"
-        )
-        if self.validation_accuracy:
-            text += f"  validation {100 * self.validation_accuracy[-1]:.2f} %"
-        return text + f"  {self.hidden_spikes[-1]:.1f} hidden spikes  {self.seconds[-1]:.2f} s"
 
 
 @dataclass
@@ -201,7 +154,7 @@ class _Loop:
 
     def _all(self):
         epochs, optimizer = self.settings.epochs, self.settings.optimizer
-        if hasattr(optimizer, "begin") and len(self.history) < epochs:  # a rewiring rule
+        if hasattr(optimizer, "begin") and len(self.history) < epochs:  # some prune here
             optimizer.begin(self.network, epochs, self.per_epoch)
         for epoch in range(len(self.history), epochs):
             began = time.perf_counter()
@@ -272,7 +225,18 @@ class _Loop:
 
 
 @takes_settings
-def train(network, inputs, labels, *, rng, callback=None, progress=True, checkpoint=None, settings):
+def train(
+    network,
+    inputs,
+    labels,
+    *,
+    rng,
+    callback=None,
+    progress=True,
+    checkpoint=None,
+    extend=False,
+    settings,
+):
     """Train a network in place.
 
     Parameters
@@ -291,7 +255,11 @@ def train(network, inputs, labels, *, rng, callback=None, progress=True, checkpo
         Show a bar (with tqdm, in a terminal or notebook) or a line per epoch.
     checkpoint : path, optional
         File written after each epoch, whole or not at all. If it exists, training goes on from it,
-        to the same weights, bit for bit, as without the interruption.
+        to the same weights, bit for bit, as without the interruption; it must be of the same data,
+        settings and start, which digests of them in the file tell.
+    extend : bool
+        Go on from a checkpoint of fewer ``epochs``. (Schedules then run over the new number: it is
+        not as if all of them had been asked for at once.)
     epochs, batch_size, loss, optimizer, schedule, dropout, penalties, substrate, validation
         How to train: `snnlab.learning.settings.Settings`.
 
@@ -316,8 +284,10 @@ def train(network, inputs, labels, *, rng, callback=None, progress=True, checkpo
     loop = _checked_loop(network, inputs, labels, rng, settings, None)
     history, epochs = loop.history, loop.settings.epochs
     if checkpoint is not None:
-        checkpoint = Checkpoint(checkpoint, loop)
+        checkpoint = Checkpoint(checkpoint, loop, _check.flag("extend", extend))
         checkpoint.resume()
+        if len(history) >= epochs > 0:
+            _say(f"{checkpoint.path} holds a training that is already finished: {epochs} epochs")
     with Interrupts() as interrupts, Progress(progress, epochs, len(history)) as show:
         for step in loop:
             show(step)
@@ -337,6 +307,11 @@ def train(network, inputs, labels, *, rng, callback=None, progress=True, checkpo
             stacklevel=3,
         )
     return history
+
+
+def _say(text):
+    """What a reader should know, though nothing is wrong."""
+    print(f"snnlab: {text}")
 
 
 def _batch(inputs, index, rng):

@@ -691,7 +691,7 @@ def test_backward_refuses_what_does_not_fit():
     for wrong in ([None, None], [good], [np.zeros((4, 2, 20))], [np.zeros((1, 1, 20))]):
         with pytest.raises(ValueError, match="g_spikes"):
             network.backward(trace, good, g_spikes=wrong)
-    with pytest.raises(ValueError, match="keep"):
+    with pytest.raises(ValueError, match="potentials"):
         network.backward(network.forward(inputs, potentials=False), good)
     single, _ = build(n_hidden=1, dtype=np.float32)
     with pytest.raises(ValueError, match="float32"):
