@@ -41,8 +41,8 @@ SECONDS_PER_IMAGE = 11.8e-6  # inference, with early reset (Cramer et al. 2022)
 SECONDS_PER_TRAINING_IMAGE = 200e-6  # spacing that lets membranes decay (their code)
 WATTS = 0.2  # the whole chip, without FPGA and host (Cramer et al. 2022)
 
-Cost = namedtuple("Cost", "seconds joules runs")
-Cost.__doc__ = "Time and energy on the real chip, and how often it must run per sample."
+RunCost = namedtuple("RunCost", "seconds joules runs")
+RunCost.__doc__ = "Time and energy on the real chip, and how often it must run per sample."
 
 # A layer on the chip: its stage in the network; constants of its neurons as they are there;
 # whether spikes reset them to rest; their numbers; efficacies and stuck levels of its synapses,
@@ -417,14 +417,14 @@ class Substrate(Medium):
 
         Returns
         -------
-        Cost
+        RunCost
             Seconds, joules (at 200 mW), runs per sample.
         """
         n_samples = _check.integer("n_samples", n_samples, at_least=0)
         runs = 1 if network is None else self.runs(network)
         each = SECONDS_PER_TRAINING_IMAGE if training else SECONDS_PER_IMAGE
         seconds = n_samples * runs * each
-        return Cost(seconds, seconds * WATTS, runs)
+        return RunCost(seconds, seconds * WATTS, runs)
 
     def card(self):
         """The chip's card as text: every effect with its value, its state and its source."""

@@ -17,7 +17,8 @@ from snnlab import Adam, Network, datasets, encode, evaluate, train
 from snnlab.chip.substrate import Substrate
 from snnlab.learning.penalties import Bursts, LowerBound, UpperBound
 from snnlab.neurons import LIF
-from snnlab.reports.sweep import COSTS, Frontier, Mean, Point, repeat, sweep, transfer_matrix
+from snnlab.reports.frontier import RUN_COSTS, Frontier, Mean, Point
+from snnlab.reports.sweep import repeat, sweep, transfer_matrix
 
 STORED = {
     path.stem: json.loads(path.read_text())
@@ -117,7 +118,7 @@ def beats(a, b, costs):
 @pytest.mark.parametrize(
     "costs",
     ["hidden_spikes", "connectivity", "mismatch", ("hidden_spikes", "connectivity"),
-     ["mismatch", "hidden_spikes"], COSTS],
+     ["mismatch", "hidden_spikes"], RUN_COSTS],
     ids=str,
 )  # fmt: skip
 def test_pareto_equals_brute_force(costs):
@@ -724,7 +725,7 @@ def test_a_notebook_shows_the_picture(runs, monkeypatch):
     pytest.importorskip("matplotlib")
     content, metadata = runs._repr_mimebundle_()
     assert re.search(r"95.5 % at 11", metadata["image/png"]["alt"]) and "image/png" in content
-    monkeypatch.setattr("snnlab.reports.sweep.find_spec", lambda name: None)
+    monkeypatch.setattr("snnlab.reports.frontier.find_spec", lambda name: None)
     assert runs._repr_mimebundle_() == {"text/plain": "Frontier('mnist16', 6 runs)"}
 
 
