@@ -9,7 +9,7 @@ from snnlab import _check
 from snnlab._files import load_npz, save_npz
 from snnlab._workers import worker_count
 from snnlab.layers import Composite, Dense, Layer, Linear
-from snnlab.layers.base import BlockShape, Stage, layer_from_dict
+from snnlab.layers.base import Stage, checked_blocks, checked_shape_out, layer_from_dict
 from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces, padded_width
 from snnlab.neurons import LIF, LeakyIntegrator
@@ -88,8 +88,16 @@ class Network:
         for stage in self.stages:
             if stage.neuron is not None:
                 sd = _check.number("spread", _spread(spread, stage.neuron), at_least=0)
-                for name, x in stage.layer.init(rng, stage.shape_in, sd).items():
-                    stage.blocks[name].of(self.parameters)[...] = x
+                start = stage.layer.init(rng, stage.shape_in, sd)
+                if set(start) != set(stage.blocks):
+                    raise ValueError(
+                        f"init of {stage.name} gives {sorted(start)}, "
+                        f"its blocks are {sorted(stage.blocks)}"
+                    )
+                for name, block in stage.blocks.items():
+                    size, what = (block.rows, block.columns), f"init of {stage.name}: {name}"
+                    x = _check.array(what, start[name], self.dtype, size)
+                    block.of(self.parameters)[...] = x
 
     def _build(self, shape, layers, neurons, n_steps, dtype, workers):
         self._shape, self._layers = shape, layers
@@ -525,11 +533,10 @@ def _stages(shape, layers, neurons, dtype):
         nonlocal start
         k, blocks = len(stages), {}
         neuron = neurons.pop(0) if isinstance(layer, Linear) else None
-        n = int(np.prod(layer.shape_out(shape), dtype=object))
+        n = int(np.prod(checked_shape_out(layer, shape), dtype=object))
         if n > MOST_UNITS:
             raise ValueError(f"layers: {layer!r} would have {n} units")
-        for name, given in layer.blocks(shape).items():
-            b = BlockShape(*given)
+        for name, b in checked_blocks(layer, shape).items():
             width = padded_width(b.columns, b.columns != n or isinstance(neuron, LIF))
             blocks[name] = Block(k, name, b.rows, b.columns, width, start, b.prunable, b.trainable)
             start = blocks[name].stop
@@ -542,6 +549,7 @@ def _stages(shape, layers, neurons, dtype):
             last = i == len(layers) - 1
             if isinstance(layer, Composite):
                 below = len(stages) - 1
+                layer.shape_out(shape)
                 shape = expand(layer.layers, shape, below if layer.shortcut else None)
             else:
                 shape = add(layer, shape, added if last else None)

@@ -10,7 +10,7 @@ from snnlab.kernels import updates
 from snnlab.parameters import Gradients
 
 
-class _Optimizer:
+class Optimizer:
     """Moments in flat arrays beside the network's parameters; made at the first step."""
 
     _moments = ()
@@ -55,7 +55,7 @@ class _Optimizer:
             setattr(self, name, np.array(state[name]) if name in state else None)
 
 
-class Adam(_Optimizer):
+class Adam(Optimizer):
     """Adam (Kingma & Ba 2015), weight decay decoupled (Loshchilov & Hutter 2019).
 
     Parameters
@@ -98,7 +98,7 @@ class Adam(_Optimizer):
         self.steps = t
 
 
-class SGD(_Optimizer):
+class SGD(Optimizer):
     """Stochastic gradient descent with momentum and decoupled weight decay.
 
     Parameters

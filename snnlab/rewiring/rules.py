@@ -31,7 +31,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.kernels import rewire
 from snnlab.kernels.noise import SPREAD
-from snnlab.learning.optim import _Optimizer
+from snnlab.learning.optim import Optimizer
 from snnlab.rewiring.connectivity import (
     Log,
     compact,
@@ -51,7 +51,7 @@ NEWBORN = 1e-12  # strength of a reactivated synapse; Bellec et al. (2018), code
 EVERY = 100  # steps between entries of a log if nothing is known of epochs
 
 
-class _Rule(_Optimizer):
+class _Rule(Optimizer):
     """Adam's moments, the rule's own arrays, its place in a schedule, and a log."""
 
     _moments = ("first", "second")

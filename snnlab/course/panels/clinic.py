@@ -9,7 +9,6 @@ from snnlab.learning.optim import Adam
 from snnlab.learning.training import steps
 from snnlab.live.panel import Action, Choice, Panel, Stops, leave_main_thread
 from snnlab.live.worker import Worker
-from snnlab.network import Network
 from snnlab.reports import clinic
 
 
@@ -82,10 +81,7 @@ class Clinic(Panel):
             if hasattr(m, "steepness") else m
             for m in old.neurons
         ]  # fmt: skip
-        new = Network(
-            old.sizes, neurons[:-1], readout=neurons[-1], n_steps=old.n_steps, rng=0, spread=0
-        )
-        new.parameters[...] = old.parameters
+        new = old.replace(neurons=neurons)
         for w in new.weights[:-1]:
             w *= scale
         return new
