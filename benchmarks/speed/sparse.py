@@ -103,7 +103,7 @@ def networks(name, dense, inputs, spikes):
 def products(network, rows, inputs):
     """The synaptic part of the first layer under constant input: dense, and on compressed rows."""
     some, layer = inputs[:500], rows.layers[0]
-    weights = network.blocks[0].padded(network.parameters)
+    weights = network.weight_blocks[0].padded(network.parameters)
     dense = np.zeros((len(some), weights.shape[1]), np.float32)
     sparse = np.zeros((len(some), layer.n), np.float32)
 

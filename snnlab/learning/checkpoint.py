@@ -11,6 +11,7 @@ import numpy as np
 from snnlab import _check
 from snnlab._files import check_writable, load_npz, save_npz
 from snnlab.learning.history import History
+from snnlab.learning.state import Stateful
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 _FIRST = WeakKeyDictionary()  # of networks: digest of their first weights, per file
@@ -100,7 +101,7 @@ class Checkpoint:
             age = _check.integer("age", age, at_least=0)
             history = _checked_history(past, loop.settings)
             loop.rng.bit_generator.state = _as_state(state)
-            loop.settings.optimizer.restore(moments)
+            self._restore_optimizer(moments)
         except (TypeError, ValueError, KeyError, AttributeError) as fault:
             loop.rng.bit_generator.state = before
             raise ValueError(f"checkpoint {self.path} cannot be gone on from: {fault}") from None
@@ -109,6 +110,12 @@ class Checkpoint:
             setattr(loop.history, name, value)
         if loop.settings.substrate is not None:
             loop.settings.substrate.age = age
+
+    def _restore_optimizer(self, moments):
+        """The optimiser's state, which is this network's from now on."""
+        optimizer = self.loop.settings.optimizer
+        known = (self.loop.network,) if isinstance(optimizer, Stateful) else ()
+        optimizer.restore(moments, *known)
 
     def _compare(self, saved):
         """Refuse a checkpoint of another training, and say in what it differs."""

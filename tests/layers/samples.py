@@ -13,7 +13,7 @@ from snnlab import LIF, Network, textbook
 from snnlab.layers import BlockShape, Composite, Conv, Dense, Linear, Residual, Transform
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
-# layers of a reader's own --------------------------------------------------------------------------
+# layers of a reader's own -------------------------------------------------------------------------
 
 
 class Shift(Linear):

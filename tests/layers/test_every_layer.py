@@ -217,7 +217,7 @@ LAYERS = {
 
 @pytest.mark.parametrize("layer, shape", LAYERS.values(), ids=LAYERS)
 def test_a_map_and_its_adjoint(layer, shape):
-    """``<drive x, g> = <x, adjoint g> = <w, g_w>``, and both are what they are spelled out to be."""
+    """``<drive x, g> = <x, adjoint g> = <w, g_w>``, and both are as they are spelled out."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 3, *shape))
     w = {name: rng.normal(size=size[:2]) for name, size in layer.blocks(shape).items()}

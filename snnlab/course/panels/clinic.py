@@ -3,8 +3,8 @@
 import threading
 import time
 
-from snnlab import _check, plot
-from snnlab.course import patients
+from snnlab import _check
+from snnlab.course import figures, patients
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import steps
 from snnlab.live.panel import Action, Choice, Panel, Stops, leave_main_thread
@@ -92,7 +92,7 @@ class Clinic(Panel):
         Returns
         -------
         dict
-            The argument of `snnlab.plot.draw_ward`.
+            The argument of `snnlab.course.figures.draw_ward`.
         """
         patient = self.patients[bed]
         network = self.turned(bed=bed, **knobs)
@@ -110,11 +110,11 @@ class Clinic(Panel):
 
     def draw(self, data):
         """The card."""
-        return plot.draw_ward(data)
+        return figures.draw_ward(data)
 
     def update(self, picture, data):
         """The same for other data."""
-        plot.update_ward(picture, data)
+        figures.update_ward(picture, data)
 
     def describe(self, data):
         """Accuracy and spikes, and how training went."""

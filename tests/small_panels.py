@@ -1,0 +1,123 @@
+"""The panels of the course, small enough for tests, with the networks they show."""
+
+import functools
+import io
+
+import numpy as np
+
+import snnlab
+from snnlab import LIF, Network, Substrate, datasets, encode, live, losses, panels
+
+DIGITAL = {"weight_bits": 6, "dynamic_scaling": True}
+PATIENCE = 120  # seconds; a guard, not a promise
+
+
+@functools.cache
+def digits():
+    return datasets.load("digits16")
+
+
+def learned(seed=0, *, sizes=(256, 30, 10), neuron=None, epochs=3, **settings):
+    """A network that has been trained on the digits for a moment."""
+    network = Network(sizes, neuron or LIF.brainscales2(), n_steps=20, rng=seed)
+    inputs = encode.latency(digits().x_train)
+    network.scale_to_activity(inputs, 20)
+    snnlab.train(
+        network, inputs, digits().y_train, epochs=epochs, rng=0, progress=False, **settings
+    )
+    return network
+
+
+@functools.cache
+def network():
+    return learned()
+
+
+@functools.cache
+def network_for_chips():
+    """Trained with the weights that a chip can have."""
+    return learned(epochs=4, substrate=Substrate.ideal(**DIGITAL))
+
+
+@functools.cache
+def pair():
+    """Two networks to break; the second one has learned with neurons missing."""
+    first, other = network_for_chips(), network_for_chips().copy()
+    inputs = encode.latency(digits().x_train)
+    snnlab.train(other, inputs, digits().y_train, epochs=3, rng=0, dropout=0.4, progress=False)
+    return {"no dropout": first, "dropout": other}
+
+
+@functools.cache
+def late_and_early():
+    """Two networks, the second trained to decide after a step."""
+    neuron = LIF.brainscales2(steepness=10, delay=0)
+    rules = losses.MaxOverTime(), losses.MaxOverTime(deadlines=(1,))
+    return tuple(learned(neuron=neuron, loss=loss) for loss in rules)
+
+
+def test_set(n=100):
+    return encode.latency(digits().x_test[:n]), digits().y_test[:n]
+
+
+def backward_in_time():
+    return panels.BackwardInTime(network(), *test_set(20))
+
+
+def imperfections():
+    return panels.Imperfections(network_for_chips(), *test_set(), digits().x_test[:100])
+
+
+def through_the_chip():
+    inputs = encode.latency(digits().x_train[:300])
+    labels = digits().y_train[:300]
+    return panels.ThroughTheChip(network_for_chips(), inputs, labels, test_set(), n_steps=11)
+
+
+REWIRED = {"n_train": 200, "n_test": 50, "hidden": 12, "steps": 24}
+MAKERS = {
+    "BackwardInTime": backward_in_time,
+    "BrokenNeurons": lambda: panels.BrokenNeurons(pair(), *test_set()),
+    "Clinic": lambda: panels.Clinic(n_samples=100),
+    "DrawDigit": lambda: panels.DrawDigit(network(), digits().x_test[0].reshape(16, 16)),
+    "Imperfections": imperfections,
+    "OneNeuron": lambda: panels.OneNeuron(),
+    "PixelsToSpikes": lambda: panels.PixelsToSpikes(digits().x_test[:20].reshape(-1, 16, 16)),
+    "ReadOut": lambda: panels.ReadOut(*late_and_early(), digits(), n_test=200),
+    "Rewire": lambda: panels.Rewire(digits(), **REWIRED),
+    "RewireOnChip": lambda: panels.RewireOnChip(digits(), **REWIRED),
+    "Silence": lambda: panels.Silence(
+        late_and_early()[0], digits(), n_train=400, n_test=100, epochs=8
+    ),
+    "SpikeCost": lambda: panels.SpikeCost(),
+    "Surrogates": lambda: panels.Surrogates(),
+    "ThroughTheChip": through_the_chip,
+    "TrainLive": lambda: panels.TrainLive(digits(), n_train=300, n_test=50, hidden=20, begin=3),
+    "WireThatReturns": lambda: panels.WireThatReturns(),
+    "YinYang": lambda: panels.YinYang(steps=20, n_test=50),
+}
+
+
+def another(control, widget):
+    """Another value of a control, by a small move where there is an order."""
+    if isinstance(control, live.Choice | live.Stops):
+        values = [value for _, value in control.options]
+        return values[(values.index(widget.value) + 1) % len(values)]
+    if isinstance(control, live.Drawing):
+        return np.roll(widget.value[:, ::-1], 3)
+    if isinstance(control, live.Switches):
+        return ~widget.value
+    return widget.value + (control.step if widget.value < widget.max else -control.step)
+
+
+def settled(data):
+    """The last frame of long work, or the data of quick work."""
+    if not hasattr(data, "send"):
+        return data
+    return [frame for frame in data if frame is not None][-1]
+
+
+def pixels(png):
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
