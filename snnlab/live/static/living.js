@@ -1371,7 +1371,7 @@ class Living {
         return;
       }
       this.right = right;
-      this.score.textContent = `reads ${right} of ${s} samples`;
+      this.score.textContent = `reads ${right} of ${s}`;
     };
     this.counting = setTimeout(some, 60);
   }
@@ -1467,9 +1467,9 @@ class Living {
   paint() {
     const pens = this.pens, time = this.time, stale = this.stale || this.web_stale;
     if (!pens) return;
-    if (this.calm && this.playing) {  // a picture per phase, nothing glides
-      const phases = this.spec.layers.length;
-      this.time = Math.min(time, (Math.floor(time * phases) + 0.6) / phases);
+    if (this.calm && this.playing && time < this.spec.n_steps) {
+      const phases = this.spec.layers.length;  // a picture per phase, nothing glides
+      this.time = (Math.floor(time * phases) + 0.6) / phases;
     }
     if (this.web_stale) paint_web(pens.web, this);
     if (stale) {
@@ -1753,7 +1753,7 @@ class Living {
     if (!W || (this.layout?.W === W && this.ratio === ratio)) return;
     this.root.classList.toggle("living-narrow", W < 624);
     this.root.classList.toggle("living-small", W < 444);
-    const H = W < 624 ? Math.max(176, Math.min(262, Math.round(W * 0.46))) : 296;
+    const H = W < 624 ? Math.max(176, Math.min(262, Math.round(W * 0.46))) : 290;
     this.strip_height = W < 624 ? 48 : 58;
     this.ratio = ratio;
     const size = (canvas, h) => {
