@@ -83,6 +83,9 @@ def test_in_jupyterlab(open_notebook, page, scratch):
             first.scroll_into_view_if_needed()
             page.wait_for_timeout(1500)
             page.screenshot(path=scratch / f"living-{theme.split()[1].lower()}.png")
+        page.evaluate("lab.run('living.close()')")
+        page.wait_for_function("document.querySelectorAll('.living').length === 1")
+        assert page.locator(".snnlab-still img:visible").count() == 1, "nothing is left of it"
 
 
 def check_it_learns(page, learning, scratch):

@@ -1891,7 +1891,11 @@ function render({ model, el }) {
     living = mount(root, data());
   };
   // in a notebook `lifted` stands before this module: it takes the still picture away
-  const lift = () => { typeof lifted === "function" && lifted(get("_stills")); };
+  let back = () => {};
+  const lift = () => {
+    back();
+    if (typeof lifted === "function") back = lifted(get("_stills"));
+  };
   lift();
   model.on("change:_stills", lift);
   model.on("change:_weights", update);
@@ -1901,6 +1905,7 @@ function render({ model, el }) {
     model.off("change:_weights", update);
     model.off("change:_spec", again);
     model.off("change:_stills", lift);
+    back();
   };
 }
 
