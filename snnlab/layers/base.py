@@ -53,9 +53,7 @@ class Layer:
         name, library = cls.__name__, __name__.partition(".")[0]
         known = KINDS.get(name, cls).__module__
         if known.partition(".")[0] == library and known != cls.__module__:
-            raise ValueError(
-                f"{name} is the name of a layer of {library}: files tell kinds by name"
-            )
+            raise ValueError(f"{name} is a layer of {library}: files tell kinds by their names")
         KINDS[name] = cls
 
     def shape_out(self, shape):
@@ -247,11 +245,8 @@ class Transform(Layer):
         stage = run.stages[k]
         for c in range(first, last):
             lo, hi = run.edges[c], run.edges[c + 1]
-            y, g, x = (
-                run.trace.records[k].values[lo:hi],
-                run.error(k, lo, hi),
-                run.values(k, lo, hi),
-            )
+            y, x = run.trace.records[k].values[lo:hi], run.values(k, lo, hi)
+            g = run.error(k, lo, hi)
             if run.wiring.hears_constant[k]:  # and so gives the same in every step
                 y, g = y[:, :1], g.sum(axis=1, keepdims=True)
             y, g = (part.reshape(*part.shape[:2], *stage.shape_out) for part in (y, g))
@@ -427,11 +422,10 @@ def _flat(y, x, stage, what):
 def checked_shape_out(layer, shape):
     """Shape of a layer's units, if it is one."""
     out = layer.shape_out(shape)
-    if not (isinstance(out, tuple) and out and all(isinstance(n, Integral) and n > 0 for n in out)):
-        raise ValueError(
-            f"shape_out of {layer!r} must give a tuple of units, at least 1, not {out!r}"
-        )
-    return tuple(map(int, out))
+    numbers = out if isinstance(out, tuple) else ()
+    if not numbers or not all(isinstance(n, Integral) and n > 0 for n in numbers):
+        raise ValueError(f"shape_out of {layer!r} must be a tuple of units, at least 1: {out!r}")
+    return tuple(map(int, numbers))
 
 
 def checked_blocks(layer, shape):

@@ -6,11 +6,12 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+import small_panels
 from sklearn.linear_model import LogisticRegression
-from test_panels import _pixels, another
+from small_panels import settled
 
 import snnlab
-from snnlab import LIF, GradR, Network, datasets, lessons, live, panels, synapses
+from snnlab import LIF, GradR, Network, datasets, lessons, panels, synapses
 from snnlab.course.figures import region_colours
 from snnlab.course.panels.regions import noisy
 from snnlab.course.panels.rewire import stored_runs
@@ -19,94 +20,7 @@ from snnlab.reports.avoidance import permutation_test, rank_correlation, worst_o
 
 @pytest.fixture(scope="module")
 def data():
-    return datasets.load("digits16")
-
-
-@pytest.fixture
-def make(data):
-    """Makes a panel by name; closes it."""
-    small = {"n_train": 200, "n_test": 50, "hidden": 12}
-    makers = {
-        "WireThatReturns": panels.WireThatReturns,
-        "YinYang": lambda: panels.YinYang(steps=20, n_test=50),
-        "RewireOnChip": lambda: panels.RewireOnChip(data, steps=24, **small),
-        "Rewire": lambda: panels.Rewire(data, steps=24, **small),
-    }
-    made = []
-
-    def make_(name):
-        made.append(makers[name]())
-        return made[-1]
-
-    yield make_
-    for panel in made:
-        panel.close()
-
-
-NAMES = "WireThatReturns", "Rewire", "RewireOnChip", "YinYang"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_control_changes_the_picture(make, name):
-    panel = make(name)
-    assert panel.wait(30)
-    for key, control in panel.controls.items():
-        if isinstance(control, live.Action):
-            continue
-        before = panel.image.value
-        panel.widgets[key].value = another(control, panel.widgets[key])
-        assert panel.wait(30) and panel.error is None, key
-        assert panel.image.value != before, key
-        assert panel.text and panel.text == panel._line.value == panel._voice.say
-    assert len(panel.picture.alt) > 60
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_display_has_a_picture_for_readers(make, name):
-    panel = make(name)
-    panel.wait(30)
-    data, metadata = panel._repr_mimebundle_()
-    assert len(data["image/png"]) < 300_000
-    assert metadata["image/png"]["alt"] == panel.picture.alt
-    assert panel.text in data["text/plain"] and len(data["text/plain"]) < 700
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_quick_redraw_shows_what_a_full_one_shows(make, name):
-    panel = make(name)
-    panel.wait(30)
-    key = next(k for k, c in panel.controls.items() if not isinstance(c, live.Action))
-    data = []
-    for _ in range(2):
-        panel.widgets[key].value = another(panel.controls[key], panel.widgets[key])
-        panel.wait(30)
-        data.append(last(panel.simulate(**panel.values)))
-    fresh = panel.draw(data[1])
-    for one in data:
-        panel.update(panel.picture, one)
-    assert fresh.alt == panel.picture.alt
-    a, b = (_pixels(picture.png(1)) for picture in (fresh, panel.picture))
-    assert np.mean(a != b) < 0.002
-
-
-def last(data):
-    """The last frame of long work, or the data of quick work."""
-    if not hasattr(data, "send"):
-        return data
-    return [frame for frame in data if frame is not None][-1]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_cut_off(make, name):
-    panel = make(name)
-    panel.wait(30)
-    fig = panel.picture.fig
-    panel.picture.png(1)
-    width, height = fig.canvas.get_width_height()
-    for ax in fig.get_axes():
-        if ax.get_visible() and ax.axison:
-            box = ax.get_tightbbox()
-            assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+    return small_panels.digits()
 
 
 # --- 13: a cloud of wires ------------------------------------------------------------------------
@@ -225,7 +139,7 @@ def test_the_panel_trains_what_the_lesson_trains(data):
     )
     assert len(shown[0]["left"]) == 1 and len(shown[0]["tested"]) == 1, "frames must not change"
     assert ("magnitude", final["left"][-1], result.accuracy) in final["others"]
-    again = last(panel.simulate(target=0.1, strength=0.5, method="magnitude"))
+    again = settled(panel.simulate(target=0.1, strength=0.5, method="magnitude"))
     assert len(again["others"]) == len(final["others"]), "it has no pull: the same run"
     assert "no pull" in panel.describe(again)
     panel.close()
