@@ -284,6 +284,12 @@ def test_public_names_resolve(name):
         assert value is getattr(home, name)
 
 
+def test_names_at_the_top_stay():
+    """Files may move; what notebooks write, ``snnlab.X``, stays. New names may join the list."""
+    stored = (ROOT / "tests" / "top_level_names.txt").read_text(encoding="utf-8").split()
+    assert sorted(snnlab.__all__) == stored
+
+
 def test_unknown_names_are_unknown():
     with pytest.raises(AttributeError, match="no attribute 'Netwrok'"):
         _ = snnlab.Netwrok
