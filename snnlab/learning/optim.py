@@ -1,5 +1,7 @@
 """Optimisers, and by name the schedules of their learning rate (`snnlab.learning.schedules`)."""
 
+import threading
+
 import numpy as np
 
 from snnlab import _check
@@ -7,13 +9,13 @@ from snnlab._workers import share, worker_count
 from snnlab.kernels import updates
 from snnlab.learning.schedules import Cosine, Exponential, constant, resolve_schedule  # noqa: F401
 from snnlab.learning.state import Kind, Stateful
-from snnlab.memory import Workspaces
+from snnlab.memory import aligned
 from snnlab.parameters import Gradients
 
 WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
 PIECE = 1 << 15  # parameters whose change is worked out at once: it stays in a processor's cache
 
-_scratch = Workspaces()
+_own = threading.local()  # a thread's scratch, by dtype
 
 
 class Optimizer(Stateful):
@@ -142,15 +144,14 @@ class Optimizer(Stateful):
 
     def changes(self, network, gradients, factor, lo, hi):
         """`change`, piece by piece: an iterator of ``lo, hi, out``, where ``out`` is used again."""
-        with _scratch.borrow() as scratch:
-            room = scratch.array("change", (PIECE,), network.dtype)
-            for first in range(lo, hi, PIECE):
-                last = min(first + PIECE, hi)
-                out = room[: last - first]
-                self.change(network, gradients, factor, first, last, out)
-                if not self.keeps_padding:
-                    _clear_padding(network, first, last, out)
-                yield first, last, out
+        room = _room(network.dtype)
+        for first in range(lo, hi, PIECE):
+            last = min(first + PIECE, hi)
+            out = room[: last - first]
+            self.change(network, gradients, factor, first, last, out)
+            if not self.keeps_padding:
+                _clear_padding(network, first, last, out)
+            yield first, last, out
 
     def check_fit(self, network):
         """Refuse a network that the state does not fit, or without a block named in ``rates``."""
@@ -277,6 +278,14 @@ def share_parameters(network, work, n=None):
     size = network.parameters.size
     workers = 1 if size < WORTH_SHARING else network.workers or worker_count()
     share(work, size if n is None else n, workers)
+
+
+def _room(dtype):
+    """This thread's memory for the change of a piece."""
+    rooms = _own.__dict__
+    if dtype not in rooms:
+        rooms[dtype] = aligned((PIECE,), dtype)
+    return rooms[dtype]
 
 
 def _clear_padding(network, lo, hi, x):
