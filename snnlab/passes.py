@@ -12,7 +12,8 @@ import numpy as np
 
 from snnlab._workers import share, worker_count
 from snnlab.kernels import lif
-from snnlab.layers.base import firing_back_reals, without_units
+from snnlab.layers.base import firing_back_reals
+from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
 from snnlab.signals import ConstantCurrent
 from snnlab.trace import spike_bits
@@ -48,8 +49,10 @@ class Wiring:
     ----------
     follows_events : list of bool
         Whether a layer hears spikes, and takes them as events.
-    is_constant : list of bool
+    hears_constant : list of bool
         Whether it hears the same in every step.
+    is_constant : list of bool
+        And nothing else is added to its currents.
     error_is_read_below : list of bool
         Whether the layer below reads its error itself.
     sums_suffice : list of bool
@@ -66,9 +69,13 @@ class Wiring:
             alone and stage.layer.follows_events(signal)
             for alone, stage, signal in zip(plain, stages, heard, strict=True)
         ]
-        self.is_constant = [
-            alone and signal is ConstantCurrent for alone, signal in zip(plain, heard, strict=True)
-        ]
+        for k, stage in enumerate(stages):
+            weights = stage.blocks.get("weights")
+            size = weights and (weights.rows, weights.columns)
+            if self.follows_events[k] and size != (stage.n_in, stage.n):
+                raise ValueError(f"{stage.name} must have a weight per event and unit, not {size}")
+        self.hears_constant = [signal is ConstantCurrent for signal in heard]
+        self.is_constant = [a and b for a, b in zip(plain, self.hears_constant, strict=True)]
         self.sums_suffice = [
             constant and stage.layer.sums_suffice
             for constant, stage in zip(self.is_constant, stages, strict=True)
@@ -233,7 +240,7 @@ class Backward(Pass):
         # upper weights as the kernel of the layer below reads them
         self.transposed = [
             scratch.padded(
-                f"weights {k}",
+                f"upper weights {k}",
                 self.views(k)["weights"].T,
                 self.stages[stage.source].width,
             )
@@ -249,7 +256,7 @@ class Backward(Pass):
             return block.padded(self.out.flat)[None]
         rows = 0 if self.wiring.sums_suffice[k] else block.rows
         size = n_chunks, rows, block.width
-        return self.scratch.array(f"{block.name} {k}", size, self.dtype)
+        return self.scratch.array(f"gradient by {block.name} {k}", size, self.dtype)
 
     def _lay_out_errors(self, g_readout, g_spikes, last):
         """Per layer the gradient by what it gives: the loss's, penalties', and from above."""
@@ -294,7 +301,7 @@ class Backward(Pass):
             size = n if kept else 0, self.n_steps, stage.width
             self.g_currents.append(self.scratch.array(f"currents {k}", size, self.dtype))
             size = n if self.wiring.is_constant[k] else 0, stage.width
-            self.g_drives.append(self.scratch.array(f"drive {k}", size, self.dtype))
+            self.g_drives.append(self.scratch.array(f"gradient by drive {k}", size, self.dtype))
 
     # what layers ask for
 

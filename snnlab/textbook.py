@@ -18,7 +18,7 @@ def heaviside(u):
 
 
 def layer_forward(x, weights, neuron, spike=heaviside):
-    """One layer through time.
+    """One dense layer through time.
 
     Parameters
     ----------
@@ -36,16 +36,24 @@ def layer_forward(x, weights, neuron, spike=heaviside):
     z : array (sample, time, n) or None
         Spikes; None for an integrator.
     """
-    n_samples, n_steps, n = len(x), x.shape[1], weights.shape[1]
-    a, b, g, v_th, hold = neuron.constants(n, weights.dtype)
+    return neuron_forward(x @ weights, neuron, spike)
+
+
+def neuron_forward(drive, neuron, spike=heaviside):
+    """Its neurons, whatever map made the currents; returns v and z.
+
+    ``drive`` (sample, time, n) holds what is sent to each in a step, and arrives after the delay.
+    """
+    n_steps, n = drive.shape[1:]
+    a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
     fires = isinstance(neuron, LIF)
-    i = np.zeros((n_samples, n), weights.dtype)
-    v = np.zeros((n_samples, n_steps, n), weights.dtype)
+    i = np.zeros_like(drive[:, 0])
+    v = np.zeros_like(drive)
     z = np.zeros_like(v)
     for t in range(n_steps):
         i = a * i
         if t >= neuron.delay:
-            i = i + x[:, t - neuron.delay] @ weights
+            i = i + drive[:, t - neuron.delay]
         v_past, z_past = (v[:, t - 1], z[:, t - 1]) if t > 0 else (0 * i, 0 * i)
         if not fires:
             v[:, t] = b * v_past + g * i
@@ -68,7 +76,7 @@ def _held(z, hold, t):
 
 
 def layer_backward(x, weights, neuron, v, z, error):
-    """One layer backwards through time, reading the trace (v, z).
+    """One dense layer backwards through time, reading the trace (v, z).
 
     Parameters
     ----------
@@ -87,8 +95,17 @@ def layer_backward(x, weights, neuron, v, z, error):
     g_i : array (sample, time, n)
         Gradient by the synaptic current (the adjoint current).
     """
+    g_drive, g_i = neuron_backward(neuron, v, z, error)
+    return np.einsum("sti,stj->ij", x, g_drive), g_drive @ weights.T, g_i
+
+
+def neuron_backward(neuron, v, z, error):
+    """Its neurons; returns the gradients by the drive and by the synaptic current.
+
+    The former is the latter as many steps later as the drive takes to arrive.
+    """
     n_steps, n = v.shape[1:]
-    a, b, g, v_th, hold = neuron.constants(n, weights.dtype)
+    a, b, g, v_th, hold = neuron.constants(n, v.dtype)
     fires = isinstance(neuron, LIF)
     attached = fires and not neuron.detach_reset
     g_i = np.zeros_like(v)
@@ -105,12 +122,9 @@ def layer_backward(x, weights, neuron, v, z, error):
             lv = lv * ~_held(z, hold, t)
         li = a * li + g * lv
         g_i[:, t] = li
-    g_arriving = g_i[:, neuron.delay :]
-    arriving = x[:, : g_arriving.shape[1]]
-    g_weights = np.einsum("sti,stj->ij", arriving, g_arriving)
-    g_x = np.zeros_like(x, dtype=weights.dtype)
-    g_x[:, : g_arriving.shape[1]] = g_arriving @ weights.T
-    return g_weights, g_x, g_i
+    g_drive = np.zeros_like(g_i)
+    g_drive[:, : max(0, n_steps - neuron.delay)] = g_i[:, neuron.delay :]
+    return g_drive, g_i
 
 
 def forward(x, weights, neurons, spike=heaviside):

@@ -181,11 +181,9 @@ class Trace:
         return (
             self._reusable
             and self.fits(network, len(inputs), potentials)
-            # a layer's spikes may be the next network's input: do not write over what is read
-            and not any(
-                record.spikes is not None and record.spikes.step is getattr(inputs, "step", None)
-                for record in self.records
-            )
+            and [r.name for r in self.records] == [stage.name for stage in network.stages]
+            # what a layer gives may be the next network's input: do not write over what is read
+            and not any(_is_read(record, inputs) for record in self.records)
         )
 
     def fits(self, network, n_samples, potentials=True):
@@ -257,6 +255,13 @@ class Trace:
     def __repr__(self):
         layers = ", ".join(f"{record.name} ({record.kind})" for record in self.records)
         return f"Trace({len(self)} samples, {self.inputs.n_steps} steps: {layers})"
+
+
+def _is_read(record, inputs):
+    """Whether inputs are what a layer gave."""
+    if isinstance(inputs, SpikeTrains):
+        return record.spikes is not None and record.spikes.step is inputs.step
+    return record.values is not None and np.may_share_memory(record.values, inputs.x)
 
 
 def check_dropout(dropout, sizes):

@@ -10,6 +10,7 @@ import numpy as np
 
 from snnlab import LIF, Network, SpikeTrains, encode, plot, surrogate
 from snnlab import train as train_aloud
+from snnlab.passes import threads_worth
 from snnlab.signals import ConstantCurrent
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,13 +93,19 @@ def same(a, b):
     return all(u.tobytes() == v.tobytes() for u, v in zip(a.weights, b.weights, strict=True))
 
 
+def threads(net, n_samples):
+    """Threads that share a batch."""
+    updates = n_samples * net.n_steps * sum(stage.width for stage in net.stages)
+    return threads_worth(updates, net.workers)
+
+
 # chips --------------------------------------------------------------------------------------------
 
 
 def bits(trace):
     """All that a trace holds, as bytes."""
-    trains = [x.tobytes() for s in trace.spikes for x in (s.indptr, s.compact().step, s._keys())]
-    kept = trace._potentials is not None
+    trains = [x.tobytes() for s in trace.spikes for x in (s.to_dense(), s.indptr, s.compact().step)]
+    kept = all(r.kind != "spiking" or r.potentials is not None for r in trace.records)
     return trains, [v.tobytes() for v in trace.v] if kept else None, trace.readout.tobytes()
 
 

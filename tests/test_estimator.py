@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from helpers import threads
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -130,7 +131,7 @@ def test_random_state_decides():
 def test_workers_do_not_change_the_model():
     x, y = blobs(400)
     models = [quick(hidden=(600,), workers=w, epochs=2).fit(x, y) for w in (1, 2)]
-    assert models[1].network_._threads(40) == 2
+    assert threads(models[1].network_, 40) == 2
     assert np.array_equal(*(m.network_.parameters for m in models))
 
 

@@ -120,7 +120,8 @@ def test_script_is_executable_and_stops_at_errors(name):
 
 
 def test_readme_names_exist():
-    blocks = re.findall(r"```python\n(.*?)```", read("README.md"), flags=re.DOTALL)
+    pages = read("README.md") + read("docs/quick-start.md")
+    blocks = re.findall(r"```python\n(.*?)```", pages, flags=re.DOTALL)
     chains = {
         ast.unparse(node)
         for node in ast.walk(ast.parse("\n".join(blocks)))
@@ -131,7 +132,7 @@ def test_readme_names_exist():
     for chain in sorted(chains):
         found = importlib.import_module("snnlab")
         for name in chain.split(".")[1:]:
-            assert hasattr(found, name), f"README.md uses {chain}"
+            assert hasattr(found, name), f"a page uses {chain}"
             found = getattr(found, name)
 
 

@@ -255,21 +255,20 @@ def as_markdown(records):
         "Ours are of the test set after the last epoch, mean ± standard deviation over seeds, or",
         "computed at once from the package.",
         "",
-        "| notebook | claim | paper | here | tolerance | kept | source | from |",
-        "|---|---|---|---|---|---|---|---|",
     ]
+    rows = []
     for r in records:
         unit = f" {r['unit']}" if r["unit"] else ""
         ours, sense, kept = "-", "-", "-"
         if r["ours"] is not None:
             ours = f"{r['ours']:g}" + ("" if r["sd"] is None else f" ± {r['sd']:.2g}") + unit
             sense, kept = f"{r['sense']}, {r['tolerance']:g}", "yes" if r["holds"] else "no"
-        number = r["name"].split(".")[0][1:]
-        lines.append(
-            f"| {number} | {r['text']} | {r['paper']:g}{unit} | {ours} | {sense} | {kept} | "
-            f"{r['source']} ({r['tag']}) | {r['study']} |"
-        )
-    return "\n".join(lines) + "\n"
+        rows.append(
+            (r["name"].split(".")[0][1:], r["text"], f"{r['paper']:g}{unit}", ours, sense, kept,
+             f"{r['source']} ({r['tag']})", r["study"])
+        )  # fmt: skip
+    head = "notebook", "claim", "paper", "here", "tolerance", "kept", "source", "from"
+    return "\n".join(lines) + "\n" + pages.table(head, rows) + "\n"
 
 
 def texts():

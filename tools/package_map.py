@@ -138,10 +138,9 @@ def file_of(name):
 
 def table(names, storeys):
     """A row per module, lowest floor first."""
-    lines = ["| file | floor | what it does |", "|---|---|---|"]
-    for name in sorted(names, key=lambda name: (storeys[name], name)):
-        lines.append(f"| `{file_of(name)}` | {storeys[name]} | {summary(MODULES[name])} |")
-    return "\n".join(lines)
+    order = sorted(names, key=lambda name: (storeys[name], name))
+    rows = [(f"`{file_of(name)}`", storeys[name], summary(MODULES[name])) for name in order]
+    return pages.table(("file", "floor", "what it does"), rows)
 
 
 def package_map():

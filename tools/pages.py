@@ -36,6 +36,12 @@ def fill(text, parts):
     return text
 
 
+def table(head, rows):
+    """A Markdown table: its titles, and rows of as many texts."""
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
+
+
 def main(doc, texts):
     """Write files, or with ``--check`` only say which are not what they should be.
 

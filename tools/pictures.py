@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from snnlab import LIF, Frontier, Network, plot
-from snnlab.course import figures
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks" / "studies"))
@@ -35,7 +34,7 @@ def mismatch():
     loop, transfer = ([r for r in records if r["mode"] == mode] for mode in ("loop", "transfer"))
     calibrated = 0.05
     sigma = [calibrated if r["sigma_d"] is None else r["sigma_d"] for r in loop]
-    return figures.draw_mismatch(
+    return plot.draw_mismatch(
         sigma,
         calibrated=calibrated,
         loop=np.transpose([r["values"] for r in loop]),
@@ -46,7 +45,7 @@ def mismatch():
 def transfer():
     """From chip to chip."""
     records = [r for r in studies.load("chip-transfer-matrix")][:5]
-    return figures.draw_transfer(np.transpose([r["values"] for r in records]))
+    return plot.draw_transfer(np.transpose([r["values"] for r in records]))
 
 
 def rewiring():
@@ -67,7 +66,9 @@ def _kept():
     network = Network((256, c["hidden"], 10), LIF.brainscales2(), n_steps=c["n_steps"], rng=0)
     rule = rewiring_studies.make_rule(c, network, 0)
     with np.load(studies.RESULTS / record["kept"]) as state:
-        rule.restore(dict(state))
+        rule.theta, rule.sign = state["theta"], state["sign"]
+        log = {name.removeprefix("log_"): state[name] for name in state if name.startswith("log_")}
+    rule.log.restore(log, rule.theta.size)
     network.parameters[...] = rule.sign * np.maximum(rule.theta, 0)
     return rule, network
 

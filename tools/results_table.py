@@ -7,6 +7,7 @@ import json
 import os
 import re
 
+import numpy as np
 import pages
 
 from snnlab import results
@@ -38,22 +39,24 @@ def _published(r, digits=1):
     return f"{100 * r['paper']:.{digits}f} % ({r['paper_tag']}: {r['paper_source']})"
 
 
+def _connected(r):
+    """What a table on rewiring begins with: label, accuracy, connectivity."""
+    return r["label"], _percent(r), f"{100 * r['connectivity']:.3g} %"
+
+
 def accuracy_table():
     """Test accuracy beside the published one."""
-    lines = [
-        "| data | test accuracy | hidden spikes per image | seeds | published | time per run |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for study, title in TITLES.items():
         for r in load(study):
             c = r["config"]
-            steps = f"T = {c['n_steps']}, {c['epochs']} epochs"
-            lines.append(
-                f"| {title} ({steps}) | {_percent(r)} | {r['hidden_spikes']:.0f} | "
-                f"{len(r['seeds'])} | {_published(r)} | "
-                f"{sum(r['seconds']) / len(r['seconds']):.0f} s |"
+            rows.append(
+                (f"{title} (T = {c['n_steps']}, {c['epochs']} epochs)", _percent(r))
+                + (f"{r['hidden_spikes']:.0f}", len(r["seeds"]), _published(r))
+                + (f"{np.mean(r['seconds']):.0f} s",)
             )
-    return "\n".join(lines)
+    head = "data", "test accuracy", "hidden spikes per image", "seeds", "published", "time per run"
+    return pages.table(head, rows)
 
 
 SPARSE = {
@@ -65,19 +68,15 @@ SPARSE = {
 
 def sparsity_table():
     """Accuracy at each strength of the burst penalty: a row per study, a cell per stop."""
-    lines = ["| data | test accuracy at hidden spikes per image |", "|---|---|"]
+    rows = []
     for study, title in SPARSE.items():
         cells = [f"{_percent(r)} at {r['hidden_spikes']:.1f}" for r in load(study)]
         if cells:
-            lines.append(f"| {title} | {'; '.join(cells)} |")
-    paper = load("mnist16-sparsity")[:1]
-    if paper:
-        r = paper[0]
-        lines.append(
-            f"| published | {100 * r['paper']:.1f} % at about 20 ({r['paper_tag']}: "
-            f"{r['paper_source']}) |"
-        )
-    return "\n".join(lines)
+            rows.append((title, "; ".join(cells)))
+    for r in load("mnist16-sparsity")[:1]:
+        source = f"({r['paper_tag']}: {r['paper_source']})"
+        rows.append(("published", f"{100 * r['paper']:.1f} % at about 20 {source}"))
+    return pages.table(("data", "test accuracy at hidden spikes per image"), rows)
 
 
 CHIP = {
@@ -89,15 +88,12 @@ CHIP = {
 
 def chip_table():
     """Accuracy on virtual chips beside the real one's; mismatch, damage and silence below."""
-    lines = [
-        "| trained in the loop | test accuracy | hidden spikes | chips | published |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
 
     def row(title, r, value=None, published=None):
-        lines.append(
-            f"| {title} | {value or _percent(r)} | {r['hidden_spikes']:.0f} | {len(r['seeds'])} | "
-            f"{published or _published(r)} |"
+        rows.append(
+            (title, value or _percent(r), f"{r['hidden_spikes']:.0f}", len(r["seeds"]))
+            + (published or _published(r),)
         )
 
     for study, title in CHIP.items():
@@ -113,22 +109,19 @@ def chip_table():
     for r in load("chip-dead-units"):
         what = f"rise of error, 15 % of hidden units dead, dropout {r['config']['dropout']:g}"
         row(what, r, f"{100 * r['mean']:.0f} ± {100 * r['sd']:.0f} %", _published(r, digits=0))
-    return "\n".join(lines)
+    head = "trained in the loop", "test accuracy", "hidden spikes", "chips", "published"
+    return pages.table(head, rows)
 
 
 def decision_table():
     """When the accuracy has come within 0.1 points of its end."""
-    lines = [
-        "| network | time to decision | final accuracy | published |",
-        "|---|---|---|---|",
+    rows = [
+        (r["label"], f"{1e6 * r['mean']:.1f} ± {1e6 * r['sd']:.1f} µs")
+        + (f"{100 * r['test_accuracy']:.2f} %",)
+        + (f"{1e6 * r['paper']:.0f} µs ({r['paper_tag']}: {r['paper_source']})",)
+        for r in load("decision-time")
     ]
-    for r in load("decision-time"):
-        lines.append(
-            f"| {r['label']} | {1e6 * r['mean']:.1f} ± {1e6 * r['sd']:.1f} µs | "
-            f"{100 * r['test_accuracy']:.2f} % | {1e6 * r['paper']:.0f} µs ({r['paper_tag']}: "
-            f"{r['paper_source']}) |"
-        )
-    return "\n".join(lines)
+    return pages.table(("network", "time to decision", "final accuracy", "published"), rows)
 
 
 REWIRING = {
@@ -153,18 +146,16 @@ def rewiring_tables():
         n = len(dense["seeds"])
         seeds = f"{n} seeds" if n > 1 else "one seed"
         what = f"{title}, {dense['config']['epochs']} epochs, {seeds}"
-        lines = [
-            f"| {what}: dense {_percent(dense)} | 25 % | 5 % | 2.3 % | 1 % |",
-            "|---" * 5 + "|",
-        ]
+        rows = []
         for rule in RULES:
             mine = sorted(
                 (r for r in records if r["label"] == rule), key=lambda r: -r["connectivity"]
             )
             cells = [f"{_percent(r)} at {100 * r['connectivity']:.3g} %" for r in mine]
             if len(mine) == 4:
-                lines.append(f"| {' | '.join([rule, *cells])} |")
-        tables.append("\n".join(lines))
+                rows.append((rule, *cells))
+        head = f"{what}: dense {_percent(dense)}", "25 %", "5 %", "2.3 %", "1 %"
+        tables.append(pages.table(head, rows))
     return "\n\n".join(tables)
 
 
@@ -176,13 +167,10 @@ def rewiring_long_table():
     n = len(records[0]["seeds"])
     head = f"784-800-10 for {records[0]['config']['epochs']} epochs", f"test accuracy, {n} seeds"
     head += "connectivity", "hidden units heard", "hidden spikes"
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for r in records:
-        lines.append(
-            f"| {r['label']} | {_percent(r)} | {100 * r['connectivity']:.3g} % | "
-            f"{r['hidden_units']:.0f} | {r['hidden_spikes']:.0f} |"
-        )
-    return "\n".join(lines)
+    rows = [
+        (*_connected(r), f"{r['hidden_units']:.0f}", f"{r['hidden_spikes']:.0f}") for r in records
+    ]
+    return pages.table(head, rows)
 
 
 def rewiring_paper_table():
@@ -191,55 +179,45 @@ def rewiring_paper_table():
     if not records:
         return ""
     epochs = records[0]["config"]["epochs"]
-    lines = [
-        "With the second paper's own recipe (constant learning rate, strong augmentation,",
-        f"{epochs} epochs), one seed each, as there:",
-        "",
-    ]
-    lines += ["| recipe of the paper | test accuracy | connectivity | hidden spikes | published |",
-             "|---" * 5 + "|"]  # fmt: skip
-    for r in records:
-        lines.append(
-            f"| {r['label']} | {_percent(r)} | {100 * r['connectivity']:.3g} % | "
-            f"{r['hidden_spikes']:.0f} | {_published(r, digits=2)} |"
-        )
-    return "\n".join(lines)
+    text = "With the second paper's own recipe (constant learning rate, strong augmentation,\n"
+    text += f"{epochs} epochs), one seed each, as there:\n\n"
+    head = "recipe of the paper", "test accuracy", "connectivity", "hidden spikes", "published"
+    rows = [(*_connected(r), f"{r['hidden_spikes']:.0f}", _published(r, digits=2)) for r in records]
+    return text + pages.table(head, rows)
 
 
 def rewiring_chip_table():
     """Rewiring in the loop: accuracy, spikes and connectivity as the chip sees it."""
-    lines = ["| on the chip | test accuracy | connectivity | hidden spikes | "
-             "of the worst tenth (by chance) | of the dead |", "|---" * 6 + "|"]  # fmt: skip
 
     def share(r, which):
         """Connectivity of the inputs of some hidden neurons, and what chance would give."""
         found = [r.get(f"inputs_{which}_{what}") for what in ("value", "chance")]
         return "-" if None in found else "{:.1f} % ({:.1f})".format(*(100 * x for x in found))
 
-    for r in load("rewiring-chip"):
-        lines.append(
-            f"| {r['label']} | {_percent(r)} | {100 * r['connectivity']:.3g} % | "
-            f"{r['hidden_spikes']:.0f} | {share(r, 'worst')} | {share(r, 'dead')} |"
-        )
-    return "\n".join(lines)
+    head = "on the chip", "test accuracy", "connectivity", "hidden spikes"
+    head += "of the worst tenth (by chance)", "of the dead"
+    rows = [
+        (*_connected(r), f"{r['hidden_spikes']:.0f}", share(r, "worst"), share(r, "dead"))
+        for r in load("rewiring-chip")
+    ]
+    return pages.table(head, rows)
 
 
 def sparse_table():
     """How many times faster than the dense path pruned networks run."""
     names = {"Erdos-Renyi": "random, as Erdos-Renyi graphs", "even": "random, even"}
-    head = "what left it", "synapses", "hidden units heard", "hidden spikes"
-    head += "product with the input", "whole inference"
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    rows = []
     for r in load("sparse-execution"):
         c = r["config"]
         shown = r["workload"] == "current" and c["kind"] == "automatic"
         if shown and (c["spread"] not in names or c["connectivity"] in (0.25, 0.05, 0.01)):
-            lines.append(
-                f"| {names.get(c['spread'], c['spread'])} | {100 * c['connectivity']:.2g} % "
-                f"| {c['units'][0]} | {c['hidden_spikes']:.0f} | {c['product']:.1f} "
-                f"| {c['of_minima']:.1f} |"
+            rows.append(
+                (names.get(c["spread"], c["spread"]), f"{100 * c['connectivity']:.2g} %")
+                + (c["units"][0], f"{c['hidden_spikes']:.0f}")
+                + (f"{c['product']:.1f}", f"{c['of_minima']:.1f}")
             )
-    return "\n".join(lines)
+    head = "what left it", "synapses", "hidden units heard", "hidden spikes"
+    return pages.table((*head, "product with the input", "whole inference"), rows)
 
 
 WORK = {
@@ -273,33 +251,32 @@ def speed_table(work, peers):
         for r in load("speed")
         if r["metric"] in ("ratio", "ratio_one_thread")
     }
-    lines = ["| " + " | ".join(("work", *peers.values())) + " |", "|---" * (len(peers) + 1) + "|"]
+    rows = []
     for name, title in work.items():
         cells = [title]
         for peer in peers:
             both = [ratios.get((name, peer, m)) for m in ("ratio", "ratio_one_thread")]
             cells.append("-" if both[0] is None else " / ".join(f"{x:.1f}" for x in both if x))
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return pages.table(("work", *peers.values()), rows)
 
 
 def panels_table():
     """Medians from key press to new pixels, a row per panel."""
-    lines = ["| notebook | panel | picture | key press to new pixels | budget |",
-             "|---" * 5 + "|"]  # fmt: skip
+    rows = []
     for r in load("panels-latency"):
         training = r["while_training_ms"]
         also = f"; {training} ms while networks learn" if training else ""
-        lines.append(
-            f"| {int(r['notebook'][:2])} | `{r['panel']}` | {r['kind']} | "
-            f"{r['median']:.0f} ms{also} | {r['budget_ms']} ms |"
+        rows.append(
+            (int(r["notebook"][:2]), f"`{r['panel']}`", r["kind"])
+            + (f"{r['median']:.0f} ms{also}", f"{r['budget_ms']} ms")
         )
-    return "\n".join(lines)
+    return pages.table(("notebook", "panel", "picture", "key press to new pixels", "budget"), rows)
 
 
 def notebooks_table(page):
     """Title, question and duration of each notebook, as its first cell says them."""
-    lines = ["| | notebook | question | minutes |", "|---|---|---|---|"]
+    rows = []
     for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
         cell = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
         text = " ".join("".join(cell["source"]).split())
@@ -307,8 +284,8 @@ def notebooks_table(page):
         question = re.search(r"\*\*(.+?\?)\*\*", text)[1]
         minutes = re.search(r"(\d+) minutes", text)[1]
         link = os.path.relpath(path, page.parent).replace(os.sep, "/")
-        lines.append(f"| {int(path.stem[:2])} | [{title}]({link}) | {question} | {minutes} |")
-    return "\n".join(lines)
+        rows.append((int(path.stem[:2]), f"[{title}]({link})", question, minutes))
+    return pages.table(("", "notebook", "question", "minutes"), rows)
 
 
 def one(study, **wanted):
@@ -345,8 +322,7 @@ def summary_table():
         ),
         ("a training step of 100 images, 100 time steps", "; ".join(ratios), "-"),
     ]
-    lines = ["| what | here | published |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+    return pages.table(("what", "here", "published"), rows)
 
 
 def tables():

@@ -10,8 +10,10 @@ mkdocs calls the functions named ``on_...`` (mkdocs.yml).
 
 import ast
 import html
+import inspect
 import os
 import re
+import sys
 from pathlib import Path, PurePosixPath
 
 from latex2mathml.converter import convert
@@ -20,6 +22,10 @@ from mkdocs.structure.files import File
 import snnlab
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tools"))
+
+import pages  # noqa: E402
+
 ELSEWHERE = {
     "benchmarks.md": "benchmarks/README.md",
     "changelog.md": "CHANGELOG.md",
@@ -39,8 +45,10 @@ SECTIONS = {
     "live": "Figures and panels",
     "course": "The course",
 }
+MORE = ("layers", "learning.settings")  # in the reference too
 LINK = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+COLONS = re.compile(r'::(</p>\s*<(?:pre|div class="[\w -]*highlight))')
 
 
 # pages from elsewhere ---------------------------------------------------------------------------
@@ -61,7 +69,7 @@ def on_page_markdown(markdown, page, config, files):
     """Turn links between files of the project into links between pages."""
     here = page.file.src_uri
     source = PurePosixPath(ELSEWHERE.get(here, f"docs/{here}"))
-    pages = {source: page for page, source in ELSEWHERE.items()} | {"README.md": "index.md"}
+    page_of = {source: page for page, source in ELSEWHERE.items()} | {"README.md": "index.md"}
 
     def link(match):
         text, target = match.groups()
@@ -69,7 +77,7 @@ def on_page_markdown(markdown, page, config, files):
             return match[0]
         name, hash_, anchor = target.partition("#")
         path = os.path.normpath(source.parent / name).replace(os.sep, "/")
-        found = pages.get(path, path.removeprefix("docs/"))
+        found = page_of.get(path, path.removeprefix("docs/"))
         if files.get_file_from_path(found) is None and (ROOT / path).exists():
             return text
         up = os.path.relpath(found, PurePosixPath(here).parent).replace(os.sep, "/")
@@ -81,9 +89,9 @@ def on_page_markdown(markdown, page, config, files):
 # reference --------------------------------------------------------------------------------------
 
 
-def summary(node):
+def summary(doc):
     """First paragraph of a docstring, on one line."""
-    return " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
+    return " ".join((doc or "").partition("\n\n")[0].split())
 
 
 def parsed(module):
@@ -101,55 +109,78 @@ def exported(tree):
     return None
 
 
+def modules():
+    """Public modules, in order: the name that each has for its users, and where it is.
+
+    They are those that ``snnlab`` names, the homes of its functions and classes, and `MORE`.
+    """
+    found = {module: name for name, module in snnlab._MODULES.items()}
+    for module in (*MORE, *snnlab._NAMES.values()):
+        if not module.startswith("_"):
+            found.setdefault(module, module)
+    return {name: module for module, name in sorted(found.items(), key=lambda pair: pair[1])}
+
+
 def areas():
-    """Public modules by the title of their section: name at the top level, and where it is."""
+    """Name and place of each public module, by the title of their section."""
     found = {title: [] for title in SECTIONS.values()}
-    for name, module in snnlab._MODULES.items():
-        found[SECTIONS[module.partition(".")[0] if "." in module else ""
-                       if module not in SECTIONS else module]].append((name, module))  # fmt: skip
+    for name, module in modules().items():
+        found[SECTIONS.get(module.partition(".")[0], SECTIONS[""])].append((name, module))
     return found
 
 
 def module_page(name, module):
     """The page of a public module."""
-    names = exported(parsed(module))
-    options = {} if names is None else {"members": names}
     lines = [f"# `snnlab.{name}`", "", f"::: snnlab.{module}"]
-    if options:
-        lines += ["    options:", f"      members: {options['members']}"]
+    names = exported(parsed(module))
+    if names is not None:
+        lines += ["    options:", f"      members: {names}"]
     return "\n".join(lines) + "\n"
+
+
+def names_table():
+    """What stands at the top level, with links to where it is described."""
+    page_of, rows = {module: name for name, module in modules().items()}, []
+    for name, module in sorted(snnlab._NAMES.items()):
+        shown = f"`snnlab.{name}`"
+        if module in page_of:
+            shown = f"[{shown}]({page_of[module]}.md#snnlab.{module}.{name})"
+        rows.append((shown, summary(inspect.getdoc(getattr(snnlab, name)))))
+    return pages.table(("name", "what it is"), rows)
 
 
 def reference():
     """Text of every page of the reference by its name."""
-    out, lines = {}, ["# Reference", "", "Every name below is imported when it is first used.", ""]
-    for title, modules in areas().items():
-        lines += [f"## {title}", "", "| module | what it does |", "|---|---|"]
-        for name, module in modules:
+    parts = ["# Reference", "Each name is imported when it is first used.", "## At the top level"]
+    out, parts = {}, [*parts, names_table()]
+    for title, found in areas().items():
+        rows = []
+        for name, module in found:
             out[f"reference/{name}.md"] = module_page(name, module)
-            lines.append(f"| [`snnlab.{name}`]({name}.md) | {summary(parsed(module))} |")
-        lines.append("")
-    return out | {"reference/index.md": "\n".join(lines)}
+            doc = summary(ast.get_docstring(parsed(module)))
+            rows.append((f"[`snnlab.{name}`]({name}.md)", doc))
+        parts += [f"## {title}", pages.table(("module", "what it does"), rows)]
+    return out | {"reference/index.md": "\n\n".join(parts)}
 
 
 def on_config(config):
     """List the pages of the reference in the navigation."""
     (entry,) = (part for part in config["nav"] if "Reference" in part)
     entry["Reference"] = ["reference/index.md"] + [
-        {title: [{f"snnlab.{name}": f"reference/{name}.md"} for name, _ in modules]}
-        for title, modules in areas().items()
+        {title: [{f"snnlab.{name}": f"reference/{name}.md"} for name, _ in found]}
+        for title, found in areas().items()
     ]
     return config
 
 
-# formulas ---------------------------------------------------------------------------------------
+# formulas and code ------------------------------------------------------------------------------
 
 
 def on_page_content(html_text, page, config, files):
-    """Turn formulas into MathML."""
+    """Turn formulas into MathML, and the two colons before code in docstrings into one."""
 
     def formula(match):
         kind, latex = match.groups()
         return convert(html.unescape(latex), display="block" if kind == "div" else "inline")
 
-    return FORMULA.sub(formula, html_text)
+    return COLONS.sub(r":\1", FORMULA.sub(formula, html_text))

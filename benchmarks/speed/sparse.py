@@ -26,6 +26,7 @@ import snnlab
 from snnlab import datasets, training
 from snnlab._files import write_atomically
 from snnlab.kernels import sparse as kernels
+from snnlab.layers.dense import constant_product
 
 sys.path.append(str(speed.ROOT / "benchmarks" / "studies"))
 
@@ -101,12 +102,13 @@ def networks(name, dense, inputs, spikes):
 
 def products(network, rows, inputs):
     """The synaptic part of the first layer under constant input: dense, and on compressed rows."""
-    some, layer = inputs[:500], rows._layers[0]
-    dense = np.zeros((len(some), network._padded[0].shape[1]), np.float32)
+    some, layer = inputs[:500], rows.layers[0]
+    weights = network.weight_blocks[0].padded(network.parameters)
+    dense = np.zeros((len(some), weights.shape[1]), np.float32)
     sparse = np.zeros((len(some), layer.n), np.float32)
 
     def run_dense():
-        work = network._drive(some, network._padded[0], dense)
+        work = constant_product(some, weights, dense)
         if work is not None:
             work(0, len(some))
 

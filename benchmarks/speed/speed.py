@@ -42,7 +42,7 @@ from snnlab._files import write_atomically
 from snnlab._workers import worker_count
 from snnlab.kernels import lif, updates
 from snnlab.learning.penalties import Bursts, LowerBound, Penalties, WeightDecay
-from snnlab.network import _chunk_borders
+from snnlab.passes import chunk_borders
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks" / "studies"))
@@ -869,7 +869,7 @@ def anatomy(report, settings, workers, steps):
             f"T = {s.n_steps}, one core's limits: {rates['flops'] / 1e9:.0f} GFLOP/s, "
             f"{rates['divisions'] / 1e9:.1f} G divisions/s, rows of weights "
             f"{rates['rows'] / 1e9:.0f} GB/s, trace read {rates['read'] / 1e9:.0f} and written "
-            f"{rates['write'] / 1e9:.0f} GB/s; chunks: {len(_chunk_borders(BATCH)) - 1}; "
+            f"{rates['write'] / 1e9:.0f} GB/s; chunks: {len(chunk_borders(BATCH)) - 1}; "
             f"{s.input_spikes:.0f} input and {s.hidden_spikes:.0f} hidden spikes per sample."
         )
     report.table(("T", "workers", "step, us", *PARTS), rows)

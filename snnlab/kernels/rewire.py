@@ -1,10 +1,10 @@
-"""Rewiring kernels: Adam's step and the rule that decides which weights are zero, in one pass.
+"""Rewiring kernels: the rules that decide which weights are zero.
 
 All of them update ``[lo, hi)`` of flat arrays and return how many weights there are not zero.
-``sign`` (int8) is 0 where a layer is padded, and so is the weight. ``adam`` holds, in the weights'
-dtype, ``beta1, 1 - beta1, beta2, 1 - beta2, rate, 1 / (1 - beta2^t), eps``, where
-``rate = lr / (1 - beta1^t)``. The strength of a weight that is not zero is read from the weight
-itself: if it was changed in between (clipped on a substrate, say), the rule goes on from there.
+``change``, which begins at ``lo``, is what an optimiser would subtract from the weights
+(`snnlab.kernels.updates`). ``sign`` (int8) is 0 where a layer is padded, and so is the weight. The
+strength of a weight that is not zero is read from the weight itself: if it was changed in between
+(clipped on a substrate, say), the rule goes on from there.
 """
 
 import numpy as np
@@ -17,25 +17,16 @@ _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_kernel
-def _step(g, m, v, i, adam):
-    """What Adam (Kingma & Ba 2015, algorithm 1) subtracts from weight i; updates its moments."""
-    beta1, rest1, beta2, rest2, rate, scale2, eps = adam
-    m[i] = beta1 * m[i] + rest1 * g[i]
-    v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
-    return rate * m[i] / (np.sqrt(scale2 * v[i]) + eps)
-
-
-@_kernel
-def grad_r(w, g, m, v, theta, sign, lo, hi, adam, pull, centre):
-    """Grad R (Chen et al. 2021): ``theta -= s step + pull sign(theta - centre)``; see `GradR`."""
-    w, g, m, v, theta, sign = w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], theta[lo:hi], sign[lo:hi]
+def grad_r(w, theta, sign, lo, hi, change, pull, centre):
+    """Grad R (Chen et al. 2021): ``theta -= s change + pull sign(theta - centre)``; see `GradR`."""
+    w, theta, sign = w[lo:hi], theta[lo:hi], sign[lo:hi]
     real, n = w.dtype.type, np.int32(0)
     zero = real(0)
     for i in range(w.shape[0]):
         s = real(sign[i])
         x = s * w[i] if theta[i] > zero else theta[i]
         prior = pull if x > centre else (-pull if x < centre else zero)
-        x = x - s * _step(g, m, v, i, adam) - prior
+        x = x - s * change[i] - prior
         theta[i] = x
         w[i] = s * x if x > zero else zero
         n = np.int32(n + np.int32(w[i] != zero))
@@ -49,14 +40,14 @@ def _row(key, t):
 
 
 @_kernel
-def deep_r(w, g, m, v, theta, sign, lo, hi, adam, shrink, sd, key, t, low):
+def deep_r(w, theta, sign, lo, hi, change, shrink, sd, key, t, low):
     """Deep R and, with ``low < 0``, soft Deep R (Bellec et al. 2018); see `DeepR`, `SoftDeepR`.
 
-    Active: ``theta -= s step + shrink``, and noise. Dormant: 0, or a random walk above ``low``. The
-    noise is a function of key, step t and the weight's place (`snnlab.kernels.noise`).
+    Active: ``theta -= s change + shrink``, and noise. Dormant: 0, or a random walk above ``low``.
+    The noise is a function of key, step t and the weight's place (`snnlab.kernels.noise`).
     """
     row = _row(key, t)
-    w, g, m, v, theta, sign = w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], theta[lo:hi], sign[lo:hi]
+    w, theta, sign = w[lo:hi], theta[lo:hi], sign[lo:hi]
     real, n = w.dtype.type, np.int32(0)
     zero, soft = real(0), real(low < 0)
     bytes_, half = np.uint32(0x00FF00FF), np.uint32(0xFFFF)
@@ -66,7 +57,7 @@ def deep_r(w, g, m, v, theta, sign, lo, hi, adam, shrink, sd, key, t, low):
         pairs = np.uint32((x & bytes_) + ((x >> np.uint32(8)) & bytes_))
         total = np.int32((pairs & half) + (pairs >> np.uint32(16)))  # of four random bytes
         noise = sd * (real(total) - real(510))
-        active = s * w[i] - s * _step(g, m, v, i, adam) - shrink + noise
+        active = s * w[i] - s * change[i] - shrink + noise
         dormant = soft * (theta[i] + noise)
         y = active if theta[i] > zero else dormant
         y = y if y > low else low
@@ -104,25 +95,25 @@ def _soft(x, d):
 
 
 @_kernel
-def stds(w, g, m, v, theta, lo, hi, adam, before, d):
+def stds(w, theta, lo, hi, change, before, d):
     """Soft threshold (Chen et al. 2022), raised from ``before`` to ``d`` by this step."""
-    w, g, m, v, theta = w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], theta[lo:hi]
+    w, theta = w[lo:hi], theta[lo:hi]
     n = np.int32(0)
     for i in range(w.shape[0]):
         changed = w[i] - _soft(theta[i], before)  # 0, unless by someone else
-        theta[i] = theta[i] + changed - _step(g, m, v, i, adam)
+        theta[i] = theta[i] + changed - change[i]
         w[i] = _soft(theta[i], d)
         n = np.int32(n + np.int32(w[i] != 0))
     return n
 
 
 @_kernel
-def masked(w, g, m, v, kept, lo, hi, adam):
-    """Adam on the weights that are kept; the others are 0."""
-    w, g, m, v, kept = w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], kept[lo:hi]
+def masked(w, kept, lo, hi, change):
+    """The weights that are kept change; the others are 0."""
+    w, kept = w[lo:hi], kept[lo:hi]
     n, zero = np.int32(0), w.dtype.type(0)
     for i in range(w.shape[0]):
-        x = w[i] - _step(g, m, v, i, adam)
+        x = w[i] - change[i]
         w[i] = x if kept[i] else zero
         n = np.int32(n + np.int32(w[i] != zero))
     return n

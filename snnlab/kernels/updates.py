@@ -1,4 +1,9 @@
-"""Optimiser kernels: one pass over flat parameters, gradients and moments."""
+"""Optimiser kernels: one pass over flat parameters, gradients and moments.
+
+Each comes twice: it updates the parameters, or it writes what it would subtract from them into
+``out``, which begins at ``lo``. ``shrink`` is by which share of themselves decoupled weight decay
+(Loshchilov & Hutter 2019) lets them shrink.
+"""
 
 import numpy as np
 from numba import njit
@@ -7,15 +12,14 @@ _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_kernel
-def adam(w, g, m, v, lo, hi, beta1, beta2, scale1, scale2, lr, eps, decay):
-    """Adam (Kingma & Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov & Hutter 2019).
+def adam(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink):
+    """Adam (Kingma & Ba 2015, algorithm 1).
 
-    ``scale1 = 1 / (1 - beta1^t)`` and ``scale2`` likewise undo the bias of the moments.
+    ``rate = lr / (1 - beta1^t)`` and ``scale2 = 1 / (1 - beta2^t)`` undo the bias of the moments.
     """
     real = w.dtype.type
     b1, c1, b2, c2 = real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2)
-    s1, s2 = real(lr * scale1), real(scale2)
-    e, keep = real(eps), real(1.0 - lr * decay)
+    s1, s2, e, keep = real(rate), real(scale2), real(eps), real(1.0 - shrink)
     w, g, m, v = w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi]  # counted from 0, the loop is vectorised
     for i in range(w.shape[0]):
         m[i] = b1 * m[i] + c1 * g[i]
@@ -24,11 +28,46 @@ def adam(w, g, m, v, lo, hi, beta1, beta2, scale1, scale2, lr, eps, decay):
 
 
 @_kernel
-def sgd(w, g, m, lo, hi, lr, momentum, decay):
-    """Stochastic gradient descent with heavy-ball momentum and decoupled weight decay."""
+def _add_shrinkage(w, shrink, out):
+    """What weight decay subtracts, beside the rest."""
+    if shrink > 0:
+        share = w.dtype.type(shrink)
+        for i in range(w.shape[0]):
+            out[i] += share * w[i]
+
+
+@_kernel
+def adam_change(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink, out):
+    """What `adam` would subtract; the moments are updated."""
     real = w.dtype.type
-    mu, rate, keep = real(momentum), real(lr), real(1.0 - lr * decay)
+    b1, c1, b2, c2 = real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2)
+    s1, s2, e = real(rate), real(scale2), real(eps)
+    w, g, m, v = w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi]
+    for i in range(w.shape[0]):
+        m[i] = b1 * m[i] + c1 * g[i]
+        v[i] = b2 * v[i] + c2 * (g[i] * g[i])
+        out[i] = s1 * m[i] / (np.sqrt(s2 * v[i]) + e)
+    _add_shrinkage(w, shrink, out)
+
+
+@_kernel
+def sgd(w, g, m, lo, hi, rate, momentum, shrink):
+    """Stochastic gradient descent with heavy-ball momentum."""
+    real = w.dtype.type
+    mu, lr, keep = real(momentum), real(rate), real(1.0 - shrink)
     w, g, m = w[lo:hi], g[lo:hi], m[lo:hi]
     for i in range(w.shape[0]):
         m[i] = mu * m[i] + g[i]
-        w[i] = keep * w[i] - rate * m[i]
+        w[i] = keep * w[i] - lr * m[i]
+
+
+@_kernel
+def sgd_change(w, g, m, lo, hi, rate, momentum, shrink, out):
+    """What `sgd` would subtract; the velocity is updated."""
+    real = w.dtype.type
+    mu, lr = real(momentum), real(rate)
+    w, g, m = w[lo:hi], g[lo:hi], m[lo:hi]
+    for i in range(w.shape[0]):
+        m[i] = mu * m[i] + g[i]
+        out[i] = lr * m[i]
+    _add_shrinkage(w, shrink, out)

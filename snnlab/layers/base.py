@@ -6,7 +6,8 @@ neuron owns time. A layer of one's own defines the map and its adjoint; that of 
 memory. *A composite* (`Composite`) is a list of layers that is a layer.
 
 Layers are descriptions and never change: parameters live in the network's blocks, what happens in
-a trace, so one object may stand in a network several times. Where a layer stands is a `Stage`.
+a trace, so one object may stand in a network several times. Where it stands is a
+`snnlab.layers.stage.Stage`.
 
 **Who computes the error of a layer below?** In backward, a layer's error is the gradient by what it
 gave to others. A layer writes the error of what it heard (`Backward.add_error`), but for one case:
@@ -15,23 +16,17 @@ layer's weights, in the kernel that needs it (`Layer.error_is_read_below`).
 """
 
 from collections import namedtuple
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from snnlab.kernels import lif
-from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
-from snnlab.signals import NO_EVENTS, SpikeTrains, Values
+from snnlab.signals import NO_EVENTS
 from snnlab.surrogate import NAMES
 
 KINDS = {}  # of layers, by the name that files have
-
-# Under which a layer runs: its blocks (padded) as they are there, by name; its neurons; whether a
-# spike resets to rest; noise per unit and step (empty: none) and its key; bounds of the membrane;
-# ``read(v, lo, hi)``, which may change the potentials that were measured, in place (or None).
-Conditions = namedtuple("Conditions", "blocks constants hold zero_reset noise key bounds read")
 
 # Shape of a block that is not simply ``(rows, columns)``, which can be pruned and trained.
 BlockShape = namedtuple("BlockShape", "rows columns prunable trainable", defaults=(True, True))
@@ -48,11 +43,15 @@ class Layer:
 
     def __init_subclass__(cls, **settings):
         super().__init_subclass__(**settings)
-        KINDS[cls.__name__] = cls
+        name, library = cls.__name__, __name__.partition(".")[0]
+        known = KINDS.get(name, cls).__module__
+        if known.partition(".")[0] == library and known != cls.__module__:
+            raise ValueError(f"{name} is a layer of {library}: files tell kinds by their names")
+        KINDS[name] = cls
 
     def shape_out(self, shape):
         """Shape of the units, for inputs of a shape; ValueError if it cannot hear them."""
-        raise NotImplementedError
+        raise _missing(self, "shape_out")
 
     def blocks(self, shape):
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
@@ -71,18 +70,30 @@ class Layer:
 
     def to_dict(self):
         """Kind and settings, for files."""
-        values = (
-            {f.name: getattr(self, f.name) for f in fields(self)}
-            if is_dataclass(self)
-            else vars(self)
-        )
-        return {"kind": type(self).__name__} | {
-            name: x.to_dict() if hasattr(x, "to_dict") else x for name, x in values.items()
-        }
+        settings = {name: _plain(x) for name, x in self._settings().items()}
+        return {"kind": type(self).__name__} | settings
+
+    def _settings(self):
+        """What the layer was made with: a dataclass's fields, or its attributes."""
+        if is_dataclass(self):
+            return {f.name: getattr(self, f.name) for f in fields(self)}
+        return vars(self)
 
     def __repr__(self):
-        given = ", ".join(f"{k}={v!r}" for k, v in self.to_dict().items() if k != "kind")
+        given = ", ".join(f"{name}={x!r}" for name, x in self._settings().items())
         return f"{type(self).__name__}({given})"
+
+
+def _missing(layer, name):
+    """The error of a layer of one's own that lacks a function."""
+    return NotImplementedError(f"{type(layer).__name__} must define {name}")
+
+
+def _plain(x):
+    """A setting for a file: layers and neurons become dicts, tuples lists."""
+    if isinstance(x, tuple | list):
+        return [_plain(part) for part in x]
+    return x.to_dict() if hasattr(x, "to_dict") else x
 
 
 def layer_from_dict(values):
@@ -111,11 +122,11 @@ class Linear(Layer):
 
     def drive(self, x, w):
         """Currents (sample, time, *shape_out*) that an input feeds the neurons."""
-        raise NotImplementedError
+        raise _missing(self, "drive")
 
     def adjoint(self, g, x, w):
         """From the gradient by the currents: those by the blocks (a dict), and by ``x``."""
-        raise NotImplementedError
+        raise _missing(self, "adjoint")
 
     def init(self, rng, shape, sd):
         """Initial values of the blocks, by name; ``sd`` is for a unit with a single input.
@@ -149,10 +160,9 @@ class Linear(Layer):
 
     def fill_drive(self, run, k, lo, hi):
         """Currents of some samples into ``run.drives[k]``."""
-        stage = run.stages[k]
-        currents = self.drive(run.values(k, lo, hi), run.views(k))
+        stage, x = run.stages[k], run.values(k, lo, hi)
         out = run.drives[k][lo:hi, :, : stage.n]
-        out[...] = _flat(currents, stage, "drive")
+        out[...] = _flat(self.drive(x, run.views(k)), x, stage, "drive")
         if stage.shortcut is not None:
             out += run.shortcut_values(k, lo, hi)
 
@@ -176,19 +186,27 @@ class Linear(Layer):
         g = run.g_arriving(k, lo, hi)
         if stage.shortcut is not None:
             run.add_shortcut_error(k, lo, hi, g)
-        if run.wiring.is_constant[k]:
+        if run.wiring.hears_constant[k]:
             g = g.sum(axis=1, keepdims=True)
-        g = g.reshape(*g.shape[:2], *stage.shape_out)
-        by_blocks, g_x = self.adjoint(g, run.values(k, lo, hi), run.views(k))
+        g, x = g.reshape(*g.shape[:2], *stage.shape_out), run.values(k, lo, hi)
+        answer = self.adjoint(g, x, run.views(k))
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise TypeError(f"adjoint of {stage.name} must give gradients by blocks and by x")
+        by_blocks, g_x = answer
+        if set(by_blocks) != set(stage.blocks):
+            raise ValueError(
+                f"adjoint of {stage.name} gives gradients by {sorted(by_blocks)}, "
+                f"its blocks are {sorted(stage.blocks)}"
+            )
         for name, block in stage.blocks.items():
-            if name not in by_blocks:
-                raise ValueError(f"adjoint of {stage.name} gives no gradient by {name!r}")
-            run.part(block, c)[:, : block.columns] = by_blocks[name]
-        return g_x
+            shape = block.rows, block.columns
+            part = _of_shape(by_blocks[name], shape, f"adjoint of {stage.name}: gradient by {name}")
+            run.part(block, c)[:, : block.columns] = part
+        return _of_shape(g_x, x.shape, f"adjoint of {stage.name}: gradient by x")
 
     def error_below(self, run, k, lo, hi):
         """Gradient by an input that was heard as events."""
-        raise NotImplementedError
+        raise _missing(self, "error_below")
 
     def finish(self, run, k):
         """After a backward pass: chunks are summed, in order."""
@@ -201,29 +219,32 @@ class Transform(Layer):
 
     def values(self, x):
         """Output (sample, time, *shape_out*) for an input (sample, time, *shape*)."""
-        raise NotImplementedError
+        raise _missing(self, "values")
 
     def adjoint(self, g, x, y):
         """Gradient by the input ``x``, from that by the output ``y``."""
-        raise NotImplementedError
+        raise _missing(self, "adjoint")
 
     def prepare(self, run, k):
         """Before a forward pass: nothing."""
 
     def forward(self, run, k, lo, hi):
         """Run some samples."""
-        stage = run.stages[k]
-        y = self.values(run.values(k, lo, hi))
-        run.trace.records[k].values[lo:hi] = _flat(y, stage, "values")
+        stage, x = run.stages[k], run.values(k, lo, hi)
+        run.trace.records[k].values[lo:hi] = _flat(self.values(x), x, stage, "values")
 
     def backward(self, run, k, first, last):
         """Errors of some chunks of samples."""
         stage = run.stages[k]
         for c in range(first, last):
             lo, hi = run.edges[c], run.edges[c + 1]
-            y = run.trace.records[k].values[lo:hi]
-            y, g = (x.reshape(*x.shape[:2], *stage.shape_out) for x in (y, run.error(k, lo, hi)))
-            run.add_error(stage.source, lo, hi, self.adjoint(g, run.values(k, lo, hi), y))
+            y, x = run.trace.records[k].values[lo:hi], run.values(k, lo, hi)
+            g = run.error(k, lo, hi)
+            if run.wiring.hears_constant[k]:  # and so gives the same in every step
+                y, g = y[:, :1], g.sum(axis=1, keepdims=True)
+            y, g = (part.reshape(*part.shape[:2], *stage.shape_out) for part in (y, g))
+            g_x = _of_shape(self.adjoint(g, x, y), x.shape, f"adjoint of {stage.name}: gradient")
+            run.add_error(stage.source, lo, hi, g_x)
 
     def finish(self, run, k):
         """After a backward pass: there is nothing to sum."""
@@ -251,145 +272,18 @@ class Composite(Layer):
         return shape
 
 
-@dataclass(frozen=True, repr=False)
-class Residual(Composite):
-    """Layers whose input is added to the currents of the last one (He et al. 2016).
-
-    Parameters
-    ----------
-    layers : Layer or sequence of Layer
-        One after the other, or in a list. The last one is a map and a neuron, of as many units as
-        the input has.
-    """
-
-    layers: tuple
-
-    def __init__(self, layers, *more):
-        layers = (*layers, *more) if isinstance(layers, tuple | list) else (layers, *more)
-        if not layers or not all(isinstance(layer, Layer) for layer in layers):
-            raise TypeError("layers must be layers, at least one")
-        if not isinstance(layers[-1], Linear):
-            raise TypeError(f"layers must end with a map and a neuron, not {layers[-1]!r}")
-        object.__setattr__(self, "layers", layers)
-
-    @property
-    def shortcut(self):
-        """The input is added."""
-        return True
-
-    def shape_out(self, shape):
-        """As the input's."""
-        out = super().shape_out(shape)
-        if out != shape:
-            raise ValueError(f"layers of a Residual must give {shape} as they hear it, not {out}")
-        return out
-
-    def to_dict(self):
-        """Kind and layers, for files."""
-        return {"kind": "Residual", "layers": [layer.to_dict() for layer in self.layers]}
-
-
-class Stage:
-    """A layer as it stands in a network.
-
-    Parameters
-    ----------
-    k : int
-        Its number.
-    layer : Layer
-    neuron : LIF, LeakyIntegrator or None
-        None for a transform.
-    shape_in : tuple of int
-    blocks : dict
-        Its `snnlab.parameters.Block`s, by name.
-    dtype : numpy.dtype
-    source : int
-        Which stage it hears; -1: the inputs.
-    shortcut : int or None
-        Which stage's output is added to its currents.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"spiking", "integrator", "transform"}
-    n_in, n, width : int
-        Units heard and units; those with padding.
-    shape_in, shape_out : tuple of int
-    constants : array (4, width)
-        As `snnlab.kernels.lif` takes them; ``hold`` (width,) beside them.
-    uniform : bool
-        Whether all units have the same constants.
-    """
-
-    def __init__(self, k, layer, neuron, shape_in, blocks, dtype, source, shortcut=None):
-        self.layer, self.neuron, self.blocks, self.dtype = layer, neuron, blocks, dtype
-        self.source, self.shortcut = source, shortcut
-        self.shape_in, self.shape_out = shape_in, layer.shape_out(shape_in)
-        self.n_in, self.n = (int(np.prod(shape)) for shape in (shape_in, self.shape_out))
-        self.name = f"layer {k} ({layer!r})"
-        fires = isinstance(neuron, LIF)
-        self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
-        self.width = padded_width(self.n, fires)
-        self.gives = SpikeTrains if fires else Values  # what others hear of it
-        if neuron is not None:
-            self.constants, self.hold = pack_constants(neuron, self.n, dtype)
-            self.zero_reset = fires and neuron.reset == "zero"
-            # an integrator whose units are alike filters W g_v as it filters g_v
-            self.uniform = bool(np.ptp(self.constants[:3, : self.n], axis=1).max() == 0)
-        else:
-            self.constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
-
-    def conditions(self, parameters):
-        """Ideal conditions, with blocks from flat parameters."""
-        return Conditions(
-            blocks={name: block.padded(parameters) for name, block in self.blocks.items()},
-            constants=self.constants,
-            hold=self.hold,
-            zero_reset=self.zero_reset,
-            noise=np.empty(0, self.dtype),
-            key=0,
-            bounds=np.array([-np.inf, np.inf], self.dtype),
-            read=None,
-        )
-
-    @property
-    def fires(self):
-        """Whether its neurons spike."""
-        return self.kind == "spiking"
-
-    def __repr__(self):
-        return f"Stage({self.name}, {self.kind})"
-
-
-def pack_constants(neuron, n, dtype):
-    """A neuron's constants for a layer of n: (4, width), and hold steps (width,), padded."""
-    width = padded_width(n, isinstance(neuron, LIF))
-    c = neuron.constants(n, dtype)
-    packed, hold = aligned((4, width), dtype), pad_units(c.hold, width)
-    for row, x in zip(packed, (c.decay_syn, c.decay_mem, c.gain, c.v_th), strict=True):
-        row[:n] = x
-    packed[3, n:] = 1
-    return packed, hold
-
-
-def without_units(constants, dropout):
-    """Constants of a layer where some units hear nothing, and nothing flows back through them."""
-    if dropout is None:
-        return constants
-    constants = constants.copy()
-    constants[2, : len(dropout)] *= dropout
-    return constants
-
-
-def _flat(x, stage, what):
-    """Output of a layer's own function, with its units in a row."""
+def _of_shape(x, shape, what):
+    """What a layer's own function gave, if it is of this shape."""
     x = np.asarray(x)
-    if x.shape[2:] != stage.shape_out:
-        raise ValueError(
-            f"{what} of {stage.name} gave the shape {x.shape}, which should end "
-            f"with {stage.shape_out}"
-        )
-    return x.reshape(*x.shape[:2], stage.n)
+    if x.shape != shape:
+        raise ValueError(f"{what} must have shape {shape}, got {x.shape}")
+    return x
+
+
+def _flat(y, x, stage, what):
+    """What a layer's own function made of x, with its units in a row."""
+    y = _of_shape(y, (*x.shape[:2], *stage.shape_out), f"{what} of {stage.name}")
+    return y.reshape(*x.shape[:2], stage.n)
 
 
 # The kernels' small arrays, which are the same from call to call; those of a chip's noise change.

@@ -4,13 +4,17 @@ import hashlib
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from snnlab import _check
 from snnlab._files import check_writable, load_npz, save_npz
 from snnlab.learning.history import History
+from snnlab.learning.state import Stateful
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+_FIRST = WeakKeyDictionary()  # of networks: digest of their first weights, per file
 
 
 class Checkpoint:
@@ -43,8 +47,17 @@ class Checkpoint:
             "n_samples": len(loop.inputs),
             "inputs": digest(loop.inputs),
             "labels": digest(loop.labels),
-            "start": digest([loop.network.parameters, json.dumps(self._rng_state())]),
+            "weights": self._first_weights(),
+            "rng": _seed_of(loop.rng),
         } | loop.settings.describe()
+
+    def _first_weights(self):
+        """Digest of the weights with which the network first came here for this file.
+
+        When an interrupted training is called again, it has changed them itself.
+        """
+        weights = digest(self.loop.network.parameters)
+        return _FIRST.setdefault(self.loop.network, {}).setdefault(str(self.path), weights)
 
     def _rng_state(self):
         return json.loads(json.dumps(self.loop.rng.bit_generator.state, default=np.ndarray.tolist))
@@ -72,39 +85,37 @@ class Checkpoint:
         """
         if not self.path.exists():
             return
-        loop = self.loop
-        arrays = load_npz(self.path)
+        loop, arrays = self.loop, load_npz(self.path)
         try:
             names = "config", "rng", "history", "age"
-            saved, state, past, age = (json.loads(str(arrays[name])) for name in names)
-            parameters = _check.array(
-                "parameters", arrays["parameters"], loop.network.dtype,
-                loop.network.parameters.shape,
-            )  # fmt: skip
+            config, state, past, age = (json.loads(str(arrays.pop(name))) for name in names)
+            parameters = arrays.pop("parameters")
+            saved = dict(config)
+        except (KeyError, TypeError, ValueError, RecursionError) as fault:
+            raise ValueError(f"checkpoint {self.path} is not one of train: {fault}") from None
+        self._compare(saved)
+        moments = {name.removeprefix("optimizer_"): x for name, x in arrays.items()}
+        own, before = loop.network.parameters, loop.rng.bit_generator.state
+        try:
+            parameters = _check.array("parameters", parameters, own.dtype, own.shape)
             age = _check.integer("age", age, at_least=0)
             history = _checked_history(past, loop.settings)
-        except KeyError as fault:
-            raise ValueError(f"checkpoint {self.path} is not one of train: {fault}") from None
-        except (TypeError, ValueError, AttributeError, RecursionError) as fault:
-            raise ValueError(f"checkpoint {self.path} cannot be gone on from: {fault}") from None
-        self._compare(saved)
-        moments = {
-            name.removeprefix("optimizer_"): x
-            for name, x in arrays.items()
-            if name.startswith("optimizer_")
-        }
-        before = loop.rng.bit_generator.state
-        try:
             loop.rng.bit_generator.state = _as_state(state)
-            loop.settings.optimizer.restore(moments)
-        except (TypeError, ValueError, KeyError) as fault:
+            self._restore_optimizer(moments)
+        except (TypeError, ValueError, KeyError, AttributeError) as fault:
             loop.rng.bit_generator.state = before
             raise ValueError(f"checkpoint {self.path} cannot be gone on from: {fault}") from None
-        loop.network.parameters[...] = parameters
+        own[...] = parameters
         for name, value in history.items():
             setattr(loop.history, name, value)
         if loop.settings.substrate is not None:
             loop.settings.substrate.age = age
+
+    def _restore_optimizer(self, moments):
+        """The optimiser's state, which is this network's from now on."""
+        optimizer = self.loop.settings.optimizer
+        known = (self.loop.network,) if isinstance(optimizer, Stateful) else ()
+        optimizer.restore(moments, *known)
 
     def _compare(self, saved):
         """Refuse a checkpoint of another training, and say in what it differs."""
@@ -120,12 +131,19 @@ class Checkpoint:
         if different:
             words = {
                 "inputs": "other inputs", "labels": "other labels",
-                "start": "another start (first weights, or seed)",
+                "weights": "other weights at the start", "rng": "another rng, or seed",
             }  # fmt: skip
             found = ", ".join(words.get(key, f"another {key}") for key in different)
             raise ValueError(
                 f"checkpoint {self.path} was made with {found}; use the same, or another file"
             )
+
+
+def _seed_of(rng):
+    """What a generator was seeded with: that stays as it draws."""
+    kind, seed = type(rng.bit_generator).__name__, rng.bit_generator.seed_seq
+    known = {name: repr(getattr(seed, name, None)) for name in ("entropy", "spawn_key")}
+    return [kind, *known.values()]
 
 
 def digest(x):

@@ -4,6 +4,9 @@ import functools
 import inspect
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
+from zlib import crc32
+
+import numpy as np
 
 from snnlab import _check
 from snnlab.learning.losses import FirstSpike, resolve
@@ -23,8 +26,9 @@ class Settings:
     loss : str or callable
         "max_over_time", "sum_over_time", "rate_mse", "first_spike", or any function
         ``(readout, labels) -> value, g_readout`` (`snnlab.losses`).
-    optimizer : Adam, SGD or a rule of `snnlab.rewiring`, optional
-        ``Adam()`` by default.
+    optimizer : Adam, SGD, a rule of `snnlab.rewiring` or your own, optional
+        ``Adam()`` by default. It belongs to the first network that it trains (see
+        `snnlab.optim.Optimizer`).
     schedule : str or callable
         "constant", "exponential", "cosine", or a function ``(epoch, epochs) -> factor``.
     dropout : float
@@ -67,8 +71,12 @@ class Settings:
         if isinstance(loss, FirstSpike) and not network.spiking_readout:
             raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
         optimizer = Adam() if self.optimizer is None else self.optimizer
-        if not hasattr(optimizer, "step") or isinstance(optimizer, type):
-            raise TypeError(f"optimizer must be Adam(...) or SGD(...), not {optimizer!r}")
+        able = hasattr(optimizer, "step") and hasattr(optimizer, "lr")
+        if not able or isinstance(optimizer, type):
+            raise TypeError(
+                "optimizer must be Adam(...), SGD(...) or an object with lr and "
+                f"step(network, gradients, factor), not {optimizer!r}"
+            )
         check_medium("substrate", self.substrate)
         return Settings(
             epochs=_check.integer("epochs", self.epochs, at_least=0),
@@ -98,16 +106,11 @@ class Settings:
 
     def describe(self):
         """What a checkpoint must agree on, as plain text and numbers (of checked settings)."""
-        rates = {
-            key: _name(x) if callable(x) else x
-            for key, x in vars(self.optimizer).items()
-            if isinstance(x, float | str | tuple) or callable(x)
-        }
         return {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "loss": _name(self.loss),
-            "optimizer": [type(self.optimizer).__name__, rates],
+            "optimizer": _plain(self.optimizer),
             "schedule": _name(self.schedule),
             "dropout": self.dropout,
             "penalties": [_name(x) for x in self.penalties.given],
@@ -153,6 +156,24 @@ def check_medium(name, medium):
     able = hasattr(medium, "run") and hasattr(medium, "clip")
     if medium is not None and (not able or isinstance(medium, type)):
         raise TypeError(f"{name} must be a Substrate or a Recording, not {medium!r}")
+
+
+def _plain(x):
+    """A setting as text and numbers; of an optimiser its kind and settings."""
+    if x is None or isinstance(x, bool | int | float | str):
+        return x
+    if isinstance(x, tuple | list):
+        return [_plain(part) for part in x]
+    if isinstance(x, dict):
+        return {name: _plain(part) for name, part in x.items()}
+    if isinstance(x, np.ndarray):
+        return [str(x.dtype), list(x.shape), crc32(np.ascontiguousarray(x).data)]
+    if hasattr(x, "settings"):
+        return [type(x).__name__, _plain(x.settings())]
+    if hasattr(x, "step"):  # somebody's own optimiser
+        known = {k: v for k, v in vars(x).items() if isinstance(v, float | str) or callable(v)}
+        return [type(x).__name__, _plain(known)]
+    return _name(x)
 
 
 def _name(x):

@@ -154,7 +154,7 @@ class _Loop:
 
     def _all(self):
         epochs, optimizer = self.settings.epochs, self.settings.optimizer
-        if hasattr(optimizer, "begin") and len(self.history) < epochs:  # a rewiring rule
+        if hasattr(optimizer, "begin") and len(self.history) < epochs:  # some prune here
             optimizer.begin(self.network, epochs, self.per_epoch)
         for epoch in range(len(self.history), epochs):
             began = time.perf_counter()

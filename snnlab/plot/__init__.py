@@ -8,12 +8,12 @@ Colours are those of Okabe and Ito, one per role, and roles also differ in marke
 The face is white, so that figures can be read on light and dark pages.
 """
 
-from snnlab.plot.clinic import draw_report, draw_ward, update_ward
-from snnlab.plot.decision import draw_decision, draw_explanation, draw_read_out, update_read_out
-from snnlab.plot.energy import draw_cost, draw_energy, update_cost
+from snnlab.plot.chip import draw_defects, draw_mismatch, draw_transfer, update_defects
+from snnlab.plot.clinic import draw_report
+from snnlab.plot.decision import draw_decision, draw_explanation
+from snnlab.plot.energy import draw_energy
 from snnlab.plot.images import draw_code, draw_images, update_images
 from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
-from snnlab.plot.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
 from snnlab.plot.raster import Raster
 from snnlab.plot.rewiring import (
     draw_connectivity,
@@ -22,7 +22,7 @@ from snnlab.plot.rewiring import (
     draw_rules,
     draw_theta,
     draw_tradeoff,
-)  # fmt: skip
+)
 from snnlab.plot.style import (
     DPI,
     OKABE_ITO,
@@ -35,9 +35,8 @@ from snnlab.plot.style import (
     page_size,
     show,
     to_png,
-)  # fmt: skip
-from snnlab.plot.sweep import draw_frontier, draw_silence, update_frontier, update_silence
-from snnlab.plot.training import draw_runs, update_runs
+)
+from snnlab.plot.sweep import draw_frontier, update_frontier
 
 __all__ = [
     "DPI",
@@ -49,40 +48,30 @@ __all__ = [
     "US",
     "draw_code",
     "draw_connectivity",
-    "draw_cost",
     "draw_decision",
+    "draw_defects",
     "draw_energy",
     "draw_explanation",
     "draw_frontier",
     "draw_history",
     "draw_images",
     "draw_inputs",
-    "draw_neuron",
-    "draw_order",
+    "draw_mismatch",
     "draw_prior",
     "draw_raster",
-    "draw_read_out",
     "draw_report",
     "draw_rules",
-    "draw_runs",
-    "draw_silence",
     "draw_theta",
     "draw_tradeoff",
-    "draw_ward",
+    "draw_transfer",
     "freeze",
-    "neuron_alt",
     "new_figure",
     "page_size",
     "show",
     "to_png",
-    "update_cost",
+    "update_defects",
     "update_frontier",
     "update_history",
     "update_images",
-    "update_neuron",
     "update_raster",
-    "update_read_out",
-    "update_runs",
-    "update_silence",
-    "update_ward",
 ]

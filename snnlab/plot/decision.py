@@ -5,17 +5,8 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.plot.style import (
-    QUIET,
-    ROLES,
-    US,
-    Picture,
-    count,
-    figure,
-    freeze,
-    label_axes,
-    styled,
-)  # fmt: skip
+from snnlab.plot import style
+from snnlab.plot.style import QUIET, ROLES, US, count
 from snnlab.reports.decision import PUBLISHED
 
 SIGNED = "PuOr"  # orange, white at 0, purple: readers who confuse red and green tell them apart
@@ -24,7 +15,7 @@ SILENT = "#D0D0D0"
 ROUND = [1, 2, 2.5, 5, 10]  # steps of ticks
 
 
-@styled
+@style.styled
 def draw_decision(decision, *, published=PUBLISHED, fig=None):
     """Accuracy against the deadline of the readout, and when the samples are decided.
 
@@ -40,7 +31,7 @@ def draw_decision(decision, *, published=PUBLISHED, fig=None):
     -------
     Picture
     """
-    fig = figure(6.4, 4.8, fig)
+    fig = style.figure(6.4, 4.8, fig)
     top, bottom = fig.subplots(2, sharex=True, height_ratios=[1.5, 1])
     t, accuracy = decision.times * US, 100 * decision.accuracy
     looks = {"color": ROLES["validation"], "label": "readout cut off at this time"}
@@ -48,16 +39,13 @@ def draw_decision(decision, *, published=PUBLISHED, fig=None):
     final, peak = 100 * decision.final_accuracy, decision.peak_time * US
     at_peak = int(np.argmin(abs(t - peak)))
     top.axhline(final, color=QUIET, lw=0.8, zorder=0)
-    (star,) = top.plot(
-        peak, accuracy[at_peak], "*", color=ROLES["spike"], ms=13,
-        label=f"the full {final:.1f} % less at most {100 * decision.tolerance:g}, from here on",
-    )  # fmt: skip
+    label = f"the full {final:.1f} % less at most {100 * decision.tolerance:g}, from here on"
+    (star,) = top.plot(peak, accuracy[at_peak], "*", color=ROLES["spike"], ms=13, label=label)
     quoted = None
     if published is not None:
-        quoted = top.axvline(
-            published.time * US, color=ROLES["threshold"], ls="--",
-            label=f"quoted: {published.time * US:g} µs, {published.source}",
-        )  # fmt: skip
+        label = f"quoted: {published.time * US:g} µs, {published.source}"
+        looks = {"color": ROLES["threshold"], "ls": "--", "label": label}
+        quoted = top.axvline(published.time * US, **looks)
     low, high = accuracy.min(), accuracy.max()
     margin = 0.07 * max(high - low, 1)
     top.set_ylim(low - margin, high + margin)
@@ -67,26 +55,11 @@ def draw_decision(decision, *, published=PUBLISHED, fig=None):
     top.legend(loc="lower right")
     spikes = decision.hidden_spikes
     title = f"Peak at {peak:.1f} µs, after {spikes[at_peak]:.0f} of {spikes[-1]:.0f} hidden spikes"
-    label_axes(top, y="accuracy (%)", title=title)
+    style.label_axes(top, y="accuracy (%)", title=title)
 
-    per_sample = np.sort(decision.per_sample)
-    n, n_decided = len(per_sample), int(np.isfinite(per_sample).sum())
-    deadline = np.rint(per_sample[:n_decided] / decision.times[0]).astype(int) - 1
-    share = 100 * np.bincount(deadline, minlength=len(t)) / n
-    bars = bottom.bar(t, share, 0.8 * t[0], color=ROLES["membrane"])
-    parts = [
-        f"{100 * part:g} % after {per_sample[int(np.ceil(part * n)) - 1] * US:.1f} µs"
-        for part in (0.5, 0.95)
-        if n_decided >= part * n
-    ]
-    title = "Decided for good: " + "; ".join(parts + [f"never {n - n_decided}"] * (n_decided < n))
-    label_axes(
-        bottom, x=f"time since the first input spike (µs), bins of {t[0]:.2g} µs",
-        y="decided\n(% of samples)", title=title,
-    )  # fmt: skip
-    bottom.set(xlim=(0, t[-1] + 0.5 * t[0]), ylim=(0, 1.08 * share.max() or 100))
+    bars, title = _draw_deadlines(bottom, decision)
     fig.align_ylabels([top, bottom])
-    freeze(fig)
+    style.freeze(fig)
     alt = (
         "A curve of accuracy against the time since the first input spike at which the readout is "
         f"cut off: {accuracy[0]:.1f} % at {t[0]:.1f} µs, {final:.1f} % with the full readout, "
@@ -95,10 +68,30 @@ def draw_decision(decision, *, published=PUBLISHED, fig=None):
     if published is not None:
         alt += f"Quoted beside it: {published.time * US:g} µs ({published.source}). "
     alt += f"Below, a histogram of when the samples' predictions last change. {title}."
-    return Picture(fig, alt, accuracy=line, peak=star, quoted=quoted, bars=bars)
+    return style.Picture(fig, alt, accuracy=line, peak=star, quoted=quoted, bars=bars)
 
 
-@styled
+def _draw_deadlines(ax, decision):
+    """When samples are decided for good; returns the bars, and the title."""
+    t = decision.times * US
+    per_sample = np.sort(decision.per_sample)
+    n, n_decided = len(per_sample), int(np.isfinite(per_sample).sum())
+    deadline = np.rint(per_sample[:n_decided] / decision.times[0]).astype(int) - 1
+    share = 100 * np.bincount(deadline, minlength=len(t)) / n
+    bars = ax.bar(t, share, 0.8 * t[0], color=ROLES["membrane"])
+    parts = [
+        f"{100 * part:g} % after {per_sample[int(np.ceil(part * n)) - 1] * US:.1f} µs"
+        for part in (0.5, 0.95)
+        if n_decided >= part * n
+    ]
+    title = "Decided for good: " + "; ".join(parts + [f"never {n - n_decided}"] * (n_decided < n))
+    x = f"time since the first input spike (µs), bins of {t[0]:.2g} µs"
+    style.label_axes(ax, x=x, y="decided\n(% of samples)", title=title)
+    ax.set(xlim=(0, t[-1] + 0.5 * t[0]), ylim=(0, 1.08 * share.max() or 100))
+    return bars, title
+
+
+@style.styled
 def draw_explanation(explanation, image, *, label=None, names=None, fig=None):
     """Why a sample was taken for a class: contributions of its pixels and its hidden spikes.
 
@@ -118,7 +111,7 @@ def draw_explanation(explanation, image, *, label=None, names=None, fig=None):
     -------
     Picture
     """
-    fig = figure(8.6, 5.0, fig)
+    fig = style.figure(8.6, 5.0, fig)
     e, image = explanation, np.asarray(image)
     names = [str(k) for k in range(e.readout.shape[1])] if names is None else list(names)
     rival = e.runner_up if e.against is None else e.against
@@ -132,24 +125,22 @@ def draw_explanation(explanation, image, *, label=None, names=None, fig=None):
         what += f", not {names[e.against]}"
     picture_ax.imshow(image, vmin=0, vmax=1, cmap="gray_r")
     said = f"Why {what}?" if label is None else f"Why {what}? It is {names[label]}"
-    label_axes(picture_ax, title=said)
+    style.label_axes(picture_ax, title=said)
     shown = _draw_map(fig, map_ax, e, image.shape)
     for ax in (picture_ax, map_ax):
-        ax.set(xticks=[], yticks=[])
-        for spine in ax.spines.values():
-            spine.set_visible(True)
+        style.frame_image(ax)
 
     stems = _draw_hidden(spikes_ax, e)
     n_for, n_against = (int((sign * e.hidden.value > 0).sum()) for sign in (1, -1))
     title = f"Hidden spikes: {n_for} for, {n_against} against; they add up to {e.score:.2f}"
-    label_axes(spikes_ax, y="contribution\n(arb. units)", title=title)
+    style.label_axes(spikes_ax, y="contribution\n(arb. units)", title=title)
     spikes_ax.tick_params(labelbottom=False)
 
     classes = _draw_potentials(potential_ax, e, rival, names)
     latest = max(e.hidden.step.max(initial=0), e.step or 0, 1) + 2
     spikes_ax.set_xlim(-0.5 * e.dt * US, (min(latest, len(e.readout)) - 0.5) * e.dt * US)
     fig.align_ylabels([spikes_ax, potential_ax])
-    freeze(fig)
+    style.freeze(fig)
     pixels = e.map(image.shape)
     how = "removed" if e.method == "removal" else "weakened"
     alt = (
@@ -160,7 +151,7 @@ def draw_explanation(explanation, image, *, label=None, names=None, fig=None):
         f"{count(len(e.hidden), 'hidden spike')} over time, {n_for} speak for it and {n_against} "
         "against. Below, the potentials of the classes."
     )
-    return Picture(fig, alt, map=shown, stems=stems, classes=classes)
+    return style.Picture(fig, alt, map=shown, stems=stems, classes=classes)
 
 
 def _draw_map(fig, ax, e, shape):
@@ -174,7 +165,7 @@ def _draw_map(fig, ax, e, shape):
     bar.locator = MaxNLocator(5, steps=ROUND, symmetric=True)
     bar.update_ticks()
     how = "remove one" if e.method == "removal" else "linearised"
-    label_axes(ax, title=f"Input spikes, {how}")
+    style.label_axes(ax, title=f"Input spikes, {how}")
     return shown
 
 
@@ -219,121 +210,5 @@ def _draw_potentials(ax, e, rival, names):
         ax.plot(t[when], e.readout[when, e.against], "*", color=AGAINST, ms=13, zorder=4)
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=ROUND))
     ax.legend(loc="best")
-    label_axes(ax, x="time (µs)", y="readout potential\n(arb. units)", title=title)
+    style.label_axes(ax, x="time (µs)", y="readout potential\n(arb. units)", title=title)
     return lines
-
-
-# two networks that are read out at the same time ------------------------------------------------
-
-NETWORKS = ((ROLES["training"], "-", "o"), (ROLES["wrong"], "--", "s"))
-
-
-@styled
-def draw_read_out(data, *, fig=None):
-    """Two networks, one image: the potentials of the classes up to a deadline, and accuracies.
-
-    Parameters
-    ----------
-    data : dict
-        ``names`` of the networks; ``times``: deadlines in seconds from the first input spike;
-        ``at``: which of them, from 0; ``readout``: per network an array (time, class), from the
-        first input spike on; ``accuracy``: per network in [0, 1] for each deadline; ``said``: per
-        network the class for each deadline, -1 while undecided; ``image`` (rows, columns) and its
-        ``label``.
-    fig : Figure or SubFigure, optional
-        Where to draw.
-
-    Returns
-    -------
-    Picture
-    """
-    fig = figure(8.2, 5.0, fig)
-    grid = fig.add_gridspec(2, 3, width_ratios=[1, 1.55, 1.55], height_ratios=[1, 1])
-    shown = fig.add_subplot(grid[0, 0])
-    potentials = [fig.add_subplot(grid[0, k]) for k in (1, 2)]
-    curves = fig.add_subplot(grid[1, :])
-    t = data["times"] * US
-    end = t[-1] + 0.3 * t[0]
-
-    image = shown.imshow(np.zeros(data["image"].shape), vmin=0, vmax=1, cmap="gray_r")
-    shown.set(xticks=[], yticks=[])
-    for spine in shown.spines.values():
-        spine.set_visible(True)
-    frame, says = list(shown.spines.values()), shown.set_title(" ")
-    n_classes = data["readout"][0].shape[1]
-    faint, full, best, cursors, stars, heads = [], [], [], [], [], []
-    for k, ax in enumerate(potentials):
-        faint.append([ax.plot([], [], color=QUIET, lw=0.5, alpha=0.5)[0] for _ in range(n_classes)])
-        full.append([ax.plot([], [], color=QUIET, lw=1.1)[0] for _ in range(n_classes)])
-        color, style, marker = NETWORKS[k]
-        best += ax.plot([], [], style, color=color, marker=marker, ms=3.5, lw=2)
-        stars += ax.plot([], [], "*", color=color, ms=13)
-        cursors.append(ax.axvline(0, color="black", lw=1, ls=":"))
-        heads.append(ax.set_title(" "))
-        ax.axhline(0, color=QUIET, lw=0.6, zorder=0)
-        ax.set_xlim(0, end)
-        ax.yaxis.set_major_locator(MaxNLocator(4, steps=ROUND))
-        label_axes(ax, x="time (µs)", y="" if k else "readout potential\n(arb. units)")
-    low = min(accuracy.min() for accuracy in data["accuracy"])
-    marks = []
-    for (color, style, marker), name, accuracy in zip(
-        NETWORKS, data["names"], data["accuracy"], strict=True
-    ):
-        looks = {"color": color, "label": name}
-        curves.plot(t, 100 * accuracy, style, marker=marker, ms=4, **looks)
-        marks += curves.plot([], [], marker, color=color, ms=10, mfc="white", mew=2)
-    cursors.append(curves.axvline(0, color="black", lw=1, ls=":"))
-    curves.set(xlim=(0, end), ylim=(100 * low - 3, 103))
-    curves.legend(loc="lower right")
-    label_axes(curves, x="deadline: time since the first input spike (µs)", y="accuracy (%)")
-    read = curves.set_title(" ")
-    moving = [
-        image, *frame, says, *(line for lines in (*faint, *full) for line in lines), *best, *stars,
-        *cursors, *heads, *marks, read,
-    ]  # fmt: skip
-    picture = Picture(
-        fig, "", moving, image=image, says=says, faint=faint, full=full, best=best, stars=stars,
-        cursors=cursors, heads=heads, marks=marks, read=read, potentials=potentials,
-    )  # fmt: skip
-    update_read_out(picture, data)
-    freeze(fig)
-    return picture
-
-
-@styled
-def update_read_out(picture, data):
-    """Show other data in a picture of `draw_read_out`; names and accuracies stay what they were."""
-    a, at, t = picture.artists, data["at"], data["times"] * US
-    a.image.set_data(data["image"])
-    a.says.set_text(f"test image: a {data['label']}")
-    for cursor in a.cursors:
-        cursor.set_xdata([t[at]] * 2)
-    said = []
-    for k, (name, v) in enumerate(zip(data["names"], data["readout"], strict=True)):
-        for c in range(v.shape[1]):
-            a.faint[k][c].set_data(t[: len(v)], v[:, c])
-            a.full[k][c].set_data(t[: at + 1], v[: at + 1, c])
-        reach = max(0.1, np.abs(v).max())
-        reach = next(x for x in (0.25, 0.5, 1, 2, 3, 4, 6, 8, 10, 15, 20, 50, 1e9) if x >= reach)
-        a.potentials[k].set_ylim(-1.05 * reach, 1.05 * reach)
-        c = int(data["said"][k][at])
-        if c < 0:
-            a.best[k].set_data([], [])
-            a.stars[k].set_data([], [])
-            verdict, right = "nothing yet", False
-        else:
-            top = int(v[: at + 1, c].argmax())
-            a.best[k].set_data(t[: at + 1][: len(v)], v[: at + 1, c])
-            a.stars[k].set_data([t[top]], [v[top, c]])
-            right = c == data["label"]
-            verdict = f"says {c} {'✓' if right else '✗'}"
-        a.heads[k].set_text(f"{name}:\n{verdict}")
-        a.heads[k].set_color("black" if right or c < 0 else ROLES["wrong"])
-        y = 100 * data["accuracy"][k][at]
-        a.marks[k].set_data([t[at]], [y])
-        said.append(f"{name}: {verdict.rstrip(' ✓✗')}, and {y:.1f} % of test images right")
-    a.read.set_text(f"Read out after {t[at]:.1f} µs")
-    picture.alt = (
-        f"The ten potentials of two networks for a test image, a {data['label']}, and below their "
-        f"accuracy against the deadline. Read out after {t[at]:.1f} µs: {'; '.join(said)}."
-    )

@@ -3,10 +3,11 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.plot.style import ROLES, US, Picture, count, figure, freeze, label_axes, styled
+from snnlab.plot import style
+from snnlab.plot.style import ROLES, US, count
 
 
-@styled
+@style.styled
 def draw_images(x, shape, *, labels=None, predictions=None, names=None, columns=8, fig=None):
     """A grid of images with what the network says of each.
 
@@ -31,24 +32,21 @@ def draw_images(x, shape, *, labels=None, predictions=None, names=None, columns=
     x = np.asarray(x)
     columns = min(columns, len(x))
     rows = -(-len(x) // columns)
-    fig = figure(1.02 * columns, 1.22 * rows, fig)
+    fig = style.figure(1.02 * columns, 1.22 * rows, fig)
     axes = np.ravel(fig.subplots(rows, columns, squeeze=False))
     for ax in axes[len(x) :]:
         ax.set_visible(False)
-    blank = np.zeros(shape)
-    shown = [ax.imshow(blank, vmin=0, vmax=1, cmap="gray_r") for ax in axes[: len(x)]]
+    shown = [style.blank_image(ax, shape) for ax in axes[: len(x)]]
     for ax in axes:
-        ax.set(xticks=[], yticks=[])
+        style.frame_image(ax)
         ax.set_title(" ", size=9, loc="center", pad=3)
-        for spine in ax.spines.values():
-            spine.set_visible(True)
-    picture = Picture(fig, "", images=shown, axes=axes, shape=tuple(shape), names=names)
+    picture = style.Picture(fig, "", images=shown, axes=axes, shape=tuple(shape), names=names)
     update_images(picture, x, labels=labels, predictions=predictions)
-    freeze(fig)
+    style.freeze(fig)
     return picture
 
 
-@styled
+@style.styled
 def update_images(picture, x, *, labels=None, predictions=None):
     """Show as many other images in a picture of `draw_images`; arguments as there."""
     a = picture.artists
@@ -76,7 +74,7 @@ def update_images(picture, x, *, labels=None, predictions=None):
     picture.alt += "."
 
 
-@styled
+@style.styled
 def draw_code(image, trains, sample=0, *, dt):
     """An image beside the spikes it is coded as.
 
@@ -94,32 +92,30 @@ def draw_code(image, trains, sample=0, *, dt):
     -------
     Picture
     """
-    fig = figure(8.6, 3.0)
+    fig = style.figure(8.6, 3.0)
     fig.get_layout_engine().set(wspace=0.06)
     left, middle, right = fig.subplots(1, 3, width_ratios=[1, 1, 1.4])
     events = slice(trains.start[sample], trains.stop[sample])
     t, unit = trains.step[events] * dt * US, trains.unit[events]
     image = np.asarray(image)
     left.imshow(image, vmin=0, vmax=1, cmap="gray_r")
-    label_axes(left, title="the image")
+    style.label_axes(left, title="the image")
     when = np.full(image.size, np.nan)
     when[unit] = t
     last = trains.n_steps * dt * US
     early = middle.imshow(when.reshape(image.shape), cmap="cividis", vmin=0, vmax=last)
     fig.colorbar(early, ax=middle, label="time of spike (µs)", shrink=0.72)
-    label_axes(middle, title="when each pixel spikes")
+    style.label_axes(middle, title="when each pixel spikes")
     for ax in (left, middle):
-        ax.set(xticks=[], yticks=[])
-        for spine in ax.spines.values():
-            spine.set_visible(True)
+        style.frame_image(ax)
     right.plot(t, unit, "|", color=ROLES["input"], ms=5, mew=1.2)
     right.set(xlim=(-0.02 * last, last), ylim=(image.size + 3, -4))
     right.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    label_axes(right, x="time (µs)", y="pixel (row by row)", title="the same as a raster")
-    freeze(fig)
+    style.label_axes(right, x="time (µs)", y="pixel (row by row)", title="the same as a raster")
+    style.freeze(fig)
     alt = (
         f"An image of {image.shape[0]} by {image.shape[1]} pixels, a map of the time at which each "
         f"pixel spikes, and these {len(t)} spikes as a raster over {last:.0f} µs: the darkest "
         "pixels spike first, white ones never."
     )
-    return Picture(fig, alt)
+    return style.Picture(fig, alt)

@@ -3,21 +3,11 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.plot.style import (
-    QUIET,
-    ROLES,
-    US,
-    Picture,
-    count,
-    figure,
-    freeze,
-    label_axes,
-    steady,
-    styled,
-)  # fmt: skip
+from snnlab.plot import style
+from snnlab.plot.style import QUIET, ROLES, US, count
 
 
-@styled
+@style.styled
 def draw_raster(
     trace, sample=0, *, dt, label=None, image=None, names=None, size=(8.6, 5.2), fig=None
 ):
@@ -46,11 +36,10 @@ def draw_raster(
     -------
     Picture
     """
-    fig = figure(*size, fig)
+    fig = style.figure(*size, fig)
     grid = fig.add_gridspec(3, 2, width_ratios=[1, 2.6], height_ratios=[1, 1, 1.1])
     n_classes = trace.readout.shape[2]
     names = [str(k) for k in range(n_classes)] if names is None else list(names)
-    picture_ax = shown = None
     if image is None:
         bars_ax = fig.add_subplot(grid[:, 0])
     else:
@@ -59,126 +48,158 @@ def draw_raster(
     top = fig.add_subplot(grid[0, 1])
     middle, bottom = (fig.add_subplot(grid[k, 1], sharex=top) for k in (1, 2))
 
-    bars = bars_ax.barh(range(n_classes), np.zeros(n_classes), color=QUIET, height=0.7)
-    bars_ax.set_yticks(range(n_classes), names)
-    bars_ax.invert_yaxis()
-    bars_ax.axvline(0, color="#333333", lw=0.8)
-    bars_ax.xaxis.set_major_locator(MaxNLocator(3))
-    label_axes(bars_ax, x="highest potential (arb. units)", y="class")
-
-    lines = {}
-    trains = (trace.inputs, trace.hidden[-1])
-    for ax, role, train, marker in zip(
-        (top, middle), ("input", "spike"), trains, "|d", strict=True
-    ):
-        size = 5 if marker == "|" else 3.5
-        (lines[role],) = ax.plot([], [], marker, color=ROLES[role], ms=size, mew=1.2)
-        ax.set(ylim=(-0.03 * train.n_units, 1.03 * train.n_units))
-        ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-    label_axes(top, y="input unit")
-    label_axes(middle, y="hidden unit")
-    for ax in (top, middle):
-        ax.tick_params(labelbottom=False)
-    classes = [bottom.plot([], [], color=QUIET, lw=1)[0] for _ in range(n_classes)]
-    (peak,) = bottom.plot([], [], "*", color=ROLES["membrane"], ms=11)
-    note = bottom.annotate("", (0, 0), xytext=(6, 4), textcoords="offset points", weight="bold")
-    bottom.axhline(0, color=QUIET, lw=0.6, zorder=0)
-    bottom.yaxis.set_major_locator(MaxNLocator(4))
-    label_axes(bottom, x="time (µs)", y="output membrane\n(arb. units)")
+    bars = _place_bars(bars_ax, names)
     last = trace.readout.shape[1] * dt * US
     top.set_xlim(-0.02 * last, 1.02 * last)
+    lines = {
+        "input": _place_spikes(top, trace.inputs, "input", marker="|", ms=5),
+        "spike": _place_spikes(middle, trace.hidden[-1], "hidden", marker="d", ms=3.5),
+    }
+    parts = _place_readout(bottom, n_classes)
     fig.align_ylabels([top, middle, bottom])
     verdict = (bars_ax if image is None else picture_ax).set_title(" ")
     titles = [ax.set_title(" ") for ax in (top, middle, bottom)]
-    moving = [*bars, *lines.values(), *classes, peak, note, verdict, *titles]
+    parts = {"bars": bars, "lines": lines, **parts, "verdict": verdict, "titles": titles}
     if image is not None:
-        shown = picture_ax.imshow(np.zeros((2, 2)), vmin=0, vmax=1, cmap="gray_r")
-        picture_ax.set(xticks=[], yticks=[])
-        for spine in picture_ax.spines.values():
-            spine.set_visible(True)
-        moving = [shown, *moving, *picture_ax.spines.values()]  # these over the image
-    picture = Picture(
-        fig, "", moving, image=shown, verdict=verdict, bars=bars, bars_ax=bars_ax, lines=lines,
-        titles=(top, middle), classes=classes, peak=peak, note=note, readout=bottom, names=names,
-        dt=dt,
-    )  # fmt: skip
-    update_raster(picture, trace, sample, label=label, image=image)
-    freeze(fig)
-    return picture
+        shown = style.blank_image(picture_ax, (2, 2))
+        parts = {"image": shown, **parts, "frame": style.frame_image(picture_ax)}
+    parts |= {"bars_ax": bars_ax, "readout": bottom, "names": names, "dt": dt}
+
+    def update(picture, *data):
+        update_raster(picture, *data, label=label, image=image)
+
+    return style.begin(fig, update, trace, sample, **{"image": None} | parts)
 
 
-@styled
+def _place_bars(ax, names):
+    bars = ax.barh(range(len(names)), np.zeros(len(names)), color=QUIET, height=0.7)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.axvline(0, color="#333333", lw=0.8)
+    ax.xaxis.set_major_locator(MaxNLocator(3))
+    style.label_axes(ax, x="highest potential (arb. units)", y="class")
+    return bars
+
+
+def _place_spikes(ax, train, what, **looks):
+    role = "input" if what == "input" else "spike"
+    (line,) = ax.plot([], [], ls="", color=ROLES[role], mew=1.2, **looks)
+    ax.set(ylim=(-0.03 * train.n_units, 1.03 * train.n_units))
+    ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    ax.tick_params(labelbottom=False)
+    style.label_axes(ax, y=f"{what} unit")
+    return line
+
+
+def _place_readout(ax, n_classes):
+    classes = [ax.plot([], [], color=QUIET, lw=1)[0] for _ in range(n_classes)]
+    (peak,) = ax.plot([], [], "*", color=ROLES["membrane"], ms=11)
+    note = ax.annotate("", (0, 0), xytext=(6, 4), textcoords="offset points", weight="bold")
+    ax.axhline(0, color=QUIET, lw=0.6, zorder=0)
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    style.label_axes(ax, x="time (µs)", y="output membrane\n(arb. units)")
+    return {"classes": classes, "peak": peak, "note": note}
+
+
+def show_classes(lines, t, readout, decision, label, width=2.2):
+    """Potentials of all classes: that of the decision stands out, and a true one it missed.
+
+    Parameters
+    ----------
+    lines : sequence of Line2D
+        One per class.
+    t : array (time,)
+    readout : array (time, class)
+    decision : int
+    label : int or None
+        The true class.
+    width : float
+        Of lines that stand out.
+    """
+    for k, line in enumerate(lines):
+        chosen, missed = k == decision, k == label != decision
+        line.set_data(t, readout[:, k])
+        line.set_color(ROLES["membrane"] if chosen else ROLES["wrong"] if missed else QUIET)
+        line.set(linewidth=width if chosen or missed else 1, linestyle="--" if missed else "-")
+        line.set_zorder(3 if chosen or missed else 2)
+
+
+@style.styled
 def update_raster(picture, trace, sample=0, *, label=None, image=None):
     """Show another sample in a picture of `draw_raster`; arguments as there."""
     a = picture.artists
-    counts = {}
-    for role, train in (("input", trace.inputs), ("spike", trace.hidden[-1])):
-        events = slice(train.start[sample], train.stop[sample])
-        a.lines[role].set_data(train.step[events] * a.dt * US, train.unit[events])
-        counts[role] = int(train.stop[sample] - train.start[sample])
-    a.titles[0].set_title(f"{count(counts['input'], 'input spike')}: dark pixels early")
-    a.titles[1].set_title(count(counts["spike"], "hidden spike"))
-
-    readout = trace.readout[sample]
-    t = np.arange(len(readout)) * a.dt * US
-    highest = readout.max(axis=0)
-    decision = int(highest.argmax())
-    for k, line in enumerate(a.classes):
-        chosen, true = k == decision, label is not None and k == label
-        line.set_data(t, readout[:, k])
-        missed = true and not chosen
-        line.set_color(ROLES["membrane"] if chosen else ROLES["wrong"] if missed else QUIET)
-        line.set(linewidth=2.2 if chosen or missed else 1, linestyle="--" if missed else "-")
-        line.set_zorder(3 if chosen or missed else 2)
-        a.bars[k].set_width(highest[k])
-        a.bars[k].set_color(ROLES["membrane"] if chosen else QUIET)
-        if missed:
-            a.bars[k].set_color(ROLES["wrong"])
-    when = int(readout[:, decision].argmax())
-    a.peak.set_data([t[when]], [highest[decision]])
-    a.note.xy = t[when], highest[decision]
-    a.note.set_text(a.names[decision])
-    low, high = steady(min(0.0, float(readout.min())), max(0.0, float(readout.max())))
-    margin = 0.1 * (high - low or 1.0)
-    a.readout.set_ylim(low - 0.3 * margin, high + 1.6 * margin)
-    low, high = steady(min(0.0, float(highest.min())), max(0.0, float(highest.max())))
-    a.bars_ax.set_xlim(1.04 * low, 1.04 * (high or 0.1))
-
     if (a.image is None) != (image is None):
         raise ValueError("image must be given if, and only if, the picture was drawn with one")
     if image is not None:
         image = np.asarray(image)
         a.image.set_data(image)
         a.image.set_extent((-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5))
-    said = f"decides for {a.names[decision]}"
+    counts = {}
+    for role, train in (("input", trace.inputs), ("spike", trace.hidden[-1])):
+        events = slice(train.start[sample], train.stop[sample])
+        a.lines[role].set_data(train.step[events] * a.dt * US, train.unit[events])
+        counts[role] = int(train.stop[sample] - train.start[sample])
+    a.titles[0].set_text(f"{count(counts['input'], 'input spike')}: dark pixels early")
+    a.titles[1].set_text(count(counts["spike"], "hidden spike"))
+    readout = trace.readout[sample]
+    decision, when, highest = _show_readout(a, readout, label)
     if not counts["input"]:
-        said = "hears nothing and cannot decide"
-    elif label is not None:
+        _hears_nothing(picture, decision)
+        return
+    said = f"decides for {a.names[decision]}"
+    title = f"★ highest of all: class {a.names[decision]} at {when:.1f} µs"
+    if label is not None:
         right = "right" if decision == label else f"wrong: it is {a.names[label]}"
         said += f" ({right})"
+        if label != decision:
+            title += f"; dashed: class {a.names[label]}, the true one"
     a.verdict.set_text(said[0].upper() + said[1:])
-    title = f"★ highest of all: class {a.names[decision]} at {t[when]:.1f} µs"
-    if label is not None and label != decision:
-        title += f"; dashed: class {a.names[label]}, the true one"
-    a.readout.set_title(title if counts["input"] else "no potential moves")
-    if not counts["input"]:
-        a.peak.set_data([], [])
-        a.note.set_text("")
-        a.classes[decision].set(color=QUIET, linewidth=1)
-        picture.alt = "No spikes: the network hears nothing and cannot decide."
-        return
+    a.titles[2].set_text(title)
     picture.alt = (
         f"Spikes of one sample over {len(readout) * a.dt * US:.0f} µs: "
-        f"{count(counts['input'], 'input spike')}, {count(counts['spike'], 'hidden spike')}. "
-        f"The network {said}, whose potential is the highest, {highest[decision]:.2f} "
-        f"at {t[when]:.1f} µs."
+        f"{count(counts['input'], 'input spike')}, "
+        f"{count(counts['spike'], 'hidden spike')}. The network {said}, whose potential is "
+        f"the highest, {highest:.2f} at {when:.1f} µs."
     )
+
+
+def _show_readout(a, readout, label):
+    """Returns the decision, and when (in µs) and how high its potential was highest."""
+    t = np.arange(len(readout)) * a.dt * US
+    highest = readout.max(axis=0)
+    decision = int(highest.argmax())
+    show_classes(a.classes, t, readout, decision, label)
+    for k, bar in enumerate(a.bars):
+        bar.set_width(highest[k])
+        quiet = ROLES["wrong"] if k == label else QUIET
+        bar.set_color(ROLES["membrane"] if k == decision else quiet)
+    when = t[int(readout[:, decision].argmax())]
+    a.peak.set_data([when], [highest[decision]])
+    a.note.xy = when, highest[decision]
+    a.note.set_text(a.names[decision])
+    low, high = style.steady(min(0.0, float(readout.min())), max(0.0, float(readout.max())))
+    margin = 0.1 * (high - low or 1.0)
+    a.readout.set_ylim(low - 0.3 * margin, high + 1.6 * margin)
+    low, high = style.steady(min(0.0, float(highest.min())), max(0.0, float(highest.max())))
+    a.bars_ax.set_xlim(1.04 * low, 1.04 * (high or 0.1))
+    return decision, when, highest[decision]
+
+
+def _hears_nothing(picture, decision):
+    """Without input there is no decision: what points to one is taken away."""
+    a = picture.artists
+    a.verdict.set_text("Hears nothing and cannot decide")
+    a.titles[2].set_text("no potential moves")
+    a.peak.set_data([], [])
+    a.note.set_text("")
+    a.classes[decision].set(color=QUIET, linewidth=1)
+    picture.alt = "No spikes: the network hears nothing and cannot decide."
 
 
 # --- training -------------------------------------------------------------------------------------
 
 
-@styled
+@style.styled
 def draw_history(history, *, epochs=None, fig=None):
     """Training: loss, accuracy and hidden spikes per epoch.
 
@@ -194,15 +215,15 @@ def draw_history(history, *, epochs=None, fig=None):
     -------
     Picture
     """
-    fig = figure(8.6, 2.7, fig)
+    fig = style.figure(8.6, 2.7, fig)
     axes = fig.subplots(1, 3)
-    style = {"color": ROLES["training"], "marker": "o", "ls": "-", "label": "training"}
+    learned = {"color": ROLES["training"], "marker": "o", "ls": "-", "label": "training"}
     check = {"color": ROLES["validation"], "marker": "s", "ls": "--", "label": "validation"}
     spike = {"color": ROLES["spike"], "marker": "d", "ls": "-", "label": "training"}
     lines = {}
     for ax, name, looks in (
-        (axes[0], "loss", style),
-        (axes[1], "train_accuracy", style),
+        (axes[0], "loss", learned),
+        (axes[1], "train_accuracy", learned),
         (axes[1], "validation_accuracy", check),
         (axes[2], "hidden_spikes", spike),
         (axes[2], "validation_hidden_spikes", check),
@@ -211,18 +232,18 @@ def draw_history(history, *, epochs=None, fig=None):
     for ax, label in zip(
         axes, ("loss (nats)", "accuracy (%)", "hidden spikes per image"), strict=True
     ):
-        label_axes(ax, x="epoch", y=label)
+        style.label_axes(ax, x="epoch", y=label)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         ax.yaxis.set_major_locator(MaxNLocator(4))
-    picture = Picture(fig, "", lines=lines, axes=axes, epochs=epochs)
+    picture = style.Picture(fig, "", lines=lines, axes=axes, epochs=epochs)
     update_history(picture, history)
     if history.validation_accuracy:
         axes[1].legend(loc="lower right")
-    freeze(fig)
+    style.freeze(fig)
     return picture
 
 
-@styled
+@style.styled
 def update_history(picture, history):
     """Show a longer or another history in a picture of `draw_history`."""
     a = picture.artists

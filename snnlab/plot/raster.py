@@ -3,12 +3,13 @@
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from snnlab.plot.style import DPI, Picture, encode_png, styled
+from snnlab.plot import style
+from snnlab.plot.style import DPI
 
 _WHITE = np.full((1, 1, 3), 255, np.uint8)
 
 
-class Raster(Picture):
+class Raster(style.Picture):
     """A figure of which only the inside of some axes changes, as raw pixels.
 
     Everything that matplotlib draws (frames, ticks, labels) is drawn once per size. After that a
@@ -87,9 +88,9 @@ class Raster(Picture):
         for name, place in places.items():
             inside = pixels[place]
             inside[...] = self._inside[name](inside.shape[:2])
-        return encode_png(pixels)
+        return style.encode_png(pixels)
 
-    @styled
+    @style.styled
     def _draw_frame(self, scale):
         """The figure as pixels, and the pixels within the frames of its axes, as slices."""
         self.fig.dpi = DPI * scale

@@ -3,35 +3,26 @@
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm, to_rgb
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
 from snnlab import _check
-from snnlab.plot.style import (
-    OKABE_ITO,
-    QUIET,
-    ROLES,
-    Picture,
-    count,
-    figure,
-    freeze,
-    label_axes,
-    styled,
-)  # fmt: skip
-from snnlab.rewiring.rules import prior_centre, prior_drift, smallest_alpha
+from snnlab.plot import style
+from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
+from snnlab.rewiring import prior_centre, prior_drift, smallest_alpha
 
 PRUNED, REGROWN = OKABE_ITO["vermillion"], OKABE_ITO["bluish green"]
-LAYERS = (("blue", "o", "-"), ("orange", "s", "--"), ("reddish purple", "D", ":"),
-          ("sky blue", "^", "-."))  # fmt: skip
+LAYERS = (  # colour, marker and line style
+    (OKABE_ITO["blue"], "o", "-"),
+    (OKABE_ITO["orange"], "s", "--"),
+    (OKABE_ITO["reddish purple"], "D", ":"),
+    (OKABE_ITO["sky blue"], "^", "-."),
+)
 TINTS = [  # of the bands of quantiles, outer ones lighter; opaque, so that the legend has them too
     tuple(1 - share * (1 - x) for x in to_rgb(ROLES["training"])) for share in (0.12, 0.3, 0.65)
 ]
 
 
-def _plain(x, _=None):
-    return f"{x:g}"
-
-
-@styled
+@style.styled
 def draw_connectivity(log, *, fig=None):
     """How many weights are left in each layer, and how many came and went.
 
@@ -48,15 +39,15 @@ def draw_connectivity(log, *, fig=None):
     """
     if len(log) < 2:
         raise ValueError("log must have two entries or more")
-    fig = figure(8.6, 3.1, fig)
+    fig = style.figure(8.6, 3.1, fig)
     left, right = fig.subplots(1, 2)
     steps, layers = np.array(log.steps), 100 * np.array(log.connectivity)
     overall = 100 * log.overall()
     shown = np.where(layers > 0, layers, np.nan)  # a logarithmic axis knows no 0
     lines = []
     for k, share in enumerate(shown.T):
-        colour, marker, style = LAYERS[k % len(LAYERS)]
-        looks = {"color": OKABE_ITO[colour], "marker": marker, "ls": style, "ms": 4.5}
+        colour, marker, dashes = LAYERS[k % len(LAYERS)]
+        looks = {"color": colour, "marker": marker, "ls": dashes, "ms": 4.5}
         lines += left.plot(steps, share, label=f"layer {k}", markevery=_some(steps), **looks)
     looks = {"color": ROLES["membrane"], "lw": 2.2, "zorder": 1}
     lines += left.plot(steps, np.where(overall > 0, overall, np.nan), label="all", **looks)
@@ -64,28 +55,25 @@ def draw_connectivity(log, *, fig=None):
     seen = shown[shown > 0] if (shown > 0).any() else np.ones(1)
     left.set_ylim(0.8 * seen.min(), 1.3 * seen.max())
     _round_numbers(left.yaxis)
-    label_axes(left, x="training step", y="connectivity (% of weights)")
+    style.label_axes(left, x="training step", y="connectivity (% of weights)")
     left.set_title(f"{overall[-1]:.3g} % of {log.sizes.sum():,} weights left")
     left.legend(loc="best")
 
     changes = {}
-    for name, colour, marker, style in (
-        ("pruned", PRUNED, "v", "-"),
-        ("regrown", REGROWN, "^", "--"),
-    ):
+    for name, colour, marker in (("pruned", PRUNED, "v-"), ("regrown", REGROWN, "^--")):
         changes[name] = np.array(getattr(log, name)).sum(axis=1)[1:]
-        lines += right.plot(
-            steps[1:], changes[name], color=colour, marker=marker, ls=style, ms=4.5, label=name,
-            markevery=_some(steps[1:]), clip_on=False,
-        )  # fmt: skip
+        looks = {"color": colour, "ms": 4.5, "markevery": _some(steps[1:]), "clip_on": False}
+        lines += right.plot(steps[1:], changes[name], marker, label=name, **looks)
     right.set_yscale("symlog", linthresh=10)
     right.set_ylim(0, 2 * max(10, max(x.max() for x in changes.values())))
-    right.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-    label_axes(right, x="training step", y="weights", title="Pruned and regrown between entries")
+    right.yaxis.set_major_formatter(style.grouped)
+    style.label_axes(
+        right, x="training step", y="weights", title="Pruned and regrown between entries"
+    )
     right.legend(loc="best")
     for ax in (left, right):
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    freeze(fig)
+    style.freeze(fig)
     alt = (
         f"Curves over {steps[-1]:,} training steps. Connectivity goes from {overall[0]:.3g} to "
         f"{overall[-1]:.3g} % of {log.sizes.sum():,} weights; at the end "
@@ -95,7 +83,7 @@ def draw_connectivity(log, *, fig=None):
     )
     for k, step in sorted(log.dead.items()):
         alt += f" Layer {k} died out at step {step:,}."
-    return Picture(fig, alt, lines=lines, axes=(left, right))
+    return style.Picture(fig, alt, lines=lines, axes=(left, right))
 
 
 def _some(x):
@@ -105,11 +93,11 @@ def _some(x):
 
 def _round_numbers(axis):
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(_plain))
+    axis.set_major_formatter(style.plain)
     axis.set_minor_formatter(NullFormatter())
 
 
-@styled
+@style.styled
 def draw_theta(rule, network, *, fig=None):
     """Strengths of all synapses: now, as histograms, and over the training, from the rule's log.
 
@@ -126,7 +114,7 @@ def draw_theta(rule, network, *, fig=None):
     Picture
     """
     strengths, log = rule.strengths(network), rule.log
-    fig = figure(8.6, 4.9, fig)
+    fig = style.figure(8.6, 4.9, fig)
     axes = fig.subplots(2, len(strengths), squeeze=False)
     steps, quantiles = np.array(log.steps), np.array(log.quantiles)
     q = {level: quantiles[:, :, k] for k, level in enumerate(log.LEVELS)}
@@ -135,12 +123,11 @@ def draw_theta(rule, network, *, fig=None):
         there = float((theta > 0).mean())
         edges = _edges(float(theta.min()), float(theta.max()))
         below = edges[edges < 0][-1] / 2  # a strength of 0 is shown left of 0
+        pruned = {"color": QUIET, "hatch": "////", "label": "pruned"}
+        active = {"color": ROLES["training"], "label": "active"}
         for part, looks in (
-            (
-                np.minimum(theta[theta <= 0], below),
-                {"color": QUIET, "hatch": "////", "label": "pruned"},
-            ),
-            (theta[theta > 0], {"color": ROLES["training"], "label": "active"}),
+            (np.minimum(theta[theta <= 0], below), pruned),
+            (theta[theta > 0], active),
         ):
             n, _ = np.histogram(part, edges)
             top.stairs(n, edges, fill=True, ec="white", lw=0, **looks)
@@ -148,7 +135,7 @@ def draw_theta(rule, network, *, fig=None):
         top.set_ylim(bottom=0.7)
         top.axvline(0, color="black", lw=1)
         title = f"layer {k}: {100 * there:.3g} % of {theta.size:,} active"
-        label_axes(top, x="strength (arb. units)", y="" if k else "synapses", title=title)
+        style.label_axes(top, x="strength (arb. units)", y="" if k else "synapses", title=title)
         top.xaxis.set_major_locator(MaxNLocator(5))
         said.append(
             f"layer {k} has {100 * there:.3g} % of {theta.size:,} synapses active, strengths from "
@@ -157,23 +144,22 @@ def draw_theta(rule, network, *, fig=None):
         for (low, high), colour in zip(
             ((0.0, 1.0), (0.05, 0.95), (0.25, 0.75)), TINTS, strict=True
         ):
-            bottom.fill_between(
-                steps, q[low][:, k], q[high][:, k], color=colour, lw=0,
-                label=f"middle {round(100 * (high - low))} %" if low else "all",
-            )  # fmt: skip
+            label = f"middle {round(100 * (high - low))} %" if low else "all"
+            ends = q[low][:, k], q[high][:, k]
+            bottom.fill_between(steps, *ends, color=colour, lw=0, label=label)
         bottom.plot(steps, q[0.5][:, k], color=ROLES["membrane"], label="median")
         bottom.axhline(0, color="black", lw=1, ls="--", label="pruned below")
         bottom.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         bottom.yaxis.set_major_locator(MaxNLocator(5))
-        label_axes(bottom, x="training step", y="" if k else "strength (arb. units)")
+        style.label_axes(bottom, x="training step", y="" if k else "strength (arb. units)")
     handles = [h for ax in axes[:, 0] for h in ax.get_legend_handles_labels()[0]]
     fig.legend(handles=handles, ncols=7, loc="outside lower center")
-    freeze(fig)
+    style.freeze(fig)
     alt = (
         f"Histograms of the strengths of synapses under {type(rule).__name__}: {'; '.join(said)}. "
     )
     alt += f"Below, median and middle half of the strengths over {steps[-1]:,} training steps."
-    return Picture(fig, alt, axes=axes)
+    return style.Picture(fig, alt, axes=axes)
 
 
 def _edges(low, high, n=60):
@@ -183,7 +169,7 @@ def _edges(low, high, n=60):
     return width * np.arange(np.floor(low / width) - 1, np.ceil(high / width) + 2)
 
 
-@styled
+@style.styled
 def draw_inputs(network, shape, *, fig=None):
     """Where the network looks: how many weights each pixel still has.
 
@@ -204,21 +190,19 @@ def draw_inputs(network, shape, *, fig=None):
     if rows * columns != n_in:
         raise ValueError(f"shape must have {n_in} pixels, as the network has inputs")
     left = np.count_nonzero(network.weights[0], axis=1)
-    fig = figure(4.6, 3.6, fig)
+    fig = style.figure(4.6, 3.6, fig)
     ax = fig.subplots()
     colours = colormaps["viridis"].with_extremes(bad="white")
     image = np.ma.masked_equal(left.reshape(rows, columns), 0)
     shown = ax.imshow(image, cmap=colours, vmin=0, vmax=max(left.max(), 1))
-    ax.set(xticks=[], yticks=[])
-    for spine in ax.spines.values():
-        spine.set_visible(True)
+    style.frame_image(ax)
     bar = fig.colorbar(shown, ax=ax)
     bar.set_label(f"weights left per pixel (of {n_out:,})")
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
     unused = int((left == 0).sum())
     note = f"; {count(unused, 'pixel')} with none (white)" if unused else ""
     ax.set_title(f"{left.sum():,} weights from the pixels{note}", size=9)
-    freeze(fig)
+    style.freeze(fig)
     most, inner = int(left.max()), left.reshape(rows, columns)
     inner = inner[rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4]
     alt = (
@@ -227,10 +211,10 @@ def draw_inputs(network, shape, *, fig=None):
         f"{count(unused, 'pixel')} without any; the inner half has {inner.mean():.3g} per pixel, "
         f"all have {left.mean():.3g}."
     )
-    return Picture(fig, alt, image=shown, bar=bar)
+    return style.Picture(fig, alt, image=shown, bar=bar)
 
 
-@styled
+@style.styled
 def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=None):
     """When Grad R's target matters: how far the pull can go, and how far the prior's centre is.
 
@@ -251,43 +235,40 @@ def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=No
     -------
     Picture
     """
-    fig = figure(6.0, 3.8, fig)
+    fig = style.figure(6.0, 3.8, fig)
     ax = fig.subplots()
     meet = [smallest_alpha(p, lr, steps) for p in sparsities]
     ends = [*meet, *([published] if published else [])]
     alphas = np.geomspace(min(ends) / 10, max(ends) * 10, 100)
     drift = [prior_drift(a, lr, steps) for a in alphas]
     ax.plot(alphas, drift, color=ROLES["membrane"], lw=2.2, label="reach of the pull")
-    for p, at, (colour, marker, style) in zip(sparsities, meet, LAYERS, strict=False):
-        looks = {"color": OKABE_ITO[colour], "ls": style}
+    for p, at, (colour, marker, dashes) in zip(sparsities, meet, LAYERS, strict=False):
         centre = [-prior_centre(p, a) for a in alphas]
-        ax.plot(alphas, centre, label=f"centre for p = {100 * p:g} %", **looks)
-        ax.plot(at, -prior_centre(p, at), marker, color=OKABE_ITO[colour], ms=8)
+        ax.plot(alphas, centre, color=colour, ls=dashes, label=f"centre for p = {100 * p:g} %")
+        ax.plot(at, -prior_centre(p, at), marker, color=colour, ms=8)
     if published:
         ax.axvline(published, color=QUIET, lw=1, label=f"α = {published:g}")
     ax.set(xscale="log", yscale="log")
-    label_axes(
-        ax, x="strength of the pull α", y="distance from 0 (units of θ)",
-        title="The target p matters to the right of a marker",
-    )  # fmt: skip
+    style.label_axes(ax, x="strength of the pull α", y="distance from 0 (units of θ)")
+    ax.set_title("The target p matters to the right of a marker")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    freeze(fig)
+    style.freeze(fig)
     said = ", ".join(f"{100 * p:g} % above {a:.2g}" for p, a in zip(sparsities, meet, strict=True))
     alt = (
         f"Against alpha on logarithmic axes: how far the pull moves a strength in {steps:g} steps "
         f"at learning rate {lr:g}, and where the prior's centre lies. They meet where a target "
         f"begins to matter: {said}."
     )
-    return Picture(fig, alt, axes=(ax,), meet=meet)
+    return style.Picture(fig, alt, axes=(ax,), meet=meet)
 
 
 MARKS = "osD^vPX*<>hp"
 DASHES = "-", "--", "-.", ":"
-RULES = [OKABE_ITO[name] for name in ("blue", "vermillion", "bluish green", "orange",
-                                      "reddish purple", "sky blue", "black")]  # fmt: skip
+RULES = "blue", "vermillion", "bluish green", "orange", "reddish purple", "sky blue", "black"
+RULES = [OKABE_ITO[name] for name in RULES]
 
 
-@styled
+@style.styled
 def draw_tradeoff(records, *, fig=None):
     """Accuracy against connectivity, with spikes as the colour: three things that are traded.
 
@@ -316,15 +297,15 @@ def draw_tradeoff(records, *, fig=None):
     best = _undominated(values * (1, -1, 1))
     x, y, spikes = values[:, 0] * 100, values[:, 1] * 100, values[:, 2]
     labels = list(dict.fromkeys(r["label"] for r in records))
-    fig = figure(8.2, 4.0, fig)
+    fig = style.figure(8.2, 4.0, fig)
     ax = fig.subplots()
     norm = LogNorm(0.99 * spikes.min(), 1.01 * spikes.max())
     handles, clouds = [], []
     for k, label in enumerate(labels):
         mine = np.flatnonzero([r["label"] == label for r in records])
         mine = mine[np.argsort(x[mine])]
-        ax.errorbar(x[mine], y[mine], [100 * (records[i].get("sd") or 0) for i in mine],
-                    color=QUIET, lw=0.8, elinewidth=0.8, zorder=1)  # fmt: skip
+        sd = [100 * (records[i].get("sd") or 0) for i in mine]
+        ax.errorbar(x[mine], y[mine], sd, color=QUIET, lw=0.8, elinewidth=0.8, zorder=1)
         looks = {"marker": MARKS[k % len(MARKS)], "s": 46, "lw": 0.6, "edgecolors": "black"}
         clouds.append(
             ax.scatter(x[mine], y[mine], c=spikes[mine], norm=norm, cmap="cividis", **looks)
@@ -340,15 +321,14 @@ def draw_tradeoff(records, *, fig=None):
     errors = 101 - y
     ax.set_ylim(101 - min(errors.max() * 1.3, 101), 101 - errors.min() / 1.3)
     ax.yaxis.set_major_locator(FixedLocator([0, 20, 40, 60, 80, 90, 95, 98, 99, 99.5]))
-    ax.yaxis.set_major_formatter(FuncFormatter(_plain))
-    label_axes(ax, x="connectivity (% of weights)", y="test accuracy (%)")
-    ax.grid(True, color="#DDDDDD", lw=0.6)
-    ax.set_axisbelow(True)
+    ax.yaxis.set_major_formatter(style.plain)
+    style.label_axes(ax, x="connectivity (% of weights)", y="test accuracy (%)")
+    style.light_grid(ax)
     bar = fig.colorbar(clouds[0], ax=ax, pad=0.02)
     bar.set_label("hidden spikes per image")
     _round_numbers(bar.ax.yaxis)
     fig.legend(handles=[*handles, ring], loc="outside right upper")
-    freeze(fig)
+    style.freeze(fig)
     said = "; ".join(
         f"{records[i]['label']}, {y[i]:.2f} % with {x[i]:.3g} % of the weights and "
         f"{spikes[i]:.3g} spikes"
@@ -359,10 +339,10 @@ def draw_tradeoff(records, *, fig=None):
         f"hidden spikes per image, from {spikes.min():.3g} to {spikes.max():.3g}. None is better "
         f"in all three than: {said}."
     )
-    return Picture(fig, alt, clouds=clouds, ring=ring, best=best, labels=labels)
+    return style.Picture(fig, alt, clouds=clouds, ring=ring, best=best, labels=labels)
 
 
-@styled
+@style.styled
 def draw_rules(studies, *, fig=None):
     """Test error against connectivity, a line per rule and a panel per study.
 
@@ -386,7 +366,7 @@ def draw_rules(studies, *, fig=None):
         rule: {"color": colour, "marker": MARKS[k % len(MARKS)], "ls": DASHES[k % len(DASHES)]}
         for k, (rule, colour) in enumerate(zip(rules, RULES * len(rules), strict=False))
     }
-    fig = figure(1.6 + 3.6 * len(studies), 3.9, fig)
+    fig = style.figure(1.6 + 3.6 * len(studies), 3.9, fig)
     axes = fig.subplots(1, len(studies), squeeze=False)[0]
     handles, said = {}, []
     for ax, (title, records) in zip(axes, studies.items(), strict=True):
@@ -396,8 +376,8 @@ def draw_rules(studies, *, fig=None):
                 handles["dense"] = line
                 said.append(f"{title}: dense {100 * r['mean']:.2f} % right")
         for rule in rules:
-            mine = sorted((r for r in records if r["label"] == rule),
-                          key=lambda r: r["connectivity"])  # fmt: skip
+            mine = [r for r in records if r["label"] == rule]
+            mine.sort(key=lambda r: r["connectivity"])
             if not mine:
                 continue
             x = [100 * r["connectivity"] for r in mine]
@@ -410,14 +390,13 @@ def draw_rules(studies, *, fig=None):
         ax.set(xscale="log", yscale="log")
         for axis in (ax.xaxis, ax.yaxis):
             _round_numbers(axis)
-        label_axes(ax, x="connectivity (% of weights)", title=title,
-                   y="test error (%)" if ax is axes[0] else "")  # fmt: skip
-        ax.grid(True, color="#DDDDDD", lw=0.6)
-        ax.set_axisbelow(True)
+        y = "test error (%)" if ax is axes[0] else ""
+        style.label_axes(ax, x="connectivity (% of weights)", y=y, title=title)
+        style.light_grid(ax)
     fig.legend(handles=list(handles.values()), loc="outside right upper")
-    freeze(fig)
+    style.freeze(fig)
     alt = f"Test accuracy against connectivity, drawn as errors. {'; '.join(said)}."
-    return Picture(fig, alt, axes=axes, labels=list(handles))
+    return style.Picture(fig, alt, axes=axes, labels=list(handles))
 
 
 def _undominated(costs):

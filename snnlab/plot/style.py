@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 
@@ -221,9 +223,72 @@ def freeze(fig):
     fig.set_layout_engine("none")
 
 
+def begin(fig, update, *data, **artists):
+    """A picture whose artists move: it shows its first data, and its layout is frozen.
+
+    Parameters
+    ----------
+    fig : Figure or SubFigure
+    update : callable
+        ``update(picture, *data)`` shows other data in it.
+    *data
+        The first.
+    **artists
+        What ``update`` sets, one by one or in lists and dicts. Apart from axes, all of them are
+        `Picture.moving`.
+
+    Returns
+    -------
+    Picture
+    """
+    picture = Picture(fig, "", _moving(artists.values()), **artists)
+    update(picture, *data)
+    freeze(fig)
+    return picture
+
+
+def _moving(parts):
+    """Artists among parts and in lists, arrays and dicts among them, but not axes."""
+    for part in parts:
+        if isinstance(part, dict):
+            yield from _moving(part.values())
+        elif isinstance(part, list | tuple | np.ndarray):
+            yield from _moving(part)
+        elif isinstance(part, Artist) and not isinstance(part, Axes):
+            yield part
+
+
 def label_axes(ax, x="", y="", title=""):
     """Axis labels and title in one call."""
     ax.set(xlabel=x, ylabel=y, title=title)
+
+
+def light_grid(ax):
+    """A pale grid behind everything else."""
+    ax.grid(True, color="#DDDDDD", lw=0.6)
+    ax.set_axisbelow(True)
+
+
+def frame_image(ax):
+    """Give axes of an image a whole frame in place of ticks; returns its four lines."""
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(True)
+    return list(ax.spines.values())
+
+
+def blank_image(ax, shape):
+    """An empty image of grey values, in which 0 is white and 1 is black."""
+    return ax.imshow(np.zeros(shape), vmin=0, vmax=1, cmap="gray_r")
+
+
+def plain(x, _=None):
+    """A tick's number as it is: for axes that would make a power of ten of it."""
+    return f"{x:g}"
+
+
+def grouped(x, _=None):
+    """A tick's whole number, its thousands apart."""
+    return f"{x:,.0f}"
 
 
 STEADY = np.array([0, 0.25, 0.5, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 20, 30, 50, 75, 100, 150, 200])

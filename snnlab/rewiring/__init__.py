@@ -1,19 +1,15 @@
 """Rewiring: rules that decide which synapses there are while the weights are trained."""
 
-from snnlab.rewiring.connectivity import Log, compact, connectivity, masks
-from snnlab.rewiring.rules import (
-    STDS,
-    DeepR,
-    FixedMask,
-    GradR,
-    Magnitude,
-    SoftDeepR,
-    prior_centre,
-    prior_drift,
-    smallest_alpha,
-)
+from snnlab.rewiring.connectivity import compact, connectivity, masks
+from snnlab.rewiring.deep_r import DeepR, SoftDeepR
+from snnlab.rewiring.grad_r import GradR
+from snnlab.rewiring.log import Log
+from snnlab.rewiring.prior import prior_centre, prior_drift, smallest_alpha
+from snnlab.rewiring.pruning import FixedMask, Magnitude
+from snnlab.rewiring.rule import Rule
+from snnlab.rewiring.stds import STDS
 
 __all__ = [
-    "DeepR", "FixedMask", "GradR", "Log", "Magnitude", "STDS", "SoftDeepR", "compact",
+    "DeepR", "FixedMask", "GradR", "Log", "Magnitude", "Rule", "STDS", "SoftDeepR", "compact",
     "connectivity", "masks", "prior_centre", "prior_drift", "smallest_alpha",
 ]  # fmt: skip

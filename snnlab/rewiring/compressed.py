@@ -51,6 +51,8 @@ class CompressedNetwork:
         Per layer (hidden ones and the readout) the units that are simulated.
     n_synapses : array of int
         Per layer of weights, between units that are simulated.
+    layers : list
+        Each layer's synapses, in the forms that its kernels take.
 
     Raises
     ------
@@ -83,13 +85,13 @@ class CompressedNetwork:
         part = units_in_use(network, unheard)
         self.units = tuple(np.flatnonzero(units) for units in part[1:])
         layers = zip(network.stages, network.weights, part[:-1], part[1:], strict=True)
-        self._layers = [_Rows(*layer, network.n_steps) for layer in layers]
-        self.n_synapses = np.array([len(layer.weight) for layer in self._layers])
+        self.layers = [_Rows(*layer, network.n_steps) for layer in layers]
+        self.n_synapses = np.array([len(layer.weight) for layer in self.layers])
 
     @property
     def spiking_readout(self):
         """Whether the readout layer spikes."""
-        return self._layers[-1].fires
+        return self.layers[-1].fires
 
     @property
     def dt(self):
@@ -99,24 +101,26 @@ class CompressedNetwork:
     @property
     def nbytes(self):
         """Memory of the weights and their places, as far as they have been needed, in bytes."""
-        return sum(layer.nbytes for layer in self._layers)
+        return sum(layer.nbytes for layer in self.layers)
 
     def on_rows(self, constant=False):
         """Per layer whether it runs on compressed rows; ``constant``: under a `ConstantCurrent`."""
         return [
             layer.on_rows(self.threshold, constant and k == 0)
-            for k, layer in enumerate(self._layers)
+            for k, layer in enumerate(self.layers)
         ]
 
     # forward ------------------------------------------------------------------------------------
 
-    def forward(self, inputs, *, potentials=False, dropout=None, out=None):
+    def forward(self, inputs, *, on=None, potentials=False, dropout=None, out=None):
         """Run a batch.
 
         Parameters
         ----------
         inputs : SpikeTrains or ConstantCurrent
             ``n_units`` and ``n_steps`` as the network's.
+        on : None
+            Only the simulation runs it, no chip.
         potentials : bool
             Must be False: none are kept.
         dropout : None
@@ -129,6 +133,8 @@ class CompressedNetwork:
         Trace
         """
         self.check_inputs(inputs)
+        if on is not None:
+            raise TypeError("on must be None: a chip runs a Network, not a CompressedNetwork")
         if potentials:
             raise ValueError("potentials must be False: a compressed network keeps none")
         if dropout is not None:
@@ -136,11 +142,11 @@ class CompressedNetwork:
         trace = self._empty_trace(inputs, out)
         trace.inputs = inputs
         n, rows = len(inputs), self.on_rows(isinstance(inputs, ConstantCurrent))
-        width = sum(layer.width for layer in self._layers)
+        width = sum(layer.width for layer in self.layers)
         workers = threads_worth(n * self.n_steps * width, self.workers)
         x = None
         if isinstance(inputs, ConstantCurrent):
-            x, first = np.require(inputs.x, self.dtype, "C"), self._layers[0]
+            x, first = np.require(inputs.x, self.dtype, "C"), self.layers[0]
             columns = first.columns
             if not rows[0]:  # the drive, from a dense product, leads to each unit as it is
                 columns = first.one_to_one
@@ -151,7 +157,7 @@ class CompressedNetwork:
 
         def work(lo, hi):
             source = inputs
-            for k, layer in enumerate(self._layers):
+            for k, layer in enumerate(self.layers):
                 own = trace.records[k].spikes
                 if k == 0 and x is not None:
                     layer.run_constant(x, columns, lo, hi, own, trace.readout)
@@ -174,7 +180,7 @@ class CompressedNetwork:
             raise TypeError(f"out must be a Trace, not {type(out).__name__}")
         n_samples = len(inputs)
         shape = n_samples, self.n_steps, self.sizes[-1]
-        rooms = [n_samples * layer.room for layer in self._layers if layer.fires]
+        rooms = [n_samples * layer.room for layer in self.layers if layer.fires]
         fits = (
             isinstance(out, _CompressedTrace)
             and out.readout.shape == shape
@@ -186,7 +192,7 @@ class CompressedNetwork:
         if fits:
             return out
         readout, records = np.zeros(shape, self.dtype), []
-        for k, (size, layer) in enumerate(zip(self.sizes[1:], self._layers, strict=True)):
+        for k, (size, layer) in enumerate(zip(self.sizes[1:], self.layers, strict=True)):
             name = f"layer {k}"
             if not layer.fires:
                 records.append(Record(name, "integrator", size, values=readout))

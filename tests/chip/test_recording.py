@@ -31,7 +31,7 @@ def test_a_trace_comes_back_as_it_was(tmp_path, settings):
     loaded, weight_max = load_trace(tmp_path / "a.npz")
     assert bits(loaded) == bits(trace) and loaded.inputs == trace.inputs
     assert loaded.spiking_readout == trace.spiking_readout
-    assert loaded.kept == trace.kept == [None] * (len(net.sizes) - 2)
+    assert loaded.dropout == trace.dropout == [None] * (len(net.sizes) - 2)
     assert weight_max.tolist() == Substrate(0).largest_weights(net)
     g = np.ones_like(trace.readout)
     for one, two in zip(net.backward(loaded, g), net.backward(trace, g), strict=True):
@@ -42,7 +42,7 @@ def test_units_left_out_come_back(tmp_path):
     kept = [np.arange(24) % 3 > 0, None]
     _, trace = recorded(tmp_path / "a.npz", kept, sizes=(20, 24, 17, 4))
     loaded, _ = load_trace(tmp_path / "a.npz")
-    assert np.array_equal(loaded.kept[0], kept[0]) and loaded.kept[1] is None
+    assert np.array_equal(loaded.dropout[0], kept[0]) and loaded.dropout[1] is None
     save_trace(tmp_path / "b.npz", trace)
     assert load_trace(tmp_path / "b.npz")[1] is None
 

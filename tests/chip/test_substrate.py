@@ -16,6 +16,7 @@ from helpers import (
     network,
     one_layer,
     same,
+    threads,
     thresholds,
     toy,
     train,
@@ -482,8 +483,8 @@ def test_membranes_are_sampled_and_held(dt, every):
 def test_reset_and_refractory_time_are_the_neurons():
     net, inputs = strong()
     for effects in ({"reset": "zero"}, {"refractory": 4e-6}, {"reset": "zero", "refractory": 9e-6}):
-        other = Network(net.sizes, LIF.brainscales2(**effects), n_steps=20, rng=0, dtype=np.float64)
-        other.parameters[...] = net.parameters
+        model = LIF.brainscales2(**effects)
+        other = net.replace(neurons=(model, model, net.neurons[2]))
         measured = net.forward(inputs, on=ideal(0, **effects))
         assert bits(measured) == bits(other.forward(inputs)) != bits(net.forward(inputs))
         # a network that asks for more gets it; 0.5 us are no step
@@ -617,7 +618,7 @@ def test_noise_does_not_depend_on_threads_but_on_the_place_in_the_batch():
     traces = []
     for workers in (1, 2, 3):
         net = network(inputs[:50], sizes=(20, 200, 4), workers=workers)
-        assert net._threads(400) == workers
+        assert threads(net, 400) == workers
         chip = Substrate(0)
         traces.append(
             [bits(net.forward(inputs, on=chip, potentials=keep)) for keep in (True, False)]
@@ -883,7 +884,7 @@ def test_units_left_out_are_silent_on_the_chip():
     trace = net.forward(inputs, on=Substrate(0), dropout=kept)
     counts = trace.spikes[0].unit_counts().sum(axis=0)
     assert counts[1::2].sum() == 0 and (counts[::2] > 0).mean() > 0.3
-    assert np.array_equal(trace.kept[0], kept[0])
+    assert np.array_equal(trace.dropout[0], kept[0])
     assert np.abs(trace.v[0][:, :, 1::2]).max() < 6 * 0.02  # nothing but noise
     full = net.forward(inputs, on=Substrate(0))
     assert np.array_equal(full.v[0][:, :, ::2], trace.v[0][:, :, ::2])
@@ -1037,7 +1038,7 @@ def test_bad_use_is_refused():
         net.forward(np.zeros((3, N_STEPS, 20)), on=chip)
     with pytest.raises(ValueError, match="inputs has 19 units"):
         net.forward(as_input(toy(3, 1)[0][:, :19]), on=chip)
-    with pytest.raises(ValueError, match="kept"):
+    with pytest.raises(ValueError, match="dropout"):
         net.forward(inputs, on=chip, dropout=[np.ones(3, bool)])
     with pytest.raises(TypeError, match="out must be a Trace"):
         net.forward(inputs, on=chip, out=3)

@@ -13,6 +13,7 @@ import small_panels
 
 import snnlab
 from snnlab import LIF, Network, encode, panels, plot, surrogate, textbook
+from snnlab.course import figures
 from snnlab.course.panels.digits import centred
 from snnlab.learning.losses import MaxOverTime
 from snnlab.learning.training import evaluate
@@ -308,7 +309,7 @@ def test_a_silent_network_decides_nothing():
         "spikes": [(silent, silent), (np.array([1]), np.array([2]))], "decision": [0, 0],
         "n_hidden": 4, "n_steps": 20, "dt": 1.7e-6,
     }  # fmt: skip
-    picture = plot.draw_runs(data)
+    picture = figures.draw_runs(data)
     assert [head.get_text() for head in picture.artists.heads] == [
         "A: silent, cannot decide", "B: ✓ says 0, 1 spike",
     ]  # fmt: skip

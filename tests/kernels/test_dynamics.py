@@ -353,7 +353,7 @@ def test_parameters_per_neuron_are_separate_neurons():
 @pytest.mark.bounds
 @pytest.mark.parametrize("fires", [False, True])
 @pytest.mark.parametrize("driven", [False, True])
-def test_without_keep_the_same(fires, driven):
+def test_without_potentials_the_same(fires, driven):
     network, inputs = random_case(3, 2, fires, driven, n_samples=5)
     kept, not_kept = network.forward(inputs), network.forward(inputs, potentials=False)
     assert kept.spikes == not_kept.spikes
@@ -362,7 +362,7 @@ def test_without_keep_the_same(fires, driven):
         _ = not_kept.v
 
 
-def test_kept_is_a_network_without_the_others():
+def test_dropout_is_a_network_without_the_others():
     for seed in range(4):
         network, inputs = random_case(2 * seed, 2, bool(seed % 2), seed > 1)
         rng = np.random.default_rng(seed)
@@ -473,9 +473,9 @@ def test_forward_refuses_other_inputs():
         network.forward(SpikeTrains.from_dense(np.zeros((2, 8, 5))))
     with pytest.raises(ValueError, match="sample"):
         network.forward(inputs[:0])
-    with pytest.raises(ValueError, match="kept"):
+    with pytest.raises(ValueError, match="dropout"):
         network.forward(inputs, dropout=[None, None])
-    with pytest.raises(ValueError, match="kept"):
+    with pytest.raises(ValueError, match="dropout"):
         network.forward(inputs, dropout=[np.ones(network.sizes[1] + 1, bool)])
 
 
@@ -497,10 +497,10 @@ def test_forward_keeps_its_precision_whatever_out():
     assert trace.readout.dtype == trace.v[0].dtype == np.float32
 
 
-def test_kept_must_be_a_mask():
+def test_dropout_must_be_masks():
     network, inputs = random_case(0, 1, False, False)
     for wrong in (np.full(network.sizes[1], np.nan), np.arange(network.sizes[1]) + 2):
-        with pytest.raises((TypeError, ValueError), match="kept"):
+        with pytest.raises((TypeError, ValueError), match="dropout"):
             network.forward(inputs, dropout=[wrong])
 
 

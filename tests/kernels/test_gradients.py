@@ -162,11 +162,7 @@ def test_readouts_that_differ_in_one_constant(name):
         readout = LeakyIntegrator(
             **{"tau_mem": 3.0, "tau_syn": 2.0, "gain": 0.7, "dt": 1.0} | {name: (1.5, 4.0, 2.5)}
         )
-        mixed = Network(
-            network.sizes, network.neurons[:-1], n_steps=N_STEPS, rng=0, readout=readout,
-            dtype=np.float64,
-        )  # fmt: skip
-        mixed.parameters[...] = network.parameters
+        mixed = network.replace(neurons=(*network.neurons[:-1], readout))
         assert all(g.any() for g in assert_same_as_textbook(mixed, inputs, own_loss))
 
 
@@ -695,7 +691,7 @@ def test_backward_refuses_what_does_not_fit():
     for wrong in ([None, None], [good], [np.zeros((4, 2, 20))], [np.zeros((1, 1, 20))]):
         with pytest.raises(ValueError, match="g_spikes"):
             network.backward(trace, good, g_spikes=wrong)
-    with pytest.raises(ValueError, match="keep"):
+    with pytest.raises(ValueError, match="potentials"):
         network.backward(network.forward(inputs, potentials=False), good)
     single, _ = build(n_hidden=1, dtype=np.float32)
     with pytest.raises(ValueError, match="float32"):

@@ -161,8 +161,10 @@ def test_optimizer_belongs_to_one_size():
     optimizer = optim.Adam()
     optimizer.step(make(), some_gradients(1, make())[0])
     other = make(sizes=(6, 40, 4))
-    with pytest.raises(ValueError, match="another size"):
+    with pytest.raises(ValueError, match="another network"):
         optimizer.step(other, some_gradients(1, other)[0])
+    with pytest.raises(ValueError, match="another size"):
+        optimizer.rebind(other)
 
 
 @pytest.mark.parametrize(

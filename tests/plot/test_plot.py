@@ -13,6 +13,7 @@ import matplotlib
 from PIL import Image
 
 from snnlab import LIF, History, Network, encode, plot
+from snnlab.course import figures
 
 SHAPE = (8, 8)
 
@@ -59,8 +60,8 @@ def history():
 def pictures(batch, history):
     image = batch["images"][0].reshape(SHAPE)
     return {
-        "neuron": plot.draw_neuron(**run()),
-        "order": plot.draw_order(),
+        "neuron": figures.draw_neuron(**run()),
+        "order": figures.draw_order(),
         "raster": plot.draw_raster(batch["trace"], dt=1.7e-6, label=3, image=image),
         "history": plot.draw_history(history),
         "images": plot.draw_images(
@@ -127,14 +128,14 @@ def test_time_is_in_microseconds(pictures):
 
 
 def test_users_style_does_not_leak_in_nor_ours_out():
-    plain = plot.draw_neuron(**run()).png(1)
+    plain = figures.draw_neuron(**run()).png(1)
     with matplotlib.rc_context():
         matplotlib.rcParams.update(
             {"figure.facecolor": "black", "text.color": "white", "axes.labelcolor": "white",
              "font.size": 20, "axes.grid": True}
         )  # fmt: skip
         before = dict(matplotlib.rcParams)
-        assert plot.draw_neuron(**run()).png(1) == plain
+        assert figures.draw_neuron(**run()).png(1) == plain
         assert dict(matplotlib.rcParams) == before
     with Image.open(io.BytesIO(plain)) as image:
         assert image.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
@@ -149,20 +150,20 @@ def test_nothing_is_cut_off(pictures):
 
 
 def test_update_shows_what_a_fresh_drawing_shows():
-    picture = plot.draw_neuron(**run(0.3))
+    picture = figures.draw_neuron(**run(0.3))
     first, alt = picture.png(1), picture.alt
-    plot.update_neuron(picture, **run(0.6))
+    figures.update_neuron(picture, **run(0.6))
     assert picture.png(1) != first and picture.alt != alt
     np.testing.assert_array_equal(picture.artists.v.get_ydata(), run(0.6)["v"])
-    plot.update_neuron(picture, **run(0.3))
+    figures.update_neuron(picture, **run(0.3))
     assert picture.png(1) == first and picture.alt == alt
 
 
 def test_update_keeps_layout_and_artists():
-    picture = plot.draw_neuron(**run(0.3))
+    picture = figures.draw_neuron(**run(0.3))
     places = [ax.get_position().bounds for ax in axes(picture)]
     children = [len(ax.get_children()) for ax in axes(picture)]
-    plot.update_neuron(picture, **run(5.0))
+    figures.update_neuron(picture, **run(5.0))
     picture.png(1)
     assert [ax.get_position().bounds for ax in axes(picture)] == places
     assert [len(ax.get_children()) for ax in axes(picture)] == children
@@ -213,7 +214,7 @@ def test_drawing_changes_no_data(batch, history):
     ]
     before = [a.copy() for a in arrays]
     lists = {name: list(getattr(history, name)) for name in ("loss", "train_accuracy")}
-    plot.update_neuron(plot.draw_neuron(**data), **data)
+    figures.update_neuron(figures.draw_neuron(**data), **data)
     image = batch["images"][0].reshape(SHAPE)
     picture = plot.draw_raster(trace, dt=1.7e-6, image=image)
     plot.update_raster(picture, trace, 1, image=image)
@@ -229,12 +230,12 @@ def test_no_pyplot_and_no_figures_pile_up():
     """In a fresh process: drawing imports no pyplot, so nothing can keep the figures."""
     code = (
         "import gc, sys, numpy as np; from matplotlib.figure import Figure\n"
-        "from snnlab import plot\n"
-        "x = np.zeros(20); p = plot.draw_neuron(x, x, x, x, 1.0, 1e-6)\n"
+        "from snnlab.course import figures\n"
+        "x = np.zeros(20); p = figures.draw_neuron(x, x, x, x, 1.0, 1e-6)\n"
         "count = lambda: sum(isinstance(o, Figure) for o in gc.get_objects())\n"
-        "for _ in range(5): plot.update_neuron(p, x, x, x, x, 1.0, 1e-6); p.png()\n"
+        "for _ in range(5): figures.update_neuron(p, x, x, x, x, 1.0, 1e-6); p.png()\n"
         "print(count(), 'matplotlib.pyplot' in sys.modules)\n"
-        "for _ in range(5): p = plot.draw_neuron(x, x, x, x, 1.0, 1e-6)\n"
+        "for _ in range(5): p = figures.draw_neuron(x, x, x, x, 1.0, 1e-6)\n"
         "gc.collect(); print(count())"
     )
     shown = fresh_python("-c", code)

@@ -46,7 +46,7 @@ def _grad_r_step(answer):
 
 @question("n13.q2")
 def _when_the_target_matters(answer):
-    from snnlab.rewiring.rules import smallest_alpha
+    from snnlab.rewiring import smallest_alpha
 
     return close(
         answer, smallest_alpha(0.95, lr=1e-3, steps=513 * 468), 0.005,

@@ -1,54 +1,63 @@
 """Figures of the course's panels; those of the library are in `snnlab.plot`."""
 
 from snnlab.course.figures.broken import draw_broken, update_broken
-from snnlab.course.figures.chip import draw_defects, draw_mismatch, draw_transfer, update_defects
+from snnlab.course.figures.cost import draw_cost, update_cost
 from snnlab.course.figures.gradients import (
     draw_backward,
     draw_surrogate,
     update_backward,
     update_surrogate,
-)  # fmt: skip
+)
 from snnlab.course.figures.latency import draw_latency, update_latency
+from snnlab.course.figures.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
+from snnlab.course.figures.readout import draw_read_out, update_read_out
 from snnlab.course.figures.regions import draw_regions, region_colours, update_regions
-from snnlab.course.figures.substrate import (
-    draw_loop,
-    draw_substrate,
-    update_loop,
-    update_substrate,
-)  # fmt: skip
-from snnlab.course.figures.wires import (
+from snnlab.course.figures.rewiring import (
     draw_chip_wires,
-    draw_cloud,
     draw_rewiring,
     update_chip_wires,
-    update_cloud,
     update_rewiring,
-)  # fmt: skip
+)
+from snnlab.course.figures.runs import draw_runs, update_runs
+from snnlab.course.figures.silence import draw_silence, update_silence
+from snnlab.course.figures.substrate import draw_loop, draw_substrate, update_loop, update_substrate
+from snnlab.course.figures.ward import draw_ward, update_ward
+from snnlab.course.figures.wires import draw_cloud, update_cloud
 
 __all__ = [
     "draw_backward",
     "draw_broken",
     "draw_chip_wires",
     "draw_cloud",
-    "draw_defects",
+    "draw_cost",
     "draw_latency",
     "draw_loop",
-    "draw_mismatch",
+    "draw_neuron",
+    "draw_order",
+    "draw_read_out",
     "draw_regions",
     "draw_rewiring",
+    "draw_runs",
+    "draw_silence",
     "draw_substrate",
     "draw_surrogate",
-    "draw_transfer",
+    "draw_ward",
+    "neuron_alt",
     "region_colours",
     "update_backward",
     "update_broken",
     "update_chip_wires",
     "update_cloud",
-    "update_defects",
+    "update_cost",
     "update_latency",
     "update_loop",
+    "update_neuron",
+    "update_read_out",
     "update_regions",
     "update_rewiring",
+    "update_runs",
+    "update_silence",
     "update_substrate",
     "update_surrogate",
+    "update_ward",
 ]

@@ -4,12 +4,13 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.plot.style import ROLES, Picture, figure, freeze, label_axes, styled
+from snnlab.plot import style
+from snnlab.plot.style import ROLES
 
 LOOKS = (("wrong", "s", "--"), ("training", "o", "-"))  # of the two networks
 
 
-@styled
+@style.styled
 def draw_broken(data, *, fig=None):
     """Confusions of a network with dead neurons, and accuracy against their share.
 
@@ -27,7 +28,7 @@ def draw_broken(data, *, fig=None):
     -------
     Picture
     """
-    fig = figure(8.0, 3.9, fig)
+    fig = style.figure(8.0, 3.9, fig)
     table, ax = fig.subplots(1, 2, width_ratios=[1, 1.15])
     n = len(data["confusion"])
     # colours by the square root: confusions are few, and they are what is of interest
@@ -37,7 +38,7 @@ def draw_broken(data, *, fig=None):
     table.tick_params(length=0)
     bar = fig.colorbar(shown, ax=table, label="share of the class (%)", shrink=0.85)
     bar.set_ticks([0, 5, 20, 50, 100])
-    label_axes(table, x="decision", y="true class")
+    style.label_axes(table, x="decision", y="true class")
     lines, stars = [], []
     for name, (role, marker, dashes) in zip(data["names"], LOOKS, strict=True):
         looks = {"color": ROLES[role], "marker": marker}
@@ -46,20 +47,16 @@ def draw_broken(data, *, fig=None):
         lines.append(line)
         stars.append(star)
     ax.set(xlim=(-3, 103), ylim=(0, 104))
-    ax.grid(True, color="#DDDDDD", lw=0.6)
-    ax.set_axisbelow(True)
+    style.light_grid(ax)
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.legend(loc="lower left")
-    label_axes(ax, x="hidden neurons dead (%)", y="test accuracy (%)")
+    style.label_axes(ax, x="hidden neurons dead (%)", y="test accuracy (%)")
     heads = [table.set_title(" "), ax.set_title(" ")]
-    moving = [shown, *lines, *stars, *heads]
-    picture = Picture(fig, "", moving, shown=shown, lines=lines, stars=stars, heads=heads)
-    update_broken(picture, data)
-    freeze(fig)
-    return picture
+    parts = {"shown": shown, "lines": lines, "stars": stars, "heads": heads}
+    return style.begin(fig, update_broken, data, **parts)
 
 
-@styled
+@style.styled
 def update_broken(picture, data):
     """Show other data in a picture of `draw_broken`; arguments as there."""
     a, counts = picture.artists, np.asarray(data["confusion"])

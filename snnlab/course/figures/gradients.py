@@ -3,21 +3,11 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.plot.style import (
-    OKABE_ITO,
-    QUIET,
-    ROLES,
-    US,
-    Picture,
-    figure,
-    freeze,
-    label_axes,
-    steady,
-    styled,
-)  # fmt: skip
+from snnlab.plot import style
+from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, US
 
 
-@styled
+@style.styled
 def draw_surrogate(data, *, fig=None):
     """A surrogate's slope, the loss along one weight, and its gradient told in three ways.
 
@@ -35,7 +25,7 @@ def draw_surrogate(data, *, fig=None):
     -------
     Picture
     """
-    fig = figure(8.2, 4.4, fig)
+    fig = style.figure(8.2, 4.4, fig)
     grid = fig.add_gridspec(2, 2, width_ratios=[1, 1.7])
     bump = fig.add_subplot(grid[:, 0])
     loss = fig.add_subplot(grid[0, 1])
@@ -43,7 +33,9 @@ def draw_surrogate(data, *, fig=None):
     (h,) = bump.plot([], [], color=ROLES["gradient"])
     bump.axvline(0, color=ROLES["threshold"], ls="--", lw=1)
     bump.set(xlim=(-1, 1), ylim=(0, 1.05))
-    label_axes(bump, x="potential - threshold (arb. units)", y="slope, relative to its highest")
+    style.label_axes(
+        bump, x="potential - threshold (arb. units)", y="slope, relative to its highest"
+    )
     title = bump.set_title(" ")
     hard = {"color": ROLES["membrane"], "ls": "-", "lw": 1.2}
     soft = {"color": OKABE_ITO["sky blue"], "ls": "--"}
@@ -57,8 +49,8 @@ def draw_surrogate(data, *, fig=None):
     (point,) = slope.plot([], [], "D", color=ROLES["spike"], ms=7)
     (spot,) = loss.plot([], [], "D", color=ROLES["spike"], ms=7)
     slope.axhline(0, color=QUIET, lw=0.6, zorder=0)
-    label_axes(loss, y="loss (nats)")
-    label_axes(slope, x="one of the weights", y="gradient (nats)")
+    style.label_axes(loss, y="loss (nats)")
+    style.label_axes(slope, x="one of the weights", y="gradient (nats)")
     loss.tick_params(labelbottom=False)
     for ax in (loss, slope):
         ax.set_xlim(data["weights"][0], data["weights"][-1])
@@ -67,17 +59,12 @@ def draw_surrogate(data, *, fig=None):
         where = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
         ax.legend(ncols=3, handlelength=1.5, columnspacing=1, fontsize=8, **where)
     fig.align_ylabels([loss, slope])
-    picture = Picture(
-        fig, "", [h, title, steps, smooth, tangent, jumps, true, told, point, spot], h=h,
-        title=title, steps=steps, smooth=smooth, tangent=tangent, jumps=jumps, true=true, told=told,
-        point=point, spot=spot, loss=loss, slope=slope,
-    )  # fmt: skip
-    update_surrogate(picture, data)
-    freeze(fig)
-    return picture
+    parts = {"h": h, "title": title, "steps": steps, "smooth": smooth, "tangent": tangent}
+    parts |= {"jumps": jumps, "true": true, "told": told, "point": point, "spot": spot}
+    return style.begin(fig, update_surrogate, data, **parts, loss=loss, slope=slope)
 
 
-@styled
+@style.styled
 def update_surrogate(picture, data):
     """Show other data in a picture of `draw_surrogate`; arguments as there."""
     a, w, at = picture.artists, data["weights"], data["at"]
@@ -96,7 +83,7 @@ def update_surrogate(picture, data):
     both = np.concatenate([data["loss"], data["smooth"]])
     a.loss.set_ylim(np.floor(4 * both.min()) / 4, np.ceil(4 * both.max() + 0.1) / 4)
     calm = np.concatenate([data["slope"], data["surrogate"]])
-    low, high = steady(min(calm.min(), 0), max(calm.max(), 0))
+    low, high = style.steady(min(calm.min(), 0), max(calm.max(), 0))
     a.slope.set_ylim(1.1 * low - 0.02, 1.1 * high + 0.02)  # jumps are cut off
     flat = np.mean(data["difference"] == 0)
     picture.alt = (
@@ -107,7 +94,7 @@ def update_surrogate(picture, data):
     )
 
 
-@styled
+@style.styled
 def draw_backward(data, *, fig=None):
     """Adjoints of hidden neurons, filled in from the last time step back to the present one.
 
@@ -124,21 +111,18 @@ def draw_backward(data, *, fig=None):
     -------
     Picture
     """
-    fig = figure(8.2, 4.6, fig)
+    fig = style.figure(8.2, 4.6, fig)
     fig.get_layout_engine().set(hspace=0.04)
     grid = fig.add_gridspec(2, 1, height_ratios=[1.9, 1])
     top, bottom = fig.add_subplot(grid[0]), fig.add_subplot(grid[1])
     n_steps, n_units = data["adjoints"].shape
     width = data["dt"] * US
     extent = (-width / 2, (n_steps - 0.5) * width, -0.5, n_units - 0.5)
-    cmap = "cividis"
     blank = np.full((n_units, n_steps), np.nan)
-    shown = top.imshow(
-        blank, origin="lower", aspect="auto", extent=extent, cmap=cmap, vmin=-4, vmax=0
-    )
-    fig.colorbar(
-        shown, ax=[top, bottom], label="|adjoint| / the largest (powers of ten)", shrink=0.6
-    )
+    looks = {"origin": "lower", "aspect": "auto", "cmap": "cividis", "vmin": -4, "vmax": 0}
+    shown = top.imshow(blank, extent=extent, **looks)
+    label = "|adjoint| / the largest (powers of ten)"
+    fig.colorbar(shown, ax=[top, bottom], label=label, shrink=0.6)
     (spikes,) = top.plot([], [], "D", mfc="white", mec=ROLES["spike"], ms=4.5, mew=1.3)
     (line,) = bottom.plot([], [], "o-", color=ROLES["gradient"], ms=4)
     cursors = [ax.axvline(0, color=ROLES["spike"], lw=1.6, ls=":") for ax in (top, bottom)]
@@ -148,20 +132,16 @@ def draw_backward(data, *, fig=None):
     top.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     bottom.set_yscale("log")
     bottom.set_ylim(1e-4, 2)
-    label_axes(top, y="hidden neuron", title="adjoint current of each hidden neuron; ◇ its spikes")
-    label_axes(bottom, x="time (µs)", y="norm, relative\nto the largest")
+    style.label_axes(
+        top, y="hidden neuron", title="adjoint current of each hidden neuron; ◇ its spikes"
+    )
+    style.label_axes(bottom, x="time (µs)", y="norm, relative\nto the largest")
     fig.align_ylabels([top, bottom])
-    frame = list(top.spines.values())
-    picture = Picture(
-        fig, "", [shown, spikes, line, *cursors, *frame], image=shown, spikes=spikes, line=line,
-        cursors=cursors,
-    )  # fmt: skip
-    update_backward(picture, data)
-    freeze(fig)
-    return picture
+    parts = {"image": shown, "spikes": spikes, "line": line, "cursors": cursors}
+    return style.begin(fig, update_backward, data, **parts, frame=list(top.spines.values()))
 
 
-@styled
+@style.styled
 def update_backward(picture, data):
     """Show other data in a picture of `draw_backward`; arguments as there."""
     a, at = picture.artists, data["at"]

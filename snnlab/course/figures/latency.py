@@ -3,11 +3,12 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from snnlab.plot import style
 from snnlab.plot.raster import Raster, grey_rgb, rgb_of
-from snnlab.plot.style import ROLES, US, count, freeze, label_axes, new_figure, styled
+from snnlab.plot.style import ROLES, US, count
 
 
-@styled
+@style.styled
 def draw_latency(data):
     """An image, its spikes, and the image decoded from them.
 
@@ -21,22 +22,21 @@ def draw_latency(data):
     -------
     Raster
     """
-    fig = new_figure(8.2, 3.1)
+    fig = style.new_figure(8.2, 3.1)
     fig.get_layout_engine().set(wspace=0.04)
     image, raster, decoded = fig.subplots(1, 3, width_ratios=[1, 1.5, 1])
     rows, columns = data["image"].shape
     last = data["n_steps"] * data["dt"] * US
     raster.set(xlim=(0, last), ylim=(rows * columns, 0))
     raster.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    label_axes(raster, x="time (µs)", y="pixel (row by row)", title="its spikes")
-    label_axes(image, title="the image")
-    label_axes(decoded, title="read back from the spikes")
+    style.label_axes(raster, x="time (µs)", y="pixel (row by row)", title="its spikes")
+    style.label_axes(image, title="the image")
+    style.label_axes(decoded, title="read back from the spikes")
     for ax in (image, decoded):
         ax.set(xticks=[], yticks=[], box_aspect=rows / columns)
     for ax in (image, raster, decoded):
-        for spine in ax.spines.values():
-            spine.set_visible(True)
-    freeze(fig)
+        ax.spines[:].set_visible(True)
+    style.freeze(fig)
     picture = Raster(fig, "", image=image, raster=raster, decoded=decoded)
     update_latency(picture, data)
     return picture

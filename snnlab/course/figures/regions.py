@@ -2,18 +2,10 @@
 
 import numpy as np
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import MaxNLocator
 
-from snnlab.plot.style import (
-    OKABE_ITO,
-    QUIET,
-    ROLES,
-    Picture,
-    figure,
-    freeze,
-    label_axes,
-    styled,
-)  # fmt: skip
+from snnlab.course.figures.parts import place_accuracy, show_accuracy
+from snnlab.plot import style
+from snnlab.plot.style import OKABE_ITO, QUIET
 
 CLASSES = (  # per class: colour and marker
     (OKABE_ITO["blue"], "o"),
@@ -44,7 +36,7 @@ def region_colours(odds):
     return 1 - strength * (1 - colours[odds.argmax(axis=-1)])
 
 
-@styled
+@style.styled
 def draw_regions(data, *, fig=None):
     """Decision regions with the points that were learned, and the accuracy as training goes on.
 
@@ -62,41 +54,29 @@ def draw_regions(data, *, fig=None):
     -------
     Picture
     """
-    fig = figure(8.2, 4.2, fig)
+    fig = style.figure(8.2, 4.2, fig)
     plane, curve = fig.subplots(1, 2, width_ratios=[1.15, 1])
-    image = plane.imshow(
-        region_colours(data["odds"]), extent=(0, 1, 0, 1), origin="lower",
-        interpolation="nearest", aspect="equal",
-    )  # fmt: skip
+    looks = {"origin": "lower", "interpolation": "nearest", "aspect": "equal"}
+    image = plane.imshow(region_colours(data["odds"]), extent=(0, 1, 0, 1), **looks)
     dots = []
     for k, name in enumerate(data["names"]):
         color, marker = CLASSES[k % len(CLASSES)]
         dots += plane.plot([], [], marker, ms=4, mfc=color, mec="black", mew=0.5, label=name)
     plane.set(xlim=(0, 1), ylim=(0, 1))
-    label_axes(plane, x="first feature", y="second feature", title=" ")
-    frame = list(plane.spines.values())
-    says = plane.set_title(" ")
-    legend = plane.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=len(dots), handletextpad=0.1
-    )
-    (tests,) = curve.plot([], [], marker="o", ms=4, color=ROLES["training"], label="this network")
+    style.label_axes(plane, x="first feature", y="second feature", title=" ")
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
+    plane.legend(ncols=len(dots), handletextpad=0.1, **below)
+    tests = place_accuracy(curve, data["steps"], "accuracy on test points (%)")
+    tests.set_label("this network")
     (linear,) = curve.plot([], [], ls="--", color=QUIET, label="logistic regression")
-    curve.set_ylim(0, 104)
-    curve.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    label_axes(curve, x="step", y="accuracy on test points (%)", title=" ")
-    best = curve.set_title(" ")
     curve.legend(loc="lower right")
-    moving = [image, *dots, *frame, says, tests, linear, best]
-    picture = Picture(
-        fig, "", moving, image=image, dots=dots, says=says, tests=tests, linear=linear, best=best,
-        curve=curve, legend=legend,
-    )  # fmt: skip
-    update_regions(picture, data)
-    freeze(fig)
-    return picture
+    parts = {"image": image, "dots": dots, "frame": list(plane.spines.values())}
+    parts |= {"says": plane.set_title(" "), "tests": tests, "linear": linear}
+    parts |= {"best": curve.set_title(" "), "curve": curve}
+    return style.begin(fig, update_regions, data, **parts)
 
 
-@styled
+@style.styled
 def update_regions(picture, data):
     """Show other data in a picture of `draw_regions`; arguments as there."""
     a, odds = picture.artists, data["odds"]
@@ -104,12 +84,12 @@ def update_regions(picture, data):
     points, labels = data["points"][:MOST], data["labels"][:MOST]
     for k, dots in enumerate(a.dots):
         dots.set_data(*points[labels == k].T)
-    tested = 100 * np.array(data["tested"], float).reshape(-1, 2)
     a.curve.set_xlim(-0.02 * data["steps"], data["steps"])
-    a.tests.set_data(tested[:, 0] / 100, tested[:, 1])
+    step, accuracy = show_accuracy(a.tests, data["tested"])
     a.linear.set_data([0, data["steps"]], [100 * data["baseline"]] * 2)
     a.says.set_text(data["settings"])
-    a.best.set_text(f"{tested[-1, 1]:.1f} % at step {int(round(tested[-1, 0] / 100))}")
+    now = f"{accuracy:.1f} % at step {step}"
+    a.best.set_text(now)
     areas = np.bincount(odds.argmax(axis=-1).ravel(), minlength=len(data["names"]))
     said = ", ".join(
         f"{name} {100 * n / areas.sum():.0f} %"
@@ -118,6 +98,5 @@ def update_regions(picture, data):
     picture.alt = (
         f"Decision regions on the unit square, {data['settings']}: {said} of its area, with "
         f"{len(points)} of the points that are learned. Accuracy on test points over "
-        f"{data['steps']} steps: {tested[-1, 1]:.1f} % at step {int(round(tested[-1, 0] / 100))}; "
-        f"a logistic regression has {100 * data['baseline']:.1f} %."
+        f"{data['steps']} steps: {now}; a logistic regression has {100 * data['baseline']:.1f} %."
     )

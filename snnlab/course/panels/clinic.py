@@ -3,13 +3,12 @@
 import threading
 import time
 
-from snnlab import _check, plot
-from snnlab.course import patients
+from snnlab import _check
+from snnlab.course import figures, patients
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import steps
 from snnlab.live.panel import Action, Choice, Panel, Stops, leave_main_thread
 from snnlab.live.worker import Worker
-from snnlab.network import Network
 from snnlab.reports import clinic
 
 
@@ -82,10 +81,7 @@ class Clinic(Panel):
             if hasattr(m, "steepness") else m
             for m in old.neurons
         ]  # fmt: skip
-        new = Network(
-            old.sizes, neurons[:-1], readout=neurons[-1], n_steps=old.n_steps, rng=0, spread=0
-        )
-        new.parameters[...] = old.parameters
+        new = old.replace(neurons=neurons)
         for w in new.weights[:-1]:
             w *= scale
         return new
@@ -96,7 +92,7 @@ class Clinic(Panel):
         Returns
         -------
         dict
-            The argument of `snnlab.plot.draw_ward`.
+            The argument of `snnlab.course.figures.draw_ward`.
         """
         patient = self.patients[bed]
         network = self.turned(bed=bed, **knobs)
@@ -114,11 +110,11 @@ class Clinic(Panel):
 
     def draw(self, data):
         """The card."""
-        return plot.draw_ward(data)
+        return figures.draw_ward(data)
 
     def update(self, picture, data):
         """The same for other data."""
-        plot.update_ward(picture, data)
+        figures.update_ward(picture, data)
 
     def describe(self, data):
         """Accuracy and spikes, and how training went."""

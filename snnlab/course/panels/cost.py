@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from snnlab import plot
+from snnlab.course import figures
 from snnlab.live.panel import Choice, Panel, Slider, Stops
 from snnlab.reports.energy import COSTS, MEMORIES, PARTS, ROWS, EnergyCard, at_rate
 
@@ -70,7 +70,7 @@ class SpikeCost(Panel):
         Returns
         -------
         dict
-            The argument of `snnlab.plot.draw_cost`.
+            The argument of `snnlab.course.figures.draw_cost`.
         """
         sizes = self.n_inputs, fan_out, self.n_classes
         factors = [memory_price if part in ("weights", "states") else arithmetic_price
@@ -96,11 +96,11 @@ class SpikeCost(Panel):
 
     def draw(self, data):
         """Bars by cause, and lines over the rate."""
-        return plot.draw_cost(data)
+        return figures.draw_cost(data)
 
     def update(self, picture, data):
         """The same for other data."""
-        plot.update_cost(picture, data)
+        figures.update_cost(picture, data)
 
     def describe(self, data):
         """Which network takes less, and up to which rate."""

@@ -164,11 +164,7 @@ class BackwardInTime(Panel):
             The argument of `snnlab.course.figures.draw_backward`.
         """
         neuron = self.network.neurons[0].replace(steepness=steepness, detach_reset=not reset)
-        network = Network(
-            self.network.sizes, neuron, readout=self.network.neurons[1],
-            n_steps=self.network.n_steps, rng=0, dtype=self.network.dtype,
-        )  # fmt: skip
-        network.parameters[...] = self.network.parameters
+        network = self.network.replace(neurons=(neuron, self.network.neurons[1]))
         trace = network.forward(self.inputs[sample])
         _, g_readout = MaxOverTime()(trace.readout, self.labels[[sample]])
         _, adjoints = network.backward(trace, g_readout, adjoints=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from snnlab import plot
+from snnlab.course import figures
 from snnlab.live.panel import Choice, Panel, Slider
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
@@ -33,7 +33,7 @@ class OneNeuron(Panel):
         -------
         dict
             ``x``, ``i_syn``, ``v``, ``z`` (arrays over time), ``v_th``, ``dt``: the arguments of
-            `snnlab.plot.draw_neuron`.
+            `snnlab.course.figures.draw_neuron`.
         """
         dt, n = self.dt, self.n_steps
         neuron = LIF.brainscales2(tau_mem=tau_mem, tau_syn=tau_syn, dt=dt, v_th=v_th, reset=reset)
@@ -57,12 +57,12 @@ class OneNeuron(Panel):
 
     def draw(self, data):
         """Input, current, membrane."""
-        return plot.draw_neuron(**data)
+        return figures.draw_neuron(**data)
 
     def update(self, picture, data):
         """The same for other data."""
-        plot.update_neuron(picture, **data)
+        figures.update_neuron(picture, **data)
 
     def describe(self, data):
         """Spikes in and out, and the membrane's peak."""
-        return plot.neuron_alt(**data)
+        return figures.neuron_alt(**data)

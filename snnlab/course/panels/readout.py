@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from snnlab import encode, plot
+from snnlab import encode
+from snnlab.course import figures
 from snnlab.learning.losses import MaxOverTime
 from snnlab.live.panel import Panel, Slider
 from snnlab.network import Network
@@ -60,7 +61,7 @@ class ReadOut(Panel):
         Returns
         -------
         dict
-            The argument of `snnlab.plot.draw_read_out`.
+            The argument of `snnlab.course.figures.draw_read_out`.
         """
         sample = self.inputs[digit]
         first, n = int(first_input_step(sample)[0]), len(self.times)
@@ -80,11 +81,11 @@ class ReadOut(Panel):
 
     def draw(self, data):
         """Potentials, image, accuracies."""
-        return plot.draw_read_out(data)
+        return figures.draw_read_out(data)
 
     def update(self, picture, data):
         """The same for other data."""
-        plot.update_read_out(picture, data)
+        figures.update_read_out(picture, data)
 
     def describe(self, data):
         """What both say at the deadline, and how many images they read rightly by then."""

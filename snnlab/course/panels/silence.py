@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from snnlab import _check, encode, plot
-from snnlab.course import results
+from snnlab import _check, encode
+from snnlab.course import figures, results
 from snnlab.learning.penalties import Bursts
 from snnlab.learning.training import predict_scores, steps
 from snnlab.live.panel import Panel, Slider, Stops
 from snnlab.network import Network
-from snnlab.reports.sweep import Frontier
+from snnlab.reports.frontier import Frontier
 
 STRENGTHS = 0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0
 MEASURED = 12  # steps between two points of the trail
@@ -104,7 +104,7 @@ class Silence(Panel):
         Yields
         ------
         dict or None
-            The argument of `snnlab.plot.draw_silence`.
+            The argument of `snnlab.course.figures.draw_silence`.
         """
         if strength not in self._runs:
             self._runs[strength] = _Retraining(
@@ -141,11 +141,11 @@ class Silence(Panel):
 
     def draw(self, data):
         """The frontier, an image, its spikes before and now."""
-        return plot.draw_silence(data)
+        return figures.draw_silence(data)
 
     def update(self, picture, data):
         """The same for other data."""
-        plot.update_silence(picture, data)
+        figures.update_silence(picture, data)
 
     def describe(self, data):
         """Spikes and accuracy before and now."""

@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 
-from snnlab import _check, encode, plot
+from snnlab import _check, encode
+from snnlab.course import figures
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import evaluate, steps
 from snnlab.live.panel import Action, Panel, Slider, Stops, leave_main_thread
@@ -208,7 +209,7 @@ class TrainLive(Panel):
         Returns
         -------
         dict
-            The argument of `snnlab.plot.draw_runs`.
+            The argument of `snnlab.course.figures.draw_runs`.
         """
         inputs, labels = self.test
         digit = min(digit, len(labels) - 1)
@@ -234,11 +235,11 @@ class TrainLive(Panel):
 
     def draw(self, data):
         """Curves, the image, hidden spikes."""
-        return plot.draw_runs(data)
+        return figures.draw_runs(data)
 
     def update(self, picture, data):
         """The same for other data."""
-        plot.update_runs(picture, data)
+        figures.update_runs(picture, data)
 
     def describe(self, data):
         """Steps, and accuracy of each network on the test images."""

@@ -77,7 +77,7 @@ class Finding:
         """
         if self.remedy.cure is None:
             raise ValueError(f"{self.name} is beyond treatment by code: {self.remedy.words}")
-        return self.remedy.cure(remedies.rebuilt(network, network.neurons), inputs)
+        return self.remedy.cure(network.replace(), inputs)
 
 
 # causes before what they bring about --------------------------------------------------------------

@@ -8,7 +8,6 @@ import numpy as np
 
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import LowerBound
-from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.surrogate import slope
 
@@ -40,16 +39,6 @@ def reach(v, neuron):
     return (h >= NEAR * highest).any(axis=1).mean(axis=0)
 
 
-def rebuilt(network, neurons):
-    """A network of other neurons with the same weights."""
-    new = Network(
-        network.sizes, neurons[:-1], readout=neurons[-1], n_steps=network.n_steps, rng=0, spread=0,
-        dtype=network.dtype, workers=network.workers,
-    )  # fmt: skip
-    new.parameters[...] = network.parameters
-    return new
-
-
 def _rescale(network, inputs):
     return network.scale_to_activity(inputs, ACTIVE * min(network.sizes[1:-1])), {}
 
@@ -76,7 +65,7 @@ def _widen(network, inputs):
             neurons[k] = neurons[k].replace(steepness=float(f"{10**middle:.2g}"))
             wide = reach(v, neurons[k])[alive].mean() > WIDE
             low, high = (middle, high) if wide else (low, middle)
-    return rebuilt(network, neurons), {}
+    return network.replace(neurons=neurons), {}
 
 
 def _wake(network, inputs):
@@ -92,7 +81,7 @@ def _wake(network, inputs):
 def _detach(network, inputs=None):
     lif = {"detach_reset": True}
     neurons = [m.replace(**lif) if isinstance(m, LIF) else m for m in network.neurons]
-    return rebuilt(network, neurons), {}
+    return network.replace(neurons=neurons), {}
 
 
 def _lengthen(network, inputs):
@@ -101,7 +90,7 @@ def _lengthen(network, inputs):
     third = network.n_steps * network.dt / 3
     longer = [np.maximum(m.tau_mem, third).tolist() for m in network.neurons]
     neurons = [m.replace(tau_mem=tau) for m, tau in zip(network.neurons, longer, strict=True)]
-    network = rebuilt(network, neurons)
+    network = network.replace(neurons=neurons)
     return network.scale_to_activity(inputs, spikes) if spikes else network, {}
 
 
@@ -116,7 +105,7 @@ def _halve(k, network, inputs):
         half = (np.asarray(neurons[k].v_th) / 2).tolist()
         neurons[k] = neurons[k].replace(v_th=half, steepness=2 * neurons[k].steepness)
     network.weights[k][...] /= 2
-    return rebuilt(network, neurons), {}
+    return network.replace(neurons=neurons), {}
 
 
 ENCODE = Remedy("Scale the data, or lower the threshold of the code (encode.latency: theta).")

@@ -4,18 +4,8 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.plot.style import (
-    QUIET,
-    ROLES,
-    US,
-    Picture,
-    count,
-    figure,
-    freeze,
-    label_axes,
-    steady,
-    styled,
-)  # fmt: skip
+from snnlab.plot import style
+from snnlab.plot.style import QUIET, ROLES, US, count
 
 
 def neuron_alt(x, i_syn, v, z, v_th, dt):
@@ -31,7 +21,7 @@ def neuron_alt(x, i_syn, v, z, v_th, dt):
     )
 
 
-@styled
+@style.styled
 def draw_neuron(x, i_syn, v, z, v_th, dt):
     """One neuron: input spikes, synaptic current, membrane with threshold and output spikes.
 
@@ -49,46 +39,40 @@ def draw_neuron(x, i_syn, v, z, v_th, dt):
     -------
     Picture
     """
-    fig = figure(6.0, 4.6)
+    fig = style.figure(6.0, 4.6)
     inputs, current, membrane = fig.subplots(3, sharex=True, height_ratios=[0.45, 1, 1.9])
     last = len(v) * dt * US
     (stems,) = inputs.plot([], [], color=ROLES["input"], lw=1.4)
     (heads,) = inputs.plot([], [], "^", color=ROLES["input"], ms=6)
     inputs.set(ylim=(0, 1.25), yticks=[])
-    label_axes(inputs, y="input\nspikes")
+    style.label_axes(inputs, y="input\nspikes")
     inputs.spines["left"].set_visible(False)
     (i_line,) = current.plot([], [], "s-", color=ROLES["current"], ms=2.5)
-    label_axes(current, y="current\n(arb. units)")
+    style.label_axes(current, y="current\n(arb. units)")
     (v_line,) = membrane.plot([], [], "o-", color=ROLES["membrane"], ms=3, label="membrane")
     threshold = membrane.axhline(v_th, color=ROLES["threshold"], ls="--", label="threshold")
     (spikes,) = membrane.plot([], [], color=ROLES["spike"], lw=2)
-    (tops,) = membrane.plot(
-        [], [], "D", color=ROLES["spike"], ms=6, clip_on=False, label="output spike"
-    )
-    label_axes(membrane, x="time (µs)", y="membrane potential\n(arb. units)")
+    look = {"color": ROLES["spike"], "ms": 6, "clip_on": False}
+    (tops,) = membrane.plot([], [], "D", label="output spike", **look)
+    style.label_axes(membrane, x="time (µs)", y="membrane potential\n(arb. units)")
     for ax in (current, membrane):
         ax.axhline(0, color=QUIET, lw=0.6, zorder=0)
         ax.yaxis.set_major_locator(MaxNLocator(4))
     membrane.set_xlim(-0.02 * last, last)
     membrane.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1.0), borderaxespad=0)
     fig.align_ylabels()
-    moving = [stems, heads, i_line, v_line, threshold, spikes, tops]
-    picture = Picture(
-        fig, "", moving, stems=stems, heads=heads, i=i_line, v=v_line, threshold=threshold,
-        spikes=spikes, tops=tops, current=current, membrane=membrane,
-    )  # fmt: skip
-    update_neuron(picture, x, i_syn, v, z, v_th, dt)
-    freeze(fig)
-    return picture
+    parts = {"stems": stems, "heads": heads, "i": i_line, "v": v_line, "threshold": threshold}
+    parts |= {"spikes": spikes, "tops": tops, "current": current, "membrane": membrane}
+    return style.begin(fig, update_neuron, x, i_syn, v, z, v_th, dt, **parts)
 
 
 def _steady_limits(ax, low, high, room=1.12):
     """Limits that stay the same for most moves of a slider."""
-    down, up = steady(low, high)
+    down, up = style.steady(low, high)
     ax.set_ylim(down - 0.05 * up, up * room if up else 0.25)
 
 
-@styled
+@style.styled
 def update_neuron(picture, x, i_syn, v, z, v_th, dt):
     """Show another run in a picture of `draw_neuron`; arguments as there."""
     a = picture.artists
@@ -118,10 +102,10 @@ def _stems(t, low, high):
     return x, np.tile([low, high, np.nan], len(t))
 
 
-@styled
+@style.styled
 def draw_order():
     """The order of operations in a time step, as a diagram of two steps."""
-    fig = figure(8.6, 2.6)
+    fig = style.figure(8.6, 2.6)
     ax = fig.subplots()
     ax.set(xlim=(0, 10), ylim=(0.2, 3.5))
     ax.axis("off")
@@ -151,10 +135,10 @@ def draw_order():
     ax.annotate("", (integrate, 1.25), (integrate, 0.75), arrowprops=arrow | reset)
     note = "the reset of a spike acts one step later"
     ax.text((emit + integrate) / 2, 0.66, note, ha="center", va="top")
-    freeze(fig)
+    style.freeze(fig)
     alt = (
         "A diagram of two time steps. In each, in this order: input spikes arrive and change the "
         "current; the membrane integrates it; it is compared with the threshold; a spike is "
         "emitted or not. An arrow leads from the spike to the membrane of the next step: the reset."
     )
-    return Picture(fig, alt)
+    return style.Picture(fig, alt)

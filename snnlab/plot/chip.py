@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.plot.style import QUIET, ROLES, Picture, count, figure, freeze, label_axes, styled
+from snnlab.plot import style
+from snnlab.plot.style import QUIET, ROLES, count
 from snnlab.reports.avoidance import avoidance
 
 MODES = {
@@ -17,7 +18,7 @@ EXCITES, INHIBITS = to_rgb(ROLES["input"]), to_rgb(ROLES["spike"])
 GONE, DEAD = (1.0, 1.0, 1.0), (0.86, 0.86, 0.86)
 
 
-@styled
+@style.styled
 def draw_mismatch(sigma_d, *, calibrated=None, fig=None, **accuracies):
     """Test accuracy against the spread of the neurons' parameters.
 
@@ -36,7 +37,7 @@ def draw_mismatch(sigma_d, *, calibrated=None, fig=None, **accuracies):
     -------
     Picture
     """
-    fig = figure(6.4, 3.6, fig)
+    fig = style.figure(6.4, 3.6, fig)
     ax = fig.subplots()
     x = 100 * np.asarray(sigma_d, float)
     said = []
@@ -44,27 +45,25 @@ def draw_mismatch(sigma_d, *, calibrated=None, fig=None, **accuracies):
         name, role, marker, dashes = MODES[mode]
         y = 100 * np.atleast_2d(y)
         mean = y.mean(axis=0)
-        ax.plot(np.broadcast_to(x, y.shape).ravel(), y.ravel(), marker, color=ROLES[role], ms=3,
-                alpha=0.45, mew=0)  # fmt: skip
+        single = {"color": ROLES[role], "ms": 3, "alpha": 0.45, "mew": 0}
+        ax.plot(np.broadcast_to(x, y.shape).ravel(), y.ravel(), marker, **single)
         ax.plot(x, mean, marker, ls=dashes, color=ROLES[role], ms=6, label=name)
         said.append(f"{name}: {mean[0]:.1f} % at {x[0]:.0f} %, {mean[-1]:.1f} % at {x[-1]:.0f} %")
     if calibrated is not None:
         ax.axvline(100 * calibrated, color=QUIET, lw=1, ls=":")
-        ax.annotate(
-            "calibrated", (100 * calibrated, 0.03), xycoords=("data", "axes fraction"), rotation=90,
-            xytext=(3, 0), textcoords="offset points", va="bottom", color="#555555", size=9,
-        )  # fmt: skip
-    label_axes(ax, x="mismatch of time constants and threshold, relative sd (%)",
-               y="test accuracy (%)")  # fmt: skip
-    ax.grid(True, color="#DDDDDD", lw=0.6)
-    ax.set_axisbelow(True)
+        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        look = {"rotation": 90, "va": "bottom", "color": "#555555", "size": 9}
+        ax.annotate("calibrated", (100 * calibrated, 0.03), (3, 0), **place, **look)
+    x = "mismatch of time constants and threshold, relative sd (%)"
+    style.label_axes(ax, x=x, y="test accuracy (%)")
+    style.light_grid(ax)
     ax.legend(loc="lower left", bbox_to_anchor=(0.08, 0))
-    freeze(fig)
+    style.freeze(fig)
     alt = f"Test accuracy against the neurons' mismatch. {'; '.join(said)}."
-    return Picture(fig, alt)
+    return style.Picture(fig, alt)
 
 
-@styled
+@style.styled
 def draw_transfer(matrix, *, fig=None):
     """Test accuracy of networks trained on one chip (rows) and tested on another (columns).
 
@@ -81,30 +80,29 @@ def draw_transfer(matrix, *, fig=None):
     """
     matrix = 100 * np.asarray(matrix, float)
     rows, columns = matrix.shape
-    fig = figure(1.9 + 0.72 * columns, 1.3 + 0.6 * rows, fig)
+    fig = style.figure(1.9 + 0.72 * columns, 1.3 + 0.6 * rows, fig)
     ax = fig.subplots()
     low = min(matrix.min(), matrix.max() - 1)
     shown = ax.imshow(matrix, cmap="cividis", vmin=low, vmax=matrix.max(), aspect="auto")
     for i in range(rows):
         for j in range(columns):
             dark = matrix[i, j] < (low + matrix.max()) / 2
-            ax.text(j, i, f"{matrix[i, j]:.1f}", ha="center", va="center", size=9.5,
-                    color="white" if dark else "black",
-                    weight="bold" if i == j else "normal")  # fmt: skip
+            look = {"color": "white" if dark else "black", "weight": "bold" if i == j else "normal"}
+            ax.text(j, i, f"{matrix[i, j]:.1f}", ha="center", va="center", size=9.5, **look)
     ax.set(xticks=range(columns), yticks=range(rows))
     fig.colorbar(shown, ax=ax, label="test accuracy (%)")
-    label_axes(ax, x="tested on chip", y="trained on chip")
-    freeze(fig)
+    style.label_axes(ax, x="tested on chip", y="trained on chip")
+    style.freeze(fig)
     own = np.diag(matrix).mean() if rows == columns else np.nan
     others = matrix[~np.eye(rows, columns, dtype=bool)]
     alt = (
         f"Table of test accuracies of networks trained on {rows} chips and tested on {columns}: "
         f"{own:.1f} % on their own, {others.mean():.1f} % on the others, on average."
     )
-    return Picture(fig, alt)
+    return style.Picture(fig, alt)
 
 
-@styled
+@style.styled
 def draw_defects(network, substrate, *, layer=0, fig=None):
     """Which synapses there are, above what is wrong with the neurons they lead to.
 
@@ -129,7 +127,7 @@ def draw_defects(network, substrate, *, layer=0, fig=None):
     order, dead = np.argsort(found.badness, kind="stable"), np.isinf(found.badness)
     columns = substrate.columns(network)[layer][order]
     n, n_dead = len(order), int(dead.sum())
-    fig = figure(9.6, 4.4, fig)
+    fig = style.figure(9.6, 4.4, fig)
     grid = fig.add_gridspec(2, 3, width_ratios=(3.2, 0.08, 2.5), height_ratios=(3.2, 1))
     top, bottom = (fig.add_subplot(grid[k, 0]) for k in (0, 1))
     scale, right = fig.add_subplot(grid[1, 1]), fig.add_subplot(grid[:, 2])
@@ -140,17 +138,8 @@ def draw_defects(network, substrate, *, layer=0, fig=None):
     top.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     top.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     top.tick_params(labelbottom=False)
-    label_axes(top, y="input")
-    factors = np.array([100 * (factor[columns] - 1) for factor in substrate.factors.values()])
-    most = max(1.0, np.abs(factors[:, : n - n_dead]).max(initial=0))
-    strip = bottom.imshow(
-        np.ma.masked_array(factors, np.broadcast_to(dead[order], factors.shape)), aspect="auto",
-        cmap="PuOr", vmin=-most, vmax=most,
-    )  # fmt: skip
-    bottom.set_facecolor(DEAD)
-    bottom.set_yticks(range(len(KINDS)), KINDS)
-    bottom.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    label_axes(bottom, x="neuron, from best to worst")
+    style.label_axes(top, y="input")
+    strip = _draw_factors(bottom, substrate, columns, dead[order])
     bar = fig.colorbar(strip, cax=scale)
     bar.set_label("off by (%)", size=9)
     bar.ax.yaxis.set_major_locator(MaxNLocator(3))
@@ -163,27 +152,39 @@ def draw_defects(network, substrate, *, layer=0, fig=None):
     badness = 100 * found.badness
     end = max(1.0, badness[~dead].max(initial=0))  # dead ones stand beyond the worst
     x = np.where(dead, 1.15 * end, badness)
-    (living,) = right.plot(x[~dead], np.zeros(n - n_dead), "o", color=ROLES["training"], ms=4,
-                           mfc="none", label="living")  # fmt: skip
+    look = {"color": ROLES["training"], "ms": 4, "mfc": "none"}
+    (living,) = right.plot(x[~dead], np.zeros(n - n_dead), "o", label="living", **look)
     (gone,) = right.plot(x[dead], np.zeros(n_dead), "x", color=ROLES["wrong"], ms=5, label="dead")
     mean = right.axhline(0, color="black", lw=1, ls="--", label="mean of all")
     right.set_xlim(-0.03 * end, 1.22 * end)
     right.xaxis.set_major_locator(MaxNLocator(4))
-    label_axes(right, x="badness (%, dead ones at the end)", y="inputs left")
+    style.label_axes(right, x="badness (%, dead ones at the end)", y="inputs left")
     titles = [ax.set_title(" \n ", size=9) for ax in (top, right)]
     handles = [living, gone, mean] if n_dead else [living, mean]
     fig.legend(handles=handles, ncols=3, loc="outside lower right")
-    picture = Picture(
-        fig, "", image=shown, order=order, living=living, dead=gone, mean=mean, right=right,
-        titles=titles, layer=layer, chip=substrate.seed, badness=found.badness,
-    )  # fmt: skip
+    parts = {"image": shown, "living": living, "dead": gone, "mean": mean, "titles": titles}
+    parts |= {"right": right, "order": order, "badness": found.badness, "layer": layer}
+    picture = style.Picture(fig, "", **parts, chip=substrate.seed)
     right.set_ylim(0, 1)
     update_defects(picture, network, substrate)
-    freeze(fig)
+    style.freeze(fig)
     return picture
 
 
-@styled
+def _draw_factors(ax, substrate, columns, dead):
+    """What is off about each neuron, as an image; the dead have none of it."""
+    factors = np.array([100 * (factor[columns] - 1) for factor in substrate.factors.values()])
+    most = max(1.0, np.abs(factors[:, ~dead]).max(initial=0))
+    living = np.ma.masked_array(factors, np.broadcast_to(dead, factors.shape))
+    strip = ax.imshow(living, aspect="auto", cmap="PuOr", vmin=-most, vmax=most)
+    ax.set_facecolor(DEAD)
+    ax.set_yticks(range(len(KINDS)), KINDS)
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    style.label_axes(ax, x="neuron, from best to worst")
+    return strip
+
+
+@style.styled
 def update_defects(picture, network, substrate):
     """Show other weights of the network in a picture of `draw_defects`, on the same chip."""
     a = picture.artists

@@ -1,0 +1,204 @@
+"""A network while it is rewired: what is left of it, where, and how well it still reads."""
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from snnlab.course.figures.parts import in_percent, place_accuracy, show_accuracy
+from snnlab.plot import style
+from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
+
+PERCENT = [1, 2, 5, 10, 20, 50, 100]  # ticks
+LOOKS = {  # colour and marker
+    "Grad R": (OKABE_ITO["blue"], "o"),
+    "Deep R": (OKABE_ITO["orange"], "s"),
+    "STDS": (OKABE_ITO["bluish green"], "^"),
+    "magnitude": (OKABE_ITO["reddish purple"], "D"),
+    "fixed mask": (OKABE_ITO["black"], "v"),
+}
+
+
+@style.styled
+def draw_rewiring(data, *, fig=None):
+    """A network while a rule rewires it: connectivity, accuracy, its pixels, and other runs.
+
+    Parameters
+    ----------
+    data : dict
+        ``method``, one of the five of `snnlab.lessons.METHODS`; ``settings``: a few words;
+        ``steps``: how many there will be; ``left``: connectivity (in [0, 1]) at the beginning and
+        after each step; ``tested``: list of (step, accuracy in [0, 1]); ``pixels`` (rows, columns):
+        wires left per pixel, of ``n_hidden``; ``target``: connectivity wanted, or None; ``others``:
+        (method, connectivity, accuracy) of runs that ended before; ``stored``: the same of full
+        runs, to be drawn behind.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = style.figure(8.6, 5.0, fig)
+    grid = fig.add_gridspec(2, 2, width_ratios=[1, 1.25], height_ratios=[1, 1.15])
+    left, accuracy = fig.add_subplot(grid[0, 0]), fig.add_subplot(grid[0, 1])
+    pixels, frontier = fig.add_subplot(grid[1, 0]), fig.add_subplot(grid[1, 1])
+    parts = _place_share(left, data["steps"])
+    parts["tests"] = place_accuracy(accuracy, data["steps"], "accuracy on\ntest images (%)")
+    parts |= _place_pixels(pixels, data) | _place_frontier(frontier, data["stored"])
+    return style.begin(fig, update_rewiring, data, **parts)
+
+
+def _place_share(ax, steps):
+    (share,) = ax.plot([], [], color=ROLES["membrane"])
+    (target,) = ax.plot([], [], ls="--", lw=1.2, color=ROLES["threshold"])
+    ax.set_yscale("log")
+    ax.set(xlim=(0, steps), ylim=(0.8, 130), yticks=PERCENT)
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.yaxis.set_major_formatter(style.plain)
+    ax.minorticks_off()
+    style.label_axes(ax, x="step", y="connectivity\n(% of weights)", title=" ")
+    return {"share": share, "target": target, "says": ax.set_title(" ")}
+
+
+def _place_pixels(ax, data):
+    top = max(data["n_hidden"] // 3, 1)
+    image = ax.imshow(np.zeros(data["pixels"].shape), vmin=0, vmax=top, cmap="viridis")
+    image.cmap = image.cmap.with_extremes(bad="white")
+    bar = ax.figure.colorbar(image, ax=ax, extend="max")
+    bar.set_label("wires per pixel")
+    bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    return {"image": image, "frame": style.frame_image(ax), "unused": ax.set_title(" ")}
+
+
+def _place_frontier(ax, stored):
+    dots = {}
+    for name, (color, marker) in LOOKS.items():
+        behind = in_percent([(100 * x, y) for method, x, y in stored if method == name])
+        ax.plot(*behind, marker, ms=5, mfc="none", mec=QUIET, zorder=1)
+        (dots[name],) = ax.plot([], [], marker, ms=6, color=color, label=name)
+    (trail,) = ax.plot([], [], "-", lw=1, color=QUIET)
+    (here,) = ax.plot([], [], "*", ms=14, mfc=ROLES["spike"], mec="black")
+    ax.set_xscale("log")
+    ax.set(xlim=(0.8, 130), xticks=PERCENT, ylim=(50, 101))
+    ax.xaxis.set_major_formatter(style.plain)
+    ax.minorticks_off()
+    style.light_grid(ax)
+    title = "star: this run" + ("; hollow: stored, full runs" if stored else "")
+    style.label_axes(ax, x="connectivity (% of weights)", y="accuracy (%), above 50", title=title)
+    legend = ax.legend(loc="lower right", fontsize=8, handletextpad=0.2)
+    return {"trail": trail, "dots": dots, "here": here, "legend": legend}
+
+
+@style.styled
+def update_rewiring(picture, data):
+    """Show other data in a picture of `draw_rewiring`; arguments as there."""
+    a = picture.artists
+    left = 100 * np.asarray(data["left"], float)
+    a.share.set_data(np.arange(len(left)), np.where(left > 0, left, np.nan))
+    wanted = np.nan if data["target"] is None else 100 * data["target"]
+    a.target.set_data([0, data["steps"]], [wanted] * 2)
+    step, accuracy = show_accuracy(a.tests, data["tested"])
+    a.says.set_text(f"{data['method']}, {data['settings']}")
+    pixels = data["pixels"]
+    a.image.set_data(np.ma.masked_equal(pixels, 0))
+    unused = int((pixels == 0).sum())
+    a.unused.set_text(f"{count(unused, 'pixel')} not heard (white)")
+    for name, dots in a.dots.items():
+        places = [(100 * x, y) for method, x, y in data["others"] if method == name]
+        dots.set_data(*in_percent(places))
+    at, accuracies = a.tests.get_data()
+    a.trail.set_data(left[at.astype(int)], accuracies)
+    a.here.set_data([left[step]], [accuracy])
+    picture.alt = (
+        f"{data['method']}, {data['settings']}: connectivity over {len(left) - 1} of "
+        f"{data['steps']} steps, from {left[0]:.3g} to {left[-1]:.3g} %; "
+        f"{accuracy:.1f} % of test images right at step {step}. A map of the "
+        f"{pixels.size} pixels has {unused} of which no wire is left, and at most "
+        f"{int(pixels.max())} wires per pixel. Accuracy against connectivity of this run and "
+        f"{count(len(data['others']), 'other run')}."
+    )
+
+
+WORST = 0.6  # defect at which colours and places end
+
+
+@style.styled
+def draw_chip_wires(data, *, fig=None):
+    """Which wires are left on a chip, its neurons in the order of their faults.
+
+    Parameters
+    ----------
+    data : dict
+        ``wires`` (pixel, neuron): array of bool; ``defect`` (neuron,): infinite where dead;
+        ``correlation`` of both, by rank, among living neurons; ``worst``: wires per neuron of the
+        worst tenth as a share of what all have; ``steps``, ``tested``: as for `draw_rewiring`;
+        ``left``: connectivity in [0, 1]; ``settings``: a few words.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = style.figure(8.4, 5.0, fig)
+    grid = fig.add_gridspec(2, 2, width_ratios=[1.35, 1], height_ratios=[0.07, 1])
+    strip, field = fig.add_subplot(grid[0, 0]), fig.add_subplot(grid[1, 0])
+    beside = grid[:, 1].subgridspec(2, 1, height_ratios=[1.25, 1])
+    dots, curve = fig.add_subplot(beside[0]), fig.add_subplot(beside[1])
+    parts = _place_wires(strip, field, data["wires"].shape) | _place_numbers(dots)
+    parts["tests"] = place_accuracy(curve, data["steps"], "accuracy, on\nthe chip (%)")
+    curve.set_title("")
+    return style.begin(fig, update_chip_wires, data, **parts)
+
+
+def _place_wires(strip, field, shape):
+    look = {"vmin": 0, "aspect": "auto"}
+    faults = strip.imshow(np.zeros((1, shape[1])), vmax=WORST, cmap="cividis", **look)
+    faults.cmap = faults.cmap.with_extremes(bad="white", over=ROLES["spike"])
+    wires = field.imshow(np.zeros(shape), vmax=1, cmap="gray_r", **look)
+    field.spines[:].set_visible(True)
+    frame = [*style.frame_image(strip), *field.spines.values()]
+    strip.set_ylabel("defect", rotation=0, ha="right", va="center")
+    says = strip.set_title(" ")
+    for axis in (field.xaxis, field.yaxis):
+        axis.set_major_locator(MaxNLocator(5, integer=True))
+    edge = field.axvline(shape[1] - 0.5, color=ROLES["spike"], lw=1.4)
+    style.label_axes(field, x="hidden neuron, the best first (red: dead)", y="pixel")
+    return {"faults": faults, "wires": wires, "frame": frame, "says": says, "edge": edge}
+
+
+def _place_numbers(ax):
+    (alive,) = ax.plot([], [], "o", ms=4, color=ROLES["training"], label="alive")
+    (gone,) = ax.plot([], [], "x", ms=6, mew=1.6, color=ROLES["spike"], label="dead")
+    ax.set_xlim(-0.02, 0.78)
+    ax.set_xticks([0, 0.2, 0.4, WORST, 0.72], ["0", "0.2", "0.4", f"{WORST}+", "dead"])
+    ax.set_yscale("symlog", linthresh=10)
+    ax.set(ylim=(-1, 300), yticks=[0, 5, 10, 50, 100, 200])
+    ax.yaxis.set_major_formatter(style.plain)
+    ax.minorticks_off()
+    style.label_axes(ax, x="defect: rms relative deviation", y="wires into the neuron", title=" ")
+    return {"alive": alive, "gone": gone, "number": ax.set_title(" ")}
+
+
+@style.styled
+def update_chip_wires(picture, data):
+    """Show other data in a picture of `draw_chip_wires`; arguments as there."""
+    a, defect, wires = picture.artists, data["defect"], data["wires"]
+    order = np.argsort(defect, kind="stable")
+    dead = ~np.isfinite(defect)
+    a.faults.set_data(np.where(dead, 2 * WORST, np.minimum(defect, WORST))[order][None])
+    a.wires.set_data(wires[:, order])
+    a.edge.set_xdata([len(defect) - dead.sum() - 0.5] * 2)
+    per_neuron = wires.sum(axis=0)
+    a.alive.set_data(np.minimum(defect[~dead], WORST), per_neuron[~dead])
+    a.gone.set_data(np.full(dead.sum(), 0.72), per_neuron[dead])
+    step, accuracy = show_accuracy(a.tests, data["tested"])
+    a.says.set_text(f"{data['settings']}: {100 * data['left']:.3g} % of all weights left")
+    a.number.set_text(f"rank correlation, living: {data['correlation']:+.2f}")
+    picture.alt = (
+        f"Map of the wires from {len(wires)} pixels to {len(defect)} hidden neurons on a chip, "
+        f"{data['settings']}, neurons in the order of their faults, {int(dead.sum())} of them "
+        f"dead. {int(per_neuron.sum()):,} wires are left. The worst tenth of the neurons has "
+        f"{100 * data['worst']:.0f} % of the wires that a neuron has on average; rank correlation "
+        f"of defect and wires {data['correlation']:+.2f} among the living. "
+        f"{accuracy:.1f} % of test images right at step {step}."
+    )

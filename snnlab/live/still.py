@@ -1,0 +1,142 @@
+"""Pictures that stay: what a notebook shows of a widget where no kernel runs.
+
+A widget's view is a reference to a model that lives in the kernel. Without it, JupyterLab says
+"model not found", and a page made by nbconvert shows nothing. So a widget that stays makes two
+outputs of its cell: first a still picture, as HTML with alternative text, as PNG and in words;
+then the view. Where the view comes to life, it takes the picture off the page; where it does not,
+the picture is what there is, and a rule of style hides JupyterLab's message.
+"""
+
+import base64
+import html
+import io
+import uuid
+from dataclasses import dataclass, field, replace
+
+import anywidget
+import traitlets
+from PIL import Image
+
+from snnlab import plot
+
+# The view's output follows the picture's; alive, it has elements in it, and the message has none.
+_HIDE = (
+    ".jp-OutputArea-child:has(.snnlab-still) + .jp-OutputArea-child "
+    ".jp-OutputArea-output:not(:has(*)) { display: none; }"
+)
+
+
+@dataclass
+class Still:
+    """A picture that stays, and what is said of it.
+
+    Parameters
+    ----------
+    png : bytes
+    alt : str
+        What there is to see, for readers who do not see it.
+    width, height : int
+        On the page, in pixels.
+    more : str
+        HTML that may follow the picture, within its element.
+    """
+
+    png: bytes
+    alt: str
+    width: int
+    height: int
+    more: str = ""
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @classmethod
+    def of(cls, picture, more=""):
+        """From a `snnlab.plot.Picture`."""
+        return cls(_small(picture.png(1.5)), picture.alt, *plot.page_size(picture.fig), more)
+
+    def bundle(self):
+        """MIME bundle and metadata of the picture's own output."""
+        png = base64.b64encode(self.png).decode()
+        page = (
+            f'<div class="snnlab-still snnlab-still-{self.key}"><style>{_HIDE}</style>'
+            f'<img src="data:image/png;base64,{png}" alt="{html.escape(self.alt)}" '
+            f'width="{self.width}" style="max-width: 100%; height: auto">{self.more}</div>'
+        )
+        data = {"text/html": page, "image/png": png, "text/plain": self.alt}
+        about = {"alt": self.alt, "width": self.width, "height": self.height}
+        return data, {"image/png": about}
+
+
+def _small(png):
+    """The same picture in 128 colours: a notebook is saved with every one of its pictures."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    file = io.BytesIO()
+    few = image.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(file, "png", optimize=True)
+    return file.getvalue()
+
+
+# For a widget's module: ``lifted(keys)`` takes still pictures off the page, also those that come
+# later than the view; the function that it returns puts them back, for the view's end.
+CURTAIN = """
+const lifted = (keys) => {
+  const show = (display) => {
+    for (const key of keys)
+      for (const still of document.getElementsByClassName("snnlab-still-" + key))
+        (still.closest(".jp-OutputArea-child") || still).style.display = display;
+  };
+  const watch = new MutationObserver(() => show("none"));
+  watch.observe(document.body, { subtree: true, childList: true });
+  show("none");
+  return () => { watch.disconnect(); show(""); };
+};
+"""
+
+
+class Curtain(anywidget.AnyWidget):
+    """Takes the still pictures of its ``keys`` off the page once it is alive itself.
+
+    For a panel made of several widgets: put one among them. It takes no room.
+    """
+
+    keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _esm = (
+        CURTAIN
+        + """
+    function render({ model, el }) {
+      el.style.display = "none";
+      let stop = lifted(model.get("keys"));
+      const again = () => { stop(); stop = lifted(model.get("keys")); };
+      model.on("change:keys", again);
+      return () => { stop(); model.off("change:keys", again); };
+    }
+    export default { render };
+    """
+    )
+
+
+class Stays:
+    """Mixed into something that is shown as widgets: it leaves a still picture wherever it is.
+
+    A class gives
+
+    - ``still()``, the `Still` of what it shows now;
+    - ``view()``, the MIME bundle of its widgets;
+    - ``lift(key)``, which has the widgets take the picture of this key off the page: for most
+      ``self.curtain.keys = [*self.curtain.keys, key]`` with a `Curtain` among them.
+    """
+
+    def _ipython_display_(self, **kwargs):
+        from IPython.display import display, update_display  # a terminal has none
+
+        key = uuid.uuid4().hex
+        self.lift(key)
+        # the picture's place first, its content last: the view should not wait for it to be drawn
+        display({"text/plain": ""}, raw=True, display_id=key)
+        display(self.view() | {"text/plain": ""}, raw=True)
+        data, metadata = replace(self.still(), key=key).bundle()
+        update_display(data, display_id=key, metadata=metadata, raw=True)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """View, picture and words in one, for whoever asks for a bundle."""
+        data, metadata = self.still().bundle()
+        return self.view() | {k: data[k] for k in ("image/png", "text/plain")}, metadata

@@ -1,0 +1,426 @@
+"""What every rewiring rule has: an optimiser it wraps, hidden strengths, a schedule, a log.
+
+A rule takes the place of the optimiser in `snnlab.train`: it decides which synapses there are while
+they are trained. Pruned weights are exactly 0.
+
+================ =============================================== ===================================
+rule             a synapse goes                                  and comes back
+================ =============================================== ===================================
+`GradR`          when its hidden strength falls below 0          when the gradient raises it again
+`DeepR`          when its strength falls below 0                 at random, one for each that goes
+`SoftDeepR`      when its strength falls below 0                 when a random walk brings it above
+`STDS`           when its hidden weight is below a threshold     when the gradient raises it again
+`Magnitude`      when it is among the smallest                   never
+`FixedMask`      before training                                 never
+================ =============================================== ===================================
+
+How far a synapse moves in a step is said by the optimiser that a rule wraps: Adam by default, or
+any `snnlab.optim.Optimizer`. Pruned synapses have gradients like all others (the backward pass
+computes them for every weight) and moments too: momentum goes on while a synapse is pruned. Weight
+decay is a share of the weight, so that hidden strengths of pruned synapses, whose weight is 0, do
+not decay. Blocks that cannot be pruned (biases, time constants) are the wrapped optimiser's alone,
+and those that are not trainable nobody's.
+
+With ``max_fan_in`` (not in the papers) no unit has more inputs than a chip's neuron can take: of a
+full one the weakest synapses are pruned after each step. They go on learning as others do that are
+pruned, from a strength of 0. Only so many synapses fit that chip, but which inputs may share its
+lines is not modelled.
+
+A step is one pass over the weights, piece by piece: the optimiser writes what it would subtract
+from a piece, and the rule's kernel (`snnlab.kernels.rewire`) reads that while it is in the cache.
+"""
+
+import warnings
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.kernels import rewire
+from snnlab.learning.optim import SGD, Adam, Optimizer, flat_gradients, share_parameters
+from snnlab.learning.state import MOST_STEPS, Stateful, whole
+from snnlab.rewiring.connectivity import n_active, views
+from snnlab.rewiring.log import Log
+
+EVERY = 100  # steps between entries of a log if nothing is known of epochs
+LR = 1e-3  # unless something else is said
+
+
+class Rule(Stateful):
+    """Base of the rules. One's own defines `prepare` and `kernel`, and names its ``arrays``.
+
+    Parameters
+    ----------
+    lr : float, optional
+        Learning rate of the optimiser; 1e-3 by default.
+    optimizer : {"adam", "sgd"} or Optimizer
+        What says how far a weight moves. An object has a learning rate of its own: ``lr`` is then
+        left out.
+    log_every : int, optional
+        Steps between entries of the log; by default an epoch (100 if that is not known).
+    rng : numpy.random.Generator or int
+        From which a key is drawn; what is random follows from that and the step.
+    max_fan_in : int, optional
+        The most inputs that a unit may have.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    lr : float
+        Its learning rate; may be changed while training.
+    log : Log
+    active : array of int or None
+        Weights per layer that are not zero.
+    quota : array of int or None
+        How many there should be, for rules with a target.
+    """
+
+    sparsity = None
+
+    def __init__(self, lr=None, *, optimizer="adam", log_every=None, rng=0, max_fan_in=None):
+        self.optimizer = _optimizer(optimizer, lr)
+        if log_every is not None:
+            log_every = _check.integer("log_every", log_every, at_least=1)
+        self.log_every, self.log = log_every, Log()
+        if max_fan_in is not None:
+            max_fan_in = _check.integer("max_fan_in", max_fan_in, at_least=1)
+        self.max_fan_in = max_fan_in
+        # all randomness follows from this key and the step: there is no generator to be kept
+        self.key = int(_check.generator("rng", rng).integers(2**31))
+        self.n_steps, self.steps_per_epoch = None, None
+        self.active, self.quota = None, None
+
+    @property
+    def lr(self):
+        """Learning rate of the optimiser."""
+        return self.optimizer.lr
+
+    @lr.setter
+    def lr(self, value):
+        self.optimizer.lr = value
+
+    # what a rule defines --------------------------------------------------------------------------
+
+    def prepare(self, network):
+        """Make the ``arrays``, and prune if the rule is sparse from the start."""
+        raise NotImplementedError(f"{type(self).__name__} must define prepare")
+
+    def kernel(self, network, rates):
+        """What is to be done with some weights at this step.
+
+        Parameters
+        ----------
+        network : Network
+        rates : list of float
+            The optimiser's step size, per layer.
+
+        Returns
+        -------
+        callable
+            A function ``(layer, lo, hi, change)`` that updates weights and arrays in ``[lo, hi)``,
+            ``change`` being what the optimiser would subtract there, and returns how many of these
+            weights are not zero. It is called by several threads.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define kernel")
+
+    def after_step(self, network):
+        """What is left to do once all weights are updated."""
+        if self.max_fan_in is not None:
+            self.limit_fan_in(network)
+
+    def hidden(self, network):
+        """The array from which strengths are read, flat."""
+        return self.theta
+
+    def strength(self, x):
+        """Strengths of entries of the hidden array; 0 or less where pruned."""
+        return x
+
+    def pruned(self, network):
+        """Which weights must be 0 now: a list of arrays of bool (n_in, n_out), one per layer."""
+        return [x <= 0 for x in self.strengths(network)]
+
+    def check_network(self, network):
+        """Refuse a network on which the rule cannot act."""
+        if not network.weight_blocks:
+            raise ValueError("network has no weights that may be pruned")
+        for block in network.weight_blocks:
+            if not block.trainable:
+                raise ValueError(
+                    f"network has {block.name!r} in layer {block.stage} that may be pruned but not "
+                    "trained: a rule cannot leave them alone"
+                )
+
+    # a step ---------------------------------------------------------------------------------------
+
+    def begin(self, network, epochs=None, steps_per_epoch=None):
+        """Prepare the network before the first forward pass; `snnlab.train` calls this.
+
+        Rules that are sparse from the start prune here. A schedule runs over the epochs named by
+        the first call, and stays at its end in later ones.
+
+        Parameters
+        ----------
+        network : Network
+            Its weights are changed in place.
+        epochs, steps_per_epoch : int, optional
+            For schedules, and for a log with an entry per epoch.
+        """
+        if epochs is not None and self.n_steps is None:
+            epochs = _check.integer("epochs", epochs, at_least=1)
+            self.steps_per_epoch = _check.integer("steps_per_epoch", steps_per_epoch, at_least=1)
+            self.n_steps = epochs * self.steps_per_epoch
+        self.claim(network)
+        if self.sparsity is not None:
+            self.quota = quota(network, self.sparsity)
+        self.check_network(network)
+        new = not self.is_used()
+        if new:
+            self.prepare(network)
+        elif self.active is None:
+            self._check_pruned(network)
+        self.optimizer.begin(network)
+        self.active = n_active(network)
+        if new:
+            self.after_step(network)
+            self._note(network)
+
+    def step(self, network, gradients, factor=1.0):
+        """Update the network's parameters in place; arguments as for `snnlab.optim.Optimizer.step`.
+
+        The first step calls `begin`, unless somebody did.
+        """
+        factor = _check.number("factor", factor, at_least=0)
+        self.claim(network)
+        flat = flat_gradients(network, gradients)
+        if self.active is None:
+            self.begin(network)
+        self._run(network, flat, factor)
+        self.optimizer.steps += 1
+        self.steps += 1
+        self.after_step(network)
+        self._note(network)
+
+    def _run(self, network, gradients, factor):
+        """Call the kernel on all weights, shared among threads; count the active."""
+        optimizer, blocks, found = self.optimizer, network.weight_blocks, []
+        factors = [factor * optimizer.rates.get(block.name, 1.0) for block in blocks]
+        kernel = self.kernel(network, [optimizer.rate(x) for x in factors])
+        others = [region for region in optimizer.regions(network) if not region[-1]]
+
+        def work(lo, hi):
+            for k, block in enumerate(blocks):
+                a, b = max(lo, block.start), min(hi, block.stop)
+                if a < b:
+                    pieces = optimizer.changes(network, gradients, factors[k], a, b)
+                    found.extend((k, kernel(k, *piece)) for piece in pieces)
+            for start, stop, rate, _ in others:
+                a, b = max(lo, start), min(hi, stop)
+                if a < b:
+                    optimizer.update(network, gradients, factor * rate, a, b)
+
+        share_parameters(network, work)
+        self.active = np.zeros(len(blocks), np.int64)
+        for k, n in found:
+            self.active[k] += n
+
+    def strengths(self, network):
+        """Strength of every synapse, 0 or less where it is pruned.
+
+        Parameters
+        ----------
+        network : Network
+
+        Returns
+        -------
+        list of array (n_in, n_out), one per layer
+            theta for Grad R and Deep R (0 in `DeepR` where dormant); for `STDS` by how much the
+            hidden weight is above the threshold; else the absolute weight.
+        """
+        if not self.is_used():
+            raise ValueError(f"begin(network) comes first: this {type(self).__name__} is unused")
+        return [self.strength(x) for x in views(network, self.hidden(network))]
+
+    # what rules use -------------------------------------------------------------------------------
+
+    def limit_fan_in(self, network, rest=0.0):
+        """Prune the weakest inputs of units that have too many; inputs left, per layer's columns.
+
+        ``rest`` is the size of a hidden strength whose weight is just 0.
+        """
+        w, left = network.parameters, []
+        bits = w.view(f"i{w.itemsize}")
+        same = self.max_fan_in, w.dtype.type(rest), bits, bits.dtype.type(1 << 8 * w.itemsize - 2)
+
+        def prune(place):
+            found = []
+            n = place[-1].size  # columns, which are shared among threads
+            share_parameters(
+                network, lambda a, b: found.append(rewire.limit_fan_in(*place, a, b, *same)), n
+            )
+            return sum(found)
+
+        for k, block in enumerate(network.weight_blocks):
+            left.append(rewire.fan_in(w, *block.span, block.width))
+            if block.rows > self.max_fan_in:
+                self.active[k] -= prune((w, self.theta, *block.span, left[k]))
+        return left
+
+    def now(self):
+        """Epochs done (a float), and epochs in all."""
+        if self.n_steps is None:
+            raise ValueError(
+                f"{type(self).__name__} follows a schedule: call begin(network, epochs, "
+                "steps_per_epoch) before the first step (snnlab.train does)"
+            )
+        return self.steps / self.steps_per_epoch, self.n_steps // self.steps_per_epoch
+
+    def signs(self, network, where=None):
+        """Signs of the weights as int8, 0 in the padding; random where a weight is 0 (or False)."""
+        rng, flat = np.random.default_rng(self.key), np.zeros(network.parameters.size, np.int8)
+        for k, (sign, w) in enumerate(zip(views(network, flat), network.weights, strict=True)):
+            sign[...] = np.where(rng.random(w.shape) < 0.5, -1, 1)
+            known = w != 0 if where is None else where[k]
+            sign[known] = np.sign(w[known])
+        return flat
+
+    def _note(self, network):
+        """Warn of a layer that has died out; make an entry in the log if one is due."""
+        for k in np.flatnonzero(self.active == 0).tolist():
+            if k not in self.log.dead:
+                self.log.dead[k] = self.steps
+                warnings.warn(
+                    f"{type(self).__name__}: layer {k} of the weights has died out at step "
+                    f"{self.steps}; nothing gets through it now",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+        if self.steps % (self.log_every or self.steps_per_epoch or EVERY) == 0:
+            flat = self.hidden(network)
+            self.log.add(self.steps, network, lambda places: self.strength(flat[places]))
+
+    # whose it is, saved and restored --------------------------------------------------------------
+
+    def claim(self, network):
+        """Belong to a network from now on, and the optimiser too."""
+        if self.owner() is not network:
+            self.active = None  # `begin` looks whether it fits
+        super().claim(network)
+        self.optimizer.claim(network)
+
+    def rebind(self, network):
+        """Go on with another network, such as a copy of the one so far.
+
+        Its weights must be 0 where they are pruned; the next step sees to that.
+        """
+        super().rebind(network)
+        self.optimizer.rebind(network)
+        self.active = None
+        return self
+
+    def check_fit(self, network):
+        """Refuse a network that the state does not fit, the optimiser's included."""
+        super().check_fit(network)
+        self.optimizer.check_fit(network)
+
+    def _check_pruned(self, network):
+        """Refuse a network that was never pruned by this rule, though of the same size."""
+        for k, (w, gone) in enumerate(zip(network.weights, self.pruned(network), strict=True)):
+            if w[gone].any():
+                raise ValueError(
+                    f"this {type(self).__name__} has pruned weights of layer {k} that are not 0 in "
+                    "this network: its strengths are those of another one"
+                )
+
+    def state(self):
+        """Moments, hidden strengths, log and step count as a dict of arrays (for checkpoints)."""
+        out = super().state() | {"key": np.array(self.key)}
+        if self.n_steps is not None:
+            out["schedule"] = np.array([self.n_steps, self.steps_per_epoch])
+        for prefix, part in (("optimizer_", self.optimizer), ("log_", self.log)):
+            out |= {prefix + name: x for name, x in part.state().items()}
+        return out
+
+    def checked(self, state, network=None):
+        """A state as it may be adopted; raises as `restore` does."""
+        parts = {"": {}, "optimizer_": {}, "log_": {}}
+        for name, x in state.items():
+            prefix = next(p for p in ("optimizer_", "log_", "") if name.startswith(p))
+            parts[prefix][name.removeprefix(prefix)] = x
+        own = parts[""]
+        values = {"key": whole("key", own, 0, 2**31), "n_steps": None, "steps_per_epoch": None}
+        schedule = own.get("schedule")
+        if schedule is not None:
+            x = np.asarray(schedule)
+            if x.shape != (2,) or x.dtype.kind not in "iu" or x.min() < 1 or x[0] % x[1]:
+                raise ValueError("state's 'schedule' must hold steps, and those of an epoch")
+            if x[0] > MOST_STEPS:
+                raise ValueError("state's 'schedule' has more steps than can be counted")
+            values |= {"n_steps": int(x[0]), "steps_per_epoch": int(x[1])}
+        rest = {name: x for name, x in own.items() if name not in ("key", "schedule")}
+        values |= super().checked(rest, network)
+        first = values[next(iter(self.arrays))]
+        values["optimizer"] = self.optimizer.checked(parts["optimizer_"], network)
+        n_parameters = 0 if first is None else first.size
+        values["log"] = self.log.checked(parts["log_"], n_parameters, network)
+        return values
+
+    def adopt(self, values, network=None):
+        """Take over what `checked` returned."""
+        values = dict(values)
+        self.optimizer.adopt(values.pop("optimizer"), network)
+        self.log.adopt(values.pop("log"))
+        super().adopt(values, network)
+        self.active = None
+
+
+def _optimizer(given, lr):
+    """The optimiser that a rule wraps."""
+    if isinstance(given, str):
+        kind = {"adam": Adam, "sgd": SGD}[_check.one_of("optimizer", given, ("adam", "sgd"))]
+        return kind(LR if lr is None else lr)
+    if isinstance(given, Rule):
+        raise TypeError(f"optimizer must be an optimiser: {given!r} is a rule")
+    able = isinstance(given, Optimizer) and type(given).change is not Optimizer.change
+    if not able:
+        name = given.__name__ if isinstance(given, type) else type(given).__name__
+        raise TypeError(
+            "optimizer must be 'adam', 'sgd' or an object of a class derived from "
+            f"snnlab.optim.Optimizer that defines change: a rule asks it what it would subtract, "
+            f"and {name} cannot tell"
+        )
+    if lr is not None:
+        raise ValueError("lr must be left out: the optimizer has one of its own")
+    return given
+
+
+def checked_sparsity(value, least, above=False):
+    """One float in [least, 1), or a tuple of them."""
+    bounds = {"above" if above else "at_least": least, "below": 1}
+    if np.ndim(value) == 0:
+        return _check.number("sparsity", value, **bounds)
+    return tuple(_check.number("sparsity", x, **bounds) for x in value)
+
+
+def per_layer(network, value):
+    """A value per layer."""
+    n = len(network.weights)
+    values = value if isinstance(value, tuple) else (value,) * n
+    if len(values) != n:
+        raise ValueError(f"sparsity must have {n} values, one per layer, got {len(values)}")
+    return values
+
+
+def quota(network, sparsity):
+    """Weights per layer that a sparsity leaves, at least one; array of int."""
+    left = [
+        max(1, w.size - round(p * w.size))
+        for p, w in zip(per_layer(network, sparsity), network.weights, strict=True)
+    ]
+    return np.array(left)
+
+
+def largest(x, n):
+    """Mask of exactly n largest values."""
+    mask = np.zeros(x.size, bool)
+    mask[np.argpartition(x, x.size - n)[x.size - n :]] = True
+    return mask

@@ -1,0 +1,363 @@
+"""Networks of every kind of layer, and the same in plain NumPy.
+
+`Plain` runs a network's layers one by one on `snnlab.textbook`'s neurons. Its maps are written here
+anew, as sums over all that a unit hears, and their adjoints follow from them by linearity: nothing
+is taken from a layer but its settings.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnlab import LIF, Network, textbook
+from snnlab.layers import BlockShape, Composite, Conv, Dense, Linear, Residual, Transform
+from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+# layers of a reader's own -------------------------------------------------------------------------
+
+
+class Shift(Linear):
+    """Every unit hears its left neighbour, the first one the last."""
+
+    def shape_out(self, shape):
+        return shape
+
+    def blocks(self, shape):
+        return {"weights": (1, shape[-1])}
+
+    def drive(self, x, w):
+        return np.roll(x, 1, axis=-1) * w["weights"][0]
+
+    def adjoint(self, g, x, w):
+        axes = tuple(range(g.ndim - 1))
+        by_weights = (g * np.roll(x, 1, axis=-1)).sum(axes)[None]
+        return {"weights": by_weights}, np.roll(g * w["weights"][0], -1, axis=-1)
+
+
+@dataclass(frozen=True, repr=False)
+class Biased(Linear):
+    """Dense, with a current of its own for every unit."""
+
+    n: int
+
+    def shape_out(self, shape):
+        return (self.n,)
+
+    def blocks(self, shape):
+        return {
+            "weights": (int(np.prod(shape)), self.n),
+            "bias": BlockShape(1, self.n, prunable=False),
+        }
+
+    def drive(self, x, w):
+        return x.reshape(*x.shape[:2], -1) @ w["weights"] + w["bias"]
+
+    def adjoint(self, g, x, w):
+        by_weights = np.einsum("sti,stj->ij", x.reshape(*x.shape[:2], -1), g)
+        g_x = (g @ w["weights"].T).reshape(x.shape)
+        return {"weights": by_weights, "bias": g.sum((0, 1))[None]}, g_x
+
+
+class Pool(Transform):
+    """Mean of four neighbours in an image."""
+
+    def shape_out(self, shape):
+        if len(shape) != 3 or shape[0] % 2 or shape[1] % 2:
+            raise ValueError(f"Pool hears images of even sides, not units of shape {shape}")
+        return (shape[0] // 2, shape[1] // 2, shape[2])
+
+    def values(self, x):
+        n, t, height, width, channels = x.shape
+        return x.reshape(n, t, height // 2, 2, width // 2, 2, channels).mean((3, 5))
+
+    def adjoint(self, g, x, y):
+        return np.repeat(np.repeat(g, 2, axis=2), 2, axis=3) / 4
+
+
+@dataclass(frozen=True, repr=False)
+class Vote(Transform):
+    """Mean of the squares of so many units, for each class."""
+
+    each: int
+
+    def shape_out(self, shape):
+        return (int(np.prod(shape)) // self.each,)
+
+    def values(self, x):
+        return (x.reshape(*x.shape[:2], -1, self.each) ** 2).mean(-1)
+
+    def adjoint(self, g, x, y):
+        repeated = np.repeat(g, self.each, axis=-1).reshape(x.shape)
+        return repeated * 2 / self.each * x
+
+
+class Twice(Composite):
+    """Two layers in a row."""
+
+    def __init__(self, layers):
+        self.layers = tuple(layers)
+
+
+# the same maps, spelled out -----------------------------------------------------------------------
+
+
+def convolve(layer, x, w):
+    """`Conv`, unit by unit."""
+    k, stride, p = layer.kernel, layer.stride, layer.padding
+    n, t, height, width, _ = x.shape
+    image = np.zeros((n, t, height + 2 * p, width + 2 * p, x.shape[4]))
+    image[:, :, p : p + height, p : p + width] = x
+    n_y, n_x = ((size + 2 * p - k) // stride + 1 for size in (height, width))
+    out = np.zeros((n, t, n_y, n_x, layer.channels))
+    for y in range(n_y):
+        for z in range(n_x):
+            patch = image[:, :, y * stride : y * stride + k, z * stride : z * stride + k]
+            out[:, :, y, z] = patch.reshape(n, t, -1) @ w["weights"]
+    return out
+
+
+def flat(x):
+    return x.reshape(*x.shape[:2], -1)
+
+
+MAPS = {
+    Dense: lambda layer, x, w: flat(x) @ w["weights"],
+    Biased: lambda layer, x, w: flat(x) @ w["weights"] + w["bias"],
+    Conv: convolve,
+    Shift: lambda layer, x, w: x[..., np.arange(-1, x.shape[-1] - 1)] * w["weights"],
+}
+TRANSFORMS = {
+    Pool: lambda layer, x: sum(x[:, :, a::2, b::2] / 4 for a in (0, 1) for b in (0, 1)),
+    Vote: lambda layer, x: (
+        sum(flat(x)[..., a :: layer.each] ** 2 for a in range(layer.each)) / layer.each
+    ),
+}
+
+
+def adjoint(layer, g, x, w):
+    """Gradients by the blocks and by ``x``: a map is linear in each of them, up to a constant."""
+    by_blocks = {}
+    for name, block in w.items():
+        at_zero = MAPS[type(layer)](layer, x, w | {name: np.zeros_like(block)})
+        by_blocks[name] = np.zeros_like(block)
+        for i in np.ndindex(block.shape):
+            one = np.zeros_like(block)
+            one[i] = 1
+            moved = MAPS[type(layer)](layer, x, w | {name: one})
+            by_blocks[name][i] = ((moved - at_zero) * g).sum()
+    shape = x.shape[2:]
+    units = np.eye(int(np.prod(shape))).reshape(-1, 1, *shape)
+    matrix = MAPS[type(layer)](layer, units, w) - MAPS[type(layer)](layer, 0 * units, w)
+    return by_blocks, (flat(g) @ matrix.reshape(len(units), -1).T).reshape(x.shape)
+
+
+# the network in plain NumPy -----------------------------------------------------------------------
+
+
+class Node:
+    """A layer that has run: what it heard, did and gave. ``source``, ``shortcut``: numbers."""
+
+    def __init__(self, layer, source, shortcut, heard):
+        self.layer, self.source, self.shortcut, self.heard = layer, source, shortcut, heard
+        self.neuron = self.w = self.v = self.z = self.out = self.hears = None
+
+
+class Plain:
+    """A network's forward pass, layer by layer; ``nodes`` in order, -1 is the input.
+
+    Parameters
+    ----------
+    network : Network
+    x : array (sample, time, *shape*)
+    spike : callable
+        As for `snnlab.textbook.neuron_forward`.
+    resets : list of array, optional
+        Spikes that reset the membranes, one array per spiking layer, instead of its own.
+    dropout : list of array of bool, optional
+        Per layer of neurons which units hear something.
+    """
+
+    def __init__(self, network, x, spike=textbook.heaviside, resets=None, dropout=()):
+        self.x, self.spike, self.nodes = x.reshape(*x.shape[:2], *network.shape_in), spike, []
+        self._neurons = iter(network.neurons)
+        self._blocks = [b for b in network.blocks]
+        self._flat = network.parameters
+        self._resets = iter(resets) if resets is not None else None
+        self._dropout = iter(dropout)
+        self._run(network.layers, None)
+
+    def out_of(self, k):
+        return self.x if k < 0 else self.nodes[k].out
+
+    def _run(self, layers, shortcut):
+        for i, layer in enumerate(layers):
+            below = len(self.nodes) - 1
+            if isinstance(layer, Composite):
+                self._run(layer.layers, below if isinstance(layer, Residual) else None)
+            else:
+                added = shortcut if i == len(layers) - 1 else None
+                node = Node(layer, below, added, self.out_of(below))
+                if isinstance(layer, Transform):
+                    node.out = TRANSFORMS[type(layer)](layer, node.heard)
+                else:
+                    self._run_neurons(node)
+                self.nodes.append(node)
+
+    def _run_neurons(self, node):
+        shape = node.layer.shape_out(node.heard.shape[2:])
+        node.neuron = next(self._neurons)
+        k = len(self.nodes)
+        node.w = {b.name: np.array(b.of(self._flat)) for b in self._blocks if b.stage == k}
+        drive = flat(MAPS[type(node.layer)](node.layer, node.heard, node.w))
+        if node.shortcut is not None:
+            drive = drive + flat(self.out_of(node.shortcut))
+        node.hears = next(self._dropout, np.ones(drive.shape[2], bool))
+        drive = drive * node.hears
+        if self._resets is not None and isinstance(node.neuron, LIF):
+            node.v, node.z = neuron_frozen(drive, node.neuron, self.spike, next(self._resets))
+        else:
+            node.v, node.z = textbook.neuron_forward(drive, node.neuron, self.spike)
+        out = node.v if node.z is None else node.z
+        node.out = out.reshape(*out.shape[:2], *shape)
+
+    @property
+    def readout(self):
+        return flat(self.nodes[-1].out)
+
+    @property
+    def hidden(self):
+        """The nodes whose spikes a penalty may be on."""
+        return [node for node in self.nodes if node.neuron is not None][:-1]
+
+    def backward(self, g_readout, g_spikes=None, adjoint=adjoint):
+        """Gradients: by each block (a list), adjoint currents of the neurons (a list), by inputs.
+
+        ``adjoint`` is that of the maps, as here; transforms have their own.
+        """
+        errors = {k: 0.0 for k in range(-1, len(self.nodes))}
+        errors[len(self.nodes) - 1] = g_readout
+        for node, g in zip(self.hidden, g_spikes or [], strict=False):
+            if g is not None:
+                errors[self.nodes.index(node)] = g
+        blocks, currents = [], []
+        for k in reversed(range(len(self.nodes))):
+            node, error = self.nodes[k], errors[k]
+            error = np.broadcast_to(
+                flat(np.asarray(error)) if np.ndim(error) else error, flat(node.out).shape
+            )
+            if node.neuron is None:
+                error = error.reshape(node.out.shape)
+                g_x = node.layer.adjoint(error, node.heard, node.out)
+            else:
+                g_drive, g_i = textbook.neuron_backward(node.neuron, node.v, node.z, error)
+                g_drive, g_i = g_drive * node.hears, g_i * node.hears
+                if node.shortcut is not None:
+                    errors[node.shortcut] = errors[node.shortcut] + g_drive
+                g_drive = g_drive.reshape(node.out.shape)
+                by_blocks, g_x = adjoint(node.layer, g_drive, node.heard, node.w)
+                blocks = [by_blocks[name] for name in node.w] + blocks
+                currents = [g_i, *currents]
+            errors[node.source] = errors[node.source] + flat(g_x)
+        return blocks, currents, errors[-1]
+
+
+def neuron_frozen(drive, neuron, spike, recorded):
+    """As `textbook.neuron_forward`, but what resets a membrane are the recorded spikes."""
+    c = neuron.constants(drive.shape[2], np.float64)
+    v, i = np.zeros_like(drive), np.zeros_like(drive[:, 0])
+    for t in range(drive.shape[1]):
+        i = c.decay_syn * i
+        if t >= neuron.delay:
+            i = i + drive[:, t - neuron.delay]
+        v[:, t] = c.gain * i
+        if t > 0 and neuron.reset == "subtract":
+            v[:, t] += c.decay_mem * v[:, t - 1] - c.v_th * recorded[:, t - 1]
+        elif t > 0:
+            v[:, t] += c.decay_mem * v[:, t - 1] * (1 - recorded[:, t - 1])
+    return v, spike(v - c.v_th)
+
+
+# networks -----------------------------------------------------------------------------------------
+
+_again = Conv(2)
+STACKS = {
+    "dense": ((6,), 5, 4, 3),
+    "conv": ((4, 4, 2), Conv(2), 3),
+    "strided conv": ((5, 4, 1), Conv(3, kernel=2, stride=2, padding=1), Conv(2, padding=0), 3),
+    "conv on conv": ((3, 4, 1), Conv(2), Conv(2, kernel=2), 3),
+    "conv reads out": ((3, 3, 1), Conv(2), Conv(1, kernel=2, padding=0)),
+    "the same conv twice": ((3, 3, 2), _again, _again, 3),
+    "pool between": ((4, 4, 1), Conv(2), Pool(), Conv(2), 3),
+    "pool first": ((4, 4, 1), Pool(), Conv(2), 3),
+    "pool above dense": ((6,), Shift(), Vote(2), 4, 3),
+    "vote": ((6,), 5, 6, Vote(2)),
+    "vote on one layer": ((6,), 4, Vote(2)),
+    "pool and vote": ((4, 4, 1), Conv(2), Pool(), Vote(4)),
+    "residual of convs": ((3, 3, 2), Residual(Conv(2), Conv(2)), 3),
+    "residual of dense": ((6,), 5, Residual(Dense(5)), 4, 3),
+    "residual of two dense": ((6,), 5, Residual(Dense(4), Dense(5)), 3),
+    "residual first": ((6,), Residual(Dense(6)), 4, 3),
+    "residual reads out": ((6,), 5, Residual(Dense(5))),
+    "residual of a pool": ((4, 4, 1), Conv(2), Pool(), Residual(Conv(2)), 3),
+    "residual in residual": ((3, 3, 2), Residual(Residual(Conv(2)), Conv(2)), 3),
+    "residual on residual": ((5,), 4, Residual(Dense(4)), Residual(Shift()), 3),
+    "composite": ((6,), Twice([Dense(5), Shift()]), 3),
+    "shift": ((6,), Shift(), 5, Shift(), 3),
+    "shift alone": ((4,), Shift()),
+    "shift reads out": ((6,), 4, Shift()),
+    "shift of images": ((3, 2, 4), Shift(), Conv(2), Shift(), 3),
+    "biased": ((6,), Biased(5), Biased(3)),
+    "everything": ((4, 4, 1), Conv(2), Pool(), Residual(Shift(), Conv(2)), Biased(6), 8, Vote(4)),
+}  # fmt: skip
+INPUTS = ("events", "current", "values")
+
+
+def model(rng, seed, k, n=None, *, reset, detach, surrogate, steepness, refractory, delays):
+    """A neuron that differs from layer to layer; with ``n`` also from unit to unit."""
+    draw = (lambda low, high: rng.uniform(low, high, n)) if n else rng.uniform
+    return LIF(
+        tau_mem=draw(1.5, 6.0), tau_syn=None if (seed + k) % 4 == 3 else draw(1.2, 4.0), dt=1.0,
+        gain=draw(0.6, 1.2), v_th=draw(0.6, 1.2), reset=reset,
+        delay=int(rng.integers(3)) if delays is None else delays,
+        method=("exact", "euler")[rng.integers(2)], surrogate=surrogate, steepness=steepness,
+        refractory=float(rng.integers(3)) if refractory else 0.0, detach_reset=detach,
+    )  # fmt: skip
+
+
+def make(
+    stack, kind="events", *, seed=0, batch=4, n_steps=9, fires=False, reset="subtract",
+    detach=False, surrogate="sigmoid", steepness=2.0, refractory=False, delays=None,
+    dtype=np.float64, uniform=False, **settings,
+):  # fmt: skip
+    """A network and inputs in which something happens."""
+    rng = np.random.default_rng([seed, n_steps, fires, INPUTS.index(kind)])
+    layers = STACKS[stack] if isinstance(stack, str) else stack
+    plain = Network(layers, LIF.grad_r(), n_steps=n_steps, rng=0, readout=LIF.grad_r())
+    maps = [stage for stage in plain.stages if stage.neuron is not None]
+    models = [
+        model(
+            rng, seed, k, stage.n if (seed + k) % 2 and not uniform else None, reset=reset,
+            detach=detach, surrogate=surrogate, steepness=steepness, refractory=refractory,
+            delays=delays,
+        )
+        for k, stage in enumerate(maps)
+    ]  # fmt: skip
+    if not fires:
+        models[-1] = models[-1].integrator()
+    network = Network(
+        layers, models[:-1], readout=models[-1], n_steps=n_steps, rng=rng, dtype=dtype, **settings
+    )
+    for block in network.blocks:
+        x = block.of(network.parameters)
+        mean = 0.9 if block.stage else 0.5
+        x[...] = rng.normal(mean, 1.0, x.shape) / np.sqrt(block.rows) * 2
+    return network, inputs_of(kind, batch, n_steps, network.sizes[0], rng)
+
+
+def inputs_of(kind, batch, n_steps, n, rng):
+    """Random spikes, constant currents, or values that change."""
+    if kind == "events":
+        return SpikeTrains.from_dense(rng.random((batch, n_steps, n)) < 0.5)
+    if kind == "current":
+        return ConstantCurrent(rng.normal(0.4, 0.8, (batch, n)), n_steps)
+    return Values(rng.normal(0.4, 1.0, (batch, n_steps, n)))

@@ -1,0 +1,26 @@
+"""Write the living network as one HTML file, for the documentation's front page.
+
+    python tools/living_page.py [FILE]
+
+It needs neither Python nor a network connection: draw a digit, see spikes and a decision, drag
+threshold and time constant.
+"""
+
+import sys
+from pathlib import Path
+
+from snnlab._files import write_atomically
+from snnlab.live.living import LivingNetwork
+
+DEFAULT = Path(__file__).resolve().parents[1] / "docs" / "living.html"
+
+
+def main():
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
+    text = LivingNetwork().page()
+    write_atomically(path, lambda file: file.write(text.encode()))
+    print(f"{path}: {len(text) / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
