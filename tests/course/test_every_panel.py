@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from helpers import pixels
+from helpers import assert_nothing_is_cut_off, pixels
 from small_panels import MAKERS, PATIENCE, another, settled
 
 from snnlab import live, panels
@@ -222,13 +222,7 @@ def places(picture):
 
 def test_nothing_is_cut_off(panel):
     for picture in panel._pictures():
-        picture.png(1)
-        width, height = picture.fig.canvas.get_width_height()
-        for ax in picture.fig.get_axes():
-            if ax.get_visible() and ax.axison:
-                box = ax.get_tightbbox()
-                assert box.x0 >= -1 and box.y0 >= -1
-                assert box.x1 <= width + 1 and box.y1 <= height + 1
+        assert_nothing_is_cut_off(picture)
 
 
 def test_readers_without_a_kernel_see_a_picture(panel):

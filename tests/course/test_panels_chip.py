@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
@@ -311,11 +312,7 @@ def test_long_numbers_push_no_label_off_the_page(make, dear):
     unit, factor = ("micro", 1e6) if dear else ("nano", 1e9)
     for ax in (picture.artists.top, picture.artists.bottom):
         assert f"({'µ' if dear else 'n'}J)" in ax.get_xlabel() + ax.get_ylabel()
-    picture.png(1)
-    width, height = picture.fig.canvas.get_width_height()
-    for ax in picture.fig.get_axes():
-        box = ax.get_tightbbox()
-        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+    assert_nothing_is_cut_off(picture)
     joule = panel.simulate(**panel.values)["energies"][ROWS[1]].sum()
     assert f"in {unit}joule" in picture.alt and f"{ROWS[1]}: {factor * joule:,.0f}" in picture.alt
     assert "e+" not in panel.text

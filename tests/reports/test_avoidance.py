@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 
 from snnlab import LIF, GradR, Network, Substrate, avoidance, encode, rewiring, synapses
 from snnlab.chip.substrate import SPREADS
@@ -260,7 +261,6 @@ def test_each_neuron_stands_above_its_defects(pictured):
 
 
 def test_nothing_of_it_is_cut_off(pictured):
-    from snnlab import plot
 
     network, chip, _ = pictured
     for picture in (
@@ -268,12 +268,7 @@ def test_nothing_of_it_is_cut_off(pictured):
         plot.draw_defects(network, Substrate.ideal()),
         plot.draw_defects(network, Substrate(0, dead=1.0)),
     ):
-        picture.png(1)
-        width, height = plot.page_size(picture.fig)
-        boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
-        boxes += [legend.get_window_extent() for legend in picture.fig.legends]
-        for box in boxes:
-            assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+        assert_nothing_is_cut_off(picture)
 
 
 def test_updating_it_is_drawing_it_anew(pictured):

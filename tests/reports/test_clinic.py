@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 
 from snnlab import (
     LIF,
@@ -659,15 +660,9 @@ def test_the_card_says_what_was_found(reports, cards):
 
 
 def test_the_card_is_labelled_and_whole(cards):
-    from snnlab.plot import page_size
-
     for card in cards.values():
-        card.png(1)
-        width, height = page_size(card.fig)
+        assert_nothing_is_cut_off(card)
         *axes, words = card.fig.get_axes()
-        for ax in (*axes, words):
-            box = ax.get_tightbbox()
-            assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
         assert [ax.get_xlabel() for ax in axes] == [
             "units in order (%)",
             "spikes in the last hidden layer",

@@ -11,7 +11,7 @@ from dataclasses import FrozenInstanceError, asdict, replace
 import joblib
 import numpy as np
 import pytest
-from helpers import ROOT, as_input, network, same, toy
+from helpers import ROOT, as_input, assert_nothing_is_cut_off, network, same, toy
 
 from snnlab import Adam, Network, datasets, encode, evaluate, train
 from snnlab.chip.substrate import Substrate
@@ -777,13 +777,8 @@ def test_update_shows_what_a_fresh_drawing_shows(runs):
 
 def test_nothing_is_cut_off(runs):
     picture = drawn(runs, published=[(500, 0.2, "far away, with a rather long name")], stored=runs)
-    content = picture.png(1)
-    assert content[:4] == b"\x89PNG"
-    from snnlab.plot import page_size
-
-    width, height = page_size(picture.fig)
-    box = picture.artists.ax.get_tightbbox()
-    assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+    assert picture.png(1)[:4] == b"\x89PNG"
+    assert_nothing_is_cut_off(picture)
 
 
 def test_what_cannot_be_drawn(runs):
