@@ -48,7 +48,7 @@ _NAMES = {
     "ConstantCurrent": "signals",
     "DeepR": "rewiring",
     "FixedMask": "rewiring",
-    "Frontier": "reports.sweep",
+    "Frontier": "reports.frontier",
     "GradR": "rewiring",
     "History": "learning.history",
     "LIF": "neurons",

@@ -5,7 +5,7 @@ a `Trace` that the backward pass reads like any other. One's own needs `Medium.r
 are bounded there, `Medium.clip`.
 """
 
-from snnlab.layers.base import without_units
+from snnlab.layers.stage import without_units
 from snnlab.passes import Forward
 from snnlab.trace import Trace, check_dropout
 

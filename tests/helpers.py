@@ -1,5 +1,6 @@
 """What several test files use: toy data and networks, comparisons, a fresh interpreter."""
 
+import io
 import os
 import subprocess
 import sys
@@ -38,6 +39,13 @@ def fresh_python(*arguments, check=True, **settings):
     )  # fmt: skip
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def pixels(png):
+    """The pixels of a picture."""
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
 
 
 # a small task, and networks that learn it ---------------------------------------------------------

@@ -312,67 +312,6 @@ def rewire(task, method, *, seed=0, **settings):
 # rewiring on a chip with faults -------------------------------------------------------------------
 
 
-def defects(chip, n):
-    """How far off each of the chip's first neurons is.
-
-    Parameters
-    ----------
-    chip : Substrate
-    n : int
-        How many neurons: the hidden ones of a network lie on the first columns.
-
-    Returns
-    -------
-    array of float (n,)
-        Root mean square of the relative deviations of both time constants, threshold and gain;
-        infinite for dead neurons.
-    """
-    off = np.array([factor[:n] - 1 for factor in chip.factors.values()])
-    return np.where(chip.dead[:n], np.inf, np.sqrt((off**2).mean(axis=0)))
-
-
-def rank_correlation(a, b):
-    """Spearman's rank correlation of two arrays, in [-1, 1]; 0 where one of them is constant."""
-    ranks = []
-    for x in (a, b):
-        _, where, n = np.unique(x, return_inverse=True, return_counts=True)
-        rank = (np.cumsum(n) - (n - 1) / 2)[where]  # equal values share their mean rank
-        ranks.append(rank - rank.mean())
-    size = np.linalg.norm(ranks[0]) * np.linalg.norm(ranks[1])
-    return float(ranks[0] @ ranks[1] / size) if size > 0 else 0.0
-
-
-def worst(defect, share=0.1):
-    """Which neurons are the worst, array of bool; equal ones in the order of their columns."""
-    n = max(1, round(_check.number("share", share, above=0, at_most=1) * len(defect)))
-    mask = np.zeros(len(defect), bool)
-    mask[np.argsort(-np.asarray(defect), kind="stable")[:n]] = True
-    return mask
-
-
-def chance(wires, chosen, *, draws=5000, seed=0):
-    """How often as many neurons drawn at random have as few wires, or fewer.
-
-    Parameters
-    ----------
-    wires : array (n,)
-        Wires per neuron.
-    chosen : array of bool (n,)
-    draws : int
-    seed : int
-
-    Returns
-    -------
-    float
-        A small share means that the chosen ones have fewer wires than chance would give them: the
-        p-value of a one-sided permutation test. The chosen ones count as one of the draws.
-    """
-    wires, n = np.asarray(wires, float), int(np.sum(chosen))
-    rng = _check.generator("seed", seed)
-    found = np.array([rng.choice(wires, n, replace=False).sum() for _ in range(draws)])
-    return float((1 + (found <= wires[chosen].sum() + 1e-9).sum()) / (draws + 1))
-
-
 def begin_on_chip(task, *, sigma_d, dead, alpha, connectivity=0.05, seed=0):
     """A chip with faults, a network and Grad R, ready to learn in the loop.
 
@@ -407,7 +346,7 @@ def rewire_on_chip(task, *, seed=0, **settings):
     array of int (hidden,)
         Wires into each hidden neuron.
     array of float (hidden,)
-        Their `defects`.
+        Their defects (`Substrate.badness`).
     float
         Accuracy on the test images, on the chip.
     """
@@ -418,4 +357,4 @@ def rewire_on_chip(task, *, seed=0, **settings):
             pass
     found = training.evaluate(network, task.test_inputs, task.test_labels, substrate=chip)
     wires = np.count_nonzero(network.weights[0], axis=0)
-    return wires, defects(chip, task.hidden), found.accuracy
+    return wires, chip.badness()[: task.hidden], found.accuracy

@@ -115,8 +115,9 @@ def test_columns_are_where_the_defects_strike():
     """The unit that falls silent is the one whose column is dead."""
     network = make()
     assert [x.tolist() for x in Substrate.ideal().columns(network)] == [
-        list(range(30)), list(range(30, 34)),
-    ]  # fmt: skip
+        list(range(30)),
+        list(range(30, 34)),
+    ]
     chip = Substrate.ideal(dead=(12, 31))
     network.weights[0][...] = 0.2
     inputs = encode.latency(np.ones((1, 20), np.float32), n_steps=10)

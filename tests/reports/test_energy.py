@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from snnlab import LIF, ConstantCurrent, LeakyIntegrator, Network, SpikeTrains, energy
+from snnlab.reports.energy import prices
 
 DT = 1.7e-6
 
@@ -55,19 +56,21 @@ def test_every_constant_has_unit_source_and_tag():
 
 
 def test_prices_meet_the_published_points_and_lie_between():
-    for kind, bits in energy._POINTS.items():
+    for kind, bits in prices.POINTS.items():
         for operation in ("add", "mult"):
             points = [energy.COSTS[f"{kind}{n}_{operation}"].value for n in bits]
-            assert [energy._arithmetic(kind, operation, n) for n in bits] == pytest.approx(points)
-            middle = energy._arithmetic(kind, operation, math.sqrt(bits[0] * bits[1]))
+            assert [prices.price_of_arithmetic(kind, operation, n) for n in bits] == pytest.approx(
+                points
+            )
+            middle = prices.price_of_arithmetic(kind, operation, math.sqrt(bits[0] * bits[1]))
             assert middle == pytest.approx(math.sqrt(points[0] * points[1]))
-    for n_bytes, name in energy._SRAM.items():
+    for n_bytes, name in prices.SRAM.items():
         published = energy.COSTS[name].value / 64
-        assert energy._memory("fitting", n_bytes) == pytest.approx(published)
-        assert energy._memory(name, 5) == published
-    assert energy._memory("fitting", 0) == energy._memory("fitting", 100)
-    assert 20e-12 < 64 * energy._memory("fitting", 64 * 1024) < 100e-12
-    assert 64 * energy._memory("fitting", 2**20 + 1) == pytest.approx(1.3e-9)
+        assert prices.price_of_memory("fitting", n_bytes) == pytest.approx(published)
+        assert prices.price_of_memory(name, 5) == published
+    assert prices.price_of_memory("fitting", 0) == prices.price_of_memory("fitting", 100)
+    assert 20e-12 < 64 * prices.price_of_memory("fitting", 64 * 1024) < 100e-12
+    assert 64 * prices.price_of_memory("fitting", 2**20 + 1) == pytest.approx(1.3e-9)
 
 
 # --- counting -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from snnlab import synapses
 from snnlab.course import figures, lessons
 from snnlab.learning.training import evaluate
 from snnlab.live.panel import Panel, Slider, Stops
+from snnlab.reports.avoidance import rank_correlation, worst_of
 
 EVERY = 40  # steps between two looks at the test images
 PAUSE = 0.06  # seconds between two pictures, at least
@@ -48,8 +49,8 @@ class RewireOnChip(Panel):
         """
         task = self.task
         chip, network, rule = lessons.begin_on_chip(task, sigma_d=sigma_d, dead=dead, alpha=alpha)
-        defect = lessons.defects(chip, task.hidden)
-        bad, alive = lessons.worst(defect), np.isfinite(defect)
+        defect = chip.badness()[: task.hidden]
+        bad, alive = worst_of(defect), np.isfinite(defect)
         total = task.epochs * task.per_epoch
         settings = f"σ = {100 * sigma_d:.0f} %, {100 * dead:.0f} % dead, α = {alpha:g}"
         tested, due = [], 0.0
@@ -70,7 +71,7 @@ class RewireOnChip(Panel):
             n = wires.sum(axis=0)
             yield {
                 "wires": wires, "defect": defect, "tested": list(tested), "steps": total,
-                "correlation": lessons.rank_correlation(defect[alive], n[alive]), "done": k,
+                "correlation": np.nan_to_num(rank_correlation(defect[alive], n[alive])), "done": k,
                 "worst": float(n[bad].mean() / max(n.mean(), 1e-9)), "settings": settings,
                 "left": synapses.connectivity(network).overall,
             }  # fmt: skip
