@@ -20,6 +20,7 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File
 
 import snnlab
+from snnlab.live import LivingNetwork
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tools"))
@@ -62,6 +63,7 @@ def on_files(files, config):
         files.append(File.generated(config, f"notebooks/{path.name}", abs_src_path=str(path)))
     for page, text in reference().items():
         files.append(File.generated(config, page, content=text))
+    files.append(File.generated(config, "living.html", content=LivingNetwork().page()))
     return files
 
 
