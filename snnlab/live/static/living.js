@@ -1779,7 +1779,8 @@ class Living {
     if (!W || (this.layout?.W === W && this.ratio === ratio)) return;
     this.root.classList.toggle("living-narrow", W < 624);
     this.root.classList.toggle("living-small", W < 444);
-    const H = W < 624 ? Math.max(214, Math.min(262, Math.round(W * 0.46))) : 290;
+    const H = W < 624 ? Math.max(214, Math.min(262, Math.round(W * 0.46)))
+      : W < 900 ? 280 : 290;  // below, the controls may need two rows
     this.strip_height = W < 624 ? 48 : 58;
     this.ratio = ratio;
     const size = (canvas, h) => {
