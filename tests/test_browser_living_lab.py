@@ -23,7 +23,7 @@ pytestmark = [
 FIXTURES = lab, open_notebook, page, scratch  # used by their names
 MOST_HIGH = 450  # pixels
 
-FIRST = "from snnlab.live.living import LivingNetwork\nliving = LivingNetwork()\nliving"
+FIRST = "from snnlab.live import LivingNetwork\nliving = LivingNetwork()\nliving"
 PREPARE = """
 import snnlab
 data = snnlab.datasets.load("digits16")

@@ -21,7 +21,7 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File
 
 import snnlab
-from snnlab.live.living import LivingNetwork
+from snnlab.live import LivingNetwork
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tools"))

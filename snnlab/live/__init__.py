@@ -7,22 +7,32 @@ A panel of your own subclasses `Panel`: ``controls`` says what can be set, ``sim
 values into data, ``draw`` and ``update`` make a picture of them (`snnlab.plot`), ``describe`` a
 line of text. None of them knows of widgets, and ``simulate`` and ``describe`` can be called, and
 tested, without any. Long work runs on a thread of its own (`Worker`).
+
+`LivingNetwork` is a network that lives in the browser; `Stays` lets widgets leave a picture
+where no kernel runs.
 """
 
 from snnlab.live.grid import Grid, Switches
+from snnlab.live.living import LivingNetwork, small_network
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
+from snnlab.live.still import Curtain, Stays, Still
 from snnlab.live.worker import Worker
 
 __all__ = [
     "Action",
     "Choice",
+    "Curtain",
     "Drawing",
     "Grid",
+    "LivingNetwork",
     "Pad",
     "Panel",
     "Slider",
+    "Stays",
+    "Still",
     "Stops",
     "Switches",
     "Worker",
+    "small_network",
 ]

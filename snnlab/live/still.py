@@ -120,10 +120,15 @@ class Stays:
     A class gives
 
     - ``still()``, the `Still` of what it shows now;
-    - ``view()``, the MIME bundle of its widgets;
+    - ``view()``, the MIME bundle of its widgets, where it is not a widget itself;
     - ``lift(key)``, which has the widgets take the picture of this key off the page: for most
       ``self.curtain.keys = [*self.curtain.keys, key]`` with a `Curtain` among them.
     """
+
+    def view(self):
+        """MIME bundle of the widget that this is mixed into."""
+        data = super()._repr_mimebundle_()
+        return dict(data[0] if isinstance(data, tuple) else data)
 
     def _ipython_display_(self, **kwargs):
         from IPython.display import display, update_display  # a terminal has none

@@ -243,13 +243,19 @@ export const centred = (strokes, n) => {
 const COLOURS = ["stage", "text", "dim", "line", "plus", "minus", "spike", "win", "wrong", "ink",
   "cell", "focus"];
 
+/** The page that says which theme is on: in a frame, the page around it, if it may be looked at. */
+const outer = () => window.frameElement ? window.parent.document : document;
+const THEMES = ["data-jp-theme-light", "data-theme", "data-md-color-scheme", "class"];
+
 /** Whether the page is dark: what JupyterLab, VS Code or the page itself says, else the system. */
 const is_dark = () => {
-  const { dataset, classList } = document.body, page = document.documentElement.dataset.theme;
+  const { body, documentElement } = outer(), { dataset, classList } = body;
   if (dataset.jpThemeLight) return dataset.jpThemeLight === "false";
+  if (dataset.mdColorScheme) return dataset.mdColorScheme === "slate";
   if (classList.contains("vscode-dark") || classList.contains("vscode-light"))
     return classList.contains("vscode-dark");
-  if (page === "dark" || page === "light") return page === "dark";
+  const { theme } = documentElement.dataset;
+  if (theme === "dark" || theme === "light") return theme === "dark";
   return matchMedia("(prefers-color-scheme: dark)").matches;
 };
 
@@ -1116,9 +1122,8 @@ class Living {
     });
     seen.observe(this.root);
     const themes = new MutationObserver(() => this.restyle());
-    for (const node of [document.documentElement, document.body])
-      themes.observe(node, { attributes: true, attributeFilter: ["data-jp-theme-light",
-        "data-theme", "data-jp-theme-name", "class"] });
+    for (const node of [outer().documentElement, outer().body])
+      themes.observe(node, { attributes: true, attributeFilter: THEMES });
     this.undo.push(() => [sizes, seen, themes].forEach((observer) => observer.disconnect()));
     on(matchMedia("(prefers-color-scheme: dark)"), "change", () => this.restyle());
     on(this.calm_query, "change", () => { this.calm = this.calm_query.matches; });
@@ -1774,7 +1779,8 @@ class Living {
     if (!W || (this.layout?.W === W && this.ratio === ratio)) return;
     this.root.classList.toggle("living-narrow", W < 624);
     this.root.classList.toggle("living-small", W < 444);
-    const H = W < 624 ? Math.max(214, Math.min(262, Math.round(W * 0.46))) : 290;
+    const H = W < 624 ? Math.max(214, Math.min(262, Math.round(W * 0.46)))
+      : W < 900 ? 280 : 290;  // below, the controls may need two rows
     this.strip_height = W < 624 ? 48 : 58;
     this.ratio = ratio;
     const size = (canvas, h) => {
