@@ -281,7 +281,7 @@ def share_parameters(network, work, n=None):
 
 
 def _room(dtype):
-    """This thread's memory for the change of a piece."""
+    """Memory of the calling thread, for the change of a piece."""
     rooms = _own.__dict__
     if dtype not in rooms:
         rooms[dtype] = aligned((PIECE,), dtype)
