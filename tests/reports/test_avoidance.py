@@ -231,7 +231,7 @@ def test_a_chip_is_a_chip():
 @pytest.fixture(scope="module")
 def pictured():
     pytest.importorskip("matplotlib")
-    from snnlab import plot
+    from snnlab.course import figures
 
     network = sparse(make((60, 100, 4)), 0.2)
     chip = Substrate(0, sigma_d=0.3, dead=(0, 9, 30, 77))
@@ -261,6 +261,7 @@ def test_each_neuron_stands_above_its_defects(pictured):
 
 
 def test_nothing_of_it_is_cut_off(pictured):
+    from snnlab.course import figures
 
     network, chip, _ = pictured
     for picture in (
@@ -272,19 +273,19 @@ def test_nothing_of_it_is_cut_off(pictured):
 
 
 def test_updating_it_is_drawing_it_anew(pictured):
-    from snnlab import plot
+    from snnlab.course import figures
 
     network, chip, picture = pictured
     before, alt = picture.png(1), picture.alt
     other = sparse(make((60, 100, 4)), 0.02, seed=5)
-    assert plot.update_defects(picture, other, chip) is None
+    assert figures.update_defects(picture, other, chip) is None
     fresh = figures.draw_defects(other, chip)
     assert picture.alt == fresh.alt != alt
     np.testing.assert_array_equal(
         picture.artists.image.get_array(), fresh.artists.image.get_array()
     )
     assert picture.png(1) != before
-    plot.update_defects(picture, network, chip)
+    figures.update_defects(picture, network, chip)
     assert picture.png(1) == before and picture.alt == alt
     with pytest.raises(ValueError, match="chip 0"):
-        plot.update_defects(picture, network, Substrate(1))
+        figures.update_defects(picture, network, Substrate(1))
