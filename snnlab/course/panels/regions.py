@@ -3,11 +3,9 @@
 import time
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from snnlab import datasets
 from snnlab.course import figures
-from snnlab.estimator import SpikingClassifier
 from snnlab.live.panel import Panel, Slider, Stops
 
 GRID = 48  # points of the plane per side that are asked for
@@ -40,6 +38,8 @@ def noisy(points, sd, seed=0):
 
 def straight_lines(x, y):
     """A logistic regression; by this solver, as the default one may take longer than a training."""
+    from sklearn.linear_model import LogisticRegression  # takes long to import
+
     return LogisticRegression(solver="newton-cholesky").fit(x, y)
 
 
@@ -80,6 +80,8 @@ class YinYang(Panel):
         """
         x, y = noisy(self.data.x_train[:n], noise), self.data.y_train[:n]
         x_test, y_test = self.data.x_test[: self.n_test], self.data.y_test[: self.n_test]
+        from snnlab.estimator import SpikingClassifier  # imports scikit-learn
+
         batch = min(50, n)
         per_epoch = -(-n // batch)
         epochs = max(1, round(self.n_steps / per_epoch))
