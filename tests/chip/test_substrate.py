@@ -919,15 +919,15 @@ def test_a_resumed_training_is_bit_identical(tmp_path):
     old.age = 5
     stop = lambda step: step.epoch == 1 and step.ends_epoch  # noqa: E731
     train(first, inputs, labels, rng=1, substrate=old, validation=valid, callback=stop, **settings)
-    second, fresh = network(seed=9), Substrate(3)
-    resumed = train(second, inputs, labels, rng=77, substrate=fresh, validation=valid, **settings)
+    second, fresh = active()[0], Substrate(3)
+    resumed = train(second, inputs, labels, rng=1, substrate=fresh, validation=valid, **settings)
     assert same(second, whole) and not same(first, whole)
     assert fresh.age == chip.age == 5 + 4 * (3 + 1)
     assert resumed.loss == past.loss
     assert resumed.validation_accuracy == past.validation_accuracy
     for other in (None, Substrate(4), Substrate(3, noise=0)):
         with pytest.raises(ValueError, match="another substrate"):
-            train(network(seed=9), inputs, labels, rng=1, substrate=other, **settings)
+            train(active()[0], inputs, labels, rng=1, substrate=other, **settings)
 
 
 def test_evaluation_on_the_chip():

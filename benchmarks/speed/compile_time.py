@@ -1,4 +1,4 @@
-"""Seconds to compile the kernels from an empty cache: ``python benchmarks/compile_time.py``.
+"""Seconds to compile the kernels from an empty cache: ``python benchmarks/speed/compile_time.py``.
 
 Two fresh processes: one does what notebook 1 does, one `snnlab.warm_up`. Printed are seconds per
 kernel and list of argument types, without the kernels that it calls, and the totals. Seconds are
