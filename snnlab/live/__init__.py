@@ -9,9 +9,11 @@ line of text. None of them knows of widgets, and ``simulate`` and ``describe`` c
 tested, without any. Long work runs on a thread of its own (`Worker`).
 """
 
+from snnlab.live.controls import Action, Choice, Slider, Stops, as_options
 from snnlab.live.grid import Grid, Switches
+from snnlab.live.pace import Pace
 from snnlab.live.pad import Drawing, Pad
-from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
+from snnlab.live.panel import Panel
 from snnlab.live.worker import Worker
 
 __all__ = [
@@ -19,10 +21,12 @@ __all__ = [
     "Choice",
     "Drawing",
     "Grid",
+    "Pace",
     "Pad",
     "Panel",
     "Slider",
     "Stops",
     "Switches",
     "Worker",
+    "as_options",
 ]

@@ -62,12 +62,69 @@ def avoidance(network, substrate, *, layer=0, of="inputs", worst=0.1, permutatio
     badness = substrate.badness()[substrate.columns(network)[layer]]
     dead = np.isinf(badness)
     share, alive = counts / possible, ~dead
-    order = _ranks(badness[alive])
-    bad = order >= np.sort(order)[-max(1, round(worst * len(order)))] if order.size else order > 0
-    correlation = _compare(_unit(order), _unit(_ranks(share[alive])), permutations, rng)
+    order = _unit(_ranks(badness[alive]))
+    bad = worst_of(badness[alive], worst, ties=True)
+    correlation = _compare(order, _unit(_ranks(share[alive])), permutations, rng)
     of_worst = _compare(_mean_of(bad), share[alive], permutations, rng)
     of_dead = _compare(_mean_of(dead), share, permutations, rng)
     return Avoidance(badness, counts, possible, correlation, of_worst, of_dead)
+
+
+def worst_of(badness, share=0.1, *, ties=False):
+    """Which neurons are the worst.
+
+    Parameters
+    ----------
+    badness : array (n,)
+    share : float
+        Of all, in (0, 1]; at least one is.
+    ties : bool
+        Whether those count, too, that are no better than the best of these. Otherwise equal ones
+        are taken in their order.
+
+    Returns
+    -------
+    array of bool (n,)
+    """
+    badness = np.asarray(badness)
+    n = max(1, round(_check.number("share", share, above=0, at_most=1) * len(badness)))
+    first = np.argsort(-badness, kind="stable")[:n]
+    mask = np.zeros(len(badness), bool)
+    mask[first] = True
+    return mask | (badness >= badness[first].min(initial=np.inf)) if ties else mask
+
+
+def rank_correlation(a, b):
+    """Spearman's rank correlation of two arrays (n,), in [-1, 1]; NaN if one is constant."""
+    return float(_unit(_ranks(np.asarray(a))) @ _unit(_ranks(np.asarray(b))))
+
+
+def chance_of_fewer(counts, chosen, *, permutations=10_000, rng=0):
+    """How often as many neurons drawn at random have as few synapses, or fewer.
+
+    Parameters
+    ----------
+    counts : array (n,)
+        Synapses per neuron.
+    chosen : array of bool (n,)
+    permutations : int
+    rng : numpy.random.Generator or int
+
+    Returns
+    -------
+    float
+        A small share means that the chosen ones have fewer than chance would give them: the p-value
+        of a one-sided permutation test, at least ``1 / (permutations + 1)``.
+    """
+    counts, chosen = np.asarray(counts, float), np.asarray(chosen, bool)
+    permutations = _check.integer("permutations", permutations, at_least=1)
+    drawn = _permuted(chosen, counts, permutations, _check.generator("rng", rng))
+    return (1 + np.count_nonzero(drawn <= counts[chosen].sum() + 1e-9)) / (1 + permutations)
+
+
+def _permuted(weights, x, permutations, rng):
+    """Values of ``weights @ x`` for permuted x."""
+    return rng.permuted(np.broadcast_to(x, (permutations, len(x))), axis=1) @ weights
 
 
 def _compare(weights, x, permutations, rng):
@@ -75,7 +132,7 @@ def _compare(weights, x, permutations, rng):
     if not (np.isfinite(weights).all() and np.isfinite(x).all()) or not len(x):
         return Comparison(math.nan, math.nan, 1.0)
     chance, value = weights.sum() * x.mean(), weights @ x
-    drawn = rng.permuted(np.broadcast_to(x, (permutations, len(x))), axis=1) @ weights
+    drawn = _permuted(weights, x, permutations, rng)
     further = np.abs(drawn - chance) >= abs(value - chance) - 1e-12
     p = (1 + np.count_nonzero(further)) / (1 + permutations)
     return Comparison(float(value), float(chance), float(p))

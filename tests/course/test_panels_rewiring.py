@@ -14,6 +14,7 @@ from snnlab import LIF, GradR, Network, datasets, lessons, live, panels, synapse
 from snnlab.course.figures import region_colours
 from snnlab.course.panels.regions import noisy
 from snnlab.course.panels.rewire import stored_runs
+from snnlab.rewiring import erdos_renyi
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,7 @@ def test_a_task_is_what_it_says(task):
 def test_shares_leave_the_connectivity(connectivity):
     sizes = 256, 50, 10
     kept = [(1 - s) * a * b for s, a, b in
-            zip(lessons.shares(sizes, connectivity), sizes, sizes[1:], strict=False)]  # fmt: skip
+            zip(erdos_renyi(sizes, connectivity), sizes, sizes[1:], strict=False)]  # fmt: skip
     assert sum(kept) == pytest.approx(connectivity * 13_300)
     assert kept[0] <= 12_800 + 1e-6 and kept[1] <= 500 + 1e-6
     if connectivity < 0.15:
@@ -262,34 +263,6 @@ def test_stored_runs_are_read_if_there_are_any(monkeypatch):
 
 
 # --- 15: rewiring on a chip ----------------------------------------------------------------------
-
-
-def test_defects_are_those_of_the_chip():
-    chip = snnlab.Substrate.ideal(0, gain_spread=0.2, dead=(1, 3))
-    defect = lessons.defects(chip, 5)
-    off = np.abs(chip.factors["gain_spread"][:5] - 1)
-    assert np.isinf(defect[[1, 3]]).all()
-    np.testing.assert_allclose(defect[[0, 2, 4]], off[[0, 2, 4]] / np.sqrt(len(chip.factors)))
-    assert lessons.worst(defect, 0.4).tolist() == [False, True, False, True, False]
-
-
-def test_rank_correlation_is_spearmans():
-    stats = pytest.importorskip("scipy.stats")
-    rng = np.random.default_rng(0)
-    for _ in range(5):
-        a, b = rng.integers(0, 6, 40), rng.normal(0, 1, 40)
-        assert lessons.rank_correlation(a, a + b) == pytest.approx(stats.spearmanr(a, a + b)[0])
-    assert lessons.rank_correlation([1, 1, 1], [1, 2, 3]) == 0
-
-
-def test_chance_is_a_p_value():
-    rng = np.random.default_rng(0)
-    chosen = np.arange(60) < 6
-    found = [lessons.chance(rng.poisson(9, 60), chosen, draws=200, seed=k) for k in range(60)]
-    assert 0.3 < np.mean(found) < 0.7 and np.mean(np.array(found) < 0.05) < 0.15
-    few = np.where(chosen, 0, 9)
-    assert lessons.chance(few, chosen, draws=999) == pytest.approx(1e-3)
-    assert lessons.chance(np.ones(60), chosen, draws=99) == 1
 
 
 def test_wires_leave_dead_neurons(data):

@@ -7,6 +7,7 @@ import pytest
 
 from snnlab import LIF, GradR, Network, Substrate, avoidance, encode, rewiring, synapses
 from snnlab.chip.substrate import SPREADS
+from snnlab.reports.avoidance import chance_of_fewer, rank_correlation, worst_of
 
 SIZES = (20, 30, 4)
 
@@ -221,6 +222,40 @@ def test_a_chip_is_a_chip():
             function(make(), "chip 0")
     with pytest.raises(ValueError, match="does not fit"):
         synapses.connectivity(make((300, 20, 4)), Substrate(0))
+
+
+# --- its parts -----------------------------------------------------------------------------------
+
+
+def test_the_worst_are_as_many_as_asked_for():
+    badness = np.array([0.2, np.inf, 0.2, np.inf, 0.1])
+    assert worst_of(badness, 0.4).tolist() == [False, True, False, True, False]
+    assert worst_of(badness, 0.6).tolist() == [True, True, False, True, False]
+    assert worst_of(badness, 0.6, ties=True).tolist() == [True, True, True, True, False]
+    assert worst_of(badness, 0.01).sum() == 1 and worst_of(badness, 1).all()
+    with pytest.raises(ValueError, match="share"):
+        worst_of(badness, 0)
+
+
+def test_rank_correlation_is_spearmans():
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        a, b = rng.integers(0, 6, 40), rng.normal(0, 1, 40)
+        assert rank_correlation(a, a + b) == pytest.approx(stats.spearmanr(a, a + b)[0])
+    assert np.isnan(rank_correlation([1, 1, 1], [1, 2, 3]))
+
+
+def test_chance_is_a_p_value():
+    rng = np.random.default_rng(0)
+    chosen = np.arange(60) < 6
+    found = [
+        chance_of_fewer(rng.poisson(9, 60), chosen, permutations=200, rng=k) for k in range(60)
+    ]
+    assert 0.3 < np.mean(found) < 0.7 and np.mean(np.array(found) < 0.05) < 0.15
+    few = np.where(chosen, 0, 9)
+    assert chance_of_fewer(few, chosen, permutations=999) == pytest.approx(1e-3)
+    assert chance_of_fewer(np.ones(60), chosen, permutations=99) == 1
 
 
 # --- figure ---------------------------------------------------------------------------------------
