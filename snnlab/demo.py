@@ -85,17 +85,14 @@ def _draw(path, data, network, spikes, history, result):
     fig = plot.new_figure(8.8, 10.8)
     top, middle, bottom = fig.subfigures(3, 1, height_ratios=[5.2, 2.7, 2.7])
     shape = data.image_shape
-    plot.draw_raster(
-        network.forward(spikes[first]), 0, dt=network.dt, label=data.y_test[first],
-        image=data.x_test[first].reshape(shape), names=data.class_names, fig=top,
-    )  # fmt: skip
+    trace, image = network.forward(spikes[first]), data.x_test[first].reshape(shape)
+    said = {"label": data.y_test[first], "image": image, "names": data.class_names}
+    plot.draw_raster(trace, 0, dt=network.dt, **said, fig=top)
     plot.draw_history(history, fig=middle)
     counts = f"{len(right[:12])} that are read rightly, {len(wrong[:4])} that are not"
     bottom.suptitle(f"Test images: {counts}", size=10)
-    plot.draw_images(
-        data.x_test[chosen], shape, labels=data.y_test[chosen], names=data.class_names,
-        predictions=result.predictions[chosen], fig=bottom,
-    )  # fmt: skip
+    said = {"labels": data.y_test[chosen], "predictions": result.predictions[chosen]}
+    plot.draw_images(data.x_test[chosen], shape, **said, names=data.class_names, fig=bottom)
     plot.show(fig, f"A network of snnlab reads {100 * result.accuracy:.1f} % right.").save(path)
     print(f"picture         {path}")
     return path

@@ -1,19 +1,27 @@
 """`Network`: a list of layers, run forward to a `Trace` and backward from one."""
 
 import json
-from collections.abc import Sequence
 
 import numpy as np
 
 from snnlab import _check
 from snnlab._files import load_npz, save_npz
 from snnlab._workers import worker_count
-from snnlab.layers import Composite, Dense, Layer, Linear
-from snnlab.layers.base import Stage, checked_blocks, checked_shape_out, layer_from_dict
+from snnlab.blueprint import (
+    MOST_STEPS,
+    check_layers,
+    check_models,
+    check_neurons,
+    initial_spread,
+    make_stages,
+    with_neurons,
+)
+from snnlab.layers import Dense
+from snnlab.layers.base import layer_from_dict
 from snnlab.medium import IDEAL
-from snnlab.memory import Workspaces, padded_width
-from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.parameters import Block, Gradients, new_flat
+from snnlab.memory import Workspaces
+from snnlab.neurons import LeakyIntegrator
+from snnlab.parameters import Gradients, new_flat
 from snnlab.passes import Backward, Wiring
 from snnlab.signals import check_inputs
 from snnlab.trace import Trace
@@ -81,13 +89,13 @@ class Network:
         dtype=np.float32,
         workers=None,
     ):
-        shape, layers = _check_layers(layers)
-        models = _check_neurons(neuron, readout, len(_maps(layers)))
+        shape, layers = check_layers(layers)
+        models = check_neurons(neuron, readout, len(with_neurons(layers)))
         rng = _check.generator("rng", rng)
         self._build(shape, layers, models, n_steps, dtype, workers)
         for stage in self.stages:
             if stage.neuron is not None:
-                sd = _check.number("spread", _spread(spread, stage.neuron), at_least=0)
+                sd = _check.number("spread", initial_spread(spread, stage.neuron), at_least=0)
                 start = stage.layer.init(rng, stage.shape_in, sd)
                 if set(start) != set(stage.blocks):
                     raise ValueError(
@@ -106,7 +114,7 @@ class Network:
             raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
         self.dtype = np.dtype(dtype)
         self.workers = worker_count(workers) if workers is not None else None
-        self.stages = _stages(shape, layers, neurons, self.dtype)
+        self.stages = make_stages(shape, layers, neurons, self.dtype)
         self._blocks = tuple(block for stage in self.stages for block in stage.blocks.values())
         if not self._blocks:
             raise ValueError("layers must have parameters")
@@ -350,11 +358,11 @@ class Network:
         -------
         Network
         """
-        shape, layers = (self._shape, self._layers) if layers is None else _check_layers(layers)
+        shape, layers = (self._shape, self._layers) if layers is None else check_layers(layers)
         models = self.neurons if neurons is None else tuple(neurons)
         new = Network.__new__(Network)
         new._build(
-            shape, layers, _check_models(models, len(_maps(layers))),
+            shape, layers, check_models(models, len(with_neurons(layers))),
             self.n_steps if n_steps is None else n_steps, self.dtype, self.workers,
         )  # fmt: skip
         if weights is None:
@@ -441,124 +449,6 @@ class Network:
         return f"Network({layers}, {self.n_steps} steps of {self.dt:g} s)"
 
 
-# from arguments to stages -------------------------------------------------------------------------
-
-MOST_STEPS = 2**30  # steps are counted in 32 bits
-MOST_UNITS = 2**30
-
-
-def _check_layers(given):
-    """Shape of the inputs, and layers."""
-    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str):
-        raise TypeError(f"layers must be a sequence of integers, not {type(given).__name__}")
-    if len(given) < 2:
-        raise ValueError("layers must name at least an input and an output layer")
-    first, layers = given[0], []
-    sizes = first if isinstance(first, tuple | list) else (first,)
-    shape = tuple(_check.integer("layers", n, at_least=1, at_most=MOST_UNITS) for n in sizes)
-    if not shape:
-        raise ValueError("layers must begin with the shape of the inputs")
-    for layer in list(given)[1:]:
-        if not isinstance(layer, Layer):
-            layer = Dense(_check.integer("layers", layer, at_least=1, at_most=MOST_UNITS))
-        layers.append(layer)
-    if not _maps(layers):
-        raise ValueError("layers must hold one with neurons")
-    return shape, tuple(layers)
-
-
-def _maps(layers):
-    """The layers with neurons, those of composites one by one."""
-    out = []
-    for layer in layers:
-        if isinstance(layer, Composite):
-            out += _maps(layer.layers)
-        elif isinstance(layer, Linear):
-            out.append(layer)
-    return out
-
-
-def _check_neurons(neuron, readout, n):
-    """A model per layer with neurons, from the arguments of `Network`."""
-    one_for_all = isinstance(neuron, LeakyIntegrator)
-    if not (one_for_all or isinstance(neuron, Sequence)):
-        raise TypeError(f"neuron must be LIF or a sequence of LIF, not {neuron!r}")
-    hidden = [neuron] * (n - 1) if one_for_all else list(neuron)
-    if len(hidden) != n - 1:
-        raise ValueError(f"neuron must hold {n - 1} models, one per hidden layer")
-    if not all(isinstance(model, LIF) for model in hidden):
-        raise TypeError("neuron must be LIF, or a sequence of LIF")
-    if readout is None and not (hidden or one_for_all):
-        raise ValueError("readout must be given where there is no hidden layer")
-    if readout is None:
-        last = hidden[-1] if hidden else neuron
-        if any(isinstance(value, tuple) for value in last.to_dict().values()):
-            raise ValueError("readout must be given where neuron has values per neuron")
-        readout = last.integrator() if isinstance(last, LIF) else last
-    if not isinstance(readout, LeakyIntegrator):
-        raise TypeError("readout must be LeakyIntegrator or LIF")
-    models = (*hidden, readout)
-    if len({model.dt for model in models}) > 1:
-        raise ValueError("neuron and readout must share one dt")
-    return models
-
-
-def _check_models(models, n):
-    """A model per layer with neurons, as `Network.replace` and files have them."""
-    if len(models) != n:
-        raise ValueError(f"neurons must hold {n} models, one per layer that has neurons")
-    if not all(isinstance(model, LeakyIntegrator) for model in models):
-        raise TypeError("neurons must be LIF, or LeakyIntegrator for the readout")
-    if not all(isinstance(model, LIF) for model in models[:-1]):
-        raise TypeError("neurons of hidden layers must be LIF")
-    if len({model.dt for model in models}) > 1:
-        raise ValueError("neurons must share one dt")
-    return tuple(models)
-
-
-def _spread(spread, model):
-    """Standard deviation of the weights of a unit with a single input."""
-    if spread is not None:
-        return spread
-    if np.any(np.asarray(model.gain) == 0):
-        raise ValueError("spread must be given where a neuron's gain is 0")
-    return 0.7 * float(np.mean((1 - np.asarray(model.decay_mem)) / np.abs(model.gain)))
-
-
-def _stages(shape, layers, neurons, dtype):
-    """The layers one by one, each with its neuron, and its blocks behind those before."""
-    stages, neurons, start = [], list(neurons), 0
-
-    def add(layer, shape, shortcut):
-        nonlocal start
-        k, blocks = len(stages), {}
-        neuron = neurons.pop(0) if isinstance(layer, Linear) else None
-        n = int(np.prod(checked_shape_out(layer, shape), dtype=object))
-        if n > MOST_UNITS:
-            raise ValueError(f"layers: {layer!r} would have {n} units")
-        for name, b in checked_blocks(layer, shape).items():
-            width = padded_width(b.columns, b.columns != n or isinstance(neuron, LIF))
-            blocks[name] = Block(k, name, b.rows, b.columns, width, start, b.prunable, b.trainable)
-            start = blocks[name].stop
-        stages.append(Stage(k, layer, neuron, shape, blocks, dtype, k - 1, shortcut))
-        return stages[-1].shape_out
-
-    def expand(layers, shape, added=None):
-        """Add layers; ``added`` is which stage's output the last of them also feels."""
-        for i, layer in enumerate(layers):
-            last = i == len(layers) - 1
-            if isinstance(layer, Composite):
-                below = len(stages) - 1
-                layer.shape_out(shape)
-                shape = expand(layer.layers, shape, below if layer.shortcut else None)
-            else:
-                shape = add(layer, shape, added if last else None)
-        return shape
-
-    expand(layers, shape)
-    return stages
-
-
 def _block_arrays(network):
     """A dict of all parameters: ``weights_0``, ... for weights, stage and name for others."""
     out, k = {}, 0
@@ -576,14 +466,14 @@ def _restore(header, arrays, workers=None):
         raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
     if version == 1:  # before there were layers
         first, *sizes = header["sizes"]
-        shape, layers = _check_layers([first, *sizes])
+        shape, layers = check_layers([first, *sizes])
     else:
-        shape, layers = _check_layers(
+        shape, layers = check_layers(
             [tuple(header["shape"]), *map(layer_from_dict, header["layers"])]
         )
     models = [LeakyIntegrator.from_dict(values) for values in header["neurons"]]
     network = Network.__new__(Network)
-    models = _check_models(models, len(_maps(layers)))
+    models = check_models(models, len(with_neurons(layers)))
     network._build(shape, layers, models, header["n_steps"], header["dtype"], workers)
     for name, x in _block_arrays(network).items():
         if name not in arrays:

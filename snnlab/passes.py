@@ -12,7 +12,8 @@ import numpy as np
 
 from snnlab._workers import share, worker_count
 from snnlab.kernels import lif
-from snnlab.layers.base import firing_back_reals, without_units
+from snnlab.layers.base import firing_back_reals
+from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
 from snnlab.signals import ConstantCurrent
 from snnlab.trace import spike_bits

@@ -40,19 +40,9 @@ def layer_forward(x, weights, neuron, spike=heaviside):
 
 
 def neuron_forward(drive, neuron, spike=heaviside):
-    """Neurons through time, whatever made of a layer's input the currents that it feeds them.
+    """Its neurons, whatever map made the currents; returns v and z.
 
-    Parameters
-    ----------
-    drive : array (sample, time, n)
-        Sent in a step; it arrives ``neuron.delay`` steps later.
-    neuron, spike
-        As in `layer_forward`.
-
-    Returns
-    -------
-    v, z
-        As from `layer_forward`.
+    ``drive`` (sample, time, n) holds what is sent to each in a step, and arrives after the delay.
     """
     n_steps, n = drive.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
@@ -110,19 +100,9 @@ def layer_backward(x, weights, neuron, v, z, error):
 
 
 def neuron_backward(neuron, v, z, error):
-    """Neurons backwards through time.
+    """Its neurons; returns the gradients by the drive and by the synaptic current.
 
-    Parameters
-    ----------
-    neuron, v, z, error
-        As in `layer_backward`.
-
-    Returns
-    -------
-    g_drive : array (sample, time, n)
-        Gradient by what was sent to them: the adjoint current ``neuron.delay`` steps later.
-    g_i : array (sample, time, n)
-        As from `layer_backward`.
+    The former is the latter as many steps later as the drive takes to arrive.
     """
     n_steps, n = v.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)

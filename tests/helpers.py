@@ -1,5 +1,6 @@
 """What several test files use: toy data and networks, comparisons, a fresh interpreter."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from snnlab import LIF, Network, SpikeTrains, encode, surrogate
+from snnlab import LIF, Network, SpikeTrains, encode, plot, surrogate
 from snnlab import train as train_aloud
 from snnlab.passes import threads_worth
 from snnlab.signals import ConstantCurrent
@@ -38,6 +39,26 @@ def fresh_python(*arguments, check=True, **settings):
     )  # fmt: skip
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def pixels(png):
+    """The pixels of a PNG file's bytes."""
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
+
+
+def assert_nothing_is_cut_off(picture):
+    """All visible axes, legends and texts of a picture lie within its page."""
+    picture.png(1)
+    width, height = plot.page_size(picture.fig)
+    axes = [ax for ax in picture.fig.get_axes() if ax.get_visible()]
+    boxes = [ax.get_tightbbox() for ax in axes]
+    boxes += [part.get_window_extent() for part in (*picture.fig.legends, *picture.fig.texts)]
+    assert boxes
+    for box in boxes:
+        assert box.x0 >= -1 and box.y0 >= -1, (picture.alt, box)
+        assert box.x1 <= width + 1 and box.y1 <= height + 1, (picture.alt, box)
 
 
 # a small task, and networks that learn it ---------------------------------------------------------

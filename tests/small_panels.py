@@ -1,7 +1,6 @@
 """The panels of the course, small enough for tests, with the networks they show."""
 
 import functools
-import io
 
 import numpy as np
 
@@ -115,9 +114,3 @@ def settled(data):
     if not hasattr(data, "send"):
         return data
     return [frame for frame in data if frame is not None][-1]
-
-
-def pixels(png):
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)

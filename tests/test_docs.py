@@ -186,6 +186,7 @@ def test_the_reference_has_every_public_name(site):
     assert [n for n in snnlab.__all__ if f">snnlab.{n}</code>" not in text] == ["__version__"]
 
 
-def test_a_living_network_has_a_place():
-    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    assert text.count("<!-- a living network will be embedded here -->") == 1
+def test_the_front_page_has_a_living_network(site):
+    assert "living.html" in Loaded(site / "index.html").addresses
+    text = (site / "living.html").read_text(encoding="utf-8")
+    assert 'id="living-data"' in text and len(text) > 100_000

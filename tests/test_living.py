@@ -280,12 +280,19 @@ def test_a_cell_gets_the_picture_and_then_the_view(monkeypatch):
     import IPython.display
 
     shown, outputs = LivingNetwork(), []
-    monkeypatch.setattr(
-        IPython.display, "display",
-        lambda data, metadata=None, raw=False: outputs.append((data, metadata)),
-    )  # fmt: skip
+
+    def display(data, *, display_id=None, metadata=None, raw=False):
+        assert raw
+        outputs.append([data, metadata, display_id])
+
+    def update_display(data, *, display_id, **settings):
+        (k,) = (k for k, output in enumerate(outputs) if output[2] == display_id)
+        outputs[k] = [data, settings["metadata"], display_id]
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    monkeypatch.setattr(IPython.display, "update_display", update_display)
     shown._ipython_display_()
-    (picture, about), (view, _) = outputs
+    (picture, about, _), (view, _, _) = outputs
     assert set(picture) == {"text/html", "image/png", "text/plain"}
     assert f'alt="{picture["text/plain"]}"' in picture["text/html"]
     assert about["image/png"]["alt"] == picture["text/plain"]

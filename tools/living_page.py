@@ -1,4 +1,4 @@
-"""Write the living network as one HTML file, for the documentation's front page.
+"""Write the living network as one HTML file, as the documentation's front page has it.
 
     python tools/living_page.py [FILE]
 
@@ -12,11 +12,12 @@ from pathlib import Path
 from snnlab._files import write_atomically
 from snnlab.live.living import LivingNetwork
 
-DEFAULT = Path(__file__).resolve().parents[1] / "docs" / "living.html"
+DEFAULT = Path(__file__).resolve().parents[1] / ".cache" / "living.html"
 
 
 def main():
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
+    path.parent.mkdir(exist_ok=True)
     text = LivingNetwork().page()
     write_atomically(path, lambda file: file.write(text.encode()))
     print(f"{path}: {len(text) / 1000:.0f} kB")

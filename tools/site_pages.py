@@ -5,6 +5,7 @@ mkdocs calls the functions named ``on_...`` (mkdocs.yml).
 - Some pages stand where those look for them who read the project and not its site (`ELSEWHERE`).
 - Links are written for readers of the project too. Those to files that are no pages become text.
 - The reference has a page for each public module, from the docstrings.
+- The front page has a living network in it.
 - Formulas become MathML, which browsers draw without a script.
 """
 
@@ -20,6 +21,7 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File
 
 import snnlab
+from snnlab.live import LivingNetwork
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tools"))
@@ -55,11 +57,12 @@ COLONS = re.compile(r'::(</p>\s*<(?:pre|div class="[\w -]*highlight))')
 
 
 def on_files(files, config):
-    """Add the pages that are not in docs/, and the notebooks, to be downloaded."""
+    """Add what is not in docs/: pages, the living network, and the notebooks, to be downloaded."""
     for page, source in ELSEWHERE.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         files.append(File.generated(config, f"notebooks/{path.name}", abs_src_path=str(path)))
+    files.append(File.generated(config, "living.html", content=LivingNetwork().page()))
     for page, text in reference().items():
         files.append(File.generated(config, page, content=text))
     return files

@@ -15,34 +15,30 @@ from functools import partial
 import numpy as np
 
 from snnlab import _check
+from snnlab.chip.card import (
+    SECONDS_PER_IMAGE,
+    SECONDS_PER_TRAINING_IMAGE,
+    WATTS,
+    RunCost,
+    card,
+)
 from snnlab.chip.effects import (
     EFFECTS,
     MAX_SCALE,
-    MIN_FACTOR,
     N_NEURONS,
-    SETTINGS,
     SPREADS,
     check_effects,
     detuned,
-    shown,
 )
+from snnlab.chip.faults import Faults
+from snnlab.chip.fit import check_fit, check_layers, runs_needed
 from snnlab.kernels import chip as kernels
 from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
-from snnlab.layers import Dense
-from snnlab.layers.base import Conditions, pack_constants
+from snnlab.layers.stage import Conditions, pack_constants
 from snnlab.medium import Medium
 from snnlab.memory import aligned
 from snnlab.signals import SpikeTrains
-
-PAPER = "Cramer et al. 2022"
-
-SECONDS_PER_IMAGE = 11.8e-6  # inference, with early reset (Cramer et al. 2022)
-SECONDS_PER_TRAINING_IMAGE = 200e-6  # spacing that lets membranes decay (their code)
-WATTS = 0.2  # the whole chip, without FPGA and host (Cramer et al. 2022)
-
-Cost = namedtuple("Cost", "seconds joules runs")
-Cost.__doc__ = "Time and energy on the real chip, and how often it must run per sample."
 
 # A layer on the chip: its stage in the network; constants of its neurons as they are there;
 # whether spikes reset them to rest; their numbers; efficacies and stuck levels of its synapses,
@@ -99,7 +95,9 @@ class Substrate(Medium):
         self.effects = check_effects(default | detuned(sigma_d) | effects)
         self.partition, self.age, self.calibrated = bool(partition), 0, False
         self._placed = None, None  # the last network's key and places
-        self._draw_faults()
+        faults = Faults(self.seed, self.effects, self.weight_limit)
+        self.factors, self.dead = faults.factors, faults.dead
+        self._efficacy, self._stuck, self._phase = faults.efficacy, faults.stuck, faults.phase
 
     @classmethod
     def ideal(cls, seed=0, *, sigma_d=None, partition=False, **effects):
@@ -117,33 +115,6 @@ class Substrate(Medium):
             if chip.effects[name] == self.effects[name]:
                 chip.factors[name] = self.factors[name].copy()
         return chip
-
-    def _draw_faults(self):
-        """All that stays the same for this chip's life, each kind from a stream of its own."""
-
-        def stream(kind):
-            return np.random.default_rng([self.seed, kind])
-
-        e, square = self.effects, (N_NEURONS, N_NEURONS)
-        self.factors = {}
-        for kind, name in enumerate(SPREADS):
-            factor = 1 + e[name] * stream(kind).standard_normal(N_NEURONS)
-            # a threshold may end up below rest: such a neuron fires all the time
-            floor = -np.inf if name == "threshold_spread" else MIN_FACTOR
-            self.factors[name] = np.maximum(factor, floor)
-        efficacy = 1 + e["synapse_spread"] * stream(10).standard_normal(square)
-        self._efficacy = np.maximum(efficacy, 0).astype(np.float32)
-        some = e["dead"]
-        if isinstance(some, float):
-            some = stream(11).permutation(N_NEURONS)[: round(some * N_NEURONS)]
-        self.dead = np.zeros(N_NEURONS, bool)
-        self.dead[list(some)] = True
-        rng = stream(12)
-        # drawn in 6 bits and then scaled, so that the same synapses are stuck whatever their bits
-        levels = np.rint(rng.integers(-63, 64, square) * ((self.weight_limit or 63) / 63))
-        broken = rng.random(square) < e["stuck"]
-        self._stuck = np.where(broken, levels, kernels.FREE).astype(np.int16)
-        self._phase = stream(13).uniform(0, 2 * np.pi, N_NEURONS)
 
     @property
     def weight_limit(self):
@@ -186,7 +157,7 @@ class Substrate(Medium):
         ValueError
             If the network does not fit the chip.
         """
-        _check_network(network)
+        check_layers(network)
         settings = {"potentials": potentials, "dropout": dropout, "out": out}
         trace = super().run(network, inputs, **settings)
         if self.effects["clamp"] is not None:
@@ -366,27 +337,16 @@ class Substrate(Medium):
 
     def runs(self, network):
         """How often the chip runs per sample: 1, or the number of parts of a larger network."""
-        needed = sum(int(np.sum(-(-n // N_NEURONS))) for n in _fan_in(network))
-        return -(-needed // N_NEURONS)
-
-    def _check_fit(self, network):
-        """Refuse what the chip cannot run at once."""
-        if self.runs(network) > 1 or any(n.max() > N_NEURONS for n in _fan_in(network)):
-            raise ValueError(
-                f"network {'-'.join(map(str, network.sizes))} does not fit the chip: it has "
-                f"{N_NEURONS} neurons for all layers but the inputs, of {N_NEURONS} inputs each; "
-                "Substrate(partition=True) runs larger networks in parts, and a rewiring rule with "
-                f"max_fan_in={N_NEURONS} leaves no neuron more inputs"
-            )
+        return runs_needed(network)
 
     def _place(self, network):
         """Each layer's `_Place`, one layer beside the other; larger networks start over."""
-        _check_network(network)
+        check_layers(network)
         key = network.sizes, network.neurons, network.dtype
         known = key == self._placed[0]
         # whether many inputs are too many depends on the weights, which change
         if not self.partition and (not known or max(network.sizes[:-1]) > N_NEURONS):
-            self._check_fit(network)
+            check_fit(network)
         if known:
             return self._placed[1]
         places, first = [], 0
@@ -417,37 +377,18 @@ class Substrate(Medium):
 
         Returns
         -------
-        Cost
+        RunCost
             Seconds, joules (at 200 mW), runs per sample.
         """
         n_samples = _check.integer("n_samples", n_samples, at_least=0)
         runs = 1 if network is None else self.runs(network)
         each = SECONDS_PER_TRAINING_IMAGE if training else SECONDS_PER_IMAGE
         seconds = n_samples * runs * each
-        return Cost(seconds, seconds * WATTS, runs)
+        return RunCost(seconds, seconds * WATTS, runs)
 
     def card(self):
         """The chip's card as text: every effect with its value, its state and its source."""
-        lines = [
-            f"virtual BrainScaleS-2, chip {self.seed}{', calibrated' * self.calibrated}: "
-            f"{N_NEURONS} neurons of {N_NEURONS} signed inputs, {self.dead.sum()} dead, "
-            f"{self.age} runs so far",
-            "",
-            f"{'effect':<18}{'value':<16}{'':<5}what",
-        ]
-        for name, (default, off, what, source) in EFFECTS.items():
-            value = self.effects[name]
-            state = "" if name in SETTINGS else "off" if value == off else "on"
-            if value != default:
-                source += f", default {shown(name, default)}"
-            lines.append(f"{name:<18}{shown(name, value):<16}{state:<5}{what} ({source})")
-        lines += [
-            "",
-            f"on the chip itself an image takes {SECONDS_PER_IMAGE * 1e6:g} us and "
-            f"{SECONDS_PER_IMAGE * WATTS * 1e6:.1f} uJ ({1 / SECONDS_PER_IMAGE:,.0f} per second, "
-            f"{1e3 * WATTS:g} mW; {PAPER})",
-        ]
-        return "\n".join(lines)
+        return card(self)
 
     def describe(self):
         """Print the chip's card."""
@@ -467,15 +408,6 @@ def clip_weights(network, largest):
             np.clip(w, -top, top, out=w)
 
 
-def _check_network(network):
-    """Refuse what the chip cannot run."""
-    if not hasattr(network, "stages"):
-        raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
-    for stage in network.stages:
-        if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
-            raise ValueError(f"a chip has no {stage.name}: it runs dense layers")
-
-
 def _weights(network, stage):
     """A layer's weights, padded."""
     return stage.blocks["weights"].padded(network.parameters)
@@ -491,15 +423,6 @@ def _with_thresholds(constants, factor):
 def _read(converter, last_first, v, lo, hi):
     """Read membranes of some samples by the ADC, in place."""
     kernels.read_membranes(v, *converter, last_first, lo, hi)
-
-
-def _fan_in(network):
-    """Inputs per unit and layer: all of them, or the weights that there are if those are many."""
-    return [
-        np.maximum(1, np.count_nonzero(w, axis=0)) if len(w) > N_NEURONS
-        else np.full(w.shape[1], len(w))
-        for w in network.weights
-    ]  # fmt: skip
 
 
 def _has_synapses(stage):

@@ -32,7 +32,7 @@ import numpy as np
 from numba import njit
 
 from snnlab.kernels.noise import add_noise
-from snnlab.kernels.vector import NARROW, WIDE, fused, load, store, where
+from snnlab.kernels.vector import NARROW, WIDE, clear, fused, joined, load, scratch, store, where
 
 BLOCK = 8  # steps
 
@@ -71,39 +71,6 @@ def firing_back_reals(dtype, *, steepness, next_decay_syn=0, next_decay_mem=0, n
 
 
 @_kernel
-def _clear(x):
-    """``x[:] = 0`` (written out: numba compiles slice assignment for a second per kernel)."""
-    for j in range(x.shape[0]):
-        x[j] = 0
-
-
-@_kernel
-def clear_rows(x):
-    """``x[:, :] = 0``."""
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            x[i, j] = 0
-
-
-@_kernel
-def largest(x):
-    """Largest of an array of numbers that are not negative."""
-    out = 0
-    for j in range(x.shape[0]):
-        if x[j] > out:
-            out = x[j]
-    return out
-
-
-@_kernel
-def scratch_rows(m, n, like):
-    """Scratch of m rows of n numbers; it begins on a cache line, so that no tile straddles two."""
-    raw = np.empty(m * n + 64 // like.itemsize, like.dtype)
-    first = -raw.ctypes.data % 64 // like.itemsize
-    return raw[first : first + m * n].reshape(m, n)
-
-
-@_kernel
 def integrate(
     start,
     stop,
@@ -128,11 +95,11 @@ def integrate(
     n_steps, n = v.shape[1], v.shape[2]
     zero = v.dtype.type(0.0)
     dense, noisy = drive.shape[1] > 1, noise.shape[0] > 0
-    xi = np.empty((n_steps, n), v.dtype)
+    xi = scratch((n_steps, n), v)
     for s in range(lo, hi):
         if noisy:
+            clear(xi)
             for t in range(n_steps):
-                _clear(xi[t])
                 add_noise(noise, key, s, t, xi[t])
         for t in range(n_steps):
             for j in range(n):
@@ -162,49 +129,62 @@ def integrate(
 
 
 @_kernel
-def _last_of_step(step, e, end, t):
-    """Where the events of step t end that begin at e; eight at a time, then one."""
-    while e + 8 <= end and step[e + 7] == t:
-        e += 8
-    while e < end and step[e] == t:
-        e += 1
+def _list_arrivals(step, e, end, first, m, at):
+    """Fill ``at`` with where the events of m steps from ``first`` on begin; return where they end.
+
+    They begin with event e; eight are looked at at a time, then one.
+    """
+    for q in range(m):
+        at[q] = e
+        t = first + q
+        while e + 8 <= end and step[e + 7] == t:
+            e += 8
+        while e < end and step[e] == t:
+            e += 1
+    at[m] = e
     return e
 
 
 @_kernel
-def _first_of_step(step, first, e, t):
-    """Where the events of step t begin that end at e; eight at a time, then one."""
-    while e - 8 >= first and step[e - 8] == t:
-        e -= 8
-    while e > first and step[e - 1] == t:
-        e -= 1
+def _list_arrivals_back(step, begin, e, first, m, at):
+    """As `_list_arrivals`, from the last step to the first; e is where the events end."""
+    at[m] = e
+    for q in range(m - 1, -1, -1):
+        t = first + q
+        while e - 8 >= begin and step[e - 8] == t:
+            e -= 8
+        while e > begin and step[e - 1] == t:
+            e -= 1
+        at[q] = e
     return e
 
 
 @_kernel
-def list_spikes(eight, step, t, k, out_step, out_unit):
+def list_spikes(z, r, block, n, step, t, k, out_step, out_unit):
     """Write the units that spike in step t from k on; return where the list ends.
 
-    ``eight`` holds a byte per unit, eight units at a time; bit ``step`` tells whether it spikes.
-    Eight slots are written whatever there is to list, and the list then grows by as many as spike,
-    so that there is no branch to guess: up to 8 slots behind its end are written over.
+    ``z[r, block]`` holds a byte per unit; bit ``step`` tells whether it spikes. The first n units
+    are looked at, eight at a time. Eight slots are written whatever there is to list, and the list
+    then grows by as many as spike, so that there is no branch to guess: up to 8 slots behind its
+    end are written over.
     """
     mask = _ONES << _u(step)
     busy = 0
-    for i in range(eight.shape[0]):
-        busy += np.int64((eight[i] & mask) != 0)
+    for j in range(0, n, 8):
+        busy += np.int64((joined(load(z, (r, block, j), 8)) & mask) != 0)
     if busy == 0:
         return k
     # with many spikes even the test for silence is a gamble
-    gamble = 3 * busy > eight.shape[0]
-    for i in range(eight.shape[0]):
-        if gamble or (eight[i] & mask) != 0:
-            x = (eight[i] >> _u(step)) & _ONES
+    gamble = 24 * busy > n
+    for j in range(0, n, 8):
+        eight = joined(load(z, (r, block, j), 8))
+        if gamble or (eight & mask) != 0:
+            x = (eight >> _u(step)) & _ONES
             x |= x >> _u(7)  # the lowest bits of eight bytes become one byte
             x |= x >> _u(14)
             x |= x >> _u(28)
             which = x & _u(255)
-            store(load(_MEMBERS, (which, 0), 8) + 8 * i, out_unit, (k,))
+            store(load(_MEMBERS, (which, 0), 8) + j, out_unit, (k,))
             store(load(_MEMBERS, (0, 0), 8) + t, out_step, (k,))
             k += _SIZE[which]
     return k
@@ -248,35 +228,33 @@ def _make_fire(lanes):
         n_steps, n = v.shape[1], v.shape[2]
         zero = weights.dtype.type(0.0)
         # current; what is left of the membrane: b v, less v_th or all of it after a spike
-        state = scratch_rows(2, n, weights)
-        held_for = scratch_rows(1, n, hold)  # steps that a unit is still held at rest
-        longest = largest(hold)
+        state = scratch((2, n), weights)
+        held_for = scratch((n,), hold)  # steps that a unit is still held at rest
+        longest = 0
+        for j in range(n):
+            longest = hold[j] if hold[j] > longest else longest
         driven, dense = drive.shape[0] > 0, drive.shape[1] > 1
         noisy = noise.shape[0] > 0
         bounded = low > -np.inf or high < np.inf
-        xi = scratch_rows(BLOCK if noisy else 0, n, weights)
-        at = np.zeros(BLOCK + 1, np.int64)  # where the events of each step begin
-        eight = z.view(np.uint64)
+        xi = scratch((BLOCK if noisy else 0, n), weights)
+        at = scratch((BLOCK + 1,), start)  # where the events of each step begin
         for s in range(lo, hi):
-            clear_rows(state)
-            clear_rows(held_for)
+            clear(state)
+            clear(held_for)
             e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
             r = s if keep else 0
             k = out_start[s]
             for before in range(0, n_steps, BLOCK):
-                m = min(BLOCK, n_steps - before)
-                for q in range(m):
-                    at[q] = e
-                    e = _last_of_step(step, e, end, before + q - delay)
-                at[m] = e
+                m = BLOCK if before + BLOCK < n_steps else n_steps - before
+                e = _list_arrivals(step, e, end, before - delay, m, at)
+                clear(xi)
                 for q in range(m if noisy else 0):
-                    _clear(xi[q])
                     add_noise(noise, key, s, before + q, xi[q])
                 for j in range(0, n, lanes):
                     a, b = load(constants, (0, j), lanes), load(constants, (1, j), lanes)
                     g, theta = load(constants, (2, j), lanes), load(constants, (3, j), lanes)
                     current, rest = load(state, (0, j), lanes), load(state, (1, j), lanes)
-                    left, held = load(held_for, (0, j), lanes), load(hold, (j,), lanes)
+                    left, held = load(held_for, (j,), lanes), load(hold, (j,), lanes)
                     spikes = load(z, (r, before // BLOCK, j), lanes) & np.uint8(0)  # zeros
                     for q in range(m):
                         if driven:
@@ -297,11 +275,10 @@ def _make_fire(lanes):
                         spikes = spikes | where(fires, np.uint8(1 << q), np.uint8(0))
                     store(current, state, (0, j))
                     store(rest, state, (1, j))
-                    store(left, held_for, (0, j))
+                    store(left, held_for, (j,))
                     store(spikes, z, (r, before // BLOCK, j))
                 for q in range(m):
-                    row = eight[r, before // BLOCK]
-                    k = list_spikes(row, q, before + q, k, out_step, out_unit)
+                    k = list_spikes(z, r, before // BLOCK, n, q, before + q, k, out_step, out_unit)
             out_stop[s] = k
 
     return fire
@@ -363,7 +340,7 @@ def integrate_backward(
     n_steps, n = g_v.shape[1], g_v.shape[2]
     zero = g_v.dtype.type(0.0)
     for c in range(first_chunk, last_chunk):
-        clear_rows(g_weights[c])
+        clear(g_weights[c])
         for s in range(edges[c], edges[c + 1]):
             for j in range(n):
                 a, b, g = constants[0, j], constants[1, j], constants[2, j]
@@ -407,34 +384,37 @@ def _mark_rest(first, last, step, unit, hold, before, m, rest_bits):
     """Set the bits of a block's steps in which a unit is held at rest after a spike."""
     for k in range(first, last):
         j = unit[k]
-        for t in range(max(step[k] + 1, before), min(step[k] + hold[j] + 1, before + m)):
-            rest_bits[j] |= np.uint8(1 << (t - before))
+        for q in range(m):
+            after = before + q - step[k]
+            if 0 < after <= hold[j]:
+                rest_bits[j] |= np.uint8(1 << q)
 
 
 @_part
-def _slope(kind, k, x, scratch, lanes):
+def _slope(kind, k, x, exponent, lanes):
     """Surrogate derivative h(x); formulas and scales in ``snnlab.surrogate``.
 
-    ``kind``: 0 superspike, 1 arctan, 2 triangle, 3 sigmoid, 4 gaussian, 5 rectangle.
+    ``kind``: 0 superspike, 1 arctan, 2 triangle, 3 sigmoid, 4 gaussian, 5 rectangle; it is known
+    when a kernel is compiled. ``exponent``: scratch for a tile.
     """
-    real = scratch.dtype.type
+    real = exponent.dtype.type
     one = real(1.0)
-    if kind == 0:  # superspike
+    if kind == 0:
         q = one / (k * abs(x) + one)
         return q * q
-    if kind == 1:  # arctan
+    if kind == 1:
         x = real(0.5 * np.pi) * k * x
         return real(0.5) * k / (one + x * x)
-    if kind == 2:  # triangle
+    if kind == 2:
         h = one - k * abs(x)
         return where(h > 0, h, real(0.0))
-    if kind == 5:  # rectangle
+    if kind == 5:
         return where(real(0.5) > k * abs(x), k, real(0.0))
     # sigmoid, written with exp(-|x|), which cannot overflow; gaussian
-    store(-k * abs(x) if kind == 3 else real(-0.5) * (k * x) * (k * x), scratch, (0,))
+    store(-k * abs(x) if kind == 3 else real(-0.5) * (k * x) * (k * x), exponent, (0,))
     for j in range(lanes):
-        scratch[j] = np.exp(scratch[j])
-    x = load(scratch, (0,), lanes)
+        exponent[j] = np.exp(exponent[j])
+    x = load(exponent, (0,), lanes)
     if kind == 3:
         return k * x / ((one + x) * (one + x))
     return k * real(1.0 / np.sqrt(2.0 * np.pi)) * x
@@ -455,8 +435,8 @@ def move_back(
     return lv, a * li + g * lv
 
 
-def _make_fire_backward(lanes):
-    """The adjoint of a LIF layer whose units come in tiles of ``lanes``."""
+def _make_fire_backward(lanes, surrogate):
+    """The adjoint of a LIF layer whose units come in tiles of ``lanes``, with one surrogate."""
 
     @_kernel
     def fire_backward(
@@ -465,39 +445,36 @@ def _make_fire_backward(lanes):
         g_current, g_drive,
     ):  # fmt: skip
         next_delay, zero_reset, attached = numbers[0], numbers[1] != 0, numbers[2] != 0
-        kind, delay = numbers[3], numbers[4]
+        delay = numbers[4]
         next_decay_syn, next_decay_mem, next_gain = reals[0], reals[1], reals[2]
         n_steps, n = v.shape[1], v.shape[2]
         zero, steepness = v.dtype.type(0.0), reals[3]
         # adjoint membrane and current, those of the next layer, sum of the currents, and zeros to
         # start a tile from
-        state = scratch_rows(6, n, v)
-        scratch = np.empty(lanes, v.dtype)
+        state = scratch((6, n), v)
+        exponent = scratch((lanes,), v)
         filtered = next_decay_syn != 0 or next_decay_mem != 0 or next_gain != 1
-        longest = largest(hold)
-        heard, driven, kept = start.shape[0] > 0, g_drive.shape[0] > 0, g_current.shape[0] > 0
-        at = np.zeros(BLOCK + 1, np.int64)  # where the events of each step begin
-        error_at = np.zeros(BLOCK + 1, np.int64)  # where the errors of each step begin
-        which = np.empty(BLOCK * next_t.shape[0] + 1, np.int32)
-        scale = np.empty(BLOCK * next_t.shape[0] + 1, v.dtype)
-        rest_bits = np.zeros(n, np.uint8)
+        longest = 0
+        for j in range(n):
+            longest = hold[j] if hold[j] > longest else longest
+        driven, kept = g_drive.shape[0] > 0, g_current.shape[0] > 0
+        at = scratch((BLOCK + 1,), start)  # where the events of each step begin
+        error_at = scratch((BLOCK + 1,), start)  # where the errors of each step begin
+        which = scratch((BLOCK * next_t.shape[0] + 1,), unit)
+        scale = scratch((BLOCK * next_t.shape[0] + 1,), v)
+        rest_bits = scratch((n,), z)
+        clear(rest_bits)
         for c in range(first_chunk, last_chunk):
             rows = g_weights[c]
-            clear_rows(rows)
+            clear(rows)
             for s in range(edges[c], edges[c + 1]):
-                clear_rows(state)
-                k = 0
-                if heard:
-                    k = stop[s]
-                    while k > start[s] and step[k - 1] + delay >= n_steps:
-                        k -= 1
+                clear(state)
+                begin, k = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
+                while k > begin and step[k - 1] + delay >= n_steps:
+                    k -= 1
                 for before in range((n_steps - 1) // BLOCK * BLOCK, -1, -BLOCK):
-                    m = min(BLOCK, n_steps - before)
-                    at[m] = k
-                    for q in range(m - 1, -1, -1):
-                        if heard:
-                            k = _first_of_step(step, start[s], k, before + q - delay)
-                        at[q] = k
+                    m = BLOCK if before + BLOCK < n_steps else n_steps - before
+                    k = _list_arrivals_back(step, begin, k, before - delay, m, at)
                     first = before + next_delay
                     error_at[m] = _list_errors(
                         g_next, s, first, next_t.shape[0], m, error_at, which, scale
@@ -531,7 +508,7 @@ def _make_fire_backward(lanes):
                                 when = t if g_spikes.shape[1] > 1 else 0
                                 e = e + load(g_spikes, (s, when, j), lanes)
                             x = load(v, (s, n_steps - 1 - t, j), lanes)
-                            h = _slope(kind, steepness, x - theta, scratch, lanes)
+                            h = _slope(surrogate, steepness, x - theta, exponent, lanes)
                             bit = np.uint8(1 << q)
                             fired, resting = (spikes & bit) != 0, (at_rest & bit) != 0
                             lv, li = move_back(
@@ -559,7 +536,10 @@ def _make_fire_backward(lanes):
     return fire_backward
 
 
-_fire_backward_wide, _fire_backward_narrow = _make_fire_backward(WIDE), _make_fire_backward(NARROW)
+# compiled when a surrogate is first used, and kept on disk; counted as in `_slope`
+_BACKWARD = {
+    (lanes, k): _make_fire_backward(lanes, k) for lanes in (WIDE, NARROW) for k in range(6)
+}
 
 
 def fire_backward(
@@ -578,7 +558,8 @@ def fire_backward(
 
     ``g_current`` (empty if not wanted) and ``g_drive`` are as in `integrate_backward`.
     """
-    kernel = _fire_backward_narrow if v.shape[2] == NARROW else _fire_backward_wide
+    surrogate = int(numbers[3])
+    kernel = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate]
     kernel(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
         g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,

@@ -12,8 +12,18 @@ them; they name a unit as the whole network does (``name``), not by its place am
 import numpy as np
 from numba import njit
 
-from snnlab.kernels.lif import BLOCK, clear_rows, largest, list_spikes, move, scratch_rows
-from snnlab.kernels.vector import NARROW, bits, fused, load, lowest, store, where
+from snnlab.kernels.lif import BLOCK, list_spikes, move
+from snnlab.kernels.vector import (
+    NARROW,
+    bits,
+    clear,
+    fused,
+    load,
+    lowest,
+    scratch,
+    store,
+    where,
+)
 
 LANES = 64  # samples that are multiplied at a time: twice as fast as 32, and 128 gain little
 
@@ -43,11 +53,11 @@ def _turn(x, inputs, first, m, turned):
 @_kernel
 def multiply(x, inputs, indptr, source, weight, lo, hi, out):
     """``out[lo:hi] = x[lo:hi, inputs] @ W``, from synapses unit by unit."""
-    turned = scratch_rows(inputs.shape[0] + 1, LANES, out)
-    clear_rows(turned)
-    total = np.empty(LANES, out.dtype)
+    turned = scratch((inputs.shape[0] + 1, LANES), out)
+    clear(turned)
+    total = scratch((LANES,), out)
     for s in range(lo, hi, LANES):
-        m = min(LANES, hi - s)
+        m = LANES if s + LANES < hi else hi - s
         _turn(x, inputs, s, m, turned)
         for j in range(out.shape[1]):
             store(_received(turned, indptr, source, weight, j), total, (0,))
@@ -87,23 +97,26 @@ def fire_constant(
     spike are listed per sample, with a bit per step.
     """
     n, real = name.shape[0], weight.dtype.type
-    zero, longest = real(0.0), largest(hold)
-    turned = scratch_rows(inputs.shape[0] + 1, LANES, weight)
-    clear_rows(turned)
+    zero, longest = real(0.0), 0
+    for j in range(n):
+        longest = hold[j] if hold[j] > longest else longest
+    turned = scratch((inputs.shape[0] + 1, LANES), weight)
+    clear(turned)
     nothing = (turned.shape[0] - 1, 0)  # the place of a row of zeros
     blocks = -(-n_steps // BLOCK)
-    z = np.zeros((blocks + 1, LANES), np.uint8)  # spikes of a unit; no spikes
-    wait = np.zeros(LANES, hold.dtype)
-    count = np.empty(LANES, np.int64)
-    who = np.empty((LANES, n), np.int32)
-    when = np.zeros((LANES, blocks, 8 * (n // 8 + 1)), np.uint8)
-    listed = when.view(np.uint64)
+    z = scratch((blocks + 1, LANES), np.uint8(0))  # spikes of a unit; no spikes
+    clear(z)
+    wait = scratch((LANES,), hold)
+    clear(wait)
+    count = scratch((LANES,), indptr)
+    who = scratch((LANES, n), name)
+    when = scratch((LANES, blocks, 8 * (n // 8 + 1)), z)
+    clear(when)
     k = lo * room
     for first in range(lo, hi, LANES):
-        in_block = min(LANES, hi - first)
+        in_block = LANES if first + LANES < hi else hi - first
         _turn(x, inputs, first, in_block, turned)
-        for c in range(LANES):
-            count[c] = 0
+        clear(count)
         for j in range(n):
             total = _received(turned, indptr, source, weight, j)
             loud = bits(total > loudest[j])
@@ -114,7 +127,7 @@ def fire_constant(
             for block in range(blocks):
                 before = BLOCK * block
                 spikes = load(z, (blocks, 0), LANES)
-                for q in range(min(BLOCK, n_steps - before)):
+                for q in range(BLOCK if before + BLOCK < n_steps else n_steps - before):
                     if before + q >= delay:
                         current = current + total
                     _, fires, current, rest, left = move(
@@ -136,10 +149,10 @@ def fire_constant(
             for block in range(blocks):
                 for i in range(m, 8 * (m // 8 + 1)):  # whatever was written there before
                     when[c, block, i] = 0
-                row = listed[c, block, : m // 8 + 1]
-                for q in range(min(BLOCK, n_steps - BLOCK * block)):
+                first_step = BLOCK * block
+                for q in range(BLOCK if first_step + BLOCK < n_steps else n_steps - first_step):
                     before = k
-                    k = list_spikes(row, q, BLOCK * block + q, k, out_step, out_unit)
+                    k = list_spikes(when, c, block, m, q, first_step + q, k, out_step, out_unit)
                     for i in range(before, k):
                         out_unit[i] = name[who[c, out_unit[i]]]
             out_stop[first + c] = k
@@ -173,15 +186,16 @@ def fire(
 ):
     """LIF layer on events, as `lif.fire`, step by step; constants have whole tiles' length."""
     width = decay_mem.shape[0]
-    zero, longest = weight.dtype.type(0.0), largest(hold)
-    state = scratch_rows(2, width, weight)  # current; what is left of the membrane
-    wait = scratch_rows(1, width, hold)
-    z = np.zeros(width, np.uint8)
-    eight = z.view(np.uint64)
+    zero, longest = weight.dtype.type(0.0), 0
+    for j in range(width):
+        longest = hold[j] if hold[j] > longest else longest
+    state = scratch((2, width), weight)  # current; what is left of the membrane
+    wait = scratch((width,), hold)
+    z, only = scratch((1, 1, width), np.uint8(0)), np.int64(0)
     k = lo * room
     for s in range(lo, hi):
-        clear_rows(state)
-        clear_rows(wait)
+        clear(state)
+        clear(wait)
         out_start[s] = k
         e, end = start[s], stop[s]
         first = step[e] + delay if e < end else n_steps  # nothing stirs before
@@ -196,7 +210,7 @@ def fire(
                 g, theta = load(gain, (j,), NARROW), load(v_th, (j,), NARROW)
                 held = load(hold, (j,), NARROW)
                 current, rest = load(state, (0, j), NARROW), load(state, (1, j), NARROW)
-                left = load(wait, (0, j), NARROW)
+                left = load(wait, (j,), NARROW)
                 _, fires, current, rest, left = move(
                     current, rest, left, a, b, g, theta, held, zero, zero, False, longest,
                     zero_reset, zero,
@@ -204,10 +218,10 @@ def fire(
                 store(current, state, (0, j))
                 store(rest, state, (1, j))
                 if longest > 0:
-                    store(left, wait, (0, j))
-                store(where(fires, np.uint8(1), np.uint8(0)), z, (j,))
+                    store(left, wait, (j,))
+                store(where(fires, np.uint8(1), np.uint8(0)), z, (0, 0, j))
             before = k
-            k = list_spikes(eight, 0, t, k, out_step, out_unit)
+            k = list_spikes(z, only, only, width, only, t, k, out_step, out_unit)
             for i in range(before, k):
                 out_unit[i] = name[out_unit[i]]
         out_stop[s] = k

@@ -24,11 +24,13 @@ from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
+from numba.np.arrayobj import populate_array
 
 # What a tile of most kernels holds: four registers (of float32), or a narrow readout. Results do
 # not depend on it.
 _FEATURES = llvmlite.binding.get_host_cpu_features()
 WIDE, NARROW = 64 if _FEATURES.get("avx512f") else 32, 16
+LINE = 64  # bytes of a cache line
 
 
 def load(array, index, lanes):
@@ -56,10 +58,32 @@ def bits(mask):
     return np.packbits(mask, bitorder="little").view(np.uint64)[0]
 
 
+def joined(tile):
+    """Eight numbers of a byte each as one number, uint64; the first is its lowest byte."""
+    return tile.view(np.uint64)[0]
+
+
 def lowest(number):
     """Place of the lowest bit that is set in a uint64 other than 0."""
     number = int(number)
     return (number & -number).bit_length() - 1
+
+
+def scratch(shape, like):
+    """Memory for an array of numbers like ``like``, which is an array or a number.
+
+    It begins on a cache line, so that no tile straddles two. What it holds is not defined. (For
+    ``numpy.empty``, numba compiles ten times as long.)
+    """
+    size = int(np.prod(shape)) * like.itemsize
+    raw = np.empty(size + LINE, np.uint8)
+    first = -raw.ctypes.data % LINE
+    return raw[first : first + size].view(like.dtype).reshape(shape)
+
+
+def clear(array):
+    """``array[...] = 0``, in C order."""
+    array[...] = 0
 
 
 # what the compiler is told ----------------------------------------------------------------------
@@ -201,9 +225,56 @@ def _bits(context, builder, sig, args):
     return builder.bitcast(args[0], ir.IntType(64))
 
 
+def _whole(tile):
+    bytes_ = isinstance(tile, Tile) and tile.dtype.bitwidth * tile.lanes == 64
+    return types.uint64 if bytes_ else None
+
+
+@_define(joined, _whole, (Tile,))
+def _joined(context, builder, sig, args):
+    return builder.bitcast(args[0], ir.IntType(64))
+
+
 @_define(lowest, lambda number: types.int64, (types.Integer,))
 def _lowest(context, builder, sig, args):
     return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+
+def _room(shape, like):
+    known = isinstance(shape, types.BaseTuple) and isinstance(like, types.Array | types.Number)
+    return types.Array(getattr(like, "dtype", like), len(shape), "C") if known else None
+
+
+@_define(scratch, _room, (types.BaseTuple, types.Array), (types.BaseTuple, types.Number))
+def _scratch(context, builder, sig, args):
+    kind, intp = sig.return_type, context.get_value_type(types.intp)
+    shape = [
+        context.cast(builder, n, t, types.intp)
+        for n, t in zip(cgutils.unpack_tuple(builder, args[0]), sig.args[0], strict=True)
+    ]
+    number = context.get_data_type(kind.dtype)
+    strides, size = [], intp(context.get_abi_sizeof(number))
+    for n in reversed(shape):
+        strides.insert(0, size)
+        size = builder.mul(size, n)
+    owner = context.nrt.meminfo_alloc_aligned(builder, size=size, align=LINE)
+    data = builder.bitcast(context.nrt.meminfo_data(builder, owner), number.as_pointer())
+    out = context.make_array(kind)(context, builder)
+    item = intp(context.get_abi_sizeof(number))
+    populate_array(out, data, shape, strides, itemsize=item, meminfo=owner)
+    return out._getvalue()
+
+
+def _cleared(array):
+    return types.none if isinstance(array, types.Array) and array.layout == "C" else None
+
+
+@_define(clear, _cleared, (types.Array,))
+def _clear(context, builder, sig, args):
+    array = context.make_array(sig.args[0])(context, builder, args[0])
+    size = builder.mul(array.nitems, array.itemsize)
+    cgutils.memset(builder, array.data, size, 0)
+    return context.get_dummy_value()
 
 
 def _operator(function, of_floats, of_integers):

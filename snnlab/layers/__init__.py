@@ -1,8 +1,9 @@
 """Layers, a kind per file; `snnlab.layers.base` says what a layer is."""
 
-from snnlab.layers.base import BlockShape, Composite, Layer, Linear, Residual, Transform
+from snnlab.layers.base import BlockShape, Composite, Layer, Linear, Transform
 from snnlab.layers.conv import Conv
 from snnlab.layers.dense import Dense
+from snnlab.layers.residual import Residual
 
 __all__ = [
     "BlockShape", "Composite", "Conv", "Dense", "Layer", "Linear", "Residual", "Transform",

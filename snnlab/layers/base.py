@@ -6,7 +6,8 @@ neuron owns time. A layer of one's own defines the map and its adjoint; that of 
 memory. *A composite* (`Composite`) is a list of layers that is a layer.
 
 Layers are descriptions and never change: parameters live in the network's blocks, what happens in
-a trace, so one object may stand in a network several times. Where a layer stands is a `Stage`.
+a trace, so one object may stand in a network several times. Where it stands is a
+`snnlab.layers.stage.Stage`.
 
 **Who computes the error of a layer below?** In backward, a layer's error is the gradient by what it
 gave to others. A layer writes the error of what it heard (`Backward.add_error`), but for one case:
@@ -15,25 +16,17 @@ layer's weights, in the kernel that needs it (`Layer.error_is_read_below`).
 """
 
 from collections import namedtuple
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from numbers import Integral
 
 import numpy as np
 
-from snnlab import _check
 from snnlab.kernels import lif
-from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
-from snnlab.signals import NO_EVENTS, SpikeTrains, Values
+from snnlab.signals import NO_EVENTS
 from snnlab.surrogate import NAMES
 
 KINDS = {}  # of layers, by the name that files have
-
-# Under which a layer runs: its blocks (padded) as they are there, by name; its neurons; whether a
-# spike resets to rest; noise per unit and step (empty: none) and its key; bounds of the membrane;
-# ``read(v, lo, hi)``, which may change the potentials that were measured, in place (or None).
-Conditions = namedtuple("Conditions", "blocks constants hold zero_reset noise key bounds read")
 
 # Shape of a block that is not simply ``(rows, columns)``, which can be pruned and trained.
 BlockShape = namedtuple("BlockShape", "rows columns prunable trainable", defaults=(True, True))
@@ -53,9 +46,7 @@ class Layer:
         name, library = cls.__name__, __name__.partition(".")[0]
         known = KINDS.get(name, cls).__module__
         if known.partition(".")[0] == library and known != cls.__module__:
-            raise ValueError(
-                f"{name} is the name of a layer of {library}: files tell kinds by name"
-            )
+            raise ValueError(f"{name} is a layer of {library}: files tell kinds by their names")
         KINDS[name] = cls
 
     def shape_out(self, shape):
@@ -247,11 +238,8 @@ class Transform(Layer):
         stage = run.stages[k]
         for c in range(first, last):
             lo, hi = run.edges[c], run.edges[c + 1]
-            y, g, x = (
-                run.trace.records[k].values[lo:hi],
-                run.error(k, lo, hi),
-                run.values(k, lo, hi),
-            )
+            y, x = run.trace.records[k].values[lo:hi], run.values(k, lo, hi)
+            g = run.error(k, lo, hi)
             if run.wiring.hears_constant[k]:  # and so gives the same in every step
                 y, g = y[:, :1], g.sum(axis=1, keepdims=True)
             y, g = (part.reshape(*part.shape[:2], *stage.shape_out) for part in (y, g))
@@ -284,132 +272,6 @@ class Composite(Layer):
         return shape
 
 
-@dataclass(frozen=True, repr=False)
-class Residual(Composite):
-    """Layers whose input is added to the currents of the last one (He et al. 2016).
-
-    Parameters
-    ----------
-    layers : Layer or sequence of Layer
-        One after the other, or in a list. The last one is a map and a neuron, of as many units as
-        the input has.
-    """
-
-    layers: tuple
-
-    def __init__(self, layers, *more):
-        layers = (*layers, *more) if isinstance(layers, tuple | list) else (layers, *more)
-        if not layers or not all(isinstance(layer, Layer) for layer in layers):
-            raise TypeError("layers must be layers, at least one")
-        if not isinstance(layers[-1], Linear):
-            raise TypeError(f"layers must end with a map and a neuron, not {layers[-1]!r}")
-        object.__setattr__(self, "layers", layers)
-
-    @property
-    def shortcut(self):
-        """The input is added."""
-        return True
-
-    def shape_out(self, shape):
-        """As the input's."""
-        out = super().shape_out(shape)
-        if out != shape:
-            raise ValueError(f"layers of a Residual must give {shape} as they hear it, not {out}")
-        return out
-
-
-class Stage:
-    """A layer as it stands in a network.
-
-    Parameters
-    ----------
-    k : int
-        Its number.
-    layer : Layer
-    neuron : LIF, LeakyIntegrator or None
-        None for a transform.
-    shape_in : tuple of int
-    blocks : dict
-        Its `snnlab.parameters.Block`s, by name.
-    dtype : numpy.dtype
-    source : int
-        Which stage it hears; -1: the inputs.
-    shortcut : int or None
-        Which stage's output is added to its currents.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"spiking", "integrator", "transform"}
-    n_in, n, width : int
-        Units heard and units; those with padding.
-    shape_in, shape_out : tuple of int
-    constants : array (4, width)
-        As `snnlab.kernels.lif` takes them; ``hold`` (width,) beside them.
-    uniform : bool
-        Whether all units have the same constants.
-    """
-
-    def __init__(self, k, layer, neuron, shape_in, blocks, dtype, source, shortcut=None):
-        self.layer, self.neuron, self.blocks, self.dtype = layer, neuron, blocks, dtype
-        self.source, self.shortcut = source, shortcut
-        self.shape_in, self.shape_out = shape_in, checked_shape_out(layer, shape_in)
-        self.n_in, self.n = (int(np.prod(shape)) for shape in (shape_in, self.shape_out))
-        self.name = f"layer {k} ({layer!r})"
-        fires = isinstance(neuron, LIF)
-        self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
-        self.width = padded_width(self.n, fires)
-        self.gives = SpikeTrains if fires else Values  # what others hear of it
-        if neuron is not None:
-            self.constants, self.hold = pack_constants(neuron, self.n, dtype)
-            self.zero_reset = fires and neuron.reset == "zero"
-            # an integrator whose units are alike filters W g_v as it filters g_v
-            self.uniform = bool(np.ptp(self.constants[:3, : self.n], axis=1).max() == 0)
-        else:
-            self.constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
-
-    def conditions(self, parameters):
-        """Ideal conditions, with blocks from flat parameters."""
-        return Conditions(
-            blocks={name: block.padded(parameters) for name, block in self.blocks.items()},
-            constants=self.constants,
-            hold=self.hold,
-            zero_reset=self.zero_reset,
-            noise=np.empty(0, self.dtype),
-            key=0,
-            bounds=np.array([-np.inf, np.inf], self.dtype),
-            read=None,
-        )
-
-    @property
-    def fires(self):
-        """Whether its neurons spike."""
-        return self.kind == "spiking"
-
-    def __repr__(self):
-        return f"Stage({self.name}, {self.kind})"
-
-
-def pack_constants(neuron, n, dtype):
-    """A neuron's constants for a layer of n: (4, width), and hold steps (width,), padded."""
-    width = padded_width(n, isinstance(neuron, LIF))
-    c = neuron.constants(n, dtype)
-    packed, hold = aligned((4, width), dtype), pad_units(c.hold, width)
-    for row, x in zip(packed, (c.decay_syn, c.decay_mem, c.gain, c.v_th), strict=True):
-        row[:n] = x
-    packed[3, n:] = 1
-    return packed, hold
-
-
-def without_units(constants, dropout):
-    """Constants of a layer where some units hear nothing, and nothing flows back through them."""
-    if dropout is None:
-        return constants
-    constants = constants.copy()
-    constants[2, : len(dropout)] *= dropout
-    return constants
-
-
 def _of_shape(x, shape, what):
     """What a layer's own function gave, if it is of this shape."""
     x = np.asarray(x)
@@ -422,28 +284,6 @@ def _flat(y, x, stage, what):
     """What a layer's own function made of x, with its units in a row."""
     y = _of_shape(y, (*x.shape[:2], *stage.shape_out), f"{what} of {stage.name}")
     return y.reshape(*x.shape[:2], stage.n)
-
-
-def checked_shape_out(layer, shape):
-    """Shape of a layer's units, if it is one."""
-    out = layer.shape_out(shape)
-    if not (isinstance(out, tuple) and out and all(isinstance(n, Integral) and n > 0 for n in out)):
-        raise ValueError(
-            f"shape_out of {layer!r} must give a tuple of units, at least 1, not {out!r}"
-        )
-    return tuple(map(int, out))
-
-
-def checked_blocks(layer, shape):
-    """A layer's blocks by name, as `BlockShape`, if they are such."""
-    given = layer.blocks(shape)
-    if not isinstance(given, dict):
-        raise TypeError(f"blocks of {layer!r} must be a dict of shapes, not {given!r}")
-    out = {name: BlockShape(*size) for name, size in given.items()}
-    for name, block in out.items():
-        for n in block[:2]:
-            _check.integer(f"blocks of {layer!r}: {name}", n, at_least=1)
-    return out
 
 
 # The kernels' small arrays, which are the same from call to call; those of a chip's noise change.

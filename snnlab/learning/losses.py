@@ -24,7 +24,7 @@ def _max_over_time(readout):
     return np.ascontiguousarray(readout.swapaxes(0, 1)).max(axis=0)
 
 
-def _checked(readout, labels):
+def _labels_for(readout, labels):
     """Labels as an array, after a look at both: a wrong shape would broadcast, not fail."""
     labels = np.asarray(labels)
     if readout.ndim != 3 or readout.dtype.kind != "f":
@@ -76,7 +76,7 @@ class MaxOverTime:
 
     def __call__(self, readout, labels):
         """Value and gradient; at equal maxima the earliest step gets it."""
-        labels = _checked(readout, labels)
+        labels = _labels_for(readout, labels)
         deadlines = self.deadlines or (readout.shape[1],)
         if max(deadlines) > readout.shape[1]:
             raise ValueError(f"deadlines must be at most {readout.shape[1]}, the number of steps")
@@ -115,7 +115,7 @@ class SumOverTime:
 
     def __call__(self, readout, labels):
         """Value and gradient."""
-        labels = _checked(readout, labels)
+        labels = _labels_for(readout, labels)
         value, g_scores = _softmax_cross_entropy(self.scores(readout), labels)
         g_scores *= readout.dtype.type(self.scale)
         return value, np.repeat(g_scores[:, None], readout.shape[1], axis=1)
@@ -135,7 +135,7 @@ class RateMSE:
 
     def __call__(self, readout, labels):
         """Value and gradient."""
-        labels = _checked(readout, labels)
+        labels = _labels_for(readout, labels)
         error = self.scores(readout)
         error[np.arange(len(labels)), labels] -= 1
         g_readout = error * readout.dtype.type(2 / (error.size * readout.shape[1]))
@@ -172,7 +172,7 @@ class FirstSpike:
 
     def __call__(self, readout, labels):
         """Value and gradient."""
-        labels = _checked(readout, labels)
+        labels = _labels_for(readout, labels)
         value, g_scores = _softmax_cross_entropy(self.scores(readout), labels)
         g_times = g_scores * readout.dtype.type(-1 / self.tau)
         silent = 1 - readout

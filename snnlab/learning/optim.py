@@ -1,20 +1,21 @@
-"""Optimisers, and schedules of their learning rate."""
+"""Optimisers, and by name the schedules of their learning rate (`snnlab.learning.schedules`)."""
 
-from dataclasses import dataclass
+import threading
 
 import numpy as np
 
 from snnlab import _check
 from snnlab._workers import share, worker_count
 from snnlab.kernels import updates
+from snnlab.learning.schedules import Cosine, Exponential, constant, resolve_schedule  # noqa: F401
 from snnlab.learning.state import Kind, Stateful
-from snnlab.memory import Workspaces
+from snnlab.memory import aligned
 from snnlab.parameters import Gradients
 
 WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
 PIECE = 1 << 15  # parameters whose change is worked out at once: it stays in a processor's cache
 
-_scratch = Workspaces()
+_own = threading.local()  # a thread's scratch, by dtype
 
 
 class Optimizer(Stateful):
@@ -143,15 +144,14 @@ class Optimizer(Stateful):
 
     def changes(self, network, gradients, factor, lo, hi):
         """`change`, piece by piece: an iterator of ``lo, hi, out``, where ``out`` is used again."""
-        with _scratch.borrow() as scratch:
-            room = scratch.array("change", (PIECE,), network.dtype)
-            for first in range(lo, hi, PIECE):
-                last = min(first + PIECE, hi)
-                out = room[: last - first]
-                self.change(network, gradients, factor, first, last, out)
-                if not self.keeps_padding:
-                    _clear_padding(network, first, last, out)
-                yield first, last, out
+        room = _room(network.dtype)
+        for first in range(lo, hi, PIECE):
+            last = min(first + PIECE, hi)
+            out = room[: last - first]
+            self.change(network, gradients, factor, first, last, out)
+            if not self.keeps_padding:
+                _clear_padding(network, first, last, out)
+            yield first, last, out
 
     def check_fit(self, network):
         """Refuse a network that the state does not fit, or without a block named in ``rates``."""
@@ -280,6 +280,14 @@ def share_parameters(network, work, n=None):
     share(work, size if n is None else n, workers)
 
 
+def _room(dtype):
+    """Memory of the calling thread, for the change of a piece."""
+    rooms = _own.__dict__
+    if dtype not in rooms:
+        rooms[dtype] = aligned((PIECE,), dtype)
+    return rooms[dtype]
+
+
 def _clear_padding(network, lo, hi, x):
     """Zeros where ``x``, which begins at lo, lies in padding."""
     for block in network.blocks:
@@ -287,71 +295,3 @@ def _clear_padding(network, lo, hi, x):
         if a < b and block.width > block.columns:
             columns = (np.arange(a, b) - block.start) % block.width
             x[a - lo : b - lo][columns >= block.columns] = 0
-
-
-# A schedule is a function (epoch, epochs) -> factor of the learning rate, where ``epoch`` is a
-# float that counts the epochs gone by.
-
-
-def constant(epoch, epochs):
-    """Learning rate as given, all the time."""
-    return 1.0
-
-
-@dataclass(frozen=True)
-class Exponential:
-    """Multiply the learning rate by ``factor`` after each epoch.
-
-    Parameters
-    ----------
-    factor : float
-        In (0, 1]; 0.97 in the code of Cramer et al. (2022).
-    """
-
-    factor: float = 0.97
-
-    def __post_init__(self):
-        _check.number("factor", self.factor, above=0, at_most=1)
-
-    def __call__(self, epoch, epochs):
-        """Factor after ``epoch`` epochs."""
-        return self.factor ** int(epoch)
-
-
-@dataclass(frozen=True)
-class Cosine:
-    """Half a cosine from 1 down to ``end`` (Loshchilov & Hutter 2017), after a linear warm-up.
-
-    Parameters
-    ----------
-    warmup : float
-        Epochs in which the rate rises from 0.
-    end : float
-        Factor at the end.
-    """
-
-    warmup: float = 0.0
-    end: float = 0.0
-
-    def __post_init__(self):
-        _check.number("warmup", self.warmup, at_least=0)
-        _check.number("end", self.end, at_least=0, at_most=1)
-
-    def __call__(self, epoch, epochs):
-        """Factor after ``epoch`` of ``epochs`` epochs."""
-        if epoch < self.warmup:
-            return epoch / self.warmup
-        done = (epoch - self.warmup) / max(epochs - self.warmup, 1e-9)
-        return self.end + (1 - self.end) * 0.5 * (1 + np.cos(np.pi * min(done, 1.0)))
-
-
-SCHEDULES = {"constant": lambda: constant, "exponential": Exponential, "cosine": Cosine}
-
-
-def resolve_schedule(schedule):
-    """A schedule from its name or from any callable."""
-    if isinstance(schedule, str):
-        return SCHEDULES[_check.one_of("schedule", schedule, tuple(SCHEDULES))]()
-    if not callable(schedule):
-        raise TypeError("schedule must be a name or a function of (epoch, epochs)")
-    return schedule

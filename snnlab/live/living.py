@@ -355,11 +355,6 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
 
     # what stays where no kernel runs -------------------------------------------------------------
 
-    def view(self):
-        """MIME bundle of the widget."""
-        data = anywidget.AnyWidget._repr_mimebundle_(self)
-        return dict(data[0] if isinstance(data, tuple) else data)
-
     def lift(self, key):
         """The page is to take the still picture of this key away."""
         self._stills = [*self._stills, key]

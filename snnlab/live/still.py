@@ -11,7 +11,7 @@ import base64
 import html
 import io
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anywidget
 import traitlets
@@ -75,18 +75,19 @@ def _small(png):
     return file.getvalue()
 
 
-# For a widget's module: ``lifted(keys)`` takes still pictures off the page; they may come later
-# than the view.
+# For a widget's module: ``lifted(keys)`` takes still pictures off the page, also those that come
+# later than the view; the function that it returns puts them back, for the view's end.
 CURTAIN = """
 const lifted = (keys) => {
-  const lift = () => {
+  const show = (display) => {
     for (const key of keys)
       for (const still of document.getElementsByClassName("snnlab-still-" + key))
-        (still.closest(".jp-OutputArea-child") || still).style.display = "none";
+        (still.closest(".jp-OutputArea-child") || still).style.display = display;
   };
-  lift();
-  const later = [50, 500, 2000].map((ms) => setTimeout(lift, ms));
-  return () => later.forEach(clearTimeout);
+  const watch = new MutationObserver(() => show("none"));
+  watch.observe(document.body, { subtree: true, childList: true });
+  show("none");
+  return () => { watch.disconnect(); show(""); };
 };
 """
 
@@ -119,20 +120,26 @@ class Stays:
     A class gives
 
     - ``still()``, the `Still` of what it shows now;
-    - ``view()``, the MIME bundle of its widgets;
+    - ``view()``, the MIME bundle of its widgets, where it is not a widget itself;
     - ``lift(key)``, which has the widgets take the picture of this key off the page: for most
       ``self.curtain.keys = [*self.curtain.keys, key]`` with a `Curtain` among them.
     """
 
-    def _ipython_display_(self, **kwargs):
-        from IPython.display import display  # a terminal has none
+    def view(self):
+        """MIME bundle of the widget that this is mixed into."""
+        data = super()._repr_mimebundle_()
+        return dict(data[0] if isinstance(data, tuple) else data)
 
-        still = self.still()
-        self.lift(still.key)
-        data, metadata = still.bundle()
-        display(data, metadata=metadata, raw=True)
-        # said already, in the output before
+    def _ipython_display_(self, **kwargs):
+        from IPython.display import display, update_display  # a terminal has none
+
+        key = uuid.uuid4().hex
+        self.lift(key)
+        # the picture's place first, its content last: the view should not wait for it to be drawn
+        display({"text/plain": ""}, raw=True, display_id=key)
         display(self.view() | {"text/plain": ""}, raw=True)
+        data, metadata = replace(self.still(), key=key).bundle()
+        update_display(data, display_id=key, metadata=metadata, raw=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """View, picture and words in one, for whoever asks for a bundle."""

@@ -153,17 +153,8 @@ def explain(
     Its scale is the surrogate's, not the potential's (`snnlab.surrogate`): compare ranks and signs,
     not sizes.
     """
-    network.check_inputs(inputs)
-    if not isinstance(inputs, SpikeTrains):
-        raise TypeError(f"inputs must be SpikeTrains, not {type(inputs).__name__}")
-    if network.spiking_readout:
-        raise ValueError("network must have a leaky-integrator readout, not a spiking one")
-    if len(network.sizes) < 3:
-        raise ValueError("network must have a hidden layer")
-    loss = resolve(loss)
-    by_sum = isinstance(loss, SumOverTime)
-    if not (by_sum or isinstance(loss, MaxOverTime)) and getattr(loss, "scores", None):
-        raise ValueError(f"loss must decide by the maximum or the sum over time, not {loss!r}")
+    _check_network(network, inputs)
+    by_sum = _decides_by_sum(loss)
     _check.one_of("method", method, ("removal", "gradient"))
     batch_size = _check.integer("batch_size", batch_size, at_least=1)
     inputs = inputs[_index("sample", sample, len(inputs))].compact()
@@ -182,8 +173,7 @@ def explain(
         scores = _scores(readout, by_sum)
         return scores[:, target] - (0 if against is None else scores[:, against])
 
-    g_readout = np.zeros_like(trace.readout)  # of the score
-    when = trace.readout[0].argmax(axis=0)
+    g_readout, when = np.zeros_like(trace.readout), trace.readout[0].argmax(axis=0)
     for k, sign in ((target, 1), (against, -1)):
         if k is not None:
             g_readout[0, slice(None) if by_sum else when[k], k] = sign
@@ -205,6 +195,25 @@ def explain(
         n_inputs=inputs.n_units,
         dt=network.dt,
     )
+
+
+def _check_network(network, inputs):
+    network.check_inputs(inputs)
+    if not isinstance(inputs, SpikeTrains):
+        raise TypeError(f"inputs must be SpikeTrains, not {type(inputs).__name__}")
+    if network.spiking_readout:
+        raise ValueError("network must have a leaky-integrator readout, not a spiking one")
+    if len(network.sizes) < 3:
+        raise ValueError("network must have a hidden layer")
+
+
+def _decides_by_sum(loss):
+    """Whether a loss decides by the sum over time; if not, it must by the maximum."""
+    loss = resolve(loss)
+    by_sum = isinstance(loss, SumOverTime)
+    if not (by_sum or isinstance(loss, MaxOverTime)) and getattr(loss, "scores", None):
+        raise ValueError(f"loss must decide by the maximum or the sum over time, not {loss!r}")
+    return by_sum
 
 
 def _index(name, value, n):

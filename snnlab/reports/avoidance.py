@@ -62,78 +62,67 @@ def avoidance(network, substrate, *, layer=0, of="inputs", worst=0.1, permutatio
     badness = substrate.badness()[substrate.columns(network)[layer]]
     dead = np.isinf(badness)
     share, alive = counts / possible, ~dead
-    order = _unit(_ranks(badness[alive]))
-    bad = worst_of(badness[alive], worst, ties=True)
-    correlation = _compare(order, _unit(_ranks(share[alive])), permutations, rng)
-    of_worst = _compare(_mean_of(bad), share[alive], permutations, rng)
-    of_dead = _compare(_mean_of(dead), share, permutations, rng)
+    ranks = _unit(_ranks(badness[alive])), _unit(_ranks(share[alive]))
+    correlation = _compare(*ranks, False, permutations, rng)
+    settings = {"permutations": permutations, "rng": rng}
+    of_worst = permutation_test(share[alive], worst_of(badness[alive], worst), **settings)
+    of_dead = permutation_test(share, dead, **settings)
     return Avoidance(badness, counts, possible, correlation, of_worst, of_dead)
 
 
-def worst_of(badness, share=0.1, *, ties=False):
-    """Which neurons are the worst.
+def worst_of(badness, share=0.1):
+    """Which neurons are the worst, array of bool.
 
     Parameters
     ----------
     badness : array (n,)
+        As of `Substrate.badness`; the dead are the worst of all.
     share : float
-        Of all, in (0, 1]; at least one is.
-    ties : bool
-        Whether those count, too, that are no better than the best of these. Otherwise equal ones
-        are taken in their order.
-
-    Returns
-    -------
-    array of bool (n,)
+        In (0, 1). At least one neuron is; of equal ones all are, or none.
     """
-    badness = np.asarray(badness)
-    n = max(1, round(_check.number("share", share, above=0, at_most=1) * len(badness)))
-    first = np.argsort(-badness, kind="stable")[:n]
-    mask = np.zeros(len(badness), bool)
-    mask[first] = True
-    return mask | (badness >= badness[first].min(initial=np.inf)) if ties else mask
+    share, badness = _check.number("share", share, above=0, below=1), np.asarray(badness)
+    if not badness.size:
+        return np.zeros(0, bool)
+    return badness >= np.sort(badness)[-max(1, round(share * len(badness)))]
 
 
 def rank_correlation(a, b):
-    """Spearman's rank correlation of two arrays (n,), in [-1, 1]; NaN if one is constant."""
-    return float(_unit(_ranks(np.asarray(a))) @ _unit(_ranks(np.asarray(b))))
+    """Spearman's rank correlation of two arrays (n,), in [-1, 1]; NaN where one is constant."""
+    return float(_unit(_ranks(a)) @ _unit(_ranks(b)))
 
 
-def chance_of_fewer(counts, chosen, *, permutations=10_000, rng=0):
-    """How often as many neurons drawn at random have as few synapses, or fewer.
+def permutation_test(x, chosen, *, fewer=False, permutations=10_000, rng=0):
+    """Whether the mean of chosen values is what a choice at random would give.
 
     Parameters
     ----------
-    counts : array (n,)
-        Synapses per neuron.
+    x : array (n,)
     chosen : array of bool (n,)
+    fewer : bool
+        One-sided: how often chance gives as small a mean, or a smaller one; else how often it gives
+        one as far from the mean of all.
     permutations : int
     rng : numpy.random.Generator or int
 
     Returns
     -------
-    float
-        A small share means that the chosen ones have fewer than chance would give them: the p-value
-        of a one-sided permutation test, at least ``1 / (permutations + 1)``.
+    Comparison
+        The p-value is at least ``1 / (permutations + 1)``: what was found counts as a draw.
     """
-    counts, chosen = np.asarray(counts, float), np.asarray(chosen, bool)
     permutations = _check.integer("permutations", permutations, at_least=1)
-    drawn = _permuted(chosen, counts, permutations, _check.generator("rng", rng))
-    return (1 + np.count_nonzero(drawn <= counts[chosen].sum() + 1e-9)) / (1 + permutations)
+    chosen, rng = np.asarray(chosen, bool), _check.generator("rng", rng)
+    weights = chosen / chosen.sum() if chosen.any() else np.full(chosen.shape, np.nan)
+    return _compare(weights, np.asarray(x, float), fewer, permutations, rng)
 
 
-def _permuted(weights, x, permutations, rng):
-    """Values of ``weights @ x`` for permuted x."""
-    return rng.permuted(np.broadcast_to(x, (permutations, len(x))), axis=1) @ weights
-
-
-def _compare(weights, x, permutations, rng):
+def _compare(weights, x, fewer, permutations, rng):
     """``weights @ x`` against its values for permuted x; weights are those of a linear measure."""
     if not (np.isfinite(weights).all() and np.isfinite(x).all()) or not len(x):
         return Comparison(math.nan, math.nan, 1.0)
     chance, value = weights.sum() * x.mean(), weights @ x
-    drawn = _permuted(weights, x, permutations, rng)
-    further = np.abs(drawn - chance) >= abs(value - chance) - 1e-12
+    drawn = rng.permuted(np.broadcast_to(x, (permutations, len(x))), axis=1) @ weights
+    off, found = drawn - chance, value - chance
+    further = off <= found + 1e-12 if fewer else np.abs(off) >= abs(found) - 1e-12
     p = (1 + np.count_nonzero(further)) / (1 + permutations)
     return Comparison(float(value), float(chance), float(p))
 
@@ -149,8 +138,3 @@ def _unit(x):
     x = x - x.mean() if x.size else x
     length = np.sqrt(x @ x)
     return x / length if length > 0 else np.full(x.shape, np.nan)
-
-
-def _mean_of(mask):
-    """Weights that take the mean of some; NaN if there are none."""
-    return mask / mask.sum() if mask.any() else np.full(mask.shape, np.nan)

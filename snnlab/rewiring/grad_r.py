@@ -6,7 +6,7 @@ from snnlab import _check
 from snnlab.kernels import rewire
 from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import views
-from snnlab.rewiring.prior import prior_centre
+from snnlab.rewiring.prior import centre
 from snnlab.rewiring.rule import Rule, checked_sparsity, per_layer
 
 
@@ -118,6 +118,6 @@ class GradR(Rule):
         if alpha > getattr(self.optimizer, "eps", 0.0):
             for k, p in enumerate(per_layer(network, self.sparsity)):
                 if not rests[k]:
-                    prior[k] = real(rates[k] * alpha), real(prior_centre(p, alpha))
+                    prior[k] = real(rates[k] * alpha), real(centre(p, alpha))
         arrays = network.parameters, self.theta, self.sign
         return lambda k, lo, hi, change: rewire.grad_r(*arrays, lo, hi, change, *prior[k])

@@ -28,7 +28,12 @@ def prior_centre(sparsity, alpha):
     -2303
     """
     p = _check.number("sparsity", sparsity, at_least=0.5, below=1)
-    return math.log(2 * (1 - p)) / _check.number("alpha", alpha, above=0)
+    return centre(p, _check.number("alpha", alpha, above=0))
+
+
+def centre(p, alpha):
+    """`prior_centre` of checked numbers, for every step."""
+    return math.log(2 * (1 - p)) / alpha
 
 
 def prior_drift(alpha, lr, steps):

@@ -170,11 +170,11 @@ class FixedMask(_Masked):
             sizes = zip(self.quota, network.weights, strict=True)
             chosen = [rng.permutation(w.size).reshape(w.shape) < n for n, w in sizes]
         else:
-            chosen = _checked(self.masks, network)
+            chosen = _fitting(self.masks, network)
         self._keep(network, chosen)
 
 
-def _checked(given, network):
+def _fitting(given, network):
     """Masks that fit the network."""
     if not isinstance(given, Sequence) or len(given) != len(network.weights):
         raise ValueError(f"masks must hold {len(network.weights)} arrays, one per layer")

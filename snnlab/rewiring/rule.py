@@ -96,6 +96,7 @@ class Rule(Stateful):
 
     @lr.setter
     def lr(self, value):
+        """Set it, while training too."""
         self.optimizer.lr = value
 
     # what a rule defines --------------------------------------------------------------------------

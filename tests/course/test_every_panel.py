@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from small_panels import MAKERS, PATIENCE, another, pixels, settled
+from helpers import assert_nothing_is_cut_off, pixels
+from small_panels import MAKERS, PATIENCE, another, settled
 
 from snnlab import live, panels
 
@@ -106,7 +107,7 @@ def test_numbers_that_are_none_are_noticed():
             assert_finite(bad)
 
 
-# controls ------------------------------------------------------------------------------------------
+# controls -----------------------------------------------------------------------------------------
 
 
 def test_every_control_has_a_label_and_a_sensible_range(panel):
@@ -158,7 +159,7 @@ def test_every_control_changes_the_picture(panel):
     assert len(said) > 2, "what is said follows no control"
 
 
-# what is simulated, and said -----------------------------------------------------------------------
+# what is simulated, and said ----------------------------------------------------------------------
 
 
 def test_everything_is_finite_at_first_and_at_the_ends(panel):
@@ -189,36 +190,39 @@ def test_pictures_say_what_they_show(panel):
         assert not re.search(r"\b(nan|inf|None)\b|0x", picture.alt), picture.alt
 
 
-# pictures ------------------------------------------------------------------------------------------
+# pictures -----------------------------------------------------------------------------------------
 
 
 def test_the_quick_redraw_shows_what_a_full_one_shows(panel):
-    """Pictures redraw only what moves: a fresh drawing of the same data must look alike."""
-    data = []
+    """Pictures redraw only what moves: a fresh drawing of the same data must look alike.
+
+    Unless it found other room for its labels: pictures keep the layout of their first data.
+    """
     names = [name for name in movable(panel) if (panel.key, name) not in NOT_MOVED]
+    alike = 0
     for name in (*names[:2], names[0]):
         put(panel, {name: another(panel.controls[name], panel.widgets[name])})
-        data.append(settled(panel.simulate(**panel.values)))
-    for one in data:
-        panel.update(panel.picture, one)
-    fresh = panel.draw(data[-1])
-    fresh = fresh if isinstance(fresh, tuple) else (fresh,)
-    for new, old in zip(fresh, panel._pictures(), strict=True):
-        assert new.alt == old.alt
-        a, b = (pixels(picture.png(1)) for picture in (new, old))
-        # ticks of an axis that follows the data may have been placed otherwise
-        assert a.shape == b.shape and np.mean(a != b) < (0.03 if panel.key == "Clinic" else 0.002)
+        data = settled(panel.simulate(**panel.values))
+        panel.update(panel.picture, data)
+        fresh = panel.draw(data)
+        fresh = fresh if isinstance(fresh, tuple) else (fresh,)
+        for new, old in zip(fresh, panel._pictures(), strict=True):
+            assert new.alt == old.alt
+            a, b = (pixels(picture.png(1)) for picture in (new, old))
+            if places(new) == places(old):
+                assert a.shape == b.shape and np.mean(a != b) < 0.002
+                alike += 1
+    assert alike > 0, "nothing was compared"
+
+
+def places(picture):
+    """Where each of a picture's axes lies."""
+    return [np.round(ax.get_position().bounds, 4).tolist() for ax in picture.fig.get_axes()]
 
 
 def test_nothing_is_cut_off(panel):
     for picture in panel._pictures():
-        picture.png(1)
-        width, height = picture.fig.canvas.get_width_height()
-        for ax in picture.fig.get_axes():
-            if ax.get_visible() and ax.axison:
-                box = ax.get_tightbbox()
-                assert box.x0 >= -1 and box.y0 >= -1
-                assert box.x1 <= width + 1 and box.y1 <= height + 1
+        assert_nothing_is_cut_off(picture)
 
 
 def test_readers_without_a_kernel_see_a_picture(panel):
@@ -232,7 +236,7 @@ def test_readers_without_a_kernel_see_a_picture(panel):
     assert not re.search(r"object at|\\x|0x", repr(panel))
 
 
-# errors, and the end -------------------------------------------------------------------------------
+# errors, and the end ------------------------------------------------------------------------------
 
 
 def test_errors_are_shown_and_raised(panel, monkeypatch):

@@ -4,139 +4,35 @@ import time
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+import small_panels
+
 import snnlab
-from snnlab import LIF, Network, Substrate, datasets, encode, live, panels, results
+from snnlab import Substrate, encode, panels, results
 from snnlab.course.panels.broken import answers, influence
 from snnlab.course.panels.chip import levels
 from snnlab.course.panels.cost import crossing
 from snnlab.reports.energy import COSTS, PARTS, ROWS, EnergyCard, at_rate, compare
 from snnlab.reports.sweep import transfer_matrix
 
-DIGITAL = {"weight_bits": 6, "dynamic_scaling": True}
-
 
 @pytest.fixture(scope="module")
 def data():
-    return datasets.load("digits16")
+    return small_panels.digits()
 
 
 @pytest.fixture(scope="module")
-def network(data):
-    made = Network((256, 30, 10), LIF.brainscales2(), n_steps=20, rng=0)
-    inputs = encode.latency(data.x_train)
-    made.scale_to_activity(inputs, 20)
-    snnlab.train(made, inputs, data.y_train, epochs=4, rng=0, progress=False,
-                 substrate=Substrate.ideal(**DIGITAL))  # fmt: skip
-    return made
+def network():
+    return small_panels.network_for_chips()
 
 
 @pytest.fixture(scope="module")
-def test_set(data):
-    return encode.latency(data.x_test[:100]), data.y_test[:100]
-
-
-@pytest.fixture(scope="module")
-def pair(data, network):
-    """Two networks to break; the second one has learned with neurons missing."""
-    other = network.copy()
-    snnlab.train(other, encode.latency(data.x_train), data.y_train, epochs=3, rng=0, dropout=0.4,
-                 progress=False)  # fmt: skip
-    return {"no dropout": network, "dropout": other}
-
-
-@pytest.fixture
-def make(data, network, pair, test_set):
-    """Makes a panel by name; closes it."""
-    inputs = encode.latency(data.x_train[:300])
-    makers = {
-        "Imperfections": lambda: panels.Imperfections(network, *test_set, data.x_test[:100]),
-        "ThroughTheChip": lambda: panels.ThroughTheChip(
-            network, inputs, data.y_train[:300], test_set, n_steps=11
-        ),
-        "BrokenNeurons": lambda: panels.BrokenNeurons(pair, *test_set),
-        "SpikeCost": panels.SpikeCost,
-    }
-    made = []
-
-    def make_(name):
-        made.append(makers[name]())
-        return made[-1]
-
-    yield make_
-    for panel in made:
-        panel.close()
-
-
-NAMES = "Imperfections", "ThroughTheChip", "BrokenNeurons", "SpikeCost"
-
-
-def another(control, widget):
-    """Another value of a control, by a move that must show."""
-    if isinstance(control, live.Choice | live.Stops):
-        values = [value for _, value in control.options]
-        return values[(values.index(widget.value) + (2 if len(values) > 2 else 1)) % len(values)]
-    if isinstance(control, live.Switches):
-        return ~widget.value
-    step = 3 * control.step
-    return widget.value + (step if widget.value + step <= widget.max else -step)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_control_changes_the_picture(make, name):
-    panel = make(name)
-    panel.wait(20)
-    for key, control in panel.controls.items():
-        if isinstance(control, live.Action):
-            continue
-        if key == "draw":  # draws nothing where neurons are targeted, or all are dead
-            panel.widgets["order"].value = "random"
-        before = panel.image.value
-        panel.widgets[key].value = another(control, panel.widgets[key])
-        assert panel.wait(20) and panel.error is None, key
-        assert panel.image.value != before, key
-        assert panel.text and panel.text == panel._line.value == panel._voice.say
-    assert len(panel.picture.alt) > 60
-    panel.render()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_display_has_a_picture_for_readers(make, name):
-    panel = make(name)
-    panel.wait(20)
-    data, metadata = panel._repr_mimebundle_()
-    assert len(data["image/png"]) < 300_000
-    assert metadata["image/png"]["alt"] == panel.picture.alt
-    assert panel.text in data["text/plain"] and len(data["text/plain"]) < 700
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_quick_redraw_shows_what_a_full_one_shows(make, name):
-    """Pictures redraw only what moves: a fresh drawing of the same data must look alike."""
-    panel = make(name)
-    panel.wait(20)
-    for key, control in list(panel.controls.items())[:2]:
-        panel.widgets[key].value = another(control, panel.widgets[key])
-        panel.wait(20)
-    shown = panel.simulate(**panel.values)
-    if panel.worker is not None:
-        *_, shown = (frame for frame in shown if frame is not None)
-    fresh = panel.draw(shown)
-    panel.update(panel.picture, shown)
-    assert fresh.alt == panel.picture.alt
-    a, b = (_pixels(picture.png(1)) for picture in (fresh, panel.picture))
-    assert np.mean(a != b) < 0.002
-
-
-def _pixels(png):
-    import io
-
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
+def test_set():
+    return small_panels.test_set()
 
 
 # --- the imperfections ---------------------------------------------------------------------------
@@ -344,25 +240,6 @@ def test_broken_networks_are_counted_by_hand(make, test_set):
         panels.BrokenNeurons({"a": panel.networks[0]}, inputs, labels)
 
 
-def test_the_grid_can_be_set_and_checks():
-    grid, seen = live.Grid(6, 3, "mine"), []
-    grid.observe(lambda change: seen.append(change.new), "value")
-    grid._handle_custom_msg({"kind": "cells"}, [memoryview(bytes([0, 1, 0, 0, 0, 1]))])
-    assert len(seen) == 1 and grid.value.tolist() == [False, True, False, False, False, True]
-    assert grid._given == b"", "what came from the page must not be sent back over newer clicks"
-    grid.value = np.ones(6, bool)
-    assert grid._given == bytes(6 * [1])
-    grid.value = np.array([False, True, False, False, False, True])
-    assert grid._given == bytes([0, 1, 0, 0, 0, 1]), "cells seen before must be sent, too"
-    grid._handle_custom_msg({"kind": "cells"}, [memoryview(b"short")])
-    grid._handle_custom_msg({"kind": "other"}, [])
-    assert len(seen) == 3
-    for bad in (np.ones(5, bool), np.ones(6)):
-        with pytest.raises(ValueError, match="value"):
-            grid.value = bad
-    grid.close()
-
-
 # --- what a spike costs --------------------------------------------------------------------------
 
 GIVEN = {"rate": 0.2, "fan_out": 246, "n_steps": 20, "bits": 8, "memory": "fitting",
@@ -434,11 +311,7 @@ def test_long_numbers_push_no_label_off_the_page(make, dear):
     unit, factor = ("micro", 1e6) if dear else ("nano", 1e9)
     for ax in (picture.artists.top, picture.artists.bottom):
         assert f"({'µ' if dear else 'n'}J)" in ax.get_xlabel() + ax.get_ylabel()
-    picture.png(1)
-    width, height = picture.fig.canvas.get_width_height()
-    for ax in picture.fig.get_axes():
-        box = ax.get_tightbbox()
-        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+    assert_nothing_is_cut_off(picture)
     joule = panel.simulate(**panel.values)["energies"][ROWS[1]].sum()
     assert f"in {unit}joule" in picture.alt and f"{ROWS[1]}: {factor * joule:,.0f}" in picture.alt
     assert "e+" not in panel.text

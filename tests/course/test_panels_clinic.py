@@ -1,6 +1,5 @@
 """Panels of notebooks 6 to 8: the clinic, silence is cheap, when is it sure."""
 
-import io
 import time
 
 import numpy as np
@@ -9,90 +8,37 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-import snnlab
-from snnlab import LIF, Network, clinic, datasets, encode, live, losses, panels, patients
+import small_panels
+from small_panels import PATIENCE
 
-PATIENCE = 120  # seconds; a guard, not a promise
+import snnlab
+from snnlab import LIF, Network, clinic, encode, panels, patients
 
 
 @pytest.fixture(scope="module")
 def data():
-    return datasets.load("digits16")
+    return small_panels.digits()
 
 
 @pytest.fixture(scope="module")
-def networks(data):
-    """Two networks, the second trained to decide after a step."""
-    made = []
-    inputs = encode.latency(data.x_train)
-    for deadlines in (None, (1,)):
-        network = Network((256, 30, 10), LIF.brainscales2(steepness=10, delay=0), n_steps=20, rng=0)
-        network.scale_to_activity(inputs, 20)
-        loss = losses.MaxOverTime(deadlines=deadlines)
-        snnlab.train(network, inputs, data.y_train, epochs=3, rng=0, loss=loss, progress=False)
-        made.append(network)
-    return made
+def networks():
+    return small_panels.late_and_early()
 
 
 @pytest.fixture(scope="module")
-def make(data, networks):
+def make():
+    """Makes a panel by name, once for all tests; closes all at the end."""
     made = {}
-    small = {"n_train": 400, "n_test": 100}
-    makers = {
-        "Clinic": lambda: panels.Clinic(n_samples=100),
-        "Silence": lambda: panels.Silence(networks[0], data, **small, epochs=8),
-        "ReadOut": lambda: panels.ReadOut(*networks, data, n_test=200),
-    }
 
     def make_(name):
         if name not in made:
-            made[name] = makers[name]()
+            made[name] = small_panels.MAKERS[name]()
             made[name].wait(PATIENCE)
         return made[name]
 
     yield make_
     for panel in made.values():
         panel.close()
-
-
-NAMES = "Clinic", "Silence", "ReadOut"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_control_changes_the_picture(make, name):
-    panel = make(name)
-    for key, control in panel.controls.items():
-        if isinstance(control, live.Action):
-            continue
-        before, widget = panel.image.value, panel.widgets[key]
-        if isinstance(control, live.Choice | live.Stops):
-            values = [value for _, value in control.options]
-            widget.value = values[(values.index(widget.value) + 1) % len(values)]
-        else:
-            widget.value += control.step
-        assert panel.wait(PATIENCE) and panel.error is None, key
-        assert panel.image.value != before, key
-        assert panel.text == panel._line.value
-    assert len(panel.picture.alt) > 60
-    bundle, about = panel._repr_mimebundle_()
-    assert len(bundle["image/png"]) < 300_000
-    assert about["image/png"]["alt"] == panel.picture.alt
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_quick_redraw_shows_what_a_full_one_shows(make, name):
-    from PIL import Image
-
-    panel = make(name)
-    frame = panel.simulate(**panel.values)
-    frame = list(f for f in frame if f)[-1] if panel.worker and name == "Silence" else frame
-    panel.update(panel.picture, frame)
-    fresh = panel.draw(frame)
-    assert fresh.alt == panel.picture.alt
-    a, b = (
-        np.asarray(Image.open(io.BytesIO(p.png(1)))).astype(int) for p in (fresh, panel.picture)
-    )
-    assert a.shape == b.shape and np.mean(a != b) < 0.03  # ticks may have been placed otherwise
 
 
 # the clinic ---------------------------------------------------------------------------------------

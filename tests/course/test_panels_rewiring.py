@@ -6,107 +6,21 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+import small_panels
 from sklearn.linear_model import LogisticRegression
-from test_panels import _pixels, another
+from small_panels import settled
 
 import snnlab
-from snnlab import LIF, GradR, Network, datasets, lessons, live, panels, synapses
+from snnlab import LIF, GradR, Network, datasets, lessons, panels, rewiring, synapses
 from snnlab.course.figures import region_colours
 from snnlab.course.panels.regions import noisy
 from snnlab.course.panels.rewire import stored_runs
-from snnlab.rewiring import erdos_renyi
+from snnlab.reports.avoidance import permutation_test, rank_correlation, worst_of
 
 
 @pytest.fixture(scope="module")
 def data():
-    return datasets.load("digits16")
-
-
-@pytest.fixture
-def make(data):
-    """Makes a panel by name; closes it."""
-    small = {"n_train": 200, "n_test": 50, "hidden": 12}
-    makers = {
-        "WireThatReturns": panels.WireThatReturns,
-        "YinYang": lambda: panels.YinYang(steps=20, n_test=50),
-        "RewireOnChip": lambda: panels.RewireOnChip(data, steps=24, **small),
-        "Rewire": lambda: panels.Rewire(data, steps=24, **small),
-    }
-    made = []
-
-    def make_(name):
-        made.append(makers[name]())
-        return made[-1]
-
-    yield make_
-    for panel in made:
-        panel.close()
-
-
-NAMES = "WireThatReturns", "Rewire", "RewireOnChip", "YinYang"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_control_changes_the_picture(make, name):
-    panel = make(name)
-    assert panel.wait(30)
-    for key, control in panel.controls.items():
-        if isinstance(control, live.Action):
-            continue
-        before = panel.image.value
-        panel.widgets[key].value = another(control, panel.widgets[key])
-        assert panel.wait(30) and panel.error is None, key
-        assert panel.image.value != before, key
-        assert panel.text and panel.text == panel._line.value == panel._voice.say
-    assert len(panel.picture.alt) > 60
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_display_has_a_picture_for_readers(make, name):
-    panel = make(name)
-    panel.wait(30)
-    data, metadata = panel._repr_mimebundle_()
-    assert len(data["image/png"]) < 300_000
-    assert metadata["image/png"]["alt"] == panel.picture.alt
-    assert panel.text in data["text/plain"] and len(data["text/plain"]) < 700
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_quick_redraw_shows_what_a_full_one_shows(make, name):
-    panel = make(name)
-    panel.wait(30)
-    key = next(k for k, c in panel.controls.items() if not isinstance(c, live.Action))
-    data = []
-    for _ in range(2):
-        panel.widgets[key].value = another(panel.controls[key], panel.widgets[key])
-        panel.wait(30)
-        data.append(last(panel.simulate(**panel.values)))
-    fresh = panel.draw(data[1])
-    for one in data:
-        panel.update(panel.picture, one)
-    assert fresh.alt == panel.picture.alt
-    a, b = (_pixels(picture.png(1)) for picture in (fresh, panel.picture))
-    assert np.mean(a != b) < 0.002
-
-
-def last(data):
-    """The last frame of long work, or the data of quick work."""
-    if not hasattr(data, "send"):
-        return data
-    return [frame for frame in data if frame is not None][-1]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_cut_off(make, name):
-    panel = make(name)
-    panel.wait(30)
-    fig = panel.picture.fig
-    panel.picture.png(1)
-    width, height = fig.canvas.get_width_height()
-    for ax in fig.get_axes():
-        if ax.get_visible() and ax.axison:
-            box = ax.get_tightbbox()
-            assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+    return small_panels.digits()
 
 
 # --- 13: a cloud of wires ------------------------------------------------------------------------
@@ -178,7 +92,7 @@ def test_a_task_is_what_it_says(task):
 def test_shares_leave_the_connectivity(connectivity):
     sizes = 256, 50, 10
     kept = [(1 - s) * a * b for s, a, b in
-            zip(erdos_renyi(sizes, connectivity), sizes, sizes[1:], strict=False)]  # fmt: skip
+            zip(rewiring.erdos_renyi(sizes, connectivity), sizes, sizes[1:], strict=False)]  # fmt: skip
     assert sum(kept) == pytest.approx(connectivity * 13_300)
     assert kept[0] <= 12_800 + 1e-6 and kept[1] <= 500 + 1e-6
     if connectivity < 0.15:
@@ -225,7 +139,7 @@ def test_the_panel_trains_what_the_lesson_trains(data):
     )
     assert len(shown[0]["left"]) == 1 and len(shown[0]["tested"]) == 1, "frames must not change"
     assert ("magnitude", final["left"][-1], result.accuracy) in final["others"]
-    again = last(panel.simulate(target=0.1, strength=0.5, method="magnitude"))
+    again = settled(panel.simulate(target=0.1, strength=0.5, method="magnitude"))
     assert len(again["others"]) == len(final["others"]), "it has no pull: the same run"
     assert "no pull" in panel.describe(again)
     panel.close()
@@ -263,6 +177,37 @@ def test_stored_runs_are_read_if_there_are_any(monkeypatch):
 
 
 # --- 15: rewiring on a chip ----------------------------------------------------------------------
+
+
+def test_defects_are_those_of_the_chip():
+    chip = snnlab.Substrate.ideal(0, gain_spread=0.2, dead=(1, 3))
+    defect = chip.badness()[:5]
+    off = np.abs(chip.factors["gain_spread"][:5] - 1)
+    assert np.isinf(defect[[1, 3]]).all()
+    np.testing.assert_allclose(defect[[0, 2, 4]], off[[0, 2, 4]] / np.sqrt(len(chip.factors)))
+    assert worst_of(defect, 0.4).tolist() == [False, True, False, True, False]
+
+
+def test_rank_correlation_is_spearmans():
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        a, b = rng.integers(0, 6, 40), rng.normal(0, 1, 40)
+        assert rank_correlation(a, a + b) == pytest.approx(stats.spearmanr(a, a + b)[0])
+    assert np.isnan(rank_correlation([1, 1, 1], [1, 2, 3]))
+
+
+def test_chance_is_a_p_value():
+    def p_value(x, chosen, permutations, seed=0):
+        return permutation_test(x, chosen, fewer=True, permutations=permutations, rng=seed).p
+
+    rng = np.random.default_rng(0)
+    chosen = np.arange(60) < 6
+    found = [p_value(rng.poisson(9, 60), chosen, 200, k) for k in range(60)]
+    assert 0.3 < np.mean(found) < 0.7 and np.mean(np.array(found) < 0.05) < 0.15
+    few = np.where(chosen, 0, 9)
+    assert p_value(few, chosen, 999) == pytest.approx(1e-3)
+    assert p_value(np.ones(60), chosen, 99) == 1
 
 
 def test_wires_leave_dead_neurons(data):

@@ -9,7 +9,18 @@ from numba import config, njit
 
 from snnlab import _workers
 from snnlab.kernels.spin import wait
-from snnlab.kernels.vector import bits, fused, load, lowest, store, where
+from snnlab.kernels.vector import (
+    LINE,
+    bits,
+    clear,
+    fused,
+    joined,
+    load,
+    lowest,
+    scratch,
+    store,
+    where,
+)
 
 FLOATS, INTEGERS = (np.float32, np.float64), (np.int32, np.uint8)
 LANES = (8, 16, 64)
@@ -286,7 +297,49 @@ def test_no_tile_reaches_past_the_end_of_an_axis(dtype):
             assert not out.any(), place
 
 
+@njit
+def _rooms(m, like):
+    """Scratch of some shapes, filled with what tells if two of them overlap."""
+    one, two, three = scratch((m,), like), scratch((m, 3), like), scratch((2, m, 5), np.uint8(0))
+    clear(one)
+    clear(two)
+    clear(three)
+    for i in range(m):
+        one[i] = i + 1
+    for i in range(m):
+        three[1, i, 4] = i + 2
+    return one, two, three
+
+
+@pytest.mark.nojit
+@pytest.mark.bounds
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+def test_scratch_begins_on_a_cache_line_and_can_be_cleared(dtype):
+    for m in (0, 1, 7, 64):
+        one, two, three = _rooms(m, np.ones(3, dtype))
+        assert one.dtype == two.dtype == dtype and three.dtype == np.uint8
+        assert one.shape == (m,) and two.shape == (m, 3) and three.shape == (2, m, 5)
+        assert all(x.flags.c_contiguous and x.ctypes.data % LINE == 0 for x in (one, two, three))
+        assert one.tolist() == [*range(1, m + 1)] and not two.any()
+        assert three[1, :, 4].tolist() == [*range(2, m + 2)]
+        assert three.sum() == three[1, :, 4].sum()
+
+
 # sets of units as bits ----------------------------------------------------------------------------
+
+
+@njit
+def _joined(x):
+    return joined(load(x, (0,), 8)), joined(load(x, (3,), 8))
+
+
+@pytest.mark.nojit
+@pytest.mark.bounds
+def test_eight_bytes_are_joined_to_a_number():
+    x = np.array([1, 2, 3, 4, 5, 6, 7, 248, 9, 10, 255], np.uint8)
+    first, second = _joined(x)
+    assert int(first) == int.from_bytes(bytes(x[:8]), "little")
+    assert int(second) == int.from_bytes(bytes(x[3:]), "little")
 
 
 @njit

@@ -87,9 +87,8 @@ class Vote(Transform):
         return (x.reshape(*x.shape[:2], -1, self.each) ** 2).mean(-1)
 
     def adjoint(self, g, x, y):
-        return (
-            np.repeat(g, self.each, axis=-1).reshape(*g.shape[:2], *x.shape[2:]) * 2 / self.each * x
-        )
+        repeated = np.repeat(g, self.each, axis=-1).reshape(x.shape)
+        return repeated * 2 / self.each * x
 
 
 class Twice(Composite):

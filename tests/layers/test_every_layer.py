@@ -22,7 +22,7 @@ from samples import (
     make,
 )
 
-from snnlab import LIF, Network, surrogate, train
+from snnlab import LIF, Adam, ConstantCurrent, Network, surrogate, train
 from snnlab.layers import Conv, Dense, Linear, Residual, Transform, base
 
 each_stack = pytest.mark.parametrize("stack", STACKS)
@@ -131,17 +131,17 @@ def test_units_left_out(stack):
     assert_same_as_plain(network, inputs, dropout)
 
 
-@pytest.mark.parametrize(
-    "stack", ["conv on conv", "residual of dense", "shift of images", "biased"]
-)
+WIDE = {
+    "conv": ((5, 5, 2), Conv(3), Conv(4), 20, 3),
+    "residual": ((20,), 65, Residual(Dense(65)), 17, 3),
+    "shift": ((5, 5, 3), Shift(), 16, Shift(), Shift()),
+    "biased": ((10,), Biased(70), Biased(17)),
+}
+
+
+@pytest.mark.parametrize("stack", WIDE.values(), ids=WIDE)
 def test_layers_of_several_tiles(stack):
     """Wide enough for more than one tile of units, and for padding of either kind."""
-    stack = {
-        "conv on conv": ((5, 5, 2), Conv(3), Conv(4), 20, 3),
-        "residual of dense": ((70,), 65, Residual(Dense(65)), 17, 3),
-        "shift of images": ((5, 5, 3), Shift(), 16, Shift(), Shift()),
-        "biased": ((20,), Biased(70), Biased(17)),
-    }[stack]
     for kind in INPUTS:
         for fires in (False, True):
             network, inputs = make(stack, kind, fires=fires, batch=3, steepness=0.5)
@@ -317,12 +317,13 @@ def test_memory_is_used_again(stack):
 
 def test_memory_of_another_network_gives_no_wrong_result():
     """Refused, or fresh, or written over as a whole."""
-    for stack in STACKS:
+    some = list(STACKS)[::3]
+    for stack in some:
         network, inputs = make(stack, "values")
         expected = network.forward(inputs)
         g = squares(expected.readout)[1]
         gradients = network.backward(expected, g)
-        for other in STACKS:
+        for other in (stack, *some):
             theirs, given = make(other, "values", seed=1)
             foreign = theirs.forward(given)
             trace = network.forward(inputs, out=foreign)
@@ -389,7 +390,7 @@ def test_kinds_that_are_not_known_are_refused_by_name(tmp_path, monkeypatch):
 
 def test_names_of_the_library_are_taken():
     for name in ("Dense", "Conv", "Residual"):
-        with pytest.raises(ValueError, match=f"{name} is the name of a layer of snnlab"):
+        with pytest.raises(ValueError, match=f"{name} is a layer of snnlab"):
             type(name, (Linear,), {})
     assert base.KINDS["Dense"] is Dense
 
@@ -400,19 +401,22 @@ def test_names_of_the_library_are_taken():
 @pytest.mark.parametrize("fires", [False, True])
 @each_stack
 def test_training_lowers_the_loss(stack, fires):
-    network, _ = make(stack, "values", seed=6, fires=fires, dtype=np.float32, delays=0)
+    neuron = LIF(tau_mem=4.0, tau_syn=2.0, dt=1.0, gain=0.3)
+    network = Network(
+        STACKS[stack], neuron, n_steps=9, rng=3, readout=neuron if fires else None, spread=2.0
+    )
+    for w in network.weights:
+        w[...] = np.abs(w)  # so that every layer spikes
     n, classes = network.sizes[0], network.sizes[-1]
     rng = np.random.default_rng(0)
     labels = np.arange(60) % classes
-    patterns = rng.normal(0.5, 1, (classes, n))
-    inputs = inputs_of("current", 60, 9, n, rng)
-    inputs.x[...] = patterns[labels] + rng.normal(0, 0.1, (60, n))
-    before = network.parameters.copy()
+    x = rng.normal(0.5, 1, (classes, n))[labels] + rng.normal(0, 0.1, (60, n))
+    inputs, before = ConstantCurrent(x, 9), network.parameters.copy()
     history = train(
         network, inputs, labels, epochs=12, batch_size=20, rng=1, progress=False,
-        loss="rate_mse" if fires else "sum_over_time",
+        optimizer=Adam(0.02), loss="rate_mse" if fires else "sum_over_time",
     )  # fmt: skip
-    assert min(history.loss[-3:]) < history.loss[0]
+    assert history.loss[-1] < history.loss[0] - 0.005
     for block in network.blocks:
         assert (block.of(before) != block.of(network.parameters)).any()
 

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from helpers import fresh_python
+from helpers import assert_nothing_is_cut_off, fresh_python
 
 pytest.importorskip("matplotlib")
 import matplotlib
@@ -146,14 +146,7 @@ def test_users_style_does_not_leak_in_nor_ours_out():
 
 def test_nothing_is_cut_off(pictures):
     for picture in pictures.values():
-        picture.png(1)
-        width, height = plot.page_size(picture.fig)
-        for ax in axes(picture):
-            if not ax.get_visible():
-                continue
-            box = ax.get_tightbbox()
-            assert box.x0 >= -1 and box.y0 >= -1, (picture, ax)
-            assert box.x1 <= width + 1 and box.y1 <= height + 1, (picture, ax)
+        assert_nothing_is_cut_off(picture)
 
 
 def test_update_shows_what_a_fresh_drawing_shows():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 from reference import decay, psp
 
 from snnlab import (
@@ -274,16 +275,6 @@ def test_a_loss_without_scores_decides_by_the_maximum():
 # the figure ---------------------------------------------------------------------------------------
 
 
-def inside(picture):
-    """Whether nothing is cut off."""
-    from snnlab import plot
-
-    picture.png(1)
-    width, height = plot.page_size(picture.fig)
-    boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
-    return all(b.x0 > -1 and b.y0 > -1 and b.x1 < width + 1 and b.y1 < height + 1 for b in boxes)
-
-
 @pytest.mark.parametrize("method", ["removal", "gradient"])
 @pytest.mark.parametrize("loss, against", [("max_over_time", 1), ("sum_over_time", None)])
 def test_the_figure_shows_the_contributions(method, loss, against):
@@ -314,7 +305,8 @@ def test_the_figure_shows_the_contributions(method, loss, against):
     np.testing.assert_array_equal(a.classes[3].get_ydata(), found.readout[:, 3])
     labels = [ax.get_ylabel() for ax in picture.fig.get_axes()]
     assert sum("(arb. units)" in label for label in labels) == 3
-    assert "class eel" in picture.alt and picture.alt.endswith(".") and inside(picture)
+    assert "class eel" in picture.alt and picture.alt.endswith(".")
+    assert_nothing_is_cut_off(picture)
     assert f"{len(found.hidden)} hidden spikes" in picture.alt
 
 
@@ -325,4 +317,4 @@ def test_the_figure_of_silence():
     silent = SpikeTrains.from_dense(np.zeros((1, N_STEPS, 20)))
     picture = draw_explanation(explain(network(), silent), np.zeros((4, 5)))
     assert "no hidden spikes" in picture.alt and "no input spikes" in picture.alt
-    assert inside(picture)
+    assert_nothing_is_cut_off(picture)

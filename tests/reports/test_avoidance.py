@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 
 from snnlab import LIF, GradR, Network, Substrate, avoidance, encode, rewiring, synapses
 from snnlab.chip.substrate import SPREADS
-from snnlab.reports.avoidance import chance_of_fewer, rank_correlation, worst_of
 
 SIZES = (20, 30, 4)
 
@@ -116,8 +116,9 @@ def test_columns_are_where_the_defects_strike():
     """The unit that falls silent is the one whose column is dead."""
     network = make()
     assert [x.tolist() for x in Substrate.ideal().columns(network)] == [
-        list(range(30)), list(range(30, 34)),
-    ]  # fmt: skip
+        list(range(30)),
+        list(range(30, 34)),
+    ]
     chip = Substrate.ideal(dead=(12, 31))
     network.weights[0][...] = 0.2
     inputs = encode.latency(np.ones((1, 20), np.float32), n_steps=10)
@@ -224,40 +225,6 @@ def test_a_chip_is_a_chip():
         synapses.connectivity(make((300, 20, 4)), Substrate(0))
 
 
-# --- its parts -----------------------------------------------------------------------------------
-
-
-def test_the_worst_are_as_many_as_asked_for():
-    badness = np.array([0.2, np.inf, 0.2, np.inf, 0.1])
-    assert worst_of(badness, 0.4).tolist() == [False, True, False, True, False]
-    assert worst_of(badness, 0.6).tolist() == [True, True, False, True, False]
-    assert worst_of(badness, 0.6, ties=True).tolist() == [True, True, True, True, False]
-    assert worst_of(badness, 0.01).sum() == 1 and worst_of(badness, 1).all()
-    with pytest.raises(ValueError, match="share"):
-        worst_of(badness, 0)
-
-
-def test_rank_correlation_is_spearmans():
-    stats = pytest.importorskip("scipy.stats")
-    rng = np.random.default_rng(0)
-    for _ in range(5):
-        a, b = rng.integers(0, 6, 40), rng.normal(0, 1, 40)
-        assert rank_correlation(a, a + b) == pytest.approx(stats.spearmanr(a, a + b)[0])
-    assert np.isnan(rank_correlation([1, 1, 1], [1, 2, 3]))
-
-
-def test_chance_is_a_p_value():
-    rng = np.random.default_rng(0)
-    chosen = np.arange(60) < 6
-    found = [
-        chance_of_fewer(rng.poisson(9, 60), chosen, permutations=200, rng=k) for k in range(60)
-    ]
-    assert 0.3 < np.mean(found) < 0.7 and np.mean(np.array(found) < 0.05) < 0.15
-    few = np.where(chosen, 0, 9)
-    assert chance_of_fewer(few, chosen, permutations=999) == pytest.approx(1e-3)
-    assert chance_of_fewer(np.ones(60), chosen, permutations=99) == 1
-
-
 # --- figure ---------------------------------------------------------------------------------------
 
 
@@ -302,12 +269,7 @@ def test_nothing_of_it_is_cut_off(pictured):
         plot.draw_defects(network, Substrate.ideal()),
         plot.draw_defects(network, Substrate(0, dead=1.0)),
     ):
-        picture.png(1)
-        width, height = plot.page_size(picture.fig)
-        boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
-        boxes += [legend.get_window_extent() for legend in picture.fig.legends]
-        for box in boxes:
-            assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+        assert_nothing_is_cut_off(picture)
 
 
 def test_updating_it_is_drawing_it_anew(pictured):

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 
 from snnlab import (
     LIF,
@@ -18,7 +19,7 @@ from snnlab import (
     losses,
     surrogate,
     train,
-)  # fmt: skip
+)
 from snnlab.course.patients import SICK
 from snnlab.reports.clinic import Layer, Report, examine, remedies
 
@@ -139,7 +140,7 @@ EDGES = {
     "silent samples": (layer(alive() * NINE[:, None]), layer(alive() * TEN[:, None])),
     "silent layer": (layer(alive() * (np.arange(100) == 3)), layer(0 * alive())),
     "values not finite": (layer(alive()), layer(alive(), finite=False)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", EDGES)
@@ -155,12 +156,15 @@ def test_edges_of_a_layer(name):
     "name, below, above",
     [
         ("silent input", {"input_counts": NINE}, {"input_counts": TEN}),
-        ("exploding gradient over time", {"reset_growth": np.r_[4.99, 1]},
-         {"reset_growth": np.r_[5.0, 1]}),
+        (
+            "exploding gradient over time",
+            {"reset_growth": np.r_[4.99, 1]},
+            {"reset_growth": np.r_[5.0, 1]},
+        ),
         ("vanishing gradient over time", {"gradient": early(9)}, {"gradient": early(10)}),
         ("saturated softmax", unsure(24), unsure(25)),
     ],
-)  # fmt: skip
+)
 def test_edges_of_a_network(name, below, above):
     assert name not in names(made(layer(alive()), **below))
     assert names(made(layer(alive()), **above)) == [name]
@@ -168,9 +172,13 @@ def test_edges_of_a_network(name, below, above):
 
 @pytest.mark.parametrize(
     "first, name",
-    [(3.01e-3, None), (2.99e-3, "vanishing gradient over layers"),
-     (299, None), (301, "exploding gradient over layers")],
-)  # fmt: skip
+    [
+        (3.01e-3, None),
+        (2.99e-3, "vanishing gradient over layers"),
+        (299, None),
+        (301, "exploding gradient over layers"),
+    ],
+)
 def test_edges_of_the_gradient_over_layers(first, name):
     gradient = np.ones((3, 20))
     gradient[0] = first
@@ -397,8 +405,14 @@ def test_the_dead_come_alive():
     assert repr(training["penalties"]) in examined(patient).findings[0].remedy.words.replace(
         "LowerBound(10, 0.5)", repr(training["penalties"][0])
     )
-    train(treated, patient.inputs, patient.labels, rng=0, progress=False,
-          **patient.training | training)  # fmt: skip
+    train(
+        treated,
+        patient.inputs,
+        patient.labels,
+        rng=0,
+        progress=False,
+        **patient.training | training,
+    )
     dead = examined(patient, treated).hidden[0].dead
     assert dead.sum() < 6 and examined(patient).hidden[0].dead.sum() == 57
 
@@ -419,9 +433,11 @@ def test_bursts_are_scaled_down(digits):
 
 @pytest.mark.parametrize(
     "kind, name",
-    [({}, "vanishing gradient over layers"),
-     ({"surrogate": "arctan"}, "exploding gradient over layers")],
-)  # fmt: skip
+    [
+        ({}, "vanishing gradient over layers"),
+        ({"surrogate": "arctan"}, "exploding gradient over layers"),
+    ],
+)
 def test_deep_networks_get_a_wider_surrogate(digits, kind, name):
     network = well((60,) * 5, **kind)
     report = examine(network, digits["inputs"], digits["labels"])
@@ -502,9 +518,13 @@ def test_first_spikes_may_be_too_sharp_too(digits):
 def test_weights_at_their_limit_are_halved_with_the_threshold(digits, v_th):
     readout = NEURON.integrator()
     network = Network(
-        (256, 60, 10), NEURON.replace(v_th=v_th), n_steps=20, rng=0, readout=readout,
+        (256, 60, 10),
+        NEURON.replace(v_th=v_th),
+        n_steps=20,
+        rng=0,
+        readout=readout,
         dtype=np.float64,
-    )  # fmt: skip
+    )
     network.scale_to_activity(digits["inputs"], 30)
     limit = float(np.quantile(abs(network.weights[0]), 0.8))
     np.clip(network.weights[0], -limit, limit, out=network.weights[0])
@@ -640,18 +660,14 @@ def test_the_card_says_what_was_found(reports, cards):
 
 
 def test_the_card_is_labelled_and_whole(cards):
-    from snnlab.plot import page_size
-
     for card in cards.values():
-        card.png(1)
-        width, height = page_size(card.fig)
+        assert_nothing_is_cut_off(card)
         *axes, words = card.fig.get_axes()
-        for ax in (*axes, words):
-            box = ax.get_tightbbox()
-            assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
         assert [ax.get_xlabel() for ax in axes] == [
-            "units in order (%)", "spikes in the last hidden layer", "time (µs)",
-        ]  # fmt: skip
+            "units in order (%)",
+            "spikes in the last hidden layer",
+            "time (µs)",
+        ]
         assert all(ax.get_ylabel() for ax in axes)
         looks = [(line.get_linestyle(), line.get_marker()) for line in card.artists.lines]
         assert len(set(looks)) == len(looks)

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 
 from snnlab import (
     LIF,
@@ -198,16 +199,6 @@ def test_bad_arguments_are_named():
 # the figure ---------------------------------------------------------------------------------------
 
 
-def inside(picture):
-    """Whether nothing is cut off."""
-    from snnlab import plot
-
-    picture.png(1)
-    width, height = plot.page_size(picture.fig)
-    boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
-    return all(b.x0 > -1 and b.y0 > -1 and b.x1 < width + 1 and b.y1 < height + 1 for b in boxes)
-
-
 def test_the_figure_shows_the_numbers():
     pytest.importorskip("matplotlib")
     from snnlab.plot.decision import draw_decision
@@ -228,7 +219,8 @@ def test_the_figure_shows_the_numbers():
     top, bottom = picture.fig.get_axes()
     assert top.get_ylabel() == "accuracy (%)" and "(µs)" in bottom.get_xlabel()
     assert f"never {(~finite).sum()}" in picture.alt and "Quoted" in picture.alt
-    assert picture.alt.endswith(".") and inside(picture)
+    assert picture.alt.endswith(".")
+    assert_nothing_is_cut_off(picture)
 
 
 def test_the_figure_without_a_decision_or_a_quotation():
@@ -240,7 +232,8 @@ def test_the_figure_without_a_decision_or_a_quotation():
     assert np.isinf(found.per_sample).all() and found.final_accuracy == 1
     picture = draw_decision(found, published=None)
     assert picture.artists.quoted is None and "Quoted" not in picture.alt
-    assert "never 5" in picture.alt and inside(picture)
+    assert "never 5" in picture.alt
+    assert_nothing_is_cut_off(picture)
 
 
 @pytest.mark.mnist

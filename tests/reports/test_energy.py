@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 
 from snnlab import LIF, ConstantCurrent, LeakyIntegrator, Network, SpikeTrains, energy
+from snnlab.reports.energy import prices
 
 DT = 1.7e-6
 
@@ -55,19 +57,21 @@ def test_every_constant_has_unit_source_and_tag():
 
 
 def test_prices_meet_the_published_points_and_lie_between():
-    for kind, bits in energy._POINTS.items():
+    for kind, bits in prices.POINTS.items():
         for operation in ("add", "mult"):
             points = [energy.COSTS[f"{kind}{n}_{operation}"].value for n in bits]
-            assert [energy._arithmetic(kind, operation, n) for n in bits] == pytest.approx(points)
-            middle = energy._arithmetic(kind, operation, math.sqrt(bits[0] * bits[1]))
+            assert [prices.price_of_arithmetic(kind, operation, n) for n in bits] == pytest.approx(
+                points
+            )
+            middle = prices.price_of_arithmetic(kind, operation, math.sqrt(bits[0] * bits[1]))
             assert middle == pytest.approx(math.sqrt(points[0] * points[1]))
-    for n_bytes, name in energy._SRAM.items():
+    for n_bytes, name in prices.SRAM.items():
         published = energy.COSTS[name].value / 64
-        assert energy._memory("fitting", n_bytes) == pytest.approx(published)
-        assert energy._memory(name, 5) == published
-    assert energy._memory("fitting", 0) == energy._memory("fitting", 100)
-    assert 20e-12 < 64 * energy._memory("fitting", 64 * 1024) < 100e-12
-    assert 64 * energy._memory("fitting", 2**20 + 1) == pytest.approx(1.3e-9)
+        assert prices.price_of_memory("fitting", n_bytes) == pytest.approx(published)
+        assert prices.price_of_memory(name, 5) == published
+    assert prices.price_of_memory("fitting", 0) == prices.price_of_memory("fitting", 100)
+    assert 20e-12 < 64 * prices.price_of_memory("fitting", 64 * 1024) < 100e-12
+    assert 64 * prices.price_of_memory("fitting", 2**20 + 1) == pytest.approx(1.3e-9)
 
 
 # --- counting -----------------------------------------------------------------------------------
@@ -502,19 +506,10 @@ def test_values_units_and_the_measured_bar_are_written(card, draw):
 def test_nothing_is_cut_off_and_it_says_what_it_shows(card, draw):
     from matplotlib.figure import Figure
 
-    from snnlab import plot
-
     for each in other_cards(card):
         picture = draw(each)
-        picture.png(1)
-        width, height = plot.page_size(picture.fig)
-        boxes = [picture.artists.ax.get_tightbbox()]
-        boxes += [legend.get_window_extent() for legend in picture.fig.legends]
-        boxes += [text.get_window_extent() for text in picture.fig.texts]
-        assert len(boxes) == 3
-        for box in boxes:
-            assert box.x0 >= -1 and box.y0 >= -1
-            assert box.x1 <= width + 1 and box.y1 <= height + 1
+        assert_nothing_is_cut_off(picture)
+        assert len(picture.fig.legends) == len(picture.fig.texts) == 1
         assert picture.alt.endswith(".") and each.assumptions in picture.alt
         assert all(name in picture.alt for name in energy.ROWS)
     page = Figure((8.6, 8), layout="constrained")

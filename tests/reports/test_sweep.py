@@ -11,13 +11,14 @@ from dataclasses import FrozenInstanceError, asdict, replace
 import joblib
 import numpy as np
 import pytest
-from helpers import ROOT, as_input, network, same, toy
+from helpers import ROOT, as_input, assert_nothing_is_cut_off, network, same, toy
 
 from snnlab import Adam, Network, datasets, encode, evaluate, train
 from snnlab.chip.substrate import Substrate
 from snnlab.learning.penalties import Bursts, LowerBound, UpperBound
 from snnlab.neurons import LIF
-from snnlab.reports.sweep import COSTS, Frontier, Mean, Point, repeat, sweep, transfer_matrix
+from snnlab.reports.frontier import RUN_COSTS, Frontier, Mean, Point
+from snnlab.reports.sweep import repeat, sweep, transfer_matrix
 
 STORED = {
     path.stem: json.loads(path.read_text())
@@ -44,9 +45,13 @@ def cloud(n, seed, levels=5):
     for k in range(n):
         accuracy, spikes, connectivity, mismatch = rng.integers(0, levels, 4) / levels
         runs.add(
-            accuracy, 10 * spikes, connectivity=connectivity, mismatch=mismatch, seed=k,
+            accuracy,
+            10 * spikes,
+            connectivity=connectivity,
+            mismatch=mismatch,
+            seed=k,
             config={"k": int(rng.integers(3))},
-        )  # fmt: skip
+        )
     return runs
 
 
@@ -116,10 +121,16 @@ def beats(a, b, costs):
 
 @pytest.mark.parametrize(
     "costs",
-    ["hidden_spikes", "connectivity", "mismatch", ("hidden_spikes", "connectivity"),
-     ["mismatch", "hidden_spikes"], COSTS],
+    [
+        "hidden_spikes",
+        "connectivity",
+        "mismatch",
+        ("hidden_spikes", "connectivity"),
+        ["mismatch", "hidden_spikes"],
+        RUN_COSTS,
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_pareto_equals_brute_force(costs):
     names = [costs] if isinstance(costs, str) else list(costs)
     sizes = set()
@@ -170,9 +181,12 @@ def test_means_over_seeds():
         for k in (1, 2):
             if seed < len(spikes[k]):
                 runs.add(
-                    accuracies[k][seed], spikes[k][seed], seed=seed, connectivity=0.1,
+                    accuracies[k][seed],
+                    spikes[k][seed],
+                    seed=seed,
+                    connectivity=0.1,
                     config={"k": k, "lr": 0.1},
-                )  # fmt: skip
+                )
     one, two = runs.means()
     assert isinstance(one, Mean) and (one.n, two.n) == (3, 1)
     assert one.accuracy == pytest.approx(0.93) and one.hidden_spikes == 24
@@ -250,11 +264,13 @@ POINT = '{"accuracy": 0.9, "hidden_spikes": 20}'
         ('{"format": 1, "data": "toy", "points": [3]}', ""),
         ('{"format": 1, "data": "toy", "points": null}', ""),
         ('{"format": 1, "data": "toy", "points": [{"accuracy": 0.9}]}', "hidden_spikes"),
-        (POINT.join(['{"format": 1, "data": "toy", "points": [', "]}"]).replace("0.9", "9"),
-         "accuracy must be at most 1"),
+        (
+            POINT.join(['{"format": 1, "data": "toy", "points": [', "]}"]).replace("0.9", "9"),
+            "accuracy must be at most 1",
+        ),
         ('{"format": 2, "data": "toy", "points": [{"new": 1}]}', "format 2 is newer"),
     ],
-)  # fmt: skip
+)
 def test_other_files_are_refused(tmp_path, text, message):
     path = tmp_path / "runs.json"
     path.write_text(text)
@@ -294,9 +310,13 @@ def test_there_are_stored_records():
 
 def record(name="toy", **more):
     return {
-        "metric": "test_accuracy", "seeds": [0, 1], "values": [0.9, 0.8],
-        "hidden_spikes_values": [20.0, 22.0], "config": {"data": name, "lr": 0.1}, **more,
-    }  # fmt: skip
+        "metric": "test_accuracy",
+        "seeds": [0, 1],
+        "values": [0.9, 0.8],
+        "hidden_spikes_values": [20.0, 22.0],
+        "config": {"data": name, "lr": 0.1},
+        **more,
+    }
 
 
 def test_records_of_several_runs():
@@ -309,9 +329,14 @@ def test_records_of_several_runs():
     with pytest.raises(ValueError, match="one data set"):
         Frontier.from_records([])
     for wrong in (
-        [record(values=[0.9])], [record(values=[97.0, 98.0])], [record(metric="ratio")],
-        [{"config": {"data": "toy"}}], record(), [3], 3,
-    ):  # fmt: skip
+        [record(values=[0.9])],
+        [record(values=[97.0, 98.0])],
+        [record(metric="ratio")],
+        [{"config": {"data": "toy"}}],
+        record(),
+        [3],
+        3,
+    ):
         with pytest.raises(ValueError, match="records must hold test accuracies by seed"):
             Frontier.from_records(wrong)
 
@@ -373,9 +398,15 @@ def test_on_a_substrate(data):
     assert point.mismatch == 0.3 and not same(trained, other)
     by_hand, own = net.copy(), chip()
     train(
-        by_hand, *data, epochs=1, rng=1, batch_size=30, penalties=Bursts(0.1), substrate=own,
+        by_hand,
+        *data,
+        epochs=1,
+        rng=1,
+        batch_size=30,
+        penalties=Bursts(0.1),
+        substrate=own,
         progress=False,
-    )  # fmt: skip
+    )
     assert same(trained, by_hand)
     assert point.hidden_spikes == evaluate(by_hand, *data, substrate=own).hidden_spikes
 
@@ -396,9 +427,16 @@ def test_each_strength_starts_where_the_last_one_ended(data):
     by_hand, rng = start.copy(), np.random.default_rng(1)
     for strength, (net, point) in zip(strengths, got, strict=True):
         train(
-            by_hand, *data, epochs=2, rng=rng, batch_size=30, dropout=0.1, progress=False,
-            optimizer=Adam(lr=0.01), penalties=Bursts(strength),
-        )  # fmt: skip
+            by_hand,
+            *data,
+            epochs=2,
+            rng=rng,
+            batch_size=30,
+            dropout=0.1,
+            progress=False,
+            optimizer=Adam(lr=0.01),
+            penalties=Bursts(strength),
+        )
         assert same(net, by_hand)
         result = evaluate(by_hand, *data)
         assert (point.accuracy, point.hidden_spikes) == (result.accuracy, result.hidden_spikes)
@@ -411,9 +449,10 @@ def test_each_strength_starts_where_the_last_one_ended(data):
 def test_any_penalty_of_a_strength(data):
     nets = []
     for penalty in (
-        lambda s: Bursts(s), lambda s: [Bursts(s), LowerBound(s, 0.5)],
+        lambda s: Bursts(s),
+        lambda s: [Bursts(s), LowerBound(s, 0.5)],
         lambda s: (p for p in (Bursts(s), LowerBound(s, 0.5))),
-    ):  # fmt: skip
+    ):
         [(net, _)] = sweep(network(data[0]), *data, [0.3], penalty=penalty, **settings(data))
         nets.append(net)
     assert same(nets[1], nets[2]) and not same(nets[0], nets[1])
@@ -439,9 +478,16 @@ def test_rising_strengths_lower_the_spikes():
     runs = Frontier("digits16")
     strengths = (0, 0.01, 0.1, 1.0)
     for _, point in sweep(
-        net, inputs, digits.y_train, strengths, test=(test, digits.y_test), data="digits16", rng=0,
-        epochs=2, lr=3e-3,
-    ):  # fmt: skip
+        net,
+        inputs,
+        digits.y_train,
+        strengths,
+        test=(test, digits.y_test),
+        data="digits16",
+        rng=0,
+        epochs=2,
+        lr=3e-3,
+    ):
         runs.append(point)
     spikes = [p.hidden_spikes for p in runs]
     assert len(runs) == 4 and all(a > 1.1 * b for a, b in zip(spikes[:-1], spikes[1:], strict=True))
@@ -465,7 +511,9 @@ ERRORS = {
     "penalty": ({"penalty": 0.1}, TypeError, "penalty must be a function of a strength"),
     "penalties": ({"penalty": lambda s: s}, TypeError, "penalties must be a sequence"),
     "bounds": (
-        {"penalty": lambda s: [LowerBound(s, 2), UpperBound(s, 1)]}, ValueError, "contradict",
+        {"penalty": lambda s: [LowerBound(s, 2), UpperBound(s, 1)]},
+        ValueError,
+        "contradict",
     ),
     "labels": ({"labels": np.full(90, 9)}, ValueError, "labels must lie in 0"),
     "inputs": ({"inputs": None}, TypeError, "inputs must be"),
@@ -476,7 +524,7 @@ ERRORS = {
     "checkpoint": ({"checkpoint": "x.npz"}, TypeError, "checkpoint cannot be set"),
     "unknown": ({"epoch": 3}, TypeError, "epoch"),
     "optimizer": ({"optimizer": Adam()}, TypeError, "optimizer"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change, error, message", ERRORS.values(), ids=ERRORS)
@@ -533,9 +581,17 @@ def test_repetitions_do_not_depend_on_the_number_of_processes():
         from snnlab.reports.sweep import Frontier, sweep
 
         runs = sweep(
-            start, inputs, labels, (0, 0.3), test=(inputs, labels), data="toy", rng=seed, epochs=1,
-            batch_size=20, seed=seed,
-        )  # fmt: skip
+            start,
+            inputs,
+            labels,
+            (0, 0.3),
+            test=(inputs, labels),
+            data="toy",
+            rng=seed,
+            epochs=1,
+            batch_size=20,
+            seed=seed,
+        )
         return Frontier("toy", [point for _, point in runs])
 
     one, two = repeat(run, (3, 1, 2)), repeat(run, (3, 1, 2), n_jobs=2)
@@ -581,12 +637,18 @@ def runs():
     out = Frontier("mnist16")
     for seed in (0, 1):
         for strength, accuracy, spikes, connectivity in (
-            (0, 0.98, 50, 1.0), (1, 0.94, 20, 0.5), (2, 0.95, 10, 0.1),
-        ):  # fmt: skip
+            (0, 0.98, 50, 1.0),
+            (1, 0.94, 20, 0.5),
+            (2, 0.95, 10, 0.1),
+        ):
             out.add(
-                accuracy + 0.01 * seed, spikes + 2 * seed, seed=seed, config={"strength": strength},
-                connectivity=connectivity, mismatch=0.1 * strength,
-            )  # fmt: skip
+                accuracy + 0.01 * seed,
+                spikes + 2 * seed,
+                seed=seed,
+                config={"strength": strength},
+                connectivity=connectivity,
+                mismatch=0.1 * strength,
+            )
     return out
 
 
@@ -611,9 +673,12 @@ def test_points_of_the_picture_are_the_data(runs):
 
 @pytest.mark.parametrize(
     "cost, label, unit",
-    [("hidden_spikes", "hidden spikes per image", 1), ("mismatch", "mismatch (%)", 100),
-     ("connectivity", "connectivity (% of weights)", 100)],
-)  # fmt: skip
+    [
+        ("hidden_spikes", "hidden spikes per image", 1),
+        ("mismatch", "mismatch (%)", 100),
+        ("connectivity", "connectivity (% of weights)", 100),
+    ],
+)
 def test_costs_in_the_picture(runs, cost, label, unit):
     picture = drawn(runs, cost=cost, published=[(0.3, 0.9, "theirs")])
     a = picture.artists
@@ -639,12 +704,18 @@ def test_alt_text_has_the_numbers(runs):
 def test_the_legend_names_what_is_shown(runs):
     stored = Frontier("mnist16", runs.points[:3])
     published = [(20, 0.972, "chip"), (30, 0.98, "software")]
-    texts = [t.get_text() for t in drawn(runs, published=published, stored=stored)
-             .artists.ax.get_legend().get_texts()]  # fmt: skip
+    texts = [
+        t.get_text()
+        for t in drawn(runs, published=published, stored=stored).artists.ax.get_legend().get_texts()
+    ]
     assert texts == [
-        "means of 2 seeds", "single runs", "best (Pareto set)", "best stored runs", "chip",
+        "means of 2 seeds",
+        "single runs",
+        "best (Pareto set)",
+        "best stored runs",
+        "chip",
         "software",
-    ]  # fmt: skip
+    ]
     a = drawn(Frontier("toy", runs.points[:3])).artists
     assert [t.get_text() for t in a.ax.get_legend().get_texts()] == ["runs", "best (Pareto set)"]
     assert not len(a.runs.get_xdata())
@@ -662,8 +733,10 @@ def test_published_and_stored_points_stand_apart(runs):
     assert [numbers(line) for line in a.published] == [[[20, 97.2]], [[30, 98.0]]]
     best = stored.pareto(means=True)
     assert numbers(a.behind) == [[p.hidden_spikes, 100 * p.accuracy] for p in best]
-    looks = {(h.get_marker(), h.get_color(), h.get_linestyle())
-             for h in (a.runs, a.line, a.behind, *a.published)}  # fmt: skip
+    looks = {
+        (h.get_marker(), h.get_color(), h.get_linestyle())
+        for h in (a.runs, a.line, a.behind, *a.published)
+    }
     assert len(looks) == 5
     low, high = a.ax.get_ylim()
     assert low < 85.5 and high > 98.5, "all of them are within the axes"
@@ -704,13 +777,8 @@ def test_update_shows_what_a_fresh_drawing_shows(runs):
 
 def test_nothing_is_cut_off(runs):
     picture = drawn(runs, published=[(500, 0.2, "far away, with a rather long name")], stored=runs)
-    content = picture.png(1)
-    assert content[:4] == b"\x89PNG"
-    from snnlab.plot import page_size
-
-    width, height = page_size(picture.fig)
-    box = picture.artists.ax.get_tightbbox()
-    assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+    assert picture.png(1)[:4] == b"\x89PNG"
+    assert_nothing_is_cut_off(picture)
 
 
 def test_what_cannot_be_drawn(runs):
@@ -724,7 +792,7 @@ def test_a_notebook_shows_the_picture(runs, monkeypatch):
     pytest.importorskip("matplotlib")
     content, metadata = runs._repr_mimebundle_()
     assert re.search(r"95.5 % at 11", metadata["image/png"]["alt"]) and "image/png" in content
-    monkeypatch.setattr("snnlab.reports.sweep.find_spec", lambda name: None)
+    monkeypatch.setattr("snnlab.reports.frontier.find_spec", lambda name: None)
     assert runs._repr_mimebundle_() == {"text/plain": "Frontier('mnist16', 6 runs)"}
 
 

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers import assert_nothing_is_cut_off
 
 from snnlab import (
     LIF,
@@ -1186,16 +1187,8 @@ def pictures(trained):
 
 
 def test_nothing_is_cut_off_or_without_label(pictures):
-    from snnlab import plot
-
     for name, picture in pictures.items():
-        picture.png(1)
-        width, height = plot.page_size(picture.fig)
-        boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
-        boxes += [legend.get_window_extent() for legend in picture.fig.legends]
-        for box in boxes:
-            assert box.x0 >= -1 and box.y0 >= -1, name
-            assert box.x1 <= width + 1 and box.y1 <= height + 1, name
+        assert_nothing_is_cut_off(picture)
         for ax in picture.fig.get_axes():
             if len(ax.get_xticks()):
                 label = ax.get_xlabel()
@@ -1283,19 +1276,6 @@ def some_records():
     return [dict(zip(names, row, strict=True), sd=0.001) for row in rows]
 
 
-def check_whole(picture):
-    """Nothing is off the page."""
-    from snnlab import plot
-
-    picture.png(1)
-    width, height = plot.page_size(picture.fig)
-    boxes = [ax.get_tightbbox() for ax in picture.fig.get_axes()]
-    boxes += [legend.get_window_extent() for legend in picture.fig.legends]
-    for box in boxes:
-        assert box.x0 >= -1 and box.y0 >= -1
-        assert box.x1 <= width + 1 and box.y1 <= height + 1
-
-
 def test_three_things_are_traded():
     pytest.importorskip("matplotlib")
     from snnlab.plot import rewiring as draw
@@ -1314,7 +1294,7 @@ def test_three_things_are_traded():
     assert len(marks) == 3
     assert "Grad R, 94.00 % with 2 % of the weights and 20 spikes" in picture.alt
     for given in (records, records[:1]):
-        check_whole(draw.draw_tradeoff(given))
+        assert_nothing_is_cut_off(draw.draw_tradeoff(given))
     for wrong in ([], [{"label": "dense"}], [records[0] | {"connectivity": 0.0}]):
         with pytest.raises(ValueError, match="records"):
             draw.draw_tradeoff(wrong)
@@ -1338,7 +1318,7 @@ def test_rules_are_compared():
     assert bar.lines[0].get_marker() != other.lines[0].get_marker()
     np.testing.assert_allclose(left.lines[0].get_ydata(), 2)
     assert "Grad R 94.00 % at 2 %, 97.00 % at 10 %" in picture.alt
-    check_whole(picture)
+    assert_nothing_is_cut_off(picture)
     for wrong in ({}, {"one": []}):
         with pytest.raises(ValueError, match="studies"):
             draw.draw_rules(wrong)

@@ -63,7 +63,7 @@ def _few_spikes_little_loss(answer):
 @question("n07.q3")
 def _fewest_stored_spikes(answer):
     from snnlab.course import results
-    from snnlab.reports.sweep import Frontier
+    from snnlab.reports.frontier import Frontier
 
     means = Frontier.from_records(results.load("mnist16-sparsity")).means()
     first = next(m.accuracy for m in means if m.config["strength"] == 0)

@@ -11,14 +11,14 @@ SEEDS = 0, 1, 2
 def _chips_that_avoid(dead):
     """On how many of three chips the worst tenth has fewer wires than chance, at 5 %."""
     from snnlab.course import lessons
-    from snnlab.reports.avoidance import chance_of_fewer, worst_of
+    from snnlab.reports.avoidance import permutation_test, worst_of
 
     task, found = lessons.task(images(), n_train=2000, n_test=300, steps=400, hidden=100), 0
     for seed in SEEDS:
         wires, defect, _ = lessons.rewire_on_chip(
             task, sigma_d=0.3, dead=dead, alpha=0.15, seed=seed
         )
-        found += chance_of_fewer(wires, worst_of(defect)) < 0.05
+        found += permutation_test(wires, worst_of(defect), fewer=True).p < 0.05
     return found
 
 

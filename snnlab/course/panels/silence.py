@@ -8,7 +8,7 @@ from snnlab.course.panels.shared import checked, look_at
 from snnlab.learning.penalties import Bursts
 from snnlab.learning.training import predict_scores, steps
 from snnlab.live import Panel, Slider, Stops, as_options
-from snnlab.reports.sweep import Frontier
+from snnlab.reports.frontier import Frontier
 
 STRENGTHS = 0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0
 MEASURED = 12  # steps between two points of the trail

@@ -243,13 +243,19 @@ export const centred = (strokes, n) => {
 const COLOURS = ["stage", "text", "dim", "line", "plus", "minus", "spike", "win", "wrong", "ink",
   "cell", "focus"];
 
+/** The page that says which theme is on: in a frame, the page around it, if it may be looked at. */
+const outer = () => window.frameElement ? window.parent.document : document;
+const THEMES = ["data-jp-theme-light", "data-theme", "data-md-color-scheme", "class"];
+
 /** Whether the page is dark: what JupyterLab, VS Code or the page itself says, else the system. */
 const is_dark = () => {
-  const { dataset, classList } = document.body, page = document.documentElement.dataset.theme;
+  const { body, documentElement } = outer(), { dataset, classList } = body;
   if (dataset.jpThemeLight) return dataset.jpThemeLight === "false";
+  if (dataset.mdColorScheme) return dataset.mdColorScheme === "slate";
   if (classList.contains("vscode-dark") || classList.contains("vscode-light"))
     return classList.contains("vscode-dark");
-  if (page === "dark" || page === "light") return page === "dark";
+  const { theme } = documentElement.dataset;
+  if (theme === "dark" || theme === "light") return theme === "dark";
   return matchMedia("(prefers-color-scheme: dark)").matches;
 };
 
@@ -273,7 +279,8 @@ const sunflower = (n, x, y, rx, ry) => Array.from({ length: n }, (_, i) => {
 /** Where everything stands on a stage of width W and height H: pad, hidden neurons, outputs. */
 const arrange = (spec, weights, W, H) => {
   const [rows, columns] = spec.shape, foot = 30;
-  const cell = Math.floor(2 * Math.min((H - foot - 22) / rows, (W * 0.3 - 8) / columns)) / 2;
+  const wide = W * (W < 444 ? 0.34 : 0.3) - 8;
+  const cell = Math.floor(2 * Math.min((H - foot - 22) / rows, wide / columns)) / 2;
   const pad = { x: W < 500 ? 4 : 14, cell, w: columns * cell, h: rows * cell };
   pad.y = Math.max(8, Math.round((H - foot - pad.h) / 2) + 2);
   const classes = spec.sizes[spec.sizes.length - 1];
@@ -371,7 +378,8 @@ class Wires {
   /** Aim at these weights; `at once` without easing. */
   aim(weights, at_once) {
     weights.forEach((w, k) => {
-      const n = this.spec.sizes[k + 1], wires = this.drawn[k], chosen = strongest(w, this.counts[k]);
+      const n = this.spec.sizes[k + 1], wires = this.drawn[k];
+      const chosen = strongest(w, this.counts[k]);
       // a few wires are far stronger than the rest: these few are drawn at full width
       const sizes = Float32Array.from(chosen, (place) => Math.abs(w[place])).sort();
       const top = sizes.length ? sizes[Math.floor(0.95 * (sizes.length - 1))] : 0;
@@ -390,7 +398,8 @@ class Wires {
         if (at_once) wires.delete(place);
       }
       if (at_once)
-        for (const wire of wires.values()) Object.assign(wire, { now: wire.to, shade: 1, grown: 1 });
+        for (const wire of wires.values())
+          Object.assign(wire, { now: wire.to, shade: 1, grown: 1 });
     });
     this.first = false;
     this.moving = true;
@@ -472,7 +481,7 @@ const sprites = (r, look, ratio) => {
     pen.fillStyle = level < 0 ? look.minus : look.plus;
     pen.globalAlpha = level < 0 ? (look.dark ? 0.3 : 0.22) * share : 0.6 + 0.4 * share;
     // it fills from the bottom; far below rest it is tinted
-    pen.fillRect(0, level > 0 ? m + r - 2 * r * share : 0, size, size);
+    if (level) pen.fillRect(0, level > 0 ? m + r - 2 * r * share : 0, size, size);
     pen.restore();
     pen.beginPath();
     pen.arc(m, m, r, 0, 7);
@@ -646,8 +655,9 @@ const paint_outputs = (pen, living, all) => {
     pen.strokeStyle = leads ? look.win : living.chosen_is(k, j) ? look.focus : look.line;
     pen.stroke();
     pen.fillStyle = won ? look.stage : look.text;
-    pen.font = `${leads ? 700 : 500} ${Math.round(r * 1.15)}px ${living.font}`;
-    pen.fillText(spec.names[j].slice(0, 3), x, y + 0.5);
+    const name = spec.names[j].slice(0, 3), type = r * [1.15, 0.95, 0.75][name.length - 1];
+    pen.font = `${leads ? 700 : 500} ${Math.max(8, Math.round(type))}px ${living.font}`;
+    pen.fillText(name, x, y + 0.5);
   });
 };
 
@@ -943,6 +953,7 @@ const ICONS = {
   before: "M11 2.5v11l-8-5.5z",
   next: "M5 2.5v11l8-5.5z",
 };
+const QUICK = 2.5;  // times
 const HOLD = 1900;  // ms for which a decision stands before the next sample
 const SPEEDS = [["slow", 800], ["normal", 400], ["fast", 130]];  // ms of a step
 
@@ -1111,9 +1122,8 @@ class Living {
     });
     seen.observe(this.root);
     const themes = new MutationObserver(() => this.restyle());
-    for (const node of [document.documentElement, document.body])
-      themes.observe(node, { attributes: true, attributeFilter: ["data-jp-theme-light",
-        "data-theme", "data-jp-theme-name", "class"] });
+    for (const node of [outer().documentElement, outer().body])
+      themes.observe(node, { attributes: true, attributeFilter: THEMES });
     this.undo.push(() => [sizes, seen, themes].forEach((observer) => observer.disconnect()));
     on(matchMedia("(prefers-color-scheme: dark)"), "change", () => this.restyle());
     on(this.calm_query, "change", () => { this.calm = this.calm_query.matches; });
@@ -1371,7 +1381,7 @@ class Living {
         return;
       }
       this.right = right;
-      this.score.textContent = `reads ${right} of ${s} samples`;
+      this.score.textContent = `reads ${right} of ${s}`;
     };
     this.counting = setTimeout(some, 60);
   }
@@ -1434,6 +1444,17 @@ class Living {
     this.wake();
   }
 
+  /** How much faster a step goes by in which no spike is on its way. */
+  pace(time) {
+    if (this.paced !== this.trace) {
+      this.paced = this.trace;
+      this.quiet = new Array(this.spec.n_steps + 1).fill(true);
+      for (const source of [this.trace.input, ...this.trace.layers])
+        for (const t of source.step) this.quiet[t] = this.quiet[t + 1] = false;
+    }
+    return this.quiet[Math.floor(time)] ? QUICK : 1;
+  }
+
   tick(now) {
     this.frame = 0;
     const ms = Math.min(100, Math.max(0, now - this.last)), began = performance.now();
@@ -1442,7 +1463,7 @@ class Living {
     if (this.asked && began > this.asked) this.run_drawing();
     this.ease_drawing(ms);
     if (this.playing && this.time < T + 0.9) {
-      this.time += ms / this.speed.value;
+      this.time += (ms * this.pace(this.time)) / this.speed.value;
       if (this.time >= this.until) {
         this.time = this.until;
         this.pause();
@@ -1467,9 +1488,9 @@ class Living {
   paint() {
     const pens = this.pens, time = this.time, stale = this.stale || this.web_stale;
     if (!pens) return;
-    if (this.calm && this.playing) {  // a picture per phase, nothing glides
-      const phases = this.spec.layers.length;
-      this.time = Math.min(time, (Math.floor(time * phases) + 0.6) / phases);
+    if (this.calm && this.playing && time < this.spec.n_steps) {
+      const phases = this.spec.layers.length;  // a picture per phase, nothing glides
+      this.time = (Math.floor(time * phases) + 0.6) / phases;
     }
     if (this.web_stale) paint_web(pens.web, this);
     if (stale) {
@@ -1499,7 +1520,8 @@ class Living {
     const glides = this.playing && !this.calm && time < T;
     if (glides && this.glide?.step !== step) {  // by itself, until the next step
       this.glide?.cancel();
-      const until = Math.min(T, step + 1), duration = (until - time) * this.speed.value;
+      const until = Math.min(T, step + 1);
+      const duration = ((until - time) * this.speed.value) / this.pace(time);
       this.glide = this.head.animate([at(time), at(until)], { duration, fill: "forwards" });
       this.glide.step = step;
     } else if (!glides) {
@@ -1558,7 +1580,8 @@ class Living {
     const hidden = trace.layers.slice(0, -1).reduce((sum, layer) => sum + layer.step.length, 0);
     const counts = `${plural(trace.input.step.length, "input spike")}, ${hidden} hidden`;
     let first = "", rest = counts, kind = "";
-    if (!trace.input.step.length) rest = this.own ? "Blank paper: draw a digit." : "No input spikes.";
+    if (!trace.input.step.length)
+      rest = this.own ? "Blank paper: draw a digit." : "No input spikes.";
     else if (done && best < 0) rest = `It cannot decide: ${counts}.`;
     else if (best >= 0) {
       first = spec.names[best];
@@ -1583,7 +1606,8 @@ class Living {
     const about = [this.chosen, this.caption, this.trace, this.higher, this.slower];
     if (this.about && about.every((x, k) => x === this.about[k])) return;
     this.about = about;
-    const text = this.chosen ? this.describe(this.chosen) : this.caption;
+    const hint = `click a neuron${this.can_draw ? ", draw a digit" : ""}`;
+    const text = this.chosen ? this.describe(this.chosen) : this.caption || hint;
     const off = this.chosen && this.is_dead(this.chosen.k, this.chosen.j);
     const changed = this.higher !== 1 || this.slower !== 1 || this.dead.some((d) => d.includes(1));
     this.reset.hidden = !changed;
@@ -1694,7 +1718,8 @@ class Living {
     const [x, y] = places[from.k + 1][from.j];
     let found = null, best = Infinity;
     places.slice(1).forEach((list, k) => list.forEach(([a, b], j) => {
-      const ahead = (a - x) * dx + (b - y) * dy, aside = Math.abs((a - x) * dy) + Math.abs((b - y) * dx);
+      const ahead = (a - x) * dx + (b - y) * dy;
+      const aside = Math.abs((a - x) * dy) + Math.abs((b - y) * dx);
       if (ahead > 1 && ahead + 2.5 * aside < best) [found, best] = [{ k, j }, ahead + 2.5 * aside];
     }));
     if (found) this.choose(found);
@@ -1728,7 +1753,8 @@ class Living {
       list.length = Math.min(list.length, 24);
       if (k + 1 < spec.layers.length) {
         const m = spec.sizes[k + 2], out = [];
-        for (let q = 0; q < m; q++) out.push({ k: k + 1, i: j, j: q, now: weights[k + 1][j * m + q] });
+        for (let q = 0; q < m; q++)
+          out.push({ k: k + 1, i: j, j: q, now: weights[k + 1][j * m + q] });
         out.sort((p, q) => Math.abs(q.now) - Math.abs(p.now));
         list.push(...out.slice(0, 12));
       }
@@ -1753,7 +1779,8 @@ class Living {
     if (!W || (this.layout?.W === W && this.ratio === ratio)) return;
     this.root.classList.toggle("living-narrow", W < 624);
     this.root.classList.toggle("living-small", W < 444);
-    const H = W < 624 ? Math.max(176, Math.min(262, Math.round(W * 0.46))) : 296;
+    const H = W < 624 ? Math.max(214, Math.min(262, Math.round(W * 0.46)))
+      : W < 900 ? 280 : 290;  // below, the controls may need two rows
     this.strip_height = W < 624 ? 48 : 58;
     this.ratio = ratio;
     const size = (canvas, h) => {
@@ -1780,7 +1807,7 @@ class Living {
 
   renote() {
     const times = Math.round(this.speed.value / 1000 / this.spec.dt);
-    const slow = `slowed down ${Number(times.toPrecision(2)).toLocaleString("en")} times`;
+    const slow = `slowed down up to ${Number(times.toPrecision(2)).toLocaleString("en")} times`;
     const { count, total } = this.wires, all = this.weights.every((w) => !w.includes(0));
     const some = count < total && (all || this.wires.counts.some((n, k) =>
       n < this.weights[k].reduce((sum, w) => sum + (w !== 0), 0)));
@@ -1870,7 +1897,11 @@ function render({ model, el }) {
     living = mount(root, data());
   };
   // in a notebook `lifted` stands before this module: it takes the still picture away
-  const lift = () => { typeof lifted === "function" && lifted(get("_stills")); };
+  let back = () => {};
+  const lift = () => {
+    back();
+    if (typeof lifted === "function") back = lifted(get("_stills"));
+  };
   lift();
   model.on("change:_stills", lift);
   model.on("change:_weights", update);
@@ -1880,6 +1911,7 @@ function render({ model, el }) {
     model.off("change:_weights", update);
     model.off("change:_spec", again);
     model.off("change:_stills", lift);
+    back();
   };
 }
 

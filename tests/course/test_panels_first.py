@@ -9,8 +9,10 @@ import pytest
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
+import small_panels
+
 import snnlab
-from snnlab import LIF, Network, datasets, encode, live, panels, plot, surrogate, textbook
+from snnlab import LIF, Network, encode, panels, plot, surrogate, textbook
 from snnlab.course import figures
 from snnlab.course.panels.digits import centred
 from snnlab.learning.losses import MaxOverTime
@@ -19,103 +21,12 @@ from snnlab.learning.training import evaluate
 
 @pytest.fixture(scope="module")
 def data():
-    return datasets.load("digits16")
+    return small_panels.digits()
 
 
 @pytest.fixture(scope="module")
-def network(data):
-    made = Network((256, 30, 10), LIF.brainscales2(), n_steps=20, rng=0)
-    inputs = encode.latency(data.x_train)
-    made.scale_to_activity(inputs, 20)
-    snnlab.train(made, inputs, data.y_train, epochs=3, rng=0, progress=False)
-    return made
-
-
-@pytest.fixture
-def make(data, network):
-    """Makes a panel by name; closes it."""
-    images = data.x_test[:20].reshape(-1, 16, 16)
-    inputs = encode.latency(data.x_test[:20])
-    makers = {
-        "PixelsToSpikes": lambda: panels.PixelsToSpikes(images),
-        "DrawDigit": lambda: panels.DrawDigit(network, images[0]),
-        "Surrogates": panels.Surrogates,
-        "BackwardInTime": lambda: panels.BackwardInTime(network, inputs, data.y_test[:20]),
-        "TrainLive": lambda: panels.TrainLive(data, n_train=300, n_test=50, hidden=20, begin=3),
-    }
-    made = []
-
-    def make_(name):
-        made.append(makers[name]())
-        return made[-1]
-
-    yield make_
-    for panel in made:
-        panel.close()
-
-
-NAMES = "PixelsToSpikes", "DrawDigit", "Surrogates", "BackwardInTime", "TrainLive"
-
-
-def another(control, widget):
-    """Another value of a control, by a small move where there is an order."""
-    if isinstance(control, live.Choice | live.Stops):
-        values = [value for _, value in control.options]
-        return values[(values.index(widget.value) + 1) % len(values)]
-    if isinstance(control, live.Drawing):
-        return np.roll(widget.value[:, ::-1], 3)
-    return widget.value + (control.step if widget.value < widget.max else -control.step)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_control_changes_the_picture(make, name):
-    panel = make(name)
-    panel.wait(60)
-    for key, control in panel.controls.items():
-        if isinstance(control, live.Action) or key == "back":
-            continue
-        before = panel.image.value
-        panel.widgets[key].value = another(control, panel.widgets[key])
-        assert panel.wait(60) and panel.error is None, key
-        assert panel.image.value != before, key
-        assert panel.text and panel.text == panel._line.value == panel._voice.say
-    assert len(panel.picture.alt) > 60
-    panel.render()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_display_has_a_picture_for_readers(make, name):
-    panel = make(name)
-    panel.wait(60)
-    data, metadata = panel._repr_mimebundle_()
-    assert len(data["image/png"]) < 300_000
-    assert metadata["image/png"]["alt"] == panel.picture.alt
-    assert panel.text in data["text/plain"] and "object at" not in data["text/plain"]
-    assert len(data["text/plain"]) < 700
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_quick_redraw_shows_what_a_full_one_shows(make, name):
-    """Pictures redraw only what moves: a fresh drawing of the same data must look alike."""
-    panel = make(name)
-    panel.wait(60)
-    key = next(k for k, c in panel.controls.items() if not isinstance(c, live.Action))
-    for _ in range(2):
-        panel.widgets[key].value = another(panel.controls[key], panel.widgets[key])
-    panel.wait(60)
-    fresh = panel.draw(panel.simulate(**panel.values))
-    panel.update(panel.picture, panel.simulate(**panel.values))
-    assert fresh.alt == panel.picture.alt
-    a, b = (_pixels(picture.png(1)) for picture in (fresh, panel.picture))
-    assert np.mean(a != b) < 0.002
-
-
-def _pixels(png):
-    import io
-
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
+def network():
+    return small_panels.network()
 
 
 def test_a_picture_without_an_image_has_no_room_for_one(make, network, data):
@@ -123,39 +34,6 @@ def test_a_picture_without_an_image_has_no_room_for_one(make, network, data):
     trace = panel.simulate(**panel.values)["trace"]
     with pytest.raises(ValueError, match="image must be given if, and only if"):
         plot.update_raster(panel.picture, trace, image=data.x_test[0].reshape(16, 16))
-
-
-# --- the pad -----------------------------------------------------------------------------------
-
-
-def test_strokes_of_the_page_arrive():
-    pad, seen, answers = live.Pad(4, "mine"), [], []
-    pad.send = answers.append
-    pad.observe(lambda change: seen.append(change.new), "value")
-    assert pad.value.shape == (4, 4) and not pad.value.any()
-    drawn = np.zeros((4, 4), np.uint8)
-    drawn[1, 2] = 255
-    pad._handle_custom_msg({"kind": "pixels"}, [memoryview(drawn.tobytes())])
-    assert len(seen) == 1 and pad.value[1, 2] == 1 and pad.value.sum() == 1
-    assert pad._given == b"", "what came from the page must not be sent back over newer strokes"
-    assert answers == [{"kind": "seen"}], "until then the page sends nothing further"
-    pad._handle_custom_msg({"kind": "pixels"}, [memoryview(b"short")])
-    pad._handle_custom_msg({"kind": "other"}, [])
-    assert len(seen) == 1
-    pad.close()
-
-
-def test_the_pad_can_be_set_and_checks():
-    pad = live.Pad(4)
-    pad.value = np.full((4, 4), 0.5)
-    assert pad._given == bytes([128] * 16) or pad._given == bytes([127] * 16)
-    assert pad.value.dtype == np.float32
-    for bad in (np.zeros((3, 3)), np.full((4, 4), 2.0), np.full((4, 4), np.nan)):
-        with pytest.raises(ValueError, match="value"):
-            pad.value = bad
-    with pytest.raises(ValueError, match="n must"):
-        live.Pad(1)
-    pad.close()
 
 
 # --- digits ------------------------------------------------------------------------------------
@@ -447,30 +325,3 @@ def test_errors_while_training_are_shown(make):
         panel.wait(60)
     assert "ZeroDivisionError" in panel._fault.value
     assert not panel.training and panel.widgets["start"].description == "Start"
-
-
-# --- raw rasters -------------------------------------------------------------------------------
-
-
-def test_raster_pastes_what_it_is_given():
-    fig = plot.new_figure(2, 2)
-    ax = fig.subplots()
-    ax.set(xticks=[], yticks=[])
-    plot.freeze(fig)
-    picture = plot.Raster(fig, "Four blocks.", main=ax)
-    blocks = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [0, 0, 0]]], np.uint8)
-    picture.paste("main", blocks)
-    for scale in (1, 2, 1):
-        shown = _pixels(picture.png(scale))
-        assert shown.shape == (200 * scale, 200 * scale, 3)
-        for row in (0, 1):
-            for column in (0, 1):
-                y, x = ((50 + 100 * k) * scale for k in (row, column))
-                np.testing.assert_array_equal(shown[y, x], blocks[row, column])
-    picture.paste_events("main", [0, 9], [0, 4], 10, 5, np.array([9, 9, 9], np.uint8))
-    dark = np.argwhere((_pixels(picture.png(1)) == 9).all(axis=2))
-    assert dark.min() < 30 and dark.max() > 165 and 100 < len(dark) < 2 * 25 * 40
-    with pytest.raises(ValueError, match="uint8"):
-        picture.paste("main", np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="name"):
-        picture.paste("other", blocks)

@@ -1,0 +1,150 @@
+"""From arguments, or what a file says, to the layers of a network, checked, one by one."""
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear
+from snnlab.layers.stage import Stage
+from snnlab.memory import padded_width
+from snnlab.neurons import LIF, LeakyIntegrator
+from snnlab.parameters import Block
+
+MOST_STEPS = 2**30  # steps are counted in 32 bits
+MOST_UNITS = 2**30
+
+
+def check_layers(given):
+    """Shape of the inputs, and layers."""
+    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str):
+        raise TypeError(f"layers must be a sequence of integers, not {type(given).__name__}")
+    if len(given) < 2:
+        raise ValueError("layers must name at least an input and an output layer")
+    first, layers = given[0], []
+    sizes = first if isinstance(first, tuple | list) else (first,)
+    shape = tuple(_check.integer("layers", n, at_least=1, at_most=MOST_UNITS) for n in sizes)
+    if not shape:
+        raise ValueError("layers must begin with the shape of the inputs")
+    for layer in list(given)[1:]:
+        if not isinstance(layer, Layer):
+            layer = Dense(_check.integer("layers", layer, at_least=1, at_most=MOST_UNITS))
+        layers.append(layer)
+    if not with_neurons(layers):
+        raise ValueError("layers must hold one with neurons")
+    return shape, tuple(layers)
+
+
+def with_neurons(layers):
+    """The layers with neurons, those of composites one by one."""
+    out = []
+    for layer in layers:
+        if isinstance(layer, Composite):
+            out += with_neurons(layer.layers)
+        elif isinstance(layer, Linear):
+            out.append(layer)
+    return out
+
+
+def check_neurons(neuron, readout, n):
+    """A model per layer with neurons, from the arguments of `Network`."""
+    one_for_all = isinstance(neuron, LeakyIntegrator)
+    if not (one_for_all or isinstance(neuron, Sequence)):
+        raise TypeError(f"neuron must be LIF or a sequence of LIF, not {neuron!r}")
+    hidden = [neuron] * (n - 1) if one_for_all else list(neuron)
+    if len(hidden) != n - 1:
+        raise ValueError(f"neuron must hold {n - 1} models, one per hidden layer")
+    if not all(isinstance(model, LIF) for model in hidden):
+        raise TypeError("neuron must be LIF, or a sequence of LIF")
+    if readout is None and not (hidden or one_for_all):
+        raise ValueError("readout must be given where there is no hidden layer")
+    if readout is None:
+        last = hidden[-1] if hidden else neuron
+        if any(isinstance(value, tuple) for value in last.to_dict().values()):
+            raise ValueError("readout must be given where neuron has values per neuron")
+        readout = last.integrator() if isinstance(last, LIF) else last
+    if not isinstance(readout, LeakyIntegrator):
+        raise TypeError("readout must be LeakyIntegrator or LIF")
+    models = (*hidden, readout)
+    if len({model.dt for model in models}) > 1:
+        raise ValueError("neuron and readout must share one dt")
+    return models
+
+
+def check_models(models, n):
+    """A model per layer with neurons, as `Network.replace` and files have them."""
+    if len(models) != n:
+        raise ValueError(f"neurons must hold {n} models, one per layer that has neurons")
+    if not all(isinstance(model, LeakyIntegrator) for model in models):
+        raise TypeError("neurons must be LIF, or LeakyIntegrator for the readout")
+    if not all(isinstance(model, LIF) for model in models[:-1]):
+        raise TypeError("neurons of hidden layers must be LIF")
+    if len({model.dt for model in models}) > 1:
+        raise ValueError("neurons must share one dt")
+    return tuple(models)
+
+
+def initial_spread(spread, model):
+    """Standard deviation of the weights of a unit with a single input."""
+    if spread is not None:
+        return spread
+    if np.any(np.asarray(model.gain) == 0):
+        raise ValueError("spread must be given where a neuron's gain is 0")
+    return 0.7 * float(np.mean((1 - np.asarray(model.decay_mem)) / np.abs(model.gain)))
+
+
+def make_stages(shape, layers, neurons, dtype):
+    """The layers one by one, each with its neuron, and its blocks behind those before."""
+    stages, neurons, start = [], list(neurons), 0
+
+    def add(layer, shape, shortcut):
+        nonlocal start
+        k, blocks = len(stages), {}
+        neuron = neurons.pop(0) if isinstance(layer, Linear) else None
+        out = checked_shape_out(layer, shape)
+        n = int(np.prod(out, dtype=object))
+        if n > MOST_UNITS:
+            raise ValueError(f"layers: {layer!r} would have {n} units")
+        for name, b in checked_blocks(layer, shape).items():
+            width = padded_width(b.columns, b.columns != n or isinstance(neuron, LIF))
+            blocks[name] = Block(k, name, b.rows, b.columns, width, start, b.prunable, b.trainable)
+            start = blocks[name].stop
+        stages.append(Stage(k, layer, neuron, (shape, out), blocks, dtype, k - 1, shortcut))
+        return out
+
+    def expand(layers, shape, added=None):
+        """Add layers; ``added`` is which stage's output the last of them also feels."""
+        for i, layer in enumerate(layers):
+            last = i == len(layers) - 1
+            if isinstance(layer, Composite):
+                below = len(stages) - 1
+                layer.shape_out(shape)
+                shape = expand(layer.layers, shape, below if layer.shortcut else None)
+            else:
+                shape = add(layer, shape, added if last else None)
+        return shape
+
+    expand(layers, shape)
+    return stages
+
+
+def checked_shape_out(layer, shape):
+    """Shape of a layer's units, if it is one."""
+    out = layer.shape_out(shape)
+    numbers = out if isinstance(out, tuple) else ()
+    if not numbers or not all(isinstance(n, Integral) and n > 0 for n in numbers):
+        raise ValueError(f"shape_out of {layer!r} must be a tuple of units, at least 1: {out!r}")
+    return tuple(map(int, numbers))
+
+
+def checked_blocks(layer, shape):
+    """A layer's blocks by name, as `BlockShape`, if they are such."""
+    given = layer.blocks(shape)
+    if not isinstance(given, dict):
+        raise TypeError(f"blocks of {layer!r} must be a dict of shapes, not {given!r}")
+    out = {name: BlockShape(*size) for name, size in given.items()}
+    for name, block in out.items():
+        for n in block[:2]:
+            _check.integer(f"blocks of {layer!r}: {name}", n, at_least=1)
+    return out

@@ -1,0 +1,107 @@
+"""`Stage`: a layer as it stands in a network, and the conditions under which it runs."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from snnlab.memory import aligned, pad_units, padded_width
+from snnlab.neurons import LIF
+from snnlab.signals import SpikeTrains, Values
+
+# Under which a layer runs: its blocks (padded) as they are there, by name; its neurons; whether a
+# spike resets to rest; noise per unit and step (empty: none) and its key; bounds of the membrane;
+# ``read(v, lo, hi)``, which may change the potentials that were measured, in place (or None).
+Conditions = namedtuple("Conditions", "blocks constants hold zero_reset noise key bounds read")
+
+
+class Stage:
+    """A layer as it stands in a network.
+
+    Parameters
+    ----------
+    k : int
+        Its number.
+    layer : Layer
+    neuron : LIF, LeakyIntegrator or None
+        None for a transform.
+    shapes : pair of tuple of int
+        Of what it hears, and of its units.
+    blocks : dict
+        Its `snnlab.parameters.Block`s, by name.
+    dtype : numpy.dtype
+    source : int
+        Which stage it hears; -1: the inputs.
+    shortcut : int or None
+        Which stage's output is added to its currents.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"spiking", "integrator", "transform"}
+    n_in, n, width : int
+        Units heard and units; those with padding.
+    shape_in, shape_out : tuple of int
+    constants : array (4, width)
+        As `snnlab.kernels.lif` takes them; ``hold`` (width,) beside them.
+    uniform : bool
+        Whether all units have the same constants.
+    """
+
+    def __init__(self, k, layer, neuron, shapes, blocks, dtype, source, shortcut=None):
+        self.layer, self.neuron, self.blocks, self.dtype = layer, neuron, blocks, dtype
+        self.source, self.shortcut = source, shortcut
+        self.shape_in, self.shape_out = shapes
+        self.n_in, self.n = (int(np.prod(shape)) for shape in shapes)
+        self.name = f"layer {k} ({layer!r})"
+        fires = isinstance(neuron, LIF)
+        self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
+        self.width = padded_width(self.n, fires)
+        self.gives = SpikeTrains if fires else Values  # what others hear of it
+        if neuron is not None:
+            self.constants, self.hold = pack_constants(neuron, self.n, dtype)
+            self.zero_reset = fires and neuron.reset == "zero"
+            # an integrator whose units are alike filters W g_v as it filters g_v
+            self.uniform = bool(np.ptp(self.constants[:3, : self.n], axis=1).max() == 0)
+        else:
+            self.constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
+
+    def conditions(self, parameters):
+        """Ideal conditions, with blocks from flat parameters."""
+        return Conditions(
+            blocks={name: block.padded(parameters) for name, block in self.blocks.items()},
+            constants=self.constants,
+            hold=self.hold,
+            zero_reset=self.zero_reset,
+            noise=np.empty(0, self.dtype),
+            key=0,
+            bounds=np.array([-np.inf, np.inf], self.dtype),
+            read=None,
+        )
+
+    @property
+    def fires(self):
+        """Whether its neurons spike."""
+        return self.kind == "spiking"
+
+    def __repr__(self):
+        return f"Stage({self.name}, {self.kind})"
+
+
+def pack_constants(neuron, n, dtype):
+    """A neuron's constants for a layer of n: (4, width), and hold steps (width,), padded."""
+    width = padded_width(n, isinstance(neuron, LIF))
+    c = neuron.constants(n, dtype)
+    packed, hold = aligned((4, width), dtype), pad_units(c.hold, width)
+    for row, x in zip(packed, (c.decay_syn, c.decay_mem, c.gain, c.v_th), strict=True):
+        row[:n] = x
+    packed[3, n:] = 1
+    return packed, hold
+
+
+def without_units(constants, dropout):
+    """Constants of a layer where some units hear nothing, and nothing flows back through them."""
+    if dropout is None:
+        return constants
+    constants = constants.copy()
+    constants[2, : len(dropout)] *= dropout
+    return constants
