@@ -43,10 +43,6 @@ def penalties(network, batch, rng):
     return out
 
 
-def by_linearity(layer, g, x, w):
-    return adjoint(layer, g, x, w)
-
-
 def by_the_layer(layer, g, x, w):
     return layer.adjoint(g, x, w)
 
@@ -418,7 +414,7 @@ def test_training_lowers_the_loss(stack, fires):
     )  # fmt: skip
     assert history.loss[-1] < history.loss[0] - 0.005
     for block in network.blocks:
-        assert (block.of(before) != block.of(network.parameters)).any()
+        assert (block.of(before) != block.of(network.parameters)).any() == block.trainable
 
 
 # what does not fit --------------------------------------------------------------------------------
