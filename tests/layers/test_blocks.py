@@ -255,9 +255,8 @@ def test_a_readout_may_begin_to_spike(n):
     """Its weights are then padded otherwise."""
     network, inputs = make(((6,), Biased(5), n))
     hidden, readout = network.neurons
-    other = network.replace(
-        neurons=(hidden, hidden.replace(tau_mem=2.0, tau_syn=None, gain=1.0, v_th=1.0))
-    )
+    spiking = LIF(tau_mem=3.0, tau_syn=2.0, dt=1.0)
+    other = network.replace(neurons=(hidden, spiking))
     assert other.spiking_readout and not network.spiking_readout
     for one, two in zip(other.weights, network.weights, strict=True):
         assert np.array_equal(one, two)
