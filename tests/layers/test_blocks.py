@@ -4,9 +4,23 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
-from samples import Biased, Scaled, Shift, inputs_of, make
+from samples import Biased, Pool, Scaled, Shift, Vote, inputs_of, make
 
-from snnlab import LIF, SGD, Adam, ConstantCurrent, Network, Substrate, rewiring, train
+from snnlab import (
+    LIF,
+    SGD,
+    Adam,
+    ConstantCurrent,
+    Network,
+    Substrate,
+    clinic,
+    energy,
+    explain,
+    penalties,
+    recording,
+    rewiring,
+    train,
+)
 from snnlab.layers import Conv, Dense, Residual
 from snnlab.learning.optim import Optimizer
 from snnlab.parameters import Gradients
@@ -16,6 +30,7 @@ STACKS = {
     "dense": ((6,), 20, 5, 3),
     "wide": ((6,), 70, 65, 17),
     "blocks of other kinds": ((6,), Biased(20), Scaled(5), Biased(3)),
+    "pooled": ((4, 4, 1), Conv(3), Pool(), Dense(48), Dense(6), Vote(2)),
     "images": ((4, 4, 2), Conv(3), Residual(Conv(3)), Shift(), Scaled(20), 3),
 }
 each_stack = pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
@@ -301,11 +316,38 @@ def test_what_takes_dense_layers_only_says_so(stack):
         network.compressed,
         lambda: rewiring.compact(network),
         lambda: network.forward(inputs, on=Substrate(0)),
+        lambda: energy.count(network, inputs),
+        lambda: explain(network, inputs),
+        lambda: clinic.examine(network, inputs, np.zeros(len(inputs), int)),
         lambda: Substrate(0).effective_weights(network),
         lambda: rewiring.masks(network, Substrate(0)),
     ):
         with pytest.raises(ValueError, match=r"layer \d+ \(.* takes dense layers only"):
             call()
+
+
+def test_values_are_no_spikes_to_count():
+    network, inputs = make("dense", "values")
+    labels = np.zeros(len(inputs), int)
+    for call in (energy.count, explain, lambda *x: clinic.examine(*x, labels)):
+        with pytest.raises(TypeError, match="inputs must be SpikeTrains.*not Values"):
+            call(network, inputs)
+
+
+def test_hidden_layers_are_those_that_spike(tmp_path):
+    """Penalties count neither transforms nor what is read out; recordings hold neurons only."""
+    network, inputs = make(STACKS["pooled"], dtype=np.float32)
+    trace = network.forward(inputs)
+    assert [record.n for record in trace.hidden_records] == [48, 48]
+    labels = np.zeros(len(inputs), int)
+    settings = {"epochs": 1, "rng": 0, "progress": False, "loss": "sum_over_time"}
+    for layers in (None, 0, 1, -1):
+        given = [penalties.Bursts(0.1, layers=layers), penalties.WeightDecay(0.1)]
+        train(network.copy(), inputs, labels, penalties=given, **settings)
+    with pytest.raises(ValueError, match=r"layers of .* must lie in 0 ... 1"):
+        train(network, inputs, labels, penalties=[penalties.Bursts(0.1, layers=2)], **settings)
+    with pytest.raises(ValueError, match="layers with neurons"):
+        recording.save_trace(tmp_path / "a.npz", trace)
 
 
 def test_nobody_derives_from_dense():
