@@ -17,7 +17,7 @@ from snnlab.blueprint import (
     with_neurons,
 )
 from snnlab.layers import Dense
-from snnlab.layers.base import layer_from_dict
+from snnlab.layers.kinds import layer_from_dict
 from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces
 from snnlab.neurons import LeakyIntegrator
