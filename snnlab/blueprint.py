@@ -7,7 +7,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear
-from snnlab.layers.base import layer_from_dict
+from snnlab.layers.kinds import layer_from_dict
 from snnlab.layers.stage import Stage
 from snnlab.memory import padded_width
 from snnlab.neurons import LIF, LeakyIntegrator

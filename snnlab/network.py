@@ -363,17 +363,20 @@ class Network:
             shape, layers, check_models(models, len(with_neurons(layers))),
             self.n_steps if n_steps is None else n_steps, self.dtype, self.workers,
         )  # fmt: skip
+        kept, taken = (
+            [b for b in net.blocks if weights is None or not b.prunable] for net in (self, new)
+        )
+        same = [(b.stage, b.name, b.rows, b.columns) for b in kept]
+        if same != [(b.stage, b.name, b.rows, b.columns) for b in taken]:
+            if weights is None:
+                fault = "other weights than this network: weights must be given"
+            else:
+                fault = "other blocks (biases and the like) than this network"
+            raise ValueError(f"layers have {fault}")
+        for old, block in zip(kept, taken, strict=True):
+            block.of(new.parameters)[...] = old.of(self.parameters)
         if weights is None:
-            if new.blocks != self.blocks:
-                raise ValueError(
-                    "layers have other weights than this network: weights must be given"
-                )
-            new.parameters[...] = self.parameters
             return new
-        kept = {(b.stage, b.name): b.of(self.parameters) for b in self.blocks if not b.prunable}
-        for block in new.blocks:
-            if not block.prunable:
-                block.of(new.parameters)[...] = kept[block.stage, block.name]
         if len(weights) != len(new.weights):
             raise ValueError(f"weights must hold {len(new.weights)} arrays, one per layer")
         for k, (w, given) in enumerate(zip(new.weights, weights, strict=True)):

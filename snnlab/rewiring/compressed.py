@@ -8,7 +8,7 @@ from snnlab import _check
 from snnlab._workers import share
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
-from snnlab.layers.dense import Dense, constant_product
+from snnlab.layers.dense import check_dense, constant_product
 from snnlab.memory import aligned, padded_width
 from snnlab.neurons import LIF
 from snnlab.passes import threads_worth
@@ -73,9 +73,7 @@ class CompressedNetwork:
     def __init__(self, network, threshold=None, unheard=False):
         if not hasattr(network, "stages"):
             raise TypeError(f"network must be a Network, not {type(network).__name__}")
-        for stage in network.stages:
-            if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
-                raise ValueError(f"network has a {stage.name}: only dense layers are compressed")
+        check_dense(network, "a compressed network")
         unheard = _check.flag("unheard", unheard)
         if threshold is not None:
             threshold = _check.number("threshold", threshold, at_least=0, at_most=1)
