@@ -24,8 +24,8 @@ class Optimizer(Stateful):
     One's own says in `change` what it subtracts, and in ``arrays`` what it remembers. Then it
     trains, under every rewiring rule too, and checkpoints hold its state::
 
-        class SignDescent(Optimizer):
-            arrays = {"mean": Kind()}  # made as zeros, at the first step
+        class SignDescent(optim.Optimizer):
+            arrays = {"mean": optim.Kind()}  # made as zeros, at the first step
 
             def change(self, network, gradients, factor, lo, hi, out):
                 mean = self.mean[lo:hi]
