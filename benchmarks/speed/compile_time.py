@@ -21,9 +21,9 @@ def notebook_1():
     import numpy as np
 
     import snnlab
-    from snnlab import live
+    from snnlab.course.panels.neuron import OneNeuron
 
-    live.OneNeuron().simulate(
+    OneNeuron().simulate(
         weight=0.35, n_spikes=2, gap=3.4e-6, tau_mem=6e-6, tau_syn=6e-6, v_th=1.0, reset="subtract"
     )
     rng = np.random.default_rng(0)

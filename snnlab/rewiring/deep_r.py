@@ -101,6 +101,12 @@ class DeepR(Rule):
         super().check_network(network)
         self.check_room(network)
 
+    def check_arrays(self, found, network):
+        """A weight without a sign could never become active, and would be looked for in vain."""
+        super().check_arrays(found, network)
+        if "sign" in found and not all(x.all() for x in views(network, found["sign"])):
+            raise ValueError("sign must be 1 or -1 wherever there is a weight")
+
     def check_room(self, network):
         """Whether the active synapses find room where no unit has too many."""
         for k, (w, quota) in enumerate(zip(network.weights, self.quota, strict=True)):
