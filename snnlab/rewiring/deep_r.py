@@ -9,7 +9,8 @@ from snnlab.kernels import rewire
 from snnlab.kernels.noise import SPREAD
 from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import views
-from snnlab.rewiring.rule import Rule, checked_sparsity, largest, per_layer
+from snnlab.rewiring.quota import checked_sparsity, largest, per_layer
+from snnlab.rewiring.rule import Rule
 
 NEWBORN = 1e-12  # strength of a reactivated synapse; Bellec et al. (2018), code
 

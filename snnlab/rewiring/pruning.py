@@ -8,7 +8,8 @@ from snnlab import _check
 from snnlab.kernels import rewire
 from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import n_active, n_weights, views
-from snnlab.rewiring.rule import Rule, checked_sparsity, largest, per_layer, quota
+from snnlab.rewiring.quota import checked_sparsity, largest, per_layer, quota
+from snnlab.rewiring.rule import Rule
 
 
 class _Masked(Rule):

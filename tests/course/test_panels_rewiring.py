@@ -92,7 +92,8 @@ def test_a_task_is_what_it_says(task):
 def test_shares_leave_the_connectivity(connectivity):
     sizes = 256, 50, 10
     sparsities = rewiring.erdos_renyi(sizes, connectivity)
-    kept = [(1 - s) * a * b for s, a, b in zip(sparsities, sizes, sizes[1:], strict=False)]
+    layers = zip(sparsities, sizes, sizes[1:], strict=False)
+    kept = [(1 - s) * a * b for s, a, b in layers]
     assert sum(kept) == pytest.approx(connectivity * 13_300)
     assert kept[0] <= 12_800 + 1e-6 and kept[1] <= 500 + 1e-6
     if connectivity < 0.15:
