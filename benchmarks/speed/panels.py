@@ -31,7 +31,16 @@ WIDTH = 800  # pixels of a picture
 
 def measure(folder, which):
     """Run the browser tests, one at a time; what they find is left in the folder."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "tests/test_browser.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:xdist",
+        "--all",
+        "tests/test_browser.py",
+    ]
     command += ["-k", f"test_notebook and ({which})" if which else "test_notebook"]
     environment = os.environ | {"SNNLAB_SCREENSHOTS": str(folder)}
     done = subprocess.run(command, cwd=ROOT, env=environment)
