@@ -103,8 +103,7 @@ def _line(claim):
     if claim["ours"] is None:
         return f"{first}; {claim['study']}"
     sd = "" if claim["sd"] is None else f" ± {claim['sd']:.2g}"
-    wanted = {"at least": "at least the paper's", "at most": "at most the paper's",
-              "about": "the paper's"}[claim["sense"]]  # fmt: skip
+    wanted = "the paper's" if claim["sense"] == "about" else f"{claim['sense']} the paper's"
     return (
         f"{first};\n    here {claim['ours']:g}{sd}{unit} ({claim['study']}): "
         f"{'yes' if claim['holds'] else 'NO'}, {wanted}, give or take {claim['tolerance']:g}"

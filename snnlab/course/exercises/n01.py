@@ -31,12 +31,9 @@ def _smallest_weight(answer):
 @question("n01.q2")
 def _which_step(answer):
     z = _potentials([2], 1.2)[1]
-    return close(
-        answer, int(np.flatnonzero(z)[0]), 0,
-        "Later: before the input spike arrives, nothing makes it fire.",
-        "Earlier. Which potential is compared: the one before or after this step's current?",
-        "the number of a step",
-    )  # fmt: skip
+    more = "Later: before the input spike arrives, nothing makes it fire."
+    less = "Earlier. Which potential is compared: the one before or after this step's current?"
+    return close(answer, int(np.flatnonzero(z)[0]), 0, more, less, "the number of a step")
 
 
 @question("n01.q3")
@@ -49,9 +46,6 @@ def _after_the_reset(answer):
         return "The current has faded in one step, but it has not gone: it is added as well."
     if isinstance(answer, numbers.Real) and abs(answer - 1.2 * b) < 0.006:
         return "That is the current alone, as if nothing of the membrane were left. What is left?"
-    return close(
-        answer, float(v[3]), 0.006,
-        "Higher. Three terms: what is left of the membrane, the current, minus the threshold.",
-        "Lower. Three terms: what is left of the membrane, the current, minus the threshold.",
-        "a potential",
-    )  # fmt: skip
+    more = "Higher. Three terms: what is left of the membrane, the current, minus the threshold."
+    less = "Lower. Three terms: what is left of the membrane, the current, minus the threshold."
+    return close(answer, float(v[3]), 0.006, more, less, "a potential")

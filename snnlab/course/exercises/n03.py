@@ -11,11 +11,9 @@ from snnlab.neurons import LIF
 def _where_the_gradient_vanishes(answer):
     k = np.arange(1, 2001) / 10
     share = np.array([surrogate.slope("superspike", np.array(-0.3), x) for x in k])
-    return close(
-        answer, float(k[np.argmin(np.abs(share - 0.01))]), 0.3,
-        "With that steepness more than 1 % is left: go steeper.",
-        "With that steepness less than 1 % is left: go gentler.", "a steepness",
-    )  # fmt: skip
+    more = "With that steepness more than 1 % is left: go steeper."
+    less = "With that steepness less than 1 % is left: go gentler."
+    return close(answer, float(k[np.argmin(np.abs(share - 0.01))]), 0.3, more, less, "a steepness")
 
 
 @question("n03.q2")
@@ -52,8 +50,6 @@ def _how_loudly_is_it_told(answer):
         return "The size is right. Does the loss rise or fall when the weight grows?"
     if isinstance(answer, float) and abs(answer + h) < 0.002:
         return "That is the surrogate alone. How fast does the potential grow with the weight?"
-    return close(
-        answer, truth, 0.002,
-        "Nearer to zero. Multiply the three slopes of the chain; here k is 20.",
-        "Further below zero. Multiply the three slopes of the chain; here k is 20.", "a slope",
-    )  # fmt: skip
+    more = "Nearer to zero. Multiply the three slopes of the chain; here k is 20."
+    less = "Further below zero. Multiply the three slopes of the chain; here k is 20."
+    return close(answer, truth, 0.002, more, less, "a slope")

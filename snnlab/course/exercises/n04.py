@@ -3,14 +3,12 @@
 import numpy as np
 
 from snnlab import surrogate, textbook
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import close, question, tried
 from snnlab.neurons import LIF
 
 
 @question("n04.q1")
 def _backward_lines(answer):
-    if not callable(answer):
-        return "The answer is the function itself, without brackets: check('n04.q1', backward)."
     rng = np.random.default_rng(0)
     neuron = LIF.brainscales2(tau_mem=9e-6, tau_syn=4e-6)
     v, error = rng.normal(0.7, 0.5, (2, 12, 3))
@@ -19,12 +17,12 @@ def _backward_lines(answer):
     z = (v > neuron.v_th)[None] * 1.0
     _, _, truth = textbook.layer_backward(one, np.zeros((1, 3)), neuron, v[None], z, error[None])
     a, b = neuron.decay_syn, neuron.decay_mem
-    try:
-        got = np.asarray(answer(error.copy(), h.copy(), a, b), float)
-    except Exception as fault:
-        if "ellipsis" in str(fault):
-            return "There are still dots in the function. Three lines are to be filled in."
-        return f"The function stops with {type(fault).__name__}: {fault}"
+    got = tried(
+        answer,
+        lambda backward: np.asarray(backward(error.copy(), h.copy(), a, b), float),
+        "check('n04.q1', backward)",
+        "Three lines are to be filled in.",
+    )
     if got.shape != error.shape:
         return f"The result has shape {got.shape}; it should have that of error, {error.shape}."
     if np.allclose(got, truth[0], rtol=1e-6, atol=1e-9):
@@ -44,11 +42,9 @@ def _who_is_reached_first(answer):
     spike = np.zeros((1, 20, 1))
     spike[0, 0] = 1
     response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
-    return close(
-        answer, int(response.argmax()), 0,
-        "Longer. The current goes on flowing after the spike, so the membrane still rises.",
-        "Shorter. By then the membrane has begun to leak more than it gains.", "a number of steps",
-    )  # fmt: skip
+    more = "Longer. The current goes on flowing after the spike, so the membrane still rises."
+    less = "Shorter. By then the membrane has begun to leak more than it gains."
+    return close(answer, int(response.argmax()), 0, more, less, "a number of steps")
 
 
 @question("n04.q3")
@@ -62,8 +58,6 @@ def _decay_of_blame(answer):
     truth, b = float(adjoint[0, 6, 0]), neuron.decay_mem
     if isinstance(answer, float) and abs(answer - b**2) < 0.006:
         return "That is the adjoint of the membrane. What does the current's add to it on the way?"
-    return close(
-        answer, truth, 0.006,
-        "More. In each step back the current's adjoint also takes over the membrane's.",
-        "Less. Two steps back: both adjoints have faded twice.", "a number",
-    )  # fmt: skip
+    more = "More. In each step back the current's adjoint also takes over the membrane's."
+    less = "Less. Two steps back: both adjoints have faded twice."
+    return close(answer, truth, 0.006, more, less, "a number")

@@ -35,10 +35,8 @@ def _diagnoses(answer):
     wrong = []
     for bed, name in answer.items():
         patient = patients.admit(bed)
-        report = clinic.examine(
-            patient.network, patient.inputs[:300], patient.labels[:300],
-            loss=patient.training["loss"],
-        )  # fmt: skip
+        samples, loss = (patient.inputs[:300], patient.labels[:300]), patient.training["loss"]
+        report = clinic.examine(patient.network, *samples, loss=loss)
         if name != report.findings[0].name:
             wrong.append(bed)
     if wrong:

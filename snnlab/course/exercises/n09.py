@@ -15,10 +15,9 @@ def _how_many_levels(answer):
     from snnlab.chip.substrate import Substrate
 
     truth = 2 * Substrate.ideal(weight_bits=4).weight_limit + 1
-    return close(
-        answer, truth, 0, "More. Every level but zero comes with both signs.",
-        "Fewer. Is zero counted once, and the sign not as a bit of its own?", "a number of levels",
-    )  # fmt: skip
+    more = "More. Every level but zero comes with both signs."
+    less = "Fewer. Is zero counted once, and the sign not as a bit of its own?"
+    return close(answer, truth, 0, more, less, "a number of levels")
 
 
 @question("n09.q2")
@@ -30,12 +29,9 @@ def _how_many_spikes_at_once(answer):
     spike[0, 0] = 1
     response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
     one = response.max() * Substrate.ideal(weight_bits=6).weight_max
-    return close(
-        answer, int(np.ceil(1 / one)), 0,
-        "More: these do not lift the membrane above 1, not even at its highest.",
-        "Fewer do it. The membrane goes on rising after the spike; look at its highest value.",
-        "a number of spikes",
-    )  # fmt: skip
+    more = "More: these do not lift the membrane above 1, not even at its highest."
+    less = "Fewer do it. The membrane goes on rising after the spike; look at its highest value."
+    return close(answer, int(np.ceil(1 / one)), 0, more, less, "a number of spikes")
 
 
 CLOSE = 0.004  # accuracies between which no rank is asked for
@@ -48,9 +44,11 @@ def _rank_of_imperfections(answer):
     from snnlab.network import Network
 
     effects = {
-        "tau": ("tau_mem_spread", "tau_syn_spread"), "threshold": ("threshold_spread",),
-        "gain": ("gain_spread",), "noise": ("noise",),
-    }  # fmt: skip
+        "tau": ("tau_mem_spread", "tau_syn_spread"),
+        "threshold": ("threshold_spread",),
+        "gain": ("gain_spread",),
+        "noise": ("noise",),
+    }
     if isinstance(answer, str) or not isinstance(answer, Iterable):
         return "The answer is a list of four names, the most expensive first."
     answer = list(answer)
@@ -60,10 +58,9 @@ def _rank_of_imperfections(answer):
     inputs, labels = encode.latency(data.x_train[:5000]), data.y_train[:5000]
     network = Network((256, 100, 10), LIF.brainscales2(), n_steps=20, rng=0)
     network.scale_to_activity(inputs, 40)
-    train(
-        network, inputs, labels, epochs=max(6, 10_000 // len(inputs)), rng=1, progress=False,
-        substrate=Substrate.ideal(weight_bits=6, dynamic_scaling=True),
-    )  # fmt: skip
+    chip = Substrate.ideal(weight_bits=6, dynamic_scaling=True)
+    epochs = max(6, 10_000 // len(inputs))
+    train(network, inputs, labels, epochs=epochs, rng=1, progress=False, substrate=chip)
     test, test_labels = encode.latency(data.x_test[:1000]), data.y_test[:1000]
 
     def accuracy(name):

@@ -25,10 +25,8 @@ def _losses_by_deaths():
     test, test_labels = encode.latency(data.x_test[:1000]), data.y_test[:1000]
     network = Network((256, n, 10), LIF.brainscales2(steepness=10), n_steps=20, rng=0)
     network.scale_to_activity(inputs, 40)
-    train(
-        network, inputs, labels, epochs=max(5, 20_000 // len(inputs)), rng=1, progress=False,
-        optimizer=Adam(lr=4e-3),
-    )  # fmt: skip
+    settings = {"epochs": max(5, 20_000 // len(inputs)), "optimizer": Adam(lr=4e-3)}
+    train(network, inputs, labels, rng=1, progress=False, **settings)
 
     def accuracy(dead):
         alive = ~np.isin(np.arange(n), dead)
@@ -73,7 +71,6 @@ def _targeted_deaths(answer):
 def _relative_rise(answer):
     if isinstance(answer, numbers.Real) and abs(answer - (97.2 - 37)) < 0.1:
         return "37 points would be a disaster. The rise is relative to the error."
-    return close(
-        answer, 100 - 2.8 * 1.37, 0.06, "More. The error is 2.8 % before; what is it after?",
-        "Less. The error is 2.8 % before; what is it after?", "an accuracy in percent",
-    )  # fmt: skip
+    more = "More. The error is 2.8 % before; what is it after?"
+    less = "Less. The error is 2.8 % before; what is it after?"
+    return close(answer, 100 - 2.8 * 1.37, 0.06, more, less, "an accuracy in percent")

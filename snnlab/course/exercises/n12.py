@@ -16,11 +16,11 @@ def _additions_per_mac(answer):
     from snnlab.reports.energy import ROWS
 
     energies = _card(1.0).energies
+    more = "More. A multiplication of 8 bits alone costs more than that many additions."
+    less = "Fewer. Divide the synaptic part of one row by that of the other."
     return close(
-        answer, energies[ROWS[2]][0] / energies[ROWS[0]][0], 0.1,
-        "More. A multiplication of 8 bits alone costs more than that many additions.",
-        "Fewer. Divide the synaptic part of one row by that of the other.", "a number of spikes",
-    )  # fmt: skip
+        answer, energies[ROWS[2]][0] / energies[ROWS[0]][0], 0.1, more, less, "a number of spikes"
+    )
 
 
 @question("n12.q2")
@@ -31,10 +31,9 @@ def _rate_of_break_even(answer):
         return "That is the number of all spikes. How many is it per neuron that can spike?"
     if isinstance(answer, numbers.Real) and abs(answer - card.break_even("hidden_spikes")) < 2:
         return "That varies hidden spikes only. Let all of them vary, in proportion."
-    return close(
-        answer, spikes / (256 + 246), 0.015, "More. There the network of spikes still takes less.",
-        "Less. There the network of spikes takes more already.", "a number of spikes per neuron",
-    )  # fmt: skip
+    more = "More. There the network of spikes still takes less."
+    less = "Less. There the network of spikes takes more already."
+    return close(answer, spikes / (256 + 246), 0.015, more, less, "a number of spikes per neuron")
 
 
 @question("n12.q3")

@@ -5,20 +5,16 @@ import numbers
 
 import numpy as np
 
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import close, images, question
 
 SEEDS = 0, 1, 2
 
 
 @functools.lru_cache(maxsize=1)
 def _rewiring_task():
-    from snnlab import datasets
     from snnlab.course import lessons
 
-    try:
-        return lessons.task(datasets.load("mnist16"))
-    except datasets.DatasetUnavailable:
-        return lessons.task(datasets.load("digits16"))
+    return lessons.task(images())
 
 
 @functools.lru_cache(maxsize=1)
@@ -46,11 +42,9 @@ def _which_rule_wins(answer):
     lead = first - second
     if isinstance(answer[1], numbers.Real) and abs(100 * answer[1] - lead) < 0.3 < lead:
         return "The right rule. The lead as a share: the question asks for points, of 100."
-    return close(
-        answer[1], lead, 0.3, "The right rule, but its lead over the second is larger.",
-        "The right rule, but its lead over the second is smaller. Second best, not worst?",
-        "a name and a number",
-    )  # fmt: skip
+    more = "The right rule, but its lead over the second is larger."
+    less = "The right rule, but its lead over the second is smaller. Second best, not worst?"
+    return close(answer[1], lead, 0.3, more, less, "a name and a number")
 
 
 @question("n14.q2")
@@ -77,7 +71,6 @@ def _when_a_list_is_shorter(answer):
         return "The right share. The question asks for it in %."
     if isinstance(answer, numbers.Real) and abs(answer - 100 * 7 / bits) < 0.5:
         return "A wire in the list has its number, and its weight as well."
-    return close(
-        answer, 100 * truth, 0.5, "There the list is shorter already. How many bits per wire?",
-        "There the list is longer still. How many bits per wire?", "a share in %",
-    )  # fmt: skip
+    more = "There the list is shorter already. How many bits per wire?"
+    less = "There the list is longer still. How many bits per wire?"
+    return close(answer, 100 * truth, 0.5, more, less, "a share in %")

@@ -24,24 +24,20 @@ def _chips_that_avoid(dead):
 
 @question("n15.q1")
 def _dead_columns(answer):
-    return close(
-        answer, _chips_that_avoid(0.1), 0, "More of them. Is the worst tenth chosen by defect?",
-        "Fewer of them. Is it the share of draws with as few wires, or fewer, that you count?",
-        "a number of chips",
-    )  # fmt: skip
+    more = "More of them. Is the worst tenth chosen by defect?"
+    less = "Fewer of them. Is it the share of draws with as few wires, or fewer, that you count?"
+    return close(answer, _chips_that_avoid(0.1), 0, more, less, "a number of chips")
 
 
 @question("n15.q2")
 def _detuned_columns(answer):
-    return close(
-        answer, _chips_that_avoid(0.0), 0, "More of them. Is the worst tenth chosen by defect?",
-        "Fewer of them. Small is below 0.05; 0.5 is what chance gives.", "a number of chips",
-    )  # fmt: skip
+    more = "More of them. Is the worst tenth chosen by defect?"
+    less = "Fewer of them. Small is below 0.05; 0.5 is what chance gives."
+    return close(answer, _chips_that_avoid(0.0), 0, more, less, "a number of chips")
 
 
 @question("n15.q3")
 def _false_alarms(answer):
-    return close(
-        answer, 0.05 * 60, 0.01, "More. How often is a p-value below 0.05 where nothing is?",
-        "Fewer. How often is a p-value below 0.05 where nothing is?", "an expected number",
-    )  # fmt: skip
+    more = "More. How often is a p-value below 0.05 where nothing is?"
+    less = "Fewer. How often is a p-value below 0.05 where nothing is?"
+    return close(answer, 0.05 * 60, 0.01, more, less, "an expected number")

@@ -1,18 +1,53 @@
 """What the questions of all notebooks share: their registry, and hints for numbers."""
 
+import functools
 import numbers
 
 QUESTIONS = {}
 
 
+class Hint(Exception):
+    """What is said of a wrong answer, raised where that is found."""
+
+
 def question(name):
-    """Register a function that returns None for a right answer, else a hint."""
+    """Register a function that returns None for a right answer, else a hint; or raises one."""
 
     def register(function):
-        QUESTIONS[name] = function
-        return function
+        @functools.wraps(function)
+        def hint(answer):
+            try:
+                return function(answer)
+            except Hint as said:
+                return str(said)
+
+        QUESTIONS[name] = hint
+        return hint
 
     return register
+
+
+def tried(answer, call, check, dots=""):
+    """What comes of an answer that is a function.
+
+    Parameters
+    ----------
+    answer : object
+    call : callable
+        ``call(answer)`` calls it.
+    check : str
+        How it is checked, for those who hand in what it returns.
+    dots : str
+        What is said of blanks that are still there.
+    """
+    if not callable(answer):
+        raise Hint(f"The answer is the function itself, without brackets: {check}.")
+    try:
+        return call(answer)
+    except Exception as fault:
+        if "ellipsis" in f"{fault} {type(fault).__name__}".lower():
+            raise Hint(f"There are still dots in the function. {dots}".rstrip()) from None
+        raise Hint(f"The function stops with {type(fault).__name__}: {fault}") from None
 
 
 def close(answer, truth, tolerance, more, less, what="a number"):
