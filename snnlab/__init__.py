@@ -66,7 +66,7 @@ _NAMES = {
     "Values": "signals",
     "avoidance": "reports.avoidance",
     "check": "course.exercises",
-    "evaluate": "learning.training",
+    "evaluate": "learning.evaluation",
     "explain": "reports.attribution",
     "time_to_decision": "reports.decision",
     "train": "learning.training",

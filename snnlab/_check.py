@@ -107,3 +107,23 @@ def generator(name, value):
     if value < 0:
         raise ValueError(f"{name} must not be negative, got {value}")
     return np.random.default_rng(int(value))
+
+
+def masks(name, value, sizes):
+    """Return masks of hidden layers' units, as copies; None (for all) in all or in some layers."""
+    if value is None:
+        return [None] * len(sizes)
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{name} must be a list of masks, not {type(value).__name__}")
+    if len(value) != len(sizes):
+        raise ValueError(f"{name} must have {len(sizes)} entries, one per hidden layer")
+    checked = []
+    for k, (mask, n) in enumerate(zip(value, sizes, strict=True)):
+        if mask is not None:
+            mask = np.array(mask)
+            if mask.dtype != np.bool_:
+                raise TypeError(f"{name}[{k}] must hold True and False, not {mask.dtype}")
+            if mask.shape != (n,):
+                raise ValueError(f"{name}[{k}] must have shape ({n},), got {mask.shape}")
+        checked.append(mask)
+    return checked

@@ -5,9 +5,10 @@ a `Trace` that the backward pass reads like any other. One's own needs `Medium.r
 are bounded there, `Medium.clip`.
 """
 
+from snnlab import _check
 from snnlab.layers.stage import without_units
 from snnlab.passes import Forward
-from snnlab.trace import Trace, check_dropout
+from snnlab.trace import Trace
 
 
 class Medium:
@@ -32,7 +33,7 @@ class Medium:
         Trace
         """
         network.check_inputs(inputs)
-        masks = check_dropout(dropout, [stage.n for stage in network.hidden_stages])
+        masks = _check.masks("dropout", dropout, [stage.n for stage in network.hidden_stages])
         trace = Trace.empty(network, inputs, potentials, out)
         for record, mask in zip(trace.hidden_records, masks, strict=True):
             record.dropout = mask

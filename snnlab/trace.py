@@ -171,7 +171,7 @@ class Trace:
             n = readout.shape[2]
             records.append(Record(f"layer {len(v)}", "integrator", n, values=readout))
         hidden = records[:-1]
-        masks = check_dropout(dropout, [record.n for record in hidden])
+        masks = _check.masks("dropout", dropout, [record.n for record in hidden])
         for record, mask in zip(hidden, masks, strict=True):
             record.dropout = mask
         return cls(inputs, records, readout)
@@ -262,23 +262,3 @@ def _is_read(record, inputs):
     if isinstance(inputs, SpikeTrains):
         return record.spikes is not None and record.spikes.step is inputs.step
     return record.values is not None and np.may_share_memory(record.values, inputs.x)
-
-
-def check_dropout(dropout, sizes):
-    """Masks of the hidden layers' units, as copies: a trace holds them until the backward pass."""
-    if dropout is None:
-        return [None] * len(sizes)
-    if not isinstance(dropout, list | tuple):
-        raise TypeError(f"dropout must be a list of masks, not {type(dropout).__name__}")
-    if len(dropout) != len(sizes):
-        raise ValueError(f"dropout must have {len(sizes)} entries, one per hidden layer")
-    checked = []
-    for k, (mask, n) in enumerate(zip(dropout, sizes, strict=True)):
-        if mask is not None:
-            mask = np.array(mask)
-            if mask.dtype != np.bool_:
-                raise TypeError(f"dropout[{k}] must hold True and False, not {mask.dtype}")
-            if mask.shape != (n,):
-                raise ValueError(f"dropout[{k}] must have shape ({n},), got {mask.shape}")
-        checked.append(mask)
-    return checked

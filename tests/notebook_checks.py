@@ -70,14 +70,16 @@ def check_outputs(notebook):
         check_pictures(cell)
 
 
-def check_exercises(notebook):
-    """What stands in an exercise is not yet right, every solution is."""
+def check_exercises(notebook, undecided=()):
+    """What stands in an exercise is not yet right, every solution is; but some may be either."""
     for cell in code_cells(notebook):
         tags = cell.metadata.get("tags", [])
         if "snnlab.check(" in cell.source:
             assert {"exercise", "solution"} & set(tags), cell.id
             (said,) = (o["data"]["text/plain"] for o in cell.outputs if "data" in o)
-            assert said.startswith("✓" if "solution" in tags else "✗"), (cell.id, said)
+            assert said[0] in "✓✗", (cell.id, said)
+            if not any(f'"{question}"' in cell.source for question in undecided):
+                assert said.startswith("✓" if "solution" in tags else "✗"), (cell.id, said)
 
 
 def check_data(notebook, folder):
@@ -117,6 +119,4 @@ def check_nothing_was_fetched(cache):
     assert not list(Path(cache).iterdir()), "something was downloaded"
 
 
-needs_browser = pytest.mark.skipif(
-    chromium() is None, reason="no Chromium, or no Playwright, on this machine"
-)
+needs_browser = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")

@@ -4,6 +4,7 @@ import ast
 import re
 
 import pytest
+import quick_notebook
 from notebook_checks import (
     NOTEBOOKS,
     check_data,
@@ -111,12 +112,19 @@ def test_no_cell_reads_a_slider(path):
 # --- execution ---------------------------------------------------------------------------------
 
 
-def execute(path, monkeypatch, tmp_path, data):
+@pytest.fixture
+def training(request, tmp_path):
+    """Environment variables of a kernel that trains less, unless everything is to be run."""
+    whole = request.config.getoption("--all")
+    return {} if whole else quick_notebook.profile(tmp_path / "ipython")
+
+
+def execute(path, monkeypatch, tmp_path, data, training):
     """Run a notebook in a fresh kernel, without a network."""
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     cache = tmp_path / "cache"
-    for name, value in environment(data, cache).items():
+    for name, value in (environment(data, cache) | training).items():
         monkeypatch.setenv(name, value)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -127,15 +135,15 @@ def execute(path, monkeypatch, tmp_path, data):
     ).execute()
     check_nothing_was_fetched(cache)
     check_outputs(notebook)
-    check_exercises(notebook)
+    check_exercises(notebook, quick_notebook.OPEN if training else ())
     return notebook
 
 
 @pytest.mark.notebook
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the client's own machinery
-def test_runs_without_image_files(path, monkeypatch, tmp_path):
-    check_data(execute(path, monkeypatch, tmp_path, tmp_path / "data"), None)
+def test_runs_without_image_files(path, monkeypatch, tmp_path, training):
+    check_data(execute(path, monkeypatch, tmp_path, tmp_path / "data", training), None)
 
 
 @pytest.mark.notebook
@@ -143,7 +151,7 @@ def test_runs_without_image_files(path, monkeypatch, tmp_path):
 @pytest.mark.mnist
 @pytest.mark.skipif(chromium() is not None, reason="test_browser.py runs them with MNIST")
 @pytest.mark.filterwarnings("ignore")
-def test_runs_with_mnist(path, monkeypatch, tmp_path):
+def test_runs_with_mnist(path, monkeypatch, tmp_path, training):
     if mnist() is None:
         pytest.skip("SNNLAB_DATA holds no MNIST files")
-    check_data(execute(path, monkeypatch, tmp_path, mnist()), mnist())
+    check_data(execute(path, monkeypatch, tmp_path, mnist(), training), mnist())

@@ -45,7 +45,7 @@ def requirements(*extras):
 
 
 def targets():
-    return set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", read("Makefile"), flags=re.MULTILINE))
 
 
 def candidates():
@@ -98,7 +98,7 @@ def test_set_up_commands_open_the_readme():
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_commands_in_prose_exist(name):
-    used = set(re.findall(r"(?:^|`)make ([a-z]+)", read(name), flags=re.MULTILINE))
+    used = set(re.findall(r"(?:^|`)make ([a-z-]+)", read(name), flags=re.MULTILINE))
     assert used and used <= targets()
 
 

@@ -27,6 +27,7 @@ from snnlab import datasets, training
 from snnlab._files import write_atomically
 from snnlab.kernels import sparse as kernels
 from snnlab.layers.dense import constant_product
+from snnlab.rewiring import erdos_renyi
 
 sys.path.append(str(speed.ROOT / "benchmarks" / "studies"))
 
@@ -60,7 +61,7 @@ def pruned(network, connectivity, spread, inputs, spikes):
     """A copy with a random mask."""
     network, rng = network.copy(), np.random.default_rng(1)
     even = [1 - connectivity] * len(network.weights)
-    sparsity = even if spread == "even" else rewiring.shares(network, connectivity)
+    sparsity = even if spread == "even" else erdos_renyi(network.sizes, connectivity)
     for w, p in zip(network.weights, sparsity, strict=True):
         w *= rng.permutation(w.size).reshape(w.shape) < max(1, round((1 - p) * w.size))
     return network.scale_to_activity(inputs[:300], spikes)

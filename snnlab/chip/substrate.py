@@ -31,10 +31,10 @@ from snnlab.chip.effects import (
     detuned,
 )
 from snnlab.chip.faults import Faults
+from snnlab.chip.fit import check_fit, check_layers, runs_needed
 from snnlab.kernels import chip as kernels
 from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
-from snnlab.layers import Dense
 from snnlab.layers.stage import Conditions, pack_constants
 from snnlab.medium import Medium
 from snnlab.memory import aligned
@@ -157,7 +157,7 @@ class Substrate(Medium):
         ValueError
             If the network does not fit the chip.
         """
-        _check_network(network)
+        check_layers(network)
         settings = {"potentials": potentials, "dropout": dropout, "out": out}
         trace = super().run(network, inputs, **settings)
         if self.effects["clamp"] is not None:
@@ -337,27 +337,16 @@ class Substrate(Medium):
 
     def runs(self, network):
         """How often the chip runs per sample: 1, or the number of parts of a larger network."""
-        needed = sum(int(np.sum(-(-n // N_NEURONS))) for n in _fan_in(network))
-        return -(-needed // N_NEURONS)
-
-    def _check_fit(self, network):
-        """Refuse what the chip cannot run at once."""
-        if self.runs(network) > 1 or any(n.max() > N_NEURONS for n in _fan_in(network)):
-            raise ValueError(
-                f"network {'-'.join(map(str, network.sizes))} does not fit the chip: it has "
-                f"{N_NEURONS} neurons for all layers but the inputs, of {N_NEURONS} inputs each; "
-                "Substrate(partition=True) runs larger networks in parts, and a rewiring rule with "
-                f"max_fan_in={N_NEURONS} leaves no neuron more inputs"
-            )
+        return runs_needed(network)
 
     def _place(self, network):
         """Each layer's `_Place`, one layer beside the other; larger networks start over."""
-        _check_network(network)
+        check_layers(network)
         key = network.sizes, network.neurons, network.dtype
         known = key == self._placed[0]
         # whether many inputs are too many depends on the weights, which change
         if not self.partition and (not known or max(network.sizes[:-1]) > N_NEURONS):
-            self._check_fit(network)
+            check_fit(network)
         if known:
             return self._placed[1]
         places, first = [], 0
@@ -419,15 +408,6 @@ def clip_weights(network, largest):
             np.clip(w, -top, top, out=w)
 
 
-def _check_network(network):
-    """Refuse what the chip cannot run."""
-    if not hasattr(network, "stages"):
-        raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
-    for stage in network.stages:
-        if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
-            raise ValueError(f"a chip has no {stage.name}: it runs dense layers")
-
-
 def _weights(network, stage):
     """A layer's weights, padded."""
     return stage.blocks["weights"].padded(network.parameters)
@@ -443,15 +423,6 @@ def _with_thresholds(constants, factor):
 def _read(converter, last_first, v, lo, hi):
     """Read membranes of some samples by the ADC, in place."""
     kernels.read_membranes(v, *converter, last_first, lo, hi)
-
-
-def _fan_in(network):
-    """Inputs per unit and layer: all of them, or the weights that there are if those are many."""
-    return [
-        np.maximum(1, np.count_nonzero(w, axis=0)) if len(w) > N_NEURONS
-        else np.full(w.shape[1], len(w))
-        for w in network.weights
-    ]  # fmt: skip
 
 
 def _has_synapses(stage):

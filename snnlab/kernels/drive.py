@@ -13,7 +13,7 @@ threads when the machine is busy.
 import numpy as np
 from numba import njit
 
-from snnlab.kernels.vector import NARROW, WIDE, fused, load, store
+from snnlab.kernels.vector import NARROW, WIDE, fused, load, scratch, store
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -56,13 +56,14 @@ def multiply(x, c, w, base, lo, hi, out):
     n_in, n = w.shape
     n_runs = -(-n_in // RUN)
     room = (hi - lo) * n_in + 1
-    which, scale = np.empty(room, np.int32), np.empty(room, w.dtype)
-    edges = np.zeros((hi - lo, n_runs + 1), np.int64)  # of each sample's pixels, run by run
+    which, scale = scratch((room,), np.int32(0)), scratch((room,), w)
+    edges = scratch((hi - lo, n_runs + 1), np.int64(0))  # of each sample's pixels, run by run
     m = 0
     for s in range(lo, hi):
         edges[s - lo, 0] = m
         for run in range(n_runs):
-            for i in range(run * RUN, min((run + 1) * RUN, n_in)):
+            end = (run + 1) * RUN
+            for i in range(run * RUN, end if end < n_in else n_in):
                 difference = x[s, i] - c
                 which[_u(m)], scale[_u(m)] = i, difference  # no branch: the next overwrites it
                 m += np.int64(difference != 0)
@@ -87,11 +88,12 @@ def multiply_transposed(x, c, g, base, lo, hi, out):
     """
     n_samples, n = g.shape
     room = (hi - lo) * n_samples + 1
-    which, scale = np.empty(room, np.int32), np.empty((2, room), g.dtype)
-    edges = np.zeros(hi - lo + 1, np.int64)  # of each pair's samples
-    m = 0
+    which, scale = scratch((room,), np.int32(0)), scratch((2, room), g)
+    edges = scratch((hi - lo + 1,), np.int64(0))  # of each pair's samples
+    edges[0] = m = 0
     for pair in range(lo, hi):
-        i, other = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)  # the last may be its own partner
+        i = 2 * pair
+        other = i + 1 if i + 1 < out.shape[0] else i  # the last is its own partner
         for s in range(n_samples):
             difference, second = x[s, i] - c, x[s, other] - c
             which[_u(m)], scale[0, _u(m)], scale[1, _u(m)] = s, difference, second
@@ -99,7 +101,8 @@ def multiply_transposed(x, c, g, base, lo, hi, out):
         edges[pair - lo + 1] = m
     for j in range(0, n, NARROW if n == NARROW else WIDE):
         for pair in range(lo, hi):
-            i, other = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)
+            i = 2 * pair
+            other = i + 1 if i + 1 < out.shape[0] else i
             first, last = edges[pair - lo], edges[pair - lo + 1]
             if n == NARROW:
                 _narrow_twice(base, g, which, scale, first, last, out, i, other, j)

@@ -3,6 +3,8 @@
 import numpy as np
 from numba import njit
 
+from snnlab.kernels.vector import clear, scratch
+
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
@@ -15,16 +17,15 @@ def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit)
     to the slots from ``start[s]`` on, sorted by step, then by unit (a counting sort).
     """
     n_steps, n = edges.shape[0] - 1, x.shape[1]
-    when = np.empty(n, np.int32)
-    place = np.empty(n_steps + 1, np.int64)
+    when = scratch((n,), step)
+    place = scratch((n_steps + 1,), start)
     for s in range(lo, hi):
-        for k in range(n_steps + 1):
-            place[k] = 0
+        clear(place)
         for i in range(n):
             when[i] = -1
             value = x[s, i]
             if value > edges[n_steps]:
-                k = int(tau_steps * np.log(value / (value - theta)) - offset)
+                k = np.int64(tau_steps * np.log(value / (value - theta)) - offset)
                 while k > 0 and (k >= n_steps or value > edges[k]):
                     k -= 1
                 while k < 0 or value <= edges[k + 1]:

@@ -12,6 +12,7 @@ from numba import njit
 
 from snnlab.kernels.noise import scramble
 
+_u = np.uint64  # over indices that cannot be negative, loops are vectorised
 BLOCK = 16  # columns that are looked at together: a line of the cache
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -19,14 +20,13 @@ _kernel = njit(cache=True, nogil=True, error_model="numpy")
 @_kernel
 def grad_r(w, theta, sign, lo, hi, change, pull, centre):
     """Grad R (Chen et al. 2021): ``theta -= s change + pull sign(theta - centre)``; see `GradR`."""
-    w, theta, sign = w[lo:hi], theta[lo:hi], sign[lo:hi]
     real, n = w.dtype.type, np.int32(0)
     zero = real(0)
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         s = real(sign[i])
         x = s * w[i] if theta[i] > zero else theta[i]
         prior = pull if x > centre else (-pull if x < centre else zero)
-        x = x - s * change[i] - prior
+        x = x - s * change[i - _u(lo)] - prior
         theta[i] = x
         w[i] = s * x if x > zero else zero
         n = np.int32(n + np.int32(w[i] != zero))
@@ -47,17 +47,16 @@ def deep_r(w, theta, sign, lo, hi, change, shrink, sd, key, t, low):
     The noise is a function of key, step t and the weight's place (`snnlab.kernels.noise`).
     """
     row = _row(key, t)
-    w, theta, sign = w[lo:hi], theta[lo:hi], sign[lo:hi]
     real, n = w.dtype.type, np.int32(0)
     zero, soft = real(0), real(low < 0)
     bytes_, half = np.uint32(0x00FF00FF), np.uint32(0xFFFF)
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         s = real(sign[i])
-        x = scramble(np.uint32(row + np.uint32(lo + i) * np.uint32(0x9E3779B9)))
+        x = scramble(np.uint32(row + np.uint32(i) * np.uint32(0x9E3779B9)))
         pairs = np.uint32((x & bytes_) + ((x >> np.uint32(8)) & bytes_))
         total = np.int32((pairs & half) + (pairs >> np.uint32(16)))  # of four random bytes
         noise = sd * (real(total) - real(510))
-        active = s * w[i] - s * change[i] - shrink + noise
+        active = s * w[i] - s * change[i - _u(lo)] - shrink + noise
         dormant = soft * (theta[i] + noise)
         y = active if theta[i] > zero else dormant
         y = y if y > low else low
@@ -97,11 +96,10 @@ def _soft(x, d):
 @_kernel
 def stds(w, theta, lo, hi, change, before, d):
     """Soft threshold (Chen et al. 2022), raised from ``before`` to ``d`` by this step."""
-    w, theta = w[lo:hi], theta[lo:hi]
     n = np.int32(0)
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         changed = w[i] - _soft(theta[i], before)  # 0, unless by someone else
-        theta[i] = theta[i] + changed - change[i]
+        theta[i] = theta[i] + changed - change[i - _u(lo)]
         w[i] = _soft(theta[i], d)
         n = np.int32(n + np.int32(w[i] != 0))
     return n
@@ -110,10 +108,9 @@ def stds(w, theta, lo, hi, change, before, d):
 @_kernel
 def masked(w, kept, lo, hi, change):
     """The weights that are kept change; the others are 0."""
-    w, kept = w[lo:hi], kept[lo:hi]
     n, zero = np.int32(0), w.dtype.type(0)
-    for i in range(w.shape[0]):
-        x = w[i] - change[i]
+    for i in range(_u(lo), _u(hi)):
+        x = w[i] - change[i - _u(lo)]
         w[i] = x if kept[i] else zero
         n = np.int32(n + np.int32(w[i] != zero))
     return n

@@ -7,6 +7,7 @@ constant input that is mostly not zero take them unit by unit instead.
 Equations, order of additions and hence results are those of ``snnlab.kernels.lif``: a weight of
 zero adds nothing. Potentials are not kept. A layer's events lie one after the other, ``k`` counts
 them; they name a unit as the whole network does (``name``), not by its place among those left.
+``constants`` and ``hold`` are as in ``snnlab.kernels.lif``, ``numbers`` are made by `firing`.
 """
 
 import numpy as np
@@ -29,6 +30,11 @@ LANES = 64  # samples that are multiplied at a time: twice as fast as 32, and 12
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _part = njit(cache=True, nogil=True, error_model="numpy", inline="always")  # of a kernel
+
+
+def firing(*, zero_reset, delay, n_steps, room):
+    """``numbers`` of `fire` and `fire_constant`; ``room``: most events that a sample may have."""
+    return np.array([zero_reset, delay, n_steps, room], np.int64)
 
 
 @_part
@@ -73,16 +79,10 @@ def fire_constant(
     source,
     weight,
     loudest,
-    decay_syn,
-    decay_mem,
-    gain,
-    v_th,
+    constants,
     hold,
-    zero_reset,
-    delay,
-    n_steps,
+    numbers,
     name,
-    room,
     lo,
     hi,
     out_start,
@@ -96,6 +96,7 @@ def fire_constant(
     ``loudest`` in all of them: then it is silent (`snnlab.sparse.loudest_silence`). Those that
     spike are listed per sample, with a bit per step.
     """
+    zero_reset, delay, n_steps = numbers[0] != 0, numbers[1], numbers[2]
     n, real = name.shape[0], weight.dtype.type
     zero, longest = real(0.0), 0
     for j in range(n):
@@ -112,7 +113,7 @@ def fire_constant(
     who = scratch((LANES, n), name)
     when = scratch((LANES, blocks, 8 * (n // 8 + 1)), z)
     clear(when)
-    k = lo * room
+    k = lo * numbers[3]
     for first in range(lo, hi, LANES):
         in_block = LANES if first + LANES < hi else hi - first
         _turn(x, inputs, first, in_block, turned)
@@ -124,6 +125,7 @@ def fire_constant(
                 continue
             current, rest = load(turned, nothing, LANES), load(turned, nothing, LANES)
             left = load(wait, (0,), LANES)
+            a, b, g, theta = constants[0, j], constants[1, j], constants[2, j], constants[3, j]
             for block in range(blocks):
                 before = BLOCK * block
                 spikes = load(z, (blocks, 0), LANES)
@@ -131,8 +133,8 @@ def fire_constant(
                     if before + q >= delay:
                         current = current + total
                     _, fires, current, rest, left = move(
-                        current, rest, left, decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j],
-                        zero, zero, False, longest, zero_reset, zero,
+                        current, rest, left, a, b, g, theta, hold[j], zero, zero, False, longest,
+                        zero_reset, zero,
                     )  # fmt: skip
                     spikes = spikes | where(fires, np.uint8(1 << q), np.uint8(0))
                 store(spikes, z, (block, 0))
@@ -167,16 +169,10 @@ def fire(
     indptr,
     target,
     weight,
-    decay_syn,
-    decay_mem,
-    gain,
-    v_th,
+    constants,
     hold,
-    zero_reset,
-    delay,
-    n_steps,
+    numbers,
     name,
-    room,
     lo,
     hi,
     out_start,
@@ -185,14 +181,15 @@ def fire(
     out_unit,
 ):
     """LIF layer on events, as `lif.fire`, step by step; constants have whole tiles' length."""
-    width = decay_mem.shape[0]
+    zero_reset, delay, n_steps = numbers[0] != 0, numbers[1], numbers[2]
+    width = hold.shape[0]
     zero, longest = weight.dtype.type(0.0), 0
     for j in range(width):
         longest = hold[j] if hold[j] > longest else longest
     state = scratch((2, width), weight)  # current; what is left of the membrane
     wait = scratch((width,), hold)
     z, only = scratch((1, 1, width), np.uint8(0)), np.int64(0)
-    k = lo * room
+    k = lo * numbers[3]
     for s in range(lo, hi):
         clear(state)
         clear(wait)
@@ -206,8 +203,8 @@ def fire(
                     state[0, target[p]] += weight[p]
                 e += 1
             for j in range(0, width, NARROW):
-                a, b = load(decay_syn, (j,), NARROW), load(decay_mem, (j,), NARROW)
-                g, theta = load(gain, (j,), NARROW), load(v_th, (j,), NARROW)
+                a, b = load(constants, (0, j), NARROW), load(constants, (1, j), NARROW)
+                g, theta = load(constants, (2, j), NARROW), load(constants, (3, j), NARROW)
                 held = load(hold, (j,), NARROW)
                 current, rest = load(state, (0, j), NARROW), load(state, (1, j), NARROW)
                 left = load(wait, (j,), NARROW)
@@ -236,9 +233,7 @@ def integrate(
     indptr,
     target,
     weight,
-    decay_syn,
-    decay_mem,
-    gain,
+    constants,
     delay,
     lo,
     hi,
@@ -257,7 +252,7 @@ def integrate(
                 for p in range(indptr[i], indptr[i + 1]):
                     v[s, t, target[p]] += weight[p]
         for j in range(n):
-            a, b, g = decay_syn[j], decay_mem[j], gain[j]
+            a, b, g = constants[0, j], constants[1, j], constants[2, j]
             current, potential = zero, zero
             for t in range(n_steps):
                 current = a * current + v[s, t, j]

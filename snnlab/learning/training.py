@@ -2,21 +2,17 @@
 
 import time
 import warnings
-from collections import namedtuple
 from dataclasses import dataclass
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.learning.checkpoint import Checkpoint
+from snnlab.learning.evaluation import Evaluation, batch_of, evaluate, predict_scores  # noqa: F401
 from snnlab.learning.history import History
-from snnlab.learning.losses import resolve, scores_of
+from snnlab.learning.losses import scores_of
 from snnlab.learning.progress import Interrupts, Progress
-from snnlab.learning.settings import check_medium, check_samples, takes_settings
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
-
-Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
-Evaluation.__doc__ = "Accuracy, mean hidden spikes per sample, predicted labels (n_samples,)."
+from snnlab.learning.settings import check_samples, takes_settings
 
 
 @dataclass
@@ -52,63 +48,6 @@ class Step:
     def ends_epoch(self):
         """Whether this was the last step of its epoch."""
         return self.step == self.steps_per_epoch - 1
-
-
-def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng=0, substrate=None):
-    """Class scores and hidden spikes of each sample.
-
-    Parameters
-    ----------
-    network : Network
-    inputs : SpikeTrains, ConstantCurrent, Values or stream
-        A stream is an object with a length and ``batch(indices, rng)``.
-    loss : str or callable
-        Decides how scores are read from the readout (`snnlab.losses`).
-    batch_size : int
-    rng : numpy.random.Generator or int
-        For a stream.
-    substrate : Substrate, optional
-        Chip on which the network is run (`snnlab.substrate`); simulated as it is by default.
-
-    Returns
-    -------
-    scores : array (n_samples, n_classes)
-    hidden_spikes : array of int (n_samples,)
-        In all hidden layers together.
-    """
-    if not hasattr(network, "forward"):
-        raise TypeError(f"network must be a Network, not {type(network).__name__}")
-    score = scores_of(resolve(loss))
-    batch_size = _check.integer("batch_size", batch_size, at_least=1)
-    rng = _check.generator("rng", rng)
-    check_medium("substrate", substrate)
-    check_samples("inputs", network, inputs)
-    on = {} if substrate is None else {"on": substrate}
-    scores, counts, trace = [], [], None
-    for first in range(0, len(inputs), batch_size):
-        batch = _batch(inputs, slice(first, min(first + batch_size, len(inputs))), rng)
-        trace = network.forward(batch, **on, potentials=False, out=trace)
-        scores.append(np.array(score(trace.readout)))
-        counts.append(trace.hidden_counts())
-    return np.concatenate(scores), np.concatenate(counts)
-
-
-def evaluate(
-    network, inputs, labels, *, loss="max_over_time", batch_size=500, rng=0, substrate=None
-):
-    """Accuracy, mean hidden spikes per sample and predictions; parameters as `predict_scores`.
-
-    Returns
-    -------
-    Evaluation
-    """
-    n_samples = check_samples("inputs", network, inputs)
-    labels = _check.labels("labels", labels, n_samples, network.sizes[-1])
-    scores, counts = predict_scores(
-        network, inputs, loss=loss, batch_size=batch_size, rng=rng, substrate=substrate
-    )
-    predictions = scores.argmax(axis=1)
-    return Evaluation(float((predictions == labels).mean()), float(counts.mean()), predictions)
 
 
 @takes_settings
@@ -173,7 +112,7 @@ class _Loop:
     def _step(self, epoch, k, index):
         """One batch: forward, loss, backward, update."""
         network, settings, rng = self.network, self.settings, self.rng
-        batch, target = _batch(self.inputs, index, rng), self.labels[index]
+        batch, target = batch_of(self.inputs, index, rng), self.labels[index]
         masks = None
         if settings.dropout > 0:  # one mask per batch, no rescaling (Cramer et al. 2022, code)
             masks = [rng.random(stage.n) >= settings.dropout for stage in network.hidden_stages]
@@ -312,10 +251,3 @@ def train(
 def _say(text):
     """What a reader should know, though nothing is wrong."""
     print(f"snnlab: {text}")
-
-
-def _batch(inputs, index, rng):
-    """Samples of trains, currents or a stream; ``index`` is an array or a slice of positions."""
-    if isinstance(inputs, SpikeTrains | ConstantCurrent | Values):
-        return inputs[index]
-    return inputs.batch(np.r_[index], rng)

@@ -128,7 +128,7 @@ def test_replay_goes_on_from_a_checkpoint(tmp_path):
     net, inputs, labels = active()
     train(net, inputs, labels, substrate=Recorder(Substrate(3), tmp_path / "run"), **SETTINGS)
     stop = lambda step: step.ends_epoch  # noqa: E731
-    first, second = active()[0], network(seed=9)
+    first, second = active()[0], active()[0]
     both = SETTINGS | {"checkpoint": tmp_path / "here.npz"}
     train(first, inputs, labels, substrate=Recording(tmp_path / "run"), callback=stop, **both)
     rest = Recording(tmp_path / "run")
@@ -142,7 +142,7 @@ def test_recording_goes_on_from_a_checkpoint(tmp_path):
     train(whole, inputs, labels, substrate=Substrate(3), **SETTINGS)
     stop = lambda step: step.ends_epoch  # noqa: E731
     both = SETTINGS | {"checkpoint": tmp_path / "here.npz"}
-    first, second = active()[0], network(seed=9)
+    first, second = active()[0], active()[0]
     chip = Recorder(Substrate(3), tmp_path / "a")
     train(first, inputs, labels, substrate=chip, callback=stop, **both)
     chip = Recorder(Substrate(3), tmp_path / "b")

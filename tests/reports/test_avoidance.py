@@ -235,7 +235,7 @@ def pictured():
 
     network = sparse(make((60, 100, 4)), 0.2)
     chip = Substrate(0, sigma_d=0.3, dead=(0, 9, 30, 77))
-    return network, chip, figures.draw_defects(network, chip)
+    return network, chip, plot.draw_defects(network, chip)
 
 
 def test_each_neuron_stands_above_its_defects(pictured):
@@ -261,12 +261,13 @@ def test_each_neuron_stands_above_its_defects(pictured):
 
 
 def test_nothing_of_it_is_cut_off(pictured):
+    from snnlab import plot
 
     network, chip, _ = pictured
     for picture in (
         pictured[2],
-        figures.draw_defects(network, Substrate.ideal()),
-        figures.draw_defects(network, Substrate(0, dead=1.0)),
+        plot.draw_defects(network, Substrate.ideal()),
+        plot.draw_defects(network, Substrate(0, dead=1.0)),
     ):
         assert_nothing_is_cut_off(picture)
 
@@ -278,7 +279,7 @@ def test_updating_it_is_drawing_it_anew(pictured):
     before, alt = picture.png(1), picture.alt
     other = sparse(make((60, 100, 4)), 0.02, seed=5)
     assert plot.update_defects(picture, other, chip) is None
-    fresh = figures.draw_defects(other, chip)
+    fresh = plot.draw_defects(other, chip)
     assert picture.alt == fresh.alt != alt
     np.testing.assert_array_equal(
         picture.artists.image.get_array(), fresh.artists.image.get_array()

@@ -1,4 +1,4 @@
-"""Seconds to compile the kernels from an empty cache: ``python benchmarks/compile_time.py``.
+"""Seconds to compile the kernels from an empty cache: ``python benchmarks/speed/compile_time.py``.
 
 Two fresh processes: one does what notebook 1 does, one `snnlab.warm_up`. Printed are seconds per
 kernel and list of argument types, without the kernels that it calls, and the totals. Seconds are
@@ -21,9 +21,9 @@ def notebook_1():
     import numpy as np
 
     import snnlab
-    from snnlab import live
+    from snnlab.course.panels.neuron import OneNeuron
 
-    live.OneNeuron().simulate(
+    OneNeuron().simulate(
         weight=0.35, n_spikes=2, gap=3.4e-6, tau_mem=6e-6, tau_syn=6e-6, v_th=1.0, reset="subtract"
     )
     rng = np.random.default_rng(0)

@@ -1,0 +1,41 @@
+"""Whether a network fits the chip, and how often the chip must run if it does not."""
+
+import numpy as np
+
+from snnlab.chip.effects import N_NEURONS
+from snnlab.layers import Dense
+
+
+def check_layers(network):
+    """Refuse what the chip cannot run."""
+    if not hasattr(network, "stages"):
+        raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
+    for stage in network.stages:
+        if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
+            raise ValueError(f"a chip has no {stage.name}: it runs dense layers")
+
+
+def runs_needed(network):
+    """How often the chip runs per sample: 1, or the number of parts of a larger network."""
+    needed = sum(int(np.sum(-(-n // N_NEURONS))) for n in fan_in(network))
+    return -(-needed // N_NEURONS)
+
+
+def check_fit(network):
+    """Refuse what the chip cannot run at once."""
+    if runs_needed(network) > 1 or any(n.max() > N_NEURONS for n in fan_in(network)):
+        raise ValueError(
+            f"network {'-'.join(map(str, network.sizes))} does not fit the chip: it has "
+            f"{N_NEURONS} neurons for all layers but the inputs, of {N_NEURONS} inputs each; "
+            "Substrate(partition=True) runs larger networks in parts, and a rewiring rule with "
+            f"max_fan_in={N_NEURONS} leaves no neuron more inputs"
+        )
+
+
+def fan_in(network):
+    """Inputs per unit and layer: all of them, or the weights that there are if those are many."""
+    return [
+        np.maximum(1, np.count_nonzero(w, axis=0)) if len(w) > N_NEURONS
+        else np.full(w.shape[1], len(w))
+        for w in network.weights
+    ]  # fmt: skip
