@@ -21,6 +21,8 @@ nbformat = pytest.importorskip("nbformat")
 
 CELL_TIMEOUT = 300  # seconds; a guard against hanging, not a promise
 
+OPENING = "from snnlab.live import LivingNetwork\n\nLivingNetwork()"  # of the course
+
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -52,11 +54,16 @@ def test_clean(path):
 
 
 def test_first_cells(path):
-    title, set_up = read(path).cells[:2]
+    cells = read(path).cells
+    (at,) = (k for k, cell in enumerate(cells) if cell.id == "set-up")
+    title, set_up = cells[0], cells[at]
     assert title.cell_type == "markdown" and title.source.startswith("# ")
     assert re.search(r"\*\*[^*]+\?\*\*", title.source), "no question"
-    assert re.search(r"\d+ minutes", title.source), "no duration"
-    assert "will be able to" in title.source
+    text = "\n".join(cell.source for cell in cells[:at] if cell.cell_type == "markdown")
+    assert re.search(r"\d+ minutes", text), "no duration"
+    assert "will be able to" in text
+    first = [cell.source for cell in cells[:at] if cell.cell_type == "code"]
+    assert first == ([OPENING] if path.stem.startswith("01") else [])
     assert set_up.cell_type == "code" and len(set_up.source.splitlines()) <= 12
     assert "snnlab.warm_up()" in set_up.source and "snnlab.__version__" in set_up.source
 
