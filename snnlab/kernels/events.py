@@ -1,14 +1,12 @@
 """Kernels on spike events: values to latencies, the check of events given by users, counts."""
 
 import numpy as np
-from numba import njit
 
+from snnlab.kernels.compiled import kernel
 from snnlab.kernels.vector import clear, scratch
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
 
-
-@_kernel
+@kernel
 def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit):
     """At most one spike per value: in step k where ``edges[k + 1] < x <= edges[k]``.
 
@@ -44,7 +42,7 @@ def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit)
                 place[k] += 1
 
 
-@_kernel
+@kernel
 def first_fault(start, stop, step, unit, n_steps, n_units, last):
     """Index of the first event that breaks a rule and the rule's number, or (-1, 0).
 
@@ -66,7 +64,7 @@ def first_fault(start, stop, step, unit, n_steps, n_units, last):
     return -1, 0
 
 
-@_kernel
+@kernel
 def count_units(start, stop, unit, counts):
     """Add each sample's spikes per unit to ``counts`` (sample, unit)."""
     for s in range(start.shape[0]):
@@ -74,7 +72,7 @@ def count_units(start, stop, unit, counts):
             counts[s, unit[k]] += 1
 
 
-@_kernel
+@kernel
 def mark(start, stop, step, unit, lo, hi, z):
     """Events of some samples as 0 and 1 (sample, time, unit)."""
     zero, one = z.dtype.type(0), z.dtype.type(1)
