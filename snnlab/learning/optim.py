@@ -15,7 +15,7 @@ from snnlab.parameters import Gradients
 WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
 PIECE = 1 << 15  # parameters whose change is worked out at once: it stays in a processor's cache
 
-_own = threading.local()  # a thread's scratch, by dtype
+_rooms = threading.local()  # a thread's scratch, by dtype
 
 
 class Optimizer(Stateful):
@@ -282,7 +282,7 @@ def share_parameters(network, work, n=None):
 
 def _room(dtype):
     """Memory of the calling thread, for the change of a piece."""
-    rooms = _own.__dict__
+    rooms = _rooms.__dict__
     if dtype not in rooms:
         rooms[dtype] = aligned((PIECE,), dtype)
     return rooms[dtype]
