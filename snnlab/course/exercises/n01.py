@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from snnlab import textbook
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import close, no_number, question
 from snnlab.neurons import LIF
 
 
@@ -17,10 +17,15 @@ def _potentials(steps, weight, n_steps=40):
     return v[0, :, 0], z[0, :, 0]
 
 
-@question("n01.q1")
+@question(
+    "n01.q1",
+    "Two spikes add up, but the first has begun to leak away when the second is at its "
+    "height, so they need a little more than half of the weight that one needs alone.",
+)
 def _smallest_weight(answer):
-    if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
-        return "The answer is a weight: a number."
+    hint = no_number(answer, "a weight")
+    if hint:
+        return hint
     if not _potentials([2, 4], answer)[1].any():
         return "Silent: the membrane stays below the threshold. Go higher."
     if _potentials([2, 4], answer - 0.01)[1].any():
@@ -28,7 +33,10 @@ def _smallest_weight(answer):
     return None
 
 
-@question("n01.q2")
+@question(
+    "n01.q2",
+    "A spike that arrives flows in before potentials are compared, all in the same step.",
+)
 def _which_step(answer):
     z = _potentials([2], 1.2)[1]
     return close(
@@ -39,7 +47,11 @@ def _which_step(answer):
     )  # fmt: skip
 
 
-@question("n01.q3")
+@question(
+    "n01.q3",
+    "What was left of the membrane and the current that still flows add up, and the reset "
+    "takes the threshold away.",
+)
 def _after_the_reset(answer):
     b = LIF.brainscales2().decay_mem
     v = _potentials([2], 1.2)[0]

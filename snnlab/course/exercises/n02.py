@@ -6,7 +6,7 @@ from snnlab import encode
 from snnlab.course.exercises.registry import close, question
 
 
-@question("n02.q1")
+@question("n02.q1", "The law gives the time at which θ is reached, less the time that black takes.")
 def _when_a_grey_pixel_spikes(answer):
     truth = float(encode.latency_times(np.array([0.5]))[0]) * 1e6
     if isinstance(answer, float) and abs(answer * 1e6 - truth) < 0.1:
@@ -21,7 +21,7 @@ def _when_a_grey_pixel_spikes(answer):
     )  # fmt: skip
 
 
-@question("n02.q2")
+@question("n02.q2", "All times are proportional to τ, and the first step ends after 1.7 µs.")
 def _when_two_greys_become_one(answer):
     per_tau = float(encode.latency_times(np.array([0.5]), tau=1.0)[0])
     return close(
@@ -32,7 +32,11 @@ def _when_two_greys_become_one(answer):
     )  # fmt: skip
 
 
-@question("n02.q3")
+@question(
+    "n02.q3",
+    "That is the grey whose spike comes just when the window closes; between θ and it, greys "
+    "come too late.",
+)
 def _the_lightest_pixel_that_is_heard(answer):
     tau, theta, end = 8e-6, 0.2, 20 * 1.7e-6
     truth = theta / (1 - (1 - theta) * np.exp(-end / tau))

@@ -7,7 +7,7 @@ from snnlab.course.exercises.registry import close, question
 from snnlab.neurons import LIF
 
 
-@question("n03.q1")
+@question("n03.q1", "A hundredth is a tenth squared, so k times the distance must be 9.")
 def _where_the_gradient_vanishes(answer):
     k = np.arange(1, 2001) / 10
     share = np.array([surrogate.slope("superspike", np.array(-0.3), x) for x in k])
@@ -18,7 +18,7 @@ def _where_the_gradient_vanishes(answer):
     )  # fmt: skip
 
 
-@question("n03.q2")
+@question("n03.q2", "These two end at a finite distance from the threshold; all others have tails.")
 def _which_surrogates_are_blind(answer):
     if isinstance(answer, str):
         answer = (answer,)
@@ -39,7 +39,11 @@ def _which_surrogates_are_blind(answer):
     return "These, yes, but not only these. Which formulas are exactly zero far out?"
 
 
-@question("n03.q3")
+@question(
+    "n03.q3",
+    "The slope of a chain is the product of its slopes: of the loss by the spike, of the "
+    "spike by the potential, of the potential by the weight.",
+)
 def _how_loudly_is_it_told(answer):
     """The slope of the loss of section 2 at a weight of 0.15 and steepness 20."""
     neuron = LIF.brainscales2()

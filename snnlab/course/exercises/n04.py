@@ -7,7 +7,10 @@ from snnlab.course.exercises.registry import close, question
 from snnlab.neurons import LIF
 
 
-@question("n04.q1")
+@question(
+    "n04.q1",
+    "Each adjoint takes over its own leak from the step after, and what it influences in this one.",
+)
 def _backward_lines(answer):
     if not callable(answer):
         return "The answer is the function itself, without brackets: check('n04.q1', backward)."
@@ -38,10 +41,13 @@ def _backward_lines(answer):
     return "The last step is wrong already: there, only the error of that step counts, times h."
 
 
-@question("n04.q2")
+@question(
+    "n04.q2",
+    "The current goes on flowing after the spike, until the leak takes as much as still comes.",
+)
 def _who_is_reached_first(answer):
-    readout = LIF.brainscales2().integrator()
-    spike = np.zeros((1, 20, 1))
+    readout = LIF.brainscales2(tau_mem=12e-6, tau_syn=12e-6).integrator()
+    spike = np.zeros((1, 40, 1))
     spike[0, 0] = 1
     response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
     return close(
@@ -51,7 +57,10 @@ def _who_is_reached_first(answer):
     )  # fmt: skip
 
 
-@question("n04.q3")
+@question(
+    "n04.q3",
+    "The adjoint of the current gathers that of the membrane in every step back, and both fade.",
+)
 def _decay_of_blame(answer):
     """A neuron whose membrane alone is told something, three steps later."""
     neuron = LIF.brainscales2()

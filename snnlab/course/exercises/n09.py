@@ -10,7 +10,7 @@ from snnlab.course.exercises.registry import close, images, question
 from snnlab.neurons import LIF
 
 
-@question("n09.q1")
+@question("n09.q1", "Every level but zero comes with both signs.")
 def _how_many_levels(answer):
     from snnlab.chip.substrate import Substrate
 
@@ -21,7 +21,7 @@ def _how_many_levels(answer):
     )  # fmt: skip
 
 
-@question("n09.q2")
+@question("n09.q2", "Each spike lifts the membrane to 0.449 at its highest, and these all add up.")
 def _how_many_spikes_at_once(answer):
     from snnlab.chip.substrate import Substrate
 
@@ -31,8 +31,8 @@ def _how_many_spikes_at_once(answer):
     response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
     one = response.max() * Substrate.ideal(weight_bits=6).weight_max
     return close(
-        answer, int(np.ceil(1 / one)), 0,
-        "More: these do not lift the membrane above 1, not even at its highest.",
+        answer, int(np.ceil(2 / one)), 0,
+        "More: these do not lift the membrane above 2, not even at its highest.",
         "Fewer do it. The membrane goes on rising after the spike; look at its highest value.",
         "a number of spikes",
     )  # fmt: skip
@@ -41,7 +41,10 @@ def _how_many_spikes_at_once(answer):
 CLOSE = 0.004  # accuracies between which no rank is asked for
 
 
-@question("n09.q3")
+@question(
+    "n09.q3",
+    "The gain multiplies everything that a neuron hears, and outputs have a gain too.",
+)
 def _rank_of_imperfections(answer):
     from snnlab.chip.substrate import Substrate
     from snnlab.learning.training import evaluate, train

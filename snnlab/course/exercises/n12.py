@@ -11,7 +11,10 @@ def _card(rate):
     return energy.EnergyCard(energy.at_rate((256, 246, 10), 20, rate), bits=8)
 
 
-@question("n12.q1")
+@question(
+    "n12.q1",
+    "A multiplication of 8 bits and an addition take as much as that many additions.",
+)
 def _additions_per_mac(answer):
     from snnlab.reports.energy import ROWS
 
@@ -23,7 +26,10 @@ def _additions_per_mac(answer):
     )  # fmt: skip
 
 
-@question("n12.q2")
+@question(
+    "n12.q2",
+    "There weights are fetched less often than by the ReLU network, and that pays for the states.",
+)
 def _rate_of_break_even(answer):
     card = _card(0.2)
     spikes = card.break_even("spikes")
@@ -37,11 +43,14 @@ def _rate_of_break_even(answer):
     )  # fmt: skip
 
 
-@question("n12.q3")
+@question(
+    "n12.q3",
+    "One more step would cost more for reading and writing states than silent inputs save.",
+)
 def _steps_of_break_even(answer):
     from snnlab.reports.energy import ROWS
 
-    limit = _card(0.2).break_even("n_steps", ROWS[4])
+    limit = _card(0.4).break_even("n_steps", ROWS[4])
     if isinstance(answer, float) and abs(answer - limit) < 0.1 and answer != int(limit):
         return "That is where they meet. How many whole steps are still cheaper?"
     return close(

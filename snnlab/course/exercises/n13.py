@@ -5,7 +5,10 @@ import numpy as np
 from snnlab.course.exercises.registry import close, question
 
 
-@question("n13.q1")
+@question(
+    "n13.q1",
+    "Pruned wires are treated like all others: they hear the slope that they would have.",
+)
 def _grad_r_step(answer):
     if not callable(answer):
         return "The answer is the function itself, without brackets: check('n13.q1', step)."
@@ -44,7 +47,10 @@ def _grad_r_step(answer):
     return "The strengths are right, the weights are not: s times θ where that is above 0, else 0."
 
 
-@question("n13.q2")
+@question(
+    "n13.q2",
+    "A larger α both brings the centre nearer and moves wires faster, so it helps twice.",
+)
 def _when_the_target_matters(answer):
     from snnlab.rewiring import smallest_alpha
 
@@ -55,7 +61,11 @@ def _when_the_target_matters(answer):
     )  # fmt: skip
 
 
-@question("n13.q3")
+@question(
+    "n13.q3",
+    "Under the lower target wires wait just below zero and are back in time; under the "
+    "higher one they have sunk too deep.",
+)
 def _where_two_targets_differ(answer):
     from snnlab.course import lessons
 
