@@ -107,6 +107,7 @@ def environment(data, cache):
     set_ = {
         "SNNLAB_DATA": str(data),
         "SNNLAB_CACHE": str(cache),
+        "SNNLAB_PROGRESS": str(cache.parent / "progress.json"),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "http_proxy": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",

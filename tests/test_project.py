@@ -284,7 +284,10 @@ def test_strip_keeps_text_and_tags_only(strip_outputs, used_notebook):
     assert code == {
         "cell_type": "code",
         "id": "b",
-        "metadata": {"tags": ["solution"], "jupyter": {"source_hidden": True}},
+        "metadata": {
+            "tags": ["solution"],
+            "jupyter": {"source_hidden": True, "outputs_hidden": True},
+        },
         "source": ["1 + 1"],
         "execution_count": None,
         "outputs": [],
