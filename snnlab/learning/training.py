@@ -4,15 +4,19 @@ import time
 import warnings
 from collections import namedtuple
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.learning.checkpoint import Checkpoint
+from snnlab.learning.guard import check_gradients, on_trial
 from snnlab.learning.history import History
 from snnlab.learning.losses import resolve, scores_of
 from snnlab.learning.progress import Interrupts, Progress
 from snnlab.learning.settings import check_medium, check_samples, takes_settings
+from snnlab.learning.state import Stateful
+from snnlab.parameters import check_weights
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
@@ -83,14 +87,29 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     rng = _check.generator("rng", rng)
     check_medium("substrate", substrate)
     check_samples("inputs", network, inputs)
+    check_weights(network)
     on = {} if substrate is None else {"on": substrate}
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
         batch = _batch(inputs, slice(first, min(first + batch_size, len(inputs))), rng)
         trace = network.forward(batch, **on, potentials=False, out=trace)
-        scores.append(np.array(score(trace.readout)))
+        with np.errstate(over="ignore"):  # it is heard here
+            scores.append(_checked_scores(score(trace.readout), trace.readout))
         counts.append(trace.hidden_counts())
     return np.concatenate(scores), np.concatenate(counts)
+
+
+def _checked_scores(scores, readout):
+    """A batch's scores as a copy: one per class, numbers that can be compared."""
+    scores, shape = np.array(scores), readout[:, 0].shape
+    if scores.shape != shape or scores.dtype.kind not in "iuf":
+        raise ValueError(
+            f"scores of loss must be numbers (sample, class), {shape}, got {scores.dtype} "
+            f"{scores.shape}"
+        )
+    if not np.isfinite(scores).all():
+        raise FloatingPointError("scores are not finite: potentials of the readout overflow")
+    return scores
 
 
 def evaluate(
@@ -190,7 +209,10 @@ class _Loop:
             )
         self.gradients = network.backward(trace, g_readout, g_spikes=g_spikes, out=self.gradients)
         price += settings.penalties.of_weights(network, self.gradients, *now)
-        settings.optimizer.step(network, self.gradients, self.factor)
+        try:
+            self._update()
+        except FloatingPointError as fault:
+            raise FloatingPointError(f"in epoch {epoch + 1}, step {k + 1}: {fault}") from None
         settings.medium.clip(network)
 
         correct = (self.score(trace.readout).argmax(axis=1) == target).mean()
@@ -207,8 +229,20 @@ class _Loop:
             trace=trace,
         )
 
+    def _update(self):
+        """Let the optimiser change the weights; one's own may not look at what it does."""
+        network, gradients, optimizer = self.network, self.gradients, self.settings.optimizer
+        step = partial(optimizer.step, network, gradients, self.factor)
+        if getattr(type(optimizer), "step", None) is Stateful.step:
+            step()
+            return
+        check_gradients(network, gradients.flat, optimizer)
+        known = optimizer.own_arrays() if isinstance(optimizer, Stateful) else {}
+        on_trial(network, known, step, optimizer)
+
     def _note_epoch(self, seconds, means):
         """An epoch's entry in the history."""
+        check_weights(self.network)
         history, settings = self.history, self.settings
         history.seconds.append(seconds)
         history.lr.append(settings.optimizer.lr * self.factor)
@@ -272,7 +306,8 @@ def train(
     TypeError, ValueError
         Bad arguments, before anything is trained; the message names the argument.
     FloatingPointError
-        If the loss is not finite.
+        If loss, gradient or what an update leads to is not finite. The network is then, and what a
+        checkpoint holds was, at the last step that was.
 
     Notes
     -----
