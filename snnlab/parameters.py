@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
+from snnlab.kernels import updates
 from snnlab.memory import aligned
 
 
@@ -130,3 +131,35 @@ class Gradients(list):
     def is_finite(self):
         """Whether no entry is infinite or not a number."""
         return bool(np.isfinite(self.flat).all())
+
+
+def largest(x):
+    """Largest absolute value in a flat array, a float; NaN where there is one, 0.0 of nothing."""
+    bits = x.view(f"i{x.itemsize}")
+    top = updates.largest_bits(bits, bits.dtype.type(np.iinfo(bits.dtype).max))
+    return float(np.array(top, bits.dtype).view(x.dtype))
+
+
+def check_weights(network, name="network"):
+    """Refuse a network whose parameters are not finite; ``name`` is what the error calls it.
+
+    Raises
+    ------
+    FloatingPointError
+    """
+    parameters = getattr(network, "parameters", None)  # a compressed network has none
+    if parameters is not None and not np.isfinite(largest(parameters)):
+        raise FloatingPointError(
+            f"{name} holds weights that are not finite: {faults(network, parameters)}"
+        )
+
+
+def faults(network, flat):
+    """Where a flat array, laid out as a network's parameters, is not finite."""
+    found = []
+    for block in network.blocks:
+        n = np.count_nonzero(~np.isfinite(block.of(flat)))
+        if n:
+            stage = network.stages[block.stage].name
+            found.append(f"{n:,} of {block.size:,} entries of {block.name!r} in {stage}")
+    return ", ".join(found) or "in the padding of its layers"

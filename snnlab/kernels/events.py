@@ -23,7 +23,8 @@ def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit)
             when[i] = -1
             value = x[s, i]
             if value > edges[n_steps]:
-                k = np.int64(tau_steps * np.log(value / (value - theta)) - offset)
+                guess = tau_steps * np.log(value / (value - theta)) - offset
+                k = np.int64(guess) if 0 <= guess < n_steps else n_steps - 1  # maybe no number
                 while k > 0 and (k >= n_steps or value > edges[k]):
                     k -= 1
                 while k < 0 or value <= edges[k + 1]:
@@ -47,7 +48,7 @@ def first_fault(start, stop, step, unit, n_steps, n_units, last):
     """Index of the first event that breaks a rule and the rule's number, or (-1, 0).
 
     1: step out of range, 2: unit out of range, 3: steps not in order, 4: a unit twice in a step.
-    ``last`` is scratch: for each unit the position of its latest event.
+    ``last`` is scratch, zeros: for each unit one more than the position of its latest event.
     """
     for s in range(start.shape[0]):
         for k in range(start[s], stop[s]):
@@ -57,10 +58,10 @@ def first_fault(start, stop, step, unit, n_steps, n_units, last):
                 return k, 2
             if k > start[s] and step[k] < step[k - 1]:
                 return k, 3
-            before = last[unit[k]]
+            before = last[unit[k]] - 1
             if before >= start[s] and before < k and step[before] == step[k]:
                 return k, 4
-            last[unit[k]] = k
+            last[unit[k]] = k + 1
     return -1, 0
 
 

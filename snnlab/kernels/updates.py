@@ -68,3 +68,17 @@ def sgd_change(w, g, m, lo, hi, rate, momentum, shrink, out):
         m[i] = mu * m[i] + g[i]
         out[i - _u(lo)] = lr * m[i]
     _add_shrinkage(w, lo, hi, shrink, out)
+
+
+@kernel
+def largest_bits(bits, no_sign):
+    """The largest of floating-point numbers without their signs, both read as integers.
+
+    Without its sign a number's bits are in the order of its size; infinity is above all numbers,
+    and what is not a number above that. So one pass tells whether all are finite, too.
+    """
+    top = no_sign - no_sign
+    for i in range(bits.shape[0]):
+        b = bits[i] & no_sign
+        top = b if b > top else top
+    return top
