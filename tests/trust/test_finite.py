@@ -206,7 +206,7 @@ def test_restored_moments_are_looked_at_again():
 def test_trials_change_no_bit(make, monkeypatch):
     """A step on trial is the same step."""
     optimizer, net = stepped(make)
-    monkeypatch.setattr("snnlab.learning.optim.room", lambda dtype: 0.0)
+    monkeypatch.setattr("snnlab.learning.optimizer.room", lambda dtype: 0.0)
     monkeypatch.setattr("snnlab.rewiring.rule.room", lambda dtype: 0.0)
     other, twin = stepped(make)
     assert equal(state_of(optimizer, net), state_of(other, twin))
@@ -218,7 +218,7 @@ def test_ordinary_steps_are_not_tried_first(monkeypatch):
     def fail(*args):
         raise AssertionError("a trial")
 
-    monkeypatch.setattr("snnlab.learning.optim.on_trial", fail)
+    monkeypatch.setattr("snnlab.learning.optimizer.on_trial", fail)
     monkeypatch.setattr("snnlab.rewiring.rule.on_trial", fail)
     for make in (Adam, SGD, *RULES.values()):
         stepped(make, 20)
