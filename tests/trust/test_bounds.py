@@ -1,14 +1,10 @@
-"""Whole numbers that size or index memory have an upper bound, whether given or read from a file."""
+"""Whole numbers that size or index memory are bounded, whether given or read from a file."""
 
 import json
 
 import numpy as np
 import pytest
 from helpers import N_STEPS, as_input, fresh_python, network, same, toy, train
-from snnlab.augment import AugmentedImages, resample
-from snnlab.calibration import calibrate
-from snnlab.recording import load_trace, save_trace
-from snnlab.sparse import loudest_silence
 
 import snnlab
 from snnlab import (
@@ -22,8 +18,12 @@ from snnlab import (
     _check,
     encode,
 )
+from snnlab.chip.calibration import calibrate
+from snnlab.chip.recording import load_trace, save_trace
+from snnlab.datasets.augment import AugmentedImages, resample
 from snnlab.layers import Conv, Dense
 from snnlab.rewiring import DeepR, GradR, Magnitude
+from snnlab.rewiring.compressed import loudest_silence
 
 NEURON = {"tau_mem": 2e-6, "tau_syn": 2e-6, "dt": 1e-6}
 HUGE = [2**31, 2**63 - 1, 2**64, 10**400]
