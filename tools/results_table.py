@@ -3,11 +3,9 @@
 python tools/results_table.py [--check]
 """
 
-import itertools
-import json
 import os
-import re
 
+import course_map
 import numpy as np
 import pages
 
@@ -275,23 +273,17 @@ def panels_table():
     return pages.table(("notebook", "panel", "picture", "key press to new pixels", "budget"), rows)
 
 
-def head(notebook):
-    """What stands before a notebook's first lines of set-up."""
-    cells = itertools.takewhile(lambda cell: cell["id"] != "set-up", notebook["cells"])
-    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-
-
 def notebooks_table(page):
-    """Title, question and duration of each notebook, as its first cell says them."""
+    """Title, question, duration and needs of each notebook, as its first cells say them."""
     rows = []
-    for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
-        text = " ".join(head(json.loads(path.read_text(encoding="utf-8"))).split())
-        title = re.match(r"# (.+?) \*\*", text)[1]
-        question = re.search(r"\*\*(.+?\?)\*\*", text)[1]
-        minutes = re.search(r"(\d+) minutes", text)[1]
-        link = os.path.relpath(path, page.parent).replace(os.sep, "/")
-        rows.append((int(path.stem[:2]), f"[{title}]({link})", question, minutes))
-    return pages.table(("", "notebook", "question", "minutes"), rows)
+    for path in course_map.lessons():
+        lesson, link = course_map.about(path), os.path.relpath(path, page.parent)
+        rows.append(
+            (lesson["number"], f"[{lesson['title']}]({link.replace(os.sep, '/')})")
+            + (lesson["question"], lesson["minutes"])
+            + (", ".join(map(str, lesson["needs"])) or "-",)
+        )
+    return pages.table(("", "notebook", "question", "minutes", "needs"), rows)
 
 
 def one(study, **wanted):

@@ -1,6 +1,7 @@
-"""The course as a whole: how it opens."""
+"""The course as a whole: how it opens, its map, and what leads from notebook to notebook."""
 
 import json
+import re
 
 from helpers import ROOT, fresh_python
 
@@ -20,3 +21,56 @@ def test_the_first_cell_compiles_nothing(tmp_path):
     nowhere = {"NUMBA_CACHE_DIR": str(tmp_path), "SNNLAB_DATA": None, "SNNLAB_CACHE": str(tmp_path)}
     fresh_python("-c", code, env=nowhere)
     assert not list(tmp_path.rglob("*.nb?"))  # numba's files of what it has compiled
+
+
+def cells_of(path):
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+
+
+LESSONS = [path for path in sorted(FOLDER.glob("*.ipynb")) if not path.stem.startswith("00")]
+START = FOLDER / "00_start_here.ipynb"
+
+
+def links(text):
+    return re.findall(r"\]\(([^)#]+)\)", text)
+
+
+def test_each_notebook_leads_to_its_neighbours():
+    for k, path in enumerate(LESSONS):
+        last = cells_of(path)[-1]
+        assert last["id"] == "footer" and last["cell_type"] == "markdown"
+        found = links("".join(last["source"]))
+        neighbours = [*LESSONS[max(0, k - 1) : k], START, FOLDER / "glossary.md"]
+        assert found == [p.name for p in [*neighbours, *LESSONS[k + 1 : k + 2]]], path.name
+
+
+def test_all_links_between_notebooks_lead_somewhere():
+    for path in [START, *LESSONS]:
+        for cell in cells_of(path):
+            if cell["cell_type"] == "markdown":
+                for target in links("".join(cell["source"])):
+                    assert target.startswith("https://") or (FOLDER / target).is_file(), target
+
+
+def test_the_map_shows_every_notebook_and_what_it_needs():
+    (cell,) = (cell for cell in cells_of(START) if cell["id"] == "map")
+    rows = [line.split(" | ") for line in "".join(cell["source"]).splitlines()[2:]]
+    assert len(rows) == len(LESSONS)
+    for number, (row, path) in enumerate(zip(rows, LESSONS, strict=True), 1):
+        picture, name = links(row[0] + row[1])[:2]
+        assert picture == f"pictures/{number:02d}.png" and name == path.name
+        earlier = [int(target[:2]) for target in links(row[3])]
+        assert all(k < number for k in earlier) and (bool(earlier) == (number > 1))
+
+
+def test_the_pictures_of_the_map_are_small():
+    sizes = [path.stat().st_size for path in FOLDER.glob("pictures/*.png")]
+    assert len(sizes) == len(LESSONS) and sum(sizes) < 300_000 and min(sizes) > 1000
+
+
+def test_the_first_notebook_shows_how_far_one_is(tmp_path):
+    (code,) = code_of(START)
+    shown = code.replace("snnlab.progress()", "print(snnlab.progress())")
+    path = tmp_path / "progress.json"
+    done = fresh_python("-c", shown, env={"SNNLAB_PROGRESS": str(path)})
+    assert "0 of 3" in done.stdout and str(path) in done.stdout and not path.exists()
