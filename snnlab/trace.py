@@ -198,8 +198,12 @@ class Trace:
             if record.kind != stage.kind or record.n != stage.n:
                 return False
             if record.kind != "spiking":
-                if record.values.shape[:2] != shape or record.values.dtype != network.dtype:
+                if record.values.shape != (*shape, stage.n) or record.values.dtype != network.dtype:
                     return False
+            elif (len(record.spikes), record.spikes.n_steps, record.spikes.n_units) != (
+                *shape, stage.n,
+            ):  # fmt: skip
+                return False
             elif (record.potentials is not None) != potentials:
                 return False
             elif potentials and (

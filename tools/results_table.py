@@ -128,9 +128,15 @@ REWIRING = {
     "rewiring-mnist16": "256-246-10, spike latencies, as Cramer et al.",
 }
 RULES = (
-    "Grad R", "Grad R, settled", "Deep R", "soft Deep R", "STDS", "magnitude, gradual",
-    "magnitude, at once", "random mask",
-)  # fmt: skip
+    "Grad R",
+    "Grad R, settled",
+    "Deep R",
+    "soft Deep R",
+    "STDS",
+    "magnitude, gradual",
+    "magnitude, at once",
+    "random mask",
+)
 
 
 def rewiring_tables():

@@ -38,6 +38,7 @@ from snnlab.kernels.noise import SPREAD
 from snnlab.layers.stage import Conditions, pack_constants
 from snnlab.medium import Medium
 from snnlab.memory import aligned
+from snnlab.parameters import check_weights
 from snnlab.signals import SpikeTrains
 
 # A layer on the chip: its stage in the network; constants of its neurons as they are there;
@@ -161,7 +162,7 @@ class Substrate(Medium):
         settings = {"potentials": potentials, "dropout": dropout, "out": out}
         trace = super().run(network, inputs, **settings)
         if self.effects["clamp"] is not None:
-            _forget(trace, self.effects["clamp"] / network.dt)
+            _forget(trace, min(self.effects["clamp"] / network.dt, _check.MOST_STEPS))
         self.age += 1
         return trace
 
@@ -282,7 +283,8 @@ class Substrate(Medium):
     def _converter(self, dt, unit):
         """The ADC: step, lowest and highest code, time steps per reading; None if it is ideal."""
         e = self.effects
-        every = 1 if e["sampling"] is None else max(1, round(e["sampling"] / dt))
+        every = min((e["sampling"] or 0) / dt, _check.MOST_STEPS)  # a quotient may be infinite
+        every = max(1, round(every))
         if e["adc_bits"] is None:
             return (0.0, 0, 0, every) if every > 1 else None
         (low, high), last = e["adc_range"], 2 ** e["adc_bits"] - 1
@@ -308,6 +310,8 @@ class Substrate(Medium):
         constants, hold = pack_constants(model, stage.n, stage.dtype)
         gain = self.factors["gain_spread"][columns] if _has_synapses(stage) else 1
         constants[2, : stage.n] *= np.where(dead, 0, gain).astype(stage.dtype)
+        if not np.isfinite(constants[:3]).all():
+            raise ValueError(f"gain_spread, times gain, is infinite in {stage.dtype}")
         factors = np.where(dead, 1, self.factors["threshold_spread"][columns])
         zero_reset = stage.fires and model.reset == "zero"
         return _with_thresholds(constants, factors), hold, zero_reset
@@ -401,7 +405,14 @@ class Substrate(Medium):
 
 
 def clip_weights(network, largest):
-    """Clip each layer's weights at ``largest`` (one number per layer), in place."""
+    """Clip each layer's weights at ``largest`` (one number per layer), in place.
+
+    Raises
+    ------
+    FloatingPointError
+        If they are not finite: an infinite weight would be hidden, not cured.
+    """
+    check_weights(network)
     for block, top in zip(network.weight_blocks, largest, strict=True):
         if top < np.inf:
             w = block.padded(network.parameters)

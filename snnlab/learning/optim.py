@@ -7,15 +7,16 @@ import numpy as np
 from snnlab import _check
 from snnlab._workers import share, worker_count
 from snnlab.kernels import updates
+from snnlab.learning.guard import on_trial, room
 from snnlab.learning.schedules import Cosine, Exponential, constant, resolve_schedule  # noqa: F401
 from snnlab.learning.state import Kind, Stateful
 from snnlab.memory import aligned
-from snnlab.parameters import Gradients
+from snnlab.parameters import largest
 
 WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
 PIECE = 1 << 15  # parameters whose change is worked out at once: it stays in a processor's cache
 
-_own = threading.local()  # a thread's scratch, by dtype
+_rooms = threading.local()  # a thread's scratch, by dtype
 
 
 class Optimizer(Stateful):
@@ -24,8 +25,8 @@ class Optimizer(Stateful):
     One's own says in `change` what it subtracts, and in ``arrays`` what it remembers. Then it
     trains, under every rewiring rule too, and checkpoints hold its state::
 
-        class SignDescent(Optimizer):
-            arrays = {"mean": Kind()}  # made as zeros, at the first step
+        class SignDescent(optim.Optimizer):
+            arrays = {"mean": optim.Kind()}  # made as zeros, at the first step
 
             def change(self, network, gradients, factor, lo, hi, out):
                 mean = self.mean[lo:hi]
@@ -85,6 +86,26 @@ class Optimizer(Stateful):
         """Step size at the next step: with it rules scale what they subtract beside (a pull)."""
         return self.lr * factor
 
+    def largest_change(self, factor, gradient):
+        """The most that the next step subtracts anywhere, beside weight decay.
+
+        Steps that cannot overflow are taken at once; others, and those of which nothing is known,
+        on trial: what was before is kept until the outcome has been looked at.
+
+        Parameters
+        ----------
+        factor : float
+            The largest by which the learning rate is multiplied.
+        gradient : float
+            Largest absolute gradient.
+
+        Returns
+        -------
+        float
+            Infinite by default: nothing is known.
+        """
+        return np.inf
+
     def update(self, network, gradients, factor, lo, hi):
         """Update some parameters in place; arguments as for `change`.
 
@@ -103,21 +124,8 @@ class Optimizer(Stateful):
                 dtype = network.dtype if kind.dtype is None else kind.dtype
                 setattr(self, name, np.zeros(network.parameters.shape, dtype))
 
-    def step(self, network, gradients, factor=1.0):
-        """Update the network's parameters in place.
-
-        Parameters
-        ----------
-        network : Network
-            The same at every step (or see `rebind`).
-        gradients : Gradients or sequence of array
-            By all blocks, as `Network.backward` returns them, or one array per block of weights.
-        factor : float
-            Multiplies the learning rate.
-        """
-        factor = _check.number("factor", factor, at_least=0)
-        self.claim(network)
-        flat = flat_gradients(network, gradients)
+    def take(self, network, flat, factor, top):
+        """Take a step whose gradient is finite; ``top`` is the largest of it."""
         self.begin(network)
         regions = self.regions(network)
 
@@ -127,8 +135,23 @@ class Optimizer(Stateful):
                 if a < b:
                     self.update(network, flat, factor * rate, a, b)
 
-        share_parameters(network, work)
+        if self.bound(network, factor, top) < room(network.dtype):
+            share_parameters(network, work)
+        else:
+            on_trial(network, self.own_arrays(), lambda: share_parameters(network, work), self)
         self.steps += 1
+
+    def bound(self, network, factor, gradient):
+        """`largest_change`, infinite where weight decay overshoots, or where it is not known.
+
+        (A class that changes what is subtracted does not inherit what is known of that.)
+        """
+        factor *= max([1.0, *self.rates.values()])
+        home = _home(self, "largest_change")
+        same = all(_home(self, x) in (home, Optimizer) for x in ("change", "update", "rate"))
+        shrink = self.lr * factor * getattr(self, "weight_decay", 0.0)
+        bound = self.largest_change(factor, gradient) if same else np.inf
+        return abs(bound) if 0 <= shrink <= 1 else np.inf
 
     def regions(self, network):
         """Where parameters are trained: ``start, stop, rate, prunable`` of stretches."""
@@ -144,10 +167,10 @@ class Optimizer(Stateful):
 
     def changes(self, network, gradients, factor, lo, hi):
         """`change`, piece by piece: an iterator of ``lo, hi, out``, where ``out`` is used again."""
-        room = _room(network.dtype)
+        piece = _room(network.dtype)
         for first in range(lo, hi, PIECE):
             last = min(first + PIECE, hi)
-            out = room[: last - first]
+            out = piece[: last - first]
             self.change(network, gradients, factor, first, last, out)
             if not self.keeps_padding:
                 _clear_padding(network, first, last, out)
@@ -166,6 +189,15 @@ class _Decaying(Optimizer):
     """Optimisers with weight decay."""
 
     keeps_padding = True
+    _known = None, 0.0  # a moment, and the most that is in it
+
+    def _moment(self, name, most):
+        """The most that a moment holds; ``most(before)`` is what this step makes of that."""
+        moment, before = self._known
+        if moment is not getattr(self, name):  # at the first step, or restored
+            before = largest(getattr(self, name))
+        self._known = getattr(self, name), most(before)
+        return self._known[1]
 
     def _shrink(self, network, factor, place):
         """By which share of themselves the parameters there shrink: weights, and nothing else."""
@@ -208,6 +240,18 @@ class Adam(_Decaying):
         """``lr / (1 - beta1^t)`` at the next step, times the factor."""
         return self.lr * factor / (1 - self.beta1 ** (self.steps + 1))
 
+    def largest_change(self, factor, gradient):
+        """``rate max|m| / eps``; infinite where the square of a gradient may overflow."""
+        top = self._moment("first", lambda before: max(before, gradient))
+        if top > np.finfo(self.first.dtype).max ** 0.5 / 16:
+            return np.inf
+        return self.rate(factor) * (top / self.eps + 1)
+
+    def check_fit(self, network):
+        """Refuse a network that the state does not fit, or in whose precision ``eps`` is 0."""
+        super().check_fit(network)
+        _check.real("eps", self.eps, network.dtype)
+
     def update(self, network, gradients, factor, lo, hi):
         """Update some parameters in place."""
         rate = self.lr * factor * (1 / (1 - self.beta1 ** (self.steps + 1)))
@@ -245,6 +289,11 @@ class SGD(_Decaying):
         self.momentum = _check.number("momentum", momentum, at_least=0, below=1)
         self.weight_decay = _check.number("weight_decay", weight_decay, at_least=0)
 
+    def largest_change(self, factor, gradient):
+        """``rate max|velocity|``."""
+        most = self._moment("velocity", lambda before: self.momentum * before + gradient)
+        return np.inf if most > room(self.velocity.dtype) else self.rate(factor) * (most + 1)
+
     def update(self, network, gradients, factor, lo, hi):
         """Update some parameters in place."""
         updates.sgd(*self._arguments(network, gradients, factor, lo, hi))
@@ -260,17 +309,9 @@ class SGD(_Decaying):
         )  # fmt: skip
 
 
-def flat_gradients(network, gradients):
-    """Gradients by all parameters, flat, from Gradients or from one array per block of weights."""
-    if not isinstance(gradients, Gradients):
-        given, gradients = list(gradients), Gradients(network)
-        if len(given) != len(gradients):
-            raise ValueError(f"gradients must have {len(gradients)} arrays, one per layer")
-        for k, (own, g) in enumerate(zip(gradients, given, strict=True)):
-            own[...] = _check.array(f"gradients[{k}]", g, network.dtype, own.shape)
-    if not gradients.fits(network):
-        raise ValueError("gradients do not fit the network")
-    return gradients.flat
+def _home(thing, name):
+    """The class in which a method of a thing is defined."""
+    return next(c for c in type(thing).__mro__ if name in vars(c))
 
 
 def share_parameters(network, work, n=None):
@@ -282,7 +323,7 @@ def share_parameters(network, work, n=None):
 
 def _room(dtype):
     """Memory of the calling thread, for the change of a piece."""
-    rooms = _own.__dict__
+    rooms = _rooms.__dict__
     if dtype not in rooms:
         rooms[dtype] = aligned((PIECE,), dtype)
     return rooms[dtype]

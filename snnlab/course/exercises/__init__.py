@@ -20,8 +20,15 @@ from snnlab.course.exercises.predictions import predict, reveal
 from snnlab.course.exercises.registry import QUESTIONS, Right, plain
 
 __all__ = [
-    "Verdict", "check", "collect", "hand_in", "predict", "progress", "questions", "reveal",
-]  # fmt: skip
+    "Verdict",
+    "check",
+    "collect",
+    "hand_in",
+    "predict",
+    "progress",
+    "questions",
+    "reveal",
+]
 
 for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
     import_module(f"{__name__}.{_module}")  # registers its questions

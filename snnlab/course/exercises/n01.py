@@ -40,11 +40,13 @@ def _smallest_weight(answer):
 def _which_step(answer):
     z = _potentials([2], 1.2)[1]
     return close(
-        answer, int(np.flatnonzero(z)[0]), 0,
+        answer,
+        int(np.flatnonzero(z)[0]),
+        0,
         "Later: before the input spike arrives, nothing makes it fire.",
         "Earlier. Which potential is compared: the one before or after this step's current?",
         "the number of a step",
-    )  # fmt: skip
+    )
 
 
 @question(
@@ -62,8 +64,10 @@ def _after_the_reset(answer):
     if isinstance(answer, numbers.Real) and abs(answer - 1.2 * b) < 0.006:
         return "That is the current alone, as if nothing of the membrane were left. What is left?"
     return close(
-        answer, float(v[3]), 0.006,
+        answer,
+        float(v[3]),
+        0.006,
         "Higher. Three terms: what is left of the membrane, the current, minus the threshold.",
         "Lower. Three terms: what is left of the membrane, the current, minus the threshold.",
         "a potential",
-    )  # fmt: skip
+    )

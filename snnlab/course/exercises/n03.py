@@ -12,10 +12,13 @@ def _where_the_gradient_vanishes(answer):
     k = np.arange(1, 2001) / 10
     share = np.array([surrogate.slope("superspike", np.array(-0.3), x) for x in k])
     return close(
-        answer, float(k[np.argmin(np.abs(share - 0.01))]), 0.3,
+        answer,
+        float(k[np.argmin(np.abs(share - 0.01))]),
+        0.3,
         "With that steepness more than 1 % is left: go steeper.",
-        "With that steepness less than 1 % is left: go gentler.", "a steepness",
-    )  # fmt: skip
+        "With that steepness less than 1 % is left: go gentler.",
+        "a steepness",
+    )
 
 
 @question("n03.q2", "These two end at a finite distance from the threshold; all others have tails.")
@@ -57,7 +60,10 @@ def _how_loudly_is_it_told(answer):
     if isinstance(answer, float) and abs(answer + h) < 0.002:
         return "That is the surrogate alone. How fast does the potential grow with the weight?"
     return close(
-        answer, truth, 0.002,
+        answer,
+        truth,
+        0.002,
         "Nearer to zero. Multiply the three slopes of the chain; here k is 20.",
-        "Further below zero. Multiply the three slopes of the chain; here k is 20.", "a slope",
-    )  # fmt: skip
+        "Further below zero. Multiply the three slopes of the chain; here k is 20.",
+        "a slope",
+    )

@@ -51,10 +51,13 @@ def _who_is_reached_first(answer):
     spike[0, 0] = 1
     response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
     return close(
-        answer, int(response.argmax()), 0,
+        answer,
+        int(response.argmax()),
+        0,
         "Longer. The current goes on flowing after the spike, so the membrane still rises.",
-        "Shorter. By then the membrane has begun to leak more than it gains.", "a number of steps",
-    )  # fmt: skip
+        "Shorter. By then the membrane has begun to leak more than it gains.",
+        "a number of steps",
+    )
 
 
 @question(
@@ -72,7 +75,10 @@ def _decay_of_blame(answer):
     if isinstance(answer, float) and abs(answer - b**2) < 0.006:
         return "That is the adjoint of the membrane. What does the current's add to it on the way?"
     return close(
-        answer, truth, 0.006,
+        answer,
+        truth,
+        0.006,
         "More. In each step back the current's adjoint also takes over the membrane's.",
-        "Less. Two steps back: both adjoints have faded twice.", "a number",
-    )  # fmt: skip
+        "Less. Two steps back: both adjoints have faded twice.",
+        "a number",
+    )

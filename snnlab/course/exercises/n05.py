@@ -29,9 +29,16 @@ def _three_epochs(answer):
     network = Network((256, 100, 10), LIF.brainscales2(), n_steps=20, rng=0)
     inputs = encode.latency(data.x_train[:5000])
     train(
-        network, inputs, data.y_train[:5000], epochs=3, rng=0, batch_size=batch,
-        optimizer=optimizer, schedule="constant", progress=False,
-    )  # fmt: skip
+        network,
+        inputs,
+        data.y_train[:5000],
+        epochs=3,
+        rng=0,
+        batch_size=batch,
+        optimizer=optimizer,
+        schedule="constant",
+        progress=False,
+    )
     test = encode.latency(data.x_test[:1000])
     accuracy = evaluate(network, test, data.y_test[:1000]).accuracy
     if accuracy > TARGET:
@@ -46,10 +53,13 @@ def _three_epochs(answer):
 @question("n05.q2", "The images that are left over make one more, smaller batch.")
 def _how_many_steps(answer):
     return close(
-        answer, len(range(0, 5000, 64)), 0,
+        answer,
+        len(range(0, 5000, 64)),
+        0,
         "More. Are the images that are left over at the end forgotten?",
-        "Fewer. Divide the images by the batch size.", "a number of steps",
-    )  # fmt: skip
+        "Fewer. Divide the images by the batch size.",
+        "a number of steps",
+    )
 
 
 @question(
@@ -58,7 +68,10 @@ def _how_many_steps(answer):
 )
 def _as_many_steps(answer):
     return close(
-        answer, 200 * len(range(0, 5000, 500)) / len(range(0, 5000, 20)), 0,
+        answer,
+        200 * len(range(0, 5000, 500)) / len(range(0, 5000, 20)),
+        0,
         "More. How many steps does each take in one epoch?",
-        "Fewer. Small batches take more steps in an epoch, not fewer.", "a number of epochs",
-    )  # fmt: skip
+        "Fewer. Small batches take more steps in an epoch, not fewer.",
+        "a number of epochs",
+    )

@@ -39,9 +39,11 @@ def _diagnoses(answer):
     for bed, name in answer.items():
         patient = patients.admit(bed)
         report = clinic.examine(
-            patient.network, patient.inputs[:300], patient.labels[:300],
+            patient.network,
+            patient.inputs[:300],
+            patient.labels[:300],
             loss=patient.training["loss"],
-        )  # fmt: skip
+        )
         if name != report.findings[0].name:
             wrong.append(bed)
     if wrong:

@@ -20,10 +20,12 @@ def _what_a_third_spike_costs(answer):
     cost = [Bursts(1.0)(np.array([[float(n)]]))[0] for n in range(4)]
     truth = (cost[3] - cost[2]) / (cost[1] - cost[0])
     return close(
-        answer, truth, 0.05,
+        answer,
+        truth,
+        0.05,
         "More. A unit's count is squared: what do 3 spikes cost, and what do 2?",
         "Less. What do 3 spikes cost *more* than 2, and 1 more than none?",
-    )  # fmt: skip
+    )
 
 
 @question(
@@ -47,9 +49,14 @@ def _few_spikes_little_loss(answer):
     results = []
     for penalties, seen, seed in (((), 30_000, 1), ([Bursts(float(answer))], 20_000, 2)):
         train(
-            network, inputs, labels, epochs=seen // len(inputs), rng=seed, penalties=penalties,
+            network,
+            inputs,
+            labels,
+            epochs=seen // len(inputs),
+            rng=seed,
+            penalties=penalties,
             progress=False,
-        )  # fmt: skip
+        )
         results.append(evaluate(network, *test))
     before, now = results
     said = (
@@ -75,10 +82,13 @@ def _fewest_stored_spikes(answer):
     first = next(m.accuracy for m in means if m.config["strength"] == 0)
     good = [m for m in means if m.accuracy >= first - LOST]
     return close(
-        answer, min(m.hidden_spikes for m in good), 0.3,
+        answer,
+        min(m.hidden_spikes for m in good),
+        0.3,
         "At so few spikes the stored mean has lost more than half a point. Or no run is there.",
-        "A stored mean with fewer spikes is still within half a point.", "a number of spikes",
-    )  # fmt: skip
+        "A stored mean with fewer spikes is still within half a point.",
+        "a number of spikes",
+    )
 
 
 ENOUGH = 0.97  # of the test images, for the challenge

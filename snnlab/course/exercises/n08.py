@@ -53,10 +53,13 @@ def _first_word(answer):
         w[...] = 5
     readout = network.forward(SpikeTrains([0, 1], [0], [0], 20, 1)).readout[0, :, 0]
     return close(
-        answer, int(np.flatnonzero(readout)[0]) + 1, 0,
+        answer,
+        int(np.flatnonzero(readout)[0]) + 1,
+        0,
         "Later. Three layers have to be crossed, and the first step counts as 1.",
-        "Earlier. A step per layer, and the first step counts as 1.", "a number of steps",
-    )  # fmt: skip
+        "Earlier. A step per layer, and the first step counts as 1.",
+        "a number of steps",
+    )
 
 
 @question("n08.q3", "After two steps the network that was trained to be early leads by so much.")
@@ -68,7 +71,10 @@ def _gained_by_hurry(answer):
     if isinstance(answer, float) and abs(answer - truth / 100) < 1e-4 and truth > 0:
         return "The right difference, as a share. The question asks for percentage points."
     return close(
-        answer, truth, 0.006,
+        answer,
+        truth,
+        0.006,
         "More. Compare 'accuracy_2' of the first two records.",
-        "Less. Compare 'accuracy_2' of the first two records.", "a number of percentage points",
-    )  # fmt: skip
+        "Less. Compare 'accuracy_2' of the first two records.",
+        "a number of percentage points",
+    )

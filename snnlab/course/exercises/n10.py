@@ -82,10 +82,13 @@ def _where_transfer_fails(answer):
     if isinstance(answer, numbers.Real) and answer >= 1:
         return "Give it as a share, not in percent."
     return close(
-        answer, min(fitting), 1e-9,
+        answer,
+        min(fitting),
+        1e-9,
         "There, transfer has not lost five points yet.",
-        "True there, but already at a smaller mismatch.", "a relative standard deviation",
-    )  # fmt: skip
+        "True there, but already at a smaller mismatch.",
+        "a relative standard deviation",
+    )
 
 
 @question("n10.q3", "The weights fit the faults of their own chip, and another chip has others.")

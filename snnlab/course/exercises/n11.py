@@ -26,9 +26,14 @@ def _losses_by_deaths():
     network = Network((256, n, 10), LIF.brainscales2(steepness=10), n_steps=20, rng=0)
     network.scale_to_activity(inputs, 40)
     train(
-        network, inputs, labels, epochs=max(5, 20_000 // len(inputs)), rng=1, progress=False,
+        network,
+        inputs,
+        labels,
+        epochs=max(5, 20_000 // len(inputs)),
+        rng=1,
+        progress=False,
         optimizer=Adam(lr=4e-3),
-    )  # fmt: skip
+    )
 
     def accuracy(dead):
         alive = ~np.isin(np.arange(n), dead)
@@ -78,6 +83,10 @@ def _relative_rise(answer):
     if isinstance(answer, numbers.Real) and abs(answer - (97.2 - 37)) < 0.1:
         return "37 points would be a disaster. The rise is relative to the error."
     return close(
-        answer, 100 - 2.8 * 1.37, 0.06, "More. The error is 2.8 % before; what is it after?",
-        "Less. The error is 2.8 % before; what is it after?", "an accuracy in percent",
-    )  # fmt: skip
+        answer,
+        100 - 2.8 * 1.37,
+        0.06,
+        "More. The error is 2.8 % before; what is it after?",
+        "Less. The error is 2.8 % before; what is it after?",
+        "an accuracy in percent",
+    )

@@ -20,10 +20,13 @@ def _additions_per_mac(answer):
 
     energies = _card(1.0).energies
     return close(
-        answer, energies[ROWS[2]][0] / energies[ROWS[0]][0], 0.1,
+        answer,
+        energies[ROWS[2]][0] / energies[ROWS[0]][0],
+        0.1,
         "More. A multiplication of 8 bits alone costs more than that many additions.",
-        "Fewer. Divide the synaptic part of one row by that of the other.", "a number of spikes",
-    )  # fmt: skip
+        "Fewer. Divide the synaptic part of one row by that of the other.",
+        "a number of spikes",
+    )
 
 
 @question(
@@ -38,9 +41,13 @@ def _rate_of_break_even(answer):
     if isinstance(answer, numbers.Real) and abs(answer - card.break_even("hidden_spikes")) < 2:
         return "That varies hidden spikes only. Let all of them vary, in proportion."
     return close(
-        answer, spikes / (256 + 246), 0.015, "More. There the network of spikes still takes less.",
-        "Less. There the network of spikes takes more already.", "a number of spikes per neuron",
-    )  # fmt: skip
+        answer,
+        spikes / (256 + 246),
+        0.015,
+        "More. There the network of spikes still takes less.",
+        "Less. There the network of spikes takes more already.",
+        "a number of spikes per neuron",
+    )
 
 
 @question(

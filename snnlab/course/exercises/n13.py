@@ -27,15 +27,24 @@ def _grad_r_step(answer):
     if not np.allclose(got, centred):
         wrong = [
             ("Where is the pull? Strengths only follow the gradient.", theta - eta * s * move),
-            ("A strength above μ is to go down, one below μ up: which way does yours go?",
-             theta - eta * (s * move - alpha * np.sign(theta - mu))),
-            ("The pull turns round at μ, not at 0.",
-             theta - eta * (s * move + alpha * np.sign(theta))),
-            ("For a wire of negative sign, more strength is less weight. What must the move be "
-             "multiplied by?", theta - eta * (move + alpha * np.sign(theta - mu))),
-            ("That is the true gradient: pruned wires hear nothing. Leave the mask out.",
-             theta - eta * (s * move * (theta > 0) + alpha * np.sign(theta - mu))),
-        ]  # fmt: skip
+            (
+                "A strength above μ is to go down, one below μ up: which way does yours go?",
+                theta - eta * (s * move - alpha * np.sign(theta - mu)),
+            ),
+            (
+                "The pull turns round at μ, not at 0.",
+                theta - eta * (s * move + alpha * np.sign(theta)),
+            ),
+            (
+                "For a wire of negative sign, more strength is less weight. What must the move be "
+                "multiplied by?",
+                theta - eta * (move + alpha * np.sign(theta - mu)),
+            ),
+            (
+                "That is the true gradient: pruned wires hear nothing. Leave the mask out.",
+                theta - eta * (s * move * (theta > 0) + alpha * np.sign(theta - mu)),
+            ),
+        ]
         for hint, other in wrong:
             if np.allclose(got, other):
                 return hint
@@ -55,10 +64,12 @@ def _when_the_target_matters(answer):
     from snnlab.rewiring import smallest_alpha
 
     return close(
-        answer, smallest_alpha(0.95, lr=1e-3, steps=513 * 468), 0.005,
+        answer,
+        smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
+        0.005,
         "With that α no wire gets as far as μ: the target changes nothing yet. Larger.",
         "With that α wires get as far as μ before the end: a smaller α does it as well.",
-    )  # fmt: skip
+    )
 
 
 @question(

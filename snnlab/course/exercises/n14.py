@@ -49,10 +49,13 @@ def _which_rule_wins(answer):
     if isinstance(answer[1], numbers.Real) and abs(100 * answer[1] - lead) < 0.3 < lead:
         return "The right rule. The lead as a share: the question asks for points, of 100."
     return close(
-        answer[1], lead, 0.3, "The right rule, but its lead over the second is larger.",
+        answer[1],
+        lead,
+        0.3,
+        "The right rule, but its lead over the second is larger.",
         "The right rule, but its lead over the second is smaller. Second best, not worst?",
         "a name and a number",
-    )  # fmt: skip
+    )
 
 
 @question("n14.q2", "Weights have grown past this threshold where they are needed, and only there.")
@@ -83,9 +86,13 @@ def _when_a_list_is_shorter(answer):
     if isinstance(answer, numbers.Real) and abs(answer - 100 * 7 / bits) < 0.5:
         return "A wire in the list has its number, and its weight as well."
     return close(
-        answer, 100 * truth, 0.5, "There the list is shorter already. How many bits per wire?",
-        "There the list is longer still. How many bits per wire?", "a share in %",
-    )  # fmt: skip
+        answer,
+        100 * truth,
+        0.5,
+        "There the list is shorter already. How many bits per wire?",
+        "There the list is longer still. How many bits per wire?",
+        "a share in %",
+    )
 
 
 ENOUGH = 0.95  # of the test images, for the challenge

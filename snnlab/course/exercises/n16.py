@@ -80,6 +80,10 @@ def _how_many_networks(answer):
     if isinstance(answer, numbers.Real) and answer == 4 * 3 * 5:
         return "Those are tried. And which network answers afterwards, having seen all data?"
     return close(
-        answer, 4 * 3 * 5 + 1, 0, "More. Every combination is trained once per fold.",
-        "Fewer. Every combination is trained once per fold, not more.", "a number of networks",
-    )  # fmt: skip
+        answer,
+        4 * 3 * 5 + 1,
+        0,
+        "More. Every combination is trained once per fold.",
+        "Fewer. Every combination is trained once per fold, not more.",
+        "a number of networks",
+    )
