@@ -4,6 +4,7 @@ python tools/results_table.py [--check]
 """
 
 import os
+import tomllib
 
 import course_map
 import numpy as np
@@ -11,6 +12,7 @@ import pages
 
 from snnlab import results
 
+PLACEHOLDER = "OWNER/REPOSITORY"  # where the project has no published repository yet
 TITLES = {
     "mnist16-plain": "16x16 MNIST",
     "mnist16-augmented": "16x16 MNIST, augmented",
@@ -292,6 +294,22 @@ def notebooks_table(page):
     return pages.table(("", "notebook", "question", "minutes", "needs"), rows)
 
 
+def badges():
+    """Links that open the course in a browser; that they lead nowhere yet, if that is so."""
+    with open(pages.ROOT / "pyproject.toml", "rb") as file:
+        repository = tomllib.load(file)["tool"]["snnlab"]["repository"]
+    first = "notebooks/01_one_leaky_neuron.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/{first}"
+    colab = f"https://colab.research.google.com/github/{repository}/blob/HEAD/{first}"
+    shown = (
+        f"[![Binder](https://mybinder.org/badge_logo.svg)]({binder})\n"
+        f"[![Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})"
+    )
+    if repository == PLACEHOLDER:
+        shown += f"\n(`{PLACEHOLDER}` is a placeholder, to be set in `pyproject.toml`.)"
+    return shown
+
+
 def one(study, **wanted):
     """The record of a study that has some label, or other values."""
     (record,) = (r for r in load(study) if all(r.get(k) == v for k, v in wanted.items()))
@@ -332,6 +350,7 @@ def summary_table():
 def tables():
     """Every table by the name of its place, but for those that depend on the page."""
     return {
+        "badges": badges(),
         "summary": summary_table(),
         "results": accuracy_table(),
         "sparsity": sparsity_table(),

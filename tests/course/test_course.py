@@ -5,6 +5,8 @@ import re
 
 from helpers import ROOT, fresh_python
 
+from snnlab import exercises
+
 FOLDER = ROOT / "notebooks"
 
 
@@ -74,3 +76,39 @@ def test_the_first_notebook_shows_how_far_one_is(tmp_path):
     path = tmp_path / "progress.json"
     done = fresh_python("-c", shown, env={"SNNLAB_PROGRESS": str(path)})
     assert "0 of 3" in done.stdout and str(path) in done.stdout and not path.exists()
+
+
+# for teachers -------------------------------------------------------------------------------------
+
+
+def test_the_answer_key_has_every_question(tmp_path):
+    fresh_python(ROOT / "tools" / "answer_key.py", tmp_path / "key.md")
+    text = (tmp_path / "key.md").read_text(encoding="utf-8")
+    asked = [name for name in exercises.questions() if ".q" in name]
+    assert len(asked) == 48
+    for name in asked:
+        assert text.count(f"`{name}`") == 1, name
+    assert text.count("\n## ") == len(LESSONS) and "<details>" not in text and "Hint" not in text
+
+
+def test_there_is_an_hour_for_every_notebook():
+    text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    hours = re.findall(r"^### (\d+)\. (.+)$", text, flags=re.MULTILINE)
+    titles = ["".join(cells_of(path)[0]["source"]).split("\n")[0].removeprefix("# ")
+              for path in LESSONS]  # fmt: skip
+    assert hours == [(str(k), title) for k, title in enumerate(titles, 1)]
+    assert text.count("*What they get wrong*") == len(LESSONS)
+
+
+def test_badges_follow_from_one_field():
+    code = (
+        "import results_table, pages, pathlib, tempfile\n"
+        "folder = pathlib.Path(tempfile.mkdtemp())\n"
+        "(folder / 'pyproject.toml').write_text('[tool.snnlab]\\nrepository = \"me/mine\"')\n"
+        "print(results_table.badges())\n"
+        "pages.ROOT = folder\n"
+        "print(results_table.badges())"
+    )
+    now, then = fresh_python("-c", code, cwd=ROOT / "tools").stdout.split("placeholder", 1)
+    assert now.count("OWNER/REPOSITORY") >= 2 and "me/mine" not in now
+    assert then.count("/me/mine/") == 2 and "OWNER" not in then.partition("[![")[2]
