@@ -37,7 +37,8 @@ import numpy as np
 from snnlab import _check
 from snnlab.kernels import rewire
 from snnlab.learning.guard import check_change, on_trial, room
-from snnlab.learning.optim import SGD, Adam, Optimizer, share_parameters
+from snnlab.learning.optim import SGD, Adam
+from snnlab.learning.optimizer import Optimizer, share_parameters
 from snnlab.learning.state import Stateful, whole
 from snnlab.rewiring.connectivity import n_active, views
 from snnlab.rewiring.log import Log
