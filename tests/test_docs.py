@@ -32,7 +32,7 @@ def name_of(path):
 # pages ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("script", ["results_table", "package_map"])
+@pytest.mark.parametrize("script", ["course_map", "results_table", "package_map"])
 def test_pages_show_what_the_scripts_write(script):
     command = [sys.executable, ROOT / "tools" / f"{script}.py", "--check"]
     done = subprocess.run(command, capture_output=True, text=True)

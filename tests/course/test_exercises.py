@@ -124,8 +124,11 @@ def student_copy():
 
 def test_student_copies_hold_no_solution(tmp_path):
     fresh_python(ROOT / "tools" / "student_copy.py", tmp_path / "out")
-    originals = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [p.name for p in originals]
+    folder = ROOT / "notebooks"
+    originals = sorted(folder.glob("*.ipynb"))
+    copied = {p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*.*")}
+    with_them = [*originals, *folder.glob("*.md"), *folder.glob("pictures/*.png")]
+    assert copied == {p.relative_to(folder) for p in with_them} and len(with_them) == 17 + 2 + 16
     for path in originals:
         whole = json.loads(path.read_text(encoding="utf-8"))
         copy = json.loads((tmp_path / "out" / path.name).read_text(encoding="utf-8"))

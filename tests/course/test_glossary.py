@@ -23,6 +23,8 @@ EARLIER = {
 def texts():
     out = {}
     for path in sorted(FOLDER.glob("*.ipynb")):
+        if path.stem == "00_start_here":
+            continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
         out[int(path.stem[:2])] = re.sub(r"\$[^$]*\$|`[^`]*`", "", text)

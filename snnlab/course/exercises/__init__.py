@@ -8,6 +8,7 @@ What was answered is kept in a file of the reader's (`progress`), from which a c
 (`hand_in`) and a teacher collect it (`collect`).
 """
 
+import html
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
@@ -39,12 +40,17 @@ class Verdict:
 
     right: bool
     text: str
+    folded: bool = False  # until a reader unfolds it
 
     def __bool__(self):
         return self.right
 
     def __repr__(self):
         return f"{'✓ Right.' if self.right else '✗ Not yet.'} {self.text}".rstrip()
+
+    def _repr_html_(self):
+        said = f'<pre style="white-space: pre-wrap">{html.escape(repr(self))}</pre>'
+        return f"<details><summary>Solution</summary>{said}</details>" if self.folded else said
 
 
 def check(question, answer, *, solution=False):
@@ -57,8 +63,9 @@ def check(question, answer, *, solution=False):
     answer : object
         Whatever the exercise asks for. Nothing that is given here raises an error: what is no
         answer gets a hint, too.
-    solution : bool
-        Whether this is the notebook's own solution, which does not count as the reader's.
+    solution : bool or sequence of str
+        Whether this is the notebook's own solution, which does not count as the reader's and is
+        shown folded; or lines to be shown with it.
 
     Returns
     -------
@@ -80,12 +87,14 @@ def check(question, answer, *, solution=False):
         said = f"That is not what is asked for: {type(fault).__name__}, {fault}."
     right = said is None or isinstance(said, Right)
     text = asked.why if said is None else said.text if right else said
-    if not solution:
+    if solution is False:
         score = said.score if isinstance(said, Right) else None
         best = records.note(question, answer, right, score)
         if score is not None:
             text += _compared(score, best)
-    return Verdict(right, text)
+    elif solution is not True:
+        text = "\n".join([text, *solution])
+    return Verdict(right, text, folded=solution is not False)
 
 
 def _compared(score, best):
