@@ -23,10 +23,10 @@ LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \
   $(PY) tools/strip_outputs.py --check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test demo lint bench results docs student clean
+.PHONY: help venv lab test test-all demo lint bench results docs student clean
 
 help:  ## list these commands
-	@awk 'BEGIN {FS = ":.*  ## "} /^[a-z]+:.*  ## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*  ## "} /^[a-z-]+:.*  ## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 venv: $(STAMP)  ## create the environment (.venv) and install the package into it
 $(STAMP): pyproject.toml constraints.txt
@@ -49,8 +49,9 @@ lab: venv  ## open the first notebook in JupyterLab
 # All passes run even if one fails; the full run comes last, so its summary is the last one shown.
 # The kernels are compiled once beforehand: parallel workers must not write the same cache. The
 # pass with bounds checks compiles other code, so it has a cache of its own and one process. Tests in
-# a browser go to one process (loadgroup): one JupyterLab is enough.
-test: venv  ## run linters and the whole test-suite (uncompiled, bounds-checked, full)
+# a browser go to one process (loadgroup): one JupyterLab is enough. `make test` has notebooks train
+# less and checks a third of them in a browser, another one each day (SNNLAB_THIRD=0, 1, 2 or all).
+test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full), in ten minutes
 	@failed=""; \
 	echo "== lint"; { $(LINT); } || failed="$$failed lint"; \
 	echo "== without JIT"; \
@@ -59,8 +60,11 @@ test: venv  ## run linters and the whole test-suite (uncompiled, bounds-checked,
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
 	  $(PY) -m pytest -q -m bounds || failed="$$failed bounds"; \
 	echo "== all tests"; $(WARM_UP) || failed="$$failed warm-up"; \
-	$(PY) -m pytest -n $(WORKERS) --dist loadgroup || failed="$$failed tests"; \
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(WHOLE) || failed="$$failed tests"; \
 	if [ -n "$$failed" ]; then echo "make test: failed:$$failed"; exit 1; fi
+
+test-all: WHOLE := --all
+test-all: test  ## the same with whole notebooks and all of them in a browser, in half an hour
 
 demo: venv  ## train a network in the terminal, print the result, write a picture
 	$(PY) -m snnlab.demo

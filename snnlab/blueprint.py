@@ -7,11 +7,13 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear
+from snnlab.layers.kinds import layer_from_dict
 from snnlab.layers.stage import Stage
 from snnlab.memory import padded_width
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.parameters import Block
 
+FORMAT = 2  # of files
 MOST_STEPS = 2**30  # steps are counted in 32 bits
 MOST_UNITS = 2**30
 
@@ -148,3 +150,17 @@ def checked_blocks(layer, shape):
         for n in block[:2]:
             _check.integer(f"blocks of {layer!r}: {name}", n, at_least=1)
     return out
+
+
+def from_header(header):
+    """Shape of the inputs, layers and neurons, from what `Network.to_dict` gave."""
+    version = _check.integer("format", header["format"], at_least=1)
+    if version > FORMAT:
+        raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+    if version == 1:  # before there were layers
+        given = header["sizes"]
+    else:
+        given = [tuple(header["shape"]), *map(layer_from_dict, header["layers"])]
+    shape, layers = check_layers(given)
+    models = [LeakyIntegrator.from_dict(values) for values in header["neurons"]]
+    return shape, layers, check_models(models, len(with_neurons(layers)))

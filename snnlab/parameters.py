@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.memory import aligned
 
 
@@ -73,6 +74,29 @@ class Block:
 def new_flat(blocks, dtype):
     """Zeros for some blocks, from a cache line on."""
     return aligned((blocks[-1].stop,), dtype)
+
+
+def named(blocks):
+    """Pairs of the name that files have, and the block: ``weights_0``, ..., or name and stage."""
+    k = 0
+    for block in blocks:
+        yield f"weights_{k}" if block.prunable else f"{block.name}_of_{block.stage}", block
+        k += block.prunable
+
+
+def block_arrays(blocks, flat):
+    """All parameters as a dict of arrays (rows, columns), for files."""
+    return {name: np.array(block.of(flat)) for name, block in named(blocks)}
+
+
+def fill_blocks(blocks, flat, arrays):
+    """Inverse of `block_arrays`; everything is checked before anything is written."""
+    for name, block in named(blocks):
+        if name not in arrays:
+            raise ValueError(f"it holds no {name}")
+        _check.array(name, arrays[name], flat.dtype, (block.rows, block.columns))
+    for name, block in named(blocks):
+        block.of(flat)[...] = arrays[name]
 
 
 class Gradients(list):

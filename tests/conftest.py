@@ -1,6 +1,120 @@
-"""Set-up of all tests: shared fixtures, and which tests are run and may be skipped."""
+"""Set-up of all tests: shared fixtures, which tests are run, and which may be skipped.
+
+``pytest`` runs a quick selection: notebooks with less training (`quick_notebook`), and a third of
+the tests in a browser, another one each day. ``pytest --all`` runs everything as it is.
+"""
+
+import datetime
+import os
+import re
 
 import pytest
+
+THIRDS = "0", "1", "2", "all"
+
+# Why a test may be skipped where the environment variable CI is set, as regular expressions of the
+# whole reason. Any other skip there is a failure: else nobody notices that an extra is missing.
+ALLOWED_SKIPS = (
+    r"could not import 'torch'.*",  # the oracle, which no set of requirements brings
+    r"needs NUMBA_BOUNDSCHECK=1",  # run in the pass with bounds checks
+    r"nothing is compiled here",  # run in the other passes
+    r"nothing to compare with",
+    r"70,000 images are too many without compilation",
+    r"test_browser.py runs them with MNIST",
+    # image sets are no part of the project, and tests need no network
+    r"SNNLAB_DATA holds no MNIST files",
+    r"no MNIST files in \$SNNLAB_DATA",
+    r"SNNLAB_DATA does not name a folder with MNIST",
+    r"MNIST is not on this machine: .*",
+    r"the files of \w+ are not on this machine",
+    # other systems
+    r"digests are those of x86-64 processors",
+    r"POSIX permissions",
+    r"needs POSIX signals",
+    r"no signals here",
+    r"no executable bit on Windows",
+    r"not a git checkout",
+)
+NO_BROWSER = r"no Chromium on this machine"  # allowed where SNNLAB_NO_BROWSER=1 says so
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--all", action="store_true", help="run everything: whole notebooks, all browser tests"
+    )
+
+
+def pytest_configure(config):
+    # once for all processes that share the tests, also at midnight
+    day = datetime.date.today().timetuple().tm_yday
+    third = "all" if config.getoption("--all") else os.environ.get("SNNLAB_THIRD", str(day % 3))
+    if third not in THIRDS:
+        raise pytest.UsageError(f"SNNLAB_THIRD must be one of {', '.join(THIRDS)}, not {third!r}")
+    os.environ["SNNLAB_THIRD"] = third
+    config.pluginmanager.register(Skips(config), "skips")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Leave out what belongs to another third."""
+    third = os.environ["SNNLAB_THIRD"]
+    if third == "all":
+        return
+    rotating = sorted(item.nodeid for item in items if item.get_closest_marker("browser"))
+    others = {nodeid for k, nodeid in enumerate(rotating) if k % 3 != int(third)}
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in others])
+    items[:] = [item for item in items if item.nodeid not in others]
+
+
+class Skips:
+    """Says which third was run, and in CI makes the run fail where a skip is not allowed."""
+
+    def __init__(self, config):
+        self.refused = {}
+        self.allowed = ALLOWED_SKIPS
+        if os.environ.get("SNNLAB_NO_BROWSER") == "1":
+            self.allowed += (NO_BROWSER,)
+        self.strict = bool(os.environ.get("CI")) and not hasattr(config, "workerinput")
+
+    def note(self, report):
+        if report.skipped and not hasattr(report, "wasxfail"):
+            reason = skip_reason(report)
+            if not any(re.fullmatch(pattern, reason, re.DOTALL) for pattern in self.allowed):
+                self.refused[report.nodeid] = reason
+
+    def pytest_runtest_logreport(self, report):
+        self.note(report)
+
+    def pytest_collectreport(self, report):
+        self.note(report)  # of a file that was skipped as a whole
+
+    def pytest_sessionfinish(self, session):
+        if self.strict and self.refused:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter, config):
+        third = os.environ["SNNLAB_THIRD"]
+        what = "all" if third == "all" else f"third {third} of 0 to 2 of"
+        terminalreporter.write_line(
+            f"{what} the tests in a browser (SNNLAB_THIRD), "
+            f"notebooks {'whole' if config.getoption('--all') else 'with less training'} (--all)"
+        )
+        if self.strict and self.refused:
+            terminalreporter.section("skips that CI does not allow", red=True)
+            for nodeid, reason in sorted(self.refused.items()):
+                terminalreporter.write_line(f"{nodeid}: {reason}")
+
+
+def skip_reason(report):
+    """What a report of a skip says, without pytest's own first word."""
+    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return re.sub(r"^Skipped: ", "", told)
+
+
+@pytest.fixture(autouse=True)
+def progress(monkeypatch, tmp_path_factory):
+    """What is checked in tests is not written to the file of whoever runs them."""
+    monkeypatch.setenv("SNNLAB_PROGRESS", str(tmp_path_factory.getbasetemp() / "progress.json"))
 
 
 @pytest.fixture

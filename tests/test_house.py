@@ -217,14 +217,12 @@ def test_a_warm_cache_is_used(tmp_path):
     if os.environ.get("NUMBA_DISABLE_JIT") == "1":
         pytest.skip("nothing is compiled here")
     code = (
-        "import time; import numpy as np; from snnlab import encode; x = np.ones((2, 3))\n"
-        "from snnlab.kernels import events; t = time.perf_counter(); encode.latency(x)\n"
-        "s = time.perf_counter() - t\n"
-        "print(s, sum(events.latency.stats.cache_hits.values()))"
+        "import numpy as np; from snnlab import encode; encode.latency(np.ones((2, 3)))\n"
+        "from snnlab.kernels import events; stats = events.latency.stats\n"
+        "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))"
     )
-    runs = [fresh(code, NUMBA_CACHE_DIR=str(tmp_path)).split() for _ in range(3)]
-    assert [int(hits) for _, hits in runs] == [0, 1, 1]
-    assert min(float(s) for s, _ in runs[1:]) < 0.6 * float(runs[0][0])
+    runs = [fresh(code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(3)]
+    assert runs == ["0 1", "1 0", "1 0"], "hits and misses of the cache"
 
 
 # conduct ------------------------------------------------------------------------------------------

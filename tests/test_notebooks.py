@@ -4,6 +4,7 @@ import ast
 import re
 
 import pytest
+import quick_notebook
 from notebook_checks import (
     NOTEBOOKS,
     check_data,
@@ -19,6 +20,8 @@ from notebook_checks import (
 nbformat = pytest.importorskip("nbformat")
 
 CELL_TIMEOUT = 300  # seconds; a guard against hanging, not a promise
+
+OPENING = "from snnlab.live import LivingNetwork\n\nLivingNetwork()"  # of the course
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -51,11 +54,16 @@ def test_clean(path):
 
 
 def test_first_cells(path):
-    title, set_up = read(path).cells[:2]
+    cells = read(path).cells
+    (at,) = (k for k, cell in enumerate(cells) if cell.id == "set-up")
+    title, set_up = cells[0], cells[at]
     assert title.cell_type == "markdown" and title.source.startswith("# ")
     assert re.search(r"\*\*[^*]+\?\*\*", title.source), "no question"
-    assert re.search(r"\d+ minutes", title.source), "no duration"
-    assert "will be able to" in title.source
+    text = "\n".join(cell.source for cell in cells[:at] if cell.cell_type == "markdown")
+    assert re.search(r"\d+ minutes", text), "no duration"
+    assert "will be able to" in text
+    first = [cell.source for cell in cells[:at] if cell.cell_type == "code"]
+    assert first == ([OPENING] if path.stem.startswith("01") else [])
     assert set_up.cell_type == "code" and len(set_up.source.splitlines()) <= 12
     assert "snnlab.warm_up()" in set_up.source and "snnlab.__version__" in set_up.source
 
@@ -78,8 +86,13 @@ def test_exercise_has_hint_and_folded_solution(path):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for cell in notebook.cells:
         if "solution" in cell.metadata.get("tags", []):
-            folded = cell.metadata.get("jupyter", {}).get("source_hidden")
-            assert folded or cell.source.startswith("<details>"), cell.id
+            folded = {"source_hidden": True, "outputs_hidden": True}
+            hidden = cell.metadata.get("jupyter") == folded
+            assert hidden or cell.source.startswith("<details>"), cell.id
+        asked = re.findall(r"snnlab\.check\((?:.|\n)*?(solution=True)?\)\s*$", cell.source)
+        if cell.cell_type == "code" and asked:
+            solved = "solution" in cell.metadata.get("tags", [])
+            assert (asked == ["solution=True"]) == solved, f"{cell.id}: whose answer is it?"
     assert text.count("<details>") == text.count("</details>") >= 2
     assert "<summary>Hint</summary>" in text and "<summary>Solution</summary>" in text
 
@@ -104,12 +117,19 @@ def test_no_cell_reads_a_slider(path):
 # --- execution ---------------------------------------------------------------------------------
 
 
-def execute(path, monkeypatch, tmp_path, data):
+@pytest.fixture
+def training(request, tmp_path):
+    """Environment variables of a kernel that trains less, unless everything is to be run."""
+    whole = request.config.getoption("--all")
+    return {} if whole else quick_notebook.profile(tmp_path / "ipython")
+
+
+def execute(path, monkeypatch, tmp_path, data, training):
     """Run a notebook in a fresh kernel, without a network."""
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     cache = tmp_path / "cache"
-    for name, value in environment(data, cache).items():
+    for name, value in (environment(data, cache) | training).items():
         monkeypatch.setenv(name, value)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -120,15 +140,15 @@ def execute(path, monkeypatch, tmp_path, data):
     ).execute()
     check_nothing_was_fetched(cache)
     check_outputs(notebook)
-    check_exercises(notebook)
+    check_exercises(notebook, quick_notebook.OPEN if training else ())
     return notebook
 
 
 @pytest.mark.notebook
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the client's own machinery
-def test_runs_without_image_files(path, monkeypatch, tmp_path):
-    check_data(execute(path, monkeypatch, tmp_path, tmp_path / "data"), None)
+def test_runs_without_image_files(path, monkeypatch, tmp_path, training):
+    check_data(execute(path, monkeypatch, tmp_path, tmp_path / "data", training), None)
 
 
 @pytest.mark.notebook
@@ -136,7 +156,7 @@ def test_runs_without_image_files(path, monkeypatch, tmp_path):
 @pytest.mark.mnist
 @pytest.mark.skipif(chromium() is not None, reason="test_browser.py runs them with MNIST")
 @pytest.mark.filterwarnings("ignore")
-def test_runs_with_mnist(path, monkeypatch, tmp_path):
+def test_runs_with_mnist(path, monkeypatch, tmp_path, training):
     if mnist() is None:
         pytest.skip("SNNLAB_DATA holds no MNIST files")
-    check_data(execute(path, monkeypatch, tmp_path, mnist()), mnist())
+    check_data(execute(path, monkeypatch, tmp_path, mnist(), training), mnist())

@@ -104,13 +104,17 @@ def campaign(names, arguments, environment):
             try:
                 said = worker.next(PATIENCE)
             except queue.Empty:
-                events.append({"kind": "hang", "target": name, "case": last, "log": worker.end()[1]})
+                events.append(
+                    {"kind": "hang", "target": name, "case": last, "log": worker.end()[1]}
+                )
                 worker = None
                 break
             if said is None:
                 code = worker.process.wait()
                 log = worker.end()[1]
-                events.append({"kind": "crash", "target": name, "case": last, "code": code, "log": log})
+                events.append(
+                    {"kind": "crash", "target": name, "case": last, "code": code, "log": log}
+                )
                 worker = None
                 break
             if "begin" in said:

@@ -3,6 +3,7 @@
 python tools/results_table.py [--check]
 """
 
+import itertools
 import json
 import os
 import re
@@ -129,9 +130,15 @@ REWIRING = {
     "rewiring-mnist16": "256-246-10, spike latencies, as Cramer et al.",
 }
 RULES = (
-    "Grad R", "Grad R, settled", "Deep R", "soft Deep R", "STDS", "magnitude, gradual",
-    "magnitude, at once", "random mask",
-)  # fmt: skip
+    "Grad R",
+    "Grad R, settled",
+    "Deep R",
+    "soft Deep R",
+    "STDS",
+    "magnitude, gradual",
+    "magnitude, at once",
+    "random mask",
+)
 
 
 def rewiring_tables():
@@ -274,12 +281,17 @@ def panels_table():
     return pages.table(("notebook", "panel", "picture", "key press to new pixels", "budget"), rows)
 
 
+def head(notebook):
+    """What stands before a notebook's first lines of set-up."""
+    cells = itertools.takewhile(lambda cell: cell["id"] != "set-up", notebook["cells"])
+    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+
+
 def notebooks_table(page):
     """Title, question and duration of each notebook, as its first cell says them."""
     rows = []
     for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
-        cell = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
-        text = " ".join("".join(cell["source"]).split())
+        text = " ".join(head(json.loads(path.read_text(encoding="utf-8"))).split())
         title = re.match(r"# (.+?) \*\*", text)[1]
         question = re.search(r"\*\*(.+?\?)\*\*", text)[1]
         minutes = re.search(r"(\d+) minutes", text)[1]

@@ -21,9 +21,9 @@ def notebook_1():
     import numpy as np
 
     import snnlab
-    from snnlab import live
+    from snnlab.course.panels.neuron import OneNeuron
 
-    live.OneNeuron().simulate(
+    OneNeuron().simulate(
         weight=0.35, n_spikes=2, gap=3.4e-6, tau_mem=6e-6, tau_syn=6e-6, v_th=1.0, reset="subtract"
     )
     rng = np.random.default_rng(0)
@@ -74,9 +74,15 @@ def short(kind):
     """A numba type in few letters."""
     text = str(kind)
     for long, brief in (
-        ("array(", "["), (", 1d, C)", " 1]"), (", 2d, C)", " 2]"), (", 3d, C)", " 3]"),
-        ("readonly ", "const "), ("float", "f"), ("uint", "u"), ("int", "i"),
-    ):  # fmt: skip
+        ("array(", "["),
+        (", 1d, C)", " 1]"),
+        (", 2d, C)", " 2]"),
+        (", 3d, C)", " 3]"),
+        ("readonly ", "const "),
+        ("float", "f"),
+        ("uint", "u"),
+        ("int", "i"),
+    ):
         text = text.replace(long, brief)
     return text
 

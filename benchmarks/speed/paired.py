@@ -119,9 +119,12 @@ class Side:
         if workers:
             env["SNNLAB_WORKERS"] = str(workers)
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE), "--serve"], env=env, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, str(HERE), "--serve"],
+            env=env,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         self.names = json.loads(self.process.stdout.readline())
 
     def seconds(self, name, n):

@@ -27,6 +27,7 @@ from snnlab import datasets, training
 from snnlab._files import write_atomically
 from snnlab.kernels import sparse as kernels
 from snnlab.layers.dense import constant_product
+from snnlab.rewiring import erdos_renyi
 
 sys.path.append(str(speed.ROOT / "benchmarks" / "studies"))
 
@@ -60,7 +61,7 @@ def pruned(network, connectivity, spread, inputs, spikes):
     """A copy with a random mask."""
     network, rng = network.copy(), np.random.default_rng(1)
     even = [1 - connectivity] * len(network.weights)
-    sparsity = even if spread == "even" else rewiring.shares(network, connectivity)
+    sparsity = even if spread == "even" else erdos_renyi(network.sizes, connectivity)
     for w, p in zip(network.weights, sparsity, strict=True):
         w *= rng.permutation(w.size).reshape(w.shape) < max(1, round((1 - p) * w.size))
     return network.scale_to_activity(inputs[:300], spikes)
@@ -143,16 +144,25 @@ def study(report, name, n, rounds):
         product = best["dense product"] / best["sparse product"] if constant else None
         for kind in list(kinds)[1:]:
             report.record(
-                "times_faster_than_dense", times["dense"] / times[kind], name, kind=kind,
-                of_minima=float(best["dense"] / best[kind]), connectivity=density, spread=spread,
-                product=product, us_per_image=float(1e6 * best[kind] / n),
+                "times_faster_than_dense",
+                times["dense"] / times[kind],
+                name,
+                kind=kind,
+                of_minima=float(best["dense"] / best[kind]),
+                connectivity=density,
+                spread=spread,
+                product=product,
+                us_per_image=float(1e6 * best[kind] / n),
                 dense_us_per_image=float(1e6 * best["dense"] / n),
                 on_rows=[bool(x) for x in kinds[kind].on_rows(constant)],
                 synapses=[int(x) for x in kinds[kind].n_synapses],
-                units=[len(x) for x in kinds[kind].units], bytes=kinds[kind].nbytes,
-                dense_bytes=network.parameters.nbytes, images=n,
-                hidden_spikes=float(counts.mean()), samples_with_equal_scores=float(equal),
-            )  # fmt: skip
+                units=[len(x) for x in kinds[kind].units],
+                bytes=kinds[kind].nbytes,
+                dense_bytes=network.parameters.nbytes,
+                images=n,
+                hidden_spikes=float(counts.mean()),
+                samples_with_equal_scores=float(equal),
+            )
         fast = kinds["automatic"]
         rows.append(
             (spread, f"{100 * density:.3g}", "-".join(str(len(x)) for x in fast.units))

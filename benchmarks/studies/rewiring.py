@@ -29,19 +29,6 @@ from snnlab.learning.penalties import Ramp
 TARGETS = (0.25, 0.05, 0.023, 0.01)
 
 
-def shares(network, connectivity):
-    """Sparsity per layer that leaves this connectivity, spread as Erdos and Renyi's graphs are."""
-    size = np.array([w.size for w in network.weights], float)
-    wanted = np.array([sum(w.shape) for w in network.weights], float)
-    kept, full = np.zeros_like(size), np.zeros(len(size), bool)
-    while True:
-        left = connectivity * size.sum() - size[full].sum()
-        kept = np.where(full, size, left * wanted / wanted[~full].sum())
-        if np.all(kept <= size):
-            return tuple((1 - kept / size).tolist())
-        full |= kept > size
-
-
 def make_rule(config, network, seed):
     """The optimiser of a config."""
     given = dict(config["rule_settings"])
@@ -50,7 +37,8 @@ def make_rule(config, network, seed):
     if "connectivity" in given:
         # soft Deep R knows no layer that stays whole
         least = 0.01 if config["rule"] == "SoftDeepR" else 0.0
-        given["sparsity"] = tuple(max(p, least) for p in shares(network, given.pop("connectivity")))
+        sparsity = rewiring.erdos_renyi(network.sizes, given.pop("connectivity"))
+        given["sparsity"] = tuple(max(p, least) for p in sparsity)
     if config["rule"] in ("DeepR", "SoftDeepR", "FixedMask"):
         given["rng"] = seed
     kind = snnlab.Adam if config["rule"] == "Adam" else getattr(rewiring, config["rule"])
@@ -107,10 +95,20 @@ def run(point, seed, validate, checkpoint):
             network.scale_to_activity(some, spikes)
     began = time.perf_counter()
     history = snnlab.train(
-        network, inputs, data.y_train[:n], epochs=c["epochs"], rng=rng, batch_size=c["batch_size"],
-        loss=loss, optimizer=rule, schedule=c["schedule"], dropout=c["dropout"],
-        substrate=substrate, progress=False, checkpoint=checkpoint,
-    )  # fmt: skip
+        network,
+        inputs,
+        data.y_train[:n],
+        epochs=c["epochs"],
+        rng=rng,
+        batch_size=c["batch_size"],
+        loss=loss,
+        optimizer=rule,
+        schedule=c["schedule"],
+        dropout=c["dropout"],
+        substrate=substrate,
+        progress=False,
+        checkpoint=checkpoint,
+    )
     print(f"trained in {time.perf_counter() - began:.0f} s", flush=True)
     measured = snnlab.evaluate(network, code(held[0]), held[1], loss=loss, substrate=substrate)
     if "kept" in point and seed == 0 and not validate:  # strengths and log, for pictures

@@ -57,6 +57,8 @@ def save_trace(path, trace, weight_max=None):
     """
     if not isinstance(trace, Trace):
         raise TypeError(f"trace must be a Trace, not {type(trace).__name__}")
+    if any(record.kind == "transform" for record in trace.records):
+        raise ValueError("trace must be of layers with neurons, to be recorded")
     if not isinstance(trace.inputs, SpikeTrains):
         raise TypeError("trace must have spikes as inputs to be recorded")
     arrays = {

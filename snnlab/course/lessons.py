@@ -165,6 +165,11 @@ class Task:
         """Steps of an epoch."""
         return -(-len(self.inputs) // self.batch_size)
 
+    @property
+    def steps(self):
+        """Steps of a training."""
+        return self.epochs * self.per_epoch
+
 
 def task(data, *, n_train=3000, n_test=500, steps=600, hidden=50):
     """Make a small task of a data set.
@@ -192,35 +197,6 @@ def task(data, *, n_train=3000, n_test=500, steps=600, hidden=50):
     )
 
 
-def shares(sizes, connectivity):
-    """Sparsity per layer that leaves a connectivity in all, with more of it in small layers.
-
-    A layer's wires are in proportion to the neurons at its two ends, as in a random graph of Erdos
-    and Renyi, but not more than there are: were all layers cut alike, a small readout would have
-    next to none.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-    connectivity : float
-        In (0, 1].
-
-    Returns
-    -------
-    tuple of float
-    """
-    connectivity = _check.number("connectivity", connectivity, above=0, at_most=1)
-    ends = np.array([a + b for a, b in zip(sizes, sizes[1:], strict=False)], float)
-    size = np.array([a * b for a, b in zip(sizes, sizes[1:], strict=False)], float)
-    kept, full = np.zeros_like(size), np.zeros(len(size), bool)
-    while True:
-        left = connectivity * size.sum() - size[full].sum()
-        kept = np.where(full, size, left * ends / max(ends[~full].sum(), 1))
-        if np.all(kept <= size):
-            return tuple(np.clip(1 - kept / size, 0, 1).tolist())
-        full |= kept > size
-
-
 def begin(task, method, *, connectivity=0.05, strength=0.2, lr=1e-2, seed=0):
     """A network and a rule, ready to learn a task.
 
@@ -245,7 +221,7 @@ def begin(task, method, *, connectivity=0.05, strength=0.2, lr=1e-2, seed=0):
     _check.one_of("method", method, METHODS)
     connectivity = _check.number("connectivity", connectivity, above=0, at_most=0.5)
     strength = _check.number("strength", strength, at_least=0)
-    sparsity, epochs = shares(task.sizes, connectivity), task.epochs
+    sparsity, epochs = rewiring.erdos_renyi(task.sizes, connectivity), task.epochs
     if method == "Grad R":
         rule = rewiring.GradR(lr, 1 - connectivity, strength, hold="network")
     elif method == "Deep R":
@@ -256,14 +232,16 @@ def begin(task, method, *, connectivity=0.05, strength=0.2, lr=1e-2, seed=0):
         rule = rewiring.Magnitude(lr, sparsity, start=0.2 * epochs, end=0.7 * epochs, every=10)
     else:
         rule = rewiring.FixedMask(lr, sparsity, rng=seed)
-    network = Network(task.sizes, LIF.brainscales2(), n_steps=task.inputs.n_steps, rng=seed)
-    rule.begin(network, epochs, task.per_epoch)
-    network.scale_to_activity(task.inputs[:300], 0.4 * task.hidden)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # layers that die out: a result, here
+        network = Network(task.sizes, LIF.brainscales2(), n_steps=task.inputs.n_steps, rng=seed)
+        rule.begin(network, epochs, task.per_epoch)
+        network.scale_to_activity(task.inputs[:300], 0.4 * task.hidden)
     return network, rule
 
 
 def learn(task, network, rule, *, seed=0, substrate=None):
-    """Train on a task with a rule: an iterator of steps, as `snnlab.training.steps` gives them.
+    """Train on a task with a rule.
 
     Parameters
     ----------
@@ -277,11 +255,52 @@ def learn(task, network, rule, *, seed=0, substrate=None):
     Returns
     -------
     iterator of Step
+        As `snnlab.training.steps` gives them. Layers may die out, without a warning: here that is a
+        result.
     """
-    return training.steps(
-        network, task.inputs, task.labels, epochs=task.epochs, rng=seed, optimizer=rule,
-        batch_size=task.batch_size, substrate=substrate,
-    )  # fmt: skip
+    settings = {"epochs": task.epochs, "batch_size": task.batch_size, "optimizer": rule}
+    settings |= {"rng": seed, "substrate": substrate}
+    return _without_warnings(training.steps(network, task.inputs, task.labels, **settings))
+
+
+def _without_warnings(steps):
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            step = next(steps, None)
+        if step is None:
+            return
+        yield step
+
+
+def watch(task, network, rule, *, every, substrate=None):
+    """Train as `learn` does, and look at the test images now and then.
+
+    Parameters
+    ----------
+    task, network, rule, substrate
+        As for `learn`.
+    every : int
+        Steps between two looks; there is one before the first step and one after the last, too.
+
+    Yields
+    ------
+    int
+        Steps taken: from 0 to all of them.
+    list of (int, float)
+        Steps and accuracy of each look so far.
+    """
+    training_steps, tested = learn(task, network, rule, substrate=substrate), []
+    for k in range(task.steps + 1):
+        if k:
+            next(training_steps)
+        if k % every == 0 or k == task.steps:
+            tested.append((k, _tested(task, network, substrate).accuracy))
+        yield k, tested
+
+
+def _tested(task, network, substrate=None):
+    return training.evaluate(network, task.test_inputs, task.test_labels, substrate=substrate)
 
 
 def rewire(task, method, *, seed=0, **settings):
@@ -302,11 +321,9 @@ def rewire(task, method, *, seed=0, **settings):
         The last on the test images.
     """
     network, rule = begin(task, method, seed=seed, **settings)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # layers that die out: a result, here
-        for _ in learn(task, network, rule, seed=seed):
-            pass
-    return network, rule, training.evaluate(network, task.test_inputs, task.test_labels)
+    for _ in learn(task, network, rule, seed=seed):
+        pass
+    return network, rule, _tested(task, network)
 
 
 # rewiring on a chip with faults -------------------------------------------------------------------
@@ -346,15 +363,12 @@ def rewire_on_chip(task, *, seed=0, **settings):
     array of int (hidden,)
         Wires into each hidden neuron.
     array of float (hidden,)
-        Their defects (`Substrate.badness`).
+        How bad they are, as in `Substrate.badness`.
     float
         Accuracy on the test images, on the chip.
     """
     chip, network, rule = begin_on_chip(task, seed=seed, **settings)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        for _ in learn(task, network, rule, seed=seed, substrate=chip):
-            pass
-    found = training.evaluate(network, task.test_inputs, task.test_labels, substrate=chip)
+    for _ in learn(task, network, rule, seed=seed, substrate=chip):
+        pass
     wires = np.count_nonzero(network.weights[0], axis=0)
-    return wires, chip.badness()[: task.hidden], found.accuracy
+    return wires, chip.badness()[: task.hidden], _tested(task, network, chip).accuracy

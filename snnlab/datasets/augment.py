@@ -161,7 +161,7 @@ def resample(source, index, size, affine=None, rng=None, out=None, run=None):
     if affine is None:
         matrices = np.repeat(_plain(shape, size), m, axis=0)
     elif isinstance(affine, Affine):
-        matrices = affine.matrices(m, shape, size, rng)
+        matrices = np.ascontiguousarray(affine.matrices(m, shape, size, rng))
     else:
         raise TypeError(f"affine must be an Affine or None, not {type(affine).__name__}")
 

@@ -11,11 +11,9 @@ threads when the machine is busy.
 """
 
 import numpy as np
-from numba import njit
 
-from snnlab.kernels.vector import NARROW, WIDE, fused, load, store
-
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+from snnlab.kernels.compiled import inner, kernel
+from snnlab.kernels.vector import NARROW, WIDE, fused, load, scratch, store
 
 _u = np.uint64  # unsigned indices need no test for those that count from the end
 RUN = 112  # pixels whose weights, one tile wide, stay in L1 while all samples pass by
@@ -24,7 +22,7 @@ RUN = 112  # pixels whose weights, one tile wide, stay in L1 while all samples p
 def _make_sums(lanes):
     """Sums of rows in registers, for one tile of them, from column j on."""
 
-    @_kernel
+    @inner
     def add_rows(start, r, rows, which, scale, lo, hi, out, s, j):
         total = load(start, (r, j), lanes)
         for k in range(lo, hi):
@@ -32,7 +30,7 @@ def _make_sums(lanes):
             total = fused(scale[_u(k)], row, total)
         store(total, out, (s, j))
 
-    @_kernel
+    @inner
     def add_rows_twice(start, rows, which, scale, lo, hi, out, i, other, j):
         total = load(start, (0, j), lanes)
         second = total
@@ -50,19 +48,20 @@ _wide, _wide_twice = _make_sums(WIDE)
 _narrow, _narrow_twice = _make_sums(NARROW)
 
 
-@_kernel
+@kernel
 def multiply(x, c, w, base, lo, hi, out):
     """``out[lo:hi] = base + (x[lo:hi] - c) @ w``."""
     n_in, n = w.shape
     n_runs = -(-n_in // RUN)
     room = (hi - lo) * n_in + 1
-    which, scale = np.empty(room, np.int32), np.empty(room, w.dtype)
-    edges = np.zeros((hi - lo, n_runs + 1), np.int64)  # of each sample's pixels, run by run
+    which, scale = scratch((room,), np.int32(0)), scratch((room,), w)
+    edges = scratch((hi - lo, n_runs + 1), np.int64(0))  # of each sample's pixels, run by run
     m = 0
     for s in range(lo, hi):
         edges[s - lo, 0] = m
         for run in range(n_runs):
-            for i in range(run * RUN, min((run + 1) * RUN, n_in)):
+            end = (run + 1) * RUN
+            for i in range(run * RUN, end if end < n_in else n_in):
                 difference = x[s, i] - c
                 which[_u(m)], scale[_u(m)] = i, difference  # no branch: the next overwrites it
                 m += np.int64(difference != 0)
@@ -78,7 +77,7 @@ def multiply(x, c, w, base, lo, hi, out):
                     _wide(start, r, w, which, scale, first, last, out, s, j)
 
 
-@_kernel
+@kernel
 def multiply_transposed(x, c, g, base, lo, hi, out):
     """``out = base + (x.T - c) @ g`` for pairs of rows ``lo <= i / 2 < hi``.
 
@@ -87,11 +86,12 @@ def multiply_transposed(x, c, g, base, lo, hi, out):
     """
     n_samples, n = g.shape
     room = (hi - lo) * n_samples + 1
-    which, scale = np.empty(room, np.int32), np.empty((2, room), g.dtype)
-    edges = np.zeros(hi - lo + 1, np.int64)  # of each pair's samples
-    m = 0
+    which, scale = scratch((room,), np.int32(0)), scratch((2, room), g)
+    edges = scratch((hi - lo + 1,), np.int64(0))  # of each pair's samples
+    edges[0] = m = 0
     for pair in range(lo, hi):
-        i, other = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)  # the last may be its own partner
+        i = 2 * pair
+        other = i + 1 if i + 1 < out.shape[0] else i  # the last is its own partner
         for s in range(n_samples):
             difference, second = x[s, i] - c, x[s, other] - c
             which[_u(m)], scale[0, _u(m)], scale[1, _u(m)] = s, difference, second
@@ -99,7 +99,8 @@ def multiply_transposed(x, c, g, base, lo, hi, out):
         edges[pair - lo + 1] = m
     for j in range(0, n, NARROW if n == NARROW else WIDE):
         for pair in range(lo, hi):
-            i, other = 2 * pair, min(2 * pair + 1, out.shape[0] - 1)
+            i = 2 * pair
+            other = i + 1 if i + 1 < out.shape[0] else i
             first, last = edges[pair - lo], edges[pair - lo + 1]
             if n == NARROW:
                 _narrow_twice(base, g, which, scale, first, last, out, i, other, j)

@@ -1,12 +1,12 @@
 """Kernels on spike events: values to latencies, the check of events given by users, counts."""
 
 import numpy as np
-from numba import njit
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+from snnlab.kernels.compiled import kernel
+from snnlab.kernels.vector import clear, scratch
 
 
-@_kernel
+@kernel
 def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit):
     """At most one spike per value: in step k where ``edges[k + 1] < x <= edges[k]``.
 
@@ -15,16 +15,15 @@ def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit)
     to the slots from ``start[s]`` on, sorted by step, then by unit (a counting sort).
     """
     n_steps, n = edges.shape[0] - 1, x.shape[1]
-    when = np.empty(n, np.int32)
-    place = np.empty(n_steps + 1, np.int64)
+    when = scratch((n,), step)
+    place = scratch((n_steps + 1,), start)
     for s in range(lo, hi):
-        for k in range(n_steps + 1):
-            place[k] = 0
+        clear(place)
         for i in range(n):
             when[i] = -1
             value = x[s, i]
             if value > edges[n_steps]:
-                k = int(tau_steps * np.log(value / (value - theta)) - offset)
+                k = np.int64(tau_steps * np.log(value / (value - theta)) - offset)
                 while k > 0 and (k >= n_steps or value > edges[k]):
                     k -= 1
                 while k < 0 or value <= edges[k + 1]:
@@ -43,7 +42,7 @@ def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit)
                 place[k] += 1
 
 
-@_kernel
+@kernel
 def first_fault(start, stop, step, unit, n_steps, n_units, last):
     """Index of the first event that breaks a rule and the rule's number, or (-1, 0).
 
@@ -65,7 +64,7 @@ def first_fault(start, stop, step, unit, n_steps, n_units, last):
     return -1, 0
 
 
-@_kernel
+@kernel
 def count_units(start, stop, unit, counts):
     """Add each sample's spikes per unit to ``counts`` (sample, unit)."""
     for s in range(start.shape[0]):
@@ -73,7 +72,7 @@ def count_units(start, stop, unit, counts):
             counts[s, unit[k]] += 1
 
 
-@_kernel
+@kernel
 def mark(start, stop, step, unit, lo, hi, z):
     """Events of some samples as 0 and 1 (sample, time, unit)."""
     zero, one = z.dtype.type(0), z.dtype.type(1)

@@ -11,7 +11,9 @@ Coordinates are float64, as in SciPy; pixels, coefficients and weights are float
 """
 
 import numpy as np
-from numba import njit
+
+from snnlab.kernels.compiled import inner, kernel, part
+from snnlab.kernels.vector import scratch
 
 # Pole of the filter that inverts the cubic B-spline.
 POLE = np.float32(np.sqrt(3.0) - 2.0)
@@ -21,8 +23,10 @@ HORIZON = 16
 # rounding of the matrix to float32.
 EDGE = 5e-7
 
+_u = np.uint64  # over indices that cannot be negative, loops are vectorised
 
-@njit(cache=True, nogil=True, error_model="numpy")
+
+@inner
 def _mirror_weights(n, out):
     """Weights of the first pixels in the causal filter's first value.
 
@@ -37,35 +41,31 @@ def _mirror_weights(n, out):
             out[k] += periods * pole ** (2 * n - 2 - k)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _filter_rows(c, first):
     """Spline coefficients / 6 of ``c`` along its first axis, in place (6 is the filter's gain).
 
     Both recursions take whole rows at a time, so that they vectorise along the other axis.
     """
-    n, m = c.shape
-    top, bottom = c[0], c[n - 1]
+    n, m = _u(c.shape[0]), _u(c.shape[1])
+    one = _u(1)
     for j in range(m):
-        top[j] *= first[0]
-    for k in range(1, first.shape[0]):
-        weight, row = first[k], c[k]
+        c[_u(0), j] *= first[0]
+    for k in range(one, _u(first.shape[0])):
         for j in range(m):
-            top[j] += weight * row[j]
-    for k in range(1, n):
-        before, row = c[k - 1], c[k]
+            c[_u(0), j] += first[k] * c[k, j]
+    for k in range(one, n):
         for j in range(m):
-            row[j] += POLE * before[j]
-    before = c[n - 2]
+            c[k, j] += POLE * c[k - one, j]
     end = POLE / (POLE * POLE - np.float32(1.0))
     for j in range(m):
-        bottom[j] = end * (bottom[j] + POLE * before[j])
-    for k in range(n - 2, -1, -1):
-        row, after = c[k], c[k + 1]
+        c[n - one, j] = end * (c[n - one, j] + POLE * c[n - _u(2), j])
+    for k in range(_u(2), n + one):
         for j in range(m):
-            row[j] = POLE * (after[j] - row[j])
+            c[n - k, j] = POLE * (c[n - k + one, j] - c[n - k, j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _coefficients(image, first_h, first_w, rows, columns, c):
     """Coefficients / 36 of ``image``, transposed, with one mirrored line on every side of ``c``."""
     h, w = image.shape
@@ -88,7 +88,7 @@ def _coefficients(image, first_h, first_w, rows, columns, c):
 
 
 # Inlined: only in the caller does the compiler see that these arrays are distinct (25 % in all).
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@part
 def _locate(matrix, p, h, w, y_knot, x_knot, y_weight, x_weight):
     """Where row ``p`` of the result reads the spline: knots and 6 times the B-spline at each.
 
@@ -99,16 +99,18 @@ def _locate(matrix, p, h, w, y_knot, x_knot, y_weight, x_weight):
     three, four = np.float32(3.0), np.float32(4.0)
     y_max, x_max = np.float64(h - 1), np.float64(w - 1)
     y_edge, x_edge = EDGE * y_max, EDGE * x_max
+    last_i, last_j = np.int32(h - 2), np.int32(w - 2)
     y_row = matrix[0, 0] * np.float64(p) + matrix[0, 2]
     x_row = matrix[1, 0] * np.float64(p) + matrix[1, 2]
     for q in range(y_knot.shape[0]):
         y = y_row + matrix[0, 1] * np.float64(q)
         x = x_row + matrix[1, 1] * np.float64(q)
         inside = (y >= -y_edge) & (y <= y_max + y_edge) & (x >= -x_edge) & (x <= x_max + x_edge)
-        y = min(max(y, 0.0), y_max) if inside else 0.0
-        x = min(max(x, 0.0), x_max) if inside else 0.0
+        y = (y_max if y > y_max else y) if inside and y > 0.0 else 0.0
+        x = (x_max if x > x_max else x) if inside and x > 0.0 else 0.0
         on = one if inside else zero
-        i, j = min(np.int32(y), np.int32(h - 2)), min(np.int32(x), np.int32(w - 2))
+        i, j = np.int32(y), np.int32(x)
+        i, j = last_i if i > last_i else i, last_j if j > last_j else j
         y_knot[q] = i
         x_knot[q] = j
         t = np.float32(y - np.float64(i))
@@ -125,7 +127,7 @@ def _locate(matrix, p, h, w, y_knot, x_knot, y_weight, x_weight):
         x_weight[3, q] = on * (t * t * t)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def resample(source, index, matrices, size, lo, hi, out):
     """Fill ``out[lo:hi]`` with the affine images of ``source[index[lo:hi]]``.
 
@@ -145,18 +147,14 @@ def resample(source, index, matrices, size, lo, hi, out):
         Filled with the levels 0, 1/255, ..., 1.
     """
     h, w = source.shape[1], source.shape[2]
-    first_h = np.empty(min(h, HORIZON), np.float32)
-    first_w = np.empty(min(w, HORIZON), np.float32)
+    first_h = scratch((h if h < HORIZON else HORIZON,), out)
+    first_w = scratch((w if w < HORIZON else HORIZON,), out)
     _mirror_weights(h, first_h)
     _mirror_weights(w, first_w)
-    rows = np.empty((h, w), np.float32)
-    columns = np.empty((w, h), np.float32)
-    c = np.empty((w + 2, h + 2), np.float32)
-    y_knot = np.empty(size, np.int64)
-    x_knot = np.empty(size, np.int64)
-    y_weight = np.empty((4, size), np.float32)
-    x_weight = np.empty((4, size), np.float32)
-    value = np.empty(size, np.float32)
+    rows, columns, c = scratch((h, w), out), scratch((w, h), out), scratch((w + 2, h + 2), out)
+    y_knot, x_knot = scratch((size,), index), scratch((size,), index)
+    y_weight, x_weight = scratch((4, size), out), scratch((4, size), out)
+    value = scratch((size,), out)
     zero, half, top = np.float32(0.0), np.float32(0.5), np.float32(255.0)
     for s in range(lo, hi):
         _coefficients(source[index[s]], first_h, first_w, rows, columns, c)
@@ -173,7 +171,6 @@ def resample(source, index, matrices, size, lo, hi, out):
                         + (w2 * c[j + k, i + 2] + w3 * c[j + k, i + 3])
                     )
                 value[q] = total
-            result = out[s, p * size : (p + 1) * size]
             for q in range(size):
-                level = np.floor(max(value[q], zero) + half)
-                result[q] = min(level, top) / top
+                level = np.floor((value[q] if value[q] > zero else zero) + half)
+                out[s, p * size + q] = (level if level < top else top) / top

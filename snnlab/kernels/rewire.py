@@ -8,38 +8,37 @@ strength of a weight that is not zero is read from the weight itself: if it was 
 """
 
 import numpy as np
-from numba import njit
 
+from snnlab.kernels.compiled import inner, kernel
 from snnlab.kernels.noise import scramble
 
+_u = np.uint64  # over indices that cannot be negative, loops are vectorised
 BLOCK = 16  # columns that are looked at together: a line of the cache
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
-@_kernel
+@kernel
 def grad_r(w, theta, sign, lo, hi, change, pull, centre):
     """Grad R (Chen et al. 2021): ``theta -= s change + pull sign(theta - centre)``; see `GradR`."""
-    w, theta, sign = w[lo:hi], theta[lo:hi], sign[lo:hi]
     real, n = w.dtype.type, np.int32(0)
     zero = real(0)
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         s = real(sign[i])
         x = s * w[i] if theta[i] > zero else theta[i]
         prior = pull if x > centre else (-pull if x < centre else zero)
-        x = x - s * change[i] - prior
+        x = x - s * change[i - _u(lo)] - prior
         theta[i] = x
         w[i] = s * x if x > zero else zero
         n = np.int32(n + np.int32(w[i] != zero))
     return n
 
 
-@_kernel
+@inner
 def _row(key, t):
     """Start of step t's random numbers; each number is a function of it and of a place."""
     return scramble(scramble(np.uint32(key)) + np.uint32(t))
 
 
-@_kernel
+@kernel
 def deep_r(w, theta, sign, lo, hi, change, shrink, sd, key, t, low):
     """Deep R and, with ``low < 0``, soft Deep R (Bellec et al. 2018); see `DeepR`, `SoftDeepR`.
 
@@ -47,17 +46,16 @@ def deep_r(w, theta, sign, lo, hi, change, shrink, sd, key, t, low):
     The noise is a function of key, step t and the weight's place (`snnlab.kernels.noise`).
     """
     row = _row(key, t)
-    w, theta, sign = w[lo:hi], theta[lo:hi], sign[lo:hi]
     real, n = w.dtype.type, np.int32(0)
     zero, soft = real(0), real(low < 0)
     bytes_, half = np.uint32(0x00FF00FF), np.uint32(0xFFFF)
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         s = real(sign[i])
-        x = scramble(np.uint32(row + np.uint32(lo + i) * np.uint32(0x9E3779B9)))
+        x = scramble(np.uint32(row + np.uint32(i) * np.uint32(0x9E3779B9)))
         pairs = np.uint32((x & bytes_) + ((x >> np.uint32(8)) & bytes_))
         total = np.int32((pairs & half) + (pairs >> np.uint32(16)))  # of four random bytes
         noise = sd * (real(total) - real(510))
-        active = s * w[i] - s * change[i] - shrink + noise
+        active = s * w[i] - s * change[i - _u(lo)] - shrink + noise
         dormant = soft * (theta[i] + noise)
         y = active if theta[i] > zero else dormant
         y = y if y > low else low
@@ -67,7 +65,7 @@ def deep_r(w, theta, sign, lo, hi, change, shrink, sd, key, t, low):
     return n
 
 
-@_kernel
+@kernel
 def reactivate(w, theta, sign, lo, hi, key, t, n, strength, room):
     """Give ``n`` dormant synapses, drawn without preference, this strength.
 
@@ -86,7 +84,7 @@ def reactivate(w, theta, sign, lo, hi, key, t, n, strength, room):
             n -= 1
 
 
-@_kernel
+@inner
 def _soft(x, d):
     """``sign(x) max(|x| - d, 0)``."""
     if x > d:
@@ -94,32 +92,30 @@ def _soft(x, d):
     return x + d if x < -d else x - x
 
 
-@_kernel
+@kernel
 def stds(w, theta, lo, hi, change, before, d):
     """Soft threshold (Chen et al. 2022), raised from ``before`` to ``d`` by this step."""
-    w, theta = w[lo:hi], theta[lo:hi]
     n = np.int32(0)
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         changed = w[i] - _soft(theta[i], before)  # 0, unless by someone else
-        theta[i] = theta[i] + changed - change[i]
+        theta[i] = theta[i] + changed - change[i - _u(lo)]
         w[i] = _soft(theta[i], d)
         n = np.int32(n + np.int32(w[i] != 0))
     return n
 
 
-@_kernel
+@kernel
 def masked(w, kept, lo, hi, change):
     """The weights that are kept change; the others are 0."""
-    w, kept = w[lo:hi], kept[lo:hi]
     n, zero = np.int32(0), w.dtype.type(0)
-    for i in range(w.shape[0]):
-        x = w[i] - change[i]
+    for i in range(_u(lo), _u(hi)):
+        x = w[i] - change[i - _u(lo)]
         w[i] = x if kept[i] else zero
         n = np.int32(n + np.int32(w[i] != zero))
     return n
 
 
-@_kernel
+@kernel
 def fan_in(w, lo, hi, width):
     """Weights per column that are not zero."""
     n = np.zeros(width, np.int32)
@@ -130,7 +126,7 @@ def fan_in(w, lo, hi, width):
     return n
 
 
-@_kernel
+@inner
 def _largest(x, limit, top):
     """The largest number that ``limit`` of the integers x or more reach, bit by bit from ``top``.
 
@@ -147,7 +143,7 @@ def _largest(x, limit, top):
     return cut, reach
 
 
-@_kernel
+@kernel
 def limit_fan_in(w, theta, lo, hi, counts, a, b, limit, rest, bits, top):
     """Prune the smallest weights of columns a to b - 1 with more than ``limit``; returns how many.
 

@@ -7,11 +7,12 @@ constant input that is mostly not zero take them unit by unit instead.
 Equations, order of additions and hence results are those of ``snnlab.kernels.lif``: a weight of
 zero adds nothing. Potentials are not kept. A layer's events lie one after the other, ``k`` counts
 them; they name a unit as the whole network does (``name``), not by its place among those left.
+``constants`` and ``hold`` are as in ``snnlab.kernels.lif``, ``numbers`` are made by `firing`.
 """
 
 import numpy as np
-from numba import njit
 
+from snnlab.kernels.compiled import inner, kernel, part
 from snnlab.kernels.lif import BLOCK, list_spikes, move
 from snnlab.kernels.vector import (
     NARROW,
@@ -27,11 +28,13 @@ from snnlab.kernels.vector import (
 
 LANES = 64  # samples that are multiplied at a time: twice as fast as 32, and 128 gain little
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
-_part = njit(cache=True, nogil=True, error_model="numpy", inline="always")  # of a kernel
+
+def firing(*, zero_reset, delay, n_steps, room):
+    """``numbers`` of `fire` and `fire_constant`; ``room``: most events that a sample may have."""
+    return np.array([zero_reset, delay, n_steps, room], np.int64)
 
 
-@_part
+@part
 def _received(turned, indptr, source, weight, j):
     """What unit j gets from the samples of a block: its row of ``W.T @ turned``."""
     total = load(turned, (turned.shape[0] - 1, 0), LANES)  # a row of zeros
@@ -41,7 +44,7 @@ def _received(turned, indptr, source, weight, j):
     return total
 
 
-@_kernel
+@inner
 def _turn(x, inputs, first, m, turned):
     """Some inputs of m samples, sample by sample, as rows over samples; the last row stays zero."""
     for i in range(inputs.shape[0]):
@@ -50,7 +53,7 @@ def _turn(x, inputs, first, m, turned):
             turned[i, b] = x[first + b, j]
 
 
-@_kernel
+@kernel
 def multiply(x, inputs, indptr, source, weight, lo, hi, out):
     """``out[lo:hi] = x[lo:hi, inputs] @ W``, from synapses unit by unit."""
     turned = scratch((inputs.shape[0] + 1, LANES), out)
@@ -65,7 +68,7 @@ def multiply(x, inputs, indptr, source, weight, lo, hi, out):
                 out[s + b, j] = total[b]
 
 
-@_kernel
+@kernel
 def fire_constant(
     x,
     inputs,
@@ -73,16 +76,10 @@ def fire_constant(
     source,
     weight,
     loudest,
-    decay_syn,
-    decay_mem,
-    gain,
-    v_th,
+    constants,
     hold,
-    zero_reset,
-    delay,
-    n_steps,
+    numbers,
     name,
-    room,
     lo,
     hi,
     out_start,
@@ -96,6 +93,7 @@ def fire_constant(
     ``loudest`` in all of them: then it is silent (`snnlab.sparse.loudest_silence`). Those that
     spike are listed per sample, with a bit per step.
     """
+    zero_reset, delay, n_steps = numbers[0] != 0, numbers[1], numbers[2]
     n, real = name.shape[0], weight.dtype.type
     zero, longest = real(0.0), 0
     for j in range(n):
@@ -112,7 +110,7 @@ def fire_constant(
     who = scratch((LANES, n), name)
     when = scratch((LANES, blocks, 8 * (n // 8 + 1)), z)
     clear(when)
-    k = lo * room
+    k = lo * numbers[3]
     for first in range(lo, hi, LANES):
         in_block = LANES if first + LANES < hi else hi - first
         _turn(x, inputs, first, in_block, turned)
@@ -124,6 +122,7 @@ def fire_constant(
                 continue
             current, rest = load(turned, nothing, LANES), load(turned, nothing, LANES)
             left = load(wait, (0,), LANES)
+            a, b, g, theta = constants[0, j], constants[1, j], constants[2, j], constants[3, j]
             for block in range(blocks):
                 before = BLOCK * block
                 spikes = load(z, (blocks, 0), LANES)
@@ -131,8 +130,8 @@ def fire_constant(
                     if before + q >= delay:
                         current = current + total
                     _, fires, current, rest, left = move(
-                        current, rest, left, decay_syn[j], decay_mem[j], gain[j], v_th[j], hold[j],
-                        zero, zero, False, longest, zero_reset, zero,
+                        current, rest, left, a, b, g, theta, hold[j], zero, zero, False, longest,
+                        zero_reset, zero,
                     )  # fmt: skip
                     spikes = spikes | where(fires, np.uint8(1 << q), np.uint8(0))
                 store(spikes, z, (block, 0))
@@ -158,7 +157,7 @@ def fire_constant(
             out_stop[first + c] = k
 
 
-@_kernel
+@kernel
 def fire(
     start,
     stop,
@@ -167,16 +166,10 @@ def fire(
     indptr,
     target,
     weight,
-    decay_syn,
-    decay_mem,
-    gain,
-    v_th,
+    constants,
     hold,
-    zero_reset,
-    delay,
-    n_steps,
+    numbers,
     name,
-    room,
     lo,
     hi,
     out_start,
@@ -185,14 +178,15 @@ def fire(
     out_unit,
 ):
     """LIF layer on events, as `lif.fire`, step by step; constants have whole tiles' length."""
-    width = decay_mem.shape[0]
+    zero_reset, delay, n_steps = numbers[0] != 0, numbers[1], numbers[2]
+    width = hold.shape[0]
     zero, longest = weight.dtype.type(0.0), 0
     for j in range(width):
         longest = hold[j] if hold[j] > longest else longest
     state = scratch((2, width), weight)  # current; what is left of the membrane
     wait = scratch((width,), hold)
     z, only = scratch((1, 1, width), np.uint8(0)), np.int64(0)
-    k = lo * room
+    k = lo * numbers[3]
     for s in range(lo, hi):
         clear(state)
         clear(wait)
@@ -206,8 +200,8 @@ def fire(
                     state[0, target[p]] += weight[p]
                 e += 1
             for j in range(0, width, NARROW):
-                a, b = load(decay_syn, (j,), NARROW), load(decay_mem, (j,), NARROW)
-                g, theta = load(gain, (j,), NARROW), load(v_th, (j,), NARROW)
+                a, b = load(constants, (0, j), NARROW), load(constants, (1, j), NARROW)
+                g, theta = load(constants, (2, j), NARROW), load(constants, (3, j), NARROW)
                 held = load(hold, (j,), NARROW)
                 current, rest = load(state, (0, j), NARROW), load(state, (1, j), NARROW)
                 left = load(wait, (j,), NARROW)
@@ -227,7 +221,7 @@ def fire(
         out_stop[s] = k
 
 
-@_kernel
+@kernel
 def integrate(
     start,
     stop,
@@ -236,9 +230,7 @@ def integrate(
     indptr,
     target,
     weight,
-    decay_syn,
-    decay_mem,
-    gain,
+    constants,
     delay,
     lo,
     hi,
@@ -257,7 +249,7 @@ def integrate(
                 for p in range(indptr[i], indptr[i + 1]):
                     v[s, t, target[p]] += weight[p]
         for j in range(n):
-            a, b, g = decay_syn[j], decay_mem[j], gain[j]
+            a, b, g = constants[0, j], constants[1, j], constants[2, j]
             current, potential = zero, zero
             for t in range(n_steps):
                 current = a * current + v[s, t, j]
@@ -265,7 +257,7 @@ def integrate(
                 v[s, t, j] = potential
 
 
-@_kernel
+@kernel
 def rename(start, stop, unit, name, lo, hi):
     """Events named by place among the units left are named as in the whole network."""
     for s in range(lo, hi):

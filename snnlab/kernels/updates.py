@@ -6,12 +6,13 @@ Each comes twice: it updates the parameters, or it writes what it would subtract
 """
 
 import numpy as np
-from numba import njit
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+from snnlab.kernels.compiled import inner, kernel
+
+_u = np.uint64  # over indices that cannot be negative, loops are vectorised
 
 
-@_kernel
+@kernel
 def adam(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink):
     """Adam (Kingma & Ba 2015, algorithm 1).
 
@@ -20,54 +21,50 @@ def adam(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink):
     real = w.dtype.type
     b1, c1, b2, c2 = real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2)
     s1, s2, e, keep = real(rate), real(scale2), real(eps), real(1.0 - shrink)
-    w, g, m, v = w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi]  # counted from 0, the loop is vectorised
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         m[i] = b1 * m[i] + c1 * g[i]
         v[i] = b2 * v[i] + c2 * (g[i] * g[i])
         w[i] = keep * w[i] - s1 * m[i] / (np.sqrt(s2 * v[i]) + e)
 
 
-@_kernel
-def _add_shrinkage(w, shrink, out):
+@inner
+def _add_shrinkage(w, lo, hi, shrink, out):
     """What weight decay subtracts, beside the rest."""
     if shrink > 0:
         share = w.dtype.type(shrink)
-        for i in range(w.shape[0]):
-            out[i] += share * w[i]
+        for i in range(_u(lo), _u(hi)):
+            out[i - _u(lo)] += share * w[i]
 
 
-@_kernel
+@kernel
 def adam_change(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink, out):
     """What `adam` would subtract; the moments are updated."""
     real = w.dtype.type
     b1, c1, b2, c2 = real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2)
     s1, s2, e = real(rate), real(scale2), real(eps)
-    w, g, m, v = w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi]
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         m[i] = b1 * m[i] + c1 * g[i]
         v[i] = b2 * v[i] + c2 * (g[i] * g[i])
-        out[i] = s1 * m[i] / (np.sqrt(s2 * v[i]) + e)
-    _add_shrinkage(w, shrink, out)
+        out[i - _u(lo)] = s1 * m[i] / (np.sqrt(s2 * v[i]) + e)
+    _add_shrinkage(w, lo, hi, shrink, out)
 
 
-@_kernel
+@kernel
 def sgd(w, g, m, lo, hi, rate, momentum, shrink):
     """Stochastic gradient descent with heavy-ball momentum."""
     real = w.dtype.type
     mu, lr, keep = real(momentum), real(rate), real(1.0 - shrink)
-    w, g, m = w[lo:hi], g[lo:hi], m[lo:hi]
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         m[i] = mu * m[i] + g[i]
         w[i] = keep * w[i] - lr * m[i]
 
 
-@_kernel
+@kernel
 def sgd_change(w, g, m, lo, hi, rate, momentum, shrink, out):
     """What `sgd` would subtract; the velocity is updated."""
     real = w.dtype.type
     mu, lr = real(momentum), real(rate)
-    w, g, m = w[lo:hi], g[lo:hi], m[lo:hi]
-    for i in range(w.shape[0]):
+    for i in range(_u(lo), _u(hi)):
         m[i] = mu * m[i] + g[i]
-        out[i] = lr * m[i]
-    _add_shrinkage(w, shrink, out)
+        out[i - _u(lo)] = lr * m[i]
+    _add_shrinkage(w, lo, hi, shrink, out)

@@ -15,7 +15,7 @@ from snnlab.parameters import Gradients
 WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
 PIECE = 1 << 15  # parameters whose change is worked out at once: it stays in a processor's cache
 
-_own = threading.local()  # a thread's scratch, by dtype
+_rooms = threading.local()  # a thread's scratch, by dtype
 
 
 class Optimizer(Stateful):
@@ -24,8 +24,8 @@ class Optimizer(Stateful):
     One's own says in `change` what it subtracts, and in ``arrays`` what it remembers. Then it
     trains, under every rewiring rule too, and checkpoints hold its state::
 
-        class SignDescent(Optimizer):
-            arrays = {"mean": Kind()}  # made as zeros, at the first step
+        class SignDescent(optim.Optimizer):
+            arrays = {"mean": optim.Kind()}  # made as zeros, at the first step
 
             def change(self, network, gradients, factor, lo, hi, out):
                 mean = self.mean[lo:hi]
@@ -282,7 +282,7 @@ def share_parameters(network, work, n=None):
 
 def _room(dtype):
     """Memory of the calling thread, for the change of a piece."""
-    rooms = _own.__dict__
+    rooms = _rooms.__dict__
     if dtype not in rooms:
         rooms[dtype] = aligned((PIECE,), dtype)
     return rooms[dtype]

@@ -226,7 +226,7 @@ def train(
         checkpoint = Checkpoint(checkpoint, loop, _check.flag("extend", extend))
         checkpoint.resume()
         if len(history) >= epochs > 0:
-            _say(f"{checkpoint.path} holds a training that is already finished: {epochs} epochs")
+            print(f"snnlab: {checkpoint.path}: already finished, after {epochs} epochs")
     with Interrupts() as interrupts, Progress(progress, epochs, len(history)) as show:
         for step in loop:
             show(step)
@@ -246,8 +246,3 @@ def train(
             stacklevel=3,
         )
     return history
-
-
-def _say(text):
-    """What a reader should know, though nothing is wrong."""
-    print(f"snnlab: {text}")

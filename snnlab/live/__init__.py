@@ -12,10 +12,12 @@ tested, without any. Long work runs on a thread of its own (`Worker`).
 where no kernel runs.
 """
 
+from snnlab.live.controls import Action, Choice, Slider, Stops, as_options
 from snnlab.live.grid import Grid, Switches
 from snnlab.live.living import LivingNetwork, small_network
+from snnlab.live.pace import Pace
 from snnlab.live.pad import Drawing, Pad
-from snnlab.live.panel import Action, Choice, Panel, Slider, Stops
+from snnlab.live.panel import Panel
 from snnlab.live.still import Curtain, Stays, Still
 from snnlab.live.worker import Worker
 
@@ -26,6 +28,7 @@ __all__ = [
     "Drawing",
     "Grid",
     "LivingNetwork",
+    "Pace",
     "Pad",
     "Panel",
     "Slider",
@@ -34,5 +37,6 @@ __all__ = [
     "Stops",
     "Switches",
     "Worker",
+    "as_options",
     "small_network",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 import traitlets
 
 from snnlab import _check
+from snnlab.live.controls import Control
 from snnlab.live.mail import MAILBOX, Mailed
 
 
@@ -218,7 +219,7 @@ class Grid(Mailed):
 
 
 @dataclass(frozen=True)
-class Switches:
+class Switches(Control):
     """A control of a panel: a `Grid`; ``simulate`` is given which cells are off, bools (n,).
 
     Parameters
@@ -228,18 +229,18 @@ class Switches:
         Cells.
     columns : int
         Per row.
+    value : array of bool (n,), optional
+        Which are off at first; none by default.
     """
 
     label: str
     n: int = 128
     columns: int = 16
-
-    name = property(lambda self: self.label)
+    value: object = None
 
     def widget(self):
-        """A grid, all on."""
-        return Grid(self.n, self.columns, self.label)
-
-    def read(self, shown):
-        """What ``simulate`` is given."""
-        return shown
+        """A grid."""
+        grid = Grid(self.n, self.columns, self.label)
+        if self.value is not None:
+            grid.value = self.value
+        return grid

@@ -8,7 +8,7 @@ import threading
 
 import anywidget
 
-from snnlab.live.panel import leave_main_thread
+from snnlab.live.controls import leave_main_thread
 
 # For the module that a widget's ``_esm`` is: ``mailbox(model, kind, state)`` is shared by all views
 # of the widget; ``state()`` gives what is to be sent.

@@ -6,6 +6,7 @@ import numpy as np
 import traitlets
 
 from snnlab import _check
+from snnlab.live.controls import Control
 from snnlab.live.mail import MAILBOX, Mailed
 
 
@@ -177,8 +178,8 @@ class Pad(Mailed):
 
     @traitlets.validate("value")
     def _valid(self, proposal):
-        return _check.array("value", proposal["value"], np.float32, (self.n, self.n),
-                            unit_interval=True)  # fmt: skip
+        shape = self.n, self.n
+        return _check.array("value", proposal["value"], np.float32, shape, unit_interval=True)
 
     def _set(self, change):
         """A value set from Python is shown; one that came from the page is there already."""
@@ -200,7 +201,7 @@ class Pad(Mailed):
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Drawing(Control):
     """A control of a panel: a `Pad`; ``simulate`` is given what is drawn, an array (n, n).
 
     Parameters
@@ -216,15 +217,9 @@ class Drawing:
     n: int = 16
     value: object = None
 
-    name = property(lambda self: self.label)
-
     def widget(self):
         """A pad."""
         pad = Pad(self.n, self.label)
         if self.value is not None:
             pad.value = np.asarray(self.value)
         return pad
-
-    def read(self, shown):
-        """What ``simulate`` is given."""
-        return shown

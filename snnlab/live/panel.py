@@ -1,251 +1,25 @@
 """`Panel`: controls, pictures that follow them, and a line of text, for notebooks."""
 
 import base64
+import contextlib
 import html
 import inspect
 import io
 import itertools
 import threading
-from dataclasses import dataclass
 
-import anywidget
 import ipywidgets
 import numpy as np
-import traitlets
 
 from snnlab import plot
+from snnlab.live.controls import Action, leave_main_thread
+from snnlab.live.voice import Voice
 from snnlab.live.worker import Worker
 
 BESIDE = 620  # pixels on the page; controls stand beside pictures up to this wide, above others
 SCALE = 1.5  # pixels of a live picture per pixel on the page: sharp enough, and quick
 _NUMBERS = itertools.count()
 _OPEN = {}  # the panel that is open under each key
-
-
-@dataclass(frozen=True)
-class Slider:
-    """A number between two ends.
-
-    Parameters
-    ----------
-    label : str
-    low, high, step, value : float
-        In the slider's own unit.
-    unit : str
-        As shown; empty for plain numbers.
-    scale : float
-        Of the unit: ``simulate`` is given ``scale`` times the number shown (1e-6 for µs).
-    digits : int
-        After the point; with 0 the value is an int.
-    """
-
-    label: str
-    low: float
-    high: float
-    step: float
-    value: float
-    unit: str = ""
-    scale: float = 1.0
-    digits: int = 2
-
-    @property
-    def name(self):
-        """Label with unit."""
-        return f"{self.label} ({self.unit})" if self.unit else self.label
-
-    def widget(self):
-        """A slider that reports while it is dragged."""
-        make = ipywidgets.FloatSlider if self.digits else ipywidgets.IntSlider
-        return make(
-            self.value, min=self.low, max=self.high, step=self.step, description=self.name,
-            readout_format=f".{self.digits}f" if self.digits else "d", continuous_update=True,
-            style=_STYLE, layout=_WIDE,
-        )  # fmt: skip
-
-    def read(self, shown):
-        """What ``simulate`` is given."""
-        return round(shown * self.scale, 12) if self.digits else int(shown)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of a few values: a row of buttons, or a menu if there are more than three.
-
-    Parameters
-    ----------
-    label : str
-    options : tuple of (str, value)
-    value : object
-        The one chosen at first.
-    """
-
-    label: str
-    options: tuple
-    value: object
-
-    name = property(lambda self: self.label)
-
-    def widget(self):
-        """A row of buttons of which one is down, or a menu."""
-        same = {"options": self.options, "value": self.value, "description": self.label}
-        if len(self.options) > 3:
-            return ipywidgets.Dropdown(**same, style=_STYLE, layout=_WIDE)
-        longest = max(len(label) for label, _ in self.options)
-        width = max(80, min(9 * longest + 12, 212 // len(self.options)))  # fills what is there
-        return ipywidgets.ToggleButtons(
-            **same, style=_STYLE | {"button_width": f"{width}px"},
-            layout=_WIDE | {"display": "flex", "flex_flow": "row nowrap"},
-        )  # fmt: skip
-
-    def read(self, shown):
-        """What ``simulate`` is given."""
-        return shown
-
-
-@dataclass(frozen=True)
-class Stops:
-    """One of an ordered list of values, as a slider: for what is set by factors, not by steps.
-
-    Parameters
-    ----------
-    label : str
-    options : tuple of (str, value)
-        In order.
-    value : object
-        The one chosen at first.
-    """
-
-    label: str
-    options: tuple
-    value: object
-
-    name = property(lambda self: self.label)
-
-    def widget(self):
-        """A slider that snaps to the values."""
-        return ipywidgets.SelectionSlider(
-            options=self.options, value=self.value, description=self.label, continuous_update=True,
-            style=_STYLE, layout=_WIDE,
-        )  # fmt: skip
-
-    def read(self, shown):
-        """What ``simulate`` is given."""
-        return shown
-
-
-@dataclass(frozen=True)
-class Action:
-    """A button that does something: the panel's method of the same name is called.
-
-    Parameters
-    ----------
-    label : str
-    tooltip : str
-        What it does, in some words.
-    """
-
-    label: str
-    tooltip: str = ""
-
-    def widget(self):
-        """A button."""
-        return ipywidgets.Button(
-            description=self.label, tooltip=self.tooltip, layout={"width": "auto"}
-        )
-
-
-_STYLE = {"description_width": "124px"}
-_WIDE = {"width": "338px"}
-
-
-class _Voice(anywidget.AnyWidget):
-    """Gives the page what ipywidgets leaves out: names of sliders, alt texts, a spoken line.
-
-    ``names`` maps the CSS class of a control to its accessible name, ``alts`` that of a picture to
-    its alternative text. ``say`` is spoken by screen readers once it has been still for a moment.
-    Controls may be shown more than once, also later, so the whole notebook is watched.
-    """
-
-    names = traitlets.Dict().tag(sync=True)
-    alts = traitlets.Dict().tag(sync=True)
-    say = traitlets.Unicode().tag(sync=True)
-    _css = """
-    .snnlab-spoken { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden;
-                     clip-path: inset(50%); white-space: nowrap; }
-    .snnlab-text { font-variant-numeric: tabular-nums; white-space: normal !important;
-                   height: auto !important; line-height: 1.4 !important; }
-    .snnlab-actions { flex: 0 0 100%; flex-flow: row wrap; }
-    .snnlab-panel .widget-toggle-buttons > .widget-label { text-align: right; padding-right: 6px; }
-    """
-    _esm = """
-    function render({ model, el }) {
-      const spoken = document.createElement("div");
-      spoken.className = "snnlab-spoken";
-      spoken.setAttribute("role", "status");
-      el.append(spoken);
-
-      const set = (node, key, value) => {
-        if (node.getAttribute(key) !== value) node.setAttribute(key, value);
-      };
-      const label = () => {
-        for (const [name, text] of Object.entries(model.get("names"))) {
-          for (const box of document.getElementsByClassName(name)) {
-            const buttons = box.querySelectorAll("button");
-            if (box.classList.contains("widget-toggle-buttons")) {
-              set(box, "role", "group");
-              set(box, "aria-label", text);
-              for (const b of buttons)
-                set(b, "aria-pressed", String(b.classList.contains("mod-active")));
-            }
-            const handles = box.querySelectorAll("[role=slider], select, input");
-            for (const handle of handles) set(handle, "aria-label", text);
-            // else an arrow key on a menu takes JupyterLab to the next cell
-            for (const menu of box.querySelectorAll("select"))
-              set(menu, "data-lm-suppress-shortcuts", "true");
-            const readout = box.querySelector(".widget-readout");
-            if (readout) {
-              set(readout, "aria-label", text + ", type a number");
-              if (handles.length === 1) set(handles[0], "aria-valuetext", readout.textContent);
-            }
-          }
-        }
-        // else the page's shortcuts take the arrow keys of menus, and "d d" deletes the cell; they
-        // look for this mark on what has the focus, and above it only as far as they match
-        const parts = "select, input, button, canvas, [role=slider], [contenteditable]";
-        for (const panel of document.getElementsByClassName("snnlab-panel"))
-          for (const part of panel.querySelectorAll(parts))
-            set(part, "data-lm-suppress-shortcuts", "true");
-        for (const [name, text] of Object.entries(model.get("alts")))
-          for (const image of document.getElementsByClassName(name)) set(image, "alt", text);
-      };
-
-      let pending = 0, waiting = 0;
-      // not put off by further changes: while a network trains, they never end
-      const soon = () => { pending ||= setTimeout(() => { pending = 0; label(); }, 60); };
-      const observer = new MutationObserver(soon);
-      const frame = requestAnimationFrame(() => {
-        label();
-        const page = el.closest(".jp-Notebook") || document.body;
-        observer.observe(page, { subtree: true, childList: true, characterData: true });
-      });
-      const speak = () => {
-        clearTimeout(waiting);
-        waiting = setTimeout(() => { spoken.textContent = model.get("say"); }, 400);
-        soon();
-      };
-      model.on("change:say", speak);
-      model.on("change:alts change:names", soon);
-      return () => {
-        cancelAnimationFrame(frame);
-        clearTimeout(pending);
-        clearTimeout(waiting);
-        observer.disconnect();
-        model.off("change:say", speak);
-        model.off("change:alts change:names", soon);
-      };
-    }
-    export default { render };
-    """
 
 
 class Panel:
@@ -261,7 +35,11 @@ class Panel:
 
     None of them knows of widgets. If ``simulate`` is a generator, it is long work: it runs on the
     panel's `Worker`, and all that it yields is shown as it comes; where it yields None it can be
-    given up for newer values. It should do so every 5 to 10 ms.
+    given up for newer values. It should do so every 5 to 10 ms (see `Pace`).
+
+    For work that buttons begin, a subclass gives ``work(request)`` instead, a generator likewise;
+    its buttons call ``self.worker.ask(request)``, and `ask`, which a moved control calls, should be
+    a request that only looks.
 
     Parameters
     ----------
@@ -296,14 +74,15 @@ class Panel:
         # callbacks arrive on changing threads; figures can be drawn by one at a time only
         self._lock = threading.RLock()
         self._shown = None  # values that the picture shows
+        self._putting = None  # the thread in `put`
         self._prefix = f"snnlab-{next(_NUMBERS)}"
-        self.worker = None
-        if inspect.isgeneratorfunction(self.simulate):
-            self.worker = Worker(lambda values: self.simulate(**values), self._show, self._fail)
+        self.worker, goes_on = None, inspect.isgeneratorfunction(self.simulate)
+        if goes_on or type(self).work is not Panel.work:
+            self.worker = Worker(self.work, self.show, self.fail)
         self._make_widgets()
         self._render(catch=True, partly=True)
-        if self.worker is not None and self.error is None:
-            self._ask()
+        if goes_on and self.error is None:
+            self.ask()
         for widget in self.widgets.values():
             leave_main_thread(widget)
 
@@ -317,8 +96,8 @@ class Panel:
                 actions.append(widget)
                 widget.on_click(self._clicked(name))
             else:
-                widget.observe(self._changed, "value")
-        self._voice = _Voice(
+                widget.observe(self._observed, "value")
+        self._voice = Voice(
             names={
                 f"{self._prefix}-{name}": c.name
                 for name, c in self.controls.items()
@@ -381,6 +160,8 @@ class Panel:
         """Simulate and draw the controls' values; raises what goes wrong, and shows it too."""
         if self.worker is not None:
             self.worker.stop()
+            with contextlib.suppress(Exception):  # an error of earlier values
+                self.worker.wait(5)  # it may be within a step
         self._render(catch=False)
 
     def wait(self, timeout=None):
@@ -410,7 +191,7 @@ class Panel:
                 del _OPEN[self.key]
             for name, widget in self.widgets.items():
                 if not isinstance(self.controls[name], Action):
-                    widget.unobserve(self._changed, "value")
+                    widget.unobserve(self._observed, "value")
             for widget in self._all_widgets():
                 widget.close()
 
@@ -425,8 +206,82 @@ class Panel:
             found += [part for part in parts[:2] if part is not None]
         return found
 
-    def _changed(self, change):
-        self._ask()
+    # what a subclass may do otherwise ------------------------------------------------------------
+
+    def work(self, request):
+        """A generator of what is to be shown for a request to the worker."""
+        return self.simulate(**request)
+
+    def ask(self):
+        """Have the controls' current values shown: quick work is done here, long by the worker."""
+        if self.worker is None:
+            self._render(catch=True)
+        else:
+            self.worker.ask(self.values)
+
+    def changed(self, change):
+        """What a reader's move of a control does; ``change.owner`` is its widget."""
+        self.ask()
+
+    def show(self, data):
+        """Show a frame of long work; called by the worker's thread."""
+        with self._lock:
+            if not self.closed:
+                self.publish(data)
+                self.error = None
+
+    def fail(self, error):
+        """Show and keep what went wrong."""
+        with self._lock:
+            if not self.closed:
+                self._shown, self.error = None, error
+                self._show_error(error)
+
+    def publish(self, data):
+        """Put data on the page; nothing else writes to the output widgets."""
+        if self.picture is None:
+            self.picture = self.draw(data)
+            self._make_room()
+        else:
+            self.update(self.picture, data)
+        self.text = self.describe(data)
+        pictures = self._pictures()
+        for image, picture in zip(self.images, pictures, strict=True):
+            image.value = picture.png(SCALE)
+        self._line.value = self.text
+        self._voice.alts = {
+            f"{self._prefix}-picture-{k}": picture.alt for k, picture in enumerate(pictures)
+        }
+        self._voice.say = self.text
+        self._fault.layout.display, self._line.layout.display = "none", ""
+
+    def put(self, **controls):
+        """Set controls without that being taken for a reader's move; nothing if it is closed.
+
+        Parameters
+        ----------
+        **controls
+            By name a value, or a dict of several of the widget's traits, set in that order.
+        """
+        with self._lock:
+            if self.closed:
+                return
+            self._putting = threading.get_ident()
+            try:
+                for name, value in controls.items():
+                    traits = value if isinstance(value, dict) else {"value": value}
+                    for trait, x in traits.items():
+                        setattr(self.widgets[name], trait, x)
+            finally:
+                self._putting = None
+            for name in controls:
+                leave_main_thread(self.widgets[name])
+
+    # what is behind it --------------------------------------------------------------------------
+
+    def _observed(self, change):
+        if self._putting != threading.get_ident():
+            self.changed(change)
 
     def _clicked(self, name):
         """A callback for the button of this name, which shows what goes wrong."""
@@ -435,16 +290,9 @@ class Panel:
             try:
                 getattr(self, name)()
             except Exception as error:
-                self._fail(error)
+                self.fail(error)
 
         return callback
-
-    def _ask(self):
-        """Have the controls' current values shown: quick work is done here, long by the worker."""
-        if self.worker is None:
-            self._render(catch=True)
-        else:
-            self.worker.ask(self.values)
 
     def _render(self, catch, partly=False):
         """Simulate and show here and now; of long work all, or ``partly`` only the first frame."""
@@ -462,44 +310,12 @@ class Panel:
                     if not partly:
                         for data in frames:  # noqa: B007 the last one counts
                             pass
-                self._publish(data)
+                self.publish(data)
                 self._shown, self.error = values, None
             except Exception as error:
-                self._fail(error)
+                self.fail(error)
                 if not catch:
                     raise
-
-    def _show(self, data):
-        """Show a frame of long work; called by the worker's thread."""
-        with self._lock:
-            if not self.closed:
-                self._publish(data)
-                self.error = None
-
-    def _fail(self, error):
-        """Show and keep what went wrong."""
-        with self._lock:
-            if not self.closed:
-                self._shown, self.error = None, error
-                self._show_error(error)
-
-    def _publish(self, data):
-        """Put data on the page; nothing else writes to the output widgets."""
-        if self.picture is None:
-            self.picture = self.draw(data)
-            self._make_room()
-        else:
-            self.update(self.picture, data)
-        self.text = self.describe(data)
-        pictures = self._pictures()
-        for image, picture in zip(self.images, pictures, strict=True):
-            image.value = picture.png(SCALE)
-        self._line.value = self.text
-        self._voice.alts = {
-            f"{self._prefix}-picture-{k}": picture.alt for k, picture in enumerate(pictures)
-        }
-        self._voice.say = self.text
-        self._fault.layout.display, self._line.layout.display = "none", ""
 
     def _pictures(self):
         return self.picture if isinstance(self.picture, tuple) else (self.picture,)
@@ -578,16 +394,3 @@ def _same(a, b):
 def _brief(value):
     """A value in a few letters."""
     return f"{np.shape(value)} pixels" if isinstance(value, np.ndarray) else repr(value)
-
-
-def leave_main_thread(widget):
-    """Let a control's messages arrive in the kernel's second shell, beside running cells.
-
-    ipykernel 7 sends the front end to the shell that published on a control last; for a new control
-    that is the main one. There a message that comes while a cell awaits something is never
-    acknowledged, and the front end sends no further one: the slider is dead. Forgetting the shell
-    avoids this. The attribute is private, so where it does not exist nothing is done, and the
-    slider then waits for the cell.
-    """
-    comm = getattr(widget, "comm", None)
-    getattr(comm, "__dict__", {}).pop("_reply_subshell_id", None)

@@ -8,7 +8,7 @@ from snnlab import _check
 from snnlab._workers import share
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
-from snnlab.layers.dense import Dense, constant_product
+from snnlab.layers.dense import check_dense, constant_product
 from snnlab.memory import aligned, padded_width
 from snnlab.neurons import LIF
 from snnlab.passes import threads_worth
@@ -73,9 +73,7 @@ class CompressedNetwork:
     def __init__(self, network, threshold=None, unheard=False):
         if not hasattr(network, "stages"):
             raise TypeError(f"network must be a Network, not {type(network).__name__}")
-        for stage in network.stages:
-            if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
-                raise ValueError(f"network has a {stage.name}: only dense layers are compressed")
+        check_dense(network, "a compressed network")
         unheard = _check.flag("unheard", unheard)
         if threshold is not None:
             threshold = _check.number("threshold", threshold, at_least=0, at_most=1)
@@ -247,6 +245,9 @@ class _Rows:
         self.hold[: self.n] = stage.hold[units]
         # for a spike of every unit in every step, and eight that are written but not kept
         self.room = n_steps * self.n + 8
+        self.numbers = kernels.firing(
+            zero_reset=self.zero_reset, delay=self.neuron.delay, n_steps=n_steps, room=self.room
+        )
 
     def on_rows(self, threshold, constant):
         """Whether rows are worth it (or asked for)."""
@@ -298,11 +299,10 @@ class _Rows:
 
     def run_constant(self, x, columns, lo, hi, own, readout):
         """Some samples under constant inputs (sample, input); fills ``own`` or ``readout``."""
-        delay = self.neuron.delay
         if self.fires:
             kernels.fire_constant(
-                x, *columns, self.loudest, *self.constants, self.hold, self.zero_reset, delay,
-                self.n_steps, self.name, self.room, lo, hi, *own.events,
+                x, *columns, self.loudest, self.constants, self.hold, self.numbers, self.name,
+                lo, hi, *own.events,
             )  # fmt: skip
             return
         drive = np.empty((len(x), 1, self.n), self.weight.dtype)
@@ -314,13 +314,13 @@ class _Rows:
         delay, constants = self.neuron.delay, self.constants
         no_drive = np.empty((0, 1, 1), self.weight.dtype)
         if not self.fires and on_rows:
-            kernels.integrate(*source, *self.rows, *constants[:3], delay, lo, hi, readout)
+            kernels.integrate(*source, *self.rows, constants, delay, lo, hi, readout)
         elif not self.fires:
             self._integrate(source, no_drive, lo, hi, readout)
         elif on_rows:
             kernels.fire(
-                *source, *self.rows, *constants, self.hold, self.zero_reset, delay,
-                self.n_steps, self.name, self.room, lo, hi, *own.events,
+                *source, *self.rows, constants, self.hold, self.numbers, self.name, lo, hi,
+                *own.events,
             )  # fmt: skip
         else:
             v = aligned((1, self.n_steps, self.width), self.weight.dtype)

@@ -9,7 +9,8 @@ from snnlab.kernels import rewire
 from snnlab.kernels.noise import SPREAD
 from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import views
-from snnlab.rewiring.rule import Rule, checked_sparsity, largest, per_layer
+from snnlab.rewiring.quota import checked_sparsity, largest, per_layer
+from snnlab.rewiring.rule import Rule
 
 NEWBORN = 1e-12  # strength of a reactivated synapse; Bellec et al. (2018), code
 
@@ -100,6 +101,12 @@ class DeepR(Rule):
         """All synapses must find room under the limit."""
         super().check_network(network)
         self.check_room(network)
+
+    def check_arrays(self, found, network):
+        """A weight without a sign could never become active, and would be looked for in vain."""
+        super().check_arrays(found, network)
+        if "sign" in found and not all(x.all() for x in views(network, found["sign"])):
+            raise ValueError("sign must be 1 or -1 wherever there is a weight")
 
     def check_room(self, network):
         """Whether the active synapses find room where no unit has too many."""

@@ -7,7 +7,8 @@ from snnlab.kernels import rewire
 from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import views
 from snnlab.rewiring.prior import centre
-from snnlab.rewiring.rule import Rule, checked_sparsity, per_layer
+from snnlab.rewiring.quota import checked_sparsity, per_layer
+from snnlab.rewiring.rule import Rule
 
 
 class GradR(Rule):

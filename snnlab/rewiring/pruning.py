@@ -8,7 +8,8 @@ from snnlab import _check
 from snnlab.kernels import rewire
 from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import n_active, n_weights, views
-from snnlab.rewiring.rule import Rule, checked_sparsity, largest, per_layer, quota
+from snnlab.rewiring.quota import checked_sparsity, largest, per_layer, quota
+from snnlab.rewiring.rule import Rule
 
 
 class _Masked(Rule):
@@ -83,7 +84,7 @@ class Magnitude(_Masked):
         super().__init__(lr, optimizer=optimizer, log_every=log_every)
         self.sparsity = checked_sparsity(sparsity, 0)
         self.start = _check.number("start", start, at_least=0)
-        self.end = self.start if end is None else _check.number("end", end, above=self.start)
+        self.end = None if end is None else _check.number("end", end, above=self.start)
         self.every = _check.integer("every", every, at_least=1)
         self.scope = _check.one_of("scope", scope, ("layer", "network"))
         if scope == "network" and isinstance(self.sparsity, tuple):
@@ -91,16 +92,20 @@ class Magnitude(_Masked):
 
     def prepare(self, network):
         """All weights are kept at first."""
-        if self.end > 0:
+        if self._last() > 0:
             _, epochs = self.now()
-            if self.end > epochs:
+            if self._last() > epochs:
                 raise ValueError(f"end and start must lie within the {epochs} epochs of training")
         self._keep(network, [np.ones(w.shape, bool) for w in network.weights])
+
+    def _last(self):
+        """Epochs after which pruning ends."""
+        return self.start if self.end is None else self.end
 
     def _due(self):
         """Share of the final sparsity that is due after this step; None: no pruning now."""
         t, per_epoch = self.steps, self.steps_per_epoch
-        first, last = (round(x * per_epoch) if x else 0 for x in (self.start, self.end))
+        first, last = (round(x * per_epoch) if x else 0 for x in (self.start, self._last()))
         if t == last:
             return 1.0
         if first <= t < last and (t - first) % self.every == 0:

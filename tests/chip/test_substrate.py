@@ -852,13 +852,21 @@ def test_training_in_the_loop_makes_up_for_mismatched_chips():
     digits = datasets.load("digits16")
     inputs, test = encode.latency(digits.x_train), (encode.latency(digits.x_test), digits.y_test)
     net = Network((256, 40, 10), CHIP, n_steps=20, rng=0).scale_to_activity(inputs[:300], 20)
-    settings = {"rng": 1, "optimizer": Adam(lr=5e-3)}
-    train(net, inputs, digits.y_train, epochs=5, **settings)
+    settings = {"rng": 1}
+    train(net, inputs, digits.y_train, epochs=5, **settings, optimizer=Adam(lr=5e-3))
     assert evaluate(net, *test).accuracy > 0.91
     for seed in range(3):
         chip, own = Substrate(seed, sigma_d=0.3), net.copy()
         transferred = evaluate(own, *test, substrate=chip).accuracy
-        train(own, inputs, digits.y_train, epochs=3, substrate=chip, **settings)
+        train(
+            own,
+            inputs,
+            digits.y_train,
+            epochs=3,
+            substrate=chip,
+            **settings,
+            optimizer=Adam(lr=5e-3),
+        )
         in_the_loop = evaluate(own, *test, substrate=chip).accuracy
         assert in_the_loop > 0.87 and in_the_loop > transferred + 0.07, (transferred, in_the_loop)
 

@@ -33,11 +33,11 @@ RIGHT = {
     "n03.q2": {"triangle", "rectangle"},
     "n03.q3": -0.0957,
     "n04.q1": hidden,
-    "n04.q2": 3,
+    "n04.q2": 6,
     "n04.q3": 3 * np.exp(-1.7 / 6) ** 2,
     "n05.q1": {"lr": 1.5e-3, "batch_size": 50},  # as the notebook's solution
     "n05.q2": 79,
-    "n05.q3": 2,
+    "n05.q3": 8,
 }
 WRONG = {
     "n01.q1": [0.3, 0.5, "heavy", True],
@@ -53,11 +53,11 @@ WRONG = {
         lambda *a: hidden(*a, order=iter), lambda *a: hidden(*a, leak=False),
     ],
     "n03.q3": [0.0957, -0.0205, -0.01, -0.5, "loud"],
-    "n04.q2": [2, 4, 3.5],
+    "n04.q2": [2, 3, 5.5],
     "n04.q3": [0.57, 0.5674, 3.0, "all"],
     "n05.q1": [0.1, {"lr": 0.1}, {"lr": -1.0, "batch_size": 10}, {"lr": 1e-5, "batch_size": 500}],
     "n05.q2": [78, 80, 78.125],
-    "n05.q3": [1250, 1, 25, "few"],
+    "n05.q3": [5000, 1, 2, "few"],
 }  # fmt: skip
 
 

@@ -38,18 +38,18 @@ def card(rate):
 
 RIGHT = {
     "n09.q1": 31,
-    "n09.q2": 3,
+    "n09.q2": 5,
     "n10.q1": loop,
     "n10.q2": 0.4,
     "n10.q3": transfer_loss()[0],
     "n11.q3": 100 - 2.8 * 1.37,
     "n12.q1": card(1.0).energies[energy.ROWS[2]][0] / card(1.0).energies[energy.ROWS[0]][0],
     "n12.q2": card(0.3).break_even("spikes") / 502,
-    "n12.q3": int(card(0.2).break_even("n_steps", energy.ROWS[4])),
+    "n12.q3": int(card(0.4).break_even("n_steps", energy.ROWS[4])),
 }
 WRONG = {
     "n09.q1": [16, 32, 15, "31"],
-    "n09.q2": [2, 4, True],
+    "n09.q2": [3, 4, True],
     "n09.q3": ["gain", 3, ["gain"], ["gain", "tau", "noise", "offset"]],
     "n10.q1": [
         3, mistaken(ideal=True), mistaken(runs=2), mistaken(clip=False),
@@ -62,7 +62,7 @@ WRONG = {
     "n11.q3": [60.2, 97.2, 96.9, 95.0, "96"],
     "n12.q1": [1, 7, "4"],
     "n12.q2": [0.5, 1.2, card(0.2).break_even("spikes"), card(0.2).break_even("hidden_spikes")],
-    "n12.q3": [2, 20, card(0.2).break_even("n_steps", energy.ROWS[4])],
+    "n12.q3": [2, 20, card(0.4).break_even("n_steps", energy.ROWS[4])],
 }  # fmt: skip
 SLOW = {"n09.q3", "n11.q1", "n11.q2"}  # their right answers are tested below, and by the notebooks
 

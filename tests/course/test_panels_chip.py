@@ -151,8 +151,7 @@ def test_slices_are_short_and_newer_values_win(make):
     panel = make("ThroughTheChip")
     panel.wait(20)
     shown = []
-    panel._show = lambda frame, show=panel._show: (shown.append(frame["sigma_d"]), show(frame))
-    panel.worker._show = panel._show
+    panel.worker._show = lambda frame: (shown.append(frame["sigma_d"]), panel.show(frame))
     began = time.monotonic()
     for sigma in (10.0, 20.0, 40.0):
         panel.widgets["sigma_d"].value = sigma

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from small_panels import settled
 
 import snnlab
-from snnlab import LIF, GradR, Network, datasets, lessons, panels, synapses
+from snnlab import LIF, GradR, Network, datasets, lessons, panels, rewiring, synapses
 from snnlab.course.figures import region_colours
 from snnlab.course.panels.regions import noisy
 from snnlab.course.panels.rewire import stored_runs
@@ -91,8 +91,9 @@ def test_a_task_is_what_it_says(task):
 @pytest.mark.parametrize("connectivity", [0.01, 0.05, 0.3, 0.9, 1.0])
 def test_shares_leave_the_connectivity(connectivity):
     sizes = 256, 50, 10
-    kept = [(1 - s) * a * b for s, a, b in
-            zip(lessons.shares(sizes, connectivity), sizes, sizes[1:], strict=False)]  # fmt: skip
+    sparsities = rewiring.erdos_renyi(sizes, connectivity)
+    layers = zip(sparsities, sizes, sizes[1:], strict=False)
+    kept = [(1 - s) * a * b for s, a, b in layers]
     assert sum(kept) == pytest.approx(connectivity * 13_300)
     assert kept[0] <= 12_800 + 1e-6 and kept[1] <= 500 + 1e-6
     if connectivity < 0.15:

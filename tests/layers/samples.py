@@ -58,6 +58,38 @@ class Biased(Linear):
         return {"weights": by_weights, "bias": g.sum((0, 1))[None]}, g_x
 
 
+@dataclass(frozen=True, repr=False)
+class Scaled(Linear):
+    """Biased, and every unit's current times a number of its own, which is not trained."""
+
+    n: int
+
+    def shape_out(self, shape):
+        return (self.n,)
+
+    def blocks(self, shape):
+        return {
+            "weights": (int(np.prod(shape)), self.n),
+            "bias": BlockShape(1, self.n, prunable=False),
+            "scale": BlockShape(1, self.n, prunable=False, trainable=False),
+        }
+
+    def init(self, rng, shape, sd):
+        return super().init(rng, shape, sd) | {"scale": rng.uniform(0.5, 1.5, (1, self.n))}
+
+    def drive(self, x, w):
+        return (x.reshape(*x.shape[:2], -1) @ w["weights"] + w["bias"]) * w["scale"]
+
+    def adjoint(self, g, x, w):
+        flat_x, inner = x.reshape(*x.shape[:2], -1), g * w["scale"]
+        by_blocks = {
+            "weights": np.tensordot(flat_x, inner, axes=((0, 1), (0, 1))),
+            "bias": inner.sum((0, 1))[None],
+            "scale": (g * (flat_x @ w["weights"] + w["bias"])).sum((0, 1))[None],
+        }
+        return by_blocks, (inner @ w["weights"].T).reshape(x.shape)
+
+
 class Pool(Transform):
     """Mean of four neighbours in an image."""
 
@@ -123,6 +155,7 @@ def flat(x):
 MAPS = {
     Dense: lambda layer, x, w: flat(x) @ w["weights"],
     Biased: lambda layer, x, w: flat(x) @ w["weights"] + w["bias"],
+    Scaled: lambda layer, x, w: (flat(x) @ w["weights"] + w["bias"]) * w["scale"],
     Conv: convolve,
     Shift: lambda layer, x, w: x[..., np.arange(-1, x.shape[-1] - 1)] * w["weights"],
 }
@@ -307,6 +340,7 @@ STACKS = {
     "shift reads out": ((6,), 4, Shift()),
     "shift of images": ((3, 2, 4), Shift(), Conv(2), Shift(), 3),
     "biased": ((6,), Biased(5), Biased(3)),
+    "scaled": ((3, 2, 1), Conv(2), Scaled(7), Scaled(3)),
     "everything": ((4, 4, 1), Conv(2), Pool(), Residual(Shift(), Conv(2)), Biased(6), 8, Vote(4)),
 }  # fmt: skip
 INPUTS = ("events", "current", "values")

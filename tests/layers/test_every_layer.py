@@ -23,7 +23,7 @@ from samples import (
 )
 
 from snnlab import LIF, Adam, ConstantCurrent, Network, surrogate, train
-from snnlab.layers import Conv, Dense, Linear, Residual, Transform, base
+from snnlab.layers import Conv, Dense, Linear, Residual, Transform, kinds
 
 each_stack = pytest.mark.parametrize("stack", STACKS)
 
@@ -41,10 +41,6 @@ def penalties(network, batch, rng):
         steps = (network.n_steps, 1, None)[k % 3]
         out.append(steps and rng.normal(0, 0.3, (batch, steps, stage.n)))
     return out
-
-
-def by_linearity(layer, g, x, w):
-    return adjoint(layer, g, x, w)
 
 
 def by_the_layer(layer, g, x, w):
@@ -376,7 +372,7 @@ def test_copies_and_files(stack, fires, tmp_path):
 def test_kinds_that_are_not_known_are_refused_by_name(tmp_path, monkeypatch):
     network, inputs = make("shift", "events")
     network.save(tmp_path / "net.npz")
-    monkeypatch.delitem(base.KINDS, "Shift")
+    monkeypatch.delitem(kinds.KINDS, "Shift")
     with pytest.raises(ValueError, match="net.npz.*'Shift'.*define or import it first"):
         Network.load(tmp_path / "net.npz")
     with pytest.raises(ValueError, match="'Shift'.*define or import it first"):
@@ -392,7 +388,7 @@ def test_names_of_the_library_are_taken():
     for name in ("Dense", "Conv", "Residual"):
         with pytest.raises(ValueError, match=f"{name} is a layer of snnlab"):
             type(name, (Linear,), {})
-    assert base.KINDS["Dense"] is Dense
+    assert kinds.KINDS["Dense"] is Dense
 
 
 # training -----------------------------------------------------------------------------------------
@@ -418,7 +414,7 @@ def test_training_lowers_the_loss(stack, fires):
     )  # fmt: skip
     assert history.loss[-1] < history.loss[0] - 0.005
     for block in network.blocks:
-        assert (block.of(before) != block.of(network.parameters)).any()
+        assert (block.of(before) != block.of(network.parameters)).any() == block.trainable
 
 
 # what does not fit --------------------------------------------------------------------------------

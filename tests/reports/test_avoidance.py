@@ -231,11 +231,11 @@ def test_a_chip_is_a_chip():
 @pytest.fixture(scope="module")
 def pictured():
     pytest.importorskip("matplotlib")
-    from snnlab.course import figures
+    from snnlab import plot
 
     network = sparse(make((60, 100, 4)), 0.2)
     chip = Substrate(0, sigma_d=0.3, dead=(0, 9, 30, 77))
-    return network, chip, figures.draw_defects(network, chip)
+    return network, chip, plot.draw_defects(network, chip)
 
 
 def test_each_neuron_stands_above_its_defects(pictured):
@@ -261,31 +261,31 @@ def test_each_neuron_stands_above_its_defects(pictured):
 
 
 def test_nothing_of_it_is_cut_off(pictured):
-    from snnlab.course import figures
+    from snnlab import plot
 
     network, chip, _ = pictured
     for picture in (
         pictured[2],
-        figures.draw_defects(network, Substrate.ideal()),
-        figures.draw_defects(network, Substrate(0, dead=1.0)),
+        plot.draw_defects(network, Substrate.ideal()),
+        plot.draw_defects(network, Substrate(0, dead=1.0)),
     ):
         assert_nothing_is_cut_off(picture)
 
 
 def test_updating_it_is_drawing_it_anew(pictured):
-    from snnlab.course import figures
+    from snnlab import plot
 
     network, chip, picture = pictured
     before, alt = picture.png(1), picture.alt
     other = sparse(make((60, 100, 4)), 0.02, seed=5)
-    assert figures.update_defects(picture, other, chip) is None
-    fresh = figures.draw_defects(other, chip)
+    assert plot.update_defects(picture, other, chip) is None
+    fresh = plot.draw_defects(other, chip)
     assert picture.alt == fresh.alt != alt
     np.testing.assert_array_equal(
         picture.artists.image.get_array(), fresh.artists.image.get_array()
     )
     assert picture.png(1) != before
-    figures.update_defects(picture, network, chip)
+    plot.update_defects(picture, network, chip)
     assert picture.png(1) == before and picture.alt == alt
     with pytest.raises(ValueError, match="chip 0"):
-        figures.update_defects(picture, network, Substrate(1))
+        plot.update_defects(picture, network, Substrate(1))

@@ -327,7 +327,9 @@ def _names(text, name, target):
     """Whether an error names the argument, or another one that it does not fit."""
     arguments = {name, *(p.name for p in target.arguments)} - {"_before"}
     alias = ALIASES.get(name, ())
-    return any(re.search(rf"(?<![A-Za-z]){re.escape(a)}(?![A-Za-z])", text) for a in (*arguments, *alias))
+    return any(
+        re.search(rf"(?<![A-Za-z]){re.escape(a)}(?![A-Za-z])", text) for a in (*arguments, *alias)
+    )
 
 
 ALIASES = {"path": (".npz", ".json"), "key": ()}

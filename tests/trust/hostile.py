@@ -288,7 +288,9 @@ def near(draw, v):
     if isinstance(v, dict) and v:
         name = pick(list(v))
         changed = draw(near(v[name]) | anything())
-        return pick([{k: x for k, x in v.items() if k != name}, v | {"strange": 1}, v | {name: changed}])
+        return pick(
+            [{k: x for k, x in v.items() if k != name}, v | {"strange": 1}, v | {name: changed}]
+        )
     if callable(v):
         return pick(_FUNCTIONS)
     return draw(anything())
@@ -305,7 +307,11 @@ def _sequences(draw, v):
         return dict(enumerate(v))
     if kind == 3:
         return iter(v)
-    return type(v)([*v[:k], draw(near(v[k]) | anything()), *v[k + 1 :]]) if type(v) in (list, tuple) else list(v)
+    return (
+        type(v)([*v[:k], draw(near(v[k]) | anything()), *v[k + 1 :]])
+        if type(v) in (list, tuple)
+        else list(v)
+    )
 
 
 def hostile(v):

@@ -14,9 +14,8 @@ import numpy as np
 import small_panels
 
 import snnlab
-from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Substrate, Trace, Values
+from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Substrate, Trace, Values, rewiring
 from snnlab import layers as layer_kinds
-from snnlab import rewiring
 from snnlab.learning.optim import Adam
 from snnlab.parameters import Gradients
 
@@ -558,7 +557,9 @@ OBJECTS = {
     ),
     "Recording": lambda: snnlab.recording.Recording(recording()),
     "Penalties": lambda: snnlab.penalties.Penalties((snnlab.penalties.Bursts(0.1),), network()),
-    "Run": lambda: snnlab.course.panels.train.Run(network(), trains(), labels(), (trains(), labels())),
+    "Run": lambda: snnlab.course.panels.train.Run(
+        network(), trains(), labels(), (trains(), labels())
+    ),
     "Task": task,
     "Residual": lambda: layer_kinds.Residual([layer_kinds.Dense(N_IN)]),
     "Composite": lambda: layer_kinds.Residual([layer_kinds.Dense(N_IN)]),

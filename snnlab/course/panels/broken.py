@@ -3,9 +3,8 @@
 import numpy as np
 
 from snnlab.course import figures
-from snnlab.live.grid import Switches
-from snnlab.live.panel import Choice, Panel, Slider
-from snnlab.network import Network
+from snnlab.course.panels.shared import checked
+from snnlab.live import Choice, Panel, Slider, Switches, as_options
 
 SHARES = (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)  # points of the curves
 DRAWS = 4  # over which a curve of random deaths is averaged
@@ -65,17 +64,13 @@ class BrokenNeurons(Panel):
 
     def __init__(self, networks, inputs, labels, key=None):
         for network in networks.values():
-            if not isinstance(network, Network):
-                raise TypeError(f"networks must hold Networks, not {type(network).__name__}")
+            checked(network, "each of networks", hidden_layers=1)
         if len(networks) != 2 or len({network.sizes for network in networks.values()}) != 1:
             raise ValueError("networks must be two of equal sizes")
         self.names, self.networks = tuple(networks), tuple(networks.values())
-        sizes = self.networks[0].sizes
-        if len(sizes) != 3 or any(network.spiking_readout for network in self.networks):
-            raise ValueError("networks must have one hidden layer and a readout of potentials")
         n = min(len(inputs), 400)
         self.inputs, self.labels = inputs[:n], np.asarray(labels)[:n]
-        self.n_hidden = sizes[1]
+        self.n_hidden = self.networks[0].sizes[1]
         needed = [influence(network, self.inputs) for network in self.networks]
         self._needed = [np.argsort(-x, kind="stable") for x in needed]
         self._levels = []
@@ -86,16 +81,14 @@ class BrokenNeurons(Panel):
         self.curves = {order: self._curves(order) for order in ORDERS}
         self.controls = {
             "share": Slider("dead", 0, 100, 1, 15, "%", 0.01, digits=1),
-            "order": Choice("which", tuple((name, name) for name in ORDERS), "random"),
+            "order": Choice("which", as_options(ORDERS, "{}"), "random"),
             "draw": Slider("random draw", 0, 9, 1, 0, digits=0),
             "net": Choice("trained", tuple((name, k) for k, name in enumerate(self.names)), 0),
-            "dead": Switches("hidden neurons", self.n_hidden),
+            "dead": Switches(
+                "hidden neurons", self.n_hidden, value=self.chosen(0.15, "random", 0, 0)
+            ),
         }
         super().__init__(key)
-
-    def _make_widgets(self):
-        super()._make_widgets()
-        self._choose(ask=False)
 
     def chosen(self, share, order, draw, net):
         """Which neurons die.
@@ -126,16 +119,13 @@ class BrokenNeurons(Panel):
     def _curves(self, order):
         """Accuracy of each network at each of `SHARES`, mean over draws: array (2, n)."""
         draws = range(DRAWS if order == "random" else 1)
-        return np.array(
-            [
-                [np.mean([self._accuracy(k, self.chosen(x, order, d, k)) for d in draws])
-                 for x in SHARES]
-                for k in range(2)
-            ]
-        )  # fmt: skip
+        return np.array([[self._mean(k, x, order, draws) for x in SHARES] for k in range(2)])
 
-    def _accuracy(self, net, dead):
-        return float((answers(self.networks[net], self.inputs, dead) == self.labels).mean())
+    def _mean(self, net, share, order, draws):
+        """Accuracy of one network at a share of dead neurons, mean over draws."""
+        dead = (self.chosen(share, order, draw, net) for draw in draws)
+        said = (answers(self.networks[net], self.inputs, one) for one in dead)
+        return np.mean([float((classes == self.labels).mean()) for classes in said])
 
     def simulate(self, *, dead, order, net, **tools):
         """Test both networks with these neurons dead.
@@ -160,20 +150,21 @@ class BrokenNeurons(Panel):
         confusion = np.zeros((n_classes, n_classes), int)
         np.add.at(confusion, (self.labels, said[net]), 1)
         return {
-            "names": self.names, "net": net, "order": order, "n_dead": int(np.sum(dead)),
-            "n_hidden": self.n_hidden, "n_tested": len(self.labels), "confusion": confusion,
+            "names": self.names,
+            "net": net,
+            "order": order,
+            "n_dead": int(np.sum(dead)),
+            "n_hidden": self.n_hidden,
+            "n_tested": len(self.labels),
+            "confusion": confusion,
             "accuracy": [float((x == self.labels).mean()) for x in said],
             "intact": [float(x) for x in self.curves[order][:, 0]],
-            "shares": SHARES, "curves": self.curves[order],
-        }  # fmt: skip
+            "shares": SHARES,
+            "curves": self.curves[order],
+        }
 
-    def draw(self, data):
-        """Confusions, and accuracy against the share of dead neurons."""
-        return figures.draw_broken(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_broken(picture, data)
+    draw = staticmethod(figures.draw_broken)
+    update = staticmethod(figures.update_broken)
 
     def describe(self, data):
         """What is left, and how much the error has risen."""
@@ -189,32 +180,16 @@ class BrokenNeurons(Panel):
             + "; ".join(parts)
         )
 
-    # sliders that choose what dies --------------------------------------------------------------
+    def changed(self, change):
+        """Sliders choose what dies; a click on a neuron, and another view, are only shown."""
+        random = self.widgets["order"].value == "random"
+        view = change.owner is self.widgets["net"] and random
+        if not view and change.owner is not self.widgets["dead"]:
+            chosen = {name: self.values[name] for name in ("share", "order", "draw", "net")}
+            self.put(dead=self.chosen(**chosen))
+        self.ask()
 
-    _choosing = False
-
-    def _choose(self, ask=True):
-        """Let the neurons die that the sliders say; shown once."""
-        self._choosing = True
-        try:
-            value = {name: self.controls[name].read(self.widgets[name].value)
-                     for name in ("share", "order", "draw", "net")}  # fmt: skip
-            self.widgets["dead"].value = self.chosen(**value)
-        finally:
-            self._choosing = False
-        if ask:
-            self._ask()
-
-    def _changed(self, change):
-        if self._choosing and change.owner is self.widgets["dead"]:
-            return
-        clicked = change.owner is self.widgets["dead"]
-        other = change.owner is self.widgets["net"] and self.widgets["order"].value == "random"
-        if clicked or other:
-            self._ask()
-        else:
-            self._choose()
-
-    def _publish(self, data):
-        self.widgets["dead"].level = self._levels[data["net"]]
-        super()._publish(data)
+    def publish(self, data):
+        """Show on the grid, too, how active each neuron is."""
+        self.put(dead={"level": self._levels[data["net"]]})
+        super().publish(data)

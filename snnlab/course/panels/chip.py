@@ -5,15 +5,16 @@ import numpy as np
 from snnlab import _check
 from snnlab.chip.substrate import EFFECTS, Substrate
 from snnlab.course import figures, results
+from snnlab.course.panels.shared import checked
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import evaluate, steps
-from snnlab.live.panel import Panel, Slider, Stops
-from snnlab.network import Network
+from snnlab.live import Panel, Slider, Stops, as_options
 from snnlab.reports.sweep import transfer_matrix
 
 FULL = EFFECTS["weight_scale"].default  # levels per unit of weight, with as many bits as the chip
 BITS = EFFECTS["weight_bits"].default
 LOW_PER_HIGH = np.divide(*EFFECTS["adc_range"].default)  # the range is as lopsided as the chip's
+READINGS = 5.0, 3.5, 2.5, 2.0, 1.5, 1.25, 1.1
 
 
 def levels(bits):
@@ -46,29 +47,18 @@ class Imperfections(Panel):
 
     controls = {
         "digit": Slider("test image", 0, 99, 1, 0, digits=0),
-        "bits": Stops(
-            "bits of a weight", (("exact", None), *((str(n), n) for n in (8, 7, 6, 5, 4, 3, 2, 1))),
-            6,
-        ),
-        "ceiling": Stops(
-            "highest reading",
-            (("none", None), *((f"{x:g}", x) for x in (5.0, 3.5, 2.5, 2.0, 1.5, 1.25, 1.1))),
-            2.5,
-        ),
+        "bits": Stops("bits of a weight", (("exact", None), *as_options(range(8, 0, -1))), 6),
+        "ceiling": Stops("highest reading", (("none", None), *as_options(READINGS)), 2.5),
         "tau": Slider("σ of τ", 0, 50, 1, 5, "%", 0.01, digits=1),
         "threshold": Slider("σ of threshold", 0, 50, 1, 3, "%", 0.01, digits=1),
         "gain": Slider("σ of gain", 0, 50, 1, 10, "%", 0.01, digits=1),
         "noise": Slider("noise", 0, 50, 1, 2, "%", 0.01, digits=1),
         "chip": Slider("which chip", 0, 9, 1, 0, digits=0),
-    }  # fmt: skip
+    }
 
     def __init__(self, network, inputs, labels, images, image_shape=(16, 16), key=None):
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network, not {type(network).__name__}")
-        if len(network.sizes) != 3 or network.spiking_readout:
-            raise ValueError("network must have one hidden layer and a readout of potentials")
-        n = min(len(inputs), 500)
-        self.network, self.inputs, self.labels = network, inputs[:n], np.asarray(labels)[:n]
+        self.network, n = checked(network, hidden_layers=1), min(len(inputs), 500)
+        self.inputs, self.labels = inputs[:n], np.asarray(labels)[:n]
         self.pixels = np.asarray(images, np.float32)[:n].reshape(n, *image_shape)
         self.accuracy = evaluate(network, self.inputs, self.labels).accuracy
         super().__init__(key)
@@ -92,14 +82,12 @@ class Imperfections(Panel):
         -------
         Substrate
         """
-        effects = levels(bits)
+        effects = levels(bits) | {"gain_spread": gain, "noise": noise}
+        effects |= {"tau_mem_spread": tau, "tau_syn_spread": tau, "threshold_spread": threshold}
         if ceiling is not None:
             bounds = LOW_PER_HIGH * ceiling, ceiling
             effects |= {"adc_bits": 8, "adc_range": bounds, "membrane_range": bounds}
-        return Substrate.ideal(
-            chip, tau_mem_spread=tau, tau_syn_spread=tau, threshold_spread=threshold,
-            gain_spread=gain, noise=noise, **effects,
-        )  # fmt: skip
+        return Substrate.ideal(chip, **effects)
 
     def simulate(self, *, digit, bits, **faults):
         """Run one image and all test samples; parameters as for `substrate`, and ``digit``.
@@ -123,20 +111,21 @@ class Imperfections(Panel):
         scale, limit = chip.effects["weight_scale"], chip.weight_limit
         written = np.clip(np.rint(w * scale), -limit, limit) / scale if limit else w
         return {
-            "image": self.pixels[digit], "label": int(self.labels[digit]), "weights": w,
-            "written": written, "neuron": neuron, "n_tested": len(self.labels),
-            "n_hidden": self.network.sizes[1], "dt": self.network.dt, "bits": bits,
+            "image": self.pixels[digit],
+            "label": int(self.labels[digit]),
+            "weights": w,
+            "written": written,
+            "neuron": neuron,
+            "n_tested": len(self.labels),
+            "n_hidden": self.network.sizes[1],
+            "dt": self.network.dt,
+            "bits": bits,
             "ideal": _side("ideal", ideal, neuron, self.network.neurons[0].v_th, self.accuracy),
             "chip": _side(f"chip {chip.seed}", measured, neuron, float(own), accuracy),
-        }  # fmt: skip
+        }
 
-    def draw(self, data):
-        """Image, weights, accuracies; membranes, spikes and readouts in two columns."""
-        return figures.draw_substrate(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_substrate(picture, data)
+    draw = staticmethod(figures.draw_substrate)
+    update = staticmethod(figures.update_substrate)
 
     def describe(self, data):
         """What the faults cost."""
@@ -155,10 +144,14 @@ def _side(name, trace, neuron, threshold, accuracy):
     """One column of the figure."""
     train = trace.hidden[0].compact()
     return {
-        "name": name, "v": trace.v[0][0, :, neuron], "threshold": threshold,
-        "fired": train.step[train.unit == neuron], "spikes": (train.step, train.unit),
-        "readout": trace.readout[0], "accuracy": accuracy,
-    }  # fmt: skip
+        "name": name,
+        "v": trace.v[0][0, :, neuron],
+        "threshold": threshold,
+        "fired": train.step[train.unit == neuron],
+        "spikes": (train.step, train.unit),
+        "readout": trace.readout[0],
+        "accuracy": accuracy,
+    }
 
 
 # --- training through the chip --------------------------------------------------------------------
@@ -203,10 +196,11 @@ class ThroughTheChip(Panel):
     }
 
     def __init__(self, network, inputs, labels, test, *, n_steps=50, lr=2e-3, key=None):
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network, not {type(network).__name__}")
-        self.n_steps = _check.integer("n_steps", n_steps, at_least=1)
-        self.network, self.inputs, self.labels = network, inputs, np.asarray(labels)
+        self.network, self.n_steps = (
+            checked(network),
+            _check.integer("n_steps", n_steps, at_least=1),
+        )
+        self.inputs, self.labels = inputs, np.asarray(labels)
         self.test, self.lr, self.stored = test, _check.number("lr", lr, above=0), _stored()
         super().__init__(key)
 
@@ -231,10 +225,9 @@ class ThroughTheChip(Panel):
         networks = [self.network.copy() for _ in places]
         loops = [self._steps(*pair) for pair in zip(networks, places, strict=True)]
         *learners, software = networks
-        out = {
-            "sigma_d": sigma_d, "chips": [chip.seed for chip in chips], "n_steps": self.n_steps,
-            "stored": self.stored, "tested": [], "loop": [], "transfer": [],
-        }  # fmt: skip
+        fixed = {"sigma_d": sigma_d, "chips": [chip.seed for chip in chips]}
+        fixed |= {"n_steps": self.n_steps, "stored": self.stored}
+        seen = {"tested": [], "transfer": [], "loop": []}
         for step in range(self.n_steps + 1):
             if step:
                 for loop in loops:
@@ -249,18 +242,15 @@ class ThroughTheChip(Panel):
             matrix = np.where(np.eye(len(chips), dtype=bool), own, np.nan)
             if step == self.n_steps:
                 matrix = yield from self._accuracies(learners, chips)
-            out = out | {
-                "tested": [*out["tested"], step], "transfer": [*out["transfer"], transfer[0]],
-                "loop": [*out["loop"], own], "matrix": matrix,
-            }  # fmt: skip
-            yield out
+            new = zip(seen, (step, transfer[0], own), strict=True)
+            seen = {name: [*seen[name], value] for name, value in new}
+            yield fixed | seen | {"matrix": matrix}
 
     def _steps(self, network, place):
         """Training steps of a network on a chip."""
-        return steps(
-            network, self.inputs, self.labels, epochs=self.n_steps, rng=0, schedule="constant",
-            batch_size=self.batch_size, optimizer=Adam(lr=self.lr), substrate=place,
-        )  # fmt: skip
+        settings = {"epochs": self.n_steps, "batch_size": self.batch_size, "schedule": "constant"}
+        settings |= {"optimizer": Adam(lr=self.lr), "substrate": place}
+        return steps(network, self.inputs, self.labels, rng=0, **settings)
 
     def _accuracies(self, networks, chips, own=False):
         """Each network on each chip, or only on its own one; yields None between them."""
@@ -272,13 +262,8 @@ class ThroughTheChip(Panel):
                     yield None
         return np.diag(out) if own else out
 
-    def draw(self, data):
-        """Curves, full runs, tables from chip to chip."""
-        return figures.draw_loop(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_loop(picture, data)
+    draw = staticmethod(figures.draw_loop)
+    update = staticmethod(figures.update_loop)
 
     def describe(self, data):
         """What each way reaches, and what it is worth on another chip."""

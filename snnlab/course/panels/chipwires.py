@@ -1,19 +1,16 @@
 """Gradient rewiring on a chip with faults, to see whether wires avoid the bad columns."""
 
-import time
-import warnings
+from functools import partial
 
 import numpy as np
 
 from snnlab import synapses
 from snnlab.course import figures, lessons
-from snnlab.learning.training import evaluate
-from snnlab.live.panel import Panel, Slider, Stops
+from snnlab.live import Pace, Panel, Slider, Stops, as_options
 from snnlab.reports.avoidance import rank_correlation, worst_of
 
 EVERY = 40  # steps between two looks at the test images
-PAUSE = 0.06  # seconds between two pictures, at least
-_PULLS = tuple((f"{x:g}", x) for x in (0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4))
+_PULLS = as_options((0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4))
 
 
 class RewireOnChip(Panel):
@@ -51,40 +48,27 @@ class RewireOnChip(Panel):
         chip, network, rule = lessons.begin_on_chip(task, sigma_d=sigma_d, dead=dead, alpha=alpha)
         defect = chip.badness()[: task.hidden]
         bad, alive = worst_of(defect), np.isfinite(defect)
-        total = task.epochs * task.per_epoch
         settings = f"σ = {100 * sigma_d:.0f} %, {100 * dead:.0f} % dead, α = {alpha:g}"
-        tested, due = [], 0.0
-        training = lessons.learn(task, network, rule, substrate=chip)
-        for k in range(total + 1):
-            if k:
-                with warnings.catch_warnings():  # a layer that dies out: it is seen
-                    warnings.simplefilter("ignore", RuntimeWarning)
-                    next(training)
-            if k % EVERY == 0 or k == total:
-                found = evaluate(network, task.test_inputs, task.test_labels, substrate=chip)
-                tested.append((k, found.accuracy))
-            if k < total and time.perf_counter() < due:
-                yield None
-                continue
-            began = time.perf_counter()
+        fixed = {"defect": defect, "steps": task.steps, "settings": settings}
+
+        def frame(k, tested):
             wires = network.weights[0] != 0
             n = wires.sum(axis=0)
-            yield {
-                "wires": wires, "defect": defect, "tested": list(tested), "steps": total,
-                "correlation": np.nan_to_num(rank_correlation(defect[alive], n[alive])), "done": k,
-                "worst": float(n[bad].mean() / max(n.mean(), 1e-9)), "settings": settings,
+            return fixed | {
+                "wires": wires,
+                "tested": list(tested),
+                "done": k,
+                "correlation": np.nan_to_num(rank_correlation(defect[alive], n[alive])),
+                "worst": float(n[bad].mean() / max(n.mean(), 1e-9)),
                 "left": synapses.connectivity(network).overall,
-            }  # fmt: skip
-            # at most half of the time goes into pictures
-            due = time.perf_counter() + max(PAUSE, time.perf_counter() - began)
+            }
 
-    def draw(self, data):
-        """Wires, faults, accuracy."""
-        return figures.draw_chip_wires(data)
+        pace = Pace()
+        for k, tested in lessons.watch(task, network, rule, every=EVERY, substrate=chip):
+            yield from pace.frame(partial(frame, k, tested), now=k == task.steps)
 
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_chip_wires(picture, data)
+    draw = staticmethod(figures.draw_chip_wires)
+    update = staticmethod(figures.update_chip_wires)
 
     def describe(self, data):
         """Wires of the worst neurons, correlation, accuracy."""

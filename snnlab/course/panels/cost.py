@@ -3,15 +3,17 @@
 import numpy as np
 
 from snnlab.course import figures
-from snnlab.live.panel import Choice, Panel, Slider, Stops
+from snnlab.live import Choice, Panel, Slider, Stops, as_options
 from snnlab.reports.energy import COSTS, MEMORIES, PARTS, ROWS, EnergyCard, at_rate
 
-FACTORS = tuple((f"{x:g}", x) for x in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
+FACTORS = as_options((0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
 RATES = (0.0, 1.0, 2.0)  # energies are lines between these: see `snnlab.energy.at_rate`
-MEMORY_NAMES = dict(
-    zip(MEMORIES, ("as large as needed", "SRAM of 8 KB", "SRAM of 32 KB", "SRAM of 1 MB",
-                   "DRAM, lower figure", "DRAM, higher figure"), strict=True)
-)  # fmt: skip
+SRAMS, DRAMS = ("8 KB", "32 KB", "1 MB"), ("lower", "higher")
+MEMORY_NAMES = (
+    "as large as needed",
+    *(f"SRAM of {size}" for size in SRAMS),
+    *(f"DRAM, {which} figure" for which in DRAMS),
+)  # of `snnlab.energy.MEMORIES`
 
 
 def crossing(rates, rising, other):
@@ -45,9 +47,7 @@ class SpikeCost(Panel):
         "fan_out": Slider("fan-out", 6, 606, 10, 246, digits=0),
         "n_steps": Slider("time steps", 2, 100, 1, 20, digits=0),
         "bits": Slider("bits of a weight", 1, 16, 1, 8, digits=0),
-        "memory": Choice(
-            "memory", tuple((text, name) for name, text in MEMORY_NAMES.items()), "fitting"
-        ),
+        "memory": Choice("memory", tuple(zip(MEMORY_NAMES, MEMORIES, strict=True)), "fitting"),
         "arithmetic_price": Stops("arithmetic, times", FACTORS, 1.0),
         "memory_price": Stops("memory, times", FACTORS, 1.0),
     }
@@ -73,8 +73,8 @@ class SpikeCost(Panel):
             The argument of `snnlab.course.figures.draw_cost`.
         """
         sizes = self.n_inputs, fan_out, self.n_classes
-        factors = [memory_price if part in ("weights", "states") else arithmetic_price
-                   for part in PARTS]  # fmt: skip
+        held = {"weights": memory_price, "states": memory_price}
+        factors = [held.get(part, arithmetic_price) for part in PARTS]
 
         def energies(rate):
             operations = at_rate(sizes, n_steps, min(rate, n_steps))
@@ -88,19 +88,21 @@ class SpikeCost(Panel):
                 lines[name].append(float(parts.sum()))
         spiking = lines[ROWS[1]]
         return {
-            "energies": now, "rate": rate, "sizes": sizes, "n_steps": n_steps, "bits": bits,
-            "rates": RATES, "lines": lines, "chip": card.chip, "assumptions": card.assumptions,
+            "energies": now,
+            "rate": rate,
+            "sizes": sizes,
+            "n_steps": n_steps,
+            "bits": bits,
+            "rates": RATES,
+            "lines": lines,
+            "chip": card.chip,
+            "assumptions": card.assumptions,
             "break_even": {name: crossing(RATES, spiking, lines[name]) for name in ROWS[2:]},
             "tags": {name: COSTS[name] for name in ("int8_add", "chip_energy")},
-        }  # fmt: skip
+        }
 
-    def draw(self, data):
-        """Bars by cause, and lines over the rate."""
-        return figures.draw_cost(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_cost(picture, data)
+    draw = staticmethod(figures.draw_cost)
+    update = staticmethod(figures.update_cost)
 
     def describe(self, data):
         """Which network takes less, and up to which rate."""

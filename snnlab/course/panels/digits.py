@@ -4,9 +4,8 @@ import numpy as np
 
 from snnlab import encode, plot
 from snnlab.course import figures
-from snnlab.live.pad import Drawing
-from snnlab.live.panel import Panel, Slider
-from snnlab.network import Network
+from snnlab.course.panels.shared import checked
+from snnlab.live import Drawing, Panel, Slider
 
 
 class PixelsToSpikes(Panel):
@@ -44,18 +43,11 @@ class PixelsToSpikes(Panel):
         law = {"dt": self.dt, "tau": tau_in, "theta": theta_in}
         trains = encode.latency(image.reshape(1, -1), n_steps=self.n_steps, **law).compact()
         decoded = encode.decode_latency(trains, **law).reshape(image.shape)
-        return {
-            "image": image, "decoded": decoded, "step": trains.step, "unit": trains.unit,
-            "n_steps": self.n_steps, "dt": self.dt,
-        }  # fmt: skip
+        spikes = {"step": trains.step, "unit": trains.unit}
+        return spikes | {"image": image, "decoded": decoded, "n_steps": self.n_steps, "dt": self.dt}
 
-    def draw(self, data):
-        """Image, spikes, decoded image."""
-        return figures.draw_latency(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_latency(picture, data)
+    draw = staticmethod(figures.draw_latency)
+    update = staticmethod(figures.update_latency)
 
     def describe(self, data):
         """Spikes, steps in use, and what is lost."""
@@ -83,20 +75,16 @@ def centred(image):
     total = image.sum()
     if total == 0:
         return image
-    out = image
+    shifts = []
     for axis, n in enumerate(image.shape):
         ink = image.sum(axis=1 - axis)
-        shift = int(round((n - 1) / 2 - float(ink @ np.arange(n)) / float(total)))
-        moved = np.zeros_like(out)
-        source = slice(max(0, -shift), n - max(0, shift))
-        target = slice(max(0, shift), n - max(0, -shift))
-        index = [slice(None)] * 2
-        index[axis] = target
-        other = [slice(None)] * 2
-        other[axis] = source
-        moved[tuple(index)] = out[tuple(other)]
-        out = moved
-    return out
+        shifts.append(int(round((n - 1) / 2 - float(ink @ np.arange(n)) / float(total))))
+    ends = list(zip(shifts, image.shape, strict=True))
+    source = tuple(slice(max(0, -shift), n - max(0, shift)) for shift, n in ends)
+    target = tuple(slice(max(0, shift), n - max(0, -shift)) for shift, n in ends)
+    moved = np.zeros_like(image)
+    moved[target] = image[source]
+    return moved
 
 
 class DrawDigit(Panel):
@@ -115,11 +103,9 @@ class DrawDigit(Panel):
     """
 
     def __init__(self, network, start=None, names=None, key=None):
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network, not {type(network).__name__}")
-        n = int(round(network.sizes[0] ** 0.5))
-        if n * n != network.sizes[0] or network.spiking_readout:
-            raise ValueError("network must read square images and have a readout of potentials")
+        n = int(round(checked(network).sizes[0] ** 0.5))
+        if n * n != network.sizes[0]:
+            raise ValueError("network must read square images")
         self.network, self.names = network, names
         self.controls = {"image": Drawing("your digit", n, start)}
         super().__init__(key)
@@ -144,9 +130,8 @@ class DrawDigit(Panel):
 
     def draw(self, data):
         """Spikes, membranes of the outputs, decision; the image is on the pad."""
-        return plot.draw_raster(
-            data["trace"], dt=self.network.dt, names=self.names, size=(6.1, 5.0)
-        )
+        looks = {"names": self.names, "size": (6.1, 5.0)}
+        return plot.draw_raster(data["trace"], dt=self.network.dt, **looks)
 
     def update(self, picture, data):
         """The same for another image."""

@@ -7,13 +7,13 @@ import numpy as np
 from snnlab import textbook
 from snnlab.course import figures
 from snnlab.learning.losses import MaxOverTime
-from snnlab.live.panel import Choice, Panel, Slider, Stops
+from snnlab.live import Choice, Panel, Slider, Stops, as_options
 from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.signals import SpikeTrains
 from snnlab.surrogate import NAMES, slope, soft_step
 
-_STEEPNESS = tuple((f"{k:g}", float(k)) for k in (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100))
+_STEEPNESS = as_options(map(float, (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)))
 
 
 class Surrogates(Panel):
@@ -29,7 +29,7 @@ class Surrogates(Panel):
     near = 0.001  # finite differences of the spiking loss are taken this far to both sides
 
     controls = {
-        "name": Choice("surrogate", tuple((name, name) for name in NAMES), "superspike"),
+        "name": Choice("surrogate", as_options(NAMES, "{}"), "superspike"),
         "steepness": Stops("steepness", _STEEPNESS, 10.0),
         "weight": Slider("weight", -0.4, 1.6, 0.02, 0.5),
     }
@@ -84,11 +84,17 @@ class Surrogates(Panel):
         around = [self._losses(neuron, loss, self.weights + d) for d in (-self.near, self.near)]
         u = np.linspace(-1, 1, 401)
         return {
-            "u": u, "h": slope(name, u, steepness), "weights": self.weights, "loss": values,
-            "smooth": smooth, "surrogate": told, "slope": np.gradient(smooth, self.weights),
-            "difference": (around[1] - around[0]) / (2 * self.near), "name": name,
+            "name": name,
             "steepness": steepness,
-        }  # fmt: skip
+            "u": u,
+            "h": slope(name, u, steepness),
+            "weights": self.weights,
+            "loss": values,
+            "smooth": smooth,
+            "surrogate": told,
+            "slope": np.gradient(smooth, self.weights),
+            "difference": (around[1] - around[0]) / (2 * self.near),
+        }
 
     def _losses(self, neuron, loss, weights, *spike):
         """Losses at many values of the weight; with ``spike``, a soft step, in place of the step.
@@ -110,13 +116,8 @@ class Surrogates(Panel):
             [loss(readout + varied[:, :, k], self.labels)[0] for k in range(len(weights))]
         )
 
-    def draw(self, data):
-        """Slope, losses, gradients."""
-        return figures.draw_surrogate(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_surrogate(picture, data)
+    draw = staticmethod(figures.draw_surrogate)
+    update = staticmethod(figures.update_surrogate)
 
     def describe(self, data):
         """What the three ways say at the weight that is looked at."""
@@ -169,18 +170,11 @@ class BackwardInTime(Panel):
         _, g_readout = MaxOverTime()(trace.readout, self.labels[[sample]])
         _, adjoints = network.backward(trace, g_readout, adjoints=True)
         spikes = trace.hidden[0].compact()
-        return {
-            "adjoints": adjoints[0][0], "spikes": (spikes.step, spikes.unit), "at": t,
-            "dt": network.dt, "steepness": steepness, "reset": reset,
-        }  # fmt: skip
+        told = {"adjoints": adjoints[0][0], "spikes": (spikes.step, spikes.unit)}
+        return told | {"at": t, "dt": network.dt, "steepness": steepness, "reset": reset}
 
-    def draw(self, data):
-        """Map of adjoints, and their norm."""
-        return figures.draw_backward(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_backward(picture, data)
+    draw = staticmethod(figures.draw_backward)
+    update = staticmethod(figures.update_backward)
 
     def describe(self, data):
         """Where the gradient is now, and where it is largest."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from snnlab.course import figures
-from snnlab.live.panel import Choice, Panel, Slider
+from snnlab.live import Choice, Panel, Slider
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.signals import SpikeTrains

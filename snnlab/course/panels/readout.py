@@ -4,10 +4,12 @@ import numpy as np
 
 from snnlab import encode
 from snnlab.course import figures
+from snnlab.course.panels.shared import checked
 from snnlab.learning.losses import MaxOverTime
-from snnlab.live.panel import Panel, Slider
-from snnlab.network import Network
+from snnlab.live import Panel, Slider
 from snnlab.reports.decision import first_input_step, time_to_decision
+
+NAMES = "trained as usual", "trained to be early"
 
 
 class ReadOut(Panel):
@@ -25,13 +27,9 @@ class ReadOut(Panel):
         As for `Panel`.
     """
 
-    def __init__(
-        self, usual, early, data, *, n_test=2000,
-        names=("trained as usual", "trained to be early"), key=None,
-    ):  # fmt: skip
-        for network in (usual, early):
-            if not isinstance(network, Network):
-                raise TypeError(f"networks must be of type Network, not {type(network).__name__}")
+    def __init__(self, usual, early, data, *, n_test=2000, names=NAMES, key=None):
+        for name, network in (("usual", usual), ("early", early)):
+            checked(network, name)
         if usual.sizes != early.sizes or usual.n_steps != early.n_steps or usual.dt != early.dt:
             raise ValueError("usual and early must have the same sizes and time steps")
         self.networks, self.names = (usual, early), tuple(names)
@@ -66,10 +64,15 @@ class ReadOut(Panel):
         sample = self.inputs[digit]
         first, n = int(first_input_step(sample)[0]), len(self.times)
         out = {
-            "names": self.names, "times": self.times, "accuracy": self.accuracy, "readout": [],
-            "at": min(max(round(deadline / self.times[0]), 1), n) - 1, "said": [],
-            "image": self.pixels[digit], "label": int(self.labels[digit]),
-        }  # fmt: skip
+            "names": self.names,
+            "times": self.times,
+            "at": min(max(round(deadline / self.times[0]), 1), n) - 1,
+            "accuracy": self.accuracy,
+            "readout": [],
+            "said": [],
+            "image": self.pixels[digit],
+            "label": int(self.labels[digit]),
+        }
         for network in self.networks:
             v = network.forward(sample, potentials=False).readout[0]
             v = v[np.minimum(first + np.arange(n), n - 1)]
@@ -79,13 +82,8 @@ class ReadOut(Panel):
             out["said"].append(np.where(undecided, -1, scores.argmax(axis=1)))
         return out
 
-    def draw(self, data):
-        """Potentials, image, accuracies."""
-        return figures.draw_read_out(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_read_out(picture, data)
+    draw = staticmethod(figures.draw_read_out)
+    update = staticmethod(figures.update_read_out)
 
     def describe(self, data):
         """What both say at the deadline, and how many images they read rightly by then."""

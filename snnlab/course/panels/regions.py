@@ -1,20 +1,16 @@
 """Decision regions of a classifier as it learns the Yin-Yang set."""
 
-import time
-
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from snnlab import datasets
 from snnlab.course import figures
 from snnlab.estimator import SpikingClassifier
-from snnlab.live.panel import Panel, Slider, Stops
+from snnlab.live import Pace, Panel, Slider, Stops, as_options
 
 GRID = 48  # points of the plane per side that are asked for
 EVERY = 40  # steps between two looks at the test points
-PAUSE = 0.06  # seconds between two pictures, at least
-_POINTS = tuple((f"{n:,}", n) for n in (50, 100, 200, 500, 1000, 2000))
-_HIDDEN = tuple((str(n), n) for n in (2, 5, 10, 20, 30, 60, 120))
+_POINTS = as_options((50, 100, 200, 500, 1000, 2000), "{:,}")
+_HIDDEN = as_options((2, 5, 10, 20, 30, 60, 120))
 
 
 def noisy(points, sd, seed=0):
@@ -40,6 +36,8 @@ def noisy(points, sd, seed=0):
 
 def straight_lines(x, y):
     """A logistic regression; by this solver, as the default one may take longer than a training."""
+    from sklearn.linear_model import LogisticRegression  # takes long to import
+
     return LogisticRegression(solver="newton-cholesky").fit(x, y)
 
 
@@ -80,6 +78,7 @@ class YinYang(Panel):
         """
         x, y = noisy(self.data.x_train[:n], noise), self.data.y_train[:n]
         x_test, y_test = self.data.x_test[: self.n_test], self.data.y_test[: self.n_test]
+
         batch = min(50, n)
         per_epoch = -(-n // batch)
         epochs = max(1, round(self.n_steps / per_epoch))
@@ -88,31 +87,26 @@ class YinYang(Panel):
         )
         total = epochs * per_epoch
         fixed = {
-            "points": x[:, :2], "labels": y, "names": self.data.class_names, "steps": total,
+            "points": x[:, :2],
+            "labels": y,
+            "names": self.data.class_names,
+            "steps": total,
             "baseline": straight_lines(x, y).score(x_test, y_test),
             "settings": f"{n:,} points, noise {noise:.2f}",
-        }  # fmt: skip
-        tested, due = [], 0.0
+        }
+        tested, pace = [], Pace()
+
+        def frame():
+            odds = model.predict_proba(self._plane).reshape(GRID, GRID, -1)
+            return fixed | {"odds": odds, "tested": list(tested)}
+
         for k, _ in enumerate(model.fit_steps(x, y), 1):
             if k == 1 or k % EVERY == 0 or k == total:
                 tested.append((k, model.score(x_test, y_test)))
-            if k < total and time.perf_counter() < due:
-                yield None
-                continue
-            began = time.perf_counter()
-            odds = model.predict_proba(self._plane)
-            odds = odds.reshape(GRID, GRID, -1)
-            yield fixed | {"odds": odds, "tested": list(tested)}
-            # at most half of the time goes into pictures
-            due = time.perf_counter() + max(PAUSE, time.perf_counter() - began)
+            yield from pace.frame(frame, now=k == total)
 
-    def draw(self, data):
-        """Regions, points, accuracy."""
-        return figures.draw_regions(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_regions(picture, data)
+    draw = staticmethod(figures.draw_regions)
+    update = staticmethod(figures.update_regions)
 
     def describe(self, data):
         """Accuracy so far, beside the linear model's."""

@@ -1,21 +1,15 @@
 """A network that is rewired as it learns, under one of five rules."""
 
-import time
-import warnings
-
 import numpy as np
 
 from snnlab import synapses
 from snnlab.course import figures, lessons, results
-from snnlab.learning.training import evaluate
-from snnlab.live.panel import Choice, Panel, Stops
+from snnlab.live import Choice, Pace, Panel, Stops, as_options
 
 _TARGETS = tuple((f"{100 * x:g} %", x) for x in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5))
-_STRENGTHS = tuple(
-    (f"{x:g}", x) for x in (0.001, 0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7)
-)
+_STRENGTHS = 0.001, 0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7
+_STRENGTHS = as_options(_STRENGTHS)
 EVERY = 30  # steps between two looks at the test images
-PAUSE = 0.06  # seconds between two pictures, at least
 
 
 def stored_runs(study):
@@ -69,7 +63,7 @@ class Rewire(Panel):
     controls = {
         "target": Stops("connectivity", _TARGETS, 0.05),
         "strength": Stops("pull α, or d", _STRENGTHS, 0.25),
-        "method": Choice("method", tuple((name, name) for name in lessons.METHODS), "Grad R"),
+        "method": Choice("method", as_options(lessons.METHODS, "{}"), "Grad R"),
     }
 
     def __init__(
@@ -91,39 +85,27 @@ class Rewire(Panel):
             The argument of `snnlab.course.figures.draw_rewiring`; None between two pictures.
         """
         task = self.task
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # layers that die out: it is seen
-            network, rule = lessons.begin(task, method, connectivity=target, strength=strength)
-        total = task.epochs * task.per_epoch
-        own = (method, None if method == "STDS" else target,
-               strength if method in ("Grad R", "STDS") else None)  # fmt: skip
-        said = {"Grad R": f"α = {strength:g}", "STDS": f"d = {strength:g} at the end"}
+        network, rule = lessons.begin(task, method, connectivity=target, strength=strength)
+        target = None if method == "STDS" else target
+        strength = strength if method in ("Grad R", "STDS") else None
+        said = {"Grad R": f"α = {strength}", "STDS": f"d = {strength} at the end"}
         data = {
-            "method": method, "settings": said.get(method, f"{100 * target:g} %"), "steps": total,
-            "left": [synapses.connectivity(network).overall], "tested": [],
-            "target": own[1], "n_hidden": task.hidden, "stored": self.stored,
-        }  # fmt: skip
-        wires = synapses.n_weights(network).sum()
-        due = 0.0
-        training = lessons.learn(task, network, rule)
-        for k in range(total + 1):
+            "method": method,
+            "settings": said.get(method, f"{100 * (target or 0):g} %"),
+            "steps": task.steps,
+            "left": [synapses.connectivity(network).overall],
+            "target": target,
+            "n_hidden": task.hidden,
+            "stored": self.stored,
+        }
+        wires, pace = synapses.n_weights(network).sum(), Pace()
+        for k, data["tested"] in lessons.watch(task, network, rule, every=EVERY):
             if k:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", RuntimeWarning)
-                    next(training)
                 data["left"].append(float(rule.active.sum() / wires))
-            if k % EVERY == 0 or k == total:
-                found = evaluate(network, task.test_inputs, task.test_labels)
-                data["tested"].append((k, found.accuracy))
-            if k == total:
-                self.others[own] = method, data["left"][-1], found.accuracy
-            if k < total and time.perf_counter() < due:
-                yield None
-                continue
-            began = time.perf_counter()
-            yield self._frame(data, network)
-            # at most half of the time goes into pictures
-            due = time.perf_counter() + max(PAUSE, time.perf_counter() - began)
+            if k == task.steps:
+                accuracy = data["tested"][-1][1]
+                self.others[method, target, strength] = method, data["left"][-1], accuracy
+            yield from pace.frame(lambda: self._frame(data, network), now=k == task.steps)
 
     def _frame(self, data, network):
         """A copy of the data as they stand."""
@@ -131,13 +113,8 @@ class Rewire(Panel):
         moving = {"left": np.array(data["left"]), "tested": list(data["tested"]), "pixels": wires}
         return data | moving | {"others": list(self.others.values())}
 
-    def draw(self, data):
-        """Curves, pixels, frontier."""
-        return figures.draw_rewiring(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_rewiring(picture, data)
+    draw = staticmethod(figures.draw_rewiring)
+    update = staticmethod(figures.update_rewiring)
 
     def describe(self, data):
         """Step, connectivity, accuracy, and what of the settings is not used."""

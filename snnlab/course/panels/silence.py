@@ -4,10 +4,10 @@ import numpy as np
 
 from snnlab import _check, encode
 from snnlab.course import figures, results
+from snnlab.course.panels.shared import checked, look_at
 from snnlab.learning.penalties import Bursts
 from snnlab.learning.training import predict_scores, steps
-from snnlab.live.panel import Panel, Slider, Stops
-from snnlab.network import Network
+from snnlab.live import Panel, Slider, Stops, as_options
 from snnlab.reports.frontier import Frontier
 
 STRENGTHS = 0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0
@@ -75,14 +75,12 @@ class Silence(Panel):
     """
 
     controls = {
-        "strength": Stops("penalty", tuple((f"{x:g}", x) for x in STRENGTHS), 0.1),
+        "strength": Stops("penalty", as_options(STRENGTHS), 0.1),
         "digit": Slider("test image", 0, 99, 1, 0, digits=0),
     }
 
     def __init__(self, network, data, *, n_train=5000, n_test=1000, epochs=None, seed=2, key=None):
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network, not {type(network).__name__}")
-        self.network, self.data = network, data
+        self.network, self.data = checked(network), data
         self.inputs, self.labels = encode.latency(data.x_train[:n_train]), data.y_train[:n_train]
         self.test = encode.latency(data.x_test[:n_test]), data.y_test[:n_test]
         self.pixels = data.x_test[:n_test].reshape(-1, *data.image_shape)
@@ -107,10 +105,9 @@ class Silence(Panel):
             The argument of `snnlab.course.figures.draw_silence`.
         """
         if strength not in self._runs:
-            self._runs[strength] = _Retraining(
-                self.network, self.inputs, self.labels, self.test, self.start, strength=strength,
-                epochs=self.epochs, seed=self.seed,
-            )  # fmt: skip
+            given = self.network, self.inputs, self.labels, self.test, self.start
+            settings = {"strength": strength, "epochs": self.epochs, "seed": self.seed}
+            self._runs[strength] = _Retraining(*given, **settings)
         run = self._runs[strength]
         yield self._frame(run, strength, digit)
         for seen in run.work():
@@ -119,33 +116,24 @@ class Silence(Panel):
     def _frame(self, run, strength, digit):
         inputs, labels = self.test
         digit = min(digit, len(labels) - 1)
-        out = {
-            "data": self.data.name, "strength": strength, "trail": list(run.trail),
-            "steps": run.taken, "of": run.of, "stored": self.stored,
+        return {
+            "data": self.data.name,
+            "strength": strength,
+            "trail": list(run.trail),
+            "steps": run.taken,
+            "of": run.of,
+            "stored": self.stored,
             "done": [other.trail[-1] for other in self._runs.values() if other.finished],
-            "image": self.pixels[digit], "label": int(labels[digit]), "spikes": [], "decision": [],
-            "n_hidden": self.network.sizes[1], "n_steps": inputs.n_steps, "dt": self.network.dt,
-        }  # fmt: skip
-        for network in (self.network, run.network):
-            trace = network.forward(inputs[digit], potentials=False)
-            train = trace.hidden[0].compact()
-            out["spikes"].append((train.step, train.unit))
-            out["decision"].append(int(trace.readout[0].max(axis=0).argmax()))
-        return out
+            "image": self.pixels[digit],
+            "label": int(labels[digit]),
+            **look_at((self.network, run.network), inputs[digit]),
+            "n_hidden": self.network.sizes[1],
+            "n_steps": inputs.n_steps,
+            "dt": self.network.dt,
+        }
 
-    def render(self):
-        """Train to the end, and show it; raises what goes wrong, and shows it too."""
-        self.worker.stop()
-        self.worker.wait(5)  # it may be within a step
-        super().render()
-
-    def draw(self, data):
-        """The frontier, an image, its spikes before and now."""
-        return figures.draw_silence(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_silence(picture, data)
+    draw = staticmethod(figures.draw_silence)
+    update = staticmethod(figures.update_silence)
 
     def describe(self, data):
         """Spikes and accuracy before and now."""

@@ -1,16 +1,13 @@
 """Train and watch: start, pause, step, rewind, and change the settings as it goes."""
 
-import threading
-import time
-
 import numpy as np
 
 from snnlab import _check, encode
 from snnlab.course import figures
+from snnlab.course.panels.shared import look_at
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import evaluate, steps
-from snnlab.live.panel import Action, Panel, Slider, Stops, leave_main_thread
-from snnlab.live.worker import Worker
+from snnlab.live import Action, Pace, Panel, Slider, Stops, as_options
 from snnlab.network import Network
 from snnlab.neurons import LIF
 
@@ -83,16 +80,15 @@ class Run:
     def _new_leg(self):
         n = min(len(self.inputs), LEG * self.batch_size)
         index = self.rng.choice(len(self.inputs), n, replace=False)
-        return steps(
-            self.network, self.inputs[index], self.labels[index], epochs=1, rng=self.rng,
-            batch_size=self.batch_size, optimizer=self.optimizer, schedule="constant",
-        )  # fmt: skip
+        settings = {"batch_size": self.batch_size, "optimizer": self.optimizer}
+        settings |= {"epochs": 1, "rng": self.rng, "schedule": "constant"}
+        return steps(self.network, self.inputs[index], self.labels[index], **settings)
 
     def _keep(self):
         """Keep all that the next step depends on, and measure the accuracy."""
-        self._kept[self.step] = (
-            self.network.parameters.copy(), self.optimizer.state(), self.rng.bit_generator.state,
-        )  # fmt: skip
+        random = self.rng.bit_generator.state
+        parameters = self.network.parameters.copy()
+        self._kept[self.step] = parameters, self.optimizer.state(), random
         self.tested.append((self.step, evaluate(self.network, *self.test).accuracy))
         if len(self._kept) > KEPT:
             for old in list(self._kept)[1:-1:2]:
@@ -127,9 +123,8 @@ class Run:
         self._kept = {k: state for k, state in self._kept.items() if k <= step}
 
 
-_RATES = tuple((f"{x:g}", x) for x in (1e-4, 2e-4, 5e-4, 1e-3, 1.5e-3, 3e-3, 5e-3, 1e-2, 2e-2,
-                                       5e-2, 1e-1))  # fmt: skip
-_BATCHES = tuple((str(n), n) for n in (10, 20, 50, 100, 200, 500))
+_RATES = 1e-4, 2e-4, 5e-4, 1e-3, 1.5e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1
+_RATES, _BATCHES = as_options(_RATES), as_options((10, 20, 50, 100, 200, 500))
 
 
 class TrainLive(Panel):
@@ -185,13 +180,12 @@ class TrainLive(Panel):
             Run(network.copy(), inputs, labels, self.test, seed=seed) for _ in range(2)
         )
         self.runs = self._make()
-        self.training, self._writing = False, None
+        self.training = False
         self._begin = _check.integer("begin", begin, at_least=0)
         first = {name: c.value for name, c in self.controls.items() if not isinstance(c, Action)}
         for _ in range(self._begin):
             self._advance(first)
         super().__init__(key)
-        self.worker = Worker(self._work, self._show, self._fail)
         self._follow()
 
     # what is shown ------------------------------------------------------------------------------
@@ -213,7 +207,8 @@ class TrainLive(Panel):
         """
         inputs, labels = self.test
         digit = min(digit, len(labels) - 1)
-        out = {
+        networks = [run.network for run in self.runs]
+        return {
             "names": ("A", "B"),
             "settings": [
                 f"{name}: rate {settings[f'lr_{key}']:g}, batches of {settings[f'batch_{key}']}"
@@ -221,25 +216,17 @@ class TrainLive(Panel):
             ],
             "at": [run.step for run in self.runs],
             "loss": [np.array(run.loss) for run in self.runs],
-            "tested": [list(run.tested) for run in self.runs], "image": self.pixels[digit],
-            "label": int(labels[digit]), "spikes": [], "decision": [],
-            "n_hidden": self.runs[0].network.sizes[1], "n_steps": inputs.n_steps,
-            "dt": self.runs[0].network.dt,
-        }  # fmt: skip
-        for run in self.runs:
-            trace = run.network.forward(inputs[digit], potentials=False)
-            train = trace.hidden[0].compact()
-            out["spikes"].append((train.step, train.unit))
-            out["decision"].append(int(trace.readout[0].max(axis=0).argmax()))
-        return out
+            "tested": [list(run.tested) for run in self.runs],
+            "image": self.pixels[digit],
+            "label": int(labels[digit]),
+            **look_at(networks, inputs[digit]),
+            "n_hidden": networks[0].sizes[1],
+            "n_steps": inputs.n_steps,
+            "dt": networks[0].dt,
+        }
 
-    def draw(self, data):
-        """Curves, the image, hidden spikes."""
-        return figures.draw_runs(data)
-
-    def update(self, picture, data):
-        """The same for other data."""
-        figures.update_runs(picture, data)
+    draw = staticmethod(figures.draw_runs)
+    update = staticmethod(figures.update_runs)
 
     def describe(self, data):
         """Steps, and accuracy of each network on the test images."""
@@ -267,26 +254,21 @@ class TrainLive(Panel):
         """Begin again with the first weights."""
         self.worker.ask(("over", None))
 
-    def _ask(self):
+    def ask(self):
+        """Have the runs shown as they stand."""
         self.worker.ask(("look", None))
 
-    def render(self):
-        """Show the runs as they stand; raises what goes wrong, and shows it too."""
-        self.worker.stop()
-        self.worker.wait(5)
-        self._render(catch=False)
-
-    def _changed(self, change):
-        if self._writing == threading.get_ident():
-            return  # the thread moves the rewind slider along
+    def changed(self, change):
+        """The rewind slider takes the runs back; others are looked at by running training."""
         if change.owner is self.widgets["back"]:
             self.worker.ask(("go", change.new))
-        elif not self.training:  # running training looks at the controls by itself
-            self._ask()
+        elif not self.training:
+            self.ask()
 
     # what the thread does -----------------------------------------------------------------------
 
-    def _work(self, request):
+    def work(self, request):
+        """Train, rewind or begin again, and show how the runs stand."""
         what, value = request
         if what == "train":
             yield from self._train()
@@ -301,22 +283,16 @@ class TrainLive(Panel):
 
     def _train(self):
         self._say_running(True)
+        pace = Pace()
         try:
-            due = 0.0
             stop = (self.runs[0].step // self.limit + 1) * self.limit
             while self.runs[0].step < stop:
                 values = self.values
                 self._advance(values)
-                if time.perf_counter() < due:
-                    yield None
-                    continue
-                began = time.perf_counter()
-                yield self.simulate(**values)
-                # at most half of the time goes into pictures
-                due = time.perf_counter() + max(0.06, time.perf_counter() - began)
+                yield from pace.frame(lambda values=values: self.simulate(**values))
         except GeneratorExit:  # given up: unless for something that is shown next, show the last
             if not self.worker.busy and not self.worker.closed:
-                self._show(self.simulate(**self.values))
+                self.show(self.simulate(**self.values))
             raise
         finally:
             self._say_running(False)
@@ -327,28 +303,18 @@ class TrainLive(Panel):
             run.advance()
 
     def _say_running(self, running):
-        with self._lock:
-            self.training = running
-            if not self.closed:
-                self.widgets["start"].description = "Pause" if running else "Start"
+        self.training = running
+        self.put(start={"description": "Pause" if running else "Start"})
 
-    def _show(self, data):
-        super()._show(data)
+    def show(self, data):
+        """Show how the runs stand, on the rewind slider too."""
+        super().show(data)
         self._follow()
 
     def _follow(self):
         """Move the rewind slider to where the runs stand."""
-        with self._lock:
-            if self.closed:
-                return
-            slider, at = self.widgets["back"], self.runs[0].step
-            self._writing = threading.get_ident()
-            try:
-                # In this order, and one by one. A slider on the page that cannot stand where it is
-                # told, for the end of its range comes later, tells where it stands instead: that
-                # would look as if it had been moved by hand, and end the training.
-                slider.max = max(1, len(self.runs[0].loss))
-                slider.value = at
-            finally:
-                self._writing = None
-            leave_main_thread(slider)
+        # In this order, and one by one. A slider on the page that cannot stand where it is told,
+        # for the end of its range comes later, tells where it stands instead: that would look as
+        # if it had been moved by hand, and end the training.
+        end = max(1, len(self.runs[0].loss))
+        self.put(back={"max": end, "value": self.runs[0].step})

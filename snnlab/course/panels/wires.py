@@ -3,13 +3,11 @@
 import numpy as np
 
 from snnlab.course import figures, lessons
-from snnlab.live.panel import Choice, Panel, Slider, Stops
+from snnlab.live import Choice, Panel, Slider, Stops, as_options
 from snnlab.plot.style import count
 
-_PULLS = tuple(
-    (f"{x:g}", float(x)) for x in (0, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 1)
-)
-_RATES = tuple((f"{x:g}", x) for x in (0.001, 0.003, 0.01, 0.02, 0.03, 0.05))
+_PULLS = as_options((0.0, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0))
+_RATES = as_options((0.001, 0.003, 0.01, 0.02, 0.03, 0.05))
 
 
 class WireThatReturns(Panel):
@@ -20,10 +18,8 @@ class WireThatReturns(Panel):
         "lr": Stops("learning rate", _RATES, 0.01),
         "p": Slider("target p", 50, 99, 1, 95, "%", 0.01, digits=1),
         "wire": Slider("wire in bold", 0, 59, 1, 32, digits=0),
-        "hear": Choice(
-            "pruned hear", (("gradient", True), ("nothing", False)), True
-        ),
-    }  # fmt: skip
+        "hear": Choice("pruned hear", (("gradient", True), ("nothing", False)), True),
+    }
 
     def simulate(self, *, alpha, lr, p, wire, hear):
         """A cloud under these constants, and which of its wires is looked at.

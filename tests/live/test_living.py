@@ -10,11 +10,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers import ROOT
 from notebook_checks import mnist
 
 import snnlab
@@ -327,7 +327,7 @@ def test_the_page_needs_nothing_from_outside():
 
 
 def test_the_tool_writes_the_page(tmp_path):
-    tool = Path(__file__).parents[1] / "tools" / "living_page.py"
+    tool = ROOT / "tools" / "living_page.py"
     path = tmp_path / "page.html"
     subprocess.run([sys.executable, str(tool), str(path)], check=True, capture_output=True)
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")

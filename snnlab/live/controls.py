@@ -1,0 +1,160 @@
+"""The controls of a panel: each makes a widget, and says what its value is for ``simulate``."""
+
+from dataclasses import dataclass
+
+import ipywidgets
+
+_LOOKS = {"style": {"description_width": "124px"}, "layout": {"width": "338px"}}
+
+
+class Control:
+    """What controls with a ``label`` have in common."""
+
+    @property
+    def name(self):
+        """What the control is called, for readers who do not see it."""
+        return self.label
+
+    def read(self, shown):
+        """What ``simulate`` is given for the value shown."""
+        return shown
+
+
+@dataclass(frozen=True)
+class Slider(Control):
+    """A number between two ends.
+
+    Parameters
+    ----------
+    label : str
+    low, high, step, value : float
+        In the slider's own unit.
+    unit : str
+        As shown; empty for plain numbers.
+    scale : float
+        Of the unit: ``simulate`` is given ``scale`` times the number shown (1e-6 for µs).
+    digits : int
+        After the point; with 0 the value is an int.
+    """
+
+    label: str
+    low: float
+    high: float
+    step: float
+    value: float
+    unit: str = ""
+    scale: float = 1.0
+    digits: int = 2
+
+    @property
+    def name(self):
+        """Label with unit."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    def widget(self):
+        """A slider that reports while it is dragged."""
+        make = ipywidgets.FloatSlider if self.digits else ipywidgets.IntSlider
+        ends = {"min": self.low, "max": self.high, "step": self.step}
+        shown = {"readout_format": f".{self.digits}f" if self.digits else "d"}
+        return make(
+            self.value, description=self.name, continuous_update=True, **ends, **shown, **_LOOKS
+        )
+
+    def read(self, shown):
+        """What ``simulate`` is given."""
+        return round(shown * self.scale, 12) if self.digits else int(shown)
+
+
+@dataclass(frozen=True)
+class Choice(Control):
+    """One of a few values: a row of buttons, or a menu if there are more than three.
+
+    Parameters
+    ----------
+    label : str
+    options : tuple of (str, value)
+    value : object
+        The one chosen at first.
+    """
+
+    label: str
+    options: tuple
+    value: object
+
+    def widget(self):
+        """A row of buttons of which one is down, or a menu."""
+        same = {"options": self.options, "value": self.value, "description": self.label}
+        if len(self.options) > 3:
+            return ipywidgets.Dropdown(**same, **_LOOKS)
+        longest = max(len(label) for label, _ in self.options)
+        width = max(80, min(9 * longest + 12, 212 // len(self.options)))  # fills what is there
+        style = _LOOKS["style"] | {"button_width": f"{width}px"}
+        layout = _LOOKS["layout"] | {"display": "flex", "flex_flow": "row nowrap"}
+        return ipywidgets.ToggleButtons(**same, style=style, layout=layout)
+
+
+@dataclass(frozen=True)
+class Stops(Control):
+    """One of an ordered list of values, as a slider: for what is set by factors, not by steps.
+
+    Parameters
+    ----------
+    label : str
+    options : tuple of (str, value)
+        In order.
+    value : object
+        The one chosen at first.
+    """
+
+    label: str
+    options: tuple
+    value: object
+
+    def widget(self):
+        """A slider that snaps to the values."""
+        same = {"options": self.options, "value": self.value, "description": self.label}
+        return ipywidgets.SelectionSlider(**same, continuous_update=True, **_LOOKS)
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button that does something: the panel's method of the same name is called.
+
+    Parameters
+    ----------
+    label : str
+    tooltip : str
+        What it does, in some words.
+    """
+
+    label: str
+    tooltip: str = ""
+
+    def widget(self):
+        """A button."""
+        layout = {"width": "auto"}
+        return ipywidgets.Button(description=self.label, tooltip=self.tooltip, layout=layout)
+
+
+def as_options(values, words="{:g}"):
+    """Values as options of `Choice` and `Stops`, each with what it is called.
+
+    Examples
+    --------
+    >>> as_options((0.1, 2))
+    (('0.1', 0.1), ('2', 2))
+    """
+    return tuple((words.format(value), value) for value in values)
+
+
+def leave_main_thread(widget):
+    """Let a control's messages arrive in the kernel's second shell, beside running cells.
+
+    ipykernel 7 sends the front end to the shell that published on a control last; for a new control
+    that is the main one. There a message that comes while a cell awaits something is never
+    acknowledged, and the front end sends no further one: the slider is dead. Forgetting the shell
+    avoids this. The attribute is private, so where it does not exist nothing is done, and the
+    slider then waits for the cell.
+    """
+    comm = getattr(widget, "comm", None)
+    getattr(comm, "__dict__", {}).pop("_reply_subshell_id", None)

@@ -1,0 +1,53 @@
+"""When to show how long work stands."""
+
+import time
+
+
+class Pace:
+    """Says of each slice of long work whether it is time for a picture of it.
+
+    At most half of the time goes into pictures: after one, work goes on for at least as long as it
+    took to make and show it.
+
+    Parameters
+    ----------
+    pause : float
+        Seconds between two pictures, at least.
+    wait : float
+        Seconds until the first.
+
+    Examples
+    --------
+    In a panel's ``simulate``::
+
+        pace = Pace()
+        for k in range(n):
+            ...  # a few milliseconds of work
+            yield from pace.frame(lambda: picture_of(...), now=k == n - 1)
+    """
+
+    def __init__(self, pause=0.06, wait=0.0):
+        self.pause, self._due = pause, time.perf_counter() + wait
+
+    def frame(self, make, now=False):
+        """Yield what is to be shown after a slice of work.
+
+        Parameters
+        ----------
+        make : callable
+            ``make()`` gives the frame; it is called only if that is to be shown.
+        now : bool
+            Whether it is to be shown in any case: the last one is.
+
+        Yields
+        ------
+        object or None
+            None if it is not yet time.
+        """
+        if not now and time.perf_counter() < self._due:
+            yield None
+            return
+        began = time.perf_counter()
+        yield make()
+        ended = time.perf_counter()
+        self._due = ended + max(self.pause, ended - began)

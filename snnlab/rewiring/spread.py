@@ -1,0 +1,34 @@
+"""How a share of the weights is spread over the layers of a network."""
+
+import numpy as np
+
+from snnlab import _check
+
+
+def erdos_renyi(sizes, connectivity):
+    """Sparsity per layer that leaves a connectivity in all, with more of it in small layers.
+
+    A layer's weights are in proportion to the units at its two ends, as in a random graph of Erdos
+    and Renyi, but not more than there are: were all layers cut alike, a small readout would have
+    next to none.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+    connectivity : float
+        In (0, 1].
+
+    Returns
+    -------
+    tuple of float
+    """
+    connectivity = _check.number("connectivity", connectivity, above=0, at_most=1)
+    ends = np.array([a + b for a, b in zip(sizes, sizes[1:], strict=False)], float)
+    size = np.array([a * b for a, b in zip(sizes, sizes[1:], strict=False)], float)
+    kept, full = np.zeros_like(size), np.zeros(len(size), bool)
+    while True:
+        left = connectivity * size.sum() - size[full].sum()
+        kept = np.where(full, size, left * ends / max(ends[~full].sum(), 1))
+        if np.all(kept <= size):
+            return tuple(np.clip(1 - kept / size, 0, 1).tolist())
+        full |= kept > size

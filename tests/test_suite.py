@@ -1,0 +1,124 @@
+"""The suite itself: every third of the browser tests is run, and no skip goes unnoticed in CI."""
+
+import shutil
+
+import pytest
+import quick_notebook
+from helpers import ROOT, fresh_python
+
+PROBE = """
+import pytest
+
+@pytest.mark.browser
+@pytest.mark.parametrize("k", range(7))
+def test_page(k): pass
+
+def test_always(): pass
+"""
+SKIPPED = """
+import pytest
+
+def test_extra():
+    pytest.importorskip("no_such_extra")
+
+@pytest.mark.skipif(True, reason="out of order")
+def test_condition(): pass
+
+def test_browser():
+    pytest.skip("no Chromium on this machine")
+
+def test_oracle():
+    pytest.skip("could not import 'torch': No module named 'torch'")
+
+def test_other(): pass
+"""
+AS_A_WHOLE = """
+import pytest
+pytest.importorskip("no_such_extra")
+def test_never(): pass
+"""
+
+
+@pytest.fixture
+def suite(tmp_path):
+    """Runs pytest on a file of its own with this suite's conftest; returns process and outcomes."""
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = browser: a page\n")
+
+    def run(text, *options, **env):
+        (tmp_path / "test_probe.py").write_text(text)
+        env = {"CI": None, "SNNLAB_THIRD": None, "SNNLAB_NO_BROWSER": None} | env
+        return fresh_python(
+            "-m", "pytest", "-v", "-p", "no:cacheprovider", *options, tmp_path, check=False,
+            env=env, cwd=tmp_path,
+        )  # fmt: skip
+
+    return run
+
+
+def passed(done):
+    return {line.split("::")[1].split()[0] for line in done.stdout.splitlines() if "PASSED" in line}
+
+
+def test_three_thirds_are_the_whole(suite):
+    parts = [passed(suite(PROBE, SNNLAB_THIRD=str(k))) for k in range(3)]
+    assert all("test_always" in part for part in parts)
+    pages = [part - {"test_always"} for part in parts]
+    assert sorted(map(len, pages)) == [2, 2, 3] and len(set.union(*pages)) == 7
+    # processes that share the tests agree on which these are
+    assert f"{len(parts[1])} passed" in suite(PROBE, "-n", "2", SNNLAB_THIRD="1").stdout
+    whole = suite(PROBE, "--all", "-n", "2", SNNLAB_THIRD="1").stdout
+    assert "8 passed" in whole and "all the tests in a browser" in whole
+
+
+def test_the_summary_says_which_third_is_run(suite):
+    done = suite(PROBE, SNNLAB_THIRD="2")
+    assert "third 2 of 0 to 2 of the tests in a browser" in done.stdout
+    day = suite(PROBE)  # another one each day
+    assert day.returncode == 0 and "the tests in a browser" in day.stdout
+    assert suite(PROBE, SNNLAB_THIRD="3").returncode == pytest.ExitCode.USAGE_ERROR
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")])
+def test_in_ci_a_skip_is_a_failure(suite, tmp_path, options):
+    (tmp_path / "test_whole.py").write_text(AS_A_WHOLE)
+    done = suite(SKIPPED, *options, CI="true")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED and "1 passed" in done.stdout
+    told = done.stdout.split("skips that CI does not allow")[1]
+    for name in ("test_extra", "test_condition: out of order", "test_browser", "test_whole.py"):
+        assert name in told
+    assert "test_oracle" not in told and "test_other" not in told
+
+
+def test_elsewhere_and_where_it_is_listed_a_skip_is_none(suite):
+    done = suite(SKIPPED)
+    assert done.returncode == 0 and "1 passed, 4 skipped" in done.stdout
+    done = suite(SKIPPED, "-k", "browser or other", CI="true", SNNLAB_NO_BROWSER="1")
+    assert done.returncode == 0 and "1 passed, 1 skipped" in done.stdout
+
+
+def test_the_quick_form_caps_and_changes_nothing_else():
+    def train(network, *, epochs=10, rng=0):
+        return network, epochs, rng
+
+    quick = quick_notebook.capped(train, "epochs", 3)
+    assert quick("net", rng=5) == ("net", 3, 5)
+    assert quick("net", epochs=2) == ("net", 2, 0) and quick("net", epochs=99) == ("net", 3, 0)
+
+
+def test_a_kernel_with_the_profile_trains_less(tmp_path):
+    code = (
+        "import snnlab, numpy as np\n"
+        "from snnlab.course import exercises\n"
+        "spikes = snnlab.encode.latency(np.random.default_rng(0).random((8, 4)))\n"
+        "net = snnlab.Network((4, 3, 2), snnlab.LIF.brainscales2(), n_steps=20, rng=0)\n"
+        "run = lambda: len(snnlab.train(net, spikes, np.arange(8) % 2, rng=0, progress=False))\n"
+        "print(run())\n"
+        "exercises.QUESTIONS['n01.q1'] = lambda answer: str(answer())\n"
+        "from snnlab.learning import training\n"
+        "snnlab.train = lambda *given, **settings: training.train(*given, **settings)\n"
+        "print(snnlab.check('n01.q1', run).text)\n"
+    )
+    for env, expected in (({}, ["10", "10"]), (quick_notebook.profile(tmp_path), ["3", "10"])):
+        done = fresh_python("-m", "IPython", "--no-banner", "-c", code, env=env)
+        assert done.stdout.split() == expected, done.stdout
