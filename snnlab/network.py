@@ -419,8 +419,12 @@ class Network:
 
     def save(self, path):
         """Write everything that defines the network to a ``.npz`` file, whole or not at all."""
+        save_npz(path, self.to_arrays())
+
+    def to_arrays(self):
+        """What `save` writes: a dict of plain arrays."""
         header = {"header": np.array(json.dumps(self.to_dict()))}
-        save_npz(path, header | block_arrays(self.blocks, self.parameters))
+        return header | block_arrays(self.blocks, self.parameters)
 
     @classmethod
     def load(cls, path):
@@ -435,10 +439,14 @@ class Network:
         """
         arrays = load_npz(path)
         try:
-            header = json.loads(str(arrays["header"]))
-            return _restore(header, arrays)
+            return cls.from_arrays(arrays)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
             raise ValueError(f"{path} does not hold a snnlab network: {fault}") from None
+
+    @classmethod
+    def from_arrays(cls, arrays, workers=None):
+        """Inverse of `to_arrays`; errors are of whatever is missing or wrong in them."""
+        return _restore(json.loads(str(arrays["header"])), arrays, workers)
 
     def __repr__(self):
         if all(isinstance(layer, Dense) for layer in self._layers):

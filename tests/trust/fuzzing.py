@@ -398,16 +398,22 @@ def _short(x):
 def run_target(target, cases, number, note=lambda *_: None):
     """So many cases for each argument of a target (one if there is none): a list of outcomes."""
     found = []
-    for chosen in free(target) or [""]:
+
+    def cases_of(chosen, n):
 
         @seed(number)
         @settings(
-            max_examples=cases if chosen else 1, database=None, deadline=None,
+            max_examples=n, database=None, deadline=None,
             phases=[Phase.generate], suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(st.data())
-        def work(data, chosen=chosen):
+        def work(data):
             found.append(run(target, chosen, data, note))
 
         work()
+
+    for chosen in free(target):
+        cases_of(chosen, cases)
+    if not found:
+        cases_of("", 1)
     return found

@@ -17,7 +17,7 @@ PROTOCOL = {
     "limit_fan_in low now prepare pruned signs strength",
     "Log": "add adopt checked observe",
     "LivingNetwork": "callback lift",
-    "Panel": "describe draw update render",
+    "Panel": "describe draw update render put changed publish ask show work",
     "Medium": "conditions",
 }
 ABSTRACT = ("Layer", "Linear", "Transform", "Composite", "Optimizer", "Rule", "Panel")
