@@ -219,7 +219,6 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         """Spikes in all hidden layers, (n_samples,)."""
         return self._scores(X)[1]
 
-
     # files ----------------------------------------------------------------------------------------
 
     def save(self, path):

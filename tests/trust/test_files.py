@@ -196,7 +196,9 @@ def test_every_array_of_a_file_is_looked_at(what, model, tmp_path):
         with np.load(path) as file:
             names = file.files
         for array in names:
-            if array.startswith(("state_log_", "state_schedule")) or (array == "state_steps" and what[0] == "o"):
+            if array.startswith(("state_log_", "state_schedule")) or (
+                array == "state_steps" and what[0] == "o"
+            ):
                 continue  # a log may be of any length, a schedule may be missing
             path.write_bytes(data)
             change(path, array, CHANGES[what])
