@@ -120,9 +120,12 @@ def kinds(folder, model):
     runs = Frontier("toy")
     runs.add(0.5, 3.0, seed=1)
     made = {
-        "classifier": (model, snnlab.SpikingClassifier), "chip": (Substrate(0), Substrate),
-        "rule": (rule, GradR), "frontier": (runs, Frontier), "network": (net, Network),
-    }  # fmt: skip
+        "classifier": (model, snnlab.SpikingClassifier),
+        "chip": (Substrate(0), Substrate),
+        "rule": (rule, GradR),
+        "frontier": (runs, Frontier),
+        "network": (net, Network),
+    }
     for name, (thing, cls) in made.items():
         path = folder / f"{name}{'.json' if name == 'frontier' else '.npz'}"
         thing.save(path)
@@ -140,9 +143,12 @@ def test_damaged_files_are_refused_by_name(damage, model, tmp_path):
     for name, path, cls in kinds(tmp_path, model):
         data = path.read_bytes()
         bad = {
-            "empty": b"", "truncated": data[: len(data) // 2], "garbage": b"\xff\xfe" * 400,
-            "brackets": b"[" * 200_000, "bomb": bomb(),
-        }[damage]  # fmt: skip
+            "empty": b"",
+            "truncated": data[: len(data) // 2],
+            "garbage": b"\xff\xfe" * 400,
+            "brackets": b"[" * 200_000,
+            "bomb": bomb(),
+        }[damage]
         path.write_bytes(bad)
         refused(cls, path, "bytes unpacked" if damage == "bomb" and name != "frontier" else None)
 

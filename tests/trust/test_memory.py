@@ -22,14 +22,18 @@ def make(sizes, *, spiking=False, n_steps=STEPS, dtype=np.float32, seed=0, **mor
 
 # pairs of a kind: equal in all but what a kernel's memory depends on
 NETWORKS = {
-    "narrow": lambda: make((10, 16, 4)), "many inputs": lambda: make((4000, 16, 4)),
-    "other units": lambda: make((10, 30, 4)), "wide": lambda: make((10, 300, 4)),
-    "three layers": lambda: make((10, 16, 16, 4)), "one layer": lambda: make((10, 4)),
+    "narrow": lambda: make((10, 16, 4)),
+    "many inputs": lambda: make((4000, 16, 4)),
+    "other units": lambda: make((10, 30, 4)),
+    "wide": lambda: make((10, 300, 4)),
+    "three layers": lambda: make((10, 16, 16, 4)),
+    "one layer": lambda: make((10, 4)),
     "three classes, spiking": lambda: make((10, 16, 3), spiking=True),
     "four classes, spiking": lambda: make((10, 16, 4), spiking=True),
-    "longer": lambda: make((10, 16, 4), n_steps=40), "double": lambda: make((10, 16, 4),
-    dtype=np.float64), "a twin": lambda: make((10, 16, 4), seed=1),
-}  # fmt: skip
+    "longer": lambda: make((10, 16, 4), n_steps=40),
+    "double": lambda: make((10, 16, 4), dtype=np.float64),
+    "a twin": lambda: make((10, 16, 4), seed=1),
+}
 PAIRS = list(itertools.permutations(NETWORKS, 2))
 
 
@@ -133,9 +137,13 @@ def test_compressed_networks_and_their_networks_share_nothing():
     wanted = net.forward(x).readout.copy(), other.forward(y).readout.copy()
     trace = net.forward(x)
     for runner, batch, expected in (
-        (small, x, wanted[0]), (large, y, wanted[1]), (net, x, wanted[0]), (small, x, wanted[0]),
-        (other, y, wanted[1]), (large, y, wanted[1]),
-    ):  # fmt: skip
+        (small, x, wanted[0]),
+        (large, y, wanted[1]),
+        (net, x, wanted[0]),
+        (small, x, wanted[0]),
+        (other, y, wanted[1]),
+        (large, y, wanted[1]),
+    ):
         trace = runner.forward(batch, potentials=False, out=trace)
         np.testing.assert_allclose(trace.readout, expected, atol=1e-5)
 
