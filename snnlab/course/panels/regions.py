@@ -4,7 +4,6 @@ import numpy as np
 
 from snnlab import datasets
 from snnlab.course import figures
-from snnlab.estimator import SpikingClassifier
 from snnlab.live import Pace, Panel, Slider, Stops, as_options
 
 GRID = 48  # points of the plane per side that are asked for
@@ -78,6 +77,8 @@ class YinYang(Panel):
         """
         x, y = noisy(self.data.x_train[:n], noise), self.data.y_train[:n]
         x_test, y_test = self.data.x_test[: self.n_test], self.data.y_test[: self.n_test]
+
+        from snnlab.estimator import SpikingClassifier  # imports scikit-learn
 
         batch = min(50, n)
         per_epoch = -(-n // batch)
