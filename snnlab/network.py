@@ -8,25 +8,22 @@ from snnlab import _check
 from snnlab._files import load_npz, save_npz
 from snnlab._workers import worker_count
 from snnlab.blueprint import (
-    MOST_STEPS,
+    FORMAT,
     check_layers,
     check_models,
     check_neurons,
+    from_header,
     initial_spread,
     make_stages,
     with_neurons,
 )
 from snnlab.layers import Dense
-from snnlab.layers.base import layer_from_dict
 from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces
-from snnlab.neurons import LeakyIntegrator
-from snnlab.parameters import Gradients, new_flat
+from snnlab.parameters import Gradients, block_arrays, check_weights, fill_blocks, new_flat
 from snnlab.passes import Backward, Wiring
 from snnlab.signals import check_inputs
 from snnlab.trace import Trace
-
-FORMAT = 2
 
 
 class Network:
@@ -109,7 +106,7 @@ class Network:
 
     def _build(self, shape, layers, neurons, n_steps, dtype, workers):
         self._shape, self._layers = shape, layers
-        self.n_steps = _check.integer("n_steps", n_steps, at_least=1, at_most=MOST_STEPS)
+        self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         if dtype not in (np.float32, np.float64, "float32", "float64"):
             raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
         self.dtype = np.dtype(dtype)
@@ -315,25 +312,35 @@ class Network:
             This network, changed in place.
         """
         self.check_inputs(inputs)
+        check_weights(self)
         inputs = inputs[:1000]
         target = _check.number("hidden_spikes", hidden_spikes, above=0)
         for k, stage in enumerate(self.hidden_stages):
             if target >= stage.n * self.n_steps:
                 raise ValueError(f"hidden_spikes must be below {stage.n * self.n_steps}")
-            weights = [b.padded(self.parameters) for b in stage.blocks.values() if b.prunable]
-            original = [w.copy() for w in weights]
-            low, high = -6.0, 6.0  # exponents of ten
-            for _ in range(24):
-                middle = (low + high) / 2
-                for w, before in zip(weights, original, strict=True):
-                    w[...] = before * self.dtype.type(10.0**middle)
-                spikes = self.forward(inputs, potentials=False).hidden[k].counts().mean()
-                low, high = (middle, high) if spikes < target else (low, middle)
-            if spikes == 0:
-                for w, before in zip(weights, original, strict=True):
-                    w[...] = before
-                raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
+            original = self.parameters.copy()
+            try:
+                self._scale_layer(k, stage, inputs, target)
+                check_weights(self)
+            except BaseException:  # an interrupt, too
+                self.parameters[...] = original
+                raise
         return self
+
+    def _scale_layer(self, k, stage, inputs, target):
+        """Scale hidden layer k, by bisection."""
+        weights = [b.padded(self.parameters) for b in stage.blocks.values() if b.prunable]
+        original = [w.copy() for w in weights]
+        low, high = -6.0, 6.0  # exponents of ten
+        for _ in range(24):
+            middle = (low + high) / 2
+            for w, before in zip(weights, original, strict=True):
+                with np.errstate(over="ignore"):  # one tries less then
+                    np.multiply(before, self.dtype.type(10.0**middle), out=w)
+            spikes = self.forward(inputs, potentials=False).hidden[k].counts().mean()
+            low, high = (middle, high) if spikes < target else (low, middle)
+        if spikes == 0:
+            raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
 
     # copies and files -----------------------------------------------------------------------------
 
@@ -365,17 +372,20 @@ class Network:
             shape, layers, check_models(models, len(with_neurons(layers))),
             self.n_steps if n_steps is None else n_steps, self.dtype, self.workers,
         )  # fmt: skip
+        kept, taken = (
+            [b for b in net.blocks if weights is None or not b.prunable] for net in (self, new)
+        )
+        same = [(b.stage, b.name, b.rows, b.columns) for b in kept]
+        if same != [(b.stage, b.name, b.rows, b.columns) for b in taken]:
+            if weights is None:
+                fault = "other weights than this network: weights must be given"
+            else:
+                fault = "other blocks (biases and the like) than this network"
+            raise ValueError(f"layers have {fault}")
+        for old, block in zip(kept, taken, strict=True):
+            block.of(new.parameters)[...] = old.of(self.parameters)
         if weights is None:
-            if new.blocks != self.blocks:
-                raise ValueError(
-                    "layers have other weights than this network: weights must be given"
-                )
-            new.parameters[...] = self.parameters
             return new
-        kept = {(b.stage, b.name): b.of(self.parameters) for b in self.blocks if not b.prunable}
-        for block in new.blocks:
-            if not block.prunable:
-                block.of(new.parameters)[...] = kept[block.stage, block.name]
         if len(weights) != len(new.weights):
             raise ValueError(f"weights must hold {len(new.weights)} arrays, one per layer")
         for k, (w, given) in enumerate(zip(new.weights, weights, strict=True)):
@@ -385,21 +395,17 @@ class Network:
     def compressed(self, threshold=None, *, unheard=False):
         """A copy for inference that stores and multiplies only the weights that are not zero.
 
-        For pruned networks (`snnlab.rewiring`): memory and time follow the synapses that are left,
-        and units without inputs or outputs are left out.
+        For pruned networks: memory and time follow the synapses that are left, and units without
+        inputs or outputs are left out. `evaluate` takes it, `train` does not.
 
         Parameters
         ----------
-        threshold : float, optional
-            Share of weights that are not zero up to which a layer runs on compressed rows; by
-            default as measured.
-        unheard : bool
-            Also simulate units that lead nowhere, so that all hidden spikes are in the trace.
+        threshold, unheard
+            As for `snnlab.sparse.CompressedNetwork`.
 
         Returns
         -------
         snnlab.sparse.CompressedNetwork
-            Read-only: `evaluate` and `training.predict_scores` take it, `train` does not.
         """
         from snnlab.rewiring.compressed import CompressedNetwork
 
@@ -417,11 +423,24 @@ class Network:
         }
 
     def __reduce__(self):  # blocks are views of one array: build them anew
-        return _restore, (self.to_dict(), _block_arrays(self), self.workers)
+        arrays = block_arrays(self.blocks, self.parameters)
+        return _restore, (self.to_dict(), arrays, self.workers)
 
     def save(self, path):
-        """Write everything that defines the network to a ``.npz`` file, whole or not at all."""
-        save_npz(path, {"header": np.array(json.dumps(self.to_dict()))} | _block_arrays(self))
+        """Write everything that defines the network to a ``.npz`` file, whole or not at all.
+
+        Raises
+        ------
+        FloatingPointError
+            If its weights are not finite: `load` would refuse them.
+        """
+        save_npz(path, self.to_arrays())
+
+    def to_arrays(self):
+        """What `save` writes: a dict of plain arrays."""
+        check_weights(self)
+        header = {"header": np.array(json.dumps(self.to_dict()))}
+        return header | block_arrays(self.blocks, self.parameters)
 
     @classmethod
     def load(cls, path):
@@ -436,10 +455,14 @@ class Network:
         """
         arrays = load_npz(path)
         try:
-            header = json.loads(str(arrays["header"]))
-            return _restore(header, arrays)
+            return cls.from_arrays(arrays)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
             raise ValueError(f"{path} does not hold a snnlab network: {fault}") from None
+
+    @classmethod
+    def from_arrays(cls, arrays, workers=None):
+        """Inverse of `to_arrays`; errors are of whatever is missing or wrong in them."""
+        return _restore(json.loads(str(arrays["header"])), arrays, workers)
 
     def __repr__(self):
         if all(isinstance(layer, Dense) for layer in self._layers):
@@ -449,39 +472,10 @@ class Network:
         return f"Network({layers}, {self.n_steps} steps of {self.dt:g} s)"
 
 
-def _block_arrays(network):
-    """A dict of all parameters: ``weights_0``, ... for weights, stage and name for others."""
-    out, k = {}, 0
-    for block in network.blocks:
-        name = f"weights_{k}" if block.prunable else f"{block.name}_of_{block.stage}"
-        out[name] = np.array(block.of(network.parameters))
-        k += block.prunable
-    return out
-
-
 def _restore(header, arrays, workers=None):
     """A network from the header and arrays of a file."""
-    version = _check.integer("format", header["format"], at_least=1)
-    if version > FORMAT:
-        raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
-    if version == 1:  # before there were layers
-        first, *sizes = header["sizes"]
-        shape, layers = check_layers([first, *sizes])
-    else:
-        shape, layers = check_layers(
-            [tuple(header["shape"]), *map(layer_from_dict, header["layers"])]
-        )
-    models = [LeakyIntegrator.from_dict(values) for values in header["neurons"]]
+    shape, layers, models = from_header(header)
     network = Network.__new__(Network)
-    models = check_models(models, len(with_neurons(layers)))
     network._build(shape, layers, models, header["n_steps"], header["dtype"], workers)
-    for name, x in _block_arrays(network).items():
-        if name not in arrays:
-            raise ValueError(f"it holds no {name}")
-        _check.array(name, arrays[name], network.dtype, x.shape)
-    k = 0
-    for block in network.blocks:
-        name = f"weights_{k}" if block.prunable else f"{block.name}_of_{block.stage}"
-        block.of(network.parameters)[...] = arrays[name]
-        k += block.prunable
+    fill_blocks(network.blocks, network.parameters, arrays)
     return network

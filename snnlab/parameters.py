@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnlab import _check
+from snnlab.kernels import updates
 from snnlab.memory import aligned
+
+# by size of a number: the integer that has its bits, and all of them but the sign
+_BITS = {4: (np.dtype(np.int32), np.int32(2**31 - 1)), 8: (np.dtype(np.int64), np.int64(2**63 - 1))}
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,29 @@ def new_flat(blocks, dtype):
     return aligned((blocks[-1].stop,), dtype)
 
 
+def named(blocks):
+    """Pairs of the name that files have, and the block: ``weights_0``, ..., or name and stage."""
+    k = 0
+    for block in blocks:
+        yield f"weights_{k}" if block.prunable else f"{block.name}_of_{block.stage}", block
+        k += block.prunable
+
+
+def block_arrays(blocks, flat):
+    """All parameters as a dict of arrays (rows, columns), for files."""
+    return {name: np.array(block.of(flat)) for name, block in named(blocks)}
+
+
+def fill_blocks(blocks, flat, arrays):
+    """Inverse of `block_arrays`; everything is checked before anything is written."""
+    for name, block in named(blocks):
+        if name not in arrays:
+            raise ValueError(f"it holds no {name}")
+        _check.array(name, arrays[name], flat.dtype, (block.rows, block.columns))
+    for name, block in named(blocks):
+        block.of(flat)[...] = arrays[name]
+
+
 class Gradients(list):
     """Gradient by each block of weights, arrays (n_in, n_out), laid out as a network's parameters.
 
@@ -106,3 +134,35 @@ class Gradients(list):
     def is_finite(self):
         """Whether no entry is infinite or not a number."""
         return bool(np.isfinite(self.flat).all())
+
+
+def largest(x):
+    """Largest absolute value in a flat array, a float; NaN where there is one, 0.0 of nothing."""
+    integer, no_sign = _BITS[x.itemsize]
+    top = updates.largest_bits(x.view(integer), no_sign)
+    return float(integer.type(top).view(x.dtype))
+
+
+def check_weights(network, name="network"):
+    """Refuse a network whose parameters are not finite; ``name`` is what the error calls it.
+
+    Raises
+    ------
+    FloatingPointError
+    """
+    parameters = getattr(network, "parameters", None)  # a compressed network has none
+    if parameters is not None and not np.isfinite(largest(parameters)):
+        raise FloatingPointError(
+            f"{name} holds weights that are not finite: {faults(network, parameters)}"
+        )
+
+
+def faults(network, flat):
+    """Where a flat array, laid out as a network's parameters, is not finite."""
+    found = []
+    for block in network.blocks:
+        n = np.count_nonzero(~np.isfinite(block.of(flat)))
+        if n:
+            stage = network.stages[block.stage].name
+            found.append(f"{n:,} of {block.size:,} entries of {block.name!r} in {stage}")
+    return ", ".join(found) or "in the padding of its layers"

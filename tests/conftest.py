@@ -108,6 +108,12 @@ def skip_reason(report):
     return re.sub(r"^Skipped: ", "", told)
 
 
+@pytest.fixture(autouse=True)
+def progress(monkeypatch, tmp_path_factory):
+    """What is checked in tests is not written to the file of whoever runs them."""
+    monkeypatch.setenv("SNNLAB_PROGRESS", str(tmp_path_factory.getbasetemp() / "progress.json"))
+
+
 @pytest.fixture
 def mnist16():
     """MNIST at 16 x 16 pixels from ``$SNNLAB_DATA``; skips the test where it is not there."""

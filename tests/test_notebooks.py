@@ -21,6 +21,8 @@ nbformat = pytest.importorskip("nbformat")
 
 CELL_TIMEOUT = 300  # seconds; a guard against hanging, not a promise
 
+OPENING = "from snnlab.live import LivingNetwork\n\nLivingNetwork()"  # of the course
+
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -52,11 +54,16 @@ def test_clean(path):
 
 
 def test_first_cells(path):
-    title, set_up = read(path).cells[:2]
+    cells = read(path).cells
+    (at,) = (k for k, cell in enumerate(cells) if cell.id == "set-up")
+    title, set_up = cells[0], cells[at]
     assert title.cell_type == "markdown" and title.source.startswith("# ")
     assert re.search(r"\*\*[^*]+\?\*\*", title.source), "no question"
-    assert re.search(r"\d+ minutes", title.source), "no duration"
-    assert "will be able to" in title.source
+    text = "\n".join(cell.source for cell in cells[:at] if cell.cell_type == "markdown")
+    assert re.search(r"\d+ minutes", text), "no duration"
+    assert "will be able to" in text
+    first = [cell.source for cell in cells[:at] if cell.cell_type == "code"]
+    assert first == ([OPENING] if path.stem.startswith("01") else [])
     assert set_up.cell_type == "code" and len(set_up.source.splitlines()) <= 12
     assert "snnlab.warm_up()" in set_up.source and "snnlab.__version__" in set_up.source
 
@@ -79,8 +86,13 @@ def test_exercise_has_hint_and_folded_solution(path):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for cell in notebook.cells:
         if "solution" in cell.metadata.get("tags", []):
-            folded = cell.metadata.get("jupyter", {}).get("source_hidden")
-            assert folded or cell.source.startswith("<details>"), cell.id
+            folded = {"source_hidden": True, "outputs_hidden": True}
+            hidden = cell.metadata.get("jupyter") == folded
+            assert hidden or cell.source.startswith("<details>"), cell.id
+        if cell.cell_type == "code" and "snnlab.check(" in cell.source:
+            solved = "solution" in cell.metadata.get("tags", [])
+            assert ("solution=" in cell.source) == solved, f"{cell.id}: whose answer is it?"
+            assert not solved or "print(" not in cell.source, f"{cell.id} tells in the open"
     assert text.count("<details>") == text.count("</details>") >= 2
     assert "<summary>Hint</summary>" in text and "<summary>Solution</summary>" in text
 

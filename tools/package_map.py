@@ -16,9 +16,19 @@ import snnlab
 PACKAGE = pages.ROOT / "snnlab"
 PAGE = pages.DOCS / "package-map.md"
 EVENING = (
-    "textbook", "neurons", "signals", "layers.base", "layers.dense", "trace", "network",
-    "learning.optim", "learning.training", "rewiring.rule", "rewiring.grad_r", "chip.substrate",
-)  # fmt: skip
+    "textbook",
+    "neurons",
+    "signals",
+    "layers.base",
+    "layers.dense",
+    "trace",
+    "network",
+    "learning.optim",
+    "learning.training",
+    "rewiring.rule",
+    "rewiring.grad_r",
+    "chip.substrate",
+)
 
 
 # modules and imports ----------------------------------------------------------------------------

@@ -88,8 +88,17 @@ def rewiring_prior():
     return plot.draw_prior(1e-3, 513 * 468, sparsities=(0.6, 0.95, 0.99), published=1e-3)
 
 
-DRAWN = (frontier, fashion, mismatch, transfer, rewiring, rewiring_chip, rewiring_log,
-         rewiring_theta, rewiring_prior)  # fmt: skip
+DRAWN = (
+    frontier,
+    fashion,
+    mismatch,
+    transfer,
+    rewiring,
+    rewiring_chip,
+    rewiring_log,
+    rewiring_theta,
+    rewiring_prior,
+)
 
 
 def main():

@@ -77,9 +77,15 @@ def main():
     network.scale_to_activity(tests["mnist16"][0][:500], 60)
     began = time.perf_counter()
     snnlab.train(
-        network, Inked(images), labels, epochs=arguments.epochs, rng=rng, progress=False,
-        optimizer=snnlab.Adam(lr=2e-3, weight_decay=0.05), penalties=penalties.Bursts(0.05),
-    )  # fmt: skip
+        network,
+        Inked(images),
+        labels,
+        epochs=arguments.epochs,
+        rng=rng,
+        progress=False,
+        optimizer=snnlab.Adam(lr=2e-3, weight_decay=0.05),
+        penalties=penalties.Bursts(0.05),
+    )
     rounded = [w.astype(np.float16) for w in network.weights]
     for w, short in zip(network.weights, rounded, strict=True):
         w[...] = short

@@ -74,9 +74,15 @@ def short(kind):
     """A numba type in few letters."""
     text = str(kind)
     for long, brief in (
-        ("array(", "["), (", 1d, C)", " 1]"), (", 2d, C)", " 2]"), (", 3d, C)", " 3]"),
-        ("readonly ", "const "), ("float", "f"), ("uint", "u"), ("int", "i"),
-    ):  # fmt: skip
+        ("array(", "["),
+        (", 1d, C)", " 1]"),
+        (", 2d, C)", " 2]"),
+        (", 3d, C)", " 3]"),
+        ("readonly ", "const "),
+        ("float", "f"),
+        ("uint", "u"),
+        ("int", "i"),
+    ):
         text = text.replace(long, brief)
     return text
 

@@ -24,8 +24,17 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "data" / "results" / "panels-latency.json"
 PICTURES = ROOT / "docs" / "pictures"
-PACKAGES = ("numpy", "numba", "matplotlib", "ipywidgets", "anywidget", "ipykernel", "jupyterlab",
-            "playwright", "snnlab")  # fmt: skip
+PACKAGES = (
+    "numpy",
+    "numba",
+    "matplotlib",
+    "ipywidgets",
+    "anywidget",
+    "ipykernel",
+    "jupyterlab",
+    "playwright",
+    "snnlab",
+)
 WIDTH = 800  # pixels of a picture
 
 
@@ -56,21 +65,32 @@ def records(folder):
         report = json.loads(path.read_text(encoding="utf-8"))
         for panel in report["panels"]:
             values = panel["delays_ms"]
-            found.append({
-                "study": "panels-latency", "metric": "ms_from_key_to_pixels",
-                "mean": round(statistics.mean(values), 1),
-                "sd": round(statistics.stdev(values), 1), "median": statistics.median(values),
-                "values": values, "seeds": None, "notebook": path.stem, "panel": panel["name"],
-                "kind": panel["kind"], "budget_ms": panel["budget_ms"],
-                "while_training_ms": panel.get("while_training_ms"),
-                "learning_seen_ms": panel.get("learning_seen_ms"),
-                "seconds": report["seconds"],
-                "config": report["config"], "command": "python benchmarks/speed/panels.py",
-                "versions": {
-                    "python": platform.python_version(), **versions,
-                    "chromium": report["chromium"], "cpus": os.cpu_count(),
-                },
-            })  # fmt: skip
+            found.append(
+                {
+                    "study": "panels-latency",
+                    "metric": "ms_from_key_to_pixels",
+                    "mean": round(statistics.mean(values), 1),
+                    "sd": round(statistics.stdev(values), 1),
+                    "median": statistics.median(values),
+                    "values": values,
+                    "seeds": None,
+                    "notebook": path.stem,
+                    "panel": panel["name"],
+                    "kind": panel["kind"],
+                    "budget_ms": panel["budget_ms"],
+                    "while_training_ms": panel.get("while_training_ms"),
+                    "learning_seen_ms": panel.get("learning_seen_ms"),
+                    "seconds": report["seconds"],
+                    "config": report["config"],
+                    "command": "python benchmarks/speed/panels.py",
+                    "versions": {
+                        "python": platform.python_version(),
+                        **versions,
+                        "chromium": report["chromium"],
+                        "cpus": os.cpu_count(),
+                    },
+                }
+            )
     return found
 
 
@@ -116,8 +136,10 @@ def main():
             new = records(folder)
             keep(new)
             for r in new:
-                print(f"{r['notebook']} {r['panel']}: {r['median']} ms ({r['kind']}, "
-                      f"budget {r['budget_ms']} ms)")  # fmt: skip
+                print(
+                    f"{r['notebook']} {r['panel']}: {r['median']} ms ({r['kind']}, "
+                    f"budget {r['budget_ms']} ms)"
+                )
         take_pictures(folder)
 
 

@@ -144,16 +144,25 @@ def study(report, name, n, rounds):
         product = best["dense product"] / best["sparse product"] if constant else None
         for kind in list(kinds)[1:]:
             report.record(
-                "times_faster_than_dense", times["dense"] / times[kind], name, kind=kind,
-                of_minima=float(best["dense"] / best[kind]), connectivity=density, spread=spread,
-                product=product, us_per_image=float(1e6 * best[kind] / n),
+                "times_faster_than_dense",
+                times["dense"] / times[kind],
+                name,
+                kind=kind,
+                of_minima=float(best["dense"] / best[kind]),
+                connectivity=density,
+                spread=spread,
+                product=product,
+                us_per_image=float(1e6 * best[kind] / n),
                 dense_us_per_image=float(1e6 * best["dense"] / n),
                 on_rows=[bool(x) for x in kinds[kind].on_rows(constant)],
                 synapses=[int(x) for x in kinds[kind].n_synapses],
-                units=[len(x) for x in kinds[kind].units], bytes=kinds[kind].nbytes,
-                dense_bytes=network.parameters.nbytes, images=n,
-                hidden_spikes=float(counts.mean()), samples_with_equal_scores=float(equal),
-            )  # fmt: skip
+                units=[len(x) for x in kinds[kind].units],
+                bytes=kinds[kind].nbytes,
+                dense_bytes=network.parameters.nbytes,
+                images=n,
+                hidden_spikes=float(counts.mean()),
+                samples_with_equal_scores=float(equal),
+            )
         fast = kinds["automatic"]
         rows.append(
             (spread, f"{100 * density:.3g}", "-".join(str(len(x)) for x in fast.units))

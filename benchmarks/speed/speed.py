@@ -335,10 +335,17 @@ class Currents(Setting):
         neuron, n = snnlab.LIF.grad_r(), 10_000
         network = snnlab.Network((784, 800, 10), neuron, readout=neuron, n_steps=8, rng=1)
         snnlab.train(
-            network, self.encode(self.data.x_train[:n]), self.data.y_train[:n], epochs=1, rng=0,
-            batch_size=self.batch, loss=self.loss, optimizer=snnlab.Adam(lr=2e-3),
-            schedule="constant", progress=False,
-        )  # fmt: skip
+            network,
+            self.encode(self.data.x_train[:n]),
+            self.data.y_train[:n],
+            epochs=1,
+            rng=0,
+            batch_size=self.batch,
+            loss=self.loss,
+            optimizer=snnlab.Adam(lr=2e-3),
+            schedule="constant",
+            progress=False,
+        )
         return network
 
     def input_config(self):
@@ -368,9 +375,15 @@ def own_steps(report, settings, workers, rounds):
                 + (_ms(t), f"{np.median(ratio):.2f}", f"{s.batch / np.median(t):,.0f}")
             )
             report.record(
-                "relative_to_serial_step", ratio, s.workload("W1"), adam=what == "step", workers=w,
-                ms=float(1e3 * np.median(t)), ms_min=float(1e3 * t.min()), **s.config,
-            )  # fmt: skip
+                "relative_to_serial_step",
+                ratio,
+                s.workload("W1"),
+                adam=what == "step",
+                workers=w,
+                ms=float(1e3 * np.median(t)),
+                ms_min=float(1e3 * t.min()),
+                **s.config,
+            )
     head = ("workload", "Adam", "workers", "ms, median (min)", "of the serial step", "samples/s")
     report.table(head, rows)
 
@@ -388,9 +401,14 @@ def own_variants(report, settings, workers, rounds):
                 ratio = t / times["", w]
                 rows.append((s.workload("W1"), name, w, _ms(t), f"{np.median(ratio):.2f}"))
                 report.record(
-                    "relative_to_plain_step", ratio, s.workload("step"), variant=name, workers=w,
-                    ms=float(1e3 * np.median(t)), **s.config,
-                )  # fmt: skip
+                    "relative_to_plain_step",
+                    ratio,
+                    s.workload("step"),
+                    variant=name,
+                    workers=w,
+                    ms=float(1e3 * np.median(t)),
+                    **s.config,
+                )
     head = ("workload", "", "workers", "ms, median (min)", "of the plain step")
     report.table(head, rows)
 
@@ -424,9 +442,14 @@ def own_inference(report, settings, workers, rounds):
             relative = np.median(t / times["events", 1])
             rows.append((s.n_steps, what, w, _ms(t), f"{relative:.2f}", f"{rate:,.0f}"))
             report.record(
-                "relative_to_serial_inference", t / times["events", 1], "W2" + s.suffix, start=what,
-                workers=w, images_per_second=float(rate), **s.config,
-            )  # fmt: skip
+                "relative_to_serial_inference",
+                t / times["events", 1],
+                "W2" + s.suffix,
+                start=what,
+                workers=w,
+                images_per_second=float(rate),
+                **s.config,
+            )
     head = ("T", "from", "workers", "ms, median (min)", "of serial", "images/s")
     report.table(head, rows)
 
@@ -444,9 +467,16 @@ def epochs(report, settings, workers, rounds, n):
 
             def run(net=net, trains=trains, labels=labels, s=s):
                 snnlab.train(
-                    net, trains, labels, epochs=1, rng=0, batch_size=s.batch, loss=s.loss,
-                    optimizer=snnlab.Adam(lr=0.0), progress=False,
-                )  # fmt: skip
+                    net,
+                    trains,
+                    labels,
+                    epochs=1,
+                    rng=0,
+                    batch_size=s.batch,
+                    loss=s.loss,
+                    optimizer=snnlab.Adam(lr=0.0),
+                    progress=False,
+                )
 
             runs["epoch", w] = Contender(run)
             runs["step", w] = Contender(s.ours(w).step)  # a few, to see what the loop adds
@@ -460,10 +490,15 @@ def epochs(report, settings, workers, rounds, n):
                 + (f"{np.median(t / times['epoch', 1]):.2f}", f"{extra:.2f}")
             )
             report.record(
-                "epoch_relative_to_serial", t / times["epoch", 1], s.workload("epoch"), workers=w,
-                epoch_seconds=float(np.median(t)), n_samples=n, per_step_relative=float(extra),
+                "epoch_relative_to_serial",
+                t / times["epoch", 1],
+                s.workload("epoch"),
+                workers=w,
+                epoch_seconds=float(np.median(t)),
+                n_samples=n,
+                per_step_relative=float(extra),
                 **s.config,
-            )  # fmt: skip
+            )
     head = ("workload", "workers", "s, median (min)", "of serial")
     report.table((*head, "loop's step / bare step with Adam"), rows)
 
@@ -557,12 +592,18 @@ def versus_peers(report, settings, workers, rounds, limit, images):
                         + (f"{t.min() / own.min():.1f}", note)
                     )
                     report.record(
-                        "ratio_one_thread" if serial else "ratio", ratio,
-                        s.workload(what), name, variant=variant, threads=pick[name],
-                        workers=pick["snnlab"], ms=float(1e3 * np.median(t)),
+                        "ratio_one_thread" if serial else "ratio",
+                        ratio,
+                        s.workload(what),
+                        name,
+                        variant=variant,
+                        threads=pick[name],
+                        workers=pick["snnlab"],
+                        ms=float(1e3 * np.median(t)),
                         ours_ms=float(1e3 * np.median(own)),
-                        ratio_of_minima=float(t.min() / own.min()), **s.config,
-                    )  # fmt: skip
+                        ratio_of_minima=float(t.min() / own.min()),
+                        **s.config,
+                    )
     head = ("workload", "peer", "variant", "threads, ours : theirs", "ours, ms", "theirs, ms")
     report.table((*head, "ratio", "of minima", "target"), rows)
 
@@ -625,12 +666,18 @@ def contention(report, settings, workers, rounds, limit):
                     + (_ms(two), f"**{ratio:.2f}**", f"{np.median(two / one):.2f}", note)
                 )
                 report.record(
-                    "contended_two_over_serial", two / one, "W1" + s.suffix, name, neighbour=place,
-                    ratio_of_means=float(ratio), ms_serial=float(1e3 * np.median(one)),
+                    "contended_two_over_serial",
+                    two / one,
+                    "W1" + s.suffix,
+                    name,
+                    neighbour=place,
+                    ratio_of_means=float(ratio),
+                    ms_serial=float(1e3 * np.median(one)),
                     ms_two=float(1e3 * np.median(two)),
                     ms_serial_alone=float(1e3 * np.median(alone[name, 1])),
-                    ms_two_alone=float(1e3 * np.median(alone[name, 2])), **s.config,
-                )  # fmt: skip
+                    ms_two_alone=float(1e3 * np.median(alone[name, 2])),
+                    **s.config,
+                )
     head = ("T", "", "neighbour", "1 alone", "2 alone", "1 contended", "2 contended")
     report.table((*head, "2 / 1, means", "2 / 1, median", "promise <= 1.15"), rows)
 
@@ -657,9 +704,13 @@ def start_up(report, cold, warm):
         imports, kernels = np.transpose(times)
         rows.append((kind, f"{np.median(imports):.3f}", f"{np.median(kernels):.2f}"))
         report.record(
-            "start_relative_to_cold", (imports + kernels) / base, "start-up", kind=kind,
-            import_s=float(np.median(imports)), kernels_s=float(np.median(kernels)),
-        )  # fmt: skip
+            "start_relative_to_cold",
+            (imports + kernels) / base,
+            "start-up",
+            kind=kind,
+            import_s=float(np.median(imports)),
+            kernels_s=float(np.median(kernels)),
+        )
     report.table(("cache", "`import snnlab`, s", "`warm_up()`, s (with numpy, numba)"), rows)
 
 
@@ -847,9 +898,14 @@ def anatomy(report, settings, workers, steps):
             rows.append((s.n_steps, w, f"{1e6 * total:.0f}", *cells))
             for part, x in zip(PARTS, middle / total, strict=True):
                 report.record(
-                    "share_of_step", x, "W1" + s.suffix, part=part, workers=w,
-                    us=float(1e6 * x * total), **s.config,
-                )  # fmt: skip
+                    "share_of_step",
+                    x,
+                    "W1" + s.suffix,
+                    part=part,
+                    workers=w,
+                    us=float(1e6 * x * total),
+                    **s.config,
+                )
         middle = dict(zip(PARTS, np.median(np.array(times[1]), axis=0), strict=True))
         for part, (flops, moved, arithmetic, memory, floor) in floors(s, rates).items():
             kernels = sum(inside[k] for k in KERNELS[part])
@@ -859,10 +915,18 @@ def anatomy(report, settings, workers, steps):
                 + (f"{1e6 * memory:.0f}", f"**{middle[part] / floor:.1f}**")
             )
             report.record(
-                "gap_to_floor", middle[part] / floor, "W1" + s.suffix, part=part, workers=1,
-                mflop=flops / 1e6, mbyte=moved / 1e6, floor_us=float(1e6 * floor),
-                us=float(1e6 * middle[part]), kernels_us=float(1e6 * kernels), **s.config,
-            )  # fmt: skip
+                "gap_to_floor",
+                middle[part] / floor,
+                "W1" + s.suffix,
+                part=part,
+                workers=1,
+                mflop=flops / 1e6,
+                mbyte=moved / 1e6,
+                floor_us=float(1e6 * floor),
+                us=float(1e6 * middle[part]),
+                kernels_us=float(1e6 * kernels),
+                **s.config,
+            )
         each = ", ".join(f"{name} {1e6 * t:.0f}" for name, t in inside.items())
         notes.append(f"T = {s.n_steps}, kernels in us: {each}.")
         notes.append(

@@ -95,10 +95,20 @@ def run(point, seed, validate, checkpoint):
             network.scale_to_activity(some, spikes)
     began = time.perf_counter()
     history = snnlab.train(
-        network, inputs, data.y_train[:n], epochs=c["epochs"], rng=rng, batch_size=c["batch_size"],
-        loss=loss, optimizer=rule, schedule=c["schedule"], dropout=c["dropout"],
-        substrate=substrate, progress=False, checkpoint=checkpoint,
-    )  # fmt: skip
+        network,
+        inputs,
+        data.y_train[:n],
+        epochs=c["epochs"],
+        rng=rng,
+        batch_size=c["batch_size"],
+        loss=loss,
+        optimizer=rule,
+        schedule=c["schedule"],
+        dropout=c["dropout"],
+        substrate=substrate,
+        progress=False,
+        checkpoint=checkpoint,
+    )
     print(f"trained in {time.perf_counter() - began:.0f} s", flush=True)
     measured = snnlab.evaluate(network, code(held[0]), held[1], loss=loss, substrate=substrate)
     if "kept" in point and seed == 0 and not validate:  # strengths and log, for pictures

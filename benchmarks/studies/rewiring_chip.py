@@ -52,11 +52,21 @@ def run(point, seed, validate, checkpoint):
         if c["rule"] == "FixedMask":
             network.scale_to_activity(prepared.inputs[:500], c["hidden_spikes"])
     history = snnlab.train(
-        network, prepared.inputs, prepared.labels, epochs=c["epochs"], rng=prepared.rng,
-        batch_size=c["batch_size"], loss=prepared.loss, optimizer=rule, schedule=c["schedule"],
-        dropout=c["dropout"], penalties=Bursts(c["bursts"]) if c["bursts"] else (),
-        substrate=chip, progress=False, checkpoint=checkpoint,
-    )  # fmt: skip
+        network,
+        prepared.inputs,
+        prepared.labels,
+        epochs=c["epochs"],
+        rng=prepared.rng,
+        batch_size=c["batch_size"],
+        loss=prepared.loss,
+        optimizer=rule,
+        schedule=c["schedule"],
+        dropout=c["dropout"],
+        penalties=Bursts(c["bursts"]) if c["bursts"] else (),
+        substrate=chip,
+        progress=False,
+        checkpoint=checkpoint,
+    )
     left = synapses.connectivity(network, chip)
     return {
         **studies.result(prepared, history, chip),

@@ -113,8 +113,17 @@ def result(run, history, substrate=None):
     }
 
 
-def record(study, config, runs, script, paper=None, source=None, tag="quoted",
-           metric="test_accuracy", **rest):  # fmt: skip
+def record(
+    study,
+    config,
+    runs,
+    script,
+    paper=None,
+    source=None,
+    tag="quoted",
+    metric="test_accuracy",
+    **rest,
+):
     """A record from its runs by seed: dicts that hold the metric, ``seconds``, and other numbers.
 
     The others are given as a mean (``hidden_spikes``) and by seed (``hidden_spikes_values``).
@@ -226,8 +235,9 @@ def main_each(doc, script, studies):
                 done = _done_each(args.study, script, points)
                 done[k][str(seed)] = numbers
                 ready = [(p, d) for p, d in zip(points, done, strict=True) if d]
-                _store(args.study, [record(args.study, runs=d, script=script, **p)
-                                    for p, d in ready])  # fmt: skip
+                _store(
+                    args.study, [record(args.study, runs=d, script=script, **p) for p, d in ready]
+                )
             path.unlink(missing_ok=True)
 
 
@@ -236,8 +246,9 @@ def _done_each(study, script, points):
     old = {json.dumps([r["config"], r["versions"]], sort_keys=True): r["runs"] for r in load(study)}
     out = []
     for point in points:
-        fresh = record(study, runs={"0": {"test_accuracy": 0.0, "seconds": 0.0}}, script=script,
-                       **point)  # fmt: skip
+        fresh = record(
+            study, runs={"0": {"test_accuracy": 0.0, "seconds": 0.0}}, script=script, **point
+        )
         key = json.dumps([fresh["config"], fresh["versions"]], sort_keys=True)
         out.append(dict(old.get(key, {})))
     return out
@@ -246,10 +257,11 @@ def _done_each(study, script, points):
 def _records(study, script, points, done):
     """One record per point, from all results by seed."""
     return [
-        record(study, runs={seed: results[k] for seed, results in done.items()}, script=script,
-               **point)
+        record(
+            study, runs={seed: results[k] for seed, results in done.items()}, script=script, **point
+        )
         for k, point in enumerate(points)
-    ]  # fmt: skip
+    ]
 
 
 def _done(study, script, points):

@@ -3,16 +3,14 @@
 import numpy as np
 
 from snnlab.chip.effects import N_NEURONS
-from snnlab.layers import Dense
+from snnlab.layers.dense import check_dense
 
 
 def check_layers(network):
     """Refuse what the chip cannot run."""
     if not hasattr(network, "stages"):
         raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
-    for stage in network.stages:
-        if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
-            raise ValueError(f"a chip has no {stage.name}: it runs dense layers")
+    check_dense(network, "a chip")
 
 
 def runs_needed(network):

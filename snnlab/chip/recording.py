@@ -57,6 +57,8 @@ def save_trace(path, trace, weight_max=None):
     """
     if not isinstance(trace, Trace):
         raise TypeError(f"trace must be a Trace, not {type(trace).__name__}")
+    if any(record.kind == "transform" for record in trace.records):
+        raise ValueError("trace must be of layers with neurons, to be recorded")
     if not isinstance(trace.inputs, SpikeTrains):
         raise TypeError("trace must have spikes as inputs to be recorded")
     arrays = {
@@ -93,7 +95,8 @@ def load_trace(path):
     arrays = load_npz(path)
     try:
         version, n_steps, n_units = (
-            _check.integer(name, arrays[name][()]) for name in ("format", "n_steps", "input_units")
+            _check.integer(name, arrays[name][()], at_least=1)
+            for name in ("format", "n_steps", "input_units")
         )
         if version > FORMAT:
             raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")

@@ -22,11 +22,9 @@ from functools import lru_cache
 import numpy as np
 
 from snnlab.kernels import lif
-from snnlab.neurons import LIF
+from snnlab.layers.kinds import plain, register
 from snnlab.signals import NO_EVENTS
 from snnlab.surrogate import NAMES
-
-KINDS = {}  # of layers, by the name that files have
 
 # Shape of a block that is not simply ``(rows, columns)``, which can be pruned and trained.
 BlockShape = namedtuple("BlockShape", "rows columns prunable trainable", defaults=(True, True))
@@ -43,11 +41,7 @@ class Layer:
 
     def __init_subclass__(cls, **settings):
         super().__init_subclass__(**settings)
-        name, library = cls.__name__, __name__.partition(".")[0]
-        known = KINDS.get(name, cls).__module__
-        if known.partition(".")[0] == library and known != cls.__module__:
-            raise ValueError(f"{name} is a layer of {library}: files tell kinds by their names")
-        KINDS[name] = cls
+        register(cls)
 
     def shape_out(self, shape):
         """Shape of the units, for inputs of a shape; ValueError if it cannot hear them."""
@@ -70,7 +64,7 @@ class Layer:
 
     def to_dict(self):
         """Kind and settings, for files."""
-        settings = {name: _plain(x) for name, x in self._settings().items()}
+        settings = {name: plain(x) for name, x in self._settings().items()}
         return {"kind": type(self).__name__} | settings
 
     def _settings(self):
@@ -87,29 +81,6 @@ class Layer:
 def _missing(layer, name):
     """The error of a layer of one's own that lacks a function."""
     return NotImplementedError(f"{type(layer).__name__} must define {name}")
-
-
-def _plain(x):
-    """A setting for a file: layers and neurons become dicts, tuples lists."""
-    if isinstance(x, tuple | list):
-        return [_plain(part) for part in x]
-    return x.to_dict() if hasattr(x, "to_dict") else x
-
-
-def layer_from_dict(values):
-    """Inverse of `Layer.to_dict`, for kinds that have been defined or imported."""
-    values = dict(values)
-    kind = values.pop("kind", None)
-    if kind not in KINDS:
-        raise ValueError(f"layer of kind {kind!r} is not known here: define or import it first")
-    return KINDS[kind](**{name: _revived(x) for name, x in values.items()})
-
-
-def _revived(x):
-    """A setting from a file: layers and neurons were dicts, tuples lists."""
-    if isinstance(x, dict) and "kind" in x:
-        return layer_from_dict(x) if x["kind"] in KINDS else LIF.from_dict(x)
-    return tuple(map(_revived, x)) if isinstance(x, list) else x
 
 
 class Linear(Layer):

@@ -27,10 +27,14 @@ class Dense(Linear):
     """
 
     n: int
+
+    def __init_subclass__(cls, **settings):
+        raise TypeError(f"{cls.__name__} must derive from Linear: spikes go past a Dense's drive")
+
     sums_suffice: ClassVar[bool] = True
 
     def __post_init__(self):
-        object.__setattr__(self, "n", _check.integer("n", self.n, at_least=1))
+        object.__setattr__(self, "n", _check.integer("n", self.n, 1, _check.MOST_UNITS))
 
     def shape_out(self, shape):
         """(n,)."""
@@ -96,6 +100,14 @@ class Dense(Linear):
             return
         block = run.stages[k].blocks["weights"]
         _product_back(run.signal(k), run.g_drives[k], block.padded(run.out.flat), run.share)
+
+
+def check_dense(network, what):
+    """Refuse a network with layers that ``what`` cannot take: others than dense ones."""
+    for stage in network.stages:
+        if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
+            way = " with a shortcut" * (stage.shortcut is not None)
+            raise ValueError(f"network has {stage.name}{way}: {what} takes dense layers only")
 
 
 def constant_product(signal, weights, out):

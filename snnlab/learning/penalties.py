@@ -280,8 +280,8 @@ class Penalties:
                 f"penalties must be a sequence of penalties, not {type(penalties).__name__}"
             )
         self.given = tuple(penalties)
-        hidden = network.sizes[1:-1]
-        n_layers = {"spikes": len(hidden), "readout": 1, "weights": len(network.sizes) - 1}
+        hidden = [stage.n for stage in network.hidden_stages]
+        n_layers = {"spikes": len(hidden), "readout": 1, "weights": len(network.weights)}
         self._on = {target: [] for target in TARGETS}
         for penalty in self.given:
             target = getattr(penalty, "acts_on", None)

@@ -262,9 +262,17 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
     _css = STYLE
 
     def __init__(
-        self, network=None, inputs=None, images=None, labels=None, *, names=None, tau=8e-6,
-        theta=0.2, wires=1400,
-    ):  # fmt: skip
+        self,
+        network=None,
+        inputs=None,
+        images=None,
+        labels=None,
+        *,
+        names=None,
+        tau=8e-6,
+        theta=0.2,
+        wires=1400,
+    ):
         self.network = small_network() if network is None else _checked_network(network)
         if inputs is not None and images is not None:
             raise ValueError("inputs and images must not both be given")
@@ -284,13 +292,17 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         network = self.network
         n, classes = network.sizes[0], network.sizes[-1]
         spec = {
-            "sizes": list(network.sizes), "n_steps": network.n_steps, "dt": network.dt,
-            "drawn": _check.integer("wires", wires, at_least=1), "edges": None, "labels": None,
+            "sizes": list(network.sizes),
+            "n_steps": network.n_steps,
+            "dt": network.dt,
+            "drawn": _check.integer("wires", wires, at_least=1),
+            "edges": None,
+            "labels": None,
             "layers": [
                 _layer(model, m, network.dtype)
                 for model, m in zip(network.neurons, network.sizes[1:], strict=True)
             ],
-        }  # fmt: skip
+        }
         names = range(classes) if names is None else names
         if len(names) != classes:
             raise ValueError(f"names must be {classes}, one per class, got {len(names)}")
@@ -328,11 +340,15 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
     def _parts(self):
         """All that the page's module needs, without bytes."""
         parts = {
-            "spec": self._spec, "caption": self.caption, "weights": self._weights,
-            "weights_kind": self._weights_kind, "images": self._images,
-            "images_kind": self._images_kind, "events": self._events,
+            "spec": self._spec,
+            "caption": self.caption,
+            "weights": self._weights,
+            "weights_kind": self._weights_kind,
+            "images": self._images,
+            "images_kind": self._images_kind,
+            "events": self._events,
             "events_kind": self._events_kind,
-        }  # fmt: skip
+        }
         return {
             k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in parts.items()
         }
@@ -378,10 +394,16 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         top = max(float(scores.max()), 1e-6)
         potentials = [v[-1] for v, _ in layers[:-1]] + [scores / top]
         picture = draw_living(
-            network, x[0].max(axis=0) if image is None else image, potentials, fired, decision,
-            names=self._spec["names"], n_wires=self._spec["drawn"], shape=self._spec["shape"],
+            network,
+            x[0].max(axis=0) if image is None else image,
+            potentials,
+            fired,
+            decision,
+            names=self._spec["names"],
+            n_wires=self._spec["drawn"],
+            shape=self._spec["shape"],
             alt=alt,
-        )  # fmt: skip
+        )
         # in half precision only: a saved notebook should not grow by more
         alive = self._weights_kind == "float16"
         return Still.of(picture, self._alive() if alive else "")

@@ -103,16 +103,25 @@ def draw_living(network, image, v, counts, decision, *, names, n_wires, shape, a
         )
     points = fig.dpi * 4.0 / 1.08 * 72 / fig.dpi  # of type, per height of the picture
     ax.scatter(
-        *places[0].T, (cell * points * 0.94) ** 2, 1 - np.asarray(image), marker="s", cmap="gray",
-        vmin=0, vmax=1, linewidths=0.15, edgecolors=QUIET, zorder=2,
-    )  # fmt: skip
+        *places[0].T,
+        (cell * points * 0.94) ** 2,
+        1 - np.asarray(image),
+        marker="s",
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        linewidths=0.15,
+        edgecolors=QUIET,
+        zorder=2,
+    )
     for place, potential, fired in zip(places[1:-1], v, counts, strict=False):
         radius = 0.32 * np.sqrt(np.pi * 0.2 * 0.46 / len(place))
         face = np.ones((len(place), 4))
         face[:, :3] = np.where(fired[:, None] > 0, (0.9, 0.62, 0.0), 1)
         edge = np.where(potential > 0, ABOVE, BELOW)
-        ax.scatter(*place.T, (2 * radius * points) ** 2, face, edgecolors=edge, linewidths=0.8,
-                   zorder=3)  # fmt: skip
+        ax.scatter(
+            *place.T, (2 * radius * points) ** 2, face, edgecolors=edge, linewidths=0.8, zorder=3
+        )
     _outputs(ax, places[-1], v[-1], decision, names)
     total = sum(w.size for w in network.weights)
     if n_wires < total:
@@ -126,9 +135,31 @@ def _outputs(ax, place, peaks, decision, names):
     size = min(0.04, 0.45 / len(place))
     for j, ((x, y), peak) in enumerate(zip(place, peaks, strict=True)):
         won = j == decision
-        ax.barh(y, max(0, peak) * 0.3, 0.9 * size, x + size + 0.02, zorder=3,
-                color=WON if won else "#E69F00", alpha=1 if won else 0.6)  # fmt: skip
-        ax.scatter(x, y, (2 * size * 265) ** 2, WON if won else "white", edgecolors="#333333",
-                   linewidths=0.8, zorder=4)  # fmt: skip
-        ax.text(x, y, names[j][:3], ha="center", va="center", zorder=5,
-                color="white" if won else "black", weight="bold" if won else "normal")  # fmt: skip
+        ax.barh(
+            y,
+            max(0, peak) * 0.3,
+            0.9 * size,
+            x + size + 0.02,
+            zorder=3,
+            color=WON if won else "#E69F00",
+            alpha=1 if won else 0.6,
+        )
+        ax.scatter(
+            x,
+            y,
+            (2 * size * 265) ** 2,
+            WON if won else "white",
+            edgecolors="#333333",
+            linewidths=0.8,
+            zorder=4,
+        )
+        ax.text(
+            x,
+            y,
+            names[j][:3],
+            ha="center",
+            va="center",
+            zorder=5,
+            color="white" if won else "black",
+            weight="bold" if won else "normal",
+        )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
+from snnlab.layers.dense import check_dense
 from snnlab.learning.losses import MaxOverTime, SumOverTime, resolve
 from snnlab.signals import SpikeTrains
 
@@ -198,6 +199,7 @@ def explain(
 
 
 def _check_network(network, inputs):
+    check_dense(network, "attribution")
     network.check_inputs(inputs)
     if not isinstance(inputs, SpikeTrains):
         raise TypeError(f"inputs must be SpikeTrains, not {type(inputs).__name__}")

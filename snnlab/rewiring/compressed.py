@@ -8,9 +8,10 @@ from snnlab import _check
 from snnlab._workers import share
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
-from snnlab.layers.dense import Dense, constant_product
+from snnlab.layers.dense import check_dense, constant_product
 from snnlab.memory import aligned, padded_width
 from snnlab.neurons import LIF
+from snnlab.parameters import check_weights
 from snnlab.passes import threads_worth
 from snnlab.rewiring.connectivity import units_in_use
 from snnlab.signals import NO_EVENTS, ConstantCurrent, SpikeTrains, check_inputs
@@ -73,12 +74,11 @@ class CompressedNetwork:
     def __init__(self, network, threshold=None, unheard=False):
         if not hasattr(network, "stages"):
             raise TypeError(f"network must be a Network, not {type(network).__name__}")
-        for stage in network.stages:
-            if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
-                raise ValueError(f"network has a {stage.name}: only dense layers are compressed")
+        check_dense(network, "a compressed network")
         unheard = _check.flag("unheard", unheard)
         if threshold is not None:
             threshold = _check.number("threshold", threshold, at_least=0, at_most=1)
+        check_weights(network)
         self.threshold, self.unheard = threshold, unheard
         self.sizes, self.neurons, self.n_steps = network.sizes, network.neurons, network.n_steps
         self.dtype, self.workers = network.dtype, network.workers
@@ -384,8 +384,8 @@ def loudest_silence(neuron, n_steps, n=1, dtype=np.float32):
     """
     if not isinstance(neuron, LIF):
         raise TypeError(f"neuron must be LIF, not {type(neuron).__name__}")
-    n_steps = _check.integer("n_steps", n_steps, at_least=1)
-    n = _check.integer("n", n, at_least=1)
+    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+    n = _check.integer("n", n, 1, _check.MOST_UNITS)
     c = neuron.constants(n, dtype)
     integer = np.int32 if c.gain.dtype == np.float32 else np.int64
 

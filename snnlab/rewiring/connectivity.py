@@ -8,6 +8,8 @@ from collections import namedtuple
 
 import numpy as np
 
+from snnlab.layers.dense import check_dense
+
 Connectivity = namedtuple("Connectivity", "overall layers")
 Connectivity.__doc__ = "Share of the weights that are not zero, in all and per layer."
 
@@ -98,7 +100,13 @@ def units_in_use(network, unheard=False):
     -------
     list of array of bool (n,)
         Per layer of units. All inputs and classes are in use.
+
+    Raises
+    ------
+    ValueError
+        A network of other layers than dense ones.
     """
+    check_dense(network, "the search for units in use")
     alive, part = masks(network), [np.ones(n, bool) for n in network.sizes]
     changed = True
     while changed:  # a unit's end may leave others without input or output

@@ -23,7 +23,7 @@ from samples import (
 )
 
 from snnlab import LIF, Adam, ConstantCurrent, Network, surrogate, train
-from snnlab.layers import Conv, Dense, Linear, Residual, Transform, base
+from snnlab.layers import Conv, Dense, Linear, Residual, Transform, kinds
 
 each_stack = pytest.mark.parametrize("stack", STACKS)
 
@@ -41,10 +41,6 @@ def penalties(network, batch, rng):
         steps = (network.n_steps, 1, None)[k % 3]
         out.append(steps and rng.normal(0, 0.3, (batch, steps, stage.n)))
     return out
-
-
-def by_linearity(layer, g, x, w):
-    return adjoint(layer, g, x, w)
 
 
 def by_the_layer(layer, g, x, w):
@@ -97,10 +93,18 @@ def test_it_equals_plain_numpy(stack, kind, fires):
     for seed in range(4):
         turn = seed + list(STACKS).index(stack) + 2 * INPUTS.index(kind) + 3 * fires
         network, inputs = make(
-            stack, kind, seed=turn, fires=fires, reset=("subtract", "zero")[turn % 2],
-            detach=turn // 2 % 2 == 1, surrogate=surrogate.NAMES[turn % 2], steepness=0.5,
-            refractory=turn % 3 == 0, uniform=turn % 4 < 2, batch=(4, 1, 35)[seed % 3],
-        )  # fmt: skip
+            stack,
+            kind,
+            seed=turn,
+            fires=fires,
+            reset=("subtract", "zero")[turn % 2],
+            detach=turn // 2 % 2 == 1,
+            surrogate=surrogate.NAMES[turn % 2],
+            steepness=0.5,
+            refractory=turn % 3 == 0,
+            uniform=turn % 4 < 2,
+            batch=(4, 1, 35)[seed % 3],
+        )
         gradients = assert_same_as_plain(network, inputs)
         found += all(g.any() for g in gradients)
     assert found >= 3
@@ -175,9 +179,17 @@ def test_gradients_equal_finite_differences_of_the_smoothed_network(stack, detac
     seed = list(STACKS).index(stack)
     reset, name = ("subtract", "zero")[seed % 2], ("sigmoid", "arctan", "gaussian")[seed % 3]
     network, inputs = make(
-        stack, "values", seed=seed, batch=2, n_steps=6, fires=seed % 3 == 1, reset=reset,
-        detach=detach, surrogate=name, steepness=1.0,
-    )  # fmt: skip
+        stack,
+        "values",
+        seed=seed,
+        batch=2,
+        n_steps=6,
+        fires=seed % 3 == 1,
+        reset=reset,
+        detach=detach,
+        surrogate=name,
+        steepness=1.0,
+    )
     x = inputs.to_dense(float)
     g_spikes = penalties(network, 2, np.random.default_rng(seed))
 
@@ -265,9 +277,12 @@ def test_threads_change_no_bit(stack, kind, batch, monkeypatch):
         network, inputs = make(stack, kind, batch=batch, workers=workers, dtype=np.float32)
         trace = network.forward(inputs)
         gradients, currents, g_x = network.backward(
-            trace, squares(trace.readout)[1], adjoints=True, inputs=True,
+            trace,
+            squares(trace.readout)[1],
+            adjoints=True,
+            inputs=True,
             g_spikes=penalties(network, batch, np.random.default_rng(0)),
-        )  # fmt: skip
+        )
         arrays = trace.readout, *trace.v, gradients.flat, *currents, g_x
         found.append([x.tobytes() for x in arrays])
         assert gradients.is_finite() and all(g.any() for g in gradients)
@@ -376,7 +391,7 @@ def test_copies_and_files(stack, fires, tmp_path):
 def test_kinds_that_are_not_known_are_refused_by_name(tmp_path, monkeypatch):
     network, inputs = make("shift", "events")
     network.save(tmp_path / "net.npz")
-    monkeypatch.delitem(base.KINDS, "Shift")
+    monkeypatch.delitem(kinds.KINDS, "Shift")
     with pytest.raises(ValueError, match="net.npz.*'Shift'.*define or import it first"):
         Network.load(tmp_path / "net.npz")
     with pytest.raises(ValueError, match="'Shift'.*define or import it first"):
@@ -392,7 +407,7 @@ def test_names_of_the_library_are_taken():
     for name in ("Dense", "Conv", "Residual"):
         with pytest.raises(ValueError, match=f"{name} is a layer of snnlab"):
             type(name, (Linear,), {})
-    assert base.KINDS["Dense"] is Dense
+    assert kinds.KINDS["Dense"] is Dense
 
 
 # training -----------------------------------------------------------------------------------------
@@ -413,12 +428,19 @@ def test_training_lowers_the_loss(stack, fires):
     x = rng.normal(0.5, 1, (classes, n))[labels] + rng.normal(0, 0.1, (60, n))
     inputs, before = ConstantCurrent(x, 9), network.parameters.copy()
     history = train(
-        network, inputs, labels, epochs=12, batch_size=20, rng=1, progress=False,
-        optimizer=Adam(0.02), loss="rate_mse" if fires else "sum_over_time",
-    )  # fmt: skip
+        network,
+        inputs,
+        labels,
+        epochs=12,
+        batch_size=20,
+        rng=1,
+        progress=False,
+        optimizer=Adam(0.02),
+        loss="rate_mse" if fires else "sum_over_time",
+    )
     assert history.loss[-1] < history.loss[0] - 0.005
     for block in network.blocks:
-        assert (block.of(before) != block.of(network.parameters)).any()
+        assert (block.of(before) != block.of(network.parameters)).any() == block.trainable
 
 
 # what does not fit --------------------------------------------------------------------------------
@@ -482,14 +504,21 @@ class Faulty(Shift):
 
     def init(self, rng, shape, sd):
         given = super().init(rng, shape, sd)
-        wrong = {"init of a row": {"weights": np.zeros(6)}, "init of none": {},
-                 "init of others": given | {"bias": np.zeros((1, 6))}}  # fmt: skip
+        wrong = {
+            "init of a row": {"weights": np.zeros(6)},
+            "init of none": {},
+            "init of others": given | {"bias": np.zeros((1, 6))},
+        }
         return wrong.get(self.fault, given)
 
     def drive(self, x, w):
         out = super().drive(x, w)
-        wrong = {"one sample": out[:1], "one step": out[:, :1], "one unit": out[..., :1],
-                 "a number": 0.0}  # fmt: skip
+        wrong = {
+            "one sample": out[:1],
+            "one step": out[:, :1],
+            "one unit": out[..., :1],
+            "a number": 0.0,
+        }
         return wrong.get(self.fault, out)
 
     def adjoint(self, g, x, w):
@@ -497,28 +526,45 @@ class Faulty(Shift):
         if self.fault == "one answer":
             return blocks
         wrong = {
-            "no gradient": {}, "a gradient too many": blocks | {"bias": blocks["weights"]},
+            "no gradient": {},
+            "a gradient too many": blocks | {"bias": blocks["weights"]},
             "a gradient of a row": {"weights": blocks["weights"][0]},
             "a gradient of one": {"weights": blocks["weights"][:, :1]},
-        }  # fmt: skip
-        g_x = {"error of one step": g_x[:, :1], "error of one sample": g_x[:1],
-               "error of one unit": g_x[..., :1]}.get(self.fault, g_x)  # fmt: skip
+        }
+        g_x = {
+            "error of one step": g_x[:, :1],
+            "error of one sample": g_x[:1],
+            "error of one unit": g_x[..., :1],
+        }.get(self.fault, g_x)
         return wrong.get(self.fault, blocks), g_x
 
 
 @pytest.mark.parametrize(
     "fault, message",
     {
-        "int": "shape_out", "empty": "shape_out", "zero": "shape_out", "float": "shape_out",
-        "no rows": "blocks", "list": "blocks",
-        "init of a row": "init.*shape", "init of none": "init", "init of others": "init",
-        "one sample": "drive", "one step": "drive", "one unit": "drive", "a number": "drive",
-        "no gradient": "adjoint.*weights", "a gradient too many": "adjoint.*bias",
-        "a gradient of a row": "adjoint.*shape", "a gradient of one": "adjoint.*shape",
-        "error of one step": "adjoint.*shape", "error of one sample": "adjoint.*shape",
-        "error of one unit": "adjoint.*shape", "one answer": "adjoint",
+        "int": "shape_out",
+        "empty": "shape_out",
+        "zero": "shape_out",
+        "float": "shape_out",
+        "no rows": "blocks",
+        "list": "blocks",
+        "init of a row": "init.*shape",
+        "init of none": "init",
+        "init of others": "init",
+        "one sample": "drive",
+        "one step": "drive",
+        "one unit": "drive",
+        "a number": "drive",
+        "no gradient": "adjoint.*weights",
+        "a gradient too many": "adjoint.*bias",
+        "a gradient of a row": "adjoint.*shape",
+        "a gradient of one": "adjoint.*shape",
+        "error of one step": "adjoint.*shape",
+        "error of one sample": "adjoint.*shape",
+        "error of one unit": "adjoint.*shape",
+        "one answer": "adjoint",
     }.items(),
-)  # fmt: skip
+)
 def test_mistakes_in_a_layer_of_ones_own_are_named(fault, message):
     with pytest.raises((TypeError, ValueError), match=f"(?s){message}.*") as caught:
         network, inputs = make(((6,), 6, Faulty(fault), 3), "events", batch=3)

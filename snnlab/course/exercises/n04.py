@@ -7,7 +7,10 @@ from snnlab.course.exercises.registry import close, question
 from snnlab.neurons import LIF
 
 
-@question("n04.q1")
+@question(
+    "n04.q1",
+    "Each adjoint takes over its own leak from the step after, and what it influences in this one.",
+)
 def _backward_lines(answer):
     if not callable(answer):
         return "The answer is the function itself, without brackets: check('n04.q1', backward)."
@@ -38,20 +41,29 @@ def _backward_lines(answer):
     return "The last step is wrong already: there, only the error of that step counts, times h."
 
 
-@question("n04.q2")
+@question(
+    "n04.q2",
+    "The current goes on flowing after the spike, until the leak takes as much as still comes.",
+)
 def _who_is_reached_first(answer):
-    readout = LIF.brainscales2().integrator()
-    spike = np.zeros((1, 20, 1))
+    readout = LIF.brainscales2(tau_mem=12e-6, tau_syn=12e-6).integrator()
+    spike = np.zeros((1, 40, 1))
     spike[0, 0] = 1
     response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
     return close(
-        answer, int(response.argmax()), 0,
+        answer,
+        int(response.argmax()),
+        0,
         "Longer. The current goes on flowing after the spike, so the membrane still rises.",
-        "Shorter. By then the membrane has begun to leak more than it gains.", "a number of steps",
-    )  # fmt: skip
+        "Shorter. By then the membrane has begun to leak more than it gains.",
+        "a number of steps",
+    )
 
 
-@question("n04.q3")
+@question(
+    "n04.q3",
+    "The adjoint of the current gathers that of the membrane in every step back, and both fade.",
+)
 def _decay_of_blame(answer):
     """A neuron whose membrane alone is told something, three steps later."""
     neuron = LIF.brainscales2()
@@ -63,7 +75,10 @@ def _decay_of_blame(answer):
     if isinstance(answer, float) and abs(answer - b**2) < 0.006:
         return "That is the adjoint of the membrane. What does the current's add to it on the way?"
     return close(
-        answer, truth, 0.006,
+        answer,
+        truth,
+        0.006,
         "More. In each step back the current's adjoint also takes over the membrane's.",
-        "Less. Two steps back: both adjoints have faded twice.", "a number",
-    )  # fmt: skip
+        "Less. Two steps back: both adjoints have faded twice.",
+        "a number",
+    )

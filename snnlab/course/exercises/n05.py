@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 
 from snnlab import _check, encode
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import close, images, question
 from snnlab.neurons import LIF
 
 TARGET = 0.88  # share of test images
 
 
-@question("n05.q1")
+@question(
+    "n05.q1",
+    "Small enough batches make enough steps of three epochs, and the rate fits them.",
+)
 def _three_epochs(answer):
-    from snnlab import datasets
     from snnlab.learning.optim import Adam
     from snnlab.learning.training import evaluate, train
     from snnlab.network import Network
@@ -23,16 +25,20 @@ def _three_epochs(answer):
         batch = _check.integer("batch_size", answer["batch_size"], at_least=1)
     except (TypeError, ValueError) as fault:
         return f"{fault}."
-    try:
-        data = datasets.load("mnist16")
-    except datasets.DatasetUnavailable:
-        data = datasets.load("digits16")
+    data = images()
     network = Network((256, 100, 10), LIF.brainscales2(), n_steps=20, rng=0)
     inputs = encode.latency(data.x_train[:5000])
     train(
-        network, inputs, data.y_train[:5000], epochs=3, rng=0, batch_size=batch,
-        optimizer=optimizer, schedule="constant", progress=False,
-    )  # fmt: skip
+        network,
+        inputs,
+        data.y_train[:5000],
+        epochs=3,
+        rng=0,
+        batch_size=batch,
+        optimizer=optimizer,
+        schedule="constant",
+        progress=False,
+    )
     test = encode.latency(data.x_test[:1000])
     accuracy = evaluate(network, test, data.y_test[:1000]).accuracy
     if accuracy > TARGET:
@@ -44,19 +50,28 @@ def _three_epochs(answer):
     )
 
 
-@question("n05.q2")
+@question("n05.q2", "The images that are left over make one more, smaller batch.")
 def _how_many_steps(answer):
     return close(
-        answer, len(range(0, 5000, 64)), 0,
+        answer,
+        len(range(0, 5000, 64)),
+        0,
         "More. Are the images that are left over at the end forgotten?",
-        "Fewer. Divide the images by the batch size.", "a number of steps",
-    )  # fmt: skip
+        "Fewer. Divide the images by the batch size.",
+        "a number of steps",
+    )
 
 
-@question("n05.q3")
+@question(
+    "n05.q3",
+    "What counts is the number of steps, and small batches make more of them in an epoch.",
+)
 def _as_many_steps(answer):
     return close(
-        answer, 50 * len(range(0, 5000, 500)) / len(range(0, 5000, 20)), 0,
+        answer,
+        200 * len(range(0, 5000, 500)) / len(range(0, 5000, 20)),
+        0,
         "More. How many steps does each take in one epoch?",
-        "Fewer. Small batches take more steps in an epoch, not fewer.", "a number of epochs",
-    )  # fmt: skip
+        "Fewer. Small batches take more steps in an epoch, not fewer.",
+        "a number of epochs",
+    )

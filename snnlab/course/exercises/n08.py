@@ -8,7 +8,10 @@ from snnlab.course.exercises.registry import close, question
 from snnlab.neurons import LIF
 
 
-@question("n08.q1")
+@question(
+    "n08.q1",
+    "The first deadline is found by comparing with a share of the last accuracy, not of 1.",
+)
 def _earliest_deadline(answer):
     if not callable(answer):
         return "The answer is the function itself, without brackets: check('n08.q1', earliest)."
@@ -40,23 +43,26 @@ def _earliest_deadline(answer):
     return None
 
 
-@question("n08.q2")
+@question("n08.q2", "Each layer costs a step, and the first step counts as 1.")
 def _first_word(answer):
     from snnlab.network import Network
     from snnlab.signals import SpikeTrains
 
-    network = Network((1, 1, 1), LIF.brainscales2(delay=1), n_steps=20, rng=0)
+    network = Network((1, 1, 1, 1), LIF.brainscales2(delay=1), n_steps=20, rng=0)
     for w in network.weights:
         w[...] = 5
     readout = network.forward(SpikeTrains([0, 1], [0], [0], 20, 1)).readout[0, :, 0]
     return close(
-        answer, int(np.flatnonzero(readout)[0]) + 1, 0,
-        "Later. Two layers have to be crossed, and the first step counts as 1.",
-        "Earlier. A step per layer, and the first step counts as 1.", "a number of steps",
-    )  # fmt: skip
+        answer,
+        int(np.flatnonzero(readout)[0]) + 1,
+        0,
+        "Later. Three layers have to be crossed, and the first step counts as 1.",
+        "Earlier. A step per layer, and the first step counts as 1.",
+        "a number of steps",
+    )
 
 
-@question("n08.q3")
+@question("n08.q3", "After two steps the network that was trained to be early leads by so much.")
 def _gained_by_hurry(answer):
     from snnlab.course import results
 
@@ -65,7 +71,10 @@ def _gained_by_hurry(answer):
     if isinstance(answer, float) and abs(answer - truth / 100) < 1e-4 and truth > 0:
         return "The right difference, as a share. The question asks for percentage points."
     return close(
-        answer, truth, 0.006,
+        answer,
+        truth,
+        0.006,
         "More. Compare 'accuracy_2' of the first two records.",
-        "Less. Compare 'accuracy_2' of the first two records.", "a number of percentage points",
-    )  # fmt: skip
+        "Less. Compare 'accuracy_2' of the first two records.",
+        "a number of percentage points",
+    )

@@ -9,7 +9,11 @@ from snnlab.course.exercises.registry import close, question
 from snnlab.neurons import LIF
 
 
-@question("n10.q1")
+@question(
+    "n10.q1",
+    "What was measured goes into loss and backward pass, and the weights stay within what "
+    "can be written.",
+)
 def _step_in_the_loop(answer):
     from snnlab.chip.substrate import Substrate
     from snnlab.learning.losses import MaxOverTime
@@ -64,7 +68,11 @@ def _mismatch_runs():
     return out
 
 
-@question("n10.q2")
+@question(
+    "n10.q2",
+    "There transfer has lost five points and the loop less than one: it has learned the "
+    "chip's faults.",
+)
 def _where_transfer_fails(answer):
     runs = _mismatch_runs()
     lost = {
@@ -74,13 +82,16 @@ def _where_transfer_fails(answer):
     if isinstance(answer, numbers.Real) and answer >= 1:
         return "Give it as a share, not in percent."
     return close(
-        answer, min(fitting), 1e-9,
+        answer,
+        min(fitting),
+        1e-9,
         "There, transfer has not lost five points yet.",
-        "True there, but already at a smaller mismatch.", "a relative standard deviation",
-    )  # fmt: skip
+        "True there, but already at a smaller mismatch.",
+        "a relative standard deviation",
+    )
 
 
-@question("n10.q3")
+@question("n10.q3", "The weights fit the faults of their own chip, and another chip has others.")
 def _what_a_move_costs(answer):
     from snnlab.course import results
 

@@ -5,7 +5,10 @@ import numpy as np
 from snnlab.course.exercises.registry import close, question
 
 
-@question("n13.q1")
+@question(
+    "n13.q1",
+    "Pruned wires are treated like all others: they hear the slope that they would have.",
+)
 def _grad_r_step(answer):
     if not callable(answer):
         return "The answer is the function itself, without brackets: check('n13.q1', step)."
@@ -24,15 +27,24 @@ def _grad_r_step(answer):
     if not np.allclose(got, centred):
         wrong = [
             ("Where is the pull? Strengths only follow the gradient.", theta - eta * s * move),
-            ("A strength above μ is to go down, one below μ up: which way does yours go?",
-             theta - eta * (s * move - alpha * np.sign(theta - mu))),
-            ("The pull turns round at μ, not at 0.",
-             theta - eta * (s * move + alpha * np.sign(theta))),
-            ("For a wire of negative sign, more strength is less weight. What must the move be "
-             "multiplied by?", theta - eta * (move + alpha * np.sign(theta - mu))),
-            ("That is the true gradient: pruned wires hear nothing. Leave the mask out.",
-             theta - eta * (s * move * (theta > 0) + alpha * np.sign(theta - mu))),
-        ]  # fmt: skip
+            (
+                "A strength above μ is to go down, one below μ up: which way does yours go?",
+                theta - eta * (s * move - alpha * np.sign(theta - mu)),
+            ),
+            (
+                "The pull turns round at μ, not at 0.",
+                theta - eta * (s * move + alpha * np.sign(theta)),
+            ),
+            (
+                "For a wire of negative sign, more strength is less weight. What must the move be "
+                "multiplied by?",
+                theta - eta * (move + alpha * np.sign(theta - mu)),
+            ),
+            (
+                "That is the true gradient: pruned wires hear nothing. Leave the mask out.",
+                theta - eta * (s * move * (theta > 0) + alpha * np.sign(theta - mu)),
+            ),
+        ]
         for hint, other in wrong:
             if np.allclose(got, other):
                 return hint
@@ -44,18 +56,27 @@ def _grad_r_step(answer):
     return "The strengths are right, the weights are not: s times θ where that is above 0, else 0."
 
 
-@question("n13.q2")
+@question(
+    "n13.q2",
+    "A larger α both brings the centre nearer and moves wires faster, so it helps twice.",
+)
 def _when_the_target_matters(answer):
     from snnlab.rewiring import smallest_alpha
 
     return close(
-        answer, smallest_alpha(0.95, lr=1e-3, steps=513 * 468), 0.005,
+        answer,
+        smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
+        0.005,
         "With that α no wire gets as far as μ: the target changes nothing yet. Larger.",
         "With that α wires get as far as μ before the end: a smaller α does it as well.",
-    )  # fmt: skip
+    )
 
 
-@question("n13.q3")
+@question(
+    "n13.q3",
+    "Under the lower target wires wait just below zero and are back in time; under the "
+    "higher one they have sunk too deep.",
+)
 def _where_two_targets_differ(answer):
     from snnlab.course import lessons
 

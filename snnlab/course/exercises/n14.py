@@ -5,20 +5,16 @@ import numbers
 
 import numpy as np
 
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import Right, close, images, no_number, question, tested
 
 SEEDS = 0, 1, 2
 
 
 @functools.lru_cache(maxsize=1)
 def _rewiring_task():
-    from snnlab import datasets
     from snnlab.course import lessons
 
-    try:
-        return lessons.task(datasets.load("mnist16"))
-    except datasets.DatasetUnavailable:
-        return lessons.task(datasets.load("digits16"))
+    return lessons.task(images())
 
 
 @functools.lru_cache(maxsize=1)
@@ -33,11 +29,17 @@ def _means_of_rules():
     return dict(sorted(means.items(), key=lambda item: -item[1]))
 
 
-@question("n14.q1")
+@question(
+    "n14.q1",
+    "It brings back the wires that the loss asks for, and cuts those that nobody holds up.",
+)
 def _which_rule_wins(answer):
     if not isinstance(answer, tuple | list) or len(answer) != 2 or not isinstance(answer[0], str):
         return "The answer is a name and a lead in points, like ('fixed mask', 3.2)."
     means = _means_of_rules()
+    hint = no_number(answer[1], "a name and a lead in points: a number")
+    if hint:
+        return hint
     if answer[0] not in means:
         return f"The names are {', '.join(means)}."
     (best, first), (_, second) = list(means.items())[:2]
@@ -47,13 +49,16 @@ def _which_rule_wins(answer):
     if isinstance(answer[1], numbers.Real) and abs(100 * answer[1] - lead) < 0.3 < lead:
         return "The right rule. The lead as a share: the question asks for points, of 100."
     return close(
-        answer[1], lead, 0.3, "The right rule, but its lead over the second is larger.",
+        answer[1],
+        lead,
+        0.3,
+        "The right rule, but its lead over the second is larger.",
         "The right rule, but its lead over the second is smaller. Second best, not worst?",
         "a name and a number",
-    )  # fmt: skip
+    )
 
 
-@question("n14.q2")
+@question("n14.q2", "Weights have grown past this threshold where they are needed, and only there.")
 def _which_threshold(answer):
     from snnlab import synapses
     from snnlab.course import lessons
@@ -69,7 +74,10 @@ def _which_threshold(answer):
     return f"That leads to {100 * left:.2g} % of the wires. A {way} threshold, then."
 
 
-@question("n14.q3")
+@question(
+    "n14.q3",
+    "A wire in the list takes its weight and its number, three times as many bits as in the table.",
+)
 def _when_a_list_is_shorter(answer):
     bits = int(np.ceil(np.log2(256 * 50 + 50 * 10)))
     truth = 7 / (7 + bits)
@@ -78,6 +86,25 @@ def _when_a_list_is_shorter(answer):
     if isinstance(answer, numbers.Real) and abs(answer - 100 * 7 / bits) < 0.5:
         return "A wire in the list has its number, and its weight as well."
     return close(
-        answer, 100 * truth, 0.5, "There the list is shorter already. How many bits per wire?",
-        "There the list is longer still. How many bits per wire?", "a share in %",
-    )  # fmt: skip
+        answer,
+        100 * truth,
+        0.5,
+        "There the list is shorter already. How many bits per wire?",
+        "There the list is longer still. How many bits per wire?",
+        "a share in %",
+    )
+
+
+ENOUGH = 0.95  # of the test images, for the challenge
+
+
+@question("n14.c1")
+def _fewest_wires(answer):
+    """The challenge: few wires, at an accuracy that must be reached."""
+    hint, accuracy, _ = tested(answer, ENOUGH)
+    if hint:
+        return hint
+    wires = sum(int(np.count_nonzero(w)) for w in answer.weights)
+    return Right(
+        f"{100 * accuracy:.2f} % of the test images right, with {wires:,} wires.", score=wires
+    )

@@ -1,5 +1,7 @@
 """Exercises of notebook 16: your data, your model."""
 
+import numbers
+
 import numpy as np
 
 from snnlab import encode
@@ -7,7 +9,7 @@ from snnlab.course.exercises.registry import close, question
 from snnlab.neurons import LIF
 
 
-@question("n16.q1")
+@question("n16.q1", "Hidden neurons bend the borders between the classes, a straight line cannot.")
 def _better_than_lines(answer):
     from sklearn.base import BaseEstimator, clone
     from sklearn.linear_model import LogisticRegression
@@ -38,7 +40,7 @@ def _better_than_lines(answer):
     )
 
 
-@question("n16.q2")
+@question("n16.q2", "The highest potential over time first, then the class that has the highest.")
 def _classes_of_a_network(answer):
     from snnlab.network import Network
 
@@ -70,11 +72,18 @@ def _classes_of_a_network(answer):
     return "Those are not the classes. Population code first, then latency; then the highest peak."
 
 
-@question("n16.q3")
+@question(
+    "n16.q3",
+    "Every combination is trained once per fold, and the best one once more on all data.",
+)
 def _how_many_networks(answer):
-    if answer == 4 * 3 * 5:
+    if isinstance(answer, numbers.Real) and answer == 4 * 3 * 5:
         return "Those are tried. And which network answers afterwards, having seen all data?"
     return close(
-        answer, 4 * 3 * 5 + 1, 0, "More. Every combination is trained once per fold.",
-        "Fewer. Every combination is trained once per fold, not more.", "a number of networks",
-    )  # fmt: skip
+        answer,
+        4 * 3 * 5 + 1,
+        0,
+        "More. Every combination is trained once per fold.",
+        "Fewer. Every combination is trained once per fold, not more.",
+        "a number of networks",
+    )

@@ -7,12 +7,13 @@ from functools import cached_property
 import numpy as np
 
 from snnlab import _check
+from snnlab.layers.dense import check_dense
 from snnlab.learning import losses
 from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.reports.clinic import checks
 from snnlab.reports.clinic.remedies import DETACH, reach
-from snnlab.signals import ConstantCurrent
+from snnlab.signals import ConstantCurrent, Values
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def examine(network, inputs, labels, *, loss="max_over_time", weight_limit=None)
     Parameters
     ----------
     network : Network
-        Before, during or after training; it is not changed.
+        Of dense layers. Before, during or after training; it is not changed.
     inputs : SpikeTrains or ConstantCurrent
         A few hundred samples of all classes: with few, many units are idle by chance.
     labels : array of int (n_samples,)
@@ -236,7 +237,10 @@ def examine(network, inputs, labels, *, loss="max_over_time", weight_limit=None)
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
+    check_dense(network, "the clinic")
     network.check_inputs(inputs)
+    if isinstance(inputs, Values):
+        raise TypeError("inputs must be SpikeTrains or ConstantCurrent, not Values")
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
     loss = losses.resolve(loss)
     if isinstance(loss, losses.FirstSpike) and not network.spiking_readout:

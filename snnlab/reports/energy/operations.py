@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
+from snnlab.layers.dense import check_dense
 from snnlab.network import Network
 from snnlab.neurons import LIF
-from snnlab.signals import ConstantCurrent
+from snnlab.signals import ConstantCurrent, Values
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def count(network, inputs):
     Parameters
     ----------
     network : Network
+        Of dense layers.
     inputs : SpikeTrains or ConstantCurrent
         At least one sample.
 
@@ -144,7 +146,10 @@ def count(network, inputs):
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
+    check_dense(network, "the count of operations")
     network.check_inputs(inputs)
+    if isinstance(inputs, Values):
+        raise TypeError("inputs must be SpikeTrains or ConstantCurrent, not Values")
     n, n_steps = len(inputs), network.n_steps
     sums = np.zeros((len(network.weights), 6))
     for low in range(0, n, 1000):

@@ -1,0 +1,592 @@
+"""A valid value of every argument: what hostile ones are made from, and put beside.
+
+`VALUES` knows them by the argument's name; by "Class.method.argument", "function.argument" or
+"Class.argument" (of constructors) where the name alone does not say. All are made anew for each
+case, because calls may change what they are given.
+"""
+
+import functools
+import itertools
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import small_panels
+
+import snnlab
+from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Substrate, Trace, Values, rewiring
+from snnlab import layers as layer_kinds
+from snnlab.learning.optim import Adam
+from snnlab.parameters import Gradients
+
+N_IN, HIDDEN, N_OUT, STEPS, BATCH = 6, 5, 3, 8, 4
+DT = 1.7e-6
+
+
+class Inner:
+    """A value that only the package hands over (a running pass, a layer's number): never hostile.
+
+    Readers call no such method; writers of layers and rules define them.
+    """
+
+    def __init__(self, make):
+        self.make = make
+
+
+@functools.cache
+def folder():
+    """A folder for files, removed when the process ends."""
+    return Path(_keep(tempfile.TemporaryDirectory(prefix="snnlab-fuzz-")).name)
+
+
+_KEPT = []
+_NUMBERS = itertools.count()
+
+
+def _keep(x):
+    _KEPT.append(x)
+    return x
+
+
+def new_path(suffix=".npz"):
+    return folder() / f"file{next(_NUMBERS) % 200}{suffix}"
+
+
+# networks, signals, traces ------------------------------------------------------------------------
+
+
+def network(sizes=(N_IN, HIDDEN, N_OUT), n_steps=STEPS, **settings):
+    settings = {"rng": 0, "workers": 1} | settings
+    out = Network(sizes, LIF.brainscales2(), n_steps=n_steps, **settings)
+    out.parameters[...] *= 30 if out.parameters.any() else 1
+    return out
+
+
+def trains(n=BATCH, n_steps=STEPS, n_units=N_IN):
+    z = np.random.default_rng(0).random((n, n_steps, n_units)) < 0.4
+    return SpikeTrains.from_dense(z) if n else SpikeTrains([0], [], [], n_steps, n_units)
+
+
+def trace(**settings):
+    return network(**settings).forward(trains())
+
+
+def gradients(net=None):
+    net = net or network()
+    out = Gradients(net)
+    for g in out.weights if hasattr(out, "weights") else ():
+        g[...] = 0.01
+    return out
+
+
+def labels(n=BATCH):
+    return np.arange(n) % N_OUT
+
+
+def rule(cls=rewiring.GradR, **settings):
+    kind = {"rng": 0} if cls is not rewiring.Magnitude and cls is not rewiring.STDS else {}
+    return cls(1e-3, **kind | settings)
+
+
+def used_rule(cls=rewiring.GradR):
+    """A rule after a step, and its network."""
+    out, net = rule(cls), network()
+    out.begin(net, epochs=2, steps_per_epoch=3)
+    out.step(net, backward(net))
+    return out, net
+
+
+def backward(net):
+    t = net.forward(trains())
+    return net.backward(t, np.full(t.readout.shape, 0.1, net.dtype))
+
+
+def frontier():
+    out = snnlab.Frontier("toy")
+    for k in range(3):
+        out.add(0.5 + 0.1 * k, 5.0 * k, seed=k)
+    return out
+
+
+def images(n=BATCH, side=16):
+    return np.random.default_rng(1).integers(0, 255, (n, side, side)).astype(np.uint8)
+
+
+@functools.cache
+def small_digits():
+    d = small_panels.digits()
+    return snnlab.datasets.Dataset(
+        d.name, d.x_train[:300], d.y_train[:300], d.x_test[:100], d.y_test[:100], d.image_shape,
+        d.n_classes, d.class_names, d.source, d.licence,
+    )  # fmt: skip
+
+
+@functools.cache
+def report():
+    net = network()
+    return snnlab.clinic.examine(net, trains(20), labels(20))
+
+
+def saved(write, suffix=".npz"):
+    path = new_path(suffix)
+    write(path)
+    return path
+
+
+@functools.cache
+def recording():
+    place = folder() / "recording"
+    place.mkdir(exist_ok=True)
+    recorder = snnlab.recording.Recorder(Substrate(0), place)
+    recorder.run(network(), trains())
+    return place
+
+
+def classifier(code="latency"):
+    x, y = features()
+    model = snnlab.SpikingClassifier((HIDDEN,), epochs=1, random_state=0, code=code, workers=1)
+    return model.fit(x, y)
+
+
+def features(n=30):
+    rng = np.random.default_rng(3)
+    return rng.random((n, 4)).astype(np.float32), np.arange(n) % 3
+
+
+@functools.cache
+def energy_card():
+    return snnlab.energy.compare(network(), trains())
+
+
+def task():
+    return snnlab.lessons.task(small_digits(), n_train=60, n_test=20, steps=6, hidden=5)
+
+
+def picture(kind):
+    plot, p = snnlab.plot, network()
+    made = {
+        "history": lambda: plot.draw_history(snnlab.History([1.0], [0.0], [0.5], [3.0])),
+        "raster": lambda: plot.draw_raster(p.forward(trains()), dt=DT),
+        "defects": lambda: plot.draw_defects(p, Substrate(0)),
+        "frontier": lambda: plot.draw_frontier(frontier()),
+        "images": lambda: plot.draw_images(images().reshape(BATCH, -1) / 255, (16, 16)),
+    }
+    return made[kind]()
+
+
+def log():
+    return used_rule()[0].log
+
+
+def panel(name):
+    return _panel(name)
+
+
+@functools.cache
+def _panel(name):
+    made = small_panels.MAKERS[name]()
+    made.wait(small_panels.PATIENCE)
+    return made
+
+
+def frame(name):
+    """What a panel's `simulate` gives: the last frame."""
+    return small_panels.settled(_frame(name))
+
+
+def _frame(name):
+    made = panel(name)
+    return made.simulate(**made.values)
+
+
+def own(name):
+    """A panel's arguments of `simulate` by name, as its controls stand."""
+    return lambda argument: panel(name).values[argument]
+
+
+LATE = {"network": 0, "inputs": 0}
+
+
+def V(make):
+    return make
+
+
+NET, TRAINS, LABELS = network, trains, labels
+TEXT, FLAG = (lambda: "text"), (lambda: True)
+ZERO, ONE, SMALL = (lambda: 0), (lambda: 1), (lambda: 2)
+G_READOUT = lambda: np.full((BATCH, STEPS, N_OUT), 0.1, np.float32)  # noqa: E731
+CALL = lambda: lambda *a, **k: None  # noqa: E731
+LIST = lambda: [1.0]  # noqa: E731
+
+VALUES = {
+    "X": lambda: features()[0], "y": lambda: features()[1],
+    "accuracy": lambda: 0.5, "active_in": ONE, "active_weights": ONE, "adds": ONE,
+    "adjoints": FLAG, "affine": lambda: snnlab.Affine(rotation=5.0, shift=1.0), "after": dict,
+    "against": lambda: 1, "Explanation.against": lambda: 1,
+    "EnergyCard.break_even.against": lambda: "ReLU, with memory",
+    "alpha": lambda: 1e-3, "alt": TEXT, "answer": lambda: 3.0,
+    "arithmetic": lambda: "int", "arithmetic_price": lambda: 1.0,
+    "arrivals": lambda: np.ones(3), "at_limit": lambda: 0.0,
+    "augment": lambda: None, "batch_size": SMALL, "bed": ONE, "before": dict, "begin": ZERO,
+    "below": Inner(lambda: network().stages[0]), "beta1": lambda: 0.9, "beta2": lambda: 0.99,
+    "bits": lambda: 8, "both_sides": FLAG, "c": Inner(ZERO), "calibrated": lambda: [0.9] * 3,
+    "callback": CALL, "caption": TEXT, "card": energy_card, "centre": lambda: 0.5,
+    "change": SMALL, "channels": SMALL, "checkpoint": new_path, "chip": lambda: Substrate(0),
+    "chips": lambda: [Substrate(0), Substrate(1)], "class_names": lambda: ("a", "b", "c"),
+    "code": lambda: "latency", "color": lambda: (0.1, 0.2, 0.3), "columns": SMALL,
+    "config": lambda: {"a": 1}, "connectivity": lambda: 0.5, "constant": lambda: False,
+    "cost": lambda: "hidden_spikes", "costs": lambda: ("hidden_spikes",),
+    "counts": lambda: np.ones((3, 4)), "cure": lambda: None,
+    "data": lambda: "toy", "dead": lambda: 0.1, "deadline": lambda: 1e-5, "deadlines": lambda: (1, 4),
+    "decay_mem": ONE, "decay_syn": ONE,
+    "decision": lambda: snnlab.time_to_decision(network(), trains(), labels()), "delay": ZERO,
+    "detach_reset": FLAG, "digit": ZERO, "digits": ONE, "draw": ZERO,
+    "drive": lambda: np.ones((2, STEPS, HIDDEN)), "drive_steps": ONE, "dropout": lambda: 0.1,
+    "dt": lambda: DT, "dtype": lambda: np.float32, "early": lambda: small_panels.late_and_early()[1],
+    "effective_acs": ONE, "effective_macs": ONE, "encode": lambda: snnlab.encode.latency,
+    "end": lambda: 2, "epoch": lambda: 0.5, "epochs": ONE, "eps": lambda: 1e-8,
+    "error": lambda: np.ones(3), "every": ONE, "expected": TEXT,
+    "explanation": lambda: snnlab.explain(network(), trains()), "extend": FLAG, "factor": lambda: 0.5,
+    "fail": CALL, "fan_out": lambda: 10, "fig": lambda: snnlab.plot.new_figure(3, 2),
+    "findings": list, "finite": FLAG, "fires": FLAG, "first": ZERO, "flat": None,
+    "folder": lambda: folder(), "footprint": ONE, "found": None, "frontier": frontier,
+    "g": lambda: np.ones((2, HIDDEN)), "g_readout": G_READOUT,
+    "g_spikes": lambda: [np.full((BATCH, STEPS, HIDDEN), 0.1, np.float32)],
+    "gain": lambda: 1.0, "gap": lambda: 5e-6, "gradient": lambda: np.ones(3), "gradients": None,
+    "hear": FLAG, "heard": lambda: 1.0, "height": SMALL, "hi": Inner(SMALL), "hidden": lambda: 5,
+    "hidden_spikes": lambda: 1.0, "high": lambda: 2.0, "history": lambda: snnlab.History(),
+    "hold": lambda: None, "Constants.hold": ONE, "image": lambda: images(1)[0] / 255.0,
+    "image_shape": lambda: (16, 16), "images": lambda: images() / 255.0, "index": lambda: [0, 1],
+    "indptr": lambda: [0, 1, 2], "input_counts": lambda: np.ones(3), "inputs": trains,
+    "interrupted": FLAG, "iterable": dict, "k": Inner(ZERO), "kernel": lambda: 3, "key": lambda: None,
+    "kind": Inner(lambda: SpikeTrains), "label": lambda: "a label", "labels": labels,
+    "largest": lambda: [1.0, 1.0], "last": Inner(SMALL), "layer": ZERO, "layers": lambda: (0,),
+    "licence": TEXT, "limit": lambda: 5, "lo": Inner(ZERO), "log": log, "log_every": ONE,
+    "loss": lambda: "max_over_time", "low": lambda: 0.0, "lr": lambda: 1e-3,
+    "masks": lambda: [np.ones((N_IN, HIDDEN), bool), np.ones((HIDDEN, N_OUT), bool)],
+    "matrix": lambda: np.full((2, 2), 0.5), "max_fan_in": lambda: 3, "means": lambda: False,
+    "measured": TEXT, "Calibration.measured": dict, "memory": lambda: "fitting",
+    "memory_price": lambda: 1.0, "method": lambda: "exact", "mismatch": lambda: 0.1,
+    "momentum": lambda: 0.5, "more": lambda: "", "most": lambda: np.ones(3), "moving": tuple,
+    "mults": ONE, "n": SMALL, "n_centres": lambda: 5, "n_classes": lambda: 3, "n_in": lambda: 3,
+    "n_inputs": lambda: 3, "n_jobs": ONE, "n_out": lambda: 3, "n_parameters": lambda: 8,
+    "n_samples": lambda: 5, "n_spikes": lambda: 3, "n_steps": lambda: STEPS, "n_test": lambda: 20,
+    "n_train": lambda: 60, "n_units": lambda: N_IN, "name": lambda: "name",
+    "names": lambda: ["a", "b", "c"], "needed": lambda: np.ones((2, 3), bool), "net": ZERO,
+    "network": network, "networks": lambda: [network(), network()], "neuron": LIF.brainscales2,
+    "neurons": lambda: network().neurons, "noise": lambda: 0.1, "nonzero": ONE,
+    "notebook": lambda: "13_where_not_to_wire", "of": lambda: "inputs", "on": lambda: Substrate(0),
+    "operations": lambda: snnlab.energy.count(network(), trains()), "optimizer": lambda: Adam(1e-3),
+    "options": lambda: (("a", 1), ("b", 2)), "order": lambda: "random", "out": lambda: None,
+    "over": lambda: 0.5, "overall": lambda: 0.5, "p": lambda: 0.9, "padding": ONE,
+    "partition": FLAG, "path": new_path, "penalties": tuple,
+    "penalty": lambda: snnlab.penalties.Bursts, "per_sample": lambda: np.ones(3),
+    "permutations": lambda: 10, "picture": None, "png": lambda: b"png",
+    "point": lambda: frontier().points[0], "points": lambda: frontier().points, "potentials": FLAG,
+    "predictions": labels, "probability": lambda: 0.5, "progress": lambda: False, "prunable": FLAG,
+    "pruned": list, "published": lambda: None, "quantiles": list,
+    "quantity": lambda: "hidden_spikes", "question": lambda: "1.1", "r_big": lambda: 0.5,
+    "r_small": lambda: 0.1, "random_state": ZERO, "rate": lambda: 0.5,
+    "rates": lambda: None, "reach": lambda: np.ones(3), "readout": G_READOUT,
+    "Network.readout": lambda: LIF.brainscales2().integrator(),
+    "records": lambda: [], "refractory": lambda: DT, "regrown": list,
+    "remedy": lambda: report().signs() and None, "report": report, "request": lambda: 1,
+    "reset": lambda: "subtract", "reset_growth": lambda: np.ones(3), "reusable": FLAG,
+    "rgb": lambda: np.ones((4, 4, 3)), "right": FLAG, "rng": ZERO, "rotation": lambda: 5.0,
+    "rounds": ONE, "rows": SMALL, "run": Inner(lambda: None), "runner_up": ONE, "sample": ZERO,
+    "scale": lambda: 2.0, "schedule": lambda: "cosine", "STDS.schedule": lambda: "sine",
+    "scope": lambda: "layer", "score": lambda: 1.0, "scores": lambda: np.ones((3, 3)),
+    "sd": lambda: 0.1, "seconds": list, "seed": ZERO, "seeds": lambda: [0, 1], "settle": ONE,
+    "severity": lambda: "warning", "shape": lambda: (6,), "share": lambda: 0.1,
+    "shear": lambda: 0.1, "shift": lambda: 1.0, "show": CALL, "shown": lambda: 1,
+    "sigma_d": lambda: 0.1, "silent": list, "size": lambda: 8, "sizes": lambda: (6, 5, 3),
+    "source": images, "source_shape": lambda: (16, 16), "source_train": lambda: None,
+    "sparsities": lambda: (0.6, 0.9), "sparsity": lambda: 0.9, "spike": CALL,
+    "spikes": lambda: 2.0, "spikes_in": lambda: 1.0, "spikes_out": lambda: 1.0,
+    "spikes_per_sample": lambda: np.ones(3), "spread": lambda: 0.5, "start": lambda: 0.0,
+    "state": None, "state_bits": lambda: 16, "states": ONE, "steepness": lambda: 20.0,
+    "step": lambda: 1, "steps": lambda: 6, "steps_per_epoch": lambda: 3, "stored": lambda: None,
+    "stored_label": TEXT, "strength": lambda: 0.1, "strengths": lambda: [0.0, 0.1],
+    "stride": ONE, "studies": lambda: [], "study": lambda: "speed",
+    "substrate": lambda: Substrate(0), "surrogate": lambda: "superspike", "t": ZERO,
+    "tag": TEXT, "target": lambda: 1, "task": task, "tau": lambda: 8e-6, "tau_in": lambda: 8e-6,
+    "tau_mem": lambda: 6e-6, "tau_syn": lambda: 6e-6, "temperature": lambda: 1e-4,
+    "test": lambda: (trains(), labels()), "test_inputs": trains, "test_labels": labels,
+    "text": TEXT, "theta": lambda: 0.2, "theta_in": lambda: 0.2, "theta_min": lambda: -1.0,
+    "threshold": lambda: 0.05, "time": lambda: 1e-6, "timeout": lambda: 0.01,
+    "times": lambda: np.arange(3.0), "title": TEXT, "tolerance": lambda: 0.01, "tooltip": TEXT,
+    "trace": trace, "train_accuracy": list, "trainable": FLAG, "training": lambda: False,
+    "trains": trains, "trials": lambda: 3, "u": lambda: np.linspace(-1, 1, 5),
+    "unheard": FLAG, "unit": lambda: "us", "usual": lambda: small_panels.late_and_early()[0],
+    "v": lambda: np.zeros((BATCH, STEPS, HIDDEN)), "v_th": lambda: 1.0,
+    "validation": lambda: (trains(), labels()), "validation_accuracy": list,
+    "validation_hidden_spikes": list, "value": lambda: 1, "values": None,
+    "verbose": lambda: False, "w": lambda: np.ones((N_IN, HIDDEN)), "weight": lambda: 1.0,
+    "weight_decay": lambda: 0.01, "weight_limit": lambda: 1.0, "weight_max": lambda: [1.0, 1.0],
+    "weights": lambda: [np.array(w) for w in network().weights], "what": TEXT,
+    "where": lambda: None, "width": SMALL, "wire": ZERO, "wires": lambda: 100, "words": TEXT,
+    "work": lambda: lambda *a: None, "workers": ONE, "worst": lambda: 0.2,
+    "x": lambda: np.random.default_rng(2).random((BATCH, N_IN)),
+    "x_test": lambda: np.zeros((4, 256), np.float32), "x_train": lambda: np.zeros((4, 256), np.float32),
+    "y_test": labels, "y_train": labels, "z": lambda: np.zeros((BATCH, STEPS, HIDDEN)),
+    "zero_weights": lambda: "random", "title ": TEXT, "_before": lambda: None,
+    "_unobserved": lambda: False, "args": tuple, "kwargs": dict, "parts": None,
+    # any further keywords
+    "accuracies": lambda: {"ideal": [0.9] * 3}, "artists": dict, "axes": dict,
+    "changes": lambda: {"v_th": 1.5}, "effects": lambda: {"noise": 0.01},
+    "faults": None, "knobs": None, "tools": dict, "settings": dict, "rest": lambda: {"seed": 1},
+}  # fmt: skip
+
+
+def all_values():
+    """`VALUES` with those that belong to a class or function."""
+    return VALUES | OWN
+
+
+def _panel_values():
+    return {}
+
+
+def stage(k=0):
+    return network().stages[k]
+
+
+OWN = {
+    # signals and encoders
+    "SpikeTrains.step": lambda: np.array([0, 1]), "SpikeTrains.unit": lambda: np.array([0, 1]),
+    "SpikeTrains.indptr": lambda: np.array([0, 1, 2]),
+    "SpikeTrains.from_dense.z": lambda: np.zeros((2, STEPS, 3)),
+    "SpikeTrains.values.lo": ZERO, "SpikeTrains.values.hi": SMALL,
+    "ConstantCurrent.values.lo": ZERO, "ConstantCurrent.values.hi": SMALL,
+    "Values.values.lo": ZERO, "Values.values.hi": SMALL,
+    "SpikeTrains.wrap.parts": Inner(lambda: _wrapped(trains())),
+    "Values.wrap.x": Inner(lambda: np.zeros((2, STEPS, 3))),
+    "Values.x": lambda: np.zeros((2, STEPS, 3)),
+    "check_inputs.name": TEXT, "Network.check_inputs.name": TEXT,
+    "CompressedNetwork.check_inputs.name": TEXT,
+    # textbook: arrays per layer
+    "textbook.forward.x": lambda: trains().to_dense(float),
+    "textbook.layer_forward.x": lambda: trains().to_dense(float),
+    "textbook.backward.x": lambda: trains().to_dense(float),
+    "textbook.layer_backward.x": lambda: trains().to_dense(float),
+    "textbook.forward.spike": lambda: snnlab.textbook.heaviside,
+    "textbook.layer_forward.spike": lambda: snnlab.textbook.heaviside,
+    "textbook.neuron_forward.spike": lambda: snnlab.textbook.heaviside,
+    "textbook.layer_forward.weights": lambda: np.ones((N_IN, HIDDEN)),
+    "textbook.layer_backward.weights": lambda: np.ones((N_IN, HIDDEN)),
+    "textbook.layer_backward.error": lambda: np.ones((BATCH, STEPS, HIDDEN)),
+    "textbook.neuron_backward.error": lambda: np.ones((BATCH, STEPS, HIDDEN)),
+    "textbook.backward.trace": lambda: _textbook_trace(),
+    "textbook.readout.trace": lambda: _textbook_trace(),
+    # networks and traces
+    "Network.layers": lambda: (N_IN, HIDDEN, N_OUT), "Network.replace.layers": lambda: (6, 5, 3),
+    "Residual.layers": lambda: [layer_kinds.Dense(5)], "Residual.more": tuple,
+    "Network.forward.dropout": lambda: [np.ones(HIDDEN, bool)],
+    "CompressedNetwork.forward.dropout": lambda: None,
+    "CompressedNetwork.forward.potentials": lambda: False,
+    "CompressedNetwork.forward.on": lambda: None,
+    "Recorder.run.dropout": lambda: None, "Recording.run.dropout": lambda: None,
+    "Substrate.run.dropout": lambda: [np.ones(HIDDEN, bool)],
+    "Network.load.path": lambda: saved(network().save),
+    "Network.wiring.kind": Inner(lambda: SpikeTrains),
+    "Trace.records": Inner(lambda: trace().records), "Trace.readout": G_READOUT,
+    "Trace.measured.v": lambda: list(trace().v), "Trace.measured.spikes": lambda: list(trace().spikes),
+    "Trace.measured.readout": lambda: trace().readout, "Trace.measured.dropout": lambda: None,
+    "units_in_use.unheard": FLAG, "views.flat": lambda: network().parameters.copy(),
+    "loudest_silence.n": ONE,
+    # layers
+    "Dense.shape_out.shape": lambda: (6,), "Conv.shape_out.shape": lambda: (8, 8, 1),
+    "Conv.blocks.shape": lambda: (8, 8, 1), "Conv.init.shape": lambda: (8, 8, 1),
+    "Dense.drive.x": lambda: np.ones((2, N_IN)), "Dense.adjoint.x": lambda: np.ones((2, N_IN)),
+    "Conv.drive.x": lambda: np.ones((2, 8, 8, 1)), "Conv.drive.w": lambda: np.ones((9, 2)),
+    "Conv.adjoint.x": lambda: np.ones((2, 8, 8, 1)), "Conv.adjoint.w": lambda: np.ones((9, 2)),
+    "Conv.adjoint.g": lambda: np.ones((2, 8, 8, 2)), "Dense.n": SMALL,
+    # optimisers, rules, losses, penalties
+    "check_arrays.found": Inner(dict), "gradients": Inner(lambda: backward(network())),
+    "step.gradients": lambda: backward(network()), "of_weights.gradients": lambda: backward(network()),
+    "step.network": network,
+    "flat_gradients.gradients": lambda: backward(network()), "kernel.rates": Inner(lambda: [1e-3] * 2),
+    "change.lo": Inner(ZERO), "change.hi": Inner(SMALL),
+    "change.out": Inner(lambda: np.empty(2, np.float32)), "strength.x": lambda: np.ones(3),
+    "restore.state": lambda: Adam().state(), "checked.state": lambda: Adam().state(),
+    "adopt.values": Inner(lambda: {"steps": 0}), "limit_fan_in.rest": Inner(lambda: 0.0),
+    "signs.where": Inner(lambda: None), "rates": lambda: None,
+    "share_parameters.work": lambda: lambda lo, hi: None, "share_parameters.n": lambda: 8,
+    "Log.restore.state": lambda: log().state(), "Log.checked.state": lambda: log().state(),
+    "Log.add.strengths": lambda: None, "Log.observe.step": lambda: None,
+    "Log.network": network, "Log.adopt.values": Inner(lambda: log().state()),
+    "Log.substrate": lambda: None, "Log.sizes": lambda: None, "Log.dead": dict,
+    "Log.steps": list, "Log.connectivity": list, "Log.spikes": list,
+    "optim.Optimizer.rates": lambda: {}, "Adam.rates": lambda: {}, "SGD.rates": lambda: {},
+    "Bursts.layers": lambda: (0,), "UpperBound.spikes": lambda: 2.0,
+    "Bursts.__call__.x": lambda: np.ones((BATCH, STEPS, HIDDEN), np.float32),
+    "UpperBound.__call__.x": lambda: np.ones((BATCH, STEPS, HIDDEN), np.float32),
+    "LowerBound.__call__.x": lambda: np.ones((BATCH, STEPS, HIDDEN), np.float32),
+    "Homeostasis.__call__.x": lambda: np.ones((BATCH, STEPS, HIDDEN), np.float32),
+    "ReadoutAmplitude.__call__.x": G_READOUT,
+    "WeightDecay.__call__.x": lambda: np.ones((N_IN, HIDDEN), np.float32),
+    "Penalties.of_trace.g_readout": G_READOUT, "Magnitude.end": lambda: 0.5,
+    "Ramp.__call__.epoch": lambda: 0.5, "step": lambda: 1,
+    # chip
+    "load_trace.path": lambda: saved(lambda p: snnlab.recording.save_trace(p, trace())),
+    "Recording.folder": recording, "Recording.run.inputs": trains,
+    "Substrate.effects": lambda: {"noise": 0.01}, "draw_mismatch.sigma_d": lambda: [0.0, 0.1, 0.2],
+    "Recorder.folder": lambda: folder() / f"rec{next(_NUMBERS)}",
+    # reports
+    "Frontier.data": lambda: "toy", "Frontier.load.path": lambda: saved(frontier().save, ".json"),
+    "Frontier.from_records.records": lambda: [_record()], "draw_tradeoff.records": lambda: [_record()],
+    "explain.target": ONE, "explain.method": lambda: "removal", "avoidance.permutations": lambda: 10,
+    "Explanation.map.shape": lambda: (2, 3), "at_rate.n_steps": lambda: 20,
+    "repeat.run": lambda: (lambda seed: 1.0), "sweep.test": lambda: (trains(), labels()),
+    "sweep.settings": dict, "sweep.penalty": lambda: snnlab.penalties.Bursts,
+    "Frontier.draw.settings": dict, "first_input_step.inputs": trains,
+    "Finding.treat.network": network, "Report.sizes": lambda: (6, 5, 3), "Report.layers": list,
+    "Report.loss": lambda: None, "Report.labels": labels, "Report.inputs": trains,
+    "DecisionTime.accuracy": lambda: np.ones(3), "DecisionTime.hidden_spikes": lambda: np.ones(3),
+    "Explanation.inputs": lambda: None, "Explanation.hidden": lambda: None,
+    "Explanation.step": ONE, "Contributions.step": lambda: np.arange(3),
+    "Contributions.unit": lambda: np.arange(3), "Contributions.value": lambda: np.arange(3.0),
+    "LivingNetwork.callback.step": Inner(lambda: _living_step()),
+    "Layer.reach": lambda: None, "Operations.layers": tuple, "Operations.total.name": lambda: "adds",
+    # data
+    "load.name": lambda: "digits16", "yinyang.n": lambda: 20,
+    "resample.index": lambda: np.array([0, 1]), "resample.run": lambda: None,
+    "resample.rng": ZERO, "AugmentedImages.size": lambda: 8, "Affine.scale": lambda: 0.1,
+    "Affine.matrices.n": SMALL, "AugmentedImages.source": images, "Dataset.source": TEXT,
+    "Published.source": TEXT, "Cost.source": TEXT, "Cost.value": lambda: 1.0,
+    "latency_edges.n_steps": lambda: 20, "latency.n_steps": lambda: 20,
+    "AugmentedImages.batch.rng": lambda: np.random.default_rng(0),
+    "AugmentedImages.batch.index": lambda: np.array([0, 1]),
+    # estimator
+    "SpikingClassifier.hidden": lambda: (5,),
+    # course
+    "lessons.begin.method": lambda: "Grad R", "lessons.rewire.method": lambda: "Grad R",
+    "Task.inputs": trains, "Task.hidden": lambda: 5, "lessons.task.data": small_digits,
+    "learn.network": lambda: network((256, 5, 10), 20), "learn.rule": lambda: rule(),
+    "learn.substrate": lambda: None, "rewire_on_chip.settings": lambda: dict(
+        sigma_d=0.1, dead=0.1, alpha=0.01
+    ),
+    "Cloud.theta": lambda: np.ones((4, 3)), "Cloud.error": lambda: np.ones(3), "cloud.n_steps": lambda: 10,
+    "Run.network": lambda: network(), "Run.go.step": ONE, "Run.test": lambda: (trains(), labels()),
+    "Patient.training": dict, "LIF.from_dict.values": lambda: LIF.brainscales2().to_dict(),
+    "LeakyIntegrator.from_dict.values": lambda: LIF.brainscales2().integrator().to_dict(),
+    "steps.history": lambda: snnlab.History(), "Step.trace": lambda: None,
+    "lessons.rewire.settings": dict, "Step.history": lambda: None,
+    # plot
+    "draw_images.x": lambda: images().reshape(BATCH, -1) / 255.0, "draw_images.shape": lambda: (16, 16),
+    "update_images.x": lambda: images().reshape(BATCH, -1) / 255.0,
+    "draw_images.names": lambda: ["a", "b", "c"],
+    "draw_explanation.label": ONE, "draw_explanation.image": lambda: np.ones((2, 3)),
+    "draw_raster.label": ONE, "update_raster.label": ONE, "draw_raster.size": lambda: (8.6, 5.2),
+    "update_history.picture": lambda: picture("history"),
+    "update_raster.picture": lambda: picture("raster"),
+    "update_defects.picture": lambda: picture("defects"),
+    "update_frontier.picture": lambda: picture("frontier"),
+    "update_images.picture": lambda: picture("images"), "draw_theta.rule": lambda: _USED[0],
+    "draw_theta.network": lambda: _USED[1], "draw_inputs.shape": lambda: (2, 3),
+    "draw_prior.lr": lambda: 1e-3, "draw_prior.steps": lambda: 100, "draw_rules.studies": lambda: {},
+    "Still.of.picture": lambda: picture("history"), "Raster.axes": dict, "Raster.fig": lambda: None,
+    "draw_history.epochs": lambda: 3, "draw_code.image": lambda: images(1)[0][:2, :3] / 255.0,
+    "History.line.epochs": SMALL, "Raster.paste.name": lambda: "a", "Raster.paste_events.name": lambda: "a",
+    "Raster.paste_events.step": lambda: np.array([0, 1]),
+    "Raster.paste_events.unit": lambda: np.array([0, 1]),
+    # live
+    "Slider.value": lambda: 1.0, "Slider.step": lambda: 0.1, "Slider.unit": lambda: "us",
+    "Choice.value": ONE, "Stops.value": ONE, "Drawing.value": lambda: None,
+    "Grid.settings": dict, "Pad.settings": dict, "Panel.simulate.values": dict,
+    "Worker.work": lambda: lambda request: None,
+    "Panel.draw.data": lambda: None, "Panel.describe.data": lambda: None,
+    "Panel.update.data": lambda: None, "Panel.update.picture": lambda: None,
+    "solution": lambda: None, "guess": lambda: 1.0, "happened": lambda: 1.0,
+    "lessons.watch.rule": rule, "as_options.values": lambda: ["a", "b"], "pause": lambda: 0.01,
+    "frame.make": CALL, "controls": lambda: [],
+    "from_arrays.arrays": lambda: network().to_arrays(),
+    "from_arrays.workers": ONE,
+    "GradR.load.path": lambda: saved(rule().save), "Substrate.load.path": lambda: saved(Substrate(0).save),
+    "Adam.load.path": lambda: saved(Adam().save), "SGD.load.path": lambda: saved(snnlab.SGD().save),
+    "SpikingClassifier.load.path": lambda: saved(classifier().save),
+    "DeepR.load.path": lambda: saved(rule(rewiring.DeepR).save),
+    "LivingNetwork.network": lambda: None, "LivingNetwork.update.network": lambda: None,
+    "LivingNetwork.inputs": lambda: None, "LivingNetwork.images": lambda: None,
+    "LivingNetwork.labels": lambda: None, "LivingNetwork.names": lambda: None,
+}  # fmt: skip
+
+
+def _textbook_trace():
+    w = [np.array(w, float) for w in network().weights]
+    return snnlab.textbook.forward(trains().to_dense(float), w, network().neurons)
+
+
+def _wrapped(t):
+    return t.start, t.stop, t.step, t.unit, t.n_steps, t.n_units
+
+
+class _Used:
+    def __getitem__(self, k):
+        if k == 0:
+            self.pair = used_rule()
+        return self.pair[k]
+
+
+_USED = _Used()
+
+
+def _record():
+    return {
+        "metric": "test_accuracy", "config": {"data": "toy"}, "seeds": [0, 1],
+        "values": [0.5, 0.6], "hidden_spikes_values": [5.0, 6.0],
+    }  # fmt: skip
+
+
+def _living_step():
+    return None
+
+
+# objects whose methods are called -----------------------------------------------------------------
+
+OBJECTS = {
+    "SpikingClassifier": classifier,
+    "Network": network,
+    "CompressedNetwork": lambda: network().compressed(),
+    "SpikeTrains": trains,
+    "ConstantCurrent": lambda: ConstantCurrent(np.ones((BATCH, N_IN)), STEPS),
+    "Values": lambda: Values(np.ones((BATCH, STEPS, N_IN))),
+    "Trace": trace,
+    "Frontier": frontier,
+    "Report": report,
+    "Finding": lambda: report().signs()[0] if report().signs() else _finding(),
+    "EnergyCard": energy_card,
+    "Operations": lambda: snnlab.energy.count(network(), trains()),
+    "Explanation": lambda: snnlab.explain(network(), trains()),
+    "Log": log,
+    "Raster": lambda: picture("raster"),
+    "Picture": lambda: picture("history"),
+    "Recorder": lambda: snnlab.recording.Recorder(
+        Substrate(0), _made(folder() / f"rec{next(_NUMBERS)}")
+    ),
+    "Recording": lambda: snnlab.recording.Recording(recording()),
+    "Penalties": lambda: snnlab.penalties.Penalties((snnlab.penalties.Bursts(0.1),), network()),
+    "Run": lambda: snnlab.course.panels.train.Run(
+        network(), trains(), labels(), (trains(), labels())
+    ),
+    "Task": task,
+    "Residual": lambda: layer_kinds.Residual([layer_kinds.Dense(N_IN)]),
+    "Composite": lambda: layer_kinds.Residual([layer_kinds.Dense(N_IN)]),
+    "Conv": lambda: layer_kinds.Conv(2, 3),
+    "Dense": lambda: layer_kinds.Dense(HIDDEN),
+    "DeepR": lambda: rule(rewiring.DeepR),
+    "Still": lambda: snnlab.live.Still.of(picture("history")),
+    "Surrogates": None,
+}
+
+
+def _made(path):
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def _finding():
+    return snnlab.clinic.Finding("name", "warning", "text", snnlab.clinic.Remedy("words"))
+
+
+assert Trace
