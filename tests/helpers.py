@@ -1,5 +1,6 @@
 """What several test files use: toy data and networks, comparisons, a fresh interpreter."""
 
+import importlib.util
 import io
 import os
 import subprocess
@@ -42,6 +43,14 @@ def fresh_python(*arguments, check=True, **settings):
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def script(name):
+    """A script of the folder tools as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def pixels(png):

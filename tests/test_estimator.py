@@ -1,7 +1,6 @@
 """`SpikingClassifier`: scikit-learn's own checks, and use without settings."""
 
 import importlib.util
-import os
 import pickle
 from collections import Counter
 
@@ -75,13 +74,8 @@ def test_yin_yang_without_settings():
 
 
 @pytest.mark.mnist
-def test_mnist_without_settings():
-    if not os.environ.get("SNNLAB_DATA"):
-        pytest.skip("SNNLAB_DATA does not name a folder with MNIST")
-    try:
-        data = datasets.load("mnist16", progress=False)
-    except datasets.DatasetUnavailable as reason:
-        pytest.skip(f"MNIST is not on this machine: {reason}")
+def test_mnist_without_settings(mnist16):
+    data = mnist16
     model = SpikingClassifier(random_state=0, epochs=10).fit(
         data.x_train[:5000], data.y_train[:5000]
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT, fresh_python
+from helpers import ROOT, fresh_python, script
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -60,11 +60,7 @@ def candidates():
 
 @pytest.fixture(scope="module")
 def strip_outputs():
-    location = ROOT / "tools" / "strip_outputs.py"
-    spec = importlib.util.spec_from_file_location("strip_outputs", location)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("strip_outputs")
 
 
 # --- commands ---------------------------------------------------------------------------------

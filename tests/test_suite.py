@@ -39,6 +39,13 @@ def test_never(): pass
 """
 
 
+def test_tests_lie_in_the_folders_of_what_they_test():
+    folders = {path.parent for path in (ROOT / "tests").rglob("*.py")}
+    for folder in folders:
+        assert (ROOT / "snnlab" / folder.relative_to(ROOT / "tests")).is_dir(), folder
+    assert len(folders) > 8 and len(list((ROOT / "tests").rglob("conftest.py"))) == 1
+
+
 @pytest.fixture
 def suite(tmp_path):
     """Runs pytest on a file of its own with this suite's conftest; returns process and outcomes."""

@@ -1,12 +1,11 @@
 """Exercises: right answers pass, wrong ones get a hint and no answer; student copies."""
 
-import importlib.util
 import json
 import re
 
 import numpy as np
 import pytest
-from helpers import ROOT, fresh_python
+from helpers import ROOT, fresh_python, script
 
 import snnlab
 from snnlab import exercises
@@ -119,11 +118,7 @@ def test_unknown_questions_are_named():
 
 @pytest.fixture(scope="module")
 def student_copy():
-    location = ROOT / "tools" / "student_copy.py"
-    spec = importlib.util.spec_from_file_location("student_copy", location)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("student_copy")
 
 
 def test_student_copies_hold_no_solution(tmp_path):

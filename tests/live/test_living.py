@@ -15,7 +15,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from helpers import ROOT
-from notebook_checks import mnist
 
 import snnlab
 
@@ -52,9 +51,8 @@ def test_the_shipped_network_is_small_and_reads_well():
 
 
 @pytest.mark.mnist
-@pytest.mark.skipif(mnist() is None, reason="no MNIST files in $SNNLAB_DATA")
-def test_it_reads_mnist():
-    data = snnlab.datasets.load("mnist16")
+def test_it_reads_mnist(mnist16):
+    data = mnist16
     network = small_network()
     spikes = snnlab.encode.latency(data.x_test, n_steps=network.n_steps)
     assert snnlab.evaluate(network, spikes, data.y_test).accuracy > 0.985

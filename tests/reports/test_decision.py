@@ -1,7 +1,6 @@
 """Time to decision: equal to cutting the readout off by hand, sample by sample."""
 
 import dataclasses
-import os
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from snnlab import (
     ConstantCurrent,
     Network,
     SpikeTrains,
-    datasets,
     encode,
     evaluate,
     losses,
@@ -237,14 +235,9 @@ def test_the_figure_without_a_decision_or_a_quotation():
 
 
 @pytest.mark.mnist
-def test_a_trained_network_decides_early():
+def test_a_trained_network_decides_early(mnist16):
     """MNIST after two epochs: most samples are settled long before the readout ends."""
-    if not os.environ.get("SNNLAB_DATA"):
-        pytest.skip("SNNLAB_DATA does not name a folder with MNIST")
-    try:
-        data = datasets.load("mnist16", progress=False)
-    except datasets.DatasetUnavailable as reason:
-        pytest.skip(f"MNIST is not on this machine: {reason}")
+    data = mnist16
     inputs, test = (encode.latency(x) for x in (data.x_train[:10_000], data.x_test[:2000]))
     net = Network((256, 100, 10), CHIP, n_steps=20, rng=0).scale_to_activity(inputs[:300], 40)
     train(net, inputs, data.y_train[:10_000], epochs=2, rng=0, optimizer=Adam(3e-3), progress=False)
