@@ -77,6 +77,7 @@ bench: venv  ## measure speed (let nothing else run meanwhile)
 
 results: venv  ## write the tables and pictures of README.md and docs/ from data/results
 	$(PY) tools/claims.py
+	$(PY) tools/course_map.py
 	$(PY) tools/results_table.py
 	$(PY) tools/package_map.py
 	$(PY) tools/pictures.py

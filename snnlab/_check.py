@@ -1,15 +1,24 @@
 """Checks at the public door: each error names the argument and says what was expected."""
 
 import numbers
+from functools import lru_cache
 
 import numpy as np
+
+# Kernels check no bounds, and count in 32 bits: sums of two such numbers are still right there.
+MOST_STEPS = 2**24  # of time; floats of 32 bits count exactly up to here
+MOST_UNITS = 2**30
+MOST = 2**53  # of anything else: whole numbers up to here are floats
 
 
 def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
     """Return ``value`` as a float, finite and within bounds."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be finite, got a number that no float can hold") from None
     if not np.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
     if above is not None and not value > above:
@@ -23,15 +32,44 @@ def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
     return value
 
 
+def real(name, value, dtype):
+    """Return numbers in ``dtype``, if they are there: neither infinite nor, but for zeros, 0."""
+    known = isinstance(value, float)  # losses ask for the same at every step
+    return _known_real(name, value, dtype) if known else _real(name, value, dtype)
+
+
+def _real(name, value, dtype):
+    given = np.asarray(value, np.float64)
+    with np.errstate(over="ignore"):
+        out = given.astype(dtype)
+    if np.any(np.isinf(out) & np.isfinite(given)):
+        raise ValueError(f"{name} must be smaller: {value!r} is infinite in {np.dtype(dtype)}")
+    if np.any((out == 0) & (given != 0)):
+        raise ValueError(f"{name} must be larger: {value!r} is 0 in {np.dtype(dtype)}")
+    return out[()]
+
+
+_known_real = lru_cache(256)(_real)
+
+
 def integer(name, value, at_least=None, at_most=None):
-    """Return ``value`` as an int (whole numbers of any integer type), within bounds."""
+    """Return ``value`` as an int (whole numbers of any integer type), within bounds.
+
+    There always is an upper bound: what no array can hold, no number of them should be.
+    """
+    at_most = MOST if at_most is None else at_most
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
     if at_least is not None and value < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {value}")
-    if at_most is not None and value > at_most:
-        raise ValueError(f"{name} must be at most {at_most}, got {value}")
+        raise ValueError(f"{name} must be at least {at_least}, got {_shown(value)}")
+    if value > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {_shown(value)}")
     return int(value)
+
+
+def _shown(value):
+    """A number for a message, which some are too long for."""
+    return value if abs(int(value)) < 10**20 else f"a number of {int(value).bit_length()} bits"
 
 
 def flag(name, value):
@@ -105,7 +143,7 @@ def generator(name, value):
             f"not {type(value).__name__}"
         )
     if value < 0:
-        raise ValueError(f"{name} must not be negative, got {value}")
+        raise ValueError(f"{name} must not be negative, got {_shown(value)}")
     return np.random.default_rng(int(value))
 
 

@@ -13,6 +13,7 @@ from snnlab.kernels.spin import wait
 _helpers = []  # of each thread that waits for work: its queue, how often it was called
 _growing = threading.Lock()
 _AT_WORK = object()
+MOST_WORKERS = 1024
 
 
 def _start_anew():
@@ -47,10 +48,12 @@ def worker_count(workers=None):
         text = os.environ.get("SNNLAB_WORKERS", "")
         if not text:
             return _usable_cpus()
-        if not text.isdecimal() or int(text) < 1:
-            raise ValueError(f"SNNLAB_WORKERS must be a positive integer, got {text!r}")
+        if not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= MOST_WORKERS:
+            raise ValueError(
+                f"SNNLAB_WORKERS must be a positive integer, at most {MOST_WORKERS}, got {text!r}"
+            )
         return int(text)
-    return _check.integer("workers", workers, at_least=1)
+    return _check.integer("workers", workers, 1, MOST_WORKERS)
 
 
 class _Lookout:

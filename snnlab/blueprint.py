@@ -14,8 +14,8 @@ from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.parameters import Block
 
 FORMAT = 2  # of files
-MOST_STEPS = 2**30  # steps are counted in 32 bits
-MOST_UNITS = 2**30
+MOST_UNITS = _check.MOST_UNITS
+MOST_PARAMETERS = 2**36  # what memory may hold in some years
 
 
 def check_layers(given):
@@ -27,6 +27,8 @@ def check_layers(given):
     first, layers = given[0], []
     sizes = first if isinstance(first, tuple | list) else (first,)
     shape = tuple(_check.integer("layers", n, at_least=1, at_most=MOST_UNITS) for n in sizes)
+    if np.prod(shape, dtype=object) > MOST_UNITS:
+        raise ValueError(f"layers begin with more than {MOST_UNITS} inputs: {shape}")
     if not shape:
         raise ValueError("layers must begin with the shape of the inputs")
     for layer in list(given)[1:]:
@@ -93,7 +95,10 @@ def initial_spread(spread, model):
         return spread
     if np.any(np.asarray(model.gain) == 0):
         raise ValueError("spread must be given where a neuron's gain is 0")
-    return 0.7 * float(np.mean((1 - np.asarray(model.decay_mem)) / np.abs(model.gain)))
+    spread = 0.7 * float(np.mean((1 - np.asarray(model.decay_mem)) / np.abs(model.gain)))
+    if spread == 0:
+        raise ValueError("spread must be given where membranes do not leak (tau_mem / dt is huge)")
+    return spread
 
 
 def make_stages(shape, layers, neurons, dtype):
@@ -112,6 +117,8 @@ def make_stages(shape, layers, neurons, dtype):
             width = padded_width(b.columns, b.columns != n or isinstance(neuron, LIF))
             blocks[name] = Block(k, name, b.rows, b.columns, width, start, b.prunable, b.trainable)
             start = blocks[name].stop
+            if start > MOST_PARAMETERS:
+                raise ValueError(f"layers: with {layer!r} there would be {start:,} parameters")
         stages.append(Stage(k, layer, neuron, (shape, out), blocks, dtype, k - 1, shortcut))
         return out
 
@@ -148,7 +155,7 @@ def checked_blocks(layer, shape):
     out = {name: BlockShape(*size) for name, size in given.items()}
     for name, block in out.items():
         for n in block[:2]:
-            _check.integer(f"blocks of {layer!r}: {name}", n, at_least=1)
+            _check.integer(f"layers: {name} in blocks of {layer!r}", n, 1, MOST_PARAMETERS)
     return out
 
 

@@ -76,7 +76,7 @@ def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
         Values that are not numbers, not finite or outside [0, 1]; parameters out of range.
     """
     x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
-    n_steps = _check.integer("n_steps", n_steps, at_least=1)
+    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     dt = _check.number("dt", dt, above=0)
     tau = _check.number("tau", tau, above=0)
     theta = _check.number("theta", theta, above=0, below=1)
@@ -141,7 +141,7 @@ def population(x, *, n_centres=12, width=1.0):
     array of float32 in [0, 1], (n_samples, n_values * n_centres)
     """
     x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
-    n_centres = _check.integer("n_centres", n_centres, at_least=2)
+    n_centres = _check.integer("n_centres", n_centres, 2, 2**16)
     width = _check.number("width", width, above=0)
     centres = np.linspace(0, 1, n_centres, dtype=np.float32)
     distance = (x[:, :, None] - centres) * np.float32((n_centres - 1) / width)
@@ -164,7 +164,7 @@ def rate(x, *, n_steps, rng, probability=1.0):
     SpikeTrains
     """
     x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
-    n_steps = _check.integer("n_steps", n_steps, at_least=1)
+    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     probability = _check.number("probability", probability, above=0, at_most=1)
     rng = _check.generator("rng", rng)
     z = rng.random((len(x), n_steps, x.shape[1]), np.float32) < probability * x[:, None, :]

@@ -9,7 +9,6 @@ from snnlab._files import load_npz, save_npz
 from snnlab._workers import worker_count
 from snnlab.blueprint import (
     FORMAT,
-    MOST_STEPS,
     check_layers,
     check_models,
     check_neurons,
@@ -21,7 +20,7 @@ from snnlab.blueprint import (
 from snnlab.layers import Dense
 from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces
-from snnlab.parameters import Gradients, block_arrays, fill_blocks, new_flat
+from snnlab.parameters import Gradients, block_arrays, check_weights, fill_blocks, new_flat
 from snnlab.passes import Backward, Wiring
 from snnlab.signals import check_inputs
 from snnlab.trace import Trace
@@ -107,7 +106,7 @@ class Network:
 
     def _build(self, shape, layers, neurons, n_steps, dtype, workers):
         self._shape, self._layers = shape, layers
-        self.n_steps = _check.integer("n_steps", n_steps, at_least=1, at_most=MOST_STEPS)
+        self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         if dtype not in (np.float32, np.float64, "float32", "float64"):
             raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
         self.dtype = np.dtype(dtype)
@@ -313,25 +312,35 @@ class Network:
             This network, changed in place.
         """
         self.check_inputs(inputs)
+        check_weights(self)
         inputs = inputs[:1000]
         target = _check.number("hidden_spikes", hidden_spikes, above=0)
         for k, stage in enumerate(self.hidden_stages):
             if target >= stage.n * self.n_steps:
                 raise ValueError(f"hidden_spikes must be below {stage.n * self.n_steps}")
-            weights = [b.padded(self.parameters) for b in stage.blocks.values() if b.prunable]
-            original = [w.copy() for w in weights]
-            low, high = -6.0, 6.0  # exponents of ten
-            for _ in range(24):
-                middle = (low + high) / 2
-                for w, before in zip(weights, original, strict=True):
-                    w[...] = before * self.dtype.type(10.0**middle)
-                spikes = self.forward(inputs, potentials=False).hidden[k].counts().mean()
-                low, high = (middle, high) if spikes < target else (low, middle)
-            if spikes == 0:
-                for w, before in zip(weights, original, strict=True):
-                    w[...] = before
-                raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
+            original = self.parameters.copy()
+            try:
+                self._scale_layer(k, stage, inputs, target)
+                check_weights(self)
+            except BaseException:  # an interrupt, too
+                self.parameters[...] = original
+                raise
         return self
+
+    def _scale_layer(self, k, stage, inputs, target):
+        """Scale hidden layer k, by bisection."""
+        weights = [b.padded(self.parameters) for b in stage.blocks.values() if b.prunable]
+        original = [w.copy() for w in weights]
+        low, high = -6.0, 6.0  # exponents of ten
+        for _ in range(24):
+            middle = (low + high) / 2
+            for w, before in zip(weights, original, strict=True):
+                with np.errstate(over="ignore"):  # one tries less then
+                    np.multiply(before, self.dtype.type(10.0**middle), out=w)
+            spikes = self.forward(inputs, potentials=False).hidden[k].counts().mean()
+            low, high = (middle, high) if spikes < target else (low, middle)
+        if spikes == 0:
+            raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
 
     # copies and files -----------------------------------------------------------------------------
 
@@ -418,9 +427,20 @@ class Network:
         return _restore, (self.to_dict(), arrays, self.workers)
 
     def save(self, path):
-        """Write everything that defines the network to a ``.npz`` file, whole or not at all."""
+        """Write everything that defines the network to a ``.npz`` file, whole or not at all.
+
+        Raises
+        ------
+        FloatingPointError
+            If its weights are not finite: `load` would refuse them.
+        """
+        save_npz(path, self.to_arrays())
+
+    def to_arrays(self):
+        """What `save` writes: a dict of plain arrays."""
+        check_weights(self)
         header = {"header": np.array(json.dumps(self.to_dict()))}
-        save_npz(path, header | block_arrays(self.blocks, self.parameters))
+        return header | block_arrays(self.blocks, self.parameters)
 
     @classmethod
     def load(cls, path):
@@ -435,10 +455,14 @@ class Network:
         """
         arrays = load_npz(path)
         try:
-            header = json.loads(str(arrays["header"]))
-            return _restore(header, arrays)
+            return cls.from_arrays(arrays)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
             raise ValueError(f"{path} does not hold a snnlab network: {fault}") from None
+
+    @classmethod
+    def from_arrays(cls, arrays, workers=None):
+        """Inverse of `to_arrays`; errors are of whatever is missing or wrong in them."""
+        return _restore(json.loads(str(arrays["header"])), arrays, workers)
 
     def __repr__(self):
         if all(isinstance(layer, Dense) for layer in self._layers):

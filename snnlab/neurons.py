@@ -79,7 +79,7 @@ class LeakyIntegrator:
         if self.tau_syn is not None:
             set_("tau_syn", _parameter("tau_syn", self.tau_syn, above=0))
         set_("gain", _parameter("gain", self.gain))
-        set_("delay", _check.integer("delay", self.delay, at_least=0))
+        set_("delay", _check.integer("delay", self.delay, 0, _check.MOST_STEPS))
         _check.one_of("method", self.method, ("exact", "euler"))
         if self.method == "euler":
             for name in ("tau_mem", "tau_syn"):
@@ -98,7 +98,8 @@ class LeakyIntegrator:
         return 0.0 if self.tau_syn is None else self._decay(self.tau_syn)
 
     def _decay(self, tau):
-        x = self.dt / np.asarray(tau)
+        with np.errstate(over="ignore", under="ignore"):
+            x = self.dt / np.asarray(tau)
         return np.exp(-x) if self.method == "exact" else 1.0 - x
 
     def constants(self, n, dtype=np.float32):
@@ -119,6 +120,8 @@ class LeakyIntegrator:
         value = np.asarray(value)
         if value.ndim == 1 and value.shape != (n,):
             raise ValueError(f"{name} has {value.size} values for a layer of {n} neurons")
+        if name in ("gain", "v_th"):  # decays that round to 0 or 1 are good ones
+            value = _check.real(name, value, dtype)
         return np.broadcast_to(value, (n,)).astype(dtype)
 
     def to_dict(self):
@@ -186,8 +189,9 @@ class LIF(LeakyIntegrator):
         set_("detach_reset", bool(self.detach_reset))
 
     def _hold(self):
-        steps = np.rint(np.asarray(self.refractory) / self.dt)
-        return np.minimum(steps, 2**30)  # longer than any sample, and still an int32
+        with np.errstate(over="ignore"):
+            steps = np.rint(np.asarray(self.refractory) / self.dt)
+        return np.minimum(steps, _check.MOST_STEPS)  # longer than any sample, and still an int32
 
     def integrator(self):
         """`LeakyIntegrator` with the same constants: the usual readout of a network of these."""

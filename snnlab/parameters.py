@@ -9,7 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
+from snnlab.kernels import updates
 from snnlab.memory import aligned
+
+# by size of a number: the integer that has its bits, and all of them but the sign
+_BITS = {4: (np.dtype(np.int32), np.int32(2**31 - 1)), 8: (np.dtype(np.int64), np.int64(2**63 - 1))}
 
 
 @dataclass(frozen=True)
@@ -130,3 +134,35 @@ class Gradients(list):
     def is_finite(self):
         """Whether no entry is infinite or not a number."""
         return bool(np.isfinite(self.flat).all())
+
+
+def largest(x):
+    """Largest absolute value in a flat array, a float; NaN where there is one, 0.0 of nothing."""
+    integer, no_sign = _BITS[x.itemsize]
+    top = updates.largest_bits(x.view(integer), no_sign)
+    return float(integer.type(top).view(x.dtype))
+
+
+def check_weights(network, name="network"):
+    """Refuse a network whose parameters are not finite; ``name`` is what the error calls it.
+
+    Raises
+    ------
+    FloatingPointError
+    """
+    parameters = getattr(network, "parameters", None)  # a compressed network has none
+    if parameters is not None and not np.isfinite(largest(parameters)):
+        raise FloatingPointError(
+            f"{name} holds weights that are not finite: {faults(network, parameters)}"
+        )
+
+
+def faults(network, flat):
+    """Where a flat array, laid out as a network's parameters, is not finite."""
+    found = []
+    for block in network.blocks:
+        n = np.count_nonzero(~np.isfinite(block.of(flat)))
+        if n:
+            stage = network.stages[block.stage].name
+            found.append(f"{n:,} of {block.size:,} entries of {block.name!r} in {stage}")
+    return ", ".join(found) or "in the padding of its layers"

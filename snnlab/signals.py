@@ -55,8 +55,8 @@ class SpikeTrains:
     """
 
     def __init__(self, indptr, step, unit, n_steps, n_units):
-        n_steps = _check.integer("n_steps", n_steps, at_least=1)
-        n_units = _check.integer("n_units", n_units, at_least=1)
+        n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+        n_units = _check.integer("n_units", n_units, 1, _check.MOST_UNITS)
         for name, value in (("indptr", indptr), ("step", step), ("unit", unit)):
             value = np.asarray(value)
             if value.size and value.dtype.kind not in "iu":
@@ -68,9 +68,9 @@ class SpikeTrains:
             raise ValueError(f"step and unit must be equally long, got {step.size}, {unit.size}")
         if indptr.size == 0 or indptr[0] != 0 or indptr[-1] != step.size:
             raise ValueError(f"indptr must run from 0 to the number of events, {step.size}")
-        if np.any(np.diff(indptr) < 0):
+        if np.any(indptr[1:] < indptr[:-1]):  # a difference could wrap around
             raise ValueError("indptr must not fall")
-        last = np.full(n_units, -1, np.int64)
+        last = np.zeros(n_units, np.int64)  # memory that is not written costs none
         k, rule = events.first_fault(indptr[:-1], indptr[1:], step, unit, n_steps, n_units, last)
         if rule == 1:
             raise ValueError(f"step must lie in 0 ... {n_steps - 1}; event {k} has {step[k]}")
@@ -117,11 +117,11 @@ class SpikeTrains:
         first = np.cumsum(counts) - counts
         return which, np.arange(counts.sum()) - np.repeat(first - self.start, counts)
 
-    def _keys(self):
-        """A number per event that tells sample, step and unit; sorted."""
+    def _sorted(self):
+        """Sample, step and unit of every event, in this order: (3, n_events)."""
         which, events_ = self.rows()
-        step = which * self.n_steps + self.step[events_]
-        return np.sort(step * self.n_units + self.unit[events_])
+        found = np.array([which, self.step[events_], self.unit[events_]])
+        return found[:, np.lexsort(found[::-1])]
 
     def compact(self):
         """The same trains with their events in one piece, sample by sample, nothing between."""
@@ -173,7 +173,7 @@ class SpikeTrains:
             return False
         if not np.array_equal(self.counts(), other.counts()):
             return False
-        return np.array_equal(self._keys(), other._keys())
+        return np.array_equal(self._sorted(), other._sorted())
 
     __hash__ = None
 
@@ -197,7 +197,7 @@ class ConstantCurrent:
     def __init__(self, x, n_steps):
         double = getattr(x, "dtype", None) == np.float64
         self.x = _check.array("x", x, np.float64 if double else np.float32, (None, None))
-        self.n_steps = _check.integer("n_steps", n_steps, at_least=1)
+        self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         self._background = ()  # not known yet
 
     @property

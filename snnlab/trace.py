@@ -67,6 +67,16 @@ class Record:
         lif.mark_spikes(*spikes.events, self.bits)
         return self
 
+    def holds(self, width, dtype):
+        """Whether its potentials and bits are those of its spikes and so many units, padded."""
+        n_samples, n_steps = len(self.spikes), self.spikes.n_steps
+        blocks = -(-n_steps // lif.BLOCK)
+        return (
+            self.potentials.shape == (n_samples, n_steps, width)
+            and self.potentials.dtype == dtype
+            and self.bits.shape == (n_samples, blocks, width)
+        )
+
     @property
     def v(self):
         """Potentials in order of time, (sample, time, n); a view."""
@@ -198,14 +208,15 @@ class Trace:
             if record.kind != stage.kind or record.n != stage.n:
                 return False
             if record.kind != "spiking":
-                if record.values.shape[:2] != shape or record.values.dtype != network.dtype:
+                if record.values.shape != (*shape, stage.n) or record.values.dtype != network.dtype:
                     return False
+            elif (len(record.spikes), record.spikes.n_steps, record.spikes.n_units) != (
+                *shape, stage.n,
+            ):  # fmt: skip
+                return False
             elif (record.potentials is not None) != potentials:
                 return False
-            elif potentials and (
-                record.potentials.shape != (*shape, stage.width)
-                or record.potentials.dtype != network.dtype
-            ):
+            elif potentials and not record.holds(stage.width, network.dtype):
                 return False
         return True
 

@@ -86,8 +86,13 @@ def test_exercise_has_hint_and_folded_solution(path):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for cell in notebook.cells:
         if "solution" in cell.metadata.get("tags", []):
-            folded = cell.metadata.get("jupyter", {}).get("source_hidden")
-            assert folded or cell.source.startswith("<details>"), cell.id
+            folded = {"source_hidden": True, "outputs_hidden": True}
+            hidden = cell.metadata.get("jupyter") == folded
+            assert hidden or cell.source.startswith("<details>"), cell.id
+        if cell.cell_type == "code" and "snnlab.check(" in cell.source:
+            solved = "solution" in cell.metadata.get("tags", [])
+            assert ("solution=" in cell.source) == solved, f"{cell.id}: whose answer is it?"
+            assert not solved or "print(" not in cell.source, f"{cell.id} tells in the open"
     assert text.count("<details>") == text.count("</details>") >= 2
     assert "<summary>Hint</summary>" in text and "<summary>Solution</summary>" in text
 

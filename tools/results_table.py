@@ -3,16 +3,16 @@
 python tools/results_table.py [--check]
 """
 
-import itertools
-import json
 import os
-import re
+import tomllib
 
+import course_map
 import numpy as np
 import pages
 
 from snnlab import results
 
+PLACEHOLDER = "OWNER/REPOSITORY"  # where the project has no published repository yet
 TITLES = {
     "mnist16-plain": "16x16 MNIST",
     "mnist16-augmented": "16x16 MNIST, augmented",
@@ -281,23 +281,33 @@ def panels_table():
     return pages.table(("notebook", "panel", "picture", "key press to new pixels", "budget"), rows)
 
 
-def head(notebook):
-    """What stands before a notebook's first lines of set-up."""
-    cells = itertools.takewhile(lambda cell: cell["id"] != "set-up", notebook["cells"])
-    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-
-
 def notebooks_table(page):
-    """Title, question and duration of each notebook, as its first cell says them."""
+    """Title, question, duration and needs of each notebook, as its first cells say them."""
     rows = []
-    for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
-        text = " ".join(head(json.loads(path.read_text(encoding="utf-8"))).split())
-        title = re.match(r"# (.+?) \*\*", text)[1]
-        question = re.search(r"\*\*(.+?\?)\*\*", text)[1]
-        minutes = re.search(r"(\d+) minutes", text)[1]
-        link = os.path.relpath(path, page.parent).replace(os.sep, "/")
-        rows.append((int(path.stem[:2]), f"[{title}]({link})", question, minutes))
-    return pages.table(("", "notebook", "question", "minutes"), rows)
+    for path in course_map.lessons():
+        lesson, link = course_map.about(path), os.path.relpath(path, page.parent)
+        rows.append(
+            (lesson["number"], f"[{lesson['title']}]({link.replace(os.sep, '/')})")
+            + (lesson["question"], lesson["minutes"])
+            + (", ".join(map(str, lesson["needs"])) or "-",)
+        )
+    return pages.table(("", "notebook", "question", "minutes", "needs"), rows)
+
+
+def badges():
+    """Links that open the course in a browser; that they lead nowhere yet, if that is so."""
+    with open(pages.ROOT / "pyproject.toml", "rb") as file:
+        repository = tomllib.load(file)["tool"]["snnlab"]["repository"]
+    first = "notebooks/01_one_leaky_neuron.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/{first}"
+    colab = f"https://colab.research.google.com/github/{repository}/blob/HEAD/{first}"
+    shown = (
+        f"[![Binder](https://mybinder.org/badge_logo.svg)]({binder})\n"
+        f"[![Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})"
+    )
+    if repository == PLACEHOLDER:
+        shown += f"\n(`{PLACEHOLDER}` is a placeholder, to be set in `pyproject.toml`.)"
+    return shown
 
 
 def one(study, **wanted):
@@ -340,6 +350,7 @@ def summary_table():
 def tables():
     """Every table by the name of its place, but for those that depend on the page."""
     return {
+        "badges": badges(),
         "summary": summary_table(),
         "results": accuracy_table(),
         "sparsity": sparsity_table(),

@@ -18,8 +18,9 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 def strip(notebook):
     """Return a clean copy of a notebook, a dict as read from its JSON.
 
-    Kept are text and code, cell ids, attachments, tags, and the folding of a cell's source (which
-    hides solutions). The kernel is always the plain "python3".
+    Kept are text and code, cell ids, attachments, tags, and the folding of a cell's source, with
+    its outputs if these are folded too (which hides solutions).
+    The kernel is always the plain "python3".
     """
     return {
         "cells": [_strip_cell(cell) for cell in notebook["cells"]],
@@ -36,8 +37,10 @@ def _strip_cell(cell):
     kept["metadata"] = {}
     if cell["metadata"].get("tags"):
         kept["metadata"]["tags"] = cell["metadata"]["tags"]
-    if cell["metadata"].get("jupyter", {}).get("source_hidden"):
-        kept["metadata"]["jupyter"] = {"source_hidden": True}
+    folded = cell["metadata"].get("jupyter", {})
+    if folded.get("source_hidden"):
+        hidden = ("outputs_hidden", "source_hidden")
+        kept["metadata"]["jupyter"] = {name: True for name in hidden if folded.get(name)}
     if cell["cell_type"] == "code":
         kept |= {"execution_count": None, "outputs": []}
     return kept

@@ -3,12 +3,14 @@
     python tools/student_copy.py [folder]    by default the folder student/
 
 Left out are cells tagged "solution" and the folded solutions within text; exercises and hints stay.
-Outputs are stripped. Existing files of the same names are written over.
+Glossary, further reading and the pictures of the map come along. Outputs are stripped. Existing
+files of the same names are written over.
 """
 
 import argparse
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from strip_outputs import strip  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
 FOLDED = re.compile(r"<details>\s*<summary>Solution</summary>.*?</details>\s*", flags=re.DOTALL)
 
 
@@ -40,7 +43,11 @@ def main(argv=None):
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "student")
     folder = parser.parse_args(argv).folder
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    for path in [*NOTEBOOKS.glob("*.md"), *NOTEBOOKS.glob("pictures/*.png")]:
+        copy = folder / path.relative_to(NOTEBOOKS)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, copy)
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         copy = without_solutions(json.loads(path.read_text(encoding="utf-8")))
         text = json.dumps(copy, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
         (folder / path.name).write_text(text, encoding="utf-8", newline="\n")

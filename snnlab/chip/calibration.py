@@ -79,10 +79,13 @@ def calibrate(chip, *, tau_mem=6e-6, tau_syn=6e-6, dt=1.7e-6, trials=100, rounds
     """
     if not isinstance(chip, Substrate):
         raise TypeError(f"chip must be a Substrate, not {type(chip).__name__}")
-    trials = _check.integer("trials", trials, at_least=1)
-    rounds = _check.integer("rounds", rounds, at_least=1)
+    trials = _check.integer("trials", trials, 1, 100_000)
+    rounds = _check.integer("rounds", rounds, 1, 60)
     dt = _check.number("dt", dt, above=0)
-    if round((chip.effects["sampling"] or 0) / dt) > 1:
+    for name, tau in (("tau_mem", tau_mem), ("tau_syn", tau_syn)):
+        if _check.number(name, tau, above=0) > 1000 * dt:
+            raise ValueError(f"{name} must be at most 1000 dt: its decay is too slow to be seen")
+    if (chip.effects["sampling"] or 0) / dt > 1.5:
         raise ValueError(f"dt must not be below the chip's sampling, got {dt:g}")
     plain = chip.replace(dynamic_scaling=False, clamp=None)
     plain.age = chip.age

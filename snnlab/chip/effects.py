@@ -42,6 +42,7 @@ EFFECTS = {
 }
 SETTINGS = "weight_scale", "adc_range", "drift_period"  # of other effects: neither on nor off
 SPREADS = "tau_mem_spread", "tau_syn_spread", "threshold_spread", "gain_spread"
+LARGE = 1e15  # of all numbers, and 1 / LARGE where 0 is none: products stay finite in 32 bits
 MIN_FACTOR = 0.1  # no time constant or gain is smaller than this share of what it should be
 MAX_SCALE = 250.0  # levels per unit of readout weight, at most (Cramer et al. 2022, code)
 
@@ -79,7 +80,7 @@ def _range(name, value):
     """Lowest and highest potential, around rest."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise TypeError(f"{name} must be a pair (lowest, highest), not {value!r}")
-    low, high = (_check.number(name, x) for x in value)
+    low, high = (_check.number(name, x, at_least=-LARGE, at_most=LARGE) for x in value)
     if not low < 0 < high:
         raise ValueError(f"{name} must reach from below 0 to above it, got {low:g} to {high:g}")
     return low, high
@@ -95,8 +96,8 @@ def _neurons(name, value):
     return tuple(numbers)
 
 
-_above_0 = partial(_check.number, above=0)
-_CHECKS = dict.fromkeys(EFFECTS, partial(_check.number, at_least=0)) | {
+_above_0 = partial(_check.number, above=0, at_least=1 / LARGE, at_most=LARGE)
+_CHECKS = dict.fromkeys(EFFECTS, partial(_check.number, at_least=0, at_most=LARGE)) | {
     "weight_bits": partial(_check.integer, at_least=1, at_most=14),
     "weight_scale": _above_0,
     "dynamic_scaling": _check.flag,
@@ -105,7 +106,7 @@ _CHECKS = dict.fromkeys(EFFECTS, partial(_check.number, at_least=0)) | {
     "adc_range": _range,
     "sampling": _above_0,
     "reset": partial(_check.one_of, allowed=("zero", "subtract")),
-    "drift_period": partial(_check.integer, at_least=1),
+    "drift_period": partial(_check.integer, at_least=1, at_most=2**53),
     "dead": _neurons,
     "stuck": partial(_check.number, at_least=0, at_most=1),
     "clamp": _above_0,

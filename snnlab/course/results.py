@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from snnlab import _check
+from snnlab.course.tables import Table
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -61,11 +62,15 @@ def load(study):
 
 
 class Claims(tuple):
-    """Claims of papers; in a notebook, a line each."""
+    """Claims of papers; in a notebook, a table: a row each."""
 
     def __repr__(self):
         """The paper's figure, ours, and whether the claim was kept."""
         return "\n".join(map(_line, self))
+
+    def _repr_html_(self):
+        head = "claim", "the paper", "here", "kept?"
+        return Table(head, map(_row, self))._repr_html_()
 
 
 def claims(notebook):
@@ -94,17 +99,42 @@ def claims(notebook):
     return Claims(r for r in records if r["name"].startswith(f"{notebook}."))
 
 
+WANTED = {
+    "at least": "at least the paper's",
+    "at most": "at most the paper's",
+    "about": "the paper's",
+}
+
+
+def _figures(claim):
+    """The paper's figure and ours, with unit and spread; None where it is not repeated."""
+    unit = f" {claim['unit']}" if claim["unit"] else ""
+    paper = f"{claim['paper']:g}{unit}"
+    if claim["ours"] is None:
+        return paper, None
+    sd = "" if claim["sd"] is None else f" ± {claim['sd']:.2g}"
+    return paper, f"{claim['ours']:g}{sd}{unit}"
+
+
+def _kept(claim):
+    """Whether a claim was kept, and what that means."""
+    wanted, leeway = WANTED[claim["sense"]], f"give or take {claim['tolerance']:g}"
+    return f"{'yes' if claim['holds'] else 'NO'}, {wanted}, {leeway}"
+
+
 def _line(claim):
     """One claim in two lines of text."""
-    unit = f" {claim['unit']}" if claim["unit"] else ""
-    first = (
-        f"{claim['text']}:\n    paper {claim['paper']:g}{unit} ({claim['source']}, {claim['tag']})"
-    )
-    if claim["ours"] is None:
+    paper, ours = _figures(claim)
+    first = f"{claim['text']}:\n    paper {paper} ({claim['source']}, {claim['tag']})"
+    if ours is None:
         return f"{first}; {claim['study']}"
-    sd = "" if claim["sd"] is None else f" ± {claim['sd']:.2g}"
-    wanted = "the paper's" if claim["sense"] == "about" else f"{claim['sense']} the paper's"
-    return (
-        f"{first};\n    here {claim['ours']:g}{sd}{unit} ({claim['study']}): "
-        f"{'yes' if claim['holds'] else 'NO'}, {wanted}, give or take {claim['tolerance']:g}"
-    )
+    return f"{first};\n    here {ours} ({claim['study']}): {_kept(claim)}"
+
+
+def _row(claim):
+    """The same as a row of a table."""
+    paper, ours = _figures(claim)
+    theirs = f"{paper} ({claim['source']}, {claim['tag']})"
+    if ours is None:
+        return claim["text"], theirs, claim["study"], None
+    return claim["text"], theirs, f"{ours} ({claim['study']})", _kept(claim)

@@ -21,6 +21,7 @@ from snnlab.kernels import images as kernels
 
 # A cubic spline needs four knots.
 MIN_SOURCE = 4
+MOST_PIXELS = 2**15  # along a side, so that those of an image are counted in 32 bits
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Affine:
     def __post_init__(self):
         """Check every range."""
         for name in (field.name for field in fields(self)):
-            _check.number(name, getattr(self, name), at_least=0)
+            _check.number(name, getattr(self, name), at_least=0, at_most=1e6)
         _check.number("rotation", self.rotation, at_most=180)
         _check.number("scale", self.scale, below=1)
 
@@ -85,7 +86,7 @@ class Affine:
         """
         n = _check.integer("n", n, at_least=0)
         source_shape = _source_shape(source_shape)
-        size = _check.integer("size", size, at_least=2)
+        size = _check.integer("size", size, 2, MOST_PIXELS)
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"rng must be a numpy.random.Generator, not {type(rng).__name__}")
         draw = rng.uniform(-1.0, 1.0, (n, 5))
@@ -148,7 +149,7 @@ def resample(source, index, size, affine=None, rng=None, out=None, run=None):
     if index.size and not (index.min() >= 0 and index.max() < len(source)):
         raise IndexError(f"index must be in [0, {len(source)})")
     index = np.ascontiguousarray(index, np.int64)
-    size = _check.integer("size", size, at_least=2)
+    size = _check.integer("size", size, 2, MOST_PIXELS)
     m = len(index)
     if out is None:
         out = np.empty((m, size * size), np.float32)
@@ -202,6 +203,8 @@ def _source_shape(shape):
         h, w = (operator.index(side) for side in shape)
     except (TypeError, ValueError):
         raise ValueError(f"source_shape must be two integers, not {shape!r}") from None
+    if max(h, w) > MOST_PIXELS:
+        raise ValueError(f"source must be at most {MOST_PIXELS} wide and high, not {h} x {w}")
     if min(h, w) < MIN_SOURCE:
         raise ValueError(f"source must be at least {MIN_SOURCE} x {MIN_SOURCE}, not {h} x {w}")
     return h, w

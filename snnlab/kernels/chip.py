@@ -1,13 +1,13 @@
 """Kernels of the analog substrate: writing weights to synapses, reading membranes by an ADC."""
 
 import numpy as np
-from numba import njit
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+from snnlab.kernels.compiled import kernel
+
 FREE = -32768  # a synapse that is not stuck
 
 
-@_kernel
+@kernel
 def write_weights(w, scale, limit, efficacy, stuck, out):
     """What synapses do that were written ``w``: rounded, clipped, each with its own efficacy.
 
@@ -30,7 +30,7 @@ def write_weights(w, scale, limit, efficacy, stuck, out):
             out[i, j] = x * efficacy[i, j]
 
 
-@_kernel
+@kernel
 def read_membranes(v, lsb, lowest, highest, every, last_first, lo, hi):
     """Sample membranes as the ADC does: in place, in steps of ``lsb`` between two codes.
 

@@ -11,11 +11,9 @@ threads when the machine is busy.
 """
 
 import numpy as np
-from numba import njit
 
+from snnlab.kernels.compiled import inner, kernel
 from snnlab.kernels.vector import NARROW, WIDE, fused, load, scratch, store
-
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 _u = np.uint64  # unsigned indices need no test for those that count from the end
 RUN = 112  # pixels whose weights, one tile wide, stay in L1 while all samples pass by
@@ -24,7 +22,7 @@ RUN = 112  # pixels whose weights, one tile wide, stay in L1 while all samples p
 def _make_sums(lanes):
     """Sums of rows in registers, for one tile of them, from column j on."""
 
-    @_kernel
+    @inner
     def add_rows(start, r, rows, which, scale, lo, hi, out, s, j):
         total = load(start, (r, j), lanes)
         for k in range(lo, hi):
@@ -32,7 +30,7 @@ def _make_sums(lanes):
             total = fused(scale[_u(k)], row, total)
         store(total, out, (s, j))
 
-    @_kernel
+    @inner
     def add_rows_twice(start, rows, which, scale, lo, hi, out, i, other, j):
         total = load(start, (0, j), lanes)
         second = total
@@ -50,7 +48,7 @@ _wide, _wide_twice = _make_sums(WIDE)
 _narrow, _narrow_twice = _make_sums(NARROW)
 
 
-@_kernel
+@kernel
 def multiply(x, c, w, base, lo, hi, out):
     """``out[lo:hi] = base + (x[lo:hi] - c) @ w``."""
     n_in, n = w.shape
@@ -79,7 +77,7 @@ def multiply(x, c, w, base, lo, hi, out):
                     _wide(start, r, w, which, scale, first, last, out, s, j)
 
 
-@_kernel
+@kernel
 def multiply_transposed(x, c, g, base, lo, hi, out):
     """``out = base + (x.T - c) @ g`` for pairs of rows ``lo <= i / 2 < hi``.
 

@@ -1,14 +1,12 @@
 """Kernels on spike events: values to latencies, the check of events given by users, counts."""
 
 import numpy as np
-from numba import njit
 
+from snnlab.kernels.compiled import kernel
 from snnlab.kernels.vector import clear, scratch
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
 
-
-@_kernel
+@kernel
 def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit):
     """At most one spike per value: in step k where ``edges[k + 1] < x <= edges[k]``.
 
@@ -25,7 +23,8 @@ def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit)
             when[i] = -1
             value = x[s, i]
             if value > edges[n_steps]:
-                k = np.int64(tau_steps * np.log(value / (value - theta)) - offset)
+                guess = tau_steps * np.log(value / (value - theta)) - offset
+                k = np.int64(guess) if 0 <= guess < n_steps else n_steps - 1  # maybe no number
                 while k > 0 and (k >= n_steps or value > edges[k]):
                     k -= 1
                 while k < 0 or value <= edges[k + 1]:
@@ -44,12 +43,12 @@ def latency(x, edges, theta, tau_steps, offset, lo, hi, start, stop, step, unit)
                 place[k] += 1
 
 
-@_kernel
+@kernel
 def first_fault(start, stop, step, unit, n_steps, n_units, last):
     """Index of the first event that breaks a rule and the rule's number, or (-1, 0).
 
     1: step out of range, 2: unit out of range, 3: steps not in order, 4: a unit twice in a step.
-    ``last`` is scratch: for each unit the position of its latest event.
+    ``last`` is scratch, zeros: for each unit one more than the position of its latest event.
     """
     for s in range(start.shape[0]):
         for k in range(start[s], stop[s]):
@@ -59,14 +58,14 @@ def first_fault(start, stop, step, unit, n_steps, n_units, last):
                 return k, 2
             if k > start[s] and step[k] < step[k - 1]:
                 return k, 3
-            before = last[unit[k]]
+            before = last[unit[k]] - 1
             if before >= start[s] and before < k and step[before] == step[k]:
                 return k, 4
-            last[unit[k]] = k
+            last[unit[k]] = k + 1
     return -1, 0
 
 
-@_kernel
+@kernel
 def count_units(start, stop, unit, counts):
     """Add each sample's spikes per unit to ``counts`` (sample, unit)."""
     for s in range(start.shape[0]):
@@ -74,7 +73,7 @@ def count_units(start, stop, unit, counts):
             counts[s, unit[k]] += 1
 
 
-@_kernel
+@kernel
 def mark(start, stop, step, unit, lo, hi, z):
     """Events of some samples as 0 and 1 (sample, time, unit)."""
     zero, one = z.dtype.type(0), z.dtype.type(1)

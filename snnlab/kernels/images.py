@@ -11,8 +11,8 @@ Coordinates are float64, as in SciPy; pixels, coefficients and weights are float
 """
 
 import numpy as np
-from numba import njit
 
+from snnlab.kernels.compiled import inner, kernel, part
 from snnlab.kernels.vector import scratch
 
 # Pole of the filter that inverts the cubic B-spline.
@@ -26,7 +26,7 @@ EDGE = 5e-7
 _u = np.uint64  # over indices that cannot be negative, loops are vectorised
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _mirror_weights(n, out):
     """Weights of the first pixels in the causal filter's first value.
 
@@ -41,7 +41,7 @@ def _mirror_weights(n, out):
             out[k] += periods * pole ** (2 * n - 2 - k)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _filter_rows(c, first):
     """Spline coefficients / 6 of ``c`` along its first axis, in place (6 is the filter's gain).
 
@@ -65,7 +65,7 @@ def _filter_rows(c, first):
             c[n - k, j] = POLE * (c[n - k + one, j] - c[n - k, j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inner
 def _coefficients(image, first_h, first_w, rows, columns, c):
     """Coefficients / 36 of ``image``, transposed, with one mirrored line on every side of ``c``."""
     h, w = image.shape
@@ -88,7 +88,7 @@ def _coefficients(image, first_h, first_w, rows, columns, c):
 
 
 # Inlined: only in the caller does the compiler see that these arrays are distinct (25 % in all).
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@part
 def _locate(matrix, p, h, w, y_knot, x_knot, y_weight, x_weight):
     """Where row ``p`` of the result reads the spline: knots and 6 times the B-spline at each.
 
@@ -127,7 +127,7 @@ def _locate(matrix, p, h, w, y_knot, x_knot, y_weight, x_weight):
         x_weight[3, q] = on * (t * t * t)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def resample(source, index, matrices, size, lo, hi, out):
     """Fill ``out[lo:hi]`` with the affine images of ``source[index[lo:hi]]``.
 

@@ -29,8 +29,8 @@ Which of them spike is a byte per unit, a bit per step. No literal widens float3
 """
 
 import numpy as np
-from numba import njit
 
+from snnlab.kernels.compiled import inner, kernel, part
 from snnlab.kernels.noise import add_noise
 from snnlab.kernels.vector import NARROW, WIDE, clear, fused, joined, load, scratch, store, where
 
@@ -44,10 +44,6 @@ for _set in range(256):
 _SIZE = np.array([_set.bit_count() for _set in range(256)])
 _ONES = np.uint64(0x0101010101010101)
 _u = np.uint64  # unsigned indices need no test for those that count from the end
-
-# error_model="numpy": a division needs no test for zero, which would keep loops scalar
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
-_part = njit(cache=True, nogil=True, error_model="numpy", inline="always")  # of a kernel
 
 
 def integrating(*, delay, key=0):
@@ -70,7 +66,7 @@ def firing_back_reals(dtype, *, steepness, next_decay_syn=0, next_decay_mem=0, n
     return np.array([next_decay_syn, next_decay_mem, next_gain, steepness], dtype)
 
 
-@_kernel
+@kernel
 def integrate(
     start,
     stop,
@@ -128,7 +124,7 @@ def integrate(
                 v[s, t, j] = potential
 
 
-@_kernel
+@inner
 def _list_arrivals(step, e, end, first, m, at):
     """Fill ``at`` with where the events of m steps from ``first`` on begin; return where they end.
 
@@ -145,7 +141,7 @@ def _list_arrivals(step, e, end, first, m, at):
     return e
 
 
-@_kernel
+@inner
 def _list_arrivals_back(step, begin, e, first, m, at):
     """As `_list_arrivals`, from the last step to the first; e is where the events end."""
     at[m] = e
@@ -159,7 +155,7 @@ def _list_arrivals_back(step, begin, e, first, m, at):
     return e
 
 
-@_kernel
+@inner
 def list_spikes(z, r, block, n, step, t, k, out_step, out_unit):
     """Write the units that spike in step t from k on; return where the list ends.
 
@@ -190,7 +186,7 @@ def list_spikes(z, r, block, n, step, t, k, out_step, out_unit):
     return k
 
 
-@_part
+@part
 def move(
     current, rest, left, a, b, g, theta, held, low, high, bounded, longest, zero_reset, zero
 ):  # fmt: skip
@@ -217,7 +213,7 @@ def move(
 def _make_fire(lanes):
     """The kernel of a LIF layer whose units come in tiles of ``lanes``."""
 
-    @_kernel
+    @kernel
     def fire(
         start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
         v, z, out_start, out_stop, out_step, out_unit,
@@ -284,7 +280,7 @@ def _make_fire(lanes):
     return fire
 
 
-@_kernel
+@kernel
 def mark_spikes(start, stop, step, unit, z):
     """Fill ``z`` as `fire` does from the layer's events; it is zero before."""
     for s in range(start.shape[0]):
@@ -307,14 +303,14 @@ def fire(
     twice as fast where traces exceed the cache). Without ``keep``, all samples write over ``v[0]``
     and ``z[0]``, so that inference stays in cache.
     """
-    kernel = _fire_narrow if v.shape[2] == NARROW else _fire_wide
-    kernel(
+    run = _fire_narrow if v.shape[2] == NARROW else _fire_wide
+    run(
         start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
         v, z, out_start, out_stop, out_step, out_unit,
     )  # fmt: skip
 
 
-@_kernel
+@kernel
 def integrate_backward(
     start,
     stop,
@@ -361,7 +357,7 @@ def integrate_backward(
                             g_weights[c, i, j] += g_current[s, t, j]
 
 
-@_kernel
+@inner
 def _list_errors(g, s, first, n, m, at, which, scale):
     """List those of the next layer's n units that have an error, for m steps from ``first`` on.
 
@@ -379,7 +375,7 @@ def _list_errors(g, s, first, n, m, at, which, scale):
     return k
 
 
-@_kernel
+@inner
 def _mark_rest(first, last, step, unit, hold, before, m, rest_bits):
     """Set the bits of a block's steps in which a unit is held at rest after a spike."""
     for k in range(first, last):
@@ -390,7 +386,7 @@ def _mark_rest(first, last, step, unit, hold, before, m, rest_bits):
                 rest_bits[j] |= np.uint8(1 << q)
 
 
-@_part
+@part
 def _slope(kind, k, x, exponent, lanes):
     """Surrogate derivative h(x); formulas and scales in ``snnlab.surrogate``.
 
@@ -420,7 +416,7 @@ def _slope(kind, k, x, exponent, lanes):
     return k * real(1.0 / np.sqrt(2.0 * np.pi)) * x
 
 
-@_part
+@part
 def move_back(
     lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_reset, longest, zero
 ):  # fmt: skip
@@ -438,7 +434,7 @@ def move_back(
 def _make_fire_backward(lanes, surrogate):
     """The adjoint of a LIF layer whose units come in tiles of ``lanes``, with one surrogate."""
 
-    @_kernel
+    @kernel
     def fire_backward(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
         g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
@@ -559,15 +555,15 @@ def fire_backward(
     ``g_current`` (empty if not wanted) and ``g_drive`` are as in `integrate_backward`.
     """
     surrogate = int(numbers[3])
-    kernel = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate]
-    kernel(
+    run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate]
+    run(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
         g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
         g_current, g_drive,
     )  # fmt: skip
 
 
-@_kernel
+@kernel
 def sum_chunks(g_weights, out, lo, hi):
     """``out[lo:hi] = g_weights[0, lo:hi] + g_weights[1, lo:hi] + ...``, chunk by chunk in order."""
     n = out.shape[1]

@@ -9,15 +9,14 @@ is close to normal (kurtosis 2.7, within 3.5 standard deviations).
 """
 
 import numpy as np
-from numba import njit
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+from snnlab.kernels.compiled import inner, kernel
 
 # standard deviation of the sum of four independent bytes
 SPREAD = float(np.sqrt(4 * (256**2 - 1) / 12))
 
 
-@_kernel
+@inner
 def scramble(x):
     """A 32-bit number that looks unrelated to ``x`` (a bijection)."""
     x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D))
@@ -25,7 +24,7 @@ def scramble(x):
     return np.uint32(x ^ (x >> np.uint32(16)))
 
 
-@_kernel
+@kernel
 def add_noise(sd, key, s, t, out):
     """``out[j] += sd[j] * xi`` with xi of variance ``SPREAD^2``, for sample s and step t.
 

@@ -8,16 +8,15 @@ strength of a weight that is not zero is read from the weight itself: if it was 
 """
 
 import numpy as np
-from numba import njit
 
+from snnlab.kernels.compiled import inner, kernel
 from snnlab.kernels.noise import scramble
 
 _u = np.uint64  # over indices that cannot be negative, loops are vectorised
 BLOCK = 16  # columns that are looked at together: a line of the cache
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
-@_kernel
+@kernel
 def grad_r(w, theta, sign, lo, hi, change, pull, centre):
     """Grad R (Chen et al. 2021): ``theta -= s change + pull sign(theta - centre)``; see `GradR`."""
     real, n = w.dtype.type, np.int32(0)
@@ -33,13 +32,13 @@ def grad_r(w, theta, sign, lo, hi, change, pull, centre):
     return n
 
 
-@_kernel
+@inner
 def _row(key, t):
     """Start of step t's random numbers; each number is a function of it and of a place."""
     return scramble(scramble(np.uint32(key)) + np.uint32(t))
 
 
-@_kernel
+@kernel
 def deep_r(w, theta, sign, lo, hi, change, shrink, sd, key, t, low):
     """Deep R and, with ``low < 0``, soft Deep R (Bellec et al. 2018); see `DeepR`, `SoftDeepR`.
 
@@ -66,7 +65,7 @@ def deep_r(w, theta, sign, lo, hi, change, shrink, sd, key, t, low):
     return n
 
 
-@_kernel
+@kernel
 def reactivate(w, theta, sign, lo, hi, key, t, n, strength, room):
     """Give ``n`` dormant synapses, drawn without preference, this strength.
 
@@ -85,7 +84,7 @@ def reactivate(w, theta, sign, lo, hi, key, t, n, strength, room):
             n -= 1
 
 
-@_kernel
+@inner
 def _soft(x, d):
     """``sign(x) max(|x| - d, 0)``."""
     if x > d:
@@ -93,7 +92,7 @@ def _soft(x, d):
     return x + d if x < -d else x - x
 
 
-@_kernel
+@kernel
 def stds(w, theta, lo, hi, change, before, d):
     """Soft threshold (Chen et al. 2022), raised from ``before`` to ``d`` by this step."""
     n = np.int32(0)
@@ -105,7 +104,7 @@ def stds(w, theta, lo, hi, change, before, d):
     return n
 
 
-@_kernel
+@kernel
 def masked(w, kept, lo, hi, change):
     """The weights that are kept change; the others are 0."""
     n, zero = np.int32(0), w.dtype.type(0)
@@ -116,7 +115,7 @@ def masked(w, kept, lo, hi, change):
     return n
 
 
-@_kernel
+@kernel
 def fan_in(w, lo, hi, width):
     """Weights per column that are not zero."""
     n = np.zeros(width, np.int32)
@@ -127,7 +126,7 @@ def fan_in(w, lo, hi, width):
     return n
 
 
-@_kernel
+@inner
 def _largest(x, limit, top):
     """The largest number that ``limit`` of the integers x or more reach, bit by bit from ``top``.
 
@@ -144,7 +143,7 @@ def _largest(x, limit, top):
     return cut, reach
 
 
-@_kernel
+@kernel
 def limit_fan_in(w, theta, lo, hi, counts, a, b, limit, rest, bits, top):
     """Prune the smallest weights of columns a to b - 1 with more than ``limit``; returns how many.
 

@@ -11,8 +11,8 @@ them; they name a unit as the whole network does (``name``), not by its place am
 """
 
 import numpy as np
-from numba import njit
 
+from snnlab.kernels.compiled import inner, kernel, part
 from snnlab.kernels.lif import BLOCK, list_spikes, move
 from snnlab.kernels.vector import (
     NARROW,
@@ -28,16 +28,13 @@ from snnlab.kernels.vector import (
 
 LANES = 64  # samples that are multiplied at a time: twice as fast as 32, and 128 gain little
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
-_part = njit(cache=True, nogil=True, error_model="numpy", inline="always")  # of a kernel
-
 
 def firing(*, zero_reset, delay, n_steps, room):
     """``numbers`` of `fire` and `fire_constant`; ``room``: most events that a sample may have."""
     return np.array([zero_reset, delay, n_steps, room], np.int64)
 
 
-@_part
+@part
 def _received(turned, indptr, source, weight, j):
     """What unit j gets from the samples of a block: its row of ``W.T @ turned``."""
     total = load(turned, (turned.shape[0] - 1, 0), LANES)  # a row of zeros
@@ -47,7 +44,7 @@ def _received(turned, indptr, source, weight, j):
     return total
 
 
-@_kernel
+@inner
 def _turn(x, inputs, first, m, turned):
     """Some inputs of m samples, sample by sample, as rows over samples; the last row stays zero."""
     for i in range(inputs.shape[0]):
@@ -56,7 +53,7 @@ def _turn(x, inputs, first, m, turned):
             turned[i, b] = x[first + b, j]
 
 
-@_kernel
+@kernel
 def multiply(x, inputs, indptr, source, weight, lo, hi, out):
     """``out[lo:hi] = x[lo:hi, inputs] @ W``, from synapses unit by unit."""
     turned = scratch((inputs.shape[0] + 1, LANES), out)
@@ -71,7 +68,7 @@ def multiply(x, inputs, indptr, source, weight, lo, hi, out):
                 out[s + b, j] = total[b]
 
 
-@_kernel
+@kernel
 def fire_constant(
     x,
     inputs,
@@ -160,7 +157,7 @@ def fire_constant(
             out_stop[first + c] = k
 
 
-@_kernel
+@kernel
 def fire(
     start,
     stop,
@@ -224,7 +221,7 @@ def fire(
         out_stop[s] = k
 
 
-@_kernel
+@kernel
 def integrate(
     start,
     stop,
@@ -260,7 +257,7 @@ def integrate(
                 v[s, t, j] = potential
 
 
-@_kernel
+@kernel
 def rename(start, stop, unit, name, lo, hi):
     """Events named by place among the units left are named as in the whole network."""
     for s in range(lo, hi):

@@ -6,13 +6,13 @@ Each comes twice: it updates the parameters, or it writes what it would subtract
 """
 
 import numpy as np
-from numba import njit
 
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+from snnlab.kernels.compiled import inner, kernel
+
 _u = np.uint64  # over indices that cannot be negative, loops are vectorised
 
 
-@_kernel
+@kernel
 def adam(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink):
     """Adam (Kingma & Ba 2015, algorithm 1).
 
@@ -27,7 +27,7 @@ def adam(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink):
         w[i] = keep * w[i] - s1 * m[i] / (np.sqrt(s2 * v[i]) + e)
 
 
-@_kernel
+@inner
 def _add_shrinkage(w, lo, hi, shrink, out):
     """What weight decay subtracts, beside the rest."""
     if shrink > 0:
@@ -36,7 +36,7 @@ def _add_shrinkage(w, lo, hi, shrink, out):
             out[i - _u(lo)] += share * w[i]
 
 
-@_kernel
+@kernel
 def adam_change(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink, out):
     """What `adam` would subtract; the moments are updated."""
     real = w.dtype.type
@@ -49,7 +49,7 @@ def adam_change(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink, out
     _add_shrinkage(w, lo, hi, shrink, out)
 
 
-@_kernel
+@kernel
 def sgd(w, g, m, lo, hi, rate, momentum, shrink):
     """Stochastic gradient descent with heavy-ball momentum."""
     real = w.dtype.type
@@ -59,7 +59,7 @@ def sgd(w, g, m, lo, hi, rate, momentum, shrink):
         w[i] = keep * w[i] - lr * m[i]
 
 
-@_kernel
+@kernel
 def sgd_change(w, g, m, lo, hi, rate, momentum, shrink, out):
     """What `sgd` would subtract; the velocity is updated."""
     real = w.dtype.type
@@ -68,3 +68,17 @@ def sgd_change(w, g, m, lo, hi, rate, momentum, shrink, out):
         m[i] = mu * m[i] + g[i]
         out[i - _u(lo)] = lr * m[i]
     _add_shrinkage(w, lo, hi, shrink, out)
+
+
+@kernel
+def largest_bits(bits, no_sign):
+    """The largest of floating-point numbers without their signs, both read as integers.
+
+    Without its sign a number's bits are in the order of its size; infinity is above all numbers,
+    and what is not a number above that. So one pass tells whether all are finite, too.
+    """
+    top = no_sign - no_sign
+    for i in range(bits.shape[0]):
+        b = bits[i] & no_sign
+        top = b if b > top else top
+    return top

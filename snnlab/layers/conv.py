@@ -31,10 +31,12 @@ class Conv(Linear):
 
     def __post_init__(self):
         for name in ("channels", "kernel", "stride"):
-            number = _check.integer(name, getattr(self, name), at_least=1)
+            number = _check.integer(name, getattr(self, name), 1, _check.MOST_UNITS)
             object.__setattr__(self, name, number)
         padding = self.kernel // 2 if self.padding is None else self.padding
-        object.__setattr__(self, "padding", _check.integer("padding", padding, at_least=0))
+        object.__setattr__(
+            self, "padding", _check.integer("padding", padding, 0, _check.MOST_UNITS)
+        )
 
     def shape_out(self, shape):
         """(y, x, channels)."""

@@ -34,7 +34,7 @@ class Dense(Linear):
     sums_suffice: ClassVar[bool] = True
 
     def __post_init__(self):
-        object.__setattr__(self, "n", _check.integer("n", self.n, at_least=1))
+        object.__setattr__(self, "n", _check.integer("n", self.n, 1, _check.MOST_UNITS))
 
     def shape_out(self, shape):
         """(n,)."""

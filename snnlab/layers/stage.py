@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
 from snnlab.signals import SpikeTrains, Values
@@ -59,6 +60,7 @@ class Stage:
         self.gives = SpikeTrains if fires else Values  # what others hear of it
         if neuron is not None:
             self.constants, self.hold = pack_constants(neuron, self.n, dtype)
+            _check.real("steepness", getattr(neuron, "steepness", 1.0), dtype)
             self.zero_reset = fires and neuron.reset == "zero"
             # an integrator whose units are alike filters W g_v as it filters g_v
             self.uniform = bool(np.ptp(self.constants[:3, : self.n], axis=1).max() == 0)

@@ -7,6 +7,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.learning.losses import resolve, scores_of
 from snnlab.learning.settings import check_medium, check_samples
+from snnlab.parameters import check_weights
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
@@ -42,14 +43,29 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     rng = _check.generator("rng", rng)
     check_medium("substrate", substrate)
     check_samples("inputs", network, inputs)
+    check_weights(network)
     on = {} if substrate is None else {"on": substrate}
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
         batch = batch_of(inputs, slice(first, min(first + batch_size, len(inputs))), rng)
         trace = network.forward(batch, **on, potentials=False, out=trace)
-        scores.append(np.array(score(trace.readout)))
+        with np.errstate(over="ignore"):  # it is heard here
+            scores.append(_checked_scores(score(trace.readout), trace.readout))
         counts.append(trace.hidden_counts())
     return np.concatenate(scores), np.concatenate(counts)
+
+
+def _checked_scores(scores, readout):
+    """A batch's scores as a copy: one per class, numbers that can be compared."""
+    scores, shape = np.array(scores), readout[:, 0].shape
+    if scores.shape != shape or scores.dtype.kind not in "iuf":
+        raise ValueError(
+            f"scores of loss must be numbers (sample, class), {shape}, got {scores.dtype} "
+            f"{scores.shape}"
+        )
+    if not np.isfinite(scores).all():
+        raise FloatingPointError("scores are not finite: potentials of the readout overflow")
+    return scores
 
 
 def evaluate(

@@ -72,7 +72,7 @@ class MaxOverTime:
 
     def scores(self, readout):
         """``scale * max_t v[t]``, (sample, class)."""
-        return _max_over_time(readout) * readout.dtype.type(self.scale)
+        return _max_over_time(readout) * _check.real("scale", self.scale, readout.dtype)
 
     def __call__(self, readout, labels):
         """Value and gradient; at equal maxima the earliest step gets it."""
@@ -81,12 +81,11 @@ class MaxOverTime:
         if max(deadlines) > readout.shape[1]:
             raise ValueError(f"deadlines must be at most {readout.shape[1]}, the number of steps")
         total, g_readout = 0.0, np.zeros_like(readout)
+        scale = _check.real("scale", self.scale, readout.dtype)
         for steps in deadlines:
             when = readout[:, :steps].argmax(axis=1)[:, None, :]
             top = np.take_along_axis(readout, when, axis=1)
-            value, g_scores = _softmax_cross_entropy(
-                top[:, 0] * readout.dtype.type(self.scale), labels
-            )
+            value, g_scores = _softmax_cross_entropy(top[:, 0] * scale, labels)
             total += value
             g_scores *= readout.dtype.type(self.scale / len(deadlines))
             g_top = np.take_along_axis(g_readout, when, axis=1) + g_scores[:, None]
@@ -111,7 +110,7 @@ class SumOverTime:
 
     def scores(self, readout):
         """``scale * sum_t v[t]``, (sample, class)."""
-        return readout.sum(axis=1) * readout.dtype.type(self.scale)
+        return readout.sum(axis=1) * _check.real("scale", self.scale, readout.dtype)
 
     def __call__(self, readout, labels):
         """Value and gradient."""
@@ -162,19 +161,24 @@ class FirstSpike:
     def __post_init__(self):
         _check.number("tau", self.tau, above=0)
 
+    def _factor(self, readout):
+        """Scores per step."""
+        _check.real("tau", self.tau, readout.dtype)
+        return _check.real("1 / tau", -1 / self.tau, readout.dtype)
+
     def times(self, readout):
         """First spike times in steps, (sample, class); the number of steps if there is none."""
         return np.cumprod(1 - readout, axis=1).sum(axis=1)
 
     def scores(self, readout):
         """``-t / tau``, (sample, class)."""
-        return self.times(readout) * readout.dtype.type(-1 / self.tau)
+        return self.times(readout) * self._factor(readout)
 
     def __call__(self, readout, labels):
         """Value and gradient."""
         labels = _labels_for(readout, labels)
         value, g_scores = _softmax_cross_entropy(self.scores(readout), labels)
-        g_times = g_scores * readout.dtype.type(-1 / self.tau)
+        g_times = g_scores * self._factor(readout)
         silent = 1 - readout
         before = np.cumprod(silent, axis=1)  # no spike up to and including a step
         g_readout = np.empty_like(readout)

@@ -1,171 +1,29 @@
 """Optimisers, and by name the schedules of their learning rate (`snnlab.learning.schedules`)."""
 
-import threading
-
 import numpy as np
 
 from snnlab import _check
-from snnlab._workers import share, worker_count
 from snnlab.kernels import updates
+from snnlab.learning.guard import room, room_for_squares
+from snnlab.learning.optimizer import Optimizer
 from snnlab.learning.schedules import Cosine, Exponential, constant, resolve_schedule  # noqa: F401
-from snnlab.learning.state import Kind, Stateful
-from snnlab.memory import aligned
-from snnlab.parameters import Gradients
-
-WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
-PIECE = 1 << 15  # parameters whose change is worked out at once: it stays in a processor's cache
-
-_own = threading.local()  # a thread's scratch, by dtype
-
-
-class Optimizer(Stateful):
-    """Turns gradients into changes of a network's parameters; the base of all optimisers.
-
-    One's own says in `change` what it subtracts, and in ``arrays`` what it remembers. Then it
-    trains, under every rewiring rule too, and checkpoints hold its state::
-
-        class SignDescent(optim.Optimizer):
-            arrays = {"mean": optim.Kind()}  # made as zeros, at the first step
-
-            def change(self, network, gradients, factor, lo, hi, out):
-                mean = self.mean[lo:hi]
-                mean += 0.1 * (gradients[lo:hi] - mean)
-                np.multiply(np.sign(mean), self.lr * factor, out=out)
-
-    Blocks that are not trainable are left alone.
-
-    Parameters
-    ----------
-    lr : float
-        Learning rate; may be changed while training.
-    rates : dict of float, optional
-        Factors of the learning rate for blocks of some names, such as ``{"bias": 0.1}``. The
-        network must have such blocks.
-
-    Attributes
-    ----------
-    steps : int
-        Steps done.
-    """
-
-    keeps_padding = False  # whether `change` is surely 0 where gradients and moments always were
-
-    def __init__(self, lr=1e-3, *, rates=None):
-        self.lr = _check.number("lr", lr, at_least=0)
-        if rates is not None and not isinstance(rates, dict):
-            raise TypeError(f"rates must be a dict of numbers by name, not {rates!r}")
-        self.rates = {
-            name: _check.number(f"rates[{name!r}]", x, at_least=0)
-            for name, x in (rates or {}).items()
-        }
-
-    # to be defined --------------------------------------------------------------------------------
-
-    def change(self, network, gradients, factor, lo, hi, out):
-        """What would be subtracted from some parameters; moments are updated.
-
-        Called once per step and place, by several threads.
-
-        Parameters
-        ----------
-        network : Network
-            Whose ``parameters[lo:hi]`` they are: those of one block, or a part. Not to be changed.
-        gradients : array
-            By all parameters, flat.
-        factor : float
-            Multiplies the learning rate.
-        lo, hi : int
-            Where they lie in flat arrays.
-        out : array (hi - lo,)
-            Written, of the network's dtype.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define change")
-
-    def rate(self, factor):
-        """Step size at the next step: with it rules scale what they subtract beside (a pull)."""
-        return self.lr * factor
-
-    def update(self, network, gradients, factor, lo, hi):
-        """Update some parameters in place; arguments as for `change`.
-
-        Here by what `change` says; one may define it anew, to be faster.
-        """
-        for first, last, change in self.changes(network, gradients, factor, lo, hi):
-            network.parameters[first:last] -= change
-
-    # a step ---------------------------------------------------------------------------------------
-
-    def begin(self, network, epochs=None, steps_per_epoch=None):
-        """Belong to a network, and make what is remembered; `step` does so too if need be."""
-        self.claim(network)
-        for name, kind in self.arrays.items():
-            if getattr(self, name, None) is None:
-                dtype = network.dtype if kind.dtype is None else kind.dtype
-                setattr(self, name, np.zeros(network.parameters.shape, dtype))
-
-    def step(self, network, gradients, factor=1.0):
-        """Update the network's parameters in place.
-
-        Parameters
-        ----------
-        network : Network
-            The same at every step (or see `rebind`).
-        gradients : Gradients or sequence of array
-            By all blocks, as `Network.backward` returns them, or one array per block of weights.
-        factor : float
-            Multiplies the learning rate.
-        """
-        factor = _check.number("factor", factor, at_least=0)
-        self.claim(network)
-        flat = flat_gradients(network, gradients)
-        self.begin(network)
-        regions = self.regions(network)
-
-        def work(lo, hi):
-            for start, stop, rate, _ in regions:
-                a, b = max(lo, start), min(hi, stop)
-                if a < b:
-                    self.update(network, flat, factor * rate, a, b)
-
-        share_parameters(network, work)
-        self.steps += 1
-
-    def regions(self, network):
-        """Where parameters are trained: ``start, stop, rate, prunable`` of stretches."""
-        out = []
-        for block in network.blocks:
-            if block.trainable:
-                alike = self.rates.get(block.name, 1.0), block.prunable
-                if out and out[-1][1] == block.start and out[-1][2:] == alike:
-                    out[-1] = (out[-1][0], block.stop, *alike)
-                else:
-                    out.append((*block.span, *alike))
-        return out
-
-    def changes(self, network, gradients, factor, lo, hi):
-        """`change`, piece by piece: an iterator of ``lo, hi, out``, where ``out`` is used again."""
-        room = _room(network.dtype)
-        for first in range(lo, hi, PIECE):
-            last = min(first + PIECE, hi)
-            out = room[: last - first]
-            self.change(network, gradients, factor, first, last, out)
-            if not self.keeps_padding:
-                _clear_padding(network, first, last, out)
-            yield first, last, out
-
-    def check_fit(self, network):
-        """Refuse a network that the state does not fit, or without a block named in ``rates``."""
-        super().check_fit(network)
-        unknown = sorted(set(self.rates) - {block.name for block in network.blocks})
-        if unknown:
-            names = ", ".join(sorted({block.name for block in network.blocks}))
-            raise ValueError(f"rates name {unknown[0]!r}: the network's blocks are {names}")
+from snnlab.learning.state import Kind
+from snnlab.parameters import largest
 
 
 class _Decaying(Optimizer):
     """Optimisers with weight decay."""
 
     keeps_padding = True
+    _known = None, 0.0  # a moment, and the most that is in it
+
+    def _moment(self, name, most):
+        """The most that a moment holds; ``most(before)`` is what this step makes of that."""
+        moment, before = self._known
+        if moment is not getattr(self, name):  # at the first step, or restored
+            before = largest(getattr(self, name))
+        self._known = getattr(self, name), most(before)
+        return self._known[1]
 
     def _shrink(self, network, factor, place):
         """By which share of themselves the parameters there shrink: weights, and nothing else."""
@@ -208,6 +66,18 @@ class Adam(_Decaying):
         """``lr / (1 - beta1^t)`` at the next step, times the factor."""
         return self.lr * factor / (1 - self.beta1 ** (self.steps + 1))
 
+    def largest_change(self, factor, gradient):
+        """``rate max|m| / eps``; infinite where the square of a gradient may overflow."""
+        top = self._moment("first", lambda before: max(before, gradient))
+        if top > room_for_squares(self.first.dtype):
+            return np.inf
+        return self.rate(factor) * (top / self.eps + 1)
+
+    def check_fit(self, network):
+        """Refuse a network that the state does not fit, or in whose precision ``eps`` is 0."""
+        super().check_fit(network)
+        _check.real("eps", self.eps, network.dtype)
+
     def update(self, network, gradients, factor, lo, hi):
         """Update some parameters in place."""
         rate = self.lr * factor * (1 / (1 - self.beta1 ** (self.steps + 1)))
@@ -245,6 +115,11 @@ class SGD(_Decaying):
         self.momentum = _check.number("momentum", momentum, at_least=0, below=1)
         self.weight_decay = _check.number("weight_decay", weight_decay, at_least=0)
 
+    def largest_change(self, factor, gradient):
+        """``rate max|velocity|``."""
+        most = self._moment("velocity", lambda before: self.momentum * before + gradient)
+        return np.inf if most > room(self.velocity.dtype) else self.rate(factor) * (most + 1)
+
     def update(self, network, gradients, factor, lo, hi):
         """Update some parameters in place."""
         updates.sgd(*self._arguments(network, gradients, factor, lo, hi))
@@ -258,40 +133,3 @@ class SGD(_Decaying):
             network.parameters, gradients, self.velocity, lo, hi, self.lr * factor, self.momentum,
             self._shrink(network, factor, lo),
         )  # fmt: skip
-
-
-def flat_gradients(network, gradients):
-    """Gradients by all parameters, flat, from Gradients or from one array per block of weights."""
-    if not isinstance(gradients, Gradients):
-        given, gradients = list(gradients), Gradients(network)
-        if len(given) != len(gradients):
-            raise ValueError(f"gradients must have {len(gradients)} arrays, one per layer")
-        for k, (own, g) in enumerate(zip(gradients, given, strict=True)):
-            own[...] = _check.array(f"gradients[{k}]", g, network.dtype, own.shape)
-    if not gradients.fits(network):
-        raise ValueError("gradients do not fit the network")
-    return gradients.flat
-
-
-def share_parameters(network, work, n=None):
-    """Call ``work(lo, hi)`` for parts of all parameters (or of n columns), by several threads."""
-    size = network.parameters.size
-    workers = 1 if size < WORTH_SHARING else network.workers or worker_count()
-    share(work, size if n is None else n, workers)
-
-
-def _room(dtype):
-    """Memory of the calling thread, for the change of a piece."""
-    rooms = _own.__dict__
-    if dtype not in rooms:
-        rooms[dtype] = aligned((PIECE,), dtype)
-    return rooms[dtype]
-
-
-def _clear_padding(network, lo, hi, x):
-    """Zeros where ``x``, which begins at lo, lies in padding."""
-    for block in network.blocks:
-        a, b = max(lo, block.start), min(hi, block.stop)
-        if a < b and block.width > block.columns:
-            columns = (np.arange(a, b) - block.start) % block.width
-            x[a - lo : b - lo][columns >= block.columns] = 0

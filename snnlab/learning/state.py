@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_STEPS = 2**53  # whole numbers up to here are floats
+from snnlab import _check
+from snnlab.learning import stored
+from snnlab.learning.guard import check_gradients
+from snnlab.parameters import Gradients, check_weights
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,53 @@ class Stateful:
     steps = 0
     _network = None  # a weak reference
 
+    def step(self, network, gradients, factor=1.0):
+        """Update the network's parameters in place.
+
+        Parameters
+        ----------
+        network : Network
+            The same at every step (or see `rebind`).
+        gradients : Gradients or sequence of array
+            By all blocks, as `Network.backward` returns them, or one array per block of weights.
+        factor : float
+            Multiplies the learning rate.
+
+        Raises
+        ------
+        FloatingPointError
+            If the gradient is not finite, or the step leads out of the floating-point numbers: all
+            is then as it was before.
+        """
+        factor = _check.number("factor", factor, at_least=0)
+        self.claim(network)
+        flat = flat_gradients(network, gradients)
+        self.take(network, flat, factor, check_gradients(network, flat, self))
+
+    def take(self, network, flat, factor, top):
+        """Take a step whose gradient is finite, and count it.
+
+        Parameters
+        ----------
+        network : Network
+        flat : array
+            The gradient, laid out as ``network.parameters``.
+        factor : float
+        top : float
+            Its largest absolute entry.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define take")
+
+    def own_arrays(self):
+        """What is remembered, by name."""
+        found = {name: getattr(self, name, None) for name in self.arrays}
+        return {name: x for name, x in found.items() if x is not None}
+
     # whose it is ----------------------------------------------------------------------------------
 
     def is_used(self):
         """Whether there is any state."""
-        return self.steps > 0 or any(getattr(self, name, None) is not None for name in self.arrays)
+        return self.steps > 0 or bool(self.own_arrays())
 
     def owner(self):
         """The network it belongs to; None if it belongs to none, or to one that is gone."""
@@ -72,6 +117,8 @@ class Stateful:
         ------
         ValueError
             If there is state that belongs to another one, or does not fit.
+        FloatingPointError
+            If the network's weights are not finite.
         """
         if self._network is not None:
             if self._network() is network:
@@ -82,6 +129,7 @@ class Stateful:
                     "one's weights: make a new one, or call rebind(network) to go on with a copy"
                 )
         self.check_fit(network)
+        check_weights(network)
         self._network = weakref.ref(network)
 
     def rebind(self, network):
@@ -97,13 +145,13 @@ class Stateful:
         This object.
         """
         self.check_fit(network)
+        check_weights(network)
         self._network = weakref.ref(network)
         return self
 
     def check_fit(self, network):
         """Refuse a network that the state does not fit."""
-        found = {name: getattr(self, name, None) for name in self.arrays}
-        self.check_arrays({k: x for k, x in found.items() if x is not None}, network)
+        self.check_arrays(self.own_arrays(), network)
 
     def check_arrays(self, found, network):
         """Refuse arrays that are not laid out as a network's parameters."""
@@ -126,9 +174,8 @@ class Stateful:
 
     def state(self):
         """All of it as a dict of arrays (for checkpoints); copies."""
-        found = {name: getattr(self, name, None) for name in self.arrays}
         out = {"steps": np.array(self.steps)}
-        return out | {name: x.copy() for name, x in found.items() if x is not None}
+        return out | {name: x.copy() for name, x in self.own_arrays().items()}
 
     def restore(self, state, network=None):
         """Inverse of `state`.
@@ -149,12 +196,35 @@ class Stateful:
         network = self.owner() if network is None else network
         self.adopt(self.checked(state, network), network)
 
+    def save(self, path):
+        """Write settings and state to a ``.npz`` file, whole or not at all.
+
+        Raises
+        ------
+        TypeError
+            A setting that cannot be written (a function of one's own); the message names it.
+        """
+        stored.save(path, self)
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote; it belongs to the next network that it is used with.
+
+        Classes of one's own must have been defined, or imported, before.
+
+        Raises
+        ------
+        ValueError
+            If the file does not hold such an object whole, or is of a newer format.
+        """
+        return stored.load(path, cls, Stateful)
+
     def checked(self, state, network=None):
         """A state as it may be adopted: a dict of attributes; raises as `restore` does."""
         strange = sorted(set(state) - {"steps", *self.arrays})
         if strange:
             raise ValueError(f"state holds {strange[0]!r}, unknown to {type(self).__name__}")
-        steps = whole("steps", state, 0, MOST_STEPS)
+        steps = whole("steps", state, 0, _check.MOST)
         missing = [name for name in self.arrays if name not in state]
         if missing and (steps > 0 or len(missing) < len(self.arrays)):
             raise ValueError(f"state of {type(self).__name__} has no {missing[0]!r}")
@@ -201,6 +271,19 @@ class Stateful:
         ]
         text = f"{type(self).__name__}({', '.join(given)})"
         return f"<{text} after {self.steps} steps>" if self.steps else text
+
+
+def flat_gradients(network, gradients):
+    """Gradients by all parameters, flat, from Gradients or from one array per block of weights."""
+    if not isinstance(gradients, Gradients):
+        given, gradients = list(gradients), Gradients(network)
+        if len(given) != len(gradients):
+            raise ValueError(f"gradients must have {len(gradients)} arrays, one per layer")
+        for k, (own, g) in enumerate(zip(gradients, given, strict=True)):
+            own[...] = _check.array(f"gradients[{k}]", g, network.dtype, own.shape)
+    if not gradients.fits(network):
+        raise ValueError("gradients do not fit the network")
+    return gradients.flat
 
 
 def whole(name, state, least, most):

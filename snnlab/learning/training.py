@@ -3,16 +3,20 @@
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.learning.checkpoint import Checkpoint
 from snnlab.learning.evaluation import Evaluation, batch_of, evaluate, predict_scores  # noqa: F401
+from snnlab.learning.guard import check_gradients, on_trial
 from snnlab.learning.history import History
 from snnlab.learning.losses import scores_of
 from snnlab.learning.progress import Interrupts, Progress
 from snnlab.learning.settings import check_samples, takes_settings
+from snnlab.learning.state import Stateful
+from snnlab.parameters import check_weights
 
 
 @dataclass
@@ -129,7 +133,10 @@ class _Loop:
             )
         self.gradients = network.backward(trace, g_readout, g_spikes=g_spikes, out=self.gradients)
         price += settings.penalties.of_weights(network, self.gradients, *now)
-        settings.optimizer.step(network, self.gradients, self.factor)
+        try:
+            self._update()
+        except FloatingPointError as fault:
+            raise FloatingPointError(f"in epoch {epoch + 1}, step {k + 1}: {fault}") from None
         settings.medium.clip(network)
 
         correct = (self.score(trace.readout).argmax(axis=1) == target).mean()
@@ -146,8 +153,20 @@ class _Loop:
             trace=trace,
         )
 
+    def _update(self):
+        """Let the optimiser change the weights; one's own may not look at what it does."""
+        network, gradients, optimizer = self.network, self.gradients, self.settings.optimizer
+        step = partial(optimizer.step, network, gradients, self.factor)
+        if getattr(type(optimizer), "step", None) is Stateful.step:
+            step()
+            return
+        check_gradients(network, gradients.flat, optimizer)
+        known = optimizer.own_arrays() if isinstance(optimizer, Stateful) else {}
+        on_trial(network, known, step, optimizer)
+
     def _note_epoch(self, seconds, means):
         """An epoch's entry in the history."""
+        check_weights(self.network)
         history, settings = self.history, self.settings
         history.seconds.append(seconds)
         history.lr.append(settings.optimizer.lr * self.factor)
@@ -211,7 +230,8 @@ def train(
     TypeError, ValueError
         Bad arguments, before anything is trained; the message names the argument.
     FloatingPointError
-        If the loss is not finite.
+        If loss, gradient or what an update leads to is not finite. The network is then, and what a
+        checkpoint holds was, at the last step that was.
 
     Notes
     -----

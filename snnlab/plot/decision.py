@@ -54,7 +54,8 @@ def draw_decision(decision, *, published=PUBLISHED, fig=None):
     top.tick_params(labelbottom=False)
     top.legend(loc="lower right")
     spikes = decision.hidden_spikes
-    title = f"Peak at {peak:.1f} µs, after {spikes[at_peak]:.0f} of {spikes[-1]:.0f} hidden spikes"
+    spent = f"after {spikes[at_peak]:.0f} of {spikes[-1]:.0f} hidden spikes"
+    title = f"Final accuracy from {peak:.1f} µs on, {spent}"
     style.label_axes(top, y="accuracy (%)", title=title)
 
     bars, title = _draw_deadlines(bottom, decision)

@@ -11,6 +11,7 @@ from snnlab.kernels import sparse as kernels
 from snnlab.layers.dense import check_dense, constant_product
 from snnlab.memory import aligned, padded_width
 from snnlab.neurons import LIF
+from snnlab.parameters import check_weights
 from snnlab.passes import threads_worth
 from snnlab.rewiring.connectivity import units_in_use
 from snnlab.signals import NO_EVENTS, ConstantCurrent, SpikeTrains, check_inputs
@@ -77,6 +78,7 @@ class CompressedNetwork:
         unheard = _check.flag("unheard", unheard)
         if threshold is not None:
             threshold = _check.number("threshold", threshold, at_least=0, at_most=1)
+        check_weights(network)
         self.threshold, self.unheard = threshold, unheard
         self.sizes, self.neurons, self.n_steps = network.sizes, network.neurons, network.n_steps
         self.dtype, self.workers = network.dtype, network.workers
@@ -382,8 +384,8 @@ def loudest_silence(neuron, n_steps, n=1, dtype=np.float32):
     """
     if not isinstance(neuron, LIF):
         raise TypeError(f"neuron must be LIF, not {type(neuron).__name__}")
-    n_steps = _check.integer("n_steps", n_steps, at_least=1)
-    n = _check.integer("n", n, at_least=1)
+    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+    n = _check.integer("n", n, 1, _check.MOST_UNITS)
     c = neuron.constants(n, dtype)
     integer = np.int32 if c.gain.dtype == np.float32 else np.int64
 

@@ -1,12 +1,14 @@
 """Deep R and soft Deep R: rewiring at random."""
 
 import math
+from functools import partial
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import rewire
 from snnlab.kernels.noise import SPREAD
+from snnlab.learning import guard
 from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import views
 from snnlab.rewiring.quota import checked_sparsity, largest, per_layer
@@ -121,15 +123,20 @@ class DeepR(Rule):
         """Per layer the least strength: 0, for dormant synapses have none."""
         return [0.0] * len(network.weights)
 
+    def largest_pull(self, network, rates):
+        """Penalty and noise, which is a sum of four bytes."""
+        rate, low = max(map(abs, rates)), min(self.low(network))
+        return rate * self.alpha + math.sqrt(2 * rate * self.temperature) / SPREAD * 510 - low
+
     def kernel(self, network, rates):
         """Strengths of active synapses move by change, penalty and noise."""
-        real, key = network.dtype.type, np.uint32(self.key)
+        real = partial(guard.real, dtype=network.dtype, what="what a strength moves in a step")
+        key = np.uint32(self.key)
         arrays = network.parameters, self.theta, self.sign
-        own = [
-            (real(rate * self.alpha), real(math.sqrt(2 * rate * self.temperature) / SPREAD),
-             key, self.steps + 1, real(low))
-            for rate, low in zip(rates, self.low(network), strict=True)
-        ]  # fmt: skip
+        own = []
+        for rate, low in zip(rates, self.low(network), strict=True):
+            noise = math.sqrt(2 * abs(rate) * self.temperature) / SPREAD
+            own.append((real(rate * self.alpha), real(noise), key, self.steps + 1, real(low)))
         return lambda k, lo, hi, change: rewire.deep_r(*arrays, lo, hi, change, *own[k])
 
     def after_step(self, network):

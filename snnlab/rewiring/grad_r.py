@@ -1,9 +1,12 @@
 """Gradient rewiring (Grad R)."""
 
+import math
+
 import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import rewire
+from snnlab.learning import guard
 from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import views
 from snnlab.rewiring.prior import centre
@@ -69,6 +72,7 @@ class GradR(Rule):
     """
 
     arrays = {"theta": Kind(padded=False), "sign": Kind(np.int8, -1, 1)}
+    _pull = math.inf
 
     def __init__(
         self, lr=None, sparsity=0.95, alpha=1e-3, *, optimizer="adam", hold=None, settle=None,
@@ -108,9 +112,14 @@ class GradR(Rule):
         if self.zero_weights == "frozen":
             self.sign[network.parameters == 0] = 0
 
+    def largest_pull(self, network, rates):
+        """``eta_t alpha``."""
+        return max(map(abs, rates)) * self._pull
+
     def kernel(self, network, rates):
         """Strengths move by the optimiser's change and by the pull."""
         real, alpha, n, quota = network.dtype.type, self.alpha_now(), self.active, self.quota
+        self._pull = alpha  # a function of one's own is asked once a step
         if self._settled() and not self._settled(ago=1):  # a synapse without a sign stays as it is
             self.sign[network.parameters == 0] = 0
         rests = (n <= quota) & (self.hold == "layer")
@@ -119,6 +128,7 @@ class GradR(Rule):
         if alpha > getattr(self.optimizer, "eps", 0.0):
             for k, p in enumerate(per_layer(network, self.sparsity)):
                 if not rests[k]:
-                    prior[k] = real(rates[k] * alpha), real(centre(p, alpha))
+                    pull = guard.real(rates[k] * alpha, network.dtype, "the pull on strengths")
+                    prior[k] = pull, real(centre(p, alpha))
         arrays = network.parameters, self.theta, self.sign
         return lambda k, lo, hi, change: rewire.grad_r(*arrays, lo, hi, change, *prior[k])

@@ -29,6 +29,10 @@ class _Masked(Rule):
         """All but those that are kept."""
         return [kept == 0 for kept in views(network, self.kept)]
 
+    def largest_pull(self, network, rates):
+        """Nothing but the optimiser moves a weight."""
+        return 0.0
+
     def kernel(self, network, rates):
         """Weights that are kept move by the optimiser's change."""
         arrays = network.parameters, self.kept

@@ -36,14 +36,17 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import rewire
-from snnlab.learning.optim import SGD, Adam, Optimizer, flat_gradients, share_parameters
-from snnlab.learning.state import MOST_STEPS, Stateful, whole
+from snnlab.learning.guard import check_change, on_trial, room
+from snnlab.learning.optim import SGD, Adam
+from snnlab.learning.optimizer import Optimizer, share_parameters
+from snnlab.learning.state import Stateful, whole
 from snnlab.rewiring.connectivity import n_active, views
 from snnlab.rewiring.log import Log
 from snnlab.rewiring.quota import quota
 
 EVERY = 100  # steps between entries of a log if nothing is known of epochs
 LR = 1e-3  # unless something else is said
+_BOUNDED = "kernel", "largest_pull"  # of one class, if a bound is that of this kernel
 
 
 class Rule(Stateful):
@@ -83,7 +86,7 @@ class Rule(Stateful):
             log_every = _check.integer("log_every", log_every, at_least=1)
         self.log_every, self.log = log_every, Log()
         if max_fan_in is not None:
-            max_fan_in = _check.integer("max_fan_in", max_fan_in, at_least=1)
+            max_fan_in = _check.integer("max_fan_in", max_fan_in, 1, _check.MOST_UNITS)
         self.max_fan_in = max_fan_in
         # all randomness follows from this key and the step: there is no generator to be kept
         self.key = int(_check.generator("rng", rng).integers(2**31))
@@ -123,6 +126,14 @@ class Rule(Stateful):
             weights are not zero. It is called by several threads.
         """
         raise NotImplementedError(f"{type(self).__name__} must define kernel")
+
+    def largest_pull(self, network, rates):
+        """The most that a strength moves in the next step beside the optimiser's change.
+
+        Infinite by default: nothing is known, and each step is taken on trial
+        (`snnlab.optim.Optimizer.largest_change`). Asked after `kernel`, with the same arguments.
+        """
+        return np.inf
 
     def after_step(self, network):
         """What is left to do once all weights are updated."""
@@ -170,7 +181,8 @@ class Rule(Stateful):
         if epochs is not None and self.n_steps is None:
             epochs = _check.integer("epochs", epochs, at_least=1)
             self.steps_per_epoch = _check.integer("steps_per_epoch", steps_per_epoch, at_least=1)
-            self.n_steps = epochs * self.steps_per_epoch
+            steps = _check.integer("epochs times steps_per_epoch", epochs * self.steps_per_epoch)
+            self.n_steps = steps
         self.claim(network)
         if self.sparsity is not None:
             self.quota = quota(network, self.sparsity)
@@ -186,44 +198,54 @@ class Rule(Stateful):
             self.after_step(network)
             self._note(network)
 
-    def step(self, network, gradients, factor=1.0):
-        """Update the network's parameters in place; arguments as for `snnlab.optim.Optimizer.step`.
-
-        The first step calls `begin`, unless somebody did.
-        """
-        factor = _check.number("factor", factor, at_least=0)
-        self.claim(network)
-        flat = flat_gradients(network, gradients)
+    def take(self, network, flat, factor, top):
+        """Take a step whose gradient is finite. The first calls `begin`, unless somebody did."""
         if self.active is None:
             self.begin(network)
-        self._run(network, flat, factor)
+        self._run(network, flat, factor, top)
         self.optimizer.steps += 1
         self.steps += 1
         self.after_step(network)
         self._note(network)
 
-    def _run(self, network, gradients, factor):
+    def _run(self, network, gradients, factor, top):
         """Call the kernel on all weights, shared among threads; count the active."""
         optimizer, blocks, found = self.optimizer, network.weight_blocks, []
         factors = [factor * optimizer.rates.get(block.name, 1.0) for block in blocks]
-        kernel = self.kernel(network, [optimizer.rate(x) for x in factors])
+        rates = [optimizer.rate(x) for x in factors]
+        kernel = self.kernel(network, rates)
+        bound = optimizer.bound(network, factor, top) + self.bound(network, rates)
+        tried = not bound < room(network.dtype)
         others = [region for region in optimizer.regions(network) if not region[-1]]
 
         def work(lo, hi):
             for k, block in enumerate(blocks):
                 a, b = max(lo, block.start), min(hi, block.stop)
                 if a < b:
-                    pieces = optimizer.changes(network, gradients, factors[k], a, b)
-                    found.extend((k, kernel(k, *piece)) for piece in pieces)
+                    for piece in optimizer.changes(network, gradients, factors[k], a, b):
+                        if tried:  # a kernel takes what is not a number for pruned
+                            check_change(piece[-1], self)
+                        found.append((k, kernel(k, *piece)))
             for start, stop, rate, _ in others:
                 a, b = max(lo, start), min(hi, stop)
                 if a < b:
                     optimizer.update(network, gradients, factor * rate, a, b)
 
-        share_parameters(network, work)
+        if not tried:
+            share_parameters(network, work)
+        else:
+            own = self.own_arrays() | {
+                f"optimizer's {name}": x for name, x in optimizer.own_arrays().items()
+            }
+            on_trial(network, own, lambda: share_parameters(network, work), self)
         self.active = np.zeros(len(blocks), np.int64)
         for k, n in found:
             self.active[k] += n
+
+    def bound(self, network, rates):
+        """`largest_pull`, infinite where a class of one's own does something else in its kernel."""
+        homes = {next(c for c in type(self).__mro__ if name in vars(c)) for name in _BOUNDED}
+        return abs(self.largest_pull(network, rates)) if len(homes) == 1 else np.inf
 
     def strengths(self, network):
         """Strength of every synapse, 0 or less where it is pruned.
@@ -355,7 +377,7 @@ class Rule(Stateful):
             x = np.asarray(schedule)
             if x.shape != (2,) or x.dtype.kind not in "iu" or x.min() < 1 or x[0] % x[1]:
                 raise ValueError("state's 'schedule' must hold steps, and those of an epoch")
-            if x[0] > MOST_STEPS:
+            if x[0] > _check.MOST:
                 raise ValueError("state's 'schedule' has more steps than can be counted")
             values |= {"n_steps": int(x[0]), "steps_per_epoch": int(x[1])}
         rest = {name: x for name, x in own.items() if name not in ("key", "schedule")}

@@ -71,6 +71,10 @@ class STDS(Rule):
         """By how much a hidden weight is above the threshold."""
         return np.abs(x) - x.dtype.type(self.threshold_at(self.steps))
 
+    def largest_pull(self, network, rates):
+        """The threshold."""
+        return self.threshold
+
     def kernel(self, network, rates):
         """Hidden weights move by the optimiser's change, and the threshold rises."""
         d = [network.dtype.type(self.threshold_at(self.steps + k)) for k in (0, 1)]

@@ -33,11 +33,11 @@ RIGHT = {
     "n03.q2": {"triangle", "rectangle"},
     "n03.q3": -0.0957,
     "n04.q1": hidden,
-    "n04.q2": 3,
+    "n04.q2": 6,
     "n04.q3": 3 * np.exp(-1.7 / 6) ** 2,
     "n05.q1": {"lr": 1.5e-3, "batch_size": 50},  # as the notebook's solution
     "n05.q2": 79,
-    "n05.q3": 2,
+    "n05.q3": 8,
 }
 WRONG = {
     "n01.q1": [0.3, 0.5, "heavy", True],
@@ -49,16 +49,20 @@ WRONG = {
     "n03.q1": [10, 50, "steep"],
     "n03.q2": ["triangle", {"triangle", "rectangle", "gaussian"}, {"relu"}, 3, set()],
     "n04.q1": [
-        3, lambda *a: 1 / 0, lambda e, h, a, b: e[0], lambda e, h, a, b: 0 * e,
-        lambda *a: hidden(*a, order=iter), lambda *a: hidden(*a, leak=False),
+        3,
+        lambda *a: 1 / 0,
+        lambda e, h, a, b: e[0],
+        lambda e, h, a, b: 0 * e,
+        lambda *a: hidden(*a, order=iter),
+        lambda *a: hidden(*a, leak=False),
     ],
     "n03.q3": [0.0957, -0.0205, -0.01, -0.5, "loud"],
-    "n04.q2": [2, 4, 3.5],
+    "n04.q2": [2, 3, 5.5],
     "n04.q3": [0.57, 0.5674, 3.0, "all"],
     "n05.q1": [0.1, {"lr": 0.1}, {"lr": -1.0, "batch_size": 10}, {"lr": 1e-5, "batch_size": 500}],
     "n05.q2": [78, 80, 78.125],
-    "n05.q3": [1250, 1, 25, "few"],
-}  # fmt: skip
+    "n05.q3": [5000, 1, 2, "few"],
+}
 
 
 def test_every_question_is_tested_here():
@@ -124,8 +128,11 @@ def student_copy():
 
 def test_student_copies_hold_no_solution(tmp_path):
     fresh_python(ROOT / "tools" / "student_copy.py", tmp_path / "out")
-    originals = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [p.name for p in originals]
+    folder = ROOT / "notebooks"
+    originals = sorted(folder.glob("*.ipynb"))
+    copied = {p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*.*")}
+    with_them = [*originals, *folder.glob("*.md"), *folder.glob("pictures/*.png")]
+    assert copied == {p.relative_to(folder) for p in with_them} and len(with_them) == 17 + 2 + 16
     for path in originals:
         whole = json.loads(path.read_text(encoding="utf-8"))
         copy = json.loads((tmp_path / "out" / path.name).read_text(encoding="utf-8"))
@@ -134,8 +141,10 @@ def test_student_copies_hold_no_solution(tmp_path):
         assert text.count("<details>") == text.count("</details>")
         assert text.count("Hint") == json.dumps(whole).count("Hint")
         kept = [c for c in whole["cells"] if "solution" not in c["metadata"].get("tags", [])]
-        codes = [[c["source"] for c in cells if c["cell_type"] == "code"]
-                 for cells in (kept, copy["cells"])]  # fmt: skip
+        codes = [
+            [c["source"] for c in cells if c["cell_type"] == "code"]
+            for cells in (kept, copy["cells"])
+        ]
         assert codes[0] == codes[1]
 
 

@@ -14,15 +14,22 @@ ROWS = [
 ]
 # notebooks that use a word before, in its everyday sense or with an explanation on the spot
 EARLIER = {
-    "event": {1}, "pixel": {1}, "gain": {2, 6}, "dropout": {5}, "in the loop": {5}, "noise": {5},
+    "event": {1},
+    "pixel": {1},
+    "gain": {2, 6},
+    "dropout": {5},
+    "in the loop": {5},
+    "noise": {5},
     "penalty": {6},
     "Deep R": {13},
-}  # fmt: skip
+}
 
 
 def texts():
     out = {}
     for path in sorted(FOLDER.glob("*.ipynb")):
+        if path.stem == "00_start_here":
+            continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
         out[int(path.stem[:2])] = re.sub(r"\$[^$]*\$|`[^`]*`", "", text)

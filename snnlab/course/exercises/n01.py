@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from snnlab import textbook
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import close, no_number, question
 from snnlab.neurons import LIF
 
 
@@ -17,10 +17,15 @@ def _potentials(steps, weight, n_steps=40):
     return v[0, :, 0], z[0, :, 0]
 
 
-@question("n01.q1")
+@question(
+    "n01.q1",
+    "Two spikes add up, but the first has begun to leak away when the second is at its "
+    "height, so they need a little more than half of the weight that one needs alone.",
+)
 def _smallest_weight(answer):
-    if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
-        return "The answer is a weight: a number."
+    hint = no_number(answer, "a weight")
+    if hint:
+        return hint
     if not _potentials([2, 4], answer)[1].any():
         return "Silent: the membrane stays below the threshold. Go higher."
     if _potentials([2, 4], answer - 0.01)[1].any():
@@ -28,15 +33,27 @@ def _smallest_weight(answer):
     return None
 
 
-@question("n01.q2")
+@question(
+    "n01.q2",
+    "A spike that arrives flows in before potentials are compared, all in the same step.",
+)
 def _which_step(answer):
     z = _potentials([2], 1.2)[1]
-    more = "Later: before the input spike arrives, nothing makes it fire."
-    less = "Earlier. Which potential is compared: the one before or after this step's current?"
-    return close(answer, int(np.flatnonzero(z)[0]), 0, more, less, "the number of a step")
+    return close(
+        answer,
+        int(np.flatnonzero(z)[0]),
+        0,
+        "Later: before the input spike arrives, nothing makes it fire.",
+        "Earlier. Which potential is compared: the one before or after this step's current?",
+        "the number of a step",
+    )
 
 
-@question("n01.q3")
+@question(
+    "n01.q3",
+    "What was left of the membrane and the current that still flows add up, and the reset "
+    "takes the threshold away.",
+)
 def _after_the_reset(answer):
     b = LIF.brainscales2().decay_mem
     v = _potentials([2], 1.2)[0]
@@ -46,6 +63,11 @@ def _after_the_reset(answer):
         return "The current has faded in one step, but it has not gone: it is added as well."
     if isinstance(answer, numbers.Real) and abs(answer - 1.2 * b) < 0.006:
         return "That is the current alone, as if nothing of the membrane were left. What is left?"
-    more = "Higher. Three terms: what is left of the membrane, the current, minus the threshold."
-    less = "Lower. Three terms: what is left of the membrane, the current, minus the threshold."
-    return close(answer, float(v[3]), 0.006, more, less, "a potential")
+    return close(
+        answer,
+        float(v[3]),
+        0.006,
+        "Higher. Three terms: what is left of the membrane, the current, minus the threshold.",
+        "Lower. Three terms: what is left of the membrane, the current, minus the threshold.",
+        "a potential",
+    )

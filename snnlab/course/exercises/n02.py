@@ -6,7 +6,7 @@ from snnlab import encode
 from snnlab.course.exercises.registry import close, question
 
 
-@question("n02.q1")
+@question("n02.q1", "The law gives the time at which θ is reached, less the time that black takes.")
 def _when_a_grey_pixel_spikes(answer):
     truth = float(encode.latency_times(np.array([0.5]))[0]) * 1e6
     if isinstance(answer, float) and abs(answer * 1e6 - truth) < 0.1:
@@ -14,25 +14,44 @@ def _when_a_grey_pixel_spikes(answer):
     bare = 8 * np.log(0.5 / 0.3)
     if isinstance(answer, float) and abs(answer - bare) < 0.05:
         return "That is when it reaches θ. Which time is subtracted, so that black spikes at 0?"
-    more = "Later. Put x = 0.5 into the law, and remember what is subtracted."
-    less = "Earlier. Put x = 0.5 into the law, and remember what is subtracted."
-    return close(answer, truth, 0.05, more, less, "a time in µs")
+    return close(
+        answer,
+        truth,
+        0.05,
+        "Later. Put x = 0.5 into the law, and remember what is subtracted.",
+        "Earlier. Put x = 0.5 into the law, and remember what is subtracted.",
+        "a time in µs",
+    )
 
 
-@question("n02.q2")
+@question("n02.q2", "All times are proportional to τ, and the first step ends after 1.7 µs.")
 def _when_two_greys_become_one(answer):
     per_tau = float(encode.latency_times(np.array([0.5]), tau=1.0)[0])
-    more = "With that τ they share the first step, but a larger one still does it."
-    less = "With that τ the lighter pixel comes too late for the first step. When does it spike?"
-    return close(answer, 1.7 / per_tau, 0.1, more, less, "a time constant in µs")
+    return close(
+        answer,
+        1.7 / per_tau,
+        0.1,
+        "With that τ they share the first step, but a larger one still does it.",
+        "With that τ the lighter pixel comes too late for the first step. When does it spike?",
+        "a time constant in µs",
+    )
 
 
-@question("n02.q3")
+@question(
+    "n02.q3",
+    "That is the grey whose spike comes just when the window closes; between θ and it, greys "
+    "come too late.",
+)
 def _the_lightest_pixel_that_is_heard(answer):
     tau, theta, end = 8e-6, 0.2, 20 * 1.7e-6
     truth = theta / (1 - (1 - theta) * np.exp(-end / tau))
     if isinstance(answer, float) and answer == theta:
         return "A pixel of exactly θ never reaches it. How much darker must it be, to be in time?"
-    more = "Darker: a pixel of that grey spikes after the 20 steps, if at all."
-    less = "Lighter: a pixel of that grey spikes before the 20 steps are over."
-    return close(answer, truth, 0.0002, more, less, "a grey")
+    return close(
+        answer,
+        truth,
+        0.0002,
+        "Darker: a pixel of that grey spikes after the 20 steps, if at all.",
+        "Lighter: a pixel of that grey spikes before the 20 steps are over.",
+        "a grey",
+    )

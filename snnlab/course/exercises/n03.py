@@ -7,16 +7,21 @@ from snnlab.course.exercises.registry import close, question
 from snnlab.neurons import LIF
 
 
-@question("n03.q1")
+@question("n03.q1", "A hundredth is a tenth squared, so k times the distance must be 9.")
 def _where_the_gradient_vanishes(answer):
     k = np.arange(1, 2001) / 10
     share = np.array([surrogate.slope("superspike", np.array(-0.3), x) for x in k])
-    more = "With that steepness more than 1 % is left: go steeper."
-    less = "With that steepness less than 1 % is left: go gentler."
-    return close(answer, float(k[np.argmin(np.abs(share - 0.01))]), 0.3, more, less, "a steepness")
+    return close(
+        answer,
+        float(k[np.argmin(np.abs(share - 0.01))]),
+        0.3,
+        "With that steepness more than 1 % is left: go steeper.",
+        "With that steepness less than 1 % is left: go gentler.",
+        "a steepness",
+    )
 
 
-@question("n03.q2")
+@question("n03.q2", "These two end at a finite distance from the threshold; all others have tails.")
 def _which_surrogates_are_blind(answer):
     if isinstance(answer, str):
         answer = (answer,)
@@ -37,7 +42,11 @@ def _which_surrogates_are_blind(answer):
     return "These, yes, but not only these. Which formulas are exactly zero far out?"
 
 
-@question("n03.q3")
+@question(
+    "n03.q3",
+    "The slope of a chain is the product of its slopes: of the loss by the spike, of the "
+    "spike by the potential, of the potential by the weight.",
+)
 def _how_loudly_is_it_told(answer):
     """The slope of the loss of section 2 at a weight of 0.15 and steepness 20."""
     neuron = LIF.brainscales2()
@@ -50,6 +59,11 @@ def _how_loudly_is_it_told(answer):
         return "The size is right. Does the loss rise or fall when the weight grows?"
     if isinstance(answer, float) and abs(answer + h) < 0.002:
         return "That is the surrogate alone. How fast does the potential grow with the weight?"
-    more = "Nearer to zero. Multiply the three slopes of the chain; here k is 20."
-    less = "Further below zero. Multiply the three slopes of the chain; here k is 20."
-    return close(answer, truth, 0.002, more, less, "a slope")
+    return close(
+        answer,
+        truth,
+        0.002,
+        "Nearer to zero. Multiply the three slopes of the chain; here k is 20.",
+        "Further below zero. Multiply the three slopes of the chain; here k is 20.",
+        "a slope",
+    )

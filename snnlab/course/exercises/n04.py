@@ -3,12 +3,17 @@
 import numpy as np
 
 from snnlab import surrogate, textbook
-from snnlab.course.exercises.registry import close, question, tried
+from snnlab.course.exercises.registry import close, question
 from snnlab.neurons import LIF
 
 
-@question("n04.q1")
+@question(
+    "n04.q1",
+    "Each adjoint takes over its own leak from the step after, and what it influences in this one.",
+)
 def _backward_lines(answer):
+    if not callable(answer):
+        return "The answer is the function itself, without brackets: check('n04.q1', backward)."
     rng = np.random.default_rng(0)
     neuron = LIF.brainscales2(tau_mem=9e-6, tau_syn=4e-6)
     v, error = rng.normal(0.7, 0.5, (2, 12, 3))
@@ -17,12 +22,12 @@ def _backward_lines(answer):
     z = (v > neuron.v_th)[None] * 1.0
     _, _, truth = textbook.layer_backward(one, np.zeros((1, 3)), neuron, v[None], z, error[None])
     a, b = neuron.decay_syn, neuron.decay_mem
-    got = tried(
-        answer,
-        lambda backward: np.asarray(backward(error.copy(), h.copy(), a, b), float),
-        "check('n04.q1', backward)",
-        "Three lines are to be filled in.",
-    )
+    try:
+        got = np.asarray(answer(error.copy(), h.copy(), a, b), float)
+    except Exception as fault:
+        if "ellipsis" in str(fault):
+            return "There are still dots in the function. Three lines are to be filled in."
+        return f"The function stops with {type(fault).__name__}: {fault}"
     if got.shape != error.shape:
         return f"The result has shape {got.shape}; it should have that of error, {error.shape}."
     if np.allclose(got, truth[0], rtol=1e-6, atol=1e-9):
@@ -36,18 +41,29 @@ def _backward_lines(answer):
     return "The last step is wrong already: there, only the error of that step counts, times h."
 
 
-@question("n04.q2")
+@question(
+    "n04.q2",
+    "The current goes on flowing after the spike, until the leak takes as much as still comes.",
+)
 def _who_is_reached_first(answer):
-    readout = LIF.brainscales2().integrator()
-    spike = np.zeros((1, 20, 1))
+    readout = LIF.brainscales2(tau_mem=12e-6, tau_syn=12e-6).integrator()
+    spike = np.zeros((1, 40, 1))
     spike[0, 0] = 1
     response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
-    more = "Longer. The current goes on flowing after the spike, so the membrane still rises."
-    less = "Shorter. By then the membrane has begun to leak more than it gains."
-    return close(answer, int(response.argmax()), 0, more, less, "a number of steps")
+    return close(
+        answer,
+        int(response.argmax()),
+        0,
+        "Longer. The current goes on flowing after the spike, so the membrane still rises.",
+        "Shorter. By then the membrane has begun to leak more than it gains.",
+        "a number of steps",
+    )
 
 
-@question("n04.q3")
+@question(
+    "n04.q3",
+    "The adjoint of the current gathers that of the membrane in every step back, and both fade.",
+)
 def _decay_of_blame(answer):
     """A neuron whose membrane alone is told something, three steps later."""
     neuron = LIF.brainscales2()
@@ -58,6 +74,11 @@ def _decay_of_blame(answer):
     truth, b = float(adjoint[0, 6, 0]), neuron.decay_mem
     if isinstance(answer, float) and abs(answer - b**2) < 0.006:
         return "That is the adjoint of the membrane. What does the current's add to it on the way?"
-    more = "More. In each step back the current's adjoint also takes over the membrane's."
-    less = "Less. Two steps back: both adjoints have faded twice."
-    return close(answer, truth, 0.006, more, less, "a number")
+    return close(
+        answer,
+        truth,
+        0.006,
+        "More. In each step back the current's adjoint also takes over the membrane's.",
+        "Less. Two steps back: both adjoints have faded twice.",
+        "a number",
+    )

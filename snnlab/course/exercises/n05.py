@@ -9,7 +9,10 @@ from snnlab.neurons import LIF
 TARGET = 0.88  # share of test images
 
 
-@question("n05.q1")
+@question(
+    "n05.q1",
+    "Small enough batches make enough steps of three epochs, and the rate fits them.",
+)
 def _three_epochs(answer):
     from snnlab.learning.optim import Adam
     from snnlab.learning.training import evaluate, train
@@ -25,8 +28,17 @@ def _three_epochs(answer):
     data = images()
     network = Network((256, 100, 10), LIF.brainscales2(), n_steps=20, rng=0)
     inputs = encode.latency(data.x_train[:5000])
-    settings = {"batch_size": batch, "optimizer": optimizer, "schedule": "constant"}
-    train(network, inputs, data.y_train[:5000], epochs=3, rng=0, progress=False, **settings)
+    train(
+        network,
+        inputs,
+        data.y_train[:5000],
+        epochs=3,
+        rng=0,
+        batch_size=batch,
+        optimizer=optimizer,
+        schedule="constant",
+        progress=False,
+    )
     test = encode.latency(data.x_test[:1000])
     accuracy = evaluate(network, test, data.y_test[:1000]).accuracy
     if accuracy > TARGET:
@@ -38,22 +50,28 @@ def _three_epochs(answer):
     )
 
 
-@question("n05.q2")
+@question("n05.q2", "The images that are left over make one more, smaller batch.")
 def _how_many_steps(answer):
-    more = "More. Are the images that are left over at the end forgotten?"
-    less = "Fewer. Divide the images by the batch size."
-    return close(answer, len(range(0, 5000, 64)), 0, more, less, "a number of steps")
-
-
-@question("n05.q3")
-def _as_many_steps(answer):
-    more = "More. How many steps does each take in one epoch?"
-    less = "Fewer. Small batches take more steps in an epoch, not fewer."
     return close(
         answer,
-        50 * len(range(0, 5000, 500)) / len(range(0, 5000, 20)),
+        len(range(0, 5000, 64)),
         0,
-        more,
-        less,
+        "More. Are the images that are left over at the end forgotten?",
+        "Fewer. Divide the images by the batch size.",
+        "a number of steps",
+    )
+
+
+@question(
+    "n05.q3",
+    "What counts is the number of steps, and small batches make more of them in an epoch.",
+)
+def _as_many_steps(answer):
+    return close(
+        answer,
+        200 * len(range(0, 5000, 500)) / len(range(0, 5000, 20)),
+        0,
+        "More. How many steps does each take in one epoch?",
+        "Fewer. Small batches take more steps in an epoch, not fewer.",
         "a number of epochs",
     )

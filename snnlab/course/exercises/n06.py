@@ -24,7 +24,10 @@ def _trained_patient(question, patient, network, training):
     return None
 
 
-@question("n06.q1")
+@question(
+    "n06.q1",
+    "Each of these has one vital sign in the sick range, and that sign names the disease.",
+)
 def _diagnoses(answer):
     from snnlab.course import patients
     from snnlab.reports import clinic
@@ -35,8 +38,12 @@ def _diagnoses(answer):
     wrong = []
     for bed, name in answer.items():
         patient = patients.admit(bed)
-        samples, loss = (patient.inputs[:300], patient.labels[:300]), patient.training["loss"]
-        report = clinic.examine(patient.network, *samples, loss=loss)
+        report = clinic.examine(
+            patient.network,
+            patient.inputs[:300],
+            patient.labels[:300],
+            loss=patient.training["loss"],
+        )
         if name != report.findings[0].name:
             wrong.append(bed)
     if wrong:
@@ -47,7 +54,11 @@ def _diagnoses(answer):
     return None
 
 
-@question("n06.q2")
+@question(
+    "n06.q2",
+    "With weights of the right size its units spike, so gradients arrive and training can do "
+    "the rest.",
+)
 def _cured_by_weights(answer):
     from snnlab.course import patients
     from snnlab.network import Network
@@ -64,7 +75,11 @@ def _cured_by_weights(answer):
     return _trained_patient("n06.q2", patient, answer, {})
 
 
-@question("n06.q3")
+@question(
+    "n06.q3",
+    "It was too sure of its wrong answers; with scores that differ by about 1 the gradient "
+    "says something again.",
+)
 def _cured_by_training(answer):
     from snnlab.course import patients
 

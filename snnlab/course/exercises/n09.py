@@ -10,17 +10,22 @@ from snnlab.course.exercises.registry import close, images, question
 from snnlab.neurons import LIF
 
 
-@question("n09.q1")
+@question("n09.q1", "Every level but zero comes with both signs.")
 def _how_many_levels(answer):
     from snnlab.chip.substrate import Substrate
 
     truth = 2 * Substrate.ideal(weight_bits=4).weight_limit + 1
-    more = "More. Every level but zero comes with both signs."
-    less = "Fewer. Is zero counted once, and the sign not as a bit of its own?"
-    return close(answer, truth, 0, more, less, "a number of levels")
+    return close(
+        answer,
+        truth,
+        0,
+        "More. Every level but zero comes with both signs.",
+        "Fewer. Is zero counted once, and the sign not as a bit of its own?",
+        "a number of levels",
+    )
 
 
-@question("n09.q2")
+@question("n09.q2", "Each spike lifts the membrane to 0.449 at its highest, and these all add up.")
 def _how_many_spikes_at_once(answer):
     from snnlab.chip.substrate import Substrate
 
@@ -29,15 +34,23 @@ def _how_many_spikes_at_once(answer):
     spike[0, 0] = 1
     response, _ = textbook.layer_forward(spike, np.ones((1, 1)), readout)
     one = response.max() * Substrate.ideal(weight_bits=6).weight_max
-    more = "More: these do not lift the membrane above 1, not even at its highest."
-    less = "Fewer do it. The membrane goes on rising after the spike; look at its highest value."
-    return close(answer, int(np.ceil(1 / one)), 0, more, less, "a number of spikes")
+    return close(
+        answer,
+        int(np.ceil(2 / one)),
+        0,
+        "More: these do not lift the membrane above 2, not even at its highest.",
+        "Fewer do it. The membrane goes on rising after the spike; look at its highest value.",
+        "a number of spikes",
+    )
 
 
 CLOSE = 0.004  # accuracies between which no rank is asked for
 
 
-@question("n09.q3")
+@question(
+    "n09.q3",
+    "The gain multiplies everything that a neuron hears, and outputs have a gain too.",
+)
 def _rank_of_imperfections(answer):
     from snnlab.chip.substrate import Substrate
     from snnlab.learning.training import evaluate, train
@@ -58,9 +71,15 @@ def _rank_of_imperfections(answer):
     inputs, labels = encode.latency(data.x_train[:5000]), data.y_train[:5000]
     network = Network((256, 100, 10), LIF.brainscales2(), n_steps=20, rng=0)
     network.scale_to_activity(inputs, 40)
-    chip = Substrate.ideal(weight_bits=6, dynamic_scaling=True)
-    epochs = max(6, 10_000 // len(inputs))
-    train(network, inputs, labels, epochs=epochs, rng=1, progress=False, substrate=chip)
+    train(
+        network,
+        inputs,
+        labels,
+        epochs=max(6, 10_000 // len(inputs)),
+        rng=1,
+        progress=False,
+        substrate=Substrate.ideal(weight_bits=6, dynamic_scaling=True),
+    )
     test, test_labels = encode.latency(data.x_test[:1000]), data.y_test[:1000]
 
     def accuracy(name):

@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from snnlab import encode
-from snnlab.course.exercises.registry import close, images, question
+from snnlab.course.exercises.registry import close, images, no_number, question
 from snnlab.neurons import LIF
 
 LOST = 0.05  # of the accuracy
@@ -25,8 +25,15 @@ def _losses_by_deaths():
     test, test_labels = encode.latency(data.x_test[:1000]), data.y_test[:1000]
     network = Network((256, n, 10), LIF.brainscales2(steepness=10), n_steps=20, rng=0)
     network.scale_to_activity(inputs, 40)
-    settings = {"epochs": max(5, 20_000 // len(inputs)), "optimizer": Adam(lr=4e-3)}
-    train(network, inputs, labels, rng=1, progress=False, **settings)
+    train(
+        network,
+        inputs,
+        labels,
+        epochs=max(5, 20_000 // len(inputs)),
+        rng=1,
+        progress=False,
+        optimizer=Adam(lr=4e-3),
+    )
 
     def accuracy(dead):
         alive = ~np.isin(np.arange(n), dead)
@@ -45,8 +52,9 @@ def _losses_by_deaths():
 
 def _enough_deaths(answer, which, leeway, tolerance):
     """Hint for a number of deaths: enough of them, and not many more than enough."""
-    if isinstance(answer, bool) or not isinstance(answer, numbers.Integral | np.integer):
-        return "The answer is a number of neurons."
+    hint = no_number(answer, "a number of neurons")
+    if hint or answer != int(answer):
+        return hint or "The answer is a number of neurons, a whole one."
     if not 0 < answer <= 128:
         return "There are 128 hidden neurons."
     lost = _losses_by_deaths()[which]
@@ -57,20 +65,28 @@ def _enough_deaths(answer, which, leeway, tolerance):
     return None
 
 
-@question("n11.q1")
+@question(
+    "n11.q1",
+    "The work is shared, so chance must hit a good part of the network before it shows.",
+)
 def _random_deaths(answer):
     return _enough_deaths(answer, 0, leeway=8, tolerance=0.01)
 
 
-@question("n11.q2")
+@question("n11.q2", "A few neurons carry more than the others, and here they are hit first.")
 def _targeted_deaths(answer):
     return _enough_deaths(answer, 1, leeway=3, tolerance=0.006)
 
 
-@question("n11.q3")
+@question("n11.q3", "The error rises to 1.37 times what it was; accuracy is what is left of 100 %.")
 def _relative_rise(answer):
     if isinstance(answer, numbers.Real) and abs(answer - (97.2 - 37)) < 0.1:
         return "37 points would be a disaster. The rise is relative to the error."
-    more = "More. The error is 2.8 % before; what is it after?"
-    less = "Less. The error is 2.8 % before; what is it after?"
-    return close(answer, 100 - 2.8 * 1.37, 0.06, more, less, "an accuracy in percent")
+    return close(
+        answer,
+        100 - 2.8 * 1.37,
+        0.06,
+        "More. The error is 2.8 % before; what is it after?",
+        "Less. The error is 2.8 % before; what is it after?",
+        "an accuracy in percent",
+    )

@@ -11,19 +11,28 @@ def _card(rate):
     return energy.EnergyCard(energy.at_rate((256, 246, 10), 20, rate), bits=8)
 
 
-@question("n12.q1")
+@question(
+    "n12.q1",
+    "A multiplication of 8 bits and an addition take as much as that many additions.",
+)
 def _additions_per_mac(answer):
     from snnlab.reports.energy import ROWS
 
     energies = _card(1.0).energies
-    more = "More. A multiplication of 8 bits alone costs more than that many additions."
-    less = "Fewer. Divide the synaptic part of one row by that of the other."
     return close(
-        answer, energies[ROWS[2]][0] / energies[ROWS[0]][0], 0.1, more, less, "a number of spikes"
+        answer,
+        energies[ROWS[2]][0] / energies[ROWS[0]][0],
+        0.1,
+        "More. A multiplication of 8 bits alone costs more than that many additions.",
+        "Fewer. Divide the synaptic part of one row by that of the other.",
+        "a number of spikes",
     )
 
 
-@question("n12.q2")
+@question(
+    "n12.q2",
+    "There weights are fetched less often than by the ReLU network, and that pays for the states.",
+)
 def _rate_of_break_even(answer):
     card = _card(0.2)
     spikes = card.break_even("spikes")
@@ -31,16 +40,24 @@ def _rate_of_break_even(answer):
         return "That is the number of all spikes. How many is it per neuron that can spike?"
     if isinstance(answer, numbers.Real) and abs(answer - card.break_even("hidden_spikes")) < 2:
         return "That varies hidden spikes only. Let all of them vary, in proportion."
-    more = "More. There the network of spikes still takes less."
-    less = "Less. There the network of spikes takes more already."
-    return close(answer, spikes / (256 + 246), 0.015, more, less, "a number of spikes per neuron")
+    return close(
+        answer,
+        spikes / (256 + 246),
+        0.015,
+        "More. There the network of spikes still takes less.",
+        "Less. There the network of spikes takes more already.",
+        "a number of spikes per neuron",
+    )
 
 
-@question("n12.q3")
+@question(
+    "n12.q3",
+    "One more step would cost more for reading and writing states than silent inputs save.",
+)
 def _steps_of_break_even(answer):
     from snnlab.reports.energy import ROWS
 
-    limit = _card(0.2).break_even("n_steps", ROWS[4])
+    limit = _card(0.4).break_even("n_steps", ROWS[4])
     if isinstance(answer, float) and abs(answer - limit) < 0.1 and answer != int(limit):
         return "That is where they meet. How many whole steps are still cheaper?"
     return close(

@@ -2,36 +2,51 @@
 
 import numpy as np
 
-from snnlab.course.exercises.registry import close, question, tried
+from snnlab.course.exercises.registry import close, question
 
 
-@question("n13.q1")
+@question(
+    "n13.q1",
+    "Pruned wires are treated like all others: they hear the slope that they would have.",
+)
 def _grad_r_step(answer):
+    if not callable(answer):
+        return "The answer is the function itself, without brackets: check('n13.q1', step)."
     rng = np.random.default_rng(0)
     theta, s = rng.normal(0, 0.3, 50), rng.choice([-1.0, 1.0], 50)
     move, eta, alpha, mu = rng.normal(0, 1, 50), 0.05, 0.4, -0.2
     centred = theta - eta * (s * move + alpha * np.sign(theta - mu))
-
-    def call(step):
-        return [np.asarray(x, float) for x in step(theta.copy(), s, move, eta, alpha, mu)]
-
-    dots = "Two lines are to be filled in."
-    got, w = tried(answer, call, "check('n13.q1', step)", dots)
+    try:
+        got, w = (np.asarray(x, float) for x in answer(theta.copy(), s, move, eta, alpha, mu))
+    except Exception as fault:
+        if "ellipsis" in str(fault):
+            return "There are still dots in the function. Two lines are to be filled in."
+        return f"The function stops with {type(fault).__name__}: {fault}"
     if got.shape != theta.shape or w.shape != theta.shape:
         return "It should return two arrays, of one value per wire: strengths, and weights."
     if not np.allclose(got, centred):
-        up, pull = s * move, alpha * np.sign(theta - mu)
-        heard = up * (theta > 0) + pull
-        wrong = {
-            "Where is the pull? Strengths only follow the gradient.": up,
-            "A strength above μ is to go down, one below μ up: which way does yours go?": up - pull,
-            "The pull turns round at μ, not at 0.": up + alpha * np.sign(theta),
-            "For a wire of negative sign, more strength is less weight. What must the move be "
-            "multiplied by?": move + pull,
-            "That is the true gradient: pruned wires hear nothing. Leave the mask out.": heard,
-        }
-        for hint, change in wrong.items():
-            if np.allclose(got, theta - eta * change):
+        wrong = [
+            ("Where is the pull? Strengths only follow the gradient.", theta - eta * s * move),
+            (
+                "A strength above μ is to go down, one below μ up: which way does yours go?",
+                theta - eta * (s * move - alpha * np.sign(theta - mu)),
+            ),
+            (
+                "The pull turns round at μ, not at 0.",
+                theta - eta * (s * move + alpha * np.sign(theta)),
+            ),
+            (
+                "For a wire of negative sign, more strength is less weight. What must the move be "
+                "multiplied by?",
+                theta - eta * (move + alpha * np.sign(theta - mu)),
+            ),
+            (
+                "That is the true gradient: pruned wires hear nothing. Leave the mask out.",
+                theta - eta * (s * move * (theta > 0) + alpha * np.sign(theta - mu)),
+            ),
+        ]
+        for hint, other in wrong:
+            if np.allclose(got, other):
                 return hint
         return "The new strengths are not those of the rule. Compare term by term with section 4."
     if np.allclose(w, s * np.maximum(centred, 0)):
@@ -41,16 +56,27 @@ def _grad_r_step(answer):
     return "The strengths are right, the weights are not: s times θ where that is above 0, else 0."
 
 
-@question("n13.q2")
+@question(
+    "n13.q2",
+    "A larger α both brings the centre nearer and moves wires faster, so it helps twice.",
+)
 def _when_the_target_matters(answer):
     from snnlab.rewiring import smallest_alpha
 
-    more = "With that α no wire gets as far as μ: the target changes nothing yet. Larger."
-    less = "With that α wires get as far as μ before the end: a smaller α does it as well."
-    return close(answer, smallest_alpha(0.95, lr=1e-3, steps=513 * 468), 0.005, more, less)
+    return close(
+        answer,
+        smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
+        0.005,
+        "With that α no wire gets as far as μ: the target changes nothing yet. Larger.",
+        "With that α wires get as far as μ before the end: a smaller α does it as well.",
+    )
 
 
-@question("n13.q3")
+@question(
+    "n13.q3",
+    "Under the lower target wires wait just below zero and are back in time; under the "
+    "higher one they have sunk too deep.",
+)
 def _where_two_targets_differ(answer):
     from snnlab.course import lessons
 

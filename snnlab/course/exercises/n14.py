@@ -5,7 +5,7 @@ import numbers
 
 import numpy as np
 
-from snnlab.course.exercises.registry import close, images, question
+from snnlab.course.exercises.registry import Right, close, images, no_number, question, tested
 
 SEEDS = 0, 1, 2
 
@@ -29,11 +29,17 @@ def _means_of_rules():
     return dict(sorted(means.items(), key=lambda item: -item[1]))
 
 
-@question("n14.q1")
+@question(
+    "n14.q1",
+    "It brings back the wires that the loss asks for, and cuts those that nobody holds up.",
+)
 def _which_rule_wins(answer):
     if not isinstance(answer, tuple | list) or len(answer) != 2 or not isinstance(answer[0], str):
         return "The answer is a name and a lead in points, like ('fixed mask', 3.2)."
     means = _means_of_rules()
+    hint = no_number(answer[1], "a name and a lead in points: a number")
+    if hint:
+        return hint
     if answer[0] not in means:
         return f"The names are {', '.join(means)}."
     (best, first), (_, second) = list(means.items())[:2]
@@ -42,12 +48,17 @@ def _which_rule_wins(answer):
     lead = first - second
     if isinstance(answer[1], numbers.Real) and abs(100 * answer[1] - lead) < 0.3 < lead:
         return "The right rule. The lead as a share: the question asks for points, of 100."
-    more = "The right rule, but its lead over the second is larger."
-    less = "The right rule, but its lead over the second is smaller. Second best, not worst?"
-    return close(answer[1], lead, 0.3, more, less, "a name and a number")
+    return close(
+        answer[1],
+        lead,
+        0.3,
+        "The right rule, but its lead over the second is larger.",
+        "The right rule, but its lead over the second is smaller. Second best, not worst?",
+        "a name and a number",
+    )
 
 
-@question("n14.q2")
+@question("n14.q2", "Weights have grown past this threshold where they are needed, and only there.")
 def _which_threshold(answer):
     from snnlab import synapses
     from snnlab.course import lessons
@@ -63,7 +74,10 @@ def _which_threshold(answer):
     return f"That leads to {100 * left:.2g} % of the wires. A {way} threshold, then."
 
 
-@question("n14.q3")
+@question(
+    "n14.q3",
+    "A wire in the list takes its weight and its number, three times as many bits as in the table.",
+)
 def _when_a_list_is_shorter(answer):
     bits = int(np.ceil(np.log2(256 * 50 + 50 * 10)))
     truth = 7 / (7 + bits)
@@ -71,6 +85,26 @@ def _when_a_list_is_shorter(answer):
         return "The right share. The question asks for it in %."
     if isinstance(answer, numbers.Real) and abs(answer - 100 * 7 / bits) < 0.5:
         return "A wire in the list has its number, and its weight as well."
-    more = "There the list is shorter already. How many bits per wire?"
-    less = "There the list is longer still. How many bits per wire?"
-    return close(answer, 100 * truth, 0.5, more, less, "a share in %")
+    return close(
+        answer,
+        100 * truth,
+        0.5,
+        "There the list is shorter already. How many bits per wire?",
+        "There the list is longer still. How many bits per wire?",
+        "a share in %",
+    )
+
+
+ENOUGH = 0.95  # of the test images, for the challenge
+
+
+@question("n14.c1")
+def _fewest_wires(answer):
+    """The challenge: few wires, at an accuracy that must be reached."""
+    hint, accuracy, _ = tested(answer, ENOUGH)
+    if hint:
+        return hint
+    wires = sum(int(np.count_nonzero(w)) for w in answer.weights)
+    return Right(
+        f"{100 * accuracy:.2f} % of the test images right, with {wires:,} wires.", score=wires
+    )

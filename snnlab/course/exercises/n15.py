@@ -22,22 +22,43 @@ def _chips_that_avoid(dead):
     return found
 
 
-@question("n15.q1")
+@question(
+    "n15.q1",
+    "Among the worst tenth are the dead neurons, and nothing holds up wires that lead to them.",
+)
 def _dead_columns(answer):
-    more = "More of them. Is the worst tenth chosen by defect?"
-    less = "Fewer of them. Is it the share of draws with as few wires, or fewer, that you count?"
-    return close(answer, _chips_that_avoid(0.1), 0, more, less, "a number of chips")
+    return close(
+        answer,
+        lambda: _chips_that_avoid(0.1),
+        0,
+        "More of them. Is the worst tenth chosen by defect?",
+        "Fewer of them. Is it the share of draws with as few wires, or fewer, that you count?",
+        "a number of chips",
+    )
 
 
-@question("n15.q2")
+@question(
+    "n15.q2",
+    "A neuron that is merely off still spikes, so its wires have slopes and are adapted instead.",
+)
 def _detuned_columns(answer):
-    more = "More of them. Is the worst tenth chosen by defect?"
-    less = "Fewer of them. Small is below 0.05; 0.5 is what chance gives."
-    return close(answer, _chips_that_avoid(0.0), 0, more, less, "a number of chips")
+    return close(
+        answer,
+        lambda: _chips_that_avoid(0.0),
+        0,
+        "More of them. Is the worst tenth chosen by defect?",
+        "Fewer of them. Small is below 0.05; 0.5 is what chance gives.",
+        "a number of chips",
+    )
 
 
-@question("n15.q3")
+@question("n15.q3", "Where nothing is, one p-value in twenty is below 0.05.")
 def _false_alarms(answer):
-    more = "More. How often is a p-value below 0.05 where nothing is?"
-    less = "Fewer. How often is a p-value below 0.05 where nothing is?"
-    return close(answer, 0.05 * 60, 0.01, more, less, "an expected number")
+    return close(
+        answer,
+        0.05 * 200,
+        0.01,
+        "More. How often is a p-value below 0.05 where nothing is?",
+        "Fewer. How often is a p-value below 0.05 where nothing is?",
+        "an expected number",
+    )

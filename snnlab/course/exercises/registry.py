@@ -1,59 +1,99 @@
 """What the questions of all notebooks share: their registry, and hints for numbers."""
 
-import functools
+import math
 import numbers
+from collections.abc import Sized
+from dataclasses import dataclass
+
+import numpy as np
 
 QUESTIONS = {}
 
 
-class Hint(Exception):
-    """What is said of a wrong answer, raised where that is found."""
+@dataclass(frozen=True)
+class Question:
+    """A question, registered.
+
+    Attributes
+    ----------
+    name : str
+    hint : callable
+        Of the answer: None if it is right, a `Right` if there is more to say, else a hint.
+    why : str
+        One sentence for whoever was right: why.
+    """
+
+    name: str
+    hint: object
+    why: str
 
 
-def question(name):
-    """Register a function that returns None for a right answer, else a hint; or raises one."""
+@dataclass(frozen=True)
+class Right:
+    """A right answer of which something is to be said; of a challenge, with its score.
+
+    Attributes
+    ----------
+    text : str
+    score : float, optional
+        The smaller, the better.
+    """
+
+    text: str
+    score: float | None = None
+
+
+def question(name, why=""):
+    """Register a function that returns None or a `Right` for a right answer, else a hint."""
 
     def register(function):
-        @functools.wraps(function)
-        def hint(answer):
-            try:
-                return function(answer)
-            except Hint as said:
-                return str(said)
-
-        QUESTIONS[name] = hint
-        return hint
+        QUESTIONS[name] = Question(name, function, why)
+        return function
 
     return register
 
 
-def tried(answer, call, check, dots=""):
-    """What comes of an answer that is a function.
+def plain(answer):
+    """An answer without NumPy's wrapping: scalars and arrays of no axes as Python has them."""
+    if isinstance(answer, np.generic) or (isinstance(answer, np.ndarray) and answer.ndim == 0):
+        return answer.item()
+    return answer
 
-    Parameters
-    ----------
-    answer : object
-    call : callable
-        ``call(answer)`` calls it.
-    check : str
-        How it is checked, for those who hand in what it returns.
-    dots : str
-        What is said of blanks that are still there.
-    """
-    if not callable(answer):
-        raise Hint(f"The answer is the function itself, without brackets: {check}.")
+
+def no_number(answer, what="a number"):
+    """What is wrong with an answer that should be one finite number; None if it is one."""
+    said = f"The answer is {what}"
+    if isinstance(answer, bool):
+        return f"{said}, not {answer}."
+    if isinstance(answer, str):
+        try:
+            float(answer.replace(",", "."))
+        except ValueError:
+            return f"{said}, not a text."
+        point = ", with a point" if "," in answer else ""
+        return f"{said}: write it without quotes{point}."
+    if isinstance(answer, np.ndarray):
+        return f"{said}: one, not an array of shape {answer.shape}."
+    if isinstance(answer, Sized) and not callable(answer):
+        return f"{said}: one, not {len(answer)} of them."
+    if not isinstance(answer, numbers.Real):
+        return f"{said}, nothing of type {type(answer).__name__}."
     try:
-        return call(answer)
-    except Exception as fault:
-        if "ellipsis" in f"{fault} {type(fault).__name__}".lower():
-            raise Hint(f"There are still dots in the function. {dots}".rstrip()) from None
-        raise Hint(f"The function stops with {type(fault).__name__}: {fault}") from None
+        finite = math.isfinite(answer)
+    except OverflowError:
+        return f"{said}, none of so many digits."
+    return None if finite else f"{said}, a finite one, not {answer}."
 
 
 def close(answer, truth, tolerance, more, less, what="a number"):
-    """Hint for a number: which way to go."""
-    if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
-        return f"The answer is {what}."
+    """Hint for a number: which way to go.
+
+    ``truth`` may be a function without arguments, called only for an answer that is a number.
+    """
+    hint = no_number(answer, what)
+    if hint is not None:
+        return hint
+    truth = truth() if callable(truth) else truth
     if abs(answer - truth) <= tolerance:
         return None
     return more if answer < truth else less
@@ -67,3 +107,34 @@ def images():
         return datasets.load("mnist16", progress=False)
     except datasets.DatasetUnavailable:
         return datasets.load("digits16")
+
+
+def tested(network, enough):
+    """Try a network that reads the notebooks' images, for a challenge.
+
+    Returns
+    -------
+    str or None
+        A hint, if it is none, or does not read enough of the test images rightly.
+    float
+        Its accuracy; 0 if it was not tested.
+    Evaluation
+        None likewise.
+    """
+    from snnlab import encode
+    from snnlab.learning.training import evaluate
+    from snnlab.network import Network
+
+    if not isinstance(network, Network):
+        return "The answer is the network itself.", 0.0, None
+    if (network.sizes[0], network.sizes[-1]) != (256, 10):
+        return "The network must have 256 inputs and 10 outputs.", 0.0, None
+    data = images()
+    found = evaluate(network, encode.latency(data.x_test, n_steps=network.n_steps), data.y_test)
+    if found.accuracy < enough:
+        hint = (
+            f"{100 * found.accuracy:.2f} % of the test images right: the challenge begins at "
+            f"{100 * enough:.0f} %."
+        )
+        return hint, found.accuracy, found
+    return None, found.accuracy, found
