@@ -6,11 +6,11 @@ import numpy as np
 import traitlets
 
 from snnlab import _check
+from snnlab.live.board import COMMON, Board
 from snnlab.live.controls import Control
-from snnlab.live.mail import MAILBOX, Mailed
 
 
-class Grid(Mailed):
+class Grid(Board):
     """Cells in rows; each can be switched off and on again.
 
     A click switches a cell; dragging on switches others likewise. With the keyboard: arrow keys
@@ -38,52 +38,20 @@ class Grid(Mailed):
     columns = traitlets.Int(16).tag(sync=True)
     name = traitlets.Unicode("cells").tag(sync=True)
     level = traitlets.Bytes().tag(sync=True)
-    value = traitlets.Instance(np.ndarray)
-    _given = traitlets.Bytes().tag(sync=True)  # cells set from Python
-
-    _css = """
-    .snnlab-grid { display: inline-block; margin: 2px 0 6px 0; }
-    .snnlab-grid canvas { touch-action: none; background: #fff; border: 1px solid #767676;
-                          cursor: pointer; display: block; }
-    .snnlab-grid canvas:focus-visible { outline: 3px solid #0072B2; outline-offset: 1px; }
-    .snnlab-grid .snnlab-grid-foot { display: flex; justify-content: space-between;
-                                     align-items: center; gap: 8px; margin-top: 3px;
-                                     font-size: var(--jp-ui-font-size1, 13px);
-                                     color: var(--jp-ui-font-color1, inherit); }
-    .snnlab-grid button { font: inherit; padding: 1px 10px; }
-    .snnlab-grid .snnlab-grid-said { position: absolute; width: 1px; height: 1px; overflow: hidden;
-                                     clip-path: inset(50%); white-space: nowrap; }
-    """
+    kind = "cells"
     _esm = (
-        MAILBOX
+        COMMON
         + """
-    const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
     function render({ model, el }) {
       const n = model.get("n"), columns = model.get("columns"), rows = Math.ceil(n / columns);
       const size = Math.floor(320 / columns);
-      // shared by all views of this grid
-      const off = (model.snnlabCells ||= new Uint8Array(n));
-      const views = (model.snnlabViews ||= new Set());
-      const box = document.createElement("div"), canvas = document.createElement("canvas");
-      box.className = "snnlab-grid";
-      canvas.width = columns * size;
-      canvas.height = rows * size;
-      canvas.tabIndex = 0;
-      canvas.setAttribute("role", "application");
-      canvas.setAttribute("aria-roledescription", "grid of switches");
-      canvas.setAttribute("aria-label", model.get("name") +
-        ": arrow keys move, space switches, shift and arrow keys switch off, delete switches on");
-      const foot = document.createElement("div"), hint = document.createElement("span");
-      foot.className = "snnlab-grid-foot";
-      const heal = document.createElement("button");
-      heal.textContent = "All on";
-      const said = document.createElement("div");
-      said.className = "snnlab-grid-said";
-      said.setAttribute("role", "status");
-      foot.append(hint, heal);
-      box.append(canvas, foot, said);
-      el.append(box);
+      const all = cells(model, "cells", n), off = all.bytes;
+      const { canvas, hint, clear, said } = board(model, el, {
+        size: [columns * size, rows * size], cursor: "pointer", role: "grid of switches",
+        keys: "arrow keys move, space switches, shift and arrow keys switch off, " +
+          "delete switches on",
+        button: "All on",
+      });
 
       const pen = canvas.getContext("2d");
       let cursor = null, painting = null;
@@ -112,16 +80,10 @@ class Grid(Mailed):
         const dead = off.reduce((a, b) => a + b, 0);
         hint.textContent = `click one: ${dead} of ${n} are off`;
       };
-      views.add(paint);
-      const mail = mailbox(model, "cells", () => off.slice().buffer);
-      const changed = () => {
-        for (const view of views) view();
-        mail.changed();
-      };
       const set = (k, state) => {
         if (k < 0 || k >= n || off[k] === state) return;
         off[k] = state;
-        changed();
+        all.changed();
       };
       const at = (e) => {
         const r = canvas.getBoundingClientRect();
@@ -129,7 +91,7 @@ class Grid(Mailed):
         const j = Math.floor((e.clientY - r.top) * rows / r.height);
         return i < 0 || i >= columns || j < 0 || j >= rows ? -1 : j * columns + i;
       };
-      const clear = () => { off.fill(0); said.textContent = "all on"; changed(); };
+      const heal = () => { off.fill(0); said.textContent = "all on"; all.changed(); };
       canvas.onpointerdown = (e) => {
         canvas.setPointerCapture(e.pointerId);
         canvas.focus({ preventScroll: true });
@@ -148,7 +110,7 @@ class Grid(Mailed):
         if (!move && !wipe && e.key !== " ") return;  // others stay with the page
         e.preventDefault();
         e.stopPropagation();
-        if (wipe) return clear();
+        if (wipe) return heal();
         cursor ||= [0, 0];
         if (e.key === " ") {
           const k = cursor[1] * columns + cursor[0];
@@ -163,21 +125,11 @@ class Grid(Mailed):
         said.textContent = k < n ? `${k}, ${off[k] ? "off" : "on"}` : "no cell";
       };
       canvas.onfocus = canvas.onblur = paint;
-      heal.onclick = clear;
-      const given = () => {
-        const view = model.get("_given");
-        if (view?.byteLength !== n) return;
-        off.set(new Uint8Array(view.buffer, view.byteOffset, n));
-        for (const other of views) other();
-      };
-      model.on("change:_given", given);
+      clear.onclick = heal;
       model.on("change:level", paint);
-      given();
-      paint();
+      all.open(paint);
       return () => {
-        views.delete(paint);
-        mail.close(!views.size);
-        model.off("change:_given", given);
+        all.close(paint);
         model.off("change:level", paint);
       };
     }
@@ -189,8 +141,6 @@ class Grid(Mailed):
         n = _check.integer("n", n, at_least=1)
         columns = _check.integer("columns", columns, at_least=1)
         super().__init__(n=n, columns=columns, name=name, value=np.zeros(n, bool), **settings)
-        self.on_msg(self._received)
-        self.observe(self._set, "value")
 
     @traitlets.validate("value")
     def _valid(self, proposal):
@@ -199,23 +149,13 @@ class Grid(Mailed):
             raise ValueError(f"value must be {self.n} bools, got {value.dtype} {value.shape}")
         return value.copy()
 
-    def _set(self, change):
-        """A value set from Python is shown; one that came from the page is there already."""
-        cells = self.value.astype(np.uint8).tobytes()
-        if cells != self._from_page:
-            self._given = b""  # the same cells twice must arrive twice
-            self._given = cells
-        self._from_page = None
+    def to_bytes(self, value):
+        """A byte per cell, 1 if it is off."""
+        return value.astype(np.uint8).tobytes()
 
-    _from_page = None
-
-    def _received(self, widget, message, buffers):
-        if message.get("kind") == "cells" and len(buffers[0]) == self.n:
-            self._from_page = bytes(buffers[0])
-            try:
-                self.value = np.frombuffer(self._from_page, np.uint8) > 0
-            finally:
-                self._seen()
+    def from_bytes(self, content):
+        """The inverse, of an array of uint8."""
+        return content > 0
 
 
 @dataclass(frozen=True)
