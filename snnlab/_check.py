@@ -1,6 +1,7 @@
 """Checks at the public door: each error names the argument and says what was expected."""
 
 import numbers
+from functools import lru_cache
 
 import numpy as np
 
@@ -33,6 +34,11 @@ def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
 
 def real(name, value, dtype):
     """Return numbers in ``dtype``, if they are there: neither infinite nor, but for zeros, 0."""
+    known = isinstance(value, float)  # losses ask for the same at every step
+    return _known_real(name, value, dtype) if known else _real(name, value, dtype)
+
+
+def _real(name, value, dtype):
     given = np.asarray(value, np.float64)
     with np.errstate(over="ignore"):
         out = given.astype(dtype)
@@ -41,6 +47,9 @@ def real(name, value, dtype):
     if np.any((out == 0) & (given != 0)):
         raise ValueError(f"{name} must be larger: {value!r} is 0 in {np.dtype(dtype)}")
     return out[()]
+
+
+_known_real = lru_cache(256)(_real)
 
 
 def integer(name, value, at_least=None, at_most=None):

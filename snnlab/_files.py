@@ -5,9 +5,13 @@ import os
 import secrets
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
+
+MOST_UNPACKED = 2**26  # bytes of an archive, unless it is almost as large on the disk
+MOST_RATIO = 100
 
 
 def write_atomically(path, write):
@@ -91,8 +95,19 @@ def load_npz(path):
     """
     with open(path, "rb") as file:
         try:
+            _refuse_bomb(file)
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as fault:  # damage shows in many ways: zip, zlib, header, encoding
             message = f"{path} is not a whole .npz file of plain arrays: {fault}"
             raise ValueError(message) from fault
+
+
+def _refuse_bomb(file):
+    """Refuse an archive that says it is far larger unpacked than it is on the disk."""
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+    packed = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if unpacked > MOST_UNPACKED and unpacked > MOST_RATIO * packed:
+        raise ValueError(f"it would be {unpacked} bytes unpacked, and is {packed}")

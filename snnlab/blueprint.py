@@ -27,6 +27,8 @@ def check_layers(given):
     first, layers = given[0], []
     sizes = first if isinstance(first, tuple | list) else (first,)
     shape = tuple(_check.integer("layers", n, at_least=1, at_most=MOST_UNITS) for n in sizes)
+    if np.prod(shape, dtype=object) > MOST_UNITS:
+        raise ValueError(f"layers begin with more than {MOST_UNITS} inputs: {shape}")
     if not shape:
         raise ValueError("layers must begin with the shape of the inputs")
     for layer in list(given)[1:]:
@@ -153,7 +155,7 @@ def checked_blocks(layer, shape):
     out = {name: BlockShape(*size) for name, size in given.items()}
     for name, block in out.items():
         for n in block[:2]:
-            _check.integer(f"blocks of {layer!r}: {name}", n, at_least=1, at_most=MOST_PARAMETERS)
+            _check.integer(f"layers: {name} in blocks of {layer!r}", n, 1, MOST_PARAMETERS)
     return out
 
 

@@ -1,5 +1,7 @@
 """`SpikingClassifier`: a spiking network behind scikit-learn's interface."""
 
+import json
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -9,11 +11,16 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from snnlab import _check, encode
+from snnlab._files import load_npz, save_npz
 from snnlab.datasets.augment import Affine, AugmentedImages
+from snnlab.learning.losses import LOSSES
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import History, predict_scores, steps, train
 from snnlab.network import Network
 from snnlab.neurons import LIF
+
+FORMAT = 1  # of files
+PLAIN = bool | int | float | str | type(None)
 
 # with fewer features than this, a spike per feature is too coarse a code
 FEW = 32
@@ -211,6 +218,112 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     def count_spikes(self, X):
         """Spikes in all hidden layers, (n_samples,)."""
         return self._scores(X)[1]
+
+    # files ----------------------------------------------------------------------------------------
+
+    def save(self, path):
+        """Write a trained classifier to a ``.npz`` file, whole or not at all.
+
+        It holds the network, the scaling of features, classes, parameters and the history.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+        TypeError
+            A parameter that cannot be written (a function of one's own as a loss); the message
+            names it.
+        """
+        check_is_fitted(self)
+        header = {
+            "format": FORMAT, "history": asdict(self.history_), "object": False,
+            "parameters": {k: _plain(k, x) for k, x in self.get_params(deep=False).items()},
+        }  # fmt: skip
+        names, classes = getattr(self, "feature_names_in_", None), self.classes_
+        if classes.dtype == object:
+            if not all(isinstance(name, str) for name in classes):
+                raise TypeError("y has classes that cannot be written: neither text nor numbers")
+            classes, header["object"] = classes.astype(str), True
+        arrays = {"classes": classes, "minimum": self.minimum_, "range": self.range_}
+        if names is not None:
+            arrays["names"] = names.astype(str)
+        arrays |= {f"network_{name}": x for name, x in self.network_.to_arrays().items()}
+        save_npz(path, {"header": np.array(json.dumps(header))} | arrays)
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote; it predicts the same.
+
+        Raises
+        ------
+        ValueError
+            If the file does not hold a classifier whole, or is of a newer format.
+        """
+        arrays = load_npz(path)
+        try:
+            header = json.loads(str(arrays["header"]))
+            version = _check.integer("format", header["format"], at_least=1)
+            if version > FORMAT:
+                raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+            model = cls(**{k: _revived(x) for k, x in header["parameters"].items()})
+            model._adopt(header, arrays)
+            return model
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
+            raise ValueError(f"{path} does not hold a SpikingClassifier: {fault}") from None
+
+    def _adopt(self, header, arrays):
+        """What training gave, from a file, if it fits together."""
+        parts = {k.removeprefix("network_"): x for k, x in arrays.items() if k[:8] == "network_"}
+        network = Network.from_arrays(parts, self.workers)
+        n, classes = arrays["minimum"].size, arrays["classes"]
+        low, size = (
+            _check.array(name, arrays[name], np.float32, (n,)) for name in ("minimum", "range")
+        )
+        if n == 0 or size.min() <= 0:
+            raise ValueError("range must be above 0")
+        if classes.shape != network.sizes[-1:] or len(np.unique(classes)) != len(classes):
+            raise ValueError(f"classes must be {network.sizes[-1]}, all different")
+        _check.one_of("code", self.code, ("auto", "latency", "population"))
+        code = partial(_spikes, code=self.code, n_steps=self.n_steps, dt=network.dt)
+        network.check_inputs(code(np.zeros((1, n), np.float32)), "features")
+        names = arrays.get("names")
+        if names is not None:
+            if names.shape != (n,) or names.dtype.kind != "U":
+                raise ValueError(f"names must be text, ({n},)")
+            self.feature_names_in_ = names.astype(object)
+        self.classes_ = classes.astype(object) if header["object"] else classes
+        self.minimum_, self.range_, self.n_features_in_ = low, size, n
+        self.network_, self.history_, self._code = network, History(**header["history"]), code
+
+
+def _plain(name, x):
+    """A parameter as JSON has it."""
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, PLAIN):
+        return x
+    if isinstance(x, list | tuple | np.ndarray):
+        return [_plain(name, part) for part in x]
+    if isinstance(x, Affine):
+        return {"affine": asdict(x)}
+    if isinstance(x, LIF):
+        return {"neuron": x.to_dict()}
+    for loss, kind in LOSSES.items():
+        if type(x) is kind:
+            return {"loss": loss, "settings": asdict(x)}
+    raise TypeError(f"{name} cannot be written to a file: {x!r}")
+
+
+def _revived(x):
+    if isinstance(x, list):
+        return tuple(map(_revived, x))
+    if not isinstance(x, dict):
+        return x
+    if "affine" in x:
+        return Affine(**x["affine"])
+    if "neuron" in x:
+        return LIF.from_dict(x["neuron"])
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in x["settings"].items()}
+    return LOSSES[x["loss"]](**settings)
 
 
 def _spikes(x, code, n_steps, dt):

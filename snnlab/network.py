@@ -434,9 +434,13 @@ class Network:
         FloatingPointError
             If its weights are not finite: `load` would refuse them.
         """
+        save_npz(path, self.to_arrays())
+
+    def to_arrays(self):
+        """What `save` writes: a dict of plain arrays."""
         check_weights(self)
         header = {"header": np.array(json.dumps(self.to_dict()))}
-        save_npz(path, header | block_arrays(self.blocks, self.parameters))
+        return header | block_arrays(self.blocks, self.parameters)
 
     @classmethod
     def load(cls, path):
@@ -451,10 +455,14 @@ class Network:
         """
         arrays = load_npz(path)
         try:
-            header = json.loads(str(arrays["header"]))
-            return _restore(header, arrays)
+            return cls.from_arrays(arrays)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
             raise ValueError(f"{path} does not hold a snnlab network: {fault}") from None
+
+    @classmethod
+    def from_arrays(cls, arrays, workers=None):
+        """Inverse of `to_arrays`; errors are of whatever is missing or wrong in them."""
+        return _restore(json.loads(str(arrays["header"])), arrays, workers)
 
     def __repr__(self):
         if all(isinstance(layer, Dense) for layer in self._layers):

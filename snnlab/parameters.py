@@ -12,6 +12,9 @@ from snnlab import _check
 from snnlab.kernels import updates
 from snnlab.memory import aligned
 
+# by size of a number: the integer that has its bits, and all of them but the sign
+_BITS = {4: (np.dtype(np.int32), np.int32(2**31 - 1)), 8: (np.dtype(np.int64), np.int64(2**63 - 1))}
+
 
 @dataclass(frozen=True)
 class Block:
@@ -135,9 +138,9 @@ class Gradients(list):
 
 def largest(x):
     """Largest absolute value in a flat array, a float; NaN where there is one, 0.0 of nothing."""
-    bits = x.view(f"i{x.itemsize}")
-    top = updates.largest_bits(bits, bits.dtype.type(np.iinfo(bits.dtype).max))
-    return float(np.array(top, bits.dtype).view(x.dtype))
+    integer, no_sign = _BITS[x.itemsize]
+    top = updates.largest_bits(x.view(integer), no_sign)
+    return float(integer.type(top).view(x.dtype))
 
 
 def check_weights(network, name="network"):

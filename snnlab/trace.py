@@ -67,6 +67,16 @@ class Record:
         lif.mark_spikes(*spikes.events, self.bits)
         return self
 
+    def holds(self, width, dtype):
+        """Whether its potentials and bits are those of its spikes and so many units, padded."""
+        n_samples, n_steps = len(self.spikes), self.spikes.n_steps
+        blocks = -(-n_steps // lif.BLOCK)
+        return (
+            self.potentials.shape == (n_samples, n_steps, width)
+            and self.potentials.dtype == dtype
+            and self.bits.shape == (n_samples, blocks, width)
+        )
+
     @property
     def v(self):
         """Potentials in order of time, (sample, time, n); a view."""
@@ -206,10 +216,7 @@ class Trace:
                 return False
             elif (record.potentials is not None) != potentials:
                 return False
-            elif potentials and (
-                record.potentials.shape != (*shape, stage.width)
-                or record.potentials.dtype != network.dtype
-            ):
+            elif potentials and not record.holds(stage.width, network.dtype):
                 return False
         return True
 

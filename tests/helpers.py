@@ -34,9 +34,12 @@ def fresh_python(*arguments, check=True, **settings):
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": path} | settings.pop("env", {})
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)], capture_output=True, text=True,
-        env={name: value for name, value in environment.items() if value is not None}, **settings,
-    )  # fmt: skip
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in environment.items() if value is not None},
+        **settings,
+    )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -153,10 +156,23 @@ STEEPNESS = dict.fromkeys(surrogate.NAMES, 2.0) | {"triangle": 0.5, "rectangle":
 
 
 def build(
-    name="sigmoid", reset="subtract", detach=True, fires=False, n_hidden=1, driven=False, *,
-    seed=0, batch=4, n_steps=9, widths=(20, 7, 4), uniform=True, refractory=True,
-    delays=True, activity=None, dtype=np.float64,
-):  # fmt: skip
+    name="sigmoid",
+    reset="subtract",
+    detach=True,
+    fires=False,
+    n_hidden=1,
+    driven=False,
+    *,
+    seed=0,
+    batch=4,
+    n_steps=9,
+    widths=(20, 7, 4),
+    uniform=True,
+    refractory=True,
+    delays=True,
+    activity=None,
+    dtype=np.float64,
+):
     """A network and inputs: delays, decays, refractory times differ from layer to layer."""
     steepness = STEEPNESS[name]
     rng = np.random.default_rng([seed, n_hidden, fires, driven])
@@ -167,13 +183,20 @@ def build(
         draw = (lambda low, high, n=n: rng.uniform(low, high, n)) if several else rng.uniform
         models.append(
             LIF(
-                tau_mem=draw(1.5, 6.0), tau_syn=None if (seed + k) % 4 == 3 else draw(1.2, 4.0),
-                dt=1.0, gain=draw(0.5, 1.2), v_th=draw(0.6, 1.2), reset=reset,
+                tau_mem=draw(1.5, 6.0),
+                tau_syn=None if (seed + k) % 4 == 3 else draw(1.2, 4.0),
+                dt=1.0,
+                gain=draw(0.5, 1.2),
+                v_th=draw(0.6, 1.2),
+                reset=reset,
                 delay=int(rng.integers(3)) if delays else 0,
-                method=("exact", "euler")[rng.integers(2)], surrogate=name, steepness=steepness,
-                refractory=float(rng.integers(3)) if refractory else 0.0, detach_reset=detach,
+                method=("exact", "euler")[rng.integers(2)],
+                surrogate=name,
+                steepness=steepness,
+                refractory=float(rng.integers(3)) if refractory else 0.0,
+                detach_reset=detach,
             )
-        )  # fmt: skip
+        )
     if not fires:
         models[-1] = models[-1].integrator()
     network = Network(sizes, models[:-1], n_steps=n_steps, rng=rng, readout=models[-1], dtype=dtype)

@@ -56,9 +56,14 @@ def trained(sizes=(20, 33, 14, 3), neuron=None, dtype=np.float32, readout=None, 
 def untrained(network):
     """Weights that a network of this shape started from."""
     start = snnlab.Network(
-        network.sizes, network.neurons[:-1], readout=network.neurons[-1], n_steps=12, rng=3,
-        dtype=network.dtype, spread=0.9,
-    )  # fmt: skip
+        network.sizes,
+        network.neurons[:-1],
+        readout=network.neurons[-1],
+        n_steps=12,
+        rng=3,
+        dtype=network.dtype,
+        spread=0.9,
+    )
     return start.weights
 
 

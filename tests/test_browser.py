@@ -204,11 +204,18 @@ def lab(tmp_path_factory):
         "IPYTHONDIR": str(home / "ipython"),
     }
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
-        "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
-        f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True",
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={folder}",
+        "--LabApp.expose_app_in_browser=True",
         "--LabApp.extension_manager=readonly",
-    ]  # fmt: skip
+    ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     with open(home / "lab.log", "wb") as log:
@@ -462,9 +469,11 @@ def check_pad(page, panel):
 
     def says(words):
         page.wait_for_function(
-            "([p, words]) => p.innerText.includes(words)", arg=[line.element_handle(), words],
-            polling=20, timeout=PATIENCE,
-        )  # fmt: skip
+            "([p, words]) => p.innerText.includes(words)",
+            arg=[line.element_handle(), words],
+            polling=20,
+            timeout=PATIENCE,
+        )
 
     def draw():
         box = pad.bounding_box()
@@ -513,9 +522,10 @@ def check_training(page, panel):
 
     def runs(text):
         page.wait_for_function(
-            "([b, text]) => b.innerText === text", arg=[button.element_handle(), text],
+            "([b, text]) => b.innerText === text",
+            arg=[button.element_handle(), text],
             timeout=PATIENCE,
-        )  # fmt: skip
+        )
 
     def start():
         button.click()
@@ -535,8 +545,9 @@ def check_training(page, panel):
         last = last_step()
         page.wait_for_function(
             "([p, last]) => +p.innerText.split('step ')[1].split(',')[0] === last",
-            arg=[line.element_handle(), last], timeout=PATIENCE,
-        )  # fmt: skip
+            arg=[line.element_handle(), last],
+            timeout=PATIENCE,
+        )
         page.wait_for_timeout(200)
         assert last_step() == last
 
@@ -553,8 +564,9 @@ def check_training(page, panel):
         page.keyboard.press(key)
         page.wait_for_function(
             "([image, n]) => image.alt.includes(`this ${n}`)",
-            arg=[image.element_handle(), label], polling=10,
-        )  # fmt: skip
+            arg=[image.element_handle(), label],
+            polling=10,
+        )
         if old != label:
             delays.append(time.perf_counter() - began)
     assert median(delays) <= allowed() * ANSWER / 1000
@@ -562,8 +574,9 @@ def check_training(page, panel):
     def goes_on(steps):
         page.wait_for_function(
             "([p, past]) => +p.innerText.split('step ')[1].split(',')[0] > past",
-            arg=[line.element_handle(), step() + steps], timeout=60_000 * SLOW,
-        )  # fmt: skip
+            arg=[line.element_handle(), step() + steps],
+            timeout=60_000 * SLOW,
+        )
         assert button.inner_text() == "Pause"
 
     goes_on(100)  # left alone, it does not stop by itself
@@ -613,8 +626,10 @@ def check_retraining(page, panel):
         """Until k steps of n are done that are as they should be."""
         page.wait_for_function(
             f"panel => {{ const [k, n] = lab.steps(panel); return {state}; }}",
-            arg=panel.element_handle(), polling=20, timeout=60_000 * SLOW,
-        )  # fmt: skip
+            arg=panel.element_handle(),
+            polling=20,
+            timeout=60_000 * SLOW,
+        )
         check_quiet(panel)
 
     threads = count(page)[1]
@@ -674,9 +689,15 @@ def test_notebook(path, open_notebook, page, scratch):
         check_many_moves(page, panel)
         check_controls(page, panel)
         measured.append(
-            {"name": name, "kind": kind, "budget_ms": BUDGET[kind], "median_ms": median(delays),
-             "delays_ms": delays} | (BESIDES.get(name, none)(page, panel) or {})
-        )  # fmt: skip
+            {
+                "name": name,
+                "kind": kind,
+                "budget_ms": BUDGET[kind],
+                "median_ms": median(delays),
+                "delays_ms": delays,
+            }
+            | (BESIDES.get(name, none)(page, panel) or {})
+        )
     check_outputs(notebook_of(page))
     report = {
         "panels": measured,
@@ -728,9 +749,10 @@ FAULTS = ("none", "still", "error", "leak", "nameless", "grey")
 def test_broken_panels_are_noticed(open_notebook, page, scratch):
     new = nbformat.v4
     notebook = new.new_notebook(
-        cells=[new.new_code_cell(BROKEN)] + [new.new_code_cell(f"broken({f!r})") for f in FAULTS]
+        cells=[new.new_code_cell(BROKEN)]
+        + [new.new_code_cell(f"broken({f!r})") for f in FAULTS]
         + [new.new_code_cell("import sys; print('careless', file=sys.stderr)")]
-    )  # fmt: skip
+    )
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     with_errors = open_notebook(notebook)
     with pytest.raises(AssertionError, match="careless"):

@@ -38,9 +38,10 @@ SEEN = """
 def folded_cells(page, notebook):
     found = page.evaluate(SEEN)
     solutions = [
-        cell for cell in notebook.cells
+        cell
+        for cell in notebook.cells
         if cell.cell_type == "code" and "solution" in cell.metadata.get("tags", [])
-    ]  # fmt: skip
+    ]
     assert len(found) == len(solutions) > 0
     return found
 
@@ -75,7 +76,7 @@ def test_the_map_is_seen(lab, open_notebook, page, scratch):
         "n => [...lab.widget.node.querySelectorAll('.jp-RenderedMarkdown table img')]"
         ".filter((e) => e.complete && e.naturalWidth > 100 && e.alt).length === n",
         arg=len(NOTEBOOKS),
-    )  # fmt: skip
+    )
     assert page.locator(".jp-OutputArea table:visible tr").count() == len(NOTEBOOKS) + 1
     page.evaluate("lab.widget.content.widgets[0].node.scrollIntoView()")
     page.screenshot(path=scratch / "start-here.png")

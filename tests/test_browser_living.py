@@ -63,8 +63,10 @@ def show(browser, html):
         page = context.new_page()
         page.set_default_timeout(20_000 * SLOW)
         page.on("pageerror", lambda error: faults.append(error))
-        page.on("request", lambda r: r.url.startswith(("file:", "data:", "blob:")) or
-                faults.append(r.url))  # fmt: skip
+        page.on(
+            "request",
+            lambda r: r.url.startswith(("file:", "data:", "blob:")) or faults.append(r.url),
+        )
         page.goto(path.as_uri())
         page.wait_for_function("document.querySelector('.living')?.living?.layout")
         page.evaluate("window.living = document.querySelector('.living').living; null")
@@ -162,16 +164,26 @@ def test_a_thousand_digits_spike_for_spike(show):
 def test_other_neurons_spike_for_spike(show, changes, fires):
     constants = {"tau_mem": 4e-3, "tau_syn": 3e-3, "dt": 1e-3}
     readout = (snnlab.LIF if fires else snnlab.LeakyIntegrator)(**constants)
-    network = snnlab.Network((20, 30, 30, 5), snnlab.LIF(**constants | changes), readout=readout,
-                             n_steps=25, rng=1, spread=1.5)  # fmt: skip
+    network = snnlab.Network(
+        (20, 30, 30, 5),
+        snnlab.LIF(**constants | changes),
+        readout=readout,
+        n_steps=25,
+        rng=1,
+        spread=1.5,
+    )
     z = np.random.default_rng(2).random((200, 25, 20)) < 0.1
     trains = snnlab.SpikeTrains.from_dense(z)
     kept = [np.arange(30) % 7 > 0, np.arange(30) % 5 > 0]
     trace = network.forward(trains, dropout=kept)
     assert min(train.counts().sum() for train in trace.spikes) > 100
     events = [dict(zip(("step", "unit"), events_of(trains, s), strict=True)) for s in range(200)]
-    found = run(show, LivingNetwork(network, trains), events=events,
-                dead=[(~mask).astype(int).tolist() for mask in kept])  # fmt: skip
+    found = run(
+        show,
+        LivingNetwork(network, trains),
+        events=events,
+        dead=[(~mask).astype(int).tolist() for mask in kept],
+    )
     same = sum(
         sample["fired"] == [events_of(train, s) for train in trace.spikes]
         for s, sample in enumerate(found)
@@ -207,8 +219,9 @@ def test_every_spike_is_drawn_and_no_other(show):
 def pixels(page, canvas="motion"):
     return page.evaluate(
         "(name) => living[name].getContext('2d').getImageData(0, 0, living[name].width, "
-        "living[name].height).data.reduce((a, x, k) => (a * 31 + x * (k % 7)) | 0, 0)", canvas
-    )  # fmt: skip
+        "living[name].height).data.reduce((a, x, k) => (a * 31 + x * (k % 7)) | 0, 0)",
+        canvas,
+    )
 
 
 def test_spikes_move_and_membranes_fill(show):
@@ -310,24 +323,95 @@ def test_threshold_and_time_constant_are_dragged(show):
 
 # of ours: strokes in the unit square, as one draws them, at any place and size
 DRAWN = {
-    0: [[(0.5, 0.15), (0.32, 0.3), (0.3, 0.6), (0.45, 0.85), (0.62, 0.75), (0.7, 0.45),
-         (0.62, 0.2), (0.5, 0.15)]],
+    0: [
+        [
+            (0.5, 0.15),
+            (0.32, 0.3),
+            (0.3, 0.6),
+            (0.45, 0.85),
+            (0.62, 0.75),
+            (0.7, 0.45),
+            (0.62, 0.2),
+            (0.5, 0.15),
+        ]
+    ],
     1: [[(0.55, 0.12), (0.5, 0.9)]],
-    2: [[(0.3, 0.3), (0.42, 0.16), (0.6, 0.2), (0.64, 0.36), (0.5, 0.58), (0.28, 0.82),
-         (0.48, 0.8), (0.72, 0.82)]],
-    3: [[(0.32, 0.2), (0.52, 0.14), (0.64, 0.26), (0.56, 0.42), (0.44, 0.48), (0.62, 0.54),
-         (0.66, 0.7), (0.54, 0.84), (0.32, 0.8)]],
+    2: [
+        [
+            (0.3, 0.3),
+            (0.42, 0.16),
+            (0.6, 0.2),
+            (0.64, 0.36),
+            (0.5, 0.58),
+            (0.28, 0.82),
+            (0.48, 0.8),
+            (0.72, 0.82),
+        ]
+    ],
+    3: [
+        [
+            (0.32, 0.2),
+            (0.52, 0.14),
+            (0.64, 0.26),
+            (0.56, 0.42),
+            (0.44, 0.48),
+            (0.62, 0.54),
+            (0.66, 0.7),
+            (0.54, 0.84),
+            (0.32, 0.8),
+        ]
+    ],
     4: [[(0.4, 0.15), (0.3, 0.5), (0.7, 0.5)], [(0.66, 0.2), (0.6, 0.9)]],
-    5: [[(0.66, 0.16), (0.4, 0.16), (0.36, 0.44), (0.56, 0.44), (0.66, 0.6), (0.56, 0.8),
-         (0.34, 0.82)]],
-    6: [[(0.6, 0.12), (0.42, 0.34), (0.34, 0.62), (0.44, 0.84), (0.6, 0.8), (0.64, 0.62),
-         (0.5, 0.54), (0.36, 0.66)]],
+    5: [
+        [
+            (0.66, 0.16),
+            (0.4, 0.16),
+            (0.36, 0.44),
+            (0.56, 0.44),
+            (0.66, 0.6),
+            (0.56, 0.8),
+            (0.34, 0.82),
+        ]
+    ],
+    6: [
+        [
+            (0.6, 0.12),
+            (0.42, 0.34),
+            (0.34, 0.62),
+            (0.44, 0.84),
+            (0.6, 0.8),
+            (0.64, 0.62),
+            (0.5, 0.54),
+            (0.36, 0.66),
+        ]
+    ],
     7: [[(0.28, 0.2), (0.7, 0.2), (0.56, 0.5), (0.46, 0.88)]],
-    8: [[(0.6, 0.24), (0.46, 0.14), (0.36, 0.28), (0.6, 0.58), (0.6, 0.8), (0.46, 0.86),
-         (0.36, 0.72), (0.6, 0.42), (0.62, 0.26)]],
-    9: [[(0.62, 0.3), (0.5, 0.2), (0.38, 0.32), (0.44, 0.46), (0.6, 0.42), (0.63, 0.26),
-         (0.6, 0.6), (0.54, 0.88)]],
-}  # fmt: skip
+    8: [
+        [
+            (0.6, 0.24),
+            (0.46, 0.14),
+            (0.36, 0.28),
+            (0.6, 0.58),
+            (0.6, 0.8),
+            (0.46, 0.86),
+            (0.36, 0.72),
+            (0.6, 0.42),
+            (0.62, 0.26),
+        ]
+    ],
+    9: [
+        [
+            (0.62, 0.3),
+            (0.5, 0.2),
+            (0.38, 0.32),
+            (0.44, 0.46),
+            (0.6, 0.42),
+            (0.63, 0.26),
+            (0.6, 0.6),
+            (0.54, 0.88),
+        ]
+    ],
+}
 
 
 def draw(page, strokes, scale=1.0, shift=(0.0, 0.0)):

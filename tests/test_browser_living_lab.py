@@ -78,8 +78,9 @@ def test_in_jupyterlab(open_notebook, page, scratch):
             )
             page.wait_for_function(
                 "dark => [...document.querySelectorAll('.living')].every((e) => "
-                "e.living.look.dark === dark)", arg="Dark" in theme
-            )  # fmt: skip
+                "e.living.look.dark === dark)",
+                arg="Dark" in theme,
+            )
             first.scroll_into_view_if_needed()
             page.wait_for_timeout(1500)
             page.screenshot(path=scratch / f"living-{theme.split()[1].lower()}.png")
@@ -93,8 +94,9 @@ def check_it_learns(page, learning, scratch):
     learning.scroll_into_view_if_needed()
     widths = "Object.fromEntries(e.living.state().wires.map((w) => [[w.k, w.i, w.j], w.width]))"
     before = learning.evaluate(f"e => {widths}")
-    page.evaluate("code => { lab.cell = 'runs'; lab.run(code).then((x) => { lab.cell = x; }); }",
-                  TRAIN)  # fmt: skip
+    page.evaluate(
+        "code => { lab.cell = 'runs'; lab.run(code).then((x) => { lab.cell = x; }); }", TRAIN
+    )
     page.wait_for_timeout(5000)
     after = learning.evaluate(f"e => {widths}")
     page.screenshot(path=scratch / "living-learning.png")

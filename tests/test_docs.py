@@ -46,8 +46,9 @@ def test_each_table_has_a_place():
     found = [name for page in pages.all_pages() for name in pages.marked(page.read_text("utf-8"))]
     assert set(found) == written
     assert sorted(name for name in found if found.count(name) > 1) == [
-        *["evening"] * 2, *["notebooks"] * 2,
-    ]  # fmt: skip
+        *["evening"] * 2,
+        *["notebooks"] * 2,
+    ]
 
 
 def test_marked_parts_are_filled_and_the_rest_is_left():
@@ -102,8 +103,11 @@ def test_the_readme_is_short():
 
 def test_floors_follow_from_imports():
     assert package_map.floors({"a": set(), "b": {"a"}, "c": {"b", "a"}, "d": set()}) == {
-        "a": 0, "b": 1, "c": 2, "d": 0,
-    }  # fmt: skip
+        "a": 0,
+        "b": 1,
+        "c": 2,
+        "d": 0,
+    }
     with pytest.raises(ValueError, match="circle of imports: a, b, c"):
         package_map.floors({"a": {"b"}, "b": {"a"}, "c": {"a"}, "d": set()})
 

@@ -217,8 +217,9 @@ def test_the_network_may_be_saved(tmp_path):
     model = quick(hidden=(40,), epochs=3).fit(x, y)
     model.network_.save(tmp_path / "net.npz")
     trace = Network.load(tmp_path / "net.npz").forward(encode.latency(x_test))
-    assert np.array_equal(model.classes_[MaxOverTime().scores(trace.readout).argmax(axis=1)],
-                          model.predict(x_test))  # fmt: skip
+    assert np.array_equal(
+        model.classes_[MaxOverTime().scores(trace.readout).argmax(axis=1)], model.predict(x_test)
+    )
 
 
 def test_in_a_grid_search():

@@ -83,10 +83,14 @@ def test_no_private_name_is_taken_from_another_module():
                     if alias.name.startswith("_") and not is_module:
                         found.append(f"{name_of(path)}: {alias.name}")
         own = {n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-        own |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)
-                and isinstance(n.ctx, ast.Store)}  # fmt: skip
-        own |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)
-                and isinstance(n.ctx, ast.Store)}  # fmt: skip
+        own |= {
+            n.attr
+            for n in ast.walk(node)
+            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+        }
+        own |= {
+            n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
         for part in ast.walk(node):
             if (
                 isinstance(part, ast.Attribute)
@@ -234,8 +238,9 @@ def test_no_global_random_numbers():
         assert "random" not in set(imports(path)), path.name
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in (
-                "np.random", "numpy.random",
-            ):  # fmt: skip
+                "np.random",
+                "numpy.random",
+            ):
                 assert node.attr in allowed, f"{path.name}:{node.lineno} np.random.{node.attr}"
 
 

@@ -98,8 +98,12 @@ def test_save_and_load(kind, tmp_path):
         or (net.forward(events()).spikes[-1].counts().sum())
     ), "a silent network would prove nothing"
     assert (twin.sizes, twin.neurons, twin.n_steps, twin.dtype, twin.dt) == (
-        net.sizes, net.neurons, net.n_steps, net.dtype, net.dt,
-    )  # fmt: skip
+        net.sizes,
+        net.neurons,
+        net.n_steps,
+        net.dtype,
+        net.dt,
+    )
     assert_views(twin)
     g = np.ones((N, N_STEPS, net.sizes[-1]), net.dtype)
     for one, two in zip(*(n.backward(n.forward(events()), g) for n in (net, twin)), strict=True):
@@ -117,9 +121,10 @@ def test_save_and_load_quickly(tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize(
-    "how", [copy.deepcopy, copy.copy, Network.copy, lambda n: pickle.loads(pickle.dumps(n))],
+    "how",
+    [copy.deepcopy, copy.copy, Network.copy, lambda n: pickle.loads(pickle.dumps(n))],
     ids=["deepcopy", "copy", "method", "pickle"],
-)  # fmt: skip
+)
 def test_copies_are_independent_and_whole(kind, how):
     net = kind()
     twin = how(net)

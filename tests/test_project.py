@@ -169,8 +169,10 @@ def test_binder_pins_are_those_of_constraints():
 
 def test_binder_compiles_for_the_cpu_that_its_sessions_name():
     """numba takes kernels from its cache only for the CPU they were compiled for."""
-    named = [re.findall(r"^export NUMBA_CPU_NAME=(\w+)$", read(f"binder/{name}"), re.MULTILINE)
-             for name in ("postBuild", "start")]  # fmt: skip
+    named = [
+        re.findall(r"^export NUMBA_CPU_NAME=(\w+)$", read(f"binder/{name}"), re.MULTILINE)
+        for name in ("postBuild", "start")
+    ]
     assert named == [["generic"], ["generic"]]
     assert read("binder/start").rstrip().endswith('\nexec "$@"')
     assert read("binder/postBuild").index("export") < read("binder/postBuild").index("warm_up")
@@ -188,8 +190,18 @@ def test_binder_imports_all_that_notebooks_do(tmp_path):
     shown = fresh_python("-c", code)
     used = set(map(canonicalize_name, shown.stdout.split()))
     assert "numba" in used and "anywidget" in used
-    base_image = {"snnlab", "ipykernel", "jupyter-client", "jupyter-core", "pyzmq", "tornado",
-                  "nest-asyncio2", "debugpy", "setuptools", "pip"}  # fmt: skip
+    base_image = {
+        "snnlab",
+        "ipykernel",
+        "jupyter-client",
+        "jupyter-core",
+        "pyzmq",
+        "tornado",
+        "nest-asyncio2",
+        "debugpy",
+        "setuptools",
+        "pip",
+    }
     base_image |= {"pyyaml", "colorama"}  # numba loads them where they are, and does without
     used &= set(pins("constraints.txt"))  # what else is here is nobody's requirement
     assert "scipy" in used and used - base_image - set(pins("binder/requirements.txt")) == set()

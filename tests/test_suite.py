@@ -49,9 +49,17 @@ def suite(tmp_path):
         (tmp_path / "test_probe.py").write_text(text)
         env = {"CI": None, "SNNLAB_THIRD": None, "SNNLAB_NO_BROWSER": None} | env
         return fresh_python(
-            "-m", "pytest", "-v", "-p", "no:cacheprovider", *options, tmp_path, check=False,
-            env=env, cwd=tmp_path,
-        )  # fmt: skip
+            "-m",
+            "pytest",
+            "-v",
+            "-p",
+            "no:cacheprovider",
+            *options,
+            tmp_path,
+            check=False,
+            env=env,
+            cwd=tmp_path,
+        )
 
     return run
 

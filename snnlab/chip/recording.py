@@ -95,7 +95,8 @@ def load_trace(path):
     arrays = load_npz(path)
     try:
         version, n_steps, n_units = (
-            _check.integer(name, arrays[name][()]) for name in ("format", "n_steps", "input_units")
+            _check.integer(name, arrays[name][()], at_least=1)
+            for name in ("format", "n_steps", "input_units")
         )
         if version > FORMAT:
             raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")

@@ -1,6 +1,8 @@
 """Checkpoints: all that a training needs to go on as if it had not been interrupted."""
 
+import functools
 import hashlib
+import inspect
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -14,6 +16,7 @@ from snnlab.learning.history import History
 from snnlab.learning.state import Stateful
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
+DEPTH = 12  # of objects within objects that a digest follows
 _FIRST = WeakKeyDictionary()  # of networks: digest of their first weights, per file
 
 
@@ -166,13 +169,20 @@ def _add(found, x, depth=0):
     elif isinstance(x, list | tuple):
         for part in x:
             _add(found, part, depth + 1)
-    elif isinstance(x, int | float | str | bool | type(None)) or depth > 3:
+    elif isinstance(x, int | float | str | bool | type(None)):
         found.update(repr(x).encode())
+    elif depth > DEPTH:
+        found.update(type(x).__qualname__.encode())
+    elif isinstance(x, functools.partial):
+        _add(found, [x.func, x.args, x.keywords], depth + 1)
+    elif inspect.isroutine(x) or isinstance(x, type):  # by name: addresses differ among processes
+        found.update(f"{x.__module__} {x.__qualname__}".encode())
     elif isinstance(x, dict):
         for name in sorted(x, key=str):
             _add(found, [str(name), x[name]], depth + 1)
-    elif hasattr(x, "__dict__"):  # a stream
-        _add(found, [type(x).__qualname__, dict(vars(x))], depth + 1)
+    elif hasattr(x, "__dict__"):  # a stream; nothing depends on the number of threads
+        known = {name: value for name, value in vars(x).items() if name != "workers"}
+        _add(found, [type(x).__qualname__, known], depth + 1)
     else:
         found.update(type(x).__qualname__.encode())
 

@@ -5,15 +5,24 @@ the step can lead out of the floating-point numbers; almost none can. One that m
 nothing is known, is taken on trial: what was before is kept until the outcome has been looked at.
 """
 
+from functools import cache
+
 import numpy as np
 
 from snnlab.parameters import faults, largest
 
 
+@cache
 def room(dtype):
     """A move that never leads from a finite number to infinity: it is lost in rounding there."""
     info = np.finfo(dtype)
     return float(info.max) * float(info.eps) / 8
+
+
+@cache
+def room_for_squares(dtype):
+    """The most whose square does not lead to infinity, not even summed over some steps."""
+    return float(np.finfo(dtype).max) ** 0.5 / 16
 
 
 def real(x, dtype, what):

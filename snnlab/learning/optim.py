@@ -4,7 +4,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import updates
-from snnlab.learning.guard import room
+from snnlab.learning.guard import room, room_for_squares
 from snnlab.learning.optimizer import Optimizer
 from snnlab.learning.schedules import Cosine, Exponential, constant, resolve_schedule  # noqa: F401
 from snnlab.learning.state import Kind
@@ -69,7 +69,7 @@ class Adam(_Decaying):
     def largest_change(self, factor, gradient):
         """``rate max|m| / eps``; infinite where the square of a gradient may overflow."""
         top = self._moment("first", lambda before: max(before, gradient))
-        if top > np.finfo(self.first.dtype).max ** 0.5 / 16:
+        if top > room_for_squares(self.first.dtype):
             return np.inf
         return self.rate(factor) * (top / self.eps + 1)
 

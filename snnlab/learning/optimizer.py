@@ -1,6 +1,7 @@
 """`Optimizer`: what all optimisers share, and what one of one's own must define."""
 
 import threading
+from functools import cache
 
 import numpy as np
 
@@ -144,10 +145,8 @@ class Optimizer(Stateful):
         (A class that changes what is subtracted does not inherit what is known of that.)
         """
         factor *= max([1.0, *self.rates.values()])
-        home = _home(self, "largest_change")
-        same = all(_home(self, x) in (home, Optimizer) for x in ("change", "update", "rate"))
         shrink = self.lr * factor * getattr(self, "weight_decay", 0.0)
-        bound = self.largest_change(factor, gradient) if same else np.inf
+        bound = self.largest_change(factor, gradient) if _is_known(type(self)) else np.inf
         return abs(bound) if 0 <= shrink <= 1 else np.inf
 
     def regions(self, network):
@@ -182,9 +181,16 @@ class Optimizer(Stateful):
             raise ValueError(f"rates name {unknown[0]!r}: the network's blocks are {names}")
 
 
-def _home(thing, name):
-    """The class in which a method of a thing is defined."""
-    return next(c for c in type(thing).__mro__ if name in vars(c))
+@cache
+def _is_known(kind):
+    """Whether what a class of optimisers knows of its largest change is true of what it does."""
+    home = _home(kind, "largest_change")
+    return all(_home(kind, name) in (home, Optimizer) for name in ("change", "update", "rate"))
+
+
+def _home(kind, name):
+    """The class in which a method of a class is defined."""
+    return next(c for c in kind.__mro__ if name in vars(c))
 
 
 def share_parameters(network, work, n=None):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
+from snnlab.learning import stored
 from snnlab.learning.guard import check_gradients
 from snnlab.parameters import Gradients, check_weights
 
@@ -194,6 +195,29 @@ class Stateful:
         """
         network = self.owner() if network is None else network
         self.adopt(self.checked(state, network), network)
+
+    def save(self, path):
+        """Write settings and state to a ``.npz`` file, whole or not at all.
+
+        Raises
+        ------
+        TypeError
+            A setting that cannot be written (a function of one's own); the message names it.
+        """
+        stored.save(path, self)
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote; it belongs to the next network that it is used with.
+
+        Classes of one's own must have been defined, or imported, before.
+
+        Raises
+        ------
+        ValueError
+            If the file does not hold such an object whole, or is of a newer format.
+        """
+        return stored.load(path, cls, Stateful)
 
     def checked(self, state, network=None):
         """A state as it may be adopted: a dict of attributes; raises as `restore` does."""

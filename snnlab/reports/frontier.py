@@ -261,10 +261,11 @@ class Frontier:
         try:
             with open(path, encoding="utf-8") as file:
                 content = json.load(file)
-            if content["format"] > FORMAT:
-                raise ValueError(f"format {content['format']} is newer than this version reads")
+            version = _check.integer("format", content["format"], at_least=1)
+            if version > FORMAT:
+                raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
             return cls(content["data"], [Point(**values) for values in content["points"]])
-        except (KeyError, TypeError, ValueError) as fault:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
             raise ValueError(f"{path} does not hold a frontier: {fault}") from None
 
     @classmethod

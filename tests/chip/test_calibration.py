@@ -15,11 +15,15 @@ CHIPS = {
     "dead neurons": {"sigma_d": 0.3, "gain_spread": 0.3, "dead": 0.2},
     "early reset": {"sigma_d": 0.3, "gain_spread": 0.3, "clamp": 10e-6},
     "ideal readings": {
-        "sigma_d": 0.3, "gain_spread": 0.3, "adc_bits": None, "membrane_range": None,
-        "sampling": None, "weight_bits": None,
+        "sigma_d": 0.3,
+        "gain_spread": 0.3,
+        "adc_bits": None,
+        "membrane_range": None,
+        "sampling": None,
+        "weight_bits": None,
     },
     "fewer bits": {"sigma_d": 0.3, "gain_spread": 0.3, "weight_bits": 4, "weight_scale": 60},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("effects", CHIPS.values(), ids=CHIPS)

@@ -199,7 +199,7 @@ BROKEN = {
     "limits": (replaced("weight_max", lambda x: x[1:]), "weight_max must have shape"),
     "limit 0": (put("weight_max", 0, 0), "weight_max must be above 0"),
     "limit NaN": (put("weight_max", 0, np.nan), "weight_max must be above 0"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change, message", BROKEN.values(), ids=BROKEN)
@@ -327,8 +327,14 @@ def test_a_recording_cannot_evaluate(run):
     with pytest.raises(ValueError, match="a recording holds training batches only"):
         evaluate(net, inputs, labels, substrate=Recording(folder))
     with pytest.raises(ValueError, match="validation must be left out"):
-        train(net, inputs, labels, substrate=Recording(folder),
-              validation=(inputs, labels), **SETTINGS)  # fmt: skip
+        train(
+            net,
+            inputs,
+            labels,
+            substrate=Recording(folder),
+            validation=(inputs, labels),
+            **SETTINGS,
+        )
     assert same(net, before)
 
 

@@ -88,10 +88,19 @@ def test_training_with_everything_off_is_training_without_a_chip(settings):
         net, inputs, labels = active(**settings)
         histories.append(
             train(
-                net, inputs, labels, epochs=2, rng=1, batch_size=25, dropout=0.2, substrate=chip,
-                loss=loss, validation=(inputs[:20], labels[:20]), optimizer=Adam(lr=0.01),
+                net,
+                inputs,
+                labels,
+                epochs=2,
+                rng=1,
+                batch_size=25,
+                dropout=0.2,
+                substrate=chip,
+                loss=loss,
+                validation=(inputs[:20], labels[:20]),
+                optimizer=Adam(lr=0.01),
             )
-        )  # fmt: skip
+        )
         nets.append(net)
     assert same(nets[0], nets[1]) and not same(nets[0], nets[2])
     one, two, other = ({**vars(h), "seconds": None} for h in histories)
@@ -156,10 +165,17 @@ def twin(chip, net, x):
 
 
 DETERMINISTIC = {
-    "sigma_d": 0.3, "gain_spread": 0.2, "synapse_spread": 0.2, "weight_bits": 5,
-    "weight_scale": 110.0, "membrane_range": (-0.6, 1.6), "adc_range": (-0.5, 1.3),
-    "refractory": 1e-6, "dead": 0.1, "stuck": 0.1,
-}  # fmt: skip
+    "sigma_d": 0.3,
+    "gain_spread": 0.2,
+    "synapse_spread": 0.2,
+    "weight_bits": 5,
+    "weight_scale": 110.0,
+    "membrane_range": (-0.6, 1.6),
+    "adc_range": (-0.5, 1.3),
+    "refractory": 1e-6,
+    "dead": 0.1,
+    "stuck": 0.1,
+}
 SMALL = {
     "one hidden layer": ((9, 12, 4), None),
     "two hidden layers": ((9, 12, 8, 4), None),
@@ -172,9 +188,14 @@ def small(sizes, readout, dtype=np.float64):
     rng = np.random.default_rng(2)
     z = rng.random((6, 36, sizes[0])) < 0.08
     net = Network(
-        sizes, LIF.brainscales2(dt=0.6e-6), n_steps=36, rng=1, spread=1.1, readout=readout,
+        sizes,
+        LIF.brainscales2(dt=0.6e-6),
+        n_steps=36,
+        rng=1,
+        spread=1.1,
+        readout=readout,
         dtype=dtype,
-    )  # fmt: skip
+    )
     return net, z.astype(float)
 
 
@@ -345,9 +366,7 @@ def test_only_a_readout_without_threshold_is_scaled():
 def test_injected_currents_meet_no_synapses():
     model = LeakyIntegrator(tau_mem=6e-6, tau_syn=None, dt=1.7e-6)
     w = np.random.default_rng(0).normal(0, 1, (5, 40))
-    chip = Substrate(
-        2, noise=0, adc_bits=None, membrane_range=None, tau_mem_spread=0, stuck=0.5
-    )  # fmt: skip
+    chip = Substrate(2, noise=0, adc_bits=None, membrane_range=None, tau_mem_spread=0, stuck=0.5)
     assert np.array_equal(effective(chip, w, model), w)
     assert chip.largest_weights(one_layer(model, w, 1)) == [np.inf]
 
@@ -778,11 +797,18 @@ def test_layers_lie_side_by_side():
 
 
 @pytest.mark.parametrize(
-    "sizes, runs", [
-        ((256, 246, 10), 1), ((256, 247, 10), 2), ((256, 100, 100, 56), 1), ((10, 300, 5), 2),
-        ((257, 10, 10), 1), ((784, 300, 10), 5), ((784, 10), 1), ((512, 256, 10), 3),
+    "sizes, runs",
+    [
+        ((256, 246, 10), 1),
+        ((256, 247, 10), 2),
+        ((256, 100, 100, 56), 1),
+        ((10, 300, 5), 2),
+        ((257, 10, 10), 1),
+        ((784, 300, 10), 5),
+        ((784, 10), 1),
+        ((512, 256, 10), 3),
     ],
-)  # fmt: skip
+)
 def test_networks_that_do_not_fit_are_refused_or_partitioned(sizes, runs):
     net = Network(sizes, CHIP, n_steps=5, rng=0)
     inputs = SpikeTrains.from_dense(np.ones((2, 5, sizes[0])))
@@ -868,10 +894,18 @@ def test_training_counts_runs_and_holds_weights_within_reach():
     chip = Substrate(0)
     ages = []
     history = train(
-        net, inputs, labels, epochs=3, rng=1, batch_size=20, substrate=chip, dropout=0.2,
-        optimizer=Adam(lr=0.1), validation=(inputs[:9], labels[:9]),
+        net,
+        inputs,
+        labels,
+        epochs=3,
+        rng=1,
+        batch_size=20,
+        substrate=chip,
+        dropout=0.2,
+        optimizer=Adam(lr=0.1),
+        validation=(inputs[:9], labels[:9]),
         callback=lambda step: ages.append(chip.age),
-    )  # fmt: skip
+    )
     assert ages == [1, 2, 4, 5, 6, 8, 9, 10, 12]  # three batches and a validation per epoch
     assert np.abs(net.weights[0]).max() == np.float32(63 / 240)
     assert np.abs(net.weights[1]).max() > 0.3
@@ -897,9 +931,16 @@ def test_penalties_act_on_what_the_chip_does():
     for penalties in ((), (Bursts(0.5), ReadoutAmplitude(1.0))):
         net, inputs, labels = active()
         history = train(
-            net, inputs, labels, epochs=8, rng=1, batch_size=20, substrate=Substrate(0),
-            penalties=penalties, optimizer=Adam(lr=5e-3),
-        )  # fmt: skip
+            net,
+            inputs,
+            labels,
+            epochs=8,
+            rng=1,
+            batch_size=20,
+            substrate=Substrate(0),
+            penalties=penalties,
+            optimizer=Adam(lr=5e-3),
+        )
         assert (min(history.penalty) > 0) == bool(penalties)
         trace = net.forward(inputs, on=Substrate(0))
         spikes.append(trace.hidden_counts().mean())
@@ -912,8 +953,15 @@ def test_a_resumed_training_is_bit_identical(tmp_path):
     whole, inputs, labels = active()
     chip, valid = Substrate(3), (inputs[:9], labels[:9])
     chip.age = 5
-    past = train(whole, inputs, labels, rng=1, substrate=chip, validation=valid,
-                 **settings | {"checkpoint": None})  # fmt: skip
+    past = train(
+        whole,
+        inputs,
+        labels,
+        rng=1,
+        substrate=chip,
+        validation=valid,
+        **settings | {"checkpoint": None},
+    )
     first, *_ = active()
     old = Substrate(3)
     old.age = 5
@@ -1070,9 +1118,13 @@ def test_bad_use_is_refused():
 def test_gradients_are_those_of_what_the_trace_holds(effects, reset):
     """Spikes are kept twice, as events and as bits: whatever clears some must clear both."""
     net = Network(
-        (8, 12, 3), LIF.brainscales2(reset=reset, steepness=2.0), n_steps=24, rng=1, spread=2.0,
+        (8, 12, 3),
+        LIF.brainscales2(reset=reset, steepness=2.0),
+        n_steps=24,
+        rng=1,
+        spread=2.0,
         dtype=np.float64,
-    )  # fmt: skip
+    )
     inputs = SpikeTrains.from_dense(np.random.default_rng(0).random((4, 24, 8)) < 0.3)
     trace = net.forward(inputs, on=ideal(0, **effects))
     g = np.random.default_rng(1).normal(size=trace.readout.shape)

@@ -211,8 +211,9 @@ def test_a_class_hands_in_and_is_collected(kept, tmp_path):
     table = exercises.collect(folder)
     assert table.head[:4] == ("name", "right", "1", "2")
     assert [row[:4] for row in table.rows] == [
-        ("first", "2", "✗✓·", "✓··"), ("Second", "1", "✗✓·", "···"),
-    ]  # fmt: skip
+        ("first", "2", "✗✓·", "✓··"),
+        ("Second", "1", "✗✓·", "···"),
+    ]
     assert table.note == "Not read: broken.json, other.json."
     answers = exercises.collect(folder, "n02.q1")
     assert answers.rows == [("first", "✓", "1", "2.3"), ("Second", "·", "–", "–")]

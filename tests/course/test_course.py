@@ -94,8 +94,9 @@ def test_the_answer_key_has_every_question(tmp_path):
 def test_there_is_an_hour_for_every_notebook():
     text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
     hours = re.findall(r"^### (\d+)\. (.+)$", text, flags=re.MULTILINE)
-    titles = ["".join(cells_of(path)[0]["source"]).split("\n")[0].removeprefix("# ")
-              for path in LESSONS]  # fmt: skip
+    titles = [
+        "".join(cells_of(path)[0]["source"]).split("\n")[0].removeprefix("# ") for path in LESSONS
+    ]
     assert hours == [(str(k), title) for k, title in enumerate(titles, 1)]
     assert text.count("*What they get wrong*") == len(LESSONS)
 

@@ -49,8 +49,12 @@ WRONG = {
     "n03.q1": [10, 50, "steep"],
     "n03.q2": ["triangle", {"triangle", "rectangle", "gaussian"}, {"relu"}, 3, set()],
     "n04.q1": [
-        3, lambda *a: 1 / 0, lambda e, h, a, b: e[0], lambda e, h, a, b: 0 * e,
-        lambda *a: hidden(*a, order=iter), lambda *a: hidden(*a, leak=False),
+        3,
+        lambda *a: 1 / 0,
+        lambda e, h, a, b: e[0],
+        lambda e, h, a, b: 0 * e,
+        lambda *a: hidden(*a, order=iter),
+        lambda *a: hidden(*a, leak=False),
     ],
     "n03.q3": [0.0957, -0.0205, -0.01, -0.5, "loud"],
     "n04.q2": [2, 3, 5.5],
@@ -58,7 +62,7 @@ WRONG = {
     "n05.q1": [0.1, {"lr": 0.1}, {"lr": -1.0, "batch_size": 10}, {"lr": 1e-5, "batch_size": 500}],
     "n05.q2": [78, 80, 78.125],
     "n05.q3": [5000, 1, 2, "few"],
-}  # fmt: skip
+}
 
 
 def test_every_question_is_tested_here():
@@ -137,8 +141,10 @@ def test_student_copies_hold_no_solution(tmp_path):
         assert text.count("<details>") == text.count("</details>")
         assert text.count("Hint") == json.dumps(whole).count("Hint")
         kept = [c for c in whole["cells"] if "solution" not in c["metadata"].get("tags", [])]
-        codes = [[c["source"] for c in cells if c["cell_type"] == "code"]
-                 for cells in (kept, copy["cells"])]  # fmt: skip
+        codes = [
+            [c["source"] for c in cells if c["cell_type"] == "code"]
+            for cells in (kept, copy["cells"])
+        ]
         assert codes[0] == codes[1]
 
 

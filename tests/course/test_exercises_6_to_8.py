@@ -7,9 +7,13 @@ import snnlab
 from snnlab import exercises, losses, patients, results
 
 DIAGNOSES = {
-    1: "dead units", 2: "exploding gradient over time", 3: "silent layer",
-    4: "saturated softmax", 5: "narrow surrogate", 6: "saturated units",
-}  # fmt: skip
+    1: "dead units",
+    2: "exploding gradient over time",
+    3: "silent layer",
+    4: "saturated softmax",
+    5: "narrow surrogate",
+    6: "saturated units",
+}
 
 
 def scaled(bed, factor):
@@ -41,31 +45,39 @@ RIGHT = {
 }
 WRONG = {
     "n06.q1": [
-        ("silent", "dict"), ({7: "silent layer"}, "1 to 6"), ({1: "dead units"}, "2, 5 and 6"),
+        ("silent", "dict"),
+        ({7: "silent layer"}, "1 to 6"),
+        ({1: "dead units"}, "2, 5 and 6"),
         ({2: "exploding gradient over time"}, "5 and 6"),
         (DIAGNOSES | {2: "narrow surrogate"}, "patient 2:"),
     ],
     "n06.q2": [
-        (3, "network itself"), (lambda: patients.admit(3).network, "None of the 60 units"),
+        (3, "network itself"),
+        (lambda: patients.admit(3).network, "None of the 60 units"),
         (lambda: patients.admit(1).network, "Nothing but the weights"),
         (lambda: scaled(3, 200), "still suffers"),
     ],
     "n06.q3": [
-        ({}, "dict"), ({"epochs": 50}, "epochs as it is"), ({"optimizer": 1}, "optimizer as it is"),
-        ({"colour": 1}, "does not accept"), ({"dropout": 0.1}, "not yet well"),
+        ({}, "dict"),
+        ({"epochs": 50}, "epochs as it is"),
+        ({"optimizer": 1}, "optimizer as it is"),
+        ({"colour": 1}, "does not accept"),
+        ({"dropout": 0.1}, "not yet well"),
     ],
     "n07.q1": [(3, "More"), (9, "Less"), ("five", "a number")],
     "n07.q2": [("much", "a number"), (-1, "a number"), (0.01, "press harder"), (50.0, "too much")],
     "n07.q3": [(8.2, "lost more"), (25.0, "fewer spikes")],
     "n08.q1": [
-        (3, "without brackets"), (lambda t, a, s: ..., "still dots"),
+        (3, "without brackets"),
+        (lambda t, a, s: ..., "still dots"),
         (lambda t, a, s: a > s, "return a time"),
-        (lambda t, a, s: t[-1], "first deadline"), (lambda t, a, s: t[a > 2][0], "IndexError"),
+        (lambda t, a, s: t[-1], "first deadline"),
+        (lambda t, a, s: t[a > 2][0], "IndexError"),
         (lambda t, a, s: t[(a >= s).argmax()], "of the last"),
     ],
     "n08.q2": [(1, "Later"), (5, "Earlier")],
     "n08.q3": [(0.00108, "percentage points"), (1.0, "Less"), (-0.5, "More")],
-}  # fmt: skip
+}
 ASK = [(name, k) for name, w in WRONG.items() for k in range(len(w))]
 
 

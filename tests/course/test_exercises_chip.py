@@ -52,8 +52,13 @@ WRONG = {
     "n09.q2": [3, 4, True],
     "n09.q3": ["gain", 3, ["gain"], ["gain", "tau", "noise", "offset"]],
     "n10.q1": [
-        3, mistaken(ideal=True), mistaken(runs=2), mistaken(clip=False),
-        mistaken(read=lambda network, batch: network.forward(batch)), lambda *a: 1 / 0, lambda a: a,
+        3,
+        mistaken(ideal=True),
+        mistaken(runs=2),
+        mistaken(clip=False),
+        mistaken(read=lambda network, batch: network.forward(batch)),
+        lambda *a: 1 / 0,
+        lambda a: a,
     ],
     "n10.q2": [0.3, 0.5, 40, "0.4"],
     "n10.q3": [transfer_loss()[0] / 100, transfer_loss()[1], 5.0, 8.0],
@@ -63,7 +68,7 @@ WRONG = {
     "n12.q1": [1, 7, "4"],
     "n12.q2": [0.5, 1.2, card(0.2).break_even("spikes"), card(0.2).break_even("hidden_spikes")],
     "n12.q3": [2, 20, card(0.4).break_even("n_steps", energy.ROWS[4])],
-}  # fmt: skip
+}
 SLOW = {"n09.q3", "n11.q1", "n11.q2"}  # their right answers are tested below, and by the notebooks
 
 
@@ -97,9 +102,17 @@ def test_hints_fit_the_mistake():
     said = [snnlab.check("n10.q1", answer).text for answer in WRONG["n10.q1"]]
     for text, words in zip(
         said,
-        ("without brackets", "never run", "more than once", "beyond what", "must both read",
-         "ZeroDivisionError", "TypeError"), strict=True,
-    ):  # fmt: skip
+        (
+            "without brackets",
+            "never run",
+            "more than once",
+            "beyond what",
+            "must both read",
+            "ZeroDivisionError",
+            "TypeError",
+        ),
+        strict=True,
+    ):
         assert words in text
     assert "share" in snnlab.check("n10.q2", 40).text
     assert "percent" in snnlab.check("n10.q3", transfer_loss()[0] / 100).text
@@ -116,8 +129,12 @@ def test_dots_left_in_the_function_are_noticed():
 def test_ranks_are_checked_against_a_trained_network(monkeypatch):
     """With costs that are known the right ranking passes, and the hints fit the others."""
     cost = {"tau": 0.05, "threshold": 0.001, "gain": 0.2, "noise": 0.003}
-    names = {"tau_mem_spread": "tau", "threshold_spread": "threshold", "gain_spread": "gain",
-             "noise": "noise"}  # fmt: skip
+    names = {
+        "tau_mem_spread": "tau",
+        "threshold_spread": "threshold",
+        "gain_spread": "gain",
+        "noise": "noise",
+    }
 
     def evaluate(network, inputs, labels, substrate):
         (name,) = (short for long, short in names.items() if substrate.effects[long])

@@ -50,13 +50,17 @@ RIGHT = {
 }
 WRONG = {
     "n13.q1": [
-        3, lambda *a: 1 / 0, lambda t, *a: (t[:3], t[:3]), lambda t, *a: (t, t),
+        3,
+        lambda *a: 1 / 0,
+        lambda t, *a: (t[:3], t[:3]),
+        lambda t, *a: (t, t),
         with_(lambda t, s, d, e, a, mu: t - e * s * d),
         with_(lambda t, s, d, e, a, mu: t - e * (s * d - a * np.sign(t - mu))),
         with_(lambda t, s, d, e, a, mu: t - e * (s * d + a * np.sign(t))),
         with_(lambda t, s, d, e, a, mu: t - e * (d + a * np.sign(t - mu))),
         with_(lambda t, s, d, e, a, mu: t - e * (s * d * (t > 0) + a * np.sign(t - mu))),
-        with_(w=lambda old, new, s: s * np.maximum(old, 0)), with_(w=lambda old, new, s: s * new),
+        with_(w=lambda old, new, s: s * np.maximum(old, 0)),
+        with_(w=lambda old, new, s: s * new),
     ],
     "n13.q2": [1e-3, 0.05, 0.2, "large"],
     "n13.q3": [1e-3, 0.1, 1.0, -1.0, "strong"],
@@ -64,16 +68,24 @@ WRONG = {
     "n14.q3": [50, 20, 1 / 3, 100 * 7 / 14, "a third"],
     "n15.q3": [0, 200, 190, "few"],
     "n16.q1": [
-        3, snnlab.SpikingClassifier, LogisticRegression(), snnlab.SpikingClassifier((0,)),
-        snnlab.SpikingClassifier((2,), epochs=1, random_state=0), make_pipeline(spiking(5), 3),
+        3,
+        snnlab.SpikingClassifier,
+        LogisticRegression(),
+        snnlab.SpikingClassifier((0,)),
+        snnlab.SpikingClassifier((2,), epochs=1, random_state=0),
+        make_pipeline(spiking(5), 3),
     ],
     "n16.q2": [
-        3, lambda *a: 1 / 0, lambda n, x: x, lambda n, x: ..., lambda n, x: np.zeros(len(x)),
+        3,
+        lambda *a: 1 / 0,
+        lambda n, x: x,
+        lambda n, x: ...,
+        lambda n, x: np.zeros(len(x)),
         lambda n, x: classes(n, x, lambda r: r[:, -1]),
         lambda n, x: classes(n, x, lambda r: r.sum(axis=1)),
     ],
     "n16.q3": [60, 12, 100, "many"],
-}  # fmt: skip
+}
 
 
 SLOW = {"n14.q1", "n15.q1", "n15.q2"}  # train many networks: below
@@ -97,9 +109,13 @@ def test_the_winning_rule_is_worked_out(monkeypatch):
     monkeypatch.setattr(exercises.n14, "_means_of_rules", lambda: means)
     assert snnlab.check("n14.q1", ("Grad R", 3.4))
     for answer, words in (
-        (("Grad R", 10.0), "smaller"), (("Grad R", 2.0), "larger"), (("Deep R", 3.5), "not the"),
-        (("Grad R", 0.035), "points"), (("Grid R", 3.5), "names"), ("Grad R", "lead"),
-    ):  # fmt: skip
+        (("Grad R", 10.0), "smaller"),
+        (("Grad R", 2.0), "larger"),
+        (("Deep R", 3.5), "not the"),
+        (("Grad R", 0.035), "points"),
+        (("Grid R", 3.5), "names"),
+        ("Grad R", "lead"),
+    ):
         verdict = snnlab.check("n14.q1", answer)
         assert not verdict and words in verdict.text
 
@@ -137,8 +153,14 @@ def test_wrong_answers_get_a_hint_and_no_answer(name, k):
 def test_hints_of_the_rule_fit_the_mistake():
     said = [snnlab.check("n13.q1", answer).text for answer in WRONG["n13.q1"]]
     assert len(set(said)) == len(said), "each mistake has a hint of its own"
-    parts = ("Where is the pull", "which way", "turns round at μ", "negative sign", "pruned wires",
-             "before the step")  # fmt: skip
+    parts = (
+        "Where is the pull",
+        "which way",
+        "turns round at μ",
+        "negative sign",
+        "pruned wires",
+        "before the step",
+    )
     for k, words in enumerate(parts, 4):
         assert words in said[k]
 

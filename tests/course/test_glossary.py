@@ -14,10 +14,15 @@ ROWS = [
 ]
 # notebooks that use a word before, in its everyday sense or with an explanation on the spot
 EARLIER = {
-    "event": {1}, "pixel": {1}, "gain": {2, 6}, "dropout": {5}, "in the loop": {5}, "noise": {5},
+    "event": {1},
+    "pixel": {1},
+    "gain": {2, 6},
+    "dropout": {5},
+    "in the loop": {5},
+    "noise": {5},
     "penalty": {6},
     "Deep R": {13},
-}  # fmt: skip
+}
 
 
 def texts():

@@ -141,8 +141,17 @@ def test_training_in_the_panel_is_that_of_the_library(make, network, data):
     for _ in range(3):
         next(loop)
     other = network.copy()
-    snnlab.train(other, inputs, labels, epochs=1, rng=0, schedule="constant", progress=False,
-                 optimizer=snnlab.Adam(lr=2e-3), substrate=chips[1])  # fmt: skip
+    snnlab.train(
+        other,
+        inputs,
+        labels,
+        epochs=1,
+        rng=0,
+        schedule="constant",
+        progress=False,
+        optimizer=snnlab.Adam(lr=2e-3),
+        substrate=chips[1],
+    )
     np.testing.assert_array_equal(mine.parameters, other.parameters)
     assert not np.array_equal(mine.parameters, network.parameters)
 
@@ -228,8 +237,9 @@ def test_broken_networks_are_counted_by_hand(make, test_set):
     assert out["accuracy"][1] == np.mean(said == labels) and out["n_dead"] == 12
     assert out["confusion"].sum() == 100 and np.trace(out["confusion"]) == np.sum(said == labels)
     assert out["confusion"][labels[0], said[0]] >= 1
-    np.testing.assert_array_equal(out["intact"], [np.mean(answers(k, inputs) == labels)
-                                                  for k in panel.networks])  # fmt: skip
+    np.testing.assert_array_equal(
+        out["intact"], [np.mean(answers(k, inputs) == labels) for k in panel.networks]
+    )
     random, targeted = panel.curves["random"], panel.curves["targeted"]
     np.testing.assert_array_equal(random[:, 0], targeted[:, 0])
     assert random[:, -1].max() < random[:, 0].min()
@@ -242,8 +252,15 @@ def test_broken_networks_are_counted_by_hand(make, test_set):
 
 # --- what a spike costs --------------------------------------------------------------------------
 
-GIVEN = {"rate": 0.2, "fan_out": 246, "n_steps": 20, "bits": 8, "memory": "fitting",
-         "arithmetic_price": 1.0, "memory_price": 1.0}  # fmt: skip
+GIVEN = {
+    "rate": 0.2,
+    "fan_out": 246,
+    "n_steps": 20,
+    "bits": 8,
+    "memory": "fitting",
+    "arithmetic_price": 1.0,
+    "memory_price": 1.0,
+}
 
 
 def test_operations_at_a_rate_are_those_of_a_network(network, test_set):
@@ -265,9 +282,13 @@ def test_operations_at_a_rate_are_those_of_a_network(network, test_set):
 
 def test_operations_at_a_rate_check_their_arguments():
     for given, match in (
-        (((4,), 5, 0.1), "sizes"), (((4, 0), 5, 0.1), "sizes"), (((4, 2), 0, 0.1), "n_steps"),
-        (((4, 2), 5, -0.1), "rate"), (((4, 2), 5, 6), "rate"), (((4, 3, 2), 5, (1, 2, 3)), "rate"),
-    ):  # fmt: skip
+        (((4,), 5, 0.1), "sizes"),
+        (((4, 0), 5, 0.1), "sizes"),
+        (((4, 2), 0, 0.1), "n_steps"),
+        (((4, 2), 5, -0.1), "rate"),
+        (((4, 2), 5, 6), "rate"),
+        (((4, 3, 2), 5, (1, 2, 3)), "rate"),
+    ):
         with pytest.raises(ValueError, match=match):
             at_rate(*given)
 

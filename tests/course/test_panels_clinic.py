@@ -180,9 +180,13 @@ def test_stored_runs_are_shown_beside_the_same_data_only(make, networks, data):
     panel = make("Silence")
     assert panel.stored == []
     other = panels.Silence(
-        networks[0], dataclasses.replace(data, name="mnist16"), n_train=100, n_test=20, epochs=1,
+        networks[0],
+        dataclasses.replace(data, name="mnist16"),
+        n_train=100,
+        n_test=20,
+        epochs=1,
         key="other",
-    )  # fmt: skip
+    )
     other.wait(PATIENCE)
     assert len(other.stored) >= 5
     assert all(x < 100 and 0.9 < y < 1 for x, y in other.stored)

@@ -304,15 +304,24 @@ def test_a_silent_network_decides_nothing():
     """All its outputs are equal; the first of them is no answer."""
     silent = np.zeros(0, int)
     data = {
-        "names": ("A", "B"), "settings": ["", ""], "at": [1, 1], "loss": [np.ones(1)] * 2,
-        "tested": [[(0, 0.1)]] * 2, "image": np.zeros((16, 16)), "label": 0,
-        "spikes": [(silent, silent), (np.array([1]), np.array([2]))], "decision": [0, 0],
-        "n_hidden": 4, "n_steps": 20, "dt": 1.7e-6,
-    }  # fmt: skip
+        "names": ("A", "B"),
+        "settings": ["", ""],
+        "at": [1, 1],
+        "loss": [np.ones(1)] * 2,
+        "tested": [[(0, 0.1)]] * 2,
+        "image": np.zeros((16, 16)),
+        "label": 0,
+        "spikes": [(silent, silent), (np.array([1]), np.array([2]))],
+        "decision": [0, 0],
+        "n_hidden": 4,
+        "n_steps": 20,
+        "dt": 1.7e-6,
+    }
     picture = figures.draw_runs(data)
     assert [head.get_text() for head in picture.artists.heads] == [
-        "A: silent, cannot decide", "B: ✓ says 0, 1 spike",
-    ]  # fmt: skip
+        "A: silent, cannot decide",
+        "B: ✓ says 0, 1 spike",
+    ]
     assert "at this 0 none of its hidden neurons spikes" in picture.alt
 
 

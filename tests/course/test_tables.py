@@ -42,8 +42,12 @@ def test_text_and_html_hold_the_same():
         ("what", "n <"), [("a & b", 10), ("c", None), ("d", -2.5)], best=[(0, 1)], note="x < y"
     )
     assert repr(table).splitlines() == [
-        "what    n <", "a & b   10*", "c         –", "d      -2.5", "x < y",
-    ]  # fmt: skip
+        "what    n <",
+        "a & b   10*",
+        "c         –",
+        "d      -2.5",
+        "x < y",
+    ]
     found = Cells(table._repr_html_())
     assert found.rows == [["what", "n <"], ["a & b", "10"], ["c", NOTHING], ["d", "-2.5"]]
     assert found.strong == ["10"] and not found.open

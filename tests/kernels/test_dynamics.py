@@ -166,9 +166,13 @@ def test_rate_curve(refractory):
     tau, dt, n_steps = 20e-3, 2e-5, 10_000
     levels = np.array([0.5, 0.99, 1.02, 1.1, 1.3, 1.7, 2.2, 3.0])
     neuron = LIF(
-        tau_mem=tau, tau_syn=None, dt=dt, gain=1 - np.exp(-dt / tau), reset="zero",
+        tau_mem=tau,
+        tau_syn=None,
+        dt=dt,
+        gain=1 - np.exp(-dt / tau),
+        reset="zero",
         refractory=refractory,
-    )  # fmt: skip
+    )
     network = single_layer(neuron, np.eye(len(levels)), n_steps)
     spikes = network.forward(ConstantCurrent(levels[None], n_steps)).spikes[0]
     counts = spikes.unit_counts()[0]
@@ -241,13 +245,20 @@ def random_case(seed, n_hidden, fires, driven, dtype=np.float64, n_samples=3, n_
         each = (lambda low, high, n=n: rng.uniform(low, high, n)) if (seed + k) % 2 else rng.uniform
         layers.append(
             LIF(
-                tau_mem=each(1.5, 6.0), tau_syn=[None, each(1.2, 4.0)][rng.integers(2)], dt=1.0,
-                gain=each(0.5, 1.5), v_th=each(0.5, 1.5), delay=int(rng.integers(3)),
-                method=["exact", "euler"][rng.integers(2)], reset=["zero", "subtract"][seed % 2],
-                refractory=float(rng.choice([0, 0, 1, 3])), surrogate=surrogate.NAMES[seed % 6],
-                steepness=3.0, detach_reset=bool(rng.integers(2)),
+                tau_mem=each(1.5, 6.0),
+                tau_syn=[None, each(1.2, 4.0)][rng.integers(2)],
+                dt=1.0,
+                gain=each(0.5, 1.5),
+                v_th=each(0.5, 1.5),
+                delay=int(rng.integers(3)),
+                method=["exact", "euler"][rng.integers(2)],
+                reset=["zero", "subtract"][seed % 2],
+                refractory=float(rng.choice([0, 0, 1, 3])),
+                surrogate=surrogate.NAMES[seed % 6],
+                steepness=3.0,
+                detach_reset=bool(rng.integers(2)),
             )
-        )  # fmt: skip
+        )
     readout = layers.pop()
     if not fires:
         readout = readout.integrator()
@@ -323,10 +334,12 @@ def test_parameters_per_neuron_are_separate_neurons():
     n = 18
     inputs = SpikeTrains.from_dense(rng.random((2, 15, 6)) < 0.4)
     values = {
-        "tau_mem": rng.uniform(1, 8, n), "tau_syn": rng.uniform(1, 8, n),
-        "gain": rng.uniform(0.3, 1.5, n), "v_th": rng.uniform(0.3, 2, n),
+        "tau_mem": rng.uniform(1, 8, n),
+        "tau_syn": rng.uniform(1, 8, n),
+        "gain": rng.uniform(0.3, 1.5, n),
+        "v_th": rng.uniform(0.3, 2, n),
         "refractory": rng.integers(0, 4, n).astype(float),
-    }  # fmt: skip
+    }
     weights = rng.normal(0.3, 0.5, (6, n))
     for reset in ("zero", "subtract"):
         shared = single_layer(LIF(**values, dt=1.0, reset=reset), weights, 15).forward(inputs)

@@ -76,9 +76,17 @@ def test_kernels_equal_textbook(name, reset, detach, n_hidden, fires):
     for seed in range(4):
         turn = seed + surrogate.NAMES.index(name) + 2 * n_hidden
         network, inputs = build(
-            name, reset, detach, fires, n_hidden, driven=turn % 2 == 1, seed=seed,
-            batch=(4, 1, 3, 33)[(seed + n_hidden) % 4], uniform=seed < 2, refractory=seed % 2 == 1,
-        )  # fmt: skip
+            name,
+            reset,
+            detach,
+            fires,
+            n_hidden,
+            driven=turn % 2 == 1,
+            seed=seed,
+            batch=(4, 1, 3, 33)[(seed + n_hidden) % 4],
+            uniform=seed < 2,
+            refractory=seed % 2 == 1,
+        )
         loss = [*LOSSES, own_loss][turn % (5 if fires else 4) - (not fires and turn % 4 == 3)]
         kinds = [("dense", "flat", None), ("flat", None, "dense"), (None, None, None)][turn % 3]
         trace = network.forward(inputs)
@@ -96,9 +104,17 @@ def test_kernels_equal_textbook(name, reset, detach, n_hidden, fires):
 def test_kernels_equal_textbook_tiny(reset, fires, driven):
     for seed, name in enumerate(surrogate.NAMES):
         network, inputs = build(
-            name, reset, bool(seed % 2), fires, 2, driven, seed=seed, batch=2, n_steps=5,
+            name,
+            reset,
+            bool(seed % 2),
+            fires,
+            2,
+            driven,
+            seed=seed,
+            batch=2,
+            n_steps=5,
             uniform=seed % 3 > 0,
-        )  # fmt: skip
+        )
         g_spikes = penalty(
             network, inputs, np.random.default_rng(seed), [("dense", "flat")[seed % 2], None]
         )
@@ -171,8 +187,14 @@ def test_delay_beyond_the_sample():
     for late in (N_STEPS - 1, N_STEPS, N_STEPS + 3):
         network, inputs = build(n_hidden=1, driven=False)
         readout = network.neurons[1].replace(delay=late)
-        other = Network(network.sizes, network.neurons[0], n_steps=N_STEPS, rng=1, readout=readout,
-                        dtype=np.float64)  # fmt: skip
+        other = Network(
+            network.sizes,
+            network.neurons[0],
+            n_steps=N_STEPS,
+            rng=1,
+            readout=readout,
+            dtype=np.float64,
+        )
         assert_same_as_textbook(other, inputs, own_loss)
 
 
@@ -288,8 +310,10 @@ def test_backward_reads_the_trace_it_is_given(reset, fires):
     )
     assert not np.allclose(got[0], network.backward(simulated, g_readout)[0])
     # potentials and spikes both count
-    for other in (Trace.measured(inputs, v, simulated.spikes, readout),
-                  Trace.measured(inputs, simulated.v[: len(v)], spikes, readout)):  # fmt: skip
+    for other in (
+        Trace.measured(inputs, v, simulated.spikes, readout),
+        Trace.measured(inputs, simulated.v[: len(v)], spikes, readout),
+    ):
         assert not np.allclose(got[1], network.backward(other, g_readout)[1])
 
 
@@ -337,9 +361,18 @@ def frozen_forward(x, weights, neurons, spike, recorded):
 @pytest.mark.parametrize("name", surrogate.NAMES)
 def test_textbook_equals_finite_differences(name, reset, detach, fires):
     network, inputs = build(
-        name, reset, detach, fires, 2, driven=reset == "zero", seed=3, batch=2, n_steps=7,
-        refractory=False, widths=(5, 4),
-    )  # fmt: skip
+        name,
+        reset,
+        detach,
+        fires,
+        2,
+        driven=reset == "zero",
+        seed=3,
+        batch=2,
+        n_steps=7,
+        refractory=False,
+        widths=(5, 4),
+    )
     x, neurons = inputs.to_dense(float), network.neurons
     weights = [np.array(w) for w in network.weights]
     loss = own_loss if fires else losses.MaxOverTime(0.5)
@@ -420,8 +453,16 @@ def test_penalty_equals_finite_differences():
 
 def test_adjoint_current_equals_finite_differences():
     """g_i is the gradient by a current injected at a step, g_x that by an input."""
-    neuron = LIF(tau_mem=3.0, tau_syn=2.0, dt=1.0, surrogate="gaussian", steepness=1.5, delay=1,
-                 detach_reset=False, gain=0.8)  # fmt: skip
+    neuron = LIF(
+        tau_mem=3.0,
+        tau_syn=2.0,
+        dt=1.0,
+        surrogate="gaussian",
+        steepness=1.5,
+        delay=1,
+        detach_reset=False,
+        gain=0.8,
+    )
     rng = np.random.default_rng(0)
     x, weights = rng.random((2, 6, 4)), rng.normal(0.3, 0.6, (4, 3))
     injected, error = np.zeros((2, 6, 3)), rng.normal(0, 1, (2, 6, 3))
@@ -648,9 +689,17 @@ def test_gradients_of_torch(reset, detach, fires):
     for seed, name in enumerate(surrogate.NAMES):
         rng = np.random.default_rng(seed)
         neuron = LIF(
-            tau_mem=4.0, tau_syn=2.5, dt=1.0, gain=0.7, v_th=0.9, delay=seed % 2, reset=reset,
-            detach_reset=detach, surrogate=name, steepness=k,
-        )  # fmt: skip
+            tau_mem=4.0,
+            tau_syn=2.5,
+            dt=1.0,
+            gain=0.7,
+            v_th=0.9,
+            delay=seed % 2,
+            reset=reset,
+            detach_reset=detach,
+            surrogate=name,
+            steepness=k,
+        )
         last = neuron if fires else LeakyIntegrator(tau_mem=6.0, tau_syn=3.0, dt=1.0, gain=1.3)
         network = Network((6, 20, 5, 4), neuron, n_steps=10, rng=0, readout=last, dtype=np.float64)
         for layer, w in enumerate(network.weights):

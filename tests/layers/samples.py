@@ -342,7 +342,7 @@ STACKS = {
     "biased": ((6,), Biased(5), Biased(3)),
     "scaled": ((3, 2, 1), Conv(2), Scaled(7), Scaled(3)),
     "everything": ((4, 4, 1), Conv(2), Pool(), Residual(Shift(), Conv(2)), Biased(6), 8, Vote(4)),
-}  # fmt: skip
+}
 INPUTS = ("events", "current", "values")
 
 
@@ -350,19 +350,39 @@ def model(rng, seed, k, n=None, *, reset, detach, surrogate, steepness, refracto
     """A neuron that differs from layer to layer; with ``n`` also from unit to unit."""
     draw = (lambda low, high: rng.uniform(low, high, n)) if n else rng.uniform
     return LIF(
-        tau_mem=draw(1.5, 6.0), tau_syn=None if (seed + k) % 4 == 3 else draw(1.2, 4.0), dt=1.0,
-        gain=draw(0.6, 1.2), v_th=draw(0.6, 1.2), reset=reset,
+        tau_mem=draw(1.5, 6.0),
+        tau_syn=None if (seed + k) % 4 == 3 else draw(1.2, 4.0),
+        dt=1.0,
+        gain=draw(0.6, 1.2),
+        v_th=draw(0.6, 1.2),
+        reset=reset,
         delay=int(rng.integers(3)) if delays is None else delays,
-        method=("exact", "euler")[rng.integers(2)], surrogate=surrogate, steepness=steepness,
-        refractory=float(rng.integers(3)) if refractory else 0.0, detach_reset=detach,
-    )  # fmt: skip
+        method=("exact", "euler")[rng.integers(2)],
+        surrogate=surrogate,
+        steepness=steepness,
+        refractory=float(rng.integers(3)) if refractory else 0.0,
+        detach_reset=detach,
+    )
 
 
 def make(
-    stack, kind="events", *, seed=0, batch=4, n_steps=9, fires=False, reset="subtract",
-    detach=False, surrogate="sigmoid", steepness=2.0, refractory=False, delays=None,
-    dtype=np.float64, uniform=False, **settings,
-):  # fmt: skip
+    stack,
+    kind="events",
+    *,
+    seed=0,
+    batch=4,
+    n_steps=9,
+    fires=False,
+    reset="subtract",
+    detach=False,
+    surrogate="sigmoid",
+    steepness=2.0,
+    refractory=False,
+    delays=None,
+    dtype=np.float64,
+    uniform=False,
+    **settings,
+):
     """A network and inputs in which something happens."""
     rng = np.random.default_rng([seed, n_steps, fires, INPUTS.index(kind)])
     layers = STACKS[stack] if isinstance(stack, str) else stack
@@ -370,12 +390,19 @@ def make(
     maps = [stage for stage in plain.stages if stage.neuron is not None]
     models = [
         model(
-            rng, seed, k, stage.n if (seed + k) % 2 and not uniform else None, reset=reset,
-            detach=detach, surrogate=surrogate, steepness=steepness, refractory=refractory,
+            rng,
+            seed,
+            k,
+            stage.n if (seed + k) % 2 and not uniform else None,
+            reset=reset,
+            detach=detach,
+            surrogate=surrogate,
+            steepness=steepness,
+            refractory=refractory,
             delays=delays,
         )
         for k, stage in enumerate(maps)
-    ]  # fmt: skip
+    ]
     if not fires:
         models[-1] = models[-1].integrator()
     network = Network(

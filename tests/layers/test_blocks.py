@@ -178,9 +178,15 @@ def test_padding_stays_zero_and_what_is_not_trainable_as_it_was(stack, make_rule
     before = network.parameters.copy()
     with np.errstate(all="ignore"):
         train(
-            network, *data(network), epochs=3, batch_size=20, rng=0, optimizer=make_rule(),
-            progress=False, loss="sum_over_time",
-        )  # fmt: skip
+            network,
+            *data(network),
+            epochs=3,
+            batch_size=20,
+            rng=0,
+            optimizer=make_rule(),
+            progress=False,
+            loss="sum_over_time",
+        )
     assert not any(x.any() for x in padding(network, network.parameters))
     for block in network.blocks:
         changed = block.of(network.parameters) != block.of(before)

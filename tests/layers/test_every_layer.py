@@ -93,10 +93,18 @@ def test_it_equals_plain_numpy(stack, kind, fires):
     for seed in range(4):
         turn = seed + list(STACKS).index(stack) + 2 * INPUTS.index(kind) + 3 * fires
         network, inputs = make(
-            stack, kind, seed=turn, fires=fires, reset=("subtract", "zero")[turn % 2],
-            detach=turn // 2 % 2 == 1, surrogate=surrogate.NAMES[turn % 2], steepness=0.5,
-            refractory=turn % 3 == 0, uniform=turn % 4 < 2, batch=(4, 1, 35)[seed % 3],
-        )  # fmt: skip
+            stack,
+            kind,
+            seed=turn,
+            fires=fires,
+            reset=("subtract", "zero")[turn % 2],
+            detach=turn // 2 % 2 == 1,
+            surrogate=surrogate.NAMES[turn % 2],
+            steepness=0.5,
+            refractory=turn % 3 == 0,
+            uniform=turn % 4 < 2,
+            batch=(4, 1, 35)[seed % 3],
+        )
         gradients = assert_same_as_plain(network, inputs)
         found += all(g.any() for g in gradients)
     assert found >= 3
@@ -171,9 +179,17 @@ def test_gradients_equal_finite_differences_of_the_smoothed_network(stack, detac
     seed = list(STACKS).index(stack)
     reset, name = ("subtract", "zero")[seed % 2], ("sigmoid", "arctan", "gaussian")[seed % 3]
     network, inputs = make(
-        stack, "values", seed=seed, batch=2, n_steps=6, fires=seed % 3 == 1, reset=reset,
-        detach=detach, surrogate=name, steepness=1.0,
-    )  # fmt: skip
+        stack,
+        "values",
+        seed=seed,
+        batch=2,
+        n_steps=6,
+        fires=seed % 3 == 1,
+        reset=reset,
+        detach=detach,
+        surrogate=name,
+        steepness=1.0,
+    )
     x = inputs.to_dense(float)
     g_spikes = penalties(network, 2, np.random.default_rng(seed))
 
@@ -261,9 +277,12 @@ def test_threads_change_no_bit(stack, kind, batch, monkeypatch):
         network, inputs = make(stack, kind, batch=batch, workers=workers, dtype=np.float32)
         trace = network.forward(inputs)
         gradients, currents, g_x = network.backward(
-            trace, squares(trace.readout)[1], adjoints=True, inputs=True,
+            trace,
+            squares(trace.readout)[1],
+            adjoints=True,
+            inputs=True,
             g_spikes=penalties(network, batch, np.random.default_rng(0)),
-        )  # fmt: skip
+        )
         arrays = trace.readout, *trace.v, gradients.flat, *currents, g_x
         found.append([x.tobytes() for x in arrays])
         assert gradients.is_finite() and all(g.any() for g in gradients)
@@ -409,9 +428,16 @@ def test_training_lowers_the_loss(stack, fires):
     x = rng.normal(0.5, 1, (classes, n))[labels] + rng.normal(0, 0.1, (60, n))
     inputs, before = ConstantCurrent(x, 9), network.parameters.copy()
     history = train(
-        network, inputs, labels, epochs=12, batch_size=20, rng=1, progress=False,
-        optimizer=Adam(0.02), loss="rate_mse" if fires else "sum_over_time",
-    )  # fmt: skip
+        network,
+        inputs,
+        labels,
+        epochs=12,
+        batch_size=20,
+        rng=1,
+        progress=False,
+        optimizer=Adam(0.02),
+        loss="rate_mse" if fires else "sum_over_time",
+    )
     assert history.loss[-1] < history.loss[0] - 0.005
     for block in network.blocks:
         assert (block.of(before) != block.of(network.parameters)).any() == block.trainable
@@ -478,14 +504,21 @@ class Faulty(Shift):
 
     def init(self, rng, shape, sd):
         given = super().init(rng, shape, sd)
-        wrong = {"init of a row": {"weights": np.zeros(6)}, "init of none": {},
-                 "init of others": given | {"bias": np.zeros((1, 6))}}  # fmt: skip
+        wrong = {
+            "init of a row": {"weights": np.zeros(6)},
+            "init of none": {},
+            "init of others": given | {"bias": np.zeros((1, 6))},
+        }
         return wrong.get(self.fault, given)
 
     def drive(self, x, w):
         out = super().drive(x, w)
-        wrong = {"one sample": out[:1], "one step": out[:, :1], "one unit": out[..., :1],
-                 "a number": 0.0}  # fmt: skip
+        wrong = {
+            "one sample": out[:1],
+            "one step": out[:, :1],
+            "one unit": out[..., :1],
+            "a number": 0.0,
+        }
         return wrong.get(self.fault, out)
 
     def adjoint(self, g, x, w):
@@ -493,28 +526,45 @@ class Faulty(Shift):
         if self.fault == "one answer":
             return blocks
         wrong = {
-            "no gradient": {}, "a gradient too many": blocks | {"bias": blocks["weights"]},
+            "no gradient": {},
+            "a gradient too many": blocks | {"bias": blocks["weights"]},
             "a gradient of a row": {"weights": blocks["weights"][0]},
             "a gradient of one": {"weights": blocks["weights"][:, :1]},
-        }  # fmt: skip
-        g_x = {"error of one step": g_x[:, :1], "error of one sample": g_x[:1],
-               "error of one unit": g_x[..., :1]}.get(self.fault, g_x)  # fmt: skip
+        }
+        g_x = {
+            "error of one step": g_x[:, :1],
+            "error of one sample": g_x[:1],
+            "error of one unit": g_x[..., :1],
+        }.get(self.fault, g_x)
         return wrong.get(self.fault, blocks), g_x
 
 
 @pytest.mark.parametrize(
     "fault, message",
     {
-        "int": "shape_out", "empty": "shape_out", "zero": "shape_out", "float": "shape_out",
-        "no rows": "blocks", "list": "blocks",
-        "init of a row": "init.*shape", "init of none": "init", "init of others": "init",
-        "one sample": "drive", "one step": "drive", "one unit": "drive", "a number": "drive",
-        "no gradient": "adjoint.*weights", "a gradient too many": "adjoint.*bias",
-        "a gradient of a row": "adjoint.*shape", "a gradient of one": "adjoint.*shape",
-        "error of one step": "adjoint.*shape", "error of one sample": "adjoint.*shape",
-        "error of one unit": "adjoint.*shape", "one answer": "adjoint",
+        "int": "shape_out",
+        "empty": "shape_out",
+        "zero": "shape_out",
+        "float": "shape_out",
+        "no rows": "blocks",
+        "list": "blocks",
+        "init of a row": "init.*shape",
+        "init of none": "init",
+        "init of others": "init",
+        "one sample": "drive",
+        "one step": "drive",
+        "one unit": "drive",
+        "a number": "drive",
+        "no gradient": "adjoint.*weights",
+        "a gradient too many": "adjoint.*bias",
+        "a gradient of a row": "adjoint.*shape",
+        "a gradient of one": "adjoint.*shape",
+        "error of one step": "adjoint.*shape",
+        "error of one sample": "adjoint.*shape",
+        "error of one unit": "adjoint.*shape",
+        "one answer": "adjoint",
     }.items(),
-)  # fmt: skip
+)
 def test_mistakes_in_a_layer_of_ones_own_are_named(fault, message):
     with pytest.raises((TypeError, ValueError), match=f"(?s){message}.*") as caught:
         network, inputs = make(((6,), 6, Faulty(fault), 3), "events", batch=3)

@@ -170,11 +170,16 @@ def test_optimizer_belongs_to_one_size():
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        (optim.Adam, {"lr": -1}), (optim.Adam, {"beta1": 1.0}), (optim.Adam, {"beta2": -0.1}),
-        (optim.Adam, {"eps": 0.0}), (optim.Adam, {"weight_decay": -1}),
-        (optim.SGD, {"lr": np.nan}), (optim.SGD, {"momentum": 1.0}), (optim.SGD, {"lr": np.inf}),
+        (optim.Adam, {"lr": -1}),
+        (optim.Adam, {"beta1": 1.0}),
+        (optim.Adam, {"beta2": -0.1}),
+        (optim.Adam, {"eps": 0.0}),
+        (optim.Adam, {"weight_decay": -1}),
+        (optim.SGD, {"lr": np.nan}),
+        (optim.SGD, {"momentum": 1.0}),
+        (optim.SGD, {"lr": np.inf}),
     ],
-)  # fmt: skip
+)
 def test_settings_out_of_range_are_refused(kind, settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         kind(**settings)

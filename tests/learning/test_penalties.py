@@ -274,10 +274,15 @@ def test_penalties_add_up():
     net, inputs = build(n_hidden=2, seed=1, batch=5)
     trace = net.forward(inputs)
     several = [
-        Bursts(0.1), LowerBound(0.5, 1.0, layers=0), Homeostasis(0.01, 30, layers=0),
-        UpperBound(0.7, 3.5), ReadoutAmplitude(0.2), ReadoutAmplitude(0.3), WeightDecay(0.1),
+        Bursts(0.1),
+        LowerBound(0.5, 1.0, layers=0),
+        Homeostasis(0.01, 30, layers=0),
+        UpperBound(0.7, 3.5),
+        ReadoutAmplitude(0.2),
+        ReadoutAmplitude(0.3),
+        WeightDecay(0.1),
         WeightDecay(0.2, layers=-1),
-    ]  # fmt: skip
+    ]
     given = np.random.default_rng(0).normal(0, 1, trace.readout.shape)
 
     def run(penalties):
@@ -314,8 +319,11 @@ def test_strengths_scale_value_and_gradient(kind):
     x = arguments(kind(1.0))
     value, g = kind(1.0)(x)
     for strength, factor in (
-        (0.5, 0.5), (0, 0), (Ramp(3.0, over=1.0), 1.5), (lambda epoch, epochs: epoch * epochs, 8),
-    ):  # fmt: skip
+        (0.5, 0.5),
+        (0, 0),
+        (Ramp(3.0, over=1.0), 1.5),
+        (lambda epoch, epochs: epoch * epochs, 8),
+    ):
         scaled, g_scaled = kind(strength)(x, 2, 4)
         assert scaled == pytest.approx(factor * value)
         assert np.allclose(g_scaled, factor * g)
@@ -330,9 +338,14 @@ def test_training_asks_for_the_strength_at_each_step(data):
 
     net = network(data[0])
     train(
-        net, *data, epochs=3, rng=1, batch_size=30, penalties=Bursts(strength),
+        net,
+        *data,
+        epochs=3,
+        rng=1,
+        batch_size=30,
+        penalties=Bursts(strength),
         callback=lambda step: seen.append(step.penalty),
-    )  # fmt: skip
+    )
     assert asked == [(pytest.approx(k / 3), 3) for k in range(9)]
     assert seen[0] == 0 and min(seen[1:]) > 0
 
@@ -345,10 +358,14 @@ def test_a_function_must_give_a_strength(data, answer, error):
         net, kept = network(data[0]), []
         with pytest.raises(error, match="strength must be"):
             train(
-                net, *data, epochs=2, rng=1, batch_size=30,
+                net,
+                *data,
+                epochs=2,
+                rng=1,
+                batch_size=30,
                 penalties=[kind(lambda epoch, epochs: 1.0 if epoch < 1 else answer)],
                 callback=lambda step, net=net, kept=kept: kept.append(net.parameters.copy()),
-            )  # fmt: skip
+            )
         assert len(kept) == 3 and np.array_equal(net.parameters, kept[-1])
 
 
@@ -397,21 +414,27 @@ MISFITS = {
     "layers of floats": ([Bursts(1, layers=0.0)], TypeError, "layers must be an integer"),
     "layers of text": ([Bursts(1, layers="0")], TypeError, "layers must be an integer"),
     "lower above upper": (
-        [LowerBound(1, 0.5), UpperBound(1, 0.4)], ValueError,
+        [LowerBound(1, 0.5), UpperBound(1, 0.4)],
+        ValueError,
         r"contradict.*LowerBound.* layer 0 for at least 12 .*UpperBound.* at most 9.6",
     ),
     "on one layer": (
-        [LowerBound(1, 0.5, layers=1), UpperBound(1, 0.4, layers=-1)], ValueError, "layer 1",
+        [LowerBound(1, 0.5, layers=1), UpperBound(1, 0.4, layers=-1)],
+        ValueError,
+        "layer 1",
     ),
     "lower above homeostasis": (
-        [Homeostasis(1, 11), Bursts(1), LowerBound(1, 0.5)], ValueError,
+        [Homeostasis(1, 11), Bursts(1), LowerBound(1, 0.5)],
+        ValueError,
         "contradict.*LowerBound.*at least 12 .*Homeostasis.* at most 11",
     ),
     "homeostasis above upper": (
-        [UpperBound(1, 0.5), Homeostasis(1, 13, both_sides=True)], ValueError, "contradict",
+        [UpperBound(1, 0.5), Homeostasis(1, 13, both_sides=True)],
+        ValueError,
+        "contradict",
     ),
     "more than there are steps": ([LowerBound(1, 12.5)], ValueError, "at most 288 are possible"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("given, error, message", MISFITS.values(), ids=MISFITS)
@@ -512,18 +535,27 @@ def test_a_penalty_that_is_not_finite_raises_and_keeps_the_weights(data, target)
     own.acts_on, net = target, network(data[0])
     with pytest.raises(FloatingPointError, match="penalty"):
         train(
-            net, *data, epochs=2, rng=1, batch_size=30, penalties=[own],
+            net,
+            *data,
+            epochs=2,
+            rng=1,
+            batch_size=30,
+            penalties=[own],
             callback=lambda step: kept.append(net.parameters.copy()),
-        )  # fmt: skip
+        )
     assert len(kept) == 3 and np.array_equal(net.parameters, kept[-1])
 
 
 # in training -------------------------------------------------------------------------------------
 
 ALL = [
-    Bursts(Ramp(0.02, over=0.5)), UpperBound(0.1, 0.6), LowerBound(0.5, 0.1),
-    Homeostasis(1e-3, 12, both_sides=True), ReadoutAmplitude(0.01), WeightDecay(0.1, layers=0),
-]  # fmt: skip
+    Bursts(Ramp(0.02, over=0.5)),
+    UpperBound(0.1, 0.6),
+    LowerBound(0.5, 0.1),
+    Homeostasis(1e-3, 12, both_sides=True),
+    ReadoutAmplitude(0.01),
+    WeightDecay(0.1, layers=0),
+]
 
 
 @pytest.mark.parametrize("kind", ["events", "current"])
@@ -533,9 +565,18 @@ def test_train_equals_the_same_steps_by_hand(kind):
     one, two = (network(inputs, sizes=(20, 24, 24, 4)) for _ in range(2))
     given = [*ALL, Bursts(0.01, layers=1), WeightDecay(0.03, layers=-1)]
     history = train(
-        one, inputs, labels, epochs=2, rng=3, batch_size=25, dropout=0.2, penalties=given,
-        schedule="constant", optimizer=Adam(lr=0.01), callback=seen.append,
-    )  # fmt: skip
+        one,
+        inputs,
+        labels,
+        epochs=2,
+        rng=3,
+        batch_size=25,
+        dropout=0.2,
+        penalties=given,
+        schedule="constant",
+        optimizer=Adam(lr=0.01),
+        callback=seen.append,
+    )
 
     rng, optimizer, loss = np.random.default_rng(3), Adam(lr=0.01), losses.MaxOverTime()
     values, prices = [], []
@@ -579,8 +620,13 @@ def test_train_equals_the_same_steps_by_hand(kind):
 
 def test_without_penalties_nothing_changes(data):
     nets, histories = [], []
-    for more in ({}, {"penalties": ()}, {"penalties": []}, {"penalties": iter(())},
-                 {"penalties": [Bursts(0), WeightDecay(0.0), ReadoutAmplitude(0)]}):  # fmt: skip
+    for more in (
+        {},
+        {"penalties": ()},
+        {"penalties": []},
+        {"penalties": iter(())},
+        {"penalties": [Bursts(0), WeightDecay(0.0), ReadoutAmplitude(0)]},
+    ):
         nets.append(network(data[0]))
         histories.append(train(nets[-1], *data, epochs=2, rng=1, dropout=0.1, **more))
     assert all(same(nets[0], other) for other in nets[1:])
@@ -614,25 +660,42 @@ def test_resumed_training_is_bit_identical(data, tmp_path, optimizer, stop):
     whole, calls, path = network(data[0]), [], tmp_path / "run.npz"
     past = train(whole, *data, **SETTINGS, optimizer=optimizer(), penalties=penalties())
     first = train(
-        network(data[0]), *data, **SETTINGS, optimizer=optimizer(), penalties=penalties(),
-        checkpoint=path, callback=lambda step: calls.append(1) or len(calls) == stop,
-    )  # fmt: skip
+        network(data[0]),
+        *data,
+        **SETTINGS,
+        optimizer=optimizer(),
+        penalties=penalties(),
+        checkpoint=path,
+        callback=lambda step: calls.append(1) or len(calls) == stop,
+    )
     assert first.interrupted and len(first) == 1
     other, again = network(data[0]), []
     resumed = train(
-        other, *data, **SETTINGS, optimizer=optimizer(), penalties=penalties(), checkpoint=path,
+        other,
+        *data,
+        **SETTINGS,
+        optimizer=optimizer(),
+        penalties=penalties(),
+        checkpoint=path,
         callback=lambda step: again.append(step.epoch),
-    )  # fmt: skip
+    )
     assert again[0] == 1 and same(other, whole)
     assert resumed.penalty == past.penalty and resumed.loss == past.loss
 
 
 @pytest.mark.parametrize(
     "others",
-    [[], [Bursts(0.03)], [Bursts(0.02, layers=0)], [Bursts(0.02)] * 2, [ReadoutAmplitude(0.02)],
-     [Bursts(Ramp(0.02))], [Own()]],
+    [
+        [],
+        [Bursts(0.03)],
+        [Bursts(0.02, layers=0)],
+        [Bursts(0.02)] * 2,
+        [ReadoutAmplitude(0.02)],
+        [Bursts(Ramp(0.02))],
+        [Own()],
+    ],
     ids=lambda x: "own" if any(isinstance(p, Own) for p in x) else repr(x),
-)  # fmt: skip
+)
 def test_a_checkpoint_with_other_penalties_is_refused(data, tmp_path, others):
     path = tmp_path / "run.npz"
     settings = SETTINGS | {"epochs": 1, "checkpoint": path}

@@ -52,9 +52,16 @@ def test_train_equals_the_same_steps_by_hand(kind, batch_size, dropout):
     one, two = (network(sizes=(20, 6, 5, 4), n_steps=5, spread=9.0) for _ in range(2))
     epochs, per_epoch = 2, -(-20 // batch_size)
     history = train(
-        one, inputs, labels, epochs=epochs, rng=3, batch_size=batch_size, dropout=dropout,
-        optimizer=Adam(lr=0.01), schedule=Exponential(0.5),
-    )  # fmt: skip
+        one,
+        inputs,
+        labels,
+        epochs=epochs,
+        rng=3,
+        batch_size=batch_size,
+        dropout=dropout,
+        optimizer=Adam(lr=0.01),
+        schedule=Exponential(0.5),
+    )
 
     rng, optimizer, loss = np.random.default_rng(3), Adam(lr=0.01), losses.MaxOverTime()
     means = []
@@ -224,9 +231,16 @@ def test_history_and_steps(data):
     x, labels = toy(30, 2)
     validation = as_input(x), labels
     history = train(
-        net, *data, epochs=3, rng=1, batch_size=40, validation=validation, callback=watch,
-        schedule="exponential", optimizer=Adam(lr=0.02),
-    )  # fmt: skip
+        net,
+        *data,
+        epochs=3,
+        rng=1,
+        batch_size=40,
+        validation=validation,
+        callback=watch,
+        schedule="exponential",
+        optimizer=Adam(lr=0.02),
+    )
     assert isinstance(history, History) and len(history) == 3 and history.interrupted is False
     assert [s[:2] for s in seen] == [(e, k) for e in range(3) for k in range(3)]
     weight = np.tile([40, 40, 10], 3) / 90
@@ -265,9 +279,13 @@ def test_schedules_by_name(data):
 def test_a_callback_stops_with_true_only(data):
     net, calls = network(data[0]), []
     history = train(
-        net, *data, epochs=5, rng=1, batch_size=30,
+        net,
+        *data,
+        epochs=5,
+        rng=1,
+        batch_size=30,
         callback=lambda step: calls.append(step) or len(calls) == 4,
-    )  # fmt: skip
+    )
     assert len(calls) == 4 and len(history) == 1 and history.interrupted is True
     for answer in (None, 1, "yes"):
         history = train(network(), *data, epochs=2, rng=1, callback=lambda step, a=answer: a)
@@ -348,9 +366,14 @@ def test_resumed_training_is_bit_identical(data, tmp_path, optimizer, stop):
     past = train(whole, *data, **SETTINGS, optimizer=optimizer(), validation=data)
     calls, path = [], tmp_path / "run.npz"
     history = train(
-        network(data[0]), *data, **SETTINGS, optimizer=optimizer(), checkpoint=path,
-        validation=data, callback=lambda step: calls.append(1) or len(calls) == stop,
-    )  # fmt: skip
+        network(data[0]),
+        *data,
+        **SETTINGS,
+        optimizer=optimizer(),
+        checkpoint=path,
+        validation=data,
+        callback=lambda step: calls.append(1) or len(calls) == stop,
+    )
     assert history.interrupted and len(history) == 1
     other = network(data[0])
     resumed = train(
@@ -574,8 +597,11 @@ def test_atomic_writing_alone(tmp_path):
 def test_numpy_numbers_as_settings_with_a_checkpoint(data, tmp_path):
     path = tmp_path / "run.npz"
     settings = {
-        "epochs": np.int64(1), "rng": 1, "batch_size": np.int32(40), "dropout": np.float32(0.25),
-    }  # fmt: skip
+        "epochs": np.int64(1),
+        "rng": 1,
+        "batch_size": np.int32(40),
+        "dropout": np.float32(0.25),
+    }
     train(network(), *data, **settings, checkpoint=path)
     plain = {"epochs": 1, "rng": 1, "batch_size": 40, "dropout": 0.25}
     assert len(train(network(), *data, **plain, checkpoint=path)) == 1
@@ -608,9 +634,14 @@ def test_a_loss_that_is_not_finite_raises_and_keeps_the_weights(data, value):
     net = network(data[0])
     with pytest.raises(FloatingPointError, match="epoch 2, step 2"):
         train(
-            net, *data, epochs=3, rng=1, batch_size=30, loss=loss,
+            net,
+            *data,
+            epochs=3,
+            rng=1,
+            batch_size=30,
+            loss=loss,
             callback=lambda step: kept.append(net.parameters.copy()),
-        )  # fmt: skip
+        )
     assert np.array_equal(net.parameters, kept[-1]) and len(kept) == 4
 
 
@@ -656,7 +687,7 @@ BAD = {
     "callback": ({"callback": 3}, TypeError, "callback must"),
     "penalties": ({"penalties": 1e-3}, TypeError, "penalties must be a sequence"),
     "penalties of losses": ({"penalties": [losses.RateMSE()]}, TypeError, "penalties must be"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change, error, message", BAD.values(), ids=BAD)

@@ -80,9 +80,12 @@ print([f for m in list(sys.modules.values()) if getattr(m, "__name__", "").start
       "sklearn" in sys.modules)
 """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=300,
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=300,
         env=os.environ | {"NUMBA_DISABLE_JIT": "0"},
-    )  # fmt: skip
+    )
     assert done.stdout.strip() == "[] False", done.stderr
 
 
@@ -245,9 +248,14 @@ def test_training_with_the_callback_draws_its_end():
     shown = LivingNetwork(network)
     first = shown._weights
     snnlab.train(
-        network, spikes, data.y_train[:300], epochs=3, rng=1, progress=False,
+        network,
+        spikes,
+        data.y_train[:300],
+        epochs=3,
+        rng=1,
+        progress=False,
         callback=shown.callback,
-    )  # fmt: skip
+    )
     shown._latest = network, "the end"
     shown._waits, shown._pause = False, 0.0
     shown._catch_up()

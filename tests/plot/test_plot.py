@@ -51,9 +51,13 @@ def batch():
 def history():
     three = [3.0, 2.0, 1.0]
     return History(
-        loss=three, train_accuracy=[0.5, 0.7, 0.9], hidden_spikes=[50.0, 40.0, 30.0], seconds=three,
-        validation_accuracy=[0.4, 0.6, 0.8], validation_hidden_spikes=[55.0, 45.0, 35.0],
-    )  # fmt: skip
+        loss=three,
+        train_accuracy=[0.5, 0.7, 0.9],
+        hidden_spikes=[50.0, 40.0, 30.0],
+        seconds=three,
+        validation_accuracy=[0.4, 0.6, 0.8],
+        validation_hidden_spikes=[55.0, 45.0, 35.0],
+    )
 
 
 @pytest.fixture
@@ -80,9 +84,15 @@ def axes(picture):
 
 def test_palette_is_okabe_ito():
     published = {
-        (0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115),
-        (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167),
-    }  # fmt: skip
+        (0, 0, 0),
+        (230, 159, 0),
+        (86, 180, 233),
+        (0, 158, 115),
+        (240, 228, 66),
+        (0, 114, 178),
+        (213, 94, 0),
+        (204, 121, 167),
+    }
 
     def rgb(code):
         return tuple(int(code[k : k + 2], 16) for k in (1, 3, 5))
@@ -131,9 +141,14 @@ def test_users_style_does_not_leak_in_nor_ours_out():
     plain = figures.draw_neuron(**run()).png(1)
     with matplotlib.rc_context():
         matplotlib.rcParams.update(
-            {"figure.facecolor": "black", "text.color": "white", "axes.labelcolor": "white",
-             "font.size": 20, "axes.grid": True}
-        )  # fmt: skip
+            {
+                "figure.facecolor": "black",
+                "text.color": "white",
+                "axes.labelcolor": "white",
+                "font.size": 20,
+                "axes.grid": True,
+            }
+        )
         before = dict(matplotlib.rcParams)
         assert figures.draw_neuron(**run()).png(1) == plain
         assert dict(matplotlib.rcParams) == before

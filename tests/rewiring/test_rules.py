@@ -699,9 +699,16 @@ def test_many_inputs_on_a_chip():
         network.forward(inputs, on=chip)
     rule = GradR(0.01, alpha=0.01, max_fan_in=256)
     history = train(
-        network, inputs, labels, epochs=8, rng=0, batch_size=30, optimizer=rule, substrate=chip,
+        network,
+        inputs,
+        labels,
+        epochs=8,
+        rng=0,
+        batch_size=30,
+        optimizer=rule,
+        substrate=chip,
         progress=False,
-    )  # fmt: skip
+    )
     assert (network.weights[0] != 0).sum(axis=0).max() <= 256
     assert history.train_accuracy[-1] > history.train_accuracy[0]
     assert chip.runs(network) == 1
@@ -783,9 +790,13 @@ def test_resumed_training_is_bit_identical(make_rule, tmp_path, stop):
     train(whole, *data, **SETTINGS, optimizer=rule)
     calls = []
     train(
-        toy_network(data[0]), *data, **SETTINGS, optimizer=make_rule(), checkpoint=path,
+        toy_network(data[0]),
+        *data,
+        **SETTINGS,
+        optimizer=make_rule(),
+        checkpoint=path,
         callback=lambda step: calls.append(1) or len(calls) == stop,
-    )  # fmt: skip
+    )
     other, again = toy_network(data[0]), make_rule()
     again.key = 12345  # its seed does not matter
     train(other, *data, **SETTINGS, optimizer=again, checkpoint=path)
@@ -801,10 +812,15 @@ def test_a_checkpoint_wants_the_same_rule(tmp_path):
     data = toy(30)
     settings = SETTINGS | {"epochs": 1}
     rules = [
-        GradR(0.01, 0.9), GradR(0.01, 0.8), GradR(0.01, (0.9, 0.8)), GradR(0.01, 0.9, hold="layer"),
-        GradR(0.01, 0.9, Ramp(1e-3)), DeepR(0.01, 0.9, rng=0), STDS(0.01, schedule="linear"),
+        GradR(0.01, 0.9),
+        GradR(0.01, 0.8),
+        GradR(0.01, (0.9, 0.8)),
+        GradR(0.01, 0.9, hold="layer"),
+        GradR(0.01, 0.9, Ramp(1e-3)),
+        DeepR(0.01, 0.9, rng=0),
+        STDS(0.01, schedule="linear"),
         STDS(0.01),
-    ]  # fmt: skip
+    ]
     for k, rule in enumerate(rules):
         path = tmp_path / f"{k}.npz"
         train(toy_network(data[0]), *data, **settings, optimizer=rule, checkpoint=path)
@@ -856,9 +872,15 @@ def test_a_sparse_start_is_sparse_before_the_first_forward_pass():
         seed = {} if isinstance(rule, Magnitude) else {"rng": 0}
         fresh = type(rule)(rule.lr, rule.sparsity, **seed)
         train(
-            network, *data, epochs=1, rng=1, batch_size=90, progress=False, optimizer=fresh,
+            network,
+            *data,
+            epochs=1,
+            rng=1,
+            batch_size=90,
+            progress=False,
+            optimizer=fresh,
             callback=lambda step: seen.append(step.hidden_spikes),
-        )  # fmt: skip
+        )
         assert seen[-1] == pytest.approx(trace.hidden_counts().mean())
         assert rewiring.connectivity(network).overall == pytest.approx(0.2, abs=0.01)
 
@@ -945,9 +967,14 @@ def test_a_compact_network_has_the_same_readout(kind, dtype):
     neurons = lively, LIF.brainscales2(), LIF.brainscales2()
     sizes = (20, 50, 40, 30, 4)
     network = Network(
-        sizes, neurons, readout=LeakyIntegrator(tau_mem=6e-6, tau_syn=6e-6, dt=1.7e-6), n_steps=12,
-        rng=1, spread=4.0, dtype=dtype,
-    )  # fmt: skip
+        sizes,
+        neurons,
+        readout=LeakyIntegrator(tau_mem=6e-6, tau_syn=6e-6, dt=1.7e-6),
+        n_steps=12,
+        rng=1,
+        spread=4.0,
+        dtype=dtype,
+    )
     for w, share in zip(network.weights, (0.9, 0.95, 0.9, 0.9), strict=True):
         w[rng.random(w.shape) < share] = 0
     network.weights[0][:, :10] = 0  # no inputs
@@ -1094,7 +1121,7 @@ def test_a_layer_that_dies_out_is_reported_once(rule):
         (lambda: rewiring.smallest_alpha(0.9, 0, 10), "lr"),
         (lambda: rewiring.prior_drift(0.1, 1e-3, -1), "steps"),
     ],
-)  # fmt: skip
+)
 def test_settings_out_of_range_are_refused(make_one, name):
     with pytest.raises(ValueError, match=name):
         make_one()
@@ -1269,8 +1296,13 @@ def test_the_prior_s_figure_marks_where_the_target_matters(pictures):
 
 def some_records():
     """Three labels; the last point is beaten by the first."""
-    rows = [("dense", 1.0, 0.98, 60), ("Grad R", 0.1, 0.97, 50), ("Grad R", 0.02, 0.94, 20),
-            ("Grad R", 0.3, 0.96, 55), ("random", 1.0, 0.98, 61)]  # fmt: skip
+    rows = [
+        ("dense", 1.0, 0.98, 60),
+        ("Grad R", 0.1, 0.97, 50),
+        ("Grad R", 0.02, 0.94, 20),
+        ("Grad R", 0.3, 0.96, 55),
+        ("random", 1.0, 0.98, 61),
+    ]
     names = "label", "connectivity", "mean", "hidden_spikes"
     return [dict(zip(names, row, strict=True), sd=0.001) for row in rows]
 

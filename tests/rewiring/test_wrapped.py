@@ -291,9 +291,14 @@ def test_training_is_resumed_bit_by_bit(rule_name, name, tmp_path):
     train(whole, inputs, labels, **settings, optimizer=rule)
     part, first = new()
     train(
-        part, inputs, labels, **settings, optimizer=first, checkpoint=tmp_path / "run.npz",
+        part,
+        inputs,
+        labels,
+        **settings,
+        optimizer=first,
+        checkpoint=tmp_path / "run.npz",
         callback=lambda step: calls.append(1) or len(calls) == 5,
-    )  # fmt: skip
+    )
     again, second = new()
     train(again, inputs, labels, **settings, optimizer=second, checkpoint=tmp_path / "run.npz")
     assert again.parameters.tobytes() == whole.parameters.tobytes()
@@ -302,9 +307,13 @@ def test_training_is_resumed_bit_by_bit(rule_name, name, tmp_path):
     other = new()[0], RULES[rule_name](optimizer=SGD(0.9))
     with pytest.raises(ValueError, match="another optimizer"):
         train(
-            other[0], inputs, labels, **settings, optimizer=other[1],
+            other[0],
+            inputs,
+            labels,
+            **settings,
+            optimizer=other[1],
             checkpoint=tmp_path / "run.npz",
-        )  # fmt: skip
+        )
 
 
 def test_lr_is_the_optimisers(rule_name):

@@ -7,6 +7,22 @@ from dataclasses import dataclass
 import snnlab
 
 
+# What the package calls, with objects of its own, of those that readers may define: layers,
+# optimisers, rules, panels. Their arguments come from elsewhere, where they are checked.
+PROTOCOL = {
+    "Layer": "prepare forward backward finish fill_drive chunk_adjoint error_below drive adjoint init "
+    "error_is_read_below follows_events values",
+    "Optimizer": "adopt change changes check_arrays check_fit checked rate regions update",
+    "Rule": "adopt after_step check_arrays check_fit check_network check_room checked hidden kernel "
+    "limit_fan_in low now prepare pruned signs strength",
+    "Log": "add adopt checked observe",
+    "LivingNetwork": "callback lift",
+    "Panel": "describe draw update render put changed publish ask show work",
+    "Medium": "conditions",
+}
+ABSTRACT = ("Layer", "Linear", "Transform", "Composite", "Optimizer", "Rule", "Panel")
+
+
 @dataclass(frozen=True)
 class Target:
     """A public callable: a function, a class (its constructor) or a method."""
@@ -15,6 +31,15 @@ class Target:
     call: object
     owner: type | None = None  # class of which it is a method that takes an object
     maker: bool = False  # a constructor
+
+    @property
+    def is_protocol(self):
+        """Whether only the package calls it, or it is of a class that is to be completed."""
+        if self.owner is None:
+            return False
+        kinds = [cls.__name__ for cls in self.owner.__mro__]
+        named = any(self.call.__name__ in PROTOCOL.get(kind, "").split() for kind in kinds)
+        return named or self.owner.__name__ in ABSTRACT
 
     @property
     def arguments(self):

@@ -1,14 +1,10 @@
-"""Whole numbers that size or index memory have an upper bound, whether given or read from a file."""
+"""Whole numbers that size or index memory are bounded, whether given or read from a file."""
 
 import json
 
 import numpy as np
 import pytest
 from helpers import N_STEPS, as_input, fresh_python, network, same, toy, train
-from snnlab.augment import AugmentedImages, resample
-from snnlab.calibration import calibrate
-from snnlab.recording import load_trace, save_trace
-from snnlab.sparse import loudest_silence
 
 import snnlab
 from snnlab import (
@@ -22,18 +18,25 @@ from snnlab import (
     _check,
     encode,
 )
+from snnlab.chip.calibration import calibrate
+from snnlab.chip.recording import load_trace, save_trace
+from snnlab.datasets.augment import AugmentedImages, resample
 from snnlab.layers import Conv, Dense
 from snnlab.rewiring import DeepR, GradR, Magnitude
+from snnlab.rewiring.compressed import loudest_silence
 
 NEURON = {"tau_mem": 2e-6, "tau_syn": 2e-6, "dt": 1e-6}
 HUGE = [2**31, 2**63 - 1, 2**64, 10**400]
 X = np.zeros((2, 3), np.float32)
 TAKERS = {
     "n_steps": [
-        lambda n: SpikeTrains([0, 0], [], [], n, 3), lambda n: ConstantCurrent(X, n),
+        lambda n: SpikeTrains([0, 0], [], [], n, 3),
+        lambda n: ConstantCurrent(X, n),
         lambda n: Network((3, 2), LIF(**NEURON), n_steps=n, rng=0),
-        lambda n: network().replace(n_steps=n), lambda n: encode.latency(X, n_steps=n),
-        lambda n: encode.rate(X, n_steps=n, rng=0), lambda n: encode.constant_current(X, n_steps=n),
+        lambda n: network().replace(n_steps=n),
+        lambda n: encode.latency(X, n_steps=n),
+        lambda n: encode.rate(X, n_steps=n, rng=0),
+        lambda n: encode.constant_current(X, n_steps=n),
         lambda n: loudest_silence(LIF(**NEURON), n),
     ],
     "n_units": [lambda n: SpikeTrains([0, 0], [], [], 4, n)],
@@ -44,8 +47,11 @@ TAKERS = {
         lambda n: Network(((2**20, 2**20, 2**20), 2), LIF(**NEURON), n_steps=2, rng=0),
         lambda n: Network((2**29, 2**29), LIF(**NEURON), n_steps=2, rng=0),
     ],
-    "n ": [Dense], "channels": [Conv], "kernel": [lambda n: Conv(2, n)],
-    "stride": [lambda n: Conv(2, 3, n)], "padding": [lambda n: Conv(2, 3, 1, n)],
+    "n ": [Dense],
+    "channels": [Conv],
+    "kernel": [lambda n: Conv(2, n)],
+    "stride": [lambda n: Conv(2, 3, n)],
+    "padding": [lambda n: Conv(2, 3, 1, n)],
     "max_fan_in": [lambda n: GradR(max_fan_in=n)],
     "log_every": [lambda n: DeepR(log_every=n * 2**40, rng=0)],
     "every": [lambda n: Magnitude(every=n * 2**40)],
@@ -71,7 +77,7 @@ TAKERS = {
     "trials": [lambda n: calibrate(Substrate(0), trials=n)],
     "rounds": [lambda n: calibrate(Substrate(0), rounds=n)],
     "n_centres": [lambda n: encode.population(X, n_centres=n)],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("n", HUGE, ids=lambda n: f"{n.bit_length()} bits")
@@ -143,9 +149,16 @@ def rewrite(path, change):
 
 
 @pytest.mark.parametrize(
-    "where", [("n_steps",), ("shape", 0), ("layers", 0, "n"), ("neurons", 0, "delay"),
-              ("neurons", 1, "delay")], ids=str,
-)  # fmt: skip
+    "where",
+    [
+        ("n_steps",),
+        ("shape", 0),
+        ("layers", 0, "n"),
+        ("neurons", 0, "delay"),
+        ("neurons", 1, "delay"),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("n", [2**63 - 1, 2**40, 10**400, -1, 1.5, None, "3"], ids=repr)
 def test_a_networks_file_is_not_believed(tmp_path, where, n):
     path = tmp_path / "net.npz"
@@ -177,12 +190,15 @@ def test_a_recordings_file_is_not_believed(tmp_path, name, n):
 @pytest.mark.parametrize(
     "name, value",
     [
-        ("optimizer_steps", 2**62), ("optimizer_steps", -1),
-        ("optimizer_first", np.zeros(7, np.float32)), ("optimizer_second", -1.0), ("parameters", 0),
+        ("optimizer_steps", 2**62),
+        ("optimizer_steps", -1),
+        ("optimizer_first", np.zeros(7, np.float32)),
+        ("optimizer_second", -1.0),
+        ("parameters", 0),
         ("optimizer_first", np.nan),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_checkpoints_file_is_not_believed(tmp_path, name, value):
     x, labels = toy(30, 1)
     path, settings = tmp_path / "run.npz", {"epochs": 2, "rng": 1}

@@ -27,9 +27,11 @@ RULES = {
     "FixedMask": lambda **more: FixedMask(0.01, 0.6, rng=0, **more),
 }
 OPTIMIZERS = {
-    "Adam": lambda: Adam(0.01), "SGD": lambda: SGD(0.1, momentum=0.9),
-    "own": lambda: Signs(0.01), "Adam with a change of its own": lambda: Doubled(0.01),
-} | RULES  # fmt: skip
+    "Adam": lambda: Adam(0.01),
+    "SGD": lambda: SGD(0.1, momentum=0.9),
+    "own": lambda: Signs(0.01),
+    "Adam with a change of its own": lambda: Doubled(0.01),
+} | RULES
 
 
 class Signs(Optimizer):
@@ -91,9 +93,13 @@ def test_an_exploding_gradient_is_heard():
     kept = [net.parameters.copy()]
     with pytest.raises(FloatingPointError) as fault:
         train(
-            net, inputs, labels, epochs=3, rng=0,
+            net,
+            inputs,
+            labels,
+            epochs=3,
+            rng=0,
             callback=lambda step: kept.append(net.parameters.copy()),
-        )  # fmt: skip
+        )
     text = str(fault.value)
     assert "layer 0 (Dense" in text and "'weights'" in text and "epoch 1, step 1" in text
     assert np.array_equal(net.parameters, kept[-1]) and np.isfinite(net.parameters).all()
@@ -105,9 +111,14 @@ def test_the_last_good_state_is_in_memory_and_in_the_file(data, tmp_path):
     train(good, *data, epochs=2, rng=1, optimizer=Adam(lr=1e-3), schedule="constant")
     with pytest.raises(FloatingPointError, match="epoch 3, step 1.*learning rate"):
         train(
-            net, *data, epochs=4, rng=1, optimizer=Adam(lr=1e-3), checkpoint=path,
+            net,
+            *data,
+            epochs=4,
+            rng=1,
+            optimizer=Adam(lr=1e-3),
+            checkpoint=path,
             schedule=lambda epoch, epochs: 1.0 if epoch < 2 else 1e45,
-        )  # fmt: skip
+        )
     assert same(net, good)
     with np.load(path) as file:
         assert np.array_equal(file["parameters"], good.parameters)
@@ -206,7 +217,7 @@ def test_restored_moments_are_looked_at_again():
 def test_trials_change_no_bit(make, monkeypatch):
     """A step on trial is the same step."""
     optimizer, net = stepped(make)
-    monkeypatch.setattr("snnlab.learning.optim.room", lambda dtype: 0.0)
+    monkeypatch.setattr("snnlab.learning.optimizer.room", lambda dtype: 0.0)
     monkeypatch.setattr("snnlab.rewiring.rule.room", lambda dtype: 0.0)
     other, twin = stepped(make)
     assert equal(state_of(optimizer, net), state_of(other, twin))
@@ -218,7 +229,7 @@ def test_ordinary_steps_are_not_tried_first(monkeypatch):
     def fail(*args):
         raise AssertionError("a trial")
 
-    monkeypatch.setattr("snnlab.learning.optim.on_trial", fail)
+    monkeypatch.setattr("snnlab.learning.optimizer.on_trial", fail)
     monkeypatch.setattr("snnlab.rewiring.rule.on_trial", fail)
     for make in (Adam, SGD, *RULES.values()):
         stepped(make, 20)
@@ -251,9 +262,14 @@ def test_somebodys_optimizer_is_looked_at_by_train(data):
     net, kept = network(data[0]), []
     with pytest.raises(FloatingPointError, match="epoch 2, step 1: .* of Plain leads out of"):
         train(
-            net, *data, epochs=3, rng=1, batch_size=30, optimizer=Plain(),
+            net,
+            *data,
+            epochs=3,
+            rng=1,
+            batch_size=30,
+            optimizer=Plain(),
             callback=lambda step: kept.append(net.parameters.copy()),
-        )  # fmt: skip
+        )
     assert len(kept) == 2 and np.array_equal(net.parameters, kept[-1])
 
 
@@ -297,8 +313,9 @@ def test_weights_spoilt_in_between_end_the_epoch_unsaved(data, tmp_path):
             step.network.weights[1][...] = np.nan
 
     with pytest.raises(FloatingPointError):
-        train(network(data[0]), *data, epochs=3, rng=0, batch_size=20, callback=spoil,
-              checkpoint=path)  # fmt: skip
+        train(
+            network(data[0]), *data, epochs=3, rng=0, batch_size=20, callback=spoil, checkpoint=path
+        )
     with np.load(path) as file:
         assert np.isfinite(file["parameters"]).all()
 
@@ -339,12 +356,17 @@ BASE = {"tau_mem": 2e-6, "tau_syn": 2e-6, "dt": 1e-6}
 @pytest.mark.parametrize(
     "change, name",
     [
-        ({"gain": 1e39}, "gain"), ({"gain": (1.0, 1e39)}, "gain"), ({"gain": 1e-50}, "gain"),
-        ({"v_th": 1e39}, "v_th"), ({"v_th": 1e-50}, "v_th"), ({"steepness": 1e39}, "steepness"),
-        ({"steepness": 1e-60}, "steepness"), ({"tau_mem": 1e300}, "spread"),
+        ({"gain": 1e39}, "gain"),
+        ({"gain": (1.0, 1e39)}, "gain"),
+        ({"gain": 1e-50}, "gain"),
+        ({"v_th": 1e39}, "v_th"),
+        ({"v_th": 1e-50}, "v_th"),
+        ({"steepness": 1e39}, "steepness"),
+        ({"steepness": 1e-60}, "steepness"),
+        ({"tau_mem": 1e300}, "spread"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_constants_must_be_numbers_in_the_networks_precision(change, name):
     readout = LIF(**BASE).integrator()
     model = LIF(**BASE | change)
@@ -358,12 +380,14 @@ def test_constants_must_be_numbers_in_the_networks_precision(change, name):
 @pytest.mark.parametrize(
     "loss, name",
     [
-        (losses.MaxOverTime(scale=1e308), "scale"), (losses.MaxOverTime(scale=1e-60), "scale"),
-        (losses.SumOverTime(scale=1e39), "scale"), (losses.FirstSpike(tau=1e39), "tau"),
+        (losses.MaxOverTime(scale=1e308), "scale"),
+        (losses.MaxOverTime(scale=1e-60), "scale"),
+        (losses.SumOverTime(scale=1e39), "scale"),
+        (losses.FirstSpike(tau=1e39), "tau"),
         (losses.FirstSpike(tau=1e-50), "tau"),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_scales_of_losses_must_be_numbers_too(loss, name):
     readout = np.zeros((2, 4, 3), np.float32)
     for call in (loss.scores, lambda x: loss(x, np.zeros(2, int))):
