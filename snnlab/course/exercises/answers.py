@@ -20,7 +20,7 @@ def _mark(entry):
 def _by_notebook(found):
     """Name of each notebook, its questions, and what was answered to each (or None)."""
     books = {}
-    for name in sorted(QUESTIONS):
+    for name in sorted(QUESTIONS, key=lambda name: name.replace(".c", ".z")):  # challenges last
         books.setdefault(name.split(".")[0], {})[name.split(".")[1]] = found.get(name)
     return books
 
