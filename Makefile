@@ -23,7 +23,7 @@ LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \
   $(PY) tools/strip_outputs.py --check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test test-all demo lint bench results docs student clean
+.PHONY: help venv lab test test-all demo lint bench results docs student fuzz clean
 
 help:  ## list these commands
 	@awk 'BEGIN {FS = ":.*  ## "} /^[a-z-]+:.*  ## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -81,6 +81,12 @@ results: venv  ## write the tables and pictures of README.md and docs/ from data
 	$(PY) tools/results_table.py
 	$(PY) tools/package_map.py
 	$(PY) tools/pictures.py
+
+fuzz: venv  ## hostile input, killed trainings, memory, for an hour or two (CI runs short forms)
+	$(PY) tools/fuzz.py --cases 30
+	$(PY) tools/fuzz.py --cases 10 --bounds --seed 1
+	$(PY) tools/kill.py --kills 100
+	$(PY) tools/grow.py --times 1000
 
 docs: venv  ## render docs/ and a reference as a site in .cache/site
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet

@@ -90,6 +90,15 @@ class Child:
         return code, self.log.read().decode(errors="replace")
 
 
+def environment(bounds=False):
+    """Of a child process."""
+    out = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
+    if bounds:
+        cache = ROOT / ".cache" / "numba-bounds"
+        out |= {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(cache)}
+    return out
+
+
 def campaign(names, arguments, environment):
     """Run targets one by one; returns outcomes and what happened to the child processes."""
     outcomes, events, worker = [], [], None
@@ -166,13 +175,9 @@ def main():
     sys.path.insert(0, str(ROOT))
     from targets import all_targets
 
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
-    if arguments.bounds:
-        cache = ROOT / ".cache" / "numba-bounds"
-        environment |= {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(cache)}
     known = all_targets()
     names = [x.name for x in known.values() if arguments.only in x.name and not x.is_protocol]
-    outcomes, events = campaign(names, arguments, environment)
+    outcomes, events = campaign(names, arguments, environment(arguments.bounds))
     figures = summary(names, outcomes, events)
     faults = [x for x in outcomes if x["kind"] not in ("result", "refused")]
     for x in events:

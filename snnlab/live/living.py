@@ -9,6 +9,7 @@ import base64
 import html
 import importlib.util
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -365,9 +366,8 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             "DATA": _as_json(self._parts()),
         }
         text = (STATIC / "page.html").read_text(encoding="utf-8")
-        for name, value in fill.items():
-            text = text.replace(f"%{name}%", value)
-        return text
+        # in one go: a title or a class's name may look like a place to be filled
+        return re.sub(f"%({'|'.join(fill)})%", lambda place: fill[place[1]], text)
 
     # what stays where no kernel runs -------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import snnlab
 
-
 # What the package calls, with objects of its own, of those that readers may define: layers,
 # optimisers, rules, panels. Their arguments come from elsewhere, where they are checked.
 PROTOCOL = {

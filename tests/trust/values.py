@@ -499,7 +499,7 @@ OWN = {
     "Panel.update.data": lambda: None, "Panel.update.picture": lambda: None,
     "solution": lambda: None, "guess": lambda: 1.0, "happened": lambda: 1.0,
     "lessons.watch.rule": rule, "as_options.values": lambda: ["a", "b"], "pause": lambda: 0.01,
-    "frame.make": CALL, "controls": lambda: [],
+    "frame.make": CALL, "Pace.wait": lambda: 0.01, "frame.now": lambda: 0.0, "controls": lambda: [],
     "from_arrays.arrays": lambda: network().to_arrays(),
     "from_arrays.workers": ONE,
     "GradR.load.path": lambda: saved(rule().save), "Substrate.load.path": lambda: saved(Substrate(0).save),
