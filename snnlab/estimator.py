@@ -235,9 +235,11 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         header = {
-            "format": FORMAT, "history": asdict(self.history_), "object": False,
+            "format": FORMAT,
+            "history": asdict(self.history_),
+            "object": False,
             "parameters": {k: _plain(k, x) for k, x in self.get_params(deep=False).items()},
-        }  # fmt: skip
+        }
         names, classes = getattr(self, "feature_names_in_", None), self.classes_
         if classes.dtype == object:
             if not all(isinstance(name, str) for name in classes):

@@ -66,10 +66,13 @@ def the_map():
         number, title = lesson["number"], lesson["title"]
         needs = ", ".join(f"[{k}]({named[k]})" for k in lesson["needs"]) or "Python"
         rows.append(
-            (f"![{title}](pictures/{number:02d}.png)",
-             f"**{number}. [{title}]({lesson['name']})**<br>{lesson['question']}",
-             f"{lesson['minutes']} min", needs)
-        )  # fmt: skip
+            (
+                f"![{title}](pictures/{number:02d}.png)",
+                f"**{number}. [{title}]({lesson['name']})**<br>{lesson['question']}",
+                f"{lesson['minutes']} min",
+                needs,
+            )
+        )
     return pages.table(("", "notebook", "to read", "needs"), rows)
 
 

@@ -67,9 +67,13 @@ class Child:
         own = ["--child", "--cases", str(arguments.cases), "--seed", str(arguments.seed)]
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [sys.executable, __file__, *own], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.log, text=True, env=environment,
-        )  # fmt: skip
+            [sys.executable, __file__, *own],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            env=environment,
+        )
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -146,18 +150,27 @@ def summary(names, outcomes, events):
     kinds = Counter(x["kind"] for x in outcomes)
     happened = Counter(x["kind"] for x in events)
     return {
-        "targets": len(names), "cases": len(outcomes), "results": kinds["result"],
-        "refusals by name": kinds["refused"], "crashes": happened["crash"],
-        "hangs": happened["hang"], "silent NaN": kinds["silent"],
+        "targets": len(names),
+        "cases": len(outcomes),
+        "results": kinds["result"],
+        "refusals by name": kinds["refused"],
+        "crashes": happened["crash"],
+        "hangs": happened["hang"],
+        "silent NaN": kinds["silent"],
         "errors that name no argument": kinds["nameless"] + kinds["other error"],
-        "out of memory": kinds["memory"], "targets without a strategy": happened["broken"],
-    }  # fmt: skip
+        "out of memory": kinds["memory"],
+        "targets without a strategy": happened["broken"],
+    }
 
 
 FAULTS = (
-    "crashes", "hangs", "silent NaN", "errors that name no argument", "out of memory",
+    "crashes",
+    "hangs",
+    "silent NaN",
+    "errors that name no argument",
+    "out of memory",
     "targets without a strategy",
-)  # fmt: skip
+)
 
 
 def main():

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-# Per repetition, above what allocators and caches do of themselves: a leak of one small array shows.
+# Per repetition, above what allocators and caches do of themselves: one small array shows.
 TRACED, RESIDENT = 100, 10_000  # bytes
 
 
@@ -37,9 +37,16 @@ def trainings():
     def work():
         net = snnlab.Network((12, 8, 3), snnlab.LIF.brainscales2(), n_steps=20, rng=0)
         snnlab.train(
-            net, inputs, labels, epochs=1, batch_size=10, rng=0, progress=False,
-            optimizer=snnlab.GradR(1e-3), substrate=snnlab.Substrate(0),
-        )  # fmt: skip
+            net,
+            inputs,
+            labels,
+            epochs=1,
+            batch_size=10,
+            rng=0,
+            progress=False,
+            optimizer=snnlab.GradR(1e-3),
+            substrate=snnlab.Substrate(0),
+        )
 
     return work
 

@@ -25,9 +25,11 @@ PLACES = ("half", "fsync", "replace", "after")
 def start(*arguments):
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), *map(str, arguments)], stdout=subprocess.PIPE, text=True,
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
         env=os.environ | {"PYTHONPATH": path},
-    )  # fmt: skip
+    )
 
 
 def finish(*arguments):
@@ -79,9 +81,10 @@ def campaign(kills, number, say=print):
                 for _ in range(min(2, left[kind])):
                     within = sum(places.values()) % 2 == 0
                     killed, place = (
-                        kill_within(path, kind, rng) if within
+                        kill_within(path, kind, rng)
+                        if within
                         else kill_anywhere(path, kind, rng, 0.8 * seconds)
-                    )  # fmt: skip
+                    )
                     places[place] += killed
                     done += killed
                     if not killed:

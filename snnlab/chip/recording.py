@@ -136,8 +136,10 @@ def _events(name, train):
     """The three arrays of a train."""
     train = train.compact()
     return {
-        f"{name}_indptr": train.indptr, f"{name}_step": train.step, f"{name}_unit": train.unit,
-    }  # fmt: skip
+        f"{name}_indptr": train.indptr,
+        f"{name}_step": train.step,
+        f"{name}_unit": train.unit,
+    }
 
 
 def _trains(name, arrays, n_steps, n_units):

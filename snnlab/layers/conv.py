@@ -64,8 +64,10 @@ class Conv(Linear):
         y_out, x_out = g.shape[2:4]
         image = _padded(x, self.padding)
         g_image, by_weights = np.zeros_like(image), np.zeros_like(w["weights"])
-        places = (self._places(a, b, y_out, x_out) for a, b in
-                  ((image, by_weights), (g_image, w["weights"])))  # fmt: skip
+        places = (
+            self._places(a, b, y_out, x_out)
+            for a, b in ((image, by_weights), (g_image, w["weights"]))
+        )
         for (part, g_rows), (g_part, rows) in zip(*places, strict=True):
             g_rows[...] = np.tensordot(part, g, axes=([0, 1, 2, 3], [0, 1, 2, 3]))
             g_part += g @ rows.T

@@ -133,9 +133,11 @@ class Checkpoint:
             )
         if different:
             words = {
-                "inputs": "other inputs", "labels": "other labels",
-                "weights": "other weights at the start", "rng": "another rng, or seed",
-            }  # fmt: skip
+                "inputs": "other inputs",
+                "labels": "other labels",
+                "weights": "other weights at the start",
+                "rng": "another rng, or seed",
+            }
             found = ", ".join(words.get(key, f"another {key}") for key in different)
             raise ValueError(
                 f"checkpoint {self.path} was made with {found}; use the same, or another file"

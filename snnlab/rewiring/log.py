@@ -138,12 +138,17 @@ class Log:
         n, layers = found["steps"].size, found["sizes"].size
         hidden = found["spikes"].shape[-1:]
         wanted = {
-            "steps": ("iu", (n,)), "connectivity": ("f", (n, layers)), "sizes": ("iu", (layers,)),
-            "pruned": ("iu", (n, layers)), "regrown": ("iu", (n, layers)),
-            "quantiles": ("f", (n, layers, len(self.LEVELS))), "spikes": ("f", (n, *hidden)),
-            "silent": ("f", (n, *hidden)), "dead": ("iu", (found["dead"].size // 2, 2)),
+            "steps": ("iu", (n,)),
+            "connectivity": ("f", (n, layers)),
+            "sizes": ("iu", (layers,)),
+            "pruned": ("iu", (n, layers)),
+            "regrown": ("iu", (n, layers)),
+            "quantiles": ("f", (n, layers, len(self.LEVELS))),
+            "spikes": ("f", (n, *hidden)),
+            "silent": ("f", (n, *hidden)),
+            "dead": ("iu", (found["dead"].size // 2, 2)),
             "before": ("u", ((n_parameters + 7) // 8,)),
-        }  # fmt: skip
+        }
         for name, (kinds, shape) in wanted.items():
             x = found[name]
             if x.dtype.kind not in kinds or x.shape != shape or (x < 0).any() & (kinds == "iu"):

@@ -82,9 +82,17 @@ class Magnitude(_Masked):
     """
 
     def __init__(
-        self, lr=None, sparsity=0.95, *, start=0.0, end=None, every=100, scope="layer",
-        optimizer="adam", log_every=None,
-    ):  # fmt: skip
+        self,
+        lr=None,
+        sparsity=0.95,
+        *,
+        start=0.0,
+        end=None,
+        every=100,
+        scope="layer",
+        optimizer="adam",
+        log_every=None,
+    ):
         super().__init__(lr, optimizer=optimizer, log_every=log_every)
         self.sparsity = checked_sparsity(sparsity, 0)
         self.start = _check.number("start", start, at_least=0)

@@ -56,7 +56,8 @@ UNBOUNDED = {
 # Containers of results: the package fills them, their constructors check nothing.
 RECORDS = frozenset(
     "Cloud Task Verdict Calibration Cost LayerOperations Operations Report Layer Explanation "
-    "Contributions DecisionTime History Step Patient Published Finding Remedy Constants Connectivity "
+    "Contributions DecisionTime History Step Patient Published "
+    "Finding Remedy Constants Connectivity "
     "BlockShape Log Dataset Picture Still Action Choice Slider Stops Switches Drawing Grid Pad "
     "Curtain Claims Raster Stays EnergyCard Worker Values".split()
 )
@@ -130,24 +131,45 @@ def _panel_argument(target, panel, p):
 
 _D = small_panels
 PANEL_ARGUMENTS = {
-    "BackwardInTime": {"network": _D.network, "inputs": lambda: _D.test_set(20)[0],
-                       "labels": lambda: _D.test_set(20)[1]},
-    "BrokenNeurons": {"networks": _D.pair, "inputs": lambda: _D.test_set()[0],
-                      "labels": lambda: _D.test_set()[1]},
-    "DrawDigit": {"network": _D.network, "start": lambda: None, "names": lambda: list("0123456789")},
-    "Imperfections": {"network": _D.network_for_chips, "inputs": lambda: _D.test_set()[0],
-                      "labels": lambda: _D.test_set()[1],
-                      "images": lambda: _D.digits().x_test[:100]},
+    "BackwardInTime": {
+        "network": _D.network,
+        "inputs": lambda: _D.test_set(20)[0],
+        "labels": lambda: _D.test_set(20)[1],
+    },
+    "BrokenNeurons": {
+        "networks": _D.pair,
+        "inputs": lambda: _D.test_set()[0],
+        "labels": lambda: _D.test_set()[1],
+    },
+    "DrawDigit": {
+        "network": _D.network,
+        "start": lambda: None,
+        "names": lambda: list("0123456789"),
+    },
+    "Imperfections": {
+        "network": _D.network_for_chips,
+        "inputs": lambda: _D.test_set()[0],
+        "labels": lambda: _D.test_set()[1],
+        "images": lambda: _D.digits().x_test[:100],
+    },
     "PixelsToSpikes": {"images": lambda: _D.digits().x_test[:20].reshape(-1, 16, 16)},
     "ReadOut": {"data": values.small_digits, "names": lambda: ("usual", "early")},
-    "Rewire": {"data": values.small_digits}, "RewireOnChip": {"data": values.small_digits},
-    "Silence": {"network": lambda: _D.late_and_early()[0], "data": values.small_digits,
-                "epochs": lambda: 2},
-    "ThroughTheChip": {"network": _D.network_for_chips, "n_steps": lambda: 11,
-                       "inputs": lambda: _D.test_set()[0], "labels": lambda: _D.test_set()[1],
-                       "test": _D.test_set},
+    "Rewire": {"data": values.small_digits},
+    "RewireOnChip": {"data": values.small_digits},
+    "Silence": {
+        "network": lambda: _D.late_and_early()[0],
+        "data": values.small_digits,
+        "epochs": lambda: 2,
+    },
+    "ThroughTheChip": {
+        "network": _D.network_for_chips,
+        "n_steps": lambda: 11,
+        "inputs": lambda: _D.test_set()[0],
+        "labels": lambda: _D.test_set()[1],
+        "test": _D.test_set,
+    },
     "TrainLive": {"data": values.small_digits},
-}  # fmt: skip
+}
 
 
 def object_of(target):
@@ -403,9 +425,12 @@ def run_target(target, cases, number, note=lambda *_: None):
 
         @seed(number)
         @settings(
-            max_examples=n, database=None, deadline=None,
-            phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
+            max_examples=n,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
         @given(st.data())
         def work(data):
             found.append(run(target, chosen, data, note))

@@ -18,13 +18,46 @@ from snnlab import ConstantCurrent, Network, SpikeTrains, Trace, Values
 HUGE = 10**7
 
 INTEGERS = (
-    -(2**63), -(2**31) - 1, -1, 0, 1, 2, 3, 7, 127, 255, 256, 65536,
-    2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 10**30,
-)  # fmt: skip
+    -(2**63),
+    -(2**31) - 1,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    7,
+    127,
+    255,
+    256,
+    65536,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2**53 + 1,
+    2**63 - 1,
+    2**63,
+    2**64,
+    10**30,
+)
 FLOATS = (
-    0.0, -0.0, 0.5, 1.0, 1.5, -1.0, 5e-324, 1e-310, 1e-45, 1e-30, 1e30, 3.5e38, 1e39, 1e308,
-    float("nan"), float("inf"), float("-inf"),
-)  # fmt: skip
+    0.0,
+    -0.0,
+    0.5,
+    1.0,
+    1.5,
+    -1.0,
+    5e-324,
+    1e-310,
+    1e-45,
+    1e-30,
+    1e30,
+    3.5e38,
+    1e39,
+    1e308,
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+)
 
 
 class Weird:
@@ -36,29 +69,77 @@ class Weird:
 
 def _plain():
     return [
-        None, "", "x", "nan", "1", b"x", True, False, 1j, [], (), {}, [1], [1.0, 2.0], [[1], [2, 3]],
-        [None], ["a", "b"], {"a": 1}, range(3), object, Weird(), decimal.Decimal("0.5"),
-        fractions.Fraction(1, 2), slice(None), Ellipsis, NotImplemented, "ü\0\n", "x" * 300,
-    ]  # fmt: skip
+        None,
+        "",
+        "x",
+        "nan",
+        "1",
+        b"x",
+        True,
+        False,
+        1j,
+        [],
+        (),
+        {},
+        [1],
+        [1.0, 2.0],
+        [[1], [2, 3]],
+        [None],
+        ["a", "b"],
+        {"a": 1},
+        range(3),
+        object,
+        Weird(),
+        decimal.Decimal("0.5"),
+        fractions.Fraction(1, 2),
+        slice(None),
+        Ellipsis,
+        NotImplemented,
+        "ü\0\n",
+        "x" * 300,
+    ]
 
 
 def _numpy():
     return [
-        np.int8(-1), np.uint64(2**64 - 1), np.float16(0.5), np.float32("nan"), np.float64("inf"),
-        np.longdouble(0.5), np.bool_(True), np.str_("x"), np.complex64(1j), np.array(1.0),
-        np.array(None), np.array([]), np.zeros((0, 5)), np.zeros((2, 0, 3)), np.zeros((2, 3)),
-        np.array(["a"]), np.array([1, None], object), np.array(["2020-01-01"], "datetime64[D]"),
-        np.ma.array([1.0, 2.0], mask=[True, False]), np.zeros(3, [("a", int)]),
-        pd.Series([1.0, 2.0]), pd.DataFrame({"a": [1.0, 2.0]}), pd.NA,
-    ]  # fmt: skip
+        np.int8(-1),
+        np.uint64(2**64 - 1),
+        np.float16(0.5),
+        np.float32("nan"),
+        np.float64("inf"),
+        np.longdouble(0.5),
+        np.bool_(True),
+        np.str_("x"),
+        np.complex64(1j),
+        np.array(1.0),
+        np.array(None),
+        np.array([]),
+        np.zeros((0, 5)),
+        np.zeros((2, 0, 3)),
+        np.zeros((2, 3)),
+        np.array(["a"]),
+        np.array([1, None], object),
+        np.array(["2020-01-01"], "datetime64[D]"),
+        np.ma.array([1.0, 2.0], mask=[True, False]),
+        np.zeros(3, [("a", int)]),
+        pd.Series([1.0, 2.0]),
+        pd.DataFrame({"a": [1.0, 2.0]}),
+        pd.NA,
+    ]
 
 
 def _objects():
     v = _valid()
     return [
-        v.network((4, 3, 2)), v.trains(2, 3, 4), v.trace(), Network, SpikeTrains,
-        ConstantCurrent(np.ones((2, 6)), 8), snnlab.Substrate(0), snnlab.LIF.brainscales2(),
-    ]  # fmt: skip
+        v.network((4, 3, 2)),
+        v.trains(2, 3, 4),
+        v.trace(),
+        Network,
+        SpikeTrains,
+        ConstantCurrent(np.ones((2, 6)), 8),
+        snnlab.Substrate(0),
+        snnlab.LIF.brainscales2(),
+    ]
 
 
 def _valid():
@@ -119,26 +200,47 @@ def _strided(x):
 
 
 ARRAYS = {
-    "swapped": lambda x: x.astype(x.dtype.newbyteorder()), "fortran": np.asfortranarray,
-    "backwards": lambda x: x[::-1].copy()[::-1], "strided": _strided, "read-only": _read_only,
-    "unmasked": np.ma.array, "masked": _masked, "memmap": _memmap,
+    "swapped": lambda x: x.astype(x.dtype.newbyteorder()),
+    "fortran": np.asfortranarray,
+    "backwards": lambda x: x[::-1].copy()[::-1],
+    "strided": _strided,
+    "read-only": _read_only,
+    "unmasked": np.ma.array,
+    "masked": _masked,
+    "memmap": _memmap,
     "frame": lambda x: pd.DataFrame(x) if x.ndim == 2 else pd.Series(list(x)),
-    "list": lambda x: x.tolist(), "f16": lambda x: x.astype(np.float16),
-    "f32": lambda x: x.astype(np.float32), "f64": lambda x: x.astype(np.float64),
-    "long": lambda x: x.astype(np.longdouble), "complex": lambda x: x.astype(complex),
-    "bool": lambda x: x.astype(bool), "int8": lambda x: x.astype(np.int8),
-    "uint64": lambda x: x.astype(np.uint64), "object": lambda x: x.astype(object),
-    "text": lambda x: x.astype(str), "nan": lambda x: _with(x, np.nan),
-    "inf": lambda x: _with(x, -np.inf), "1e39": lambda x: _with(x, 1e39),
-    "1e308": lambda x: _with(x, 1e308), "denormal": lambda x: _with(x, 5e-324),
-    "negative": lambda x: _with(x, -1.0), "2**31": lambda x: _with(x, 2.0**31).astype(np.int64),
-    "2**63": lambda x: np.full(x.shape, -(2**63), np.int64), "shorter": lambda x: x[:-1],
-    "longer": lambda x: np.concatenate([x, x[:1]]), "narrower": lambda x: x[..., :-1],
-    "deeper": lambda x: x[None], "flat": lambda x: x.ravel(), "empty": lambda x: x[:0],
-    "transposed": lambda x: x.T, "stride 0": lambda x: np.broadcast_to(x[:1], x.shape),
-    "huge": lambda x: x.astype(float) * 1e38, "tiny": lambda x: x.astype(float) * 1e-310,
-    "one": lambda x: x[0], "constant": lambda x: np.full_like(x, x.flat[0]),
-}  # fmt: skip
+    "list": lambda x: x.tolist(),
+    "f16": lambda x: x.astype(np.float16),
+    "f32": lambda x: x.astype(np.float32),
+    "f64": lambda x: x.astype(np.float64),
+    "long": lambda x: x.astype(np.longdouble),
+    "complex": lambda x: x.astype(complex),
+    "bool": lambda x: x.astype(bool),
+    "int8": lambda x: x.astype(np.int8),
+    "uint64": lambda x: x.astype(np.uint64),
+    "object": lambda x: x.astype(object),
+    "text": lambda x: x.astype(str),
+    "nan": lambda x: _with(x, np.nan),
+    "inf": lambda x: _with(x, -np.inf),
+    "1e39": lambda x: _with(x, 1e39),
+    "1e308": lambda x: _with(x, 1e308),
+    "denormal": lambda x: _with(x, 5e-324),
+    "negative": lambda x: _with(x, -1.0),
+    "2**31": lambda x: _with(x, 2.0**31).astype(np.int64),
+    "2**63": lambda x: np.full(x.shape, -(2**63), np.int64),
+    "shorter": lambda x: x[:-1],
+    "longer": lambda x: np.concatenate([x, x[:1]]),
+    "narrower": lambda x: x[..., :-1],
+    "deeper": lambda x: x[None],
+    "flat": lambda x: x.ravel(),
+    "empty": lambda x: x[:0],
+    "transposed": lambda x: x.T,
+    "stride 0": lambda x: np.broadcast_to(x[:1], x.shape),
+    "huge": lambda x: x.astype(float) * 1e38,
+    "tiny": lambda x: x.astype(float) * 1e-310,
+    "one": lambda x: x[0],
+    "constant": lambda x: np.full_like(x, x.flat[0]),
+}
 
 
 def _integers(v):
@@ -157,11 +259,18 @@ def _networks(v):
     others = (4, 5, 3), (6, 4, 3), (6, 5, 4), (6, 5, 5, 3), (6, 3)
     out = [(lambda s=s: own(s)) for s in others]
     out += [
-        lambda: own(n_steps=7), lambda: own(dtype=np.float64), lambda: own().compressed(),
-        lambda: own(readout=snnlab.LIF.brainscales2()), lambda: own(((8, 8, 1), 5, 3)),
-        lambda: _filled(own(), np.nan), lambda: _filled(own(), 1e38), lambda: _filled(own(), 0),
-        lambda: own((300, 260, 3)), lambda: own().copy(), lambda: "network",
-    ]  # fmt: skip
+        lambda: own(n_steps=7),
+        lambda: own(dtype=np.float64),
+        lambda: own().compressed(),
+        lambda: own(readout=snnlab.LIF.brainscales2()),
+        lambda: own(((8, 8, 1), 5, 3)),
+        lambda: _filled(own(), np.nan),
+        lambda: _filled(own(), 1e38),
+        lambda: _filled(own(), 0),
+        lambda: own((300, 260, 3)),
+        lambda: own().copy(),
+        lambda: "network",
+    ]
     return out
 
 
@@ -174,12 +283,21 @@ def _filled(net, value):
 def _signals(v):
     own = _valid()
     return [
-        lambda: own.trains(0), lambda: own.trains(1), lambda: own.trains(3), lambda: own.trains(4, 7),
-        lambda: own.trains(4, 8, 5), lambda: own.trains(4, 8, 300), lambda: own.trains().to_dense(),
-        lambda: ConstantCurrent(np.ones((4, 6)), 8), lambda: Values(np.ones((4, 8, 6))),
-        lambda: ConstantCurrent(np.full((4, 6), 1e38), 8), lambda: own.trains()[[0, 0, 3, 1]],
-        lambda: SpikeTrains([0] * 5, [], [], 8, 6), lambda: [own.trains()], lambda: SpikeTrains,
-    ]  # fmt: skip
+        lambda: own.trains(0),
+        lambda: own.trains(1),
+        lambda: own.trains(3),
+        lambda: own.trains(4, 7),
+        lambda: own.trains(4, 8, 5),
+        lambda: own.trains(4, 8, 300),
+        lambda: own.trains().to_dense(),
+        lambda: ConstantCurrent(np.ones((4, 6)), 8),
+        lambda: Values(np.ones((4, 8, 6))),
+        lambda: ConstantCurrent(np.full((4, 6), 1e38), 8),
+        lambda: own.trains()[[0, 0, 3, 1]],
+        lambda: SpikeTrains([0] * 5, [], [], 8, 6),
+        lambda: [own.trains()],
+        lambda: SpikeTrains,
+    ]
 
 
 def _traces(v):
@@ -187,12 +305,16 @@ def _traces(v):
     made = lambda net, n=4: net.forward(own.trains(n))  # noqa: E731
     return [
         lambda: own.network().forward(own.trains(), potentials=False),
-        lambda: made(own.network((6, 4, 3))), lambda: made(own.network((6, 5, 4))),
-        lambda: made(own.network(), 3), lambda: made(own.network(dtype=np.float64)),
+        lambda: made(own.network((6, 4, 3))),
+        lambda: made(own.network((6, 5, 4))),
+        lambda: made(own.network(), 3),
+        lambda: made(own.network(dtype=np.float64)),
         lambda: made(own.network(readout=snnlab.LIF.brainscales2())),
-        lambda: made(own.network((6, 5, 5, 3))), lambda: made(own.network(), 0),
-        lambda: own.network().forward(ConstantCurrent(np.ones((4, 6)), 8)), lambda: Trace,
-    ]  # fmt: skip
+        lambda: made(own.network((6, 5, 5, 3))),
+        lambda: made(own.network(), 0),
+        lambda: own.network().forward(ConstantCurrent(np.ones((4, 6)), 8)),
+        lambda: Trace,
+    ]
 
 
 _COUNTER = itertools.count()
@@ -201,16 +323,28 @@ _COUNTER = itertools.count()
 def _files(path):
     """Damaged copies of a valid file; places where none is or can be."""
     out = [
-        lambda: path.parent, lambda: path.parent / "missing" / "x.npz", lambda: "/dev/null",
-        lambda: str(path) + "\0", lambda: 10**9,
-    ]  # fmt: skip
+        lambda: path.parent,
+        lambda: path.parent / "missing" / "x.npz",
+        lambda: "/dev/null",
+        lambda: str(path) + "\0",
+        lambda: 10**9,
+    ]
     if not path.exists():
         return out
     data = path.read_bytes()
     for damaged in (
-        b"", data[: len(data) // 2], data[:-5], data[:100] + b"\0" * 50 + data[150:], b"PK" + data,
-        b"\xff" * 300, b"{}", b"[" * 10**5, b"null", b'{"format": NaN}', data * 2,
-    ):  # fmt: skip
+        b"",
+        data[: len(data) // 2],
+        data[:-5],
+        data[:100] + b"\0" * 50 + data[150:],
+        b"PK" + data,
+        b"\xff" * 300,
+        b"{}",
+        b"[" * 10**5,
+        b"null",
+        b'{"format": NaN}',
+        data * 2,
+    ):
         out.append(lambda d=damaged: _write(path, d))
     if path.suffix == ".npz":
         with np.load(path) as found:
@@ -221,8 +355,13 @@ def _files(path):
 
 
 _FILE_CHANGES = (
-    lambda x: None, lambda x: x[..., None], lambda x: np.array("text"), lambda x: np.array(-1),
-    lambda x: np.array(np.nan), lambda x: np.array(2**63 - 1), lambda x: np.array(10**6),
+    lambda x: None,
+    lambda x: x[..., None],
+    lambda x: np.array("text"),
+    lambda x: np.array(-1),
+    lambda x: np.array(np.nan),
+    lambda x: np.array(2**63 - 1),
+    lambda x: np.array(10**6),
     lambda x: x.astype(complex) if x.dtype.kind in "biuf" else x.astype("S"),
     lambda x: ARRAYS["nan"](x) if x.dtype.kind == "f" and x.size else np.zeros((0, 3)),
     lambda x: ARRAYS["2**63"](x) if x.dtype.kind in "iu" else x.ravel()[: x.size // 2],
@@ -230,7 +369,7 @@ _FILE_CHANGES = (
     lambda x: ARRAYS["negative"](x) if x.dtype.kind in "iu" and x.size else x,
     lambda x: np.array(str(x).replace("1", "9")) if x.dtype.kind == "U" else x * 0,
     lambda x: np.array(str(x).replace("0", "NaN")) if x.dtype.kind == "U" else x,
-)  # fmt: skip
+)
 
 
 def _write(path, data):
@@ -251,10 +390,15 @@ def _rewritten(path, kept, name, change):
 
 
 _FUNCTIONS = (
-    lambda *a, **k: None, lambda *a, **k: float("nan"), lambda *a, **k: 0.5, lambda *a, **k: "x",
-    lambda *a, **k: (1.0, None), lambda *a, **k: np.zeros(2), lambda *a, **k: (np.nan, np.zeros(1)),
+    lambda *a, **k: None,
+    lambda *a, **k: float("nan"),
+    lambda *a, **k: 0.5,
+    lambda *a, **k: "x",
+    lambda *a, **k: (1.0, None),
+    lambda *a, **k: np.zeros(2),
+    lambda *a, **k: (np.nan, np.zeros(1)),
     lambda: None,
-)  # fmt: skip
+)
 
 
 @st.composite

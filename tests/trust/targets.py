@@ -9,10 +9,12 @@ import snnlab
 # What the package calls, with objects of its own, of those that readers may define: layers,
 # optimisers, rules, panels. Their arguments come from elsewhere, where they are checked.
 PROTOCOL = {
-    "Layer": "prepare forward backward finish fill_drive chunk_adjoint error_below drive adjoint init "
+    "Layer": "prepare forward backward finish fill_drive chunk_adjoint "
+    "error_below drive adjoint init "
     "error_is_read_below follows_events values",
     "Optimizer": "adopt change changes check_arrays check_fit checked rate regions update",
-    "Rule": "adopt after_step check_arrays check_fit check_network check_room checked hidden kernel "
+    "Rule": "adopt after_step check_arrays check_fit check_network "
+    "check_room checked hidden kernel "
     "limit_fan_in low now prepare pruned signs strength",
     "Log": "add adopt checked observe",
     "LivingNetwork": "callback lift",

@@ -65,7 +65,9 @@ def test_interrupting_a_kernel_leaves_a_completed_step():
     manager_of = pytest.importorskip("jupyter_client").manager
     manager, client = manager_of.start_new_kernel()
     try:
-        run(client, """
+        run(
+            client,
+            """
             import numpy as np, snnlab, warnings
             warnings.simplefilter("ignore")
             inputs = snnlab.encode.latency(np.random.default_rng(0).random((40, 20)))
@@ -76,7 +78,8 @@ def test_interrupting_a_kernel_leaves_a_completed_step():
                 kept[:] = [net.parameters.copy()]
                 if step.epoch == 3 and step.step == 0:
                     print("training", flush=True)
-        """)  # fmt: skip
+        """,
+        )
         client.execute(
             "history = snnlab.train(net, inputs, labels, epochs=10**6, batch_size=10, rng=0, "
             "callback=note, progress=False)"
@@ -84,9 +87,12 @@ def test_interrupting_a_kernel_leaves_a_completed_step():
         while client.get_iopub_msg(timeout=120)["content"].get("text") != "training\n":
             pass
         manager.interrupt_kernel()
-        said = run(client, """
+        said = run(
+            client,
+            """
             print(history.interrupted, len(history) >= 3, np.array_equal(kept[0], net.parameters))
-        """)  # fmt: skip
+        """,
+        )
         assert said.split() == ["True", "True", "True"]
     finally:
         client.stop_channels()
