@@ -58,8 +58,8 @@ def test_first_cells(path):
     (at,) = (k for k, cell in enumerate(cells) if cell.id == "set-up")
     title, set_up = cells[0], cells[at]
     assert title.cell_type == "markdown" and title.source.startswith("# ")
-    assert re.search(r"\*\*[^*]+\?\*\*", title.source), "no question"
     text = "\n".join(cell.source for cell in cells[:at] if cell.cell_type == "markdown")
+    assert re.search(r"\*\*[^*]+\?\*\*", text), "no question"
     assert re.search(r"\d+ minutes", text), "no duration"
     assert "will be able to" in text
     first = [cell.source for cell in cells[:at] if cell.cell_type == "code"]

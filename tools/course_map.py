@@ -52,8 +52,8 @@ def about(path):
     return {
         "number": int(path.name[:2]),
         "name": path.name,
-        "title": re.match(r"# (.+?) \*\*", line)[1],
-        "question": re.search(r"\*\*(.+?\?)\*\*", line)[1],
+        "title": re.match(r"# (.+)", text)[1],
+        "question": re.search(r"\*\*([^*]+\?)\*\*", line)[1],
         "minutes": int(re.search(r"(\d+) minutes", paragraph)[1]),
         "needs": sorted({int(k) for k in re.findall(r"\((\d\d)_\w+\.ipynb\)", paragraph)}),
     }
