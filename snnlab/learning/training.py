@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from snnlab import _check
+from snnlab.learning import silence
 from snnlab.learning.checkpoint import Checkpoint
 from snnlab.learning.guard import check_gradients, on_trial
 from snnlab.learning.history import History
@@ -88,6 +89,8 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     check_medium("substrate", substrate)
     check_samples("inputs", network, inputs)
     check_weights(network)
+    silence.check_hearing(network, inputs)
+    silence.check_writing(network, substrate)
     on = {} if substrate is None else {"on": substrate}
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
@@ -159,6 +162,7 @@ class _Loop:
         self.per_epoch = -(-len(inputs) // settings.batch_size)
         self.trace, self.gradients, self.factor = None, None, 1.0
         self.score = scores_of(settings.loss)
+        self.spikes = 0  # in this epoch, per layer of neurons that spike
         self._steps = self._all()
 
     def __iter__(self):
@@ -175,7 +179,11 @@ class _Loop:
         epochs, optimizer = self.settings.epochs, self.settings.optimizer
         if hasattr(optimizer, "begin") and len(self.history) < epochs:  # some prune here
             optimizer.begin(self.network, epochs, self.per_epoch)
+        if len(self.history) < epochs:
+            silence.check_hearing(self.network, self.inputs, silence.MANY)
+            silence.check_writing(self.network, self.settings.substrate)
         for epoch in range(len(self.history), epochs):
+            self.spikes = 0
             began = time.perf_counter()
             order = self.rng.permutation(len(self.inputs))
             total = np.zeros(4)  # loss, penalty, correct, spikes
@@ -214,6 +222,9 @@ class _Loop:
         except FloatingPointError as fault:
             raise FloatingPointError(f"in epoch {epoch + 1}, step {k + 1}: {fault}") from None
         settings.medium.clip(network)
+        if epoch == k == 0:
+            silence.check_hearing(network, batch)
+        self.spikes = self.spikes + np.array([train.counts().sum() for train in trace.spikes])
 
         correct = (self.score(trace.readout).argmax(axis=1) == target).mean()
         return Step(
@@ -243,6 +254,7 @@ class _Loop:
     def _note_epoch(self, seconds, means):
         """An epoch's entry in the history."""
         check_weights(self.network)
+        silence.check_saying(self.network, self.spikes)
         history, settings = self.history, self.settings
         history.seconds.append(seconds)
         history.lr.append(settings.optimizer.lr * self.factor)
