@@ -1,5 +1,7 @@
 """Codes: from values in [0, 1] to what a network listens to."""
 
+import warnings
+
 import numpy as np
 
 from snnlab import _check
@@ -7,8 +9,16 @@ from snnlab._workers import share, worker_count
 from snnlab.kernels import events
 from snnlab.signals import ConstantCurrent, SpikeTrains
 
+DT, TAU = 1.7e-6, 8e-6  # published step and time constant of the latency code, in seconds
+ONE_STEP = 0.99  # share of the values above theta which, spiking in one step, are no code
 
-def latency_times(x, tau=8e-6, theta=0.2):
+
+def matching_tau(dt):
+    """Time constant of the latency code that is to a step as published: 8 us to 1.7 us."""
+    return TAU * (dt / DT)
+
+
+def latency_times(x, tau=TAU, theta=0.2):
     """Spike times of the latency law, aligned so that a value of 1 spikes at time 0.
 
     ``t = tau ln(x / (x - theta))`` is when a leaky integrator with time constant tau, charged by a
@@ -38,17 +48,37 @@ def latency_times(x, tau=8e-6, theta=0.2):
     return out
 
 
-def latency_edges(n_steps, dt, tau=8e-6, theta=0.2):
+def latency_edges(n_steps, dt, tau=None, theta=0.2):
     """Values at which the latency law crosses a step's border: the inverse of `latency_times`.
 
     A value spikes in step k if ``edges[k + 1] < x <= edges[k]``; float64 (n_steps + 1,), falling
-    from 1 towards theta.
+    from 1 towards theta. Without ``tau`` it is as many steps as published.
     """
-    shrink = (1 - theta) * np.exp(-np.arange(n_steps + 1) * (dt / tau))
+    n_steps, dt, tau, theta = _checked_law(n_steps, dt, tau, theta)
+    shrink = (1 - theta) * np.exp(-np.arange(n_steps + 1) * min(dt / tau, 1e9))
     return theta / (1 - shrink)
 
 
-def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
+def _checked_law(n_steps, dt, tau, theta):
+    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+    dt = _check.number("dt", dt, above=0)
+    tau = matching_tau(dt) if tau is None else _check.number("tau", tau, above=0)
+    return n_steps, dt, tau, _check.number("theta", theta, above=0, below=1)
+
+
+def _warn_of_one_step(edges, dt, tau, theta):
+    """Say so if nearly all values that spike do so in the first step: nothing is left of them."""
+    share = (1 - edges[1]) / (1 - theta)
+    if len(edges) > 2 and share >= ONE_STEP:
+        warnings.warn(
+            f"in this latency code {share:.0%} of the values above theta={theta:g} spike in step 0:"
+            f" tau={tau:g} s is too short for steps of dt={dt:g} s (left out, tau follows dt)",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def latency(x, *, n_steps=20, dt=DT, tau=None, theta=0.2, workers=None):
     """Latency code: the larger a value, the earlier its one spike.
 
     The defaults are the published setting for images (Cramer et al. 2022, code): 20 steps of 1.7
@@ -61,7 +91,9 @@ def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
         Length of the window in steps.
     dt : float
         Step in seconds.
-    tau, theta : float
+    tau : float, optional
+        Seconds; by default 8 us in steps of 1.7 us, and as many steps whatever ``dt`` is.
+    theta : float
         As in `latency_times`.
     workers : int, optional
         Threads; all that this process may use by default.
@@ -76,12 +108,10 @@ def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
         Values that are not numbers, not finite or outside [0, 1]; parameters out of range.
     """
     x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
-    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
-    dt = _check.number("dt", dt, above=0)
-    tau = _check.number("tau", tau, above=0)
-    theta = _check.number("theta", theta, above=0, below=1)
+    n_steps, dt, tau, theta = _checked_law(n_steps, dt, tau, theta)
     n_samples, n_units = x.shape
     edges = latency_edges(n_steps, dt, tau, theta).astype(np.float32)
+    _warn_of_one_step(edges, dt, tau, theta)
     edges[0] = np.inf  # a value of 1 spikes in step 0, whatever the rounding
     start = np.arange(n_samples) * n_units
     stop = start.copy()
@@ -99,7 +129,7 @@ def latency(x, *, n_steps=20, dt=1.7e-6, tau=8e-6, theta=0.2, workers=None):
     return trains.compact() if n_samples > 1000 else trains
 
 
-def decode_latency(trains, *, dt=1.7e-6, tau=8e-6, theta=0.2):
+def decode_latency(trains, *, dt=DT, tau=None, theta=0.2):
     """Values read back from spikes of `latency`, whose arguments these are.
 
     Parameters
@@ -112,9 +142,9 @@ def decode_latency(trains, *, dt=1.7e-6, tau=8e-6, theta=0.2):
     array of float64 (n_samples, n_units)
         The middle of the values that spike in the step; 0 where there is no spike.
     """
-    tau = _check.number("tau", tau, above=0)
-    theta = _check.number("theta", theta, above=0, below=1)
-    edges = latency_edges(trains.n_steps, _check.number("dt", dt, above=0), tau, theta)
+    if not isinstance(trains, SpikeTrains):
+        raise TypeError(f"trains must be SpikeTrains, not {type(trains).__name__}")
+    edges = latency_edges(trains.n_steps, dt, tau, theta)
     dense = trains.to_dense(np.float64)
     if dense.sum(axis=1).max(initial=0) > 1:
         raise ValueError("trains must have at most one spike per unit")

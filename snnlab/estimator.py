@@ -15,6 +15,7 @@ from snnlab._files import load_npz, save_npz
 from snnlab.datasets.augment import Affine, AugmentedImages
 from snnlab.learning.losses import LOSSES
 from snnlab.learning.optim import Adam
+from snnlab.learning.silence import MANY, check_hearing
 from snnlab.learning.training import History, predict_scores, steps, train
 from snnlab.network import Network
 from snnlab.neurons import LIF
@@ -24,8 +25,10 @@ PLAIN = bool | int | float | str | type(None)
 
 # with fewer features than this, a spike per feature is too coarse a code
 FEW = 32
-# time constant of the latency code in steps: 8 us in steps of 1.7 us
-TAU = 8 / 1.7
+QUIET = (
+    "features reach {:.3g}, but a feature must exceed 0.2 to spike, and those in [0, 1] are taken "
+    "as they are: scale X so that its largest values are 1"
+)
 
 
 class SpikingClassifier(ClassifierMixin, BaseEstimator):
@@ -165,6 +168,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         spikes = self._code(self._features(X))
         sizes = (spikes.n_units, *hidden, len(self.classes_))
         network = Network(sizes, neuron, n_steps=self.n_steps, rng=rng, workers=self.workers)
+        check_hearing(network, spikes, MANY, QUIET.format(X.max()))
         few = spikes[:500]
         if few.counts().any() and len(sizes) > 2:
             network.scale_to_activity(few, share * min(sizes[1:-1]))
@@ -197,7 +201,9 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     def _scores(self, X):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)
-        return predict_scores(self.network_, self._code(self._features(X)), loss=self.loss)
+        spikes = self._code(self._features(X))
+        check_hearing(self.network_, spikes, 1.0, QUIET.format(X.max()))
+        return predict_scores(self.network_, spikes, loss=self.loss)
 
     def decision_function(self, X):
         """Scores, (n_samples, n_classes); for two classes their difference, (n_samples,)."""
@@ -332,8 +338,7 @@ def _spikes(x, code, n_steps, dt):
     """The estimator's code of features in [0, 1]."""
     if code == "population" or (code == "auto" and x.shape[1] < FEW):
         x = encode.population(x)
-    # the published ratio of the code's time constant to the step, whatever the neuron's step is
-    return encode.latency(x, n_steps=n_steps, dt=dt, tau=TAU * dt)
+    return encode.latency(x, n_steps=n_steps, dt=dt)
 
 
 def _seed(random_state):

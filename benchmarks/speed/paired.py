@@ -56,7 +56,9 @@ def workloads():
     neuron = snnlab.LIF.brainscales2()
     out = {}
     for n_steps, name in ((100, "W1"), (20, "W1-T20")):
-        spikes = snnlab.encode.latency(images, dt=neuron.dt * 20 / n_steps, n_steps=n_steps)
+        spikes = snnlab.encode.latency(
+            images, dt=neuron.dt * 20 / n_steps, n_steps=n_steps, tau=8e-6
+        )
         fast = neuron.replace(dt=neuron.dt * 20 / n_steps)
         sizes = (256, 246, 10)
         net = network(sizes, fast, n_steps).scale_to_activity(spikes, 60)

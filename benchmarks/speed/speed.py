@@ -301,7 +301,7 @@ class Latencies(Setting):
     }
 
     def __init__(self, data, n_steps):
-        self.code = {"n_steps": n_steps, "dt": WINDOW / n_steps}
+        self.code = {"n_steps": n_steps, "dt": WINDOW / n_steps, "tau": 8e-6}
         super().__init__(data, n_steps, "" if n_steps == 100 else f"-T{n_steps}")
         self.input_spikes = float(self.trains.counts().mean())
 

@@ -141,7 +141,7 @@ class Latency:
 
     def __call__(self, x):
         """The network's input."""
-        return snnlab.encode.latency(x, n_steps=self.n_steps, dt=self.dt)
+        return snnlab.encode.latency(x, n_steps=self.n_steps, dt=self.dt, tau=8e-6)
 
 
 CURRENT = {

@@ -58,7 +58,7 @@ def prepare(config, seed, validate=False):
     held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
 
     def code(x):
-        return snnlab.encode.latency(x, n_steps=c["n_steps"], dt=c["dt"])
+        return snnlab.encode.latency(x, n_steps=c["n_steps"], dt=c["dt"], tau=8e-6)
 
     rng = np.random.default_rng(seed)
     neuron = snnlab.LIF.brainscales2(dt=c["dt"], steepness=c["steepness"], delay=c.get("delay", 0))

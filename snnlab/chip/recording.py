@@ -197,6 +197,10 @@ class Recorder(Medium):
             self.n_recorded += 1
         return trace
 
+    def vanishing(self, network):
+        """As the substrate's."""
+        return self.substrate.vanishing(network)
+
     def clip(self, network):
         """As the substrate's."""
         self.substrate.clip(network)

@@ -10,6 +10,7 @@ With all of them off, results are those of the ideal network, bit for bit.
 """
 
 import json
+import warnings
 from collections import namedtuple
 from functools import partial
 
@@ -204,6 +205,19 @@ class Substrate(Medium):
         fixed = (_has_synapses(s) and not self._uses_full_range(s) for s in network.stages)
         return [self.weight_max if limited else np.inf for limited in fixed]
 
+    def vanishing(self, network):
+        """Per layer the share of weights other than 0 that are written as level 0."""
+        shares = []
+        for stage in network.stages:
+            if not (self.weight_limit and _has_synapses(stage)):
+                shares.append(0.0)
+                continue
+            size = np.abs(_weights(network, stage))
+            size = size[size > 0]
+            lost = size * self._scale(network, stage) < 0.5
+            shares.append(float(lost.mean()) if size.size else 0.0)
+        return shares
+
     def clip(self, network):
         """Hold weights within what can be written, in place (Cramer et al. 2022, code)."""
         clip_weights(network, self.largest_weights(network))
@@ -345,6 +359,23 @@ class Substrate(Medium):
         efficacy[:, : stage.n], stuck[:, : stage.n] = self._efficacy[here], self._stuck[here]
         return efficacy, stuck
 
+    def _warn_of_times(self, network):
+        """Say so if the chip's times, which are in seconds, are nothing in this network's steps."""
+        dt, lost = network.dt, []
+        for name in ("refractory", "clamp"):
+            if self.effects[name] is not None and self.effects[name] < dt / 2:
+                lost.append(f"{name}={self.effects[name]:g}")
+        if (self.effects["sampling"] or 0) > network.n_steps * dt and network.n_steps > 1:
+            lost.append(f"sampling={self.effects['sampling']:g}")
+        if lost:
+            warnings.warn(
+                f"the chip's {', '.join(lost)} (in seconds) cannot act in a sample of "
+                f"{network.n_steps} steps of dt={dt:g} s: the chip runs a step in about 1.7e-6 s; "
+                "give LIF.brainscales2() neurons, or these effects in the network's time",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
     # where a network lies on the chip -----------------------------------------------------------
 
     def runs(self, network):
@@ -361,6 +392,7 @@ class Substrate(Medium):
             check_fit(network)
         if known:
             return self._placed[1]
+        self._warn_of_times(network)
         places, first = [], 0
         for stage in network.stages:
             columns = (first + np.arange(stage.n)) % N_NEURONS

@@ -5,6 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from snnlab import _check
+from snnlab.learning import silence
 from snnlab.learning.losses import resolve, scores_of
 from snnlab.learning.settings import check_medium, check_samples
 from snnlab.parameters import check_weights
@@ -44,6 +45,8 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     check_medium("substrate", substrate)
     check_samples("inputs", network, inputs)
     check_weights(network)
+    silence.check_hearing(network, inputs)
+    silence.check_writing(network, substrate)
     on = {} if substrate is None else {"on": substrate}
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from snnlab import _check
+from snnlab.learning import silence
 from snnlab.learning.checkpoint import Checkpoint
 from snnlab.learning.evaluation import Evaluation, batch_of, evaluate, predict_scores  # noqa: F401
 from snnlab.learning.guard import check_gradients, on_trial
@@ -83,6 +84,7 @@ class _Loop:
         self.per_epoch = -(-len(inputs) // settings.batch_size)
         self.trace, self.gradients, self.factor = None, None, 1.0
         self.score = scores_of(settings.loss)
+        self.spikes = 0  # in this epoch, per layer of neurons that spike
         self._steps = self._all()
 
     def __iter__(self):
@@ -99,7 +101,11 @@ class _Loop:
         epochs, optimizer = self.settings.epochs, self.settings.optimizer
         if hasattr(optimizer, "begin") and len(self.history) < epochs:  # some prune here
             optimizer.begin(self.network, epochs, self.per_epoch)
+        if len(self.history) < epochs:
+            silence.check_hearing(self.network, self.inputs, silence.MANY)
+            silence.check_writing(self.network, self.settings.substrate)
         for epoch in range(len(self.history), epochs):
+            self.spikes = 0
             began = time.perf_counter()
             order = self.rng.permutation(len(self.inputs))
             total = np.zeros(4)  # loss, penalty, correct, spikes
@@ -138,6 +144,9 @@ class _Loop:
         except FloatingPointError as fault:
             raise FloatingPointError(f"in epoch {epoch + 1}, step {k + 1}: {fault}") from None
         settings.medium.clip(network)
+        if epoch == k == 0:
+            silence.check_hearing(network, batch)
+        self.spikes = self.spikes + np.array([train.counts().sum() for train in trace.spikes])
 
         correct = (self.score(trace.readout).argmax(axis=1) == target).mean()
         return Step(
@@ -167,6 +176,7 @@ class _Loop:
     def _note_epoch(self, seconds, means):
         """An epoch's entry in the history."""
         check_weights(self.network)
+        silence.check_saying(self.network, self.spikes)
         history, settings = self.history, self.settings
         history.seconds.append(seconds)
         history.lr.append(settings.optimizer.lr * self.factor)

@@ -225,7 +225,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         Of the samples: right and wrong are told then.
     names : sequence of str, optional
         Of the classes.
-    tau, theta : float
+    tau, theta : float, optional
         Of the latency code, as for `snnlab.encode.latency`.
     wires : int
         How many wires are drawn at most, those with the largest weights; the picture says so.
@@ -270,7 +270,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         labels=None,
         *,
         names=None,
-        tau=8e-6,
+        tau=None,
         theta=0.2,
         wires=1400,
     ):
@@ -324,8 +324,6 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             traits["_events"], traits["_events_kind"] = _coded_events(inputs), "int32"
             self._inputs = inputs
         else:
-            tau = _check.number("tau", tau, above=0)
-            theta = _check.number("theta", theta, above=0, below=1)
             edges = encode.latency_edges(network.n_steps, network.dt, tau, theta)
             # None stands for infinity: a value of 1 spikes in step 0, whatever the rounding
             spec["edges"] = [None, *map(float, edges[1:].astype(np.float32))]

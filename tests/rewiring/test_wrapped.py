@@ -8,7 +8,7 @@ from helpers import CHIP, as_input, toy, train
 
 from snnlab import SGD, STDS, Adam, DeepR, FixedMask, GradR, Magnitude, Network, SoftDeepR
 from snnlab.layers import BlockShape, Dense, Linear
-from snnlab.learning.optim import PIECE, Optimizer
+from snnlab.learning.optimizer import PIECE, Optimizer
 from snnlab.learning.state import Kind
 from snnlab.parameters import Gradients
 

@@ -1,0 +1,73 @@
+"""Silence that would go unnoticed: one warning per network, with its share and a remedy.
+
+There may be no input spikes, or layers that never fire, or weights that a chip rounds to nothing.
+"""
+
+import warnings
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+MANY = 0.5  # share of training samples without a spike from which on it is worth a word
+MOST = 2 / 3  # share of a layer's weights that vanish
+
+_told = WeakKeyDictionary()  # of networks: what has been said
+
+
+def tell(network, what, text):
+    """Warn, unless that has been said of this network."""
+    told = _told.setdefault(network, set())
+    if what not in told:
+        told.add(what)
+        warnings.warn(text, RuntimeWarning, stacklevel=4)
+
+
+def silent_share(inputs):
+    """Share of samples in which no input says anything; of streams nothing is known, so 0."""
+    if isinstance(inputs, SpikeTrains):
+        return float(np.mean(inputs.counts() == 0))
+    if isinstance(inputs, ConstantCurrent | Values):
+        return float(np.mean(~inputs.x.reshape(len(inputs), -1).any(axis=1)))
+    return 0.0
+
+
+def check_hearing(network, inputs, least=1.0, remedy=None):
+    """Say so if a share of the samples, at least ``least``, holds nothing to be heard."""
+    share = silent_share(inputs)
+    if share >= least:
+        things = "input spikes" if isinstance(inputs, SpikeTrains) else "input other than 0"
+        remedy = remedy or (
+            "a code whose threshold the values do not reach? (latency drops values up to theta: "
+            "scale them to [0, 1], or lower theta)"
+        )
+        text = f"{share:.0%} of the samples have no {things}: nothing can be learned from them; "
+        tell(network, "hears nothing", text + remedy)
+
+
+def check_saying(network, counts):
+    """Say so if layers never spiked; ``counts`` has an entry per layer of neurons that spike."""
+    dead = [str(k) for k, n in enumerate(counts) if n == 0]
+    if dead and "hears nothing" not in _told.get(network, ()):  # which is why
+        many = len(dead) > 1
+        tell(
+            network, "says nothing",
+            f"in a whole epoch no neuron of layer{'s' * many} {', '.join(dead)} spiked (100 % of "
+            f"{'their' if many else 'its'} samples are silent): nothing passes there; begin with "
+            "network.scale_to_activity(inputs, hidden_spikes)",
+        )  # fmt: skip
+
+
+def check_writing(network, medium):
+    """Say so if most weights of a layer are 0 on a chip, though not in the network."""
+    if not hasattr(medium, "vanishing"):
+        return
+    for k, share in enumerate(medium.vanishing(network)):
+        if share >= MOST:
+            tell(
+                network, f"vanishes in layer {k}",
+                f"{share:.0%} of the weights of layer {k} are below half a level of the chip, and "
+                "make no synapse there: make them larger (network.scale_to_activity(inputs, "
+                "hidden_spikes), a larger spread), or the chip's weight_scale",
+            )  # fmt: skip
