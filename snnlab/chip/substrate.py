@@ -5,8 +5,8 @@ synapse is a little different, membranes are noisy and bounded, an ADC reads the
 is a `Trace` like any other, so `Network.backward` reads it unchanged: it goes on assuming ideal,
 equal neurons, and corrects for what it has seen (Cramer et al. 2022: training in the loop).
 
-`EFFECTS` names every imperfection, its default with source, and the value that switches it off.
-With all of them off, results are those of the ideal network, bit for bit.
+`EFFECTS` names every imperfection, and the value that switches it off. With all of them off,
+results are those of the ideal network, bit for bit.
 """
 
 import json
@@ -90,7 +90,7 @@ class Substrate(Medium):
     Raises
     ------
     TypeError, ValueError
-        Unknown effects, values out of range; the message names the argument.
+        Unknown effects, values out of range.
 
     Examples
     --------
@@ -415,7 +415,7 @@ class Substrate(Medium):
         return card(self)
 
     def describe(self):
-        """Print the chip's card."""
+        """Print the card."""
         print(self.card())
 
     def save(self, path):
