@@ -124,8 +124,6 @@ class Network:
         maps = [stage for stage in self.stages if stage.neuron is not None]
         self.hidden_stages = [stage for stage in maps[:-1] if stage.fires]
 
-    # what it is (to be read; weights are changed in place) ----------------------------------------
-
     @property
     def weights(self):
         """Per block of weights a view (n_in, n_out)."""

@@ -1,5 +1,7 @@
 """Whether a network fits the chip, and how often the chip must run if it does not."""
 
+import warnings
+
 import numpy as np
 
 from snnlab.chip.effects import N_NEURONS
@@ -37,3 +39,21 @@ def fan_in(network):
         else np.full(w.shape[1], len(w))
         for w in network.weights
     ]  # fmt: skip
+
+
+def warn_of_times(chip, network):
+    """Say so if the chip's times, which are in seconds, are nothing in this network's steps."""
+    dt, lost = network.dt, []
+    for name in ("refractory", "clamp"):
+        if chip.effects[name] is not None and chip.effects[name] < dt / 2:
+            lost.append(f"{name}={chip.effects[name]:g}")
+    if (chip.effects["sampling"] or 0) > network.n_steps * dt and network.n_steps > 1:
+        lost.append(f"sampling={chip.effects['sampling']:g}")
+    if lost:
+        warnings.warn(
+            f"the chip's {', '.join(lost)} (in seconds) cannot act in a sample of "
+            f"{network.n_steps} steps of dt={dt:g} s: the chip runs a step in about 1.7e-6 s; "
+            "give LIF.brainscales2() neurons, or these effects in the network's time",
+            RuntimeWarning,
+            stacklevel=4,
+        )

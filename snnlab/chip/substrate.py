@@ -5,12 +5,11 @@ synapse is a little different, membranes are noisy and bounded, an ADC reads the
 is a `Trace` like any other, so `Network.backward` reads it unchanged: it goes on assuming ideal,
 equal neurons, and corrects for what it has seen (Cramer et al. 2022: training in the loop).
 
-`EFFECTS` names every imperfection, its default with source, and the value that switches it off.
-With all of them off, results are those of the ideal network, bit for bit.
+`EFFECTS` names every imperfection, and the value that switches it off. With all of them off,
+results are those of the ideal network, bit for bit.
 """
 
 import json
-import warnings
 from collections import namedtuple
 from functools import partial
 
@@ -35,7 +34,7 @@ from snnlab.chip.effects import (
     detuned,
 )
 from snnlab.chip.faults import Faults
-from snnlab.chip.fit import check_fit, check_layers, runs_needed
+from snnlab.chip.fit import check_fit, check_layers, runs_needed, warn_of_times
 from snnlab.kernels import chip as kernels
 from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
@@ -91,7 +90,7 @@ class Substrate(Medium):
     Raises
     ------
     TypeError, ValueError
-        Unknown effects, values out of range; the message names the argument.
+        Unknown effects, values out of range.
 
     Examples
     --------
@@ -359,25 +358,6 @@ class Substrate(Medium):
         efficacy[:, : stage.n], stuck[:, : stage.n] = self._efficacy[here], self._stuck[here]
         return efficacy, stuck
 
-    def _warn_of_times(self, network):
-        """Say so if the chip's times, which are in seconds, are nothing in this network's steps."""
-        dt, lost = network.dt, []
-        for name in ("refractory", "clamp"):
-            if self.effects[name] is not None and self.effects[name] < dt / 2:
-                lost.append(f"{name}={self.effects[name]:g}")
-        if (self.effects["sampling"] or 0) > network.n_steps * dt and network.n_steps > 1:
-            lost.append(f"sampling={self.effects['sampling']:g}")
-        if lost:
-            warnings.warn(
-                f"the chip's {', '.join(lost)} (in seconds) cannot act in a sample of "
-                f"{network.n_steps} steps of dt={dt:g} s: the chip runs a step in about 1.7e-6 s; "
-                "give LIF.brainscales2() neurons, or these effects in the network's time",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-
-    # where a network lies on the chip -----------------------------------------------------------
-
     def runs(self, network):
         """How often the chip runs per sample: 1, or the number of parts of a larger network."""
         return runs_needed(network)
@@ -392,7 +372,7 @@ class Substrate(Medium):
             check_fit(network)
         if known:
             return self._placed[1]
-        self._warn_of_times(network)
+        warn_of_times(self, network)
         places, first = [], 0
         for stage in network.stages:
             columns = (first + np.arange(stage.n)) % N_NEURONS
@@ -435,7 +415,7 @@ class Substrate(Medium):
         return card(self)
 
     def describe(self):
-        """Print the chip's card."""
+        """Print the card."""
         print(self.card())
 
     def save(self, path):
