@@ -40,7 +40,8 @@ def test_an_installed_package_reads_its_own_copy(tmp_path, monkeypatch):
     package = tmp_path / "snnlab"
     shutil.copytree(ROOT / source, tmp_path / target)
     (package / "course").mkdir()
-    for name in ("__init__.py", "_check.py", "course/__init__.py", "course/results.py"):
+    course = [f"course/{name}.py" for name in ("__init__", "results", "tables")]
+    for name in ("__init__.py", "_check.py", *course):
         shutil.copy(ROOT / "snnlab" / name, package / name)
     (tmp_path / "data" / "results").mkdir(parents=True)  # somebody else's
     code = "from snnlab import results; print(results.folder(), len(results.load('chip-bits')))"
