@@ -61,7 +61,7 @@ def check_saying(network, counts):
 
 def check_writing(network, medium):
     """Say so if most weights of a layer are 0 on a chip, though not in the network."""
-    if not hasattr(medium, "vanishing"):
+    if not (hasattr(medium, "vanishing") and hasattr(network, "stages")):
         return
     for k, share in enumerate(medium.vanishing(network)):
         if share >= MOST:

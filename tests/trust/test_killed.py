@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals"
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of the killed
 def test_ten_killed_trainings_go_on_to_the_same_weights():
     said = []
     equal, different, stray = kill.campaign(10, 0, said.append)
