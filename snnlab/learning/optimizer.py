@@ -104,6 +104,17 @@ class Optimizer(Stateful):
         """
         return np.inf
 
+    def recipe(self, network, factor, place):
+        """How compiled rules work out the change by themselves, in one pass with their own work.
+
+        Returns
+        -------
+        tuple or None
+            ``way, a, b, numbers`` of `snnlab.kernels.rewire`, for the block at a place. None
+            by default: only `change` knows.
+        """
+        return None
+
     def update(self, network, gradients, factor, lo, hi):
         """Update some parameters in place; arguments as for `change`.
 
@@ -182,10 +193,16 @@ class Optimizer(Stateful):
 
 
 @cache
+def tells_all(kind):
+    """Whether the recipe of a class of optimisers is that of its change, and not an older one."""
+    return issubclass(_home(kind, "recipe"), _home(kind, "change"))
+
+
+@cache
 def _is_known(kind):
     """Whether what a class of optimisers knows of its largest change is true of what it does."""
     home = _home(kind, "largest_change")
-    return all(_home(kind, name) in (home, Optimizer) for name in ("change", "update", "rate"))
+    return all(issubclass(home, _home(kind, name)) for name in ("change", "update", "rate"))
 
 
 def _home(kind, name):

@@ -26,8 +26,9 @@ full one the weakest synapses are pruned after each step. They go on learning as
 pruned, from a strength of 0. Only so many synapses fit that chip, but which inputs may share its
 lines is not modelled.
 
-A step is one pass over the weights, piece by piece: the optimiser writes what it would subtract
-from a piece, and the rule's kernel (`snnlab.kernels.rewire`) reads that while it is in the cache.
+A step is one pass over the weights: the rules' kernels (`snnlab.kernels.rewire`) know how Adam and
+SGD come by what they subtract. Another optimiser writes that down piece by piece, and the rule's
+kernel reads it while it is in the cache; so do rules of one's own.
 """
 
 import warnings
@@ -36,9 +37,10 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import rewire
+from snnlab.kernels.updates import GIVEN
 from snnlab.learning.guard import check_change, on_trial, room
 from snnlab.learning.optim import SGD, Adam
-from snnlab.learning.optimizer import Optimizer, share_parameters
+from snnlab.learning.optimizer import Optimizer, share_parameters, tells_all
 from snnlab.learning.state import Stateful, whole
 from snnlab.rewiring.connectivity import n_active, views
 from snnlab.rewiring.log import Log
@@ -79,6 +81,7 @@ class Rule(Stateful):
     """
 
     sparsity = None
+    compiled = False  # whether `kernel` is told how a change comes about, not the change
 
     def __init__(self, lr=None, *, optimizer="adam", log_every=None, rng=0, max_fan_in=None):
         self.optimizer = _optimizer(optimizer, lr)
@@ -222,10 +225,8 @@ class Rule(Stateful):
             for k, block in enumerate(blocks):
                 a, b = max(lo, block.start), min(hi, block.stop)
                 if a < b:
-                    for piece in optimizer.changes(network, gradients, factors[k], a, b):
-                        if tried:  # a kernel takes what is not a number for pruned
-                            check_change(piece[-1], self)
-                        found.append((k, kernel(k, *piece)))
+                    parts = self._parts(network, gradients, factors[k], a, b, tried)
+                    found.extend((k, kernel(k, *part)) for part in parts)
             for start, stop, rate, _ in others:
                 a, b = max(lo, start), min(hi, stop)
                 if a < b:
@@ -241,6 +242,21 @@ class Rule(Stateful):
         self.active = np.zeros(len(blocks), np.int64)
         for k, n in found:
             self.active[k] += n
+
+    def _parts(self, network, gradients, factor, lo, hi, tried):
+        """A stretch of a layer as `kernel` takes it: at once, or piece by piece."""
+        optimizer, recipe = self.optimizer, None
+        if self.compiled and not tried and tells_all(type(optimizer)):
+            recipe = optimizer.recipe(network, factor, lo)
+        if recipe is not None:
+            yield lo, hi, recipe[0], gradients, *recipe[1:]
+            return
+        none = (network.dtype.type(0),) * 8
+        for first, last, change in optimizer.changes(network, gradients, factor, lo, hi):
+            if tried:  # a kernel takes what is not a number for pruned
+                check_change(change, self)
+            told = (GIVEN, gradients, change, change, none) if self.compiled else (change,)
+            yield first, last, *told
 
     def bound(self, network, rates):
         """`largest_pull`, infinite where a class of one's own does something else in its kernel."""
