@@ -6,12 +6,11 @@ from functools import cache
 import numpy as np
 
 from snnlab import _check
-from snnlab._workers import share, worker_count
 from snnlab.learning.guard import on_trial, room
 from snnlab.learning.state import Stateful
 from snnlab.memory import aligned
+from snnlab.parameters import share_parameters
 
-WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
 PIECE = 1 << 15  # parameters whose change is worked out at once: it stays in a processor's cache
 
 _rooms = threading.local()  # a thread's scratch, by dtype
@@ -208,13 +207,6 @@ def _is_known(kind):
 def _home(kind, name):
     """The class in which a method of a class is defined."""
     return next(c for c in kind.__mro__ if name in vars(c))
-
-
-def share_parameters(network, work, n=None):
-    """Call ``work(lo, hi)`` for parts of all parameters (or of n columns), by several threads."""
-    size = network.parameters.size
-    workers = 1 if size < WORTH_SHARING else network.workers or worker_count()
-    share(work, size if n is None else n, workers)
 
 
 def _room(dtype):

@@ -37,17 +37,15 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import rewire
-from snnlab.kernels.updates import GIVEN
-from snnlab.learning.guard import check_change, on_trial, room
-from snnlab.learning.optim import SGD, Adam
-from snnlab.learning.optimizer import Optimizer, share_parameters, tells_all
+from snnlab.learning.guard import on_trial, room
 from snnlab.learning.state import Stateful, whole
+from snnlab.parameters import share_parameters
 from snnlab.rewiring.connectivity import n_active, views
 from snnlab.rewiring.log import Log
 from snnlab.rewiring.quota import quota
+from snnlab.rewiring.wrapping import stretches, wrapped
 
 EVERY = 100  # steps between entries of a log if nothing is known of epochs
-LR = 1e-3  # unless something else is said
 _BOUNDED = "kernel", "largest_pull"  # of one class, if a bound is that of this kernel
 
 
@@ -84,7 +82,7 @@ class Rule(Stateful):
     compiled = False  # whether `kernel` is told how a change comes about, not the change
 
     def __init__(self, lr=None, *, optimizer="adam", log_every=None, rng=0, max_fan_in=None):
-        self.optimizer = _optimizer(optimizer, lr)
+        self.optimizer = wrapped(optimizer, lr)
         if log_every is not None:
             log_every = _check.integer("log_every", log_every, at_least=1)
         self.log_every, self.log = log_every, Log()
@@ -225,7 +223,7 @@ class Rule(Stateful):
             for k, block in enumerate(blocks):
                 a, b = max(lo, block.start), min(hi, block.stop)
                 if a < b:
-                    parts = self._parts(network, gradients, factors[k], a, b, tried)
+                    parts = stretches(self, network, gradients, factors[k], a, b, tried)
                     found.extend((k, kernel(k, *part)) for part in parts)
             for start, stop, rate, _ in others:
                 a, b = max(lo, start), min(hi, stop)
@@ -242,21 +240,6 @@ class Rule(Stateful):
         self.active = np.zeros(len(blocks), np.int64)
         for k, n in found:
             self.active[k] += n
-
-    def _parts(self, network, gradients, factor, lo, hi, tried):
-        """A stretch of a layer as `kernel` takes it: at once, or piece by piece."""
-        optimizer, recipe = self.optimizer, None
-        if self.compiled and not tried and tells_all(type(optimizer)):
-            recipe = optimizer.recipe(network, factor, lo)
-        if recipe is not None:
-            yield lo, hi, recipe[0], gradients, *recipe[1:]
-            return
-        none = (network.dtype.type(0),) * 8
-        for first, last, change in optimizer.changes(network, gradients, factor, lo, hi):
-            if tried:  # a kernel takes what is not a number for pruned
-                check_change(change, self)
-            told = (GIVEN, gradients, change, change, none) if self.compiled else (change,)
-            yield first, last, *told
 
     def bound(self, network, rates):
         """`largest_pull`, infinite where a class of one's own does something else in its kernel."""
@@ -411,23 +394,3 @@ class Rule(Stateful):
         self.log.adopt(values.pop("log"))
         super().adopt(values, network)
         self.active = None
-
-
-def _optimizer(given, lr):
-    """The optimiser that a rule wraps."""
-    if isinstance(given, str):
-        kind = {"adam": Adam, "sgd": SGD}[_check.one_of("optimizer", given, ("adam", "sgd"))]
-        return kind(LR if lr is None else lr)
-    if isinstance(given, Rule):
-        raise TypeError(f"optimizer must be an optimiser: {given!r} is a rule")
-    able = isinstance(given, Optimizer) and type(given).change is not Optimizer.change
-    if not able:
-        name = given.__name__ if isinstance(given, type) else type(given).__name__
-        raise TypeError(
-            "optimizer must be 'adam', 'sgd' or an object of a class derived from "
-            f"snnlab.optim.Optimizer that defines change: a rule asks it what it would subtract, "
-            f"and {name} cannot tell"
-        )
-    if lr is not None:
-        raise ValueError("lr must be left out: the optimizer has one of its own")
-    return given
