@@ -60,7 +60,7 @@ def _run_each():
     # a wide layer and a narrow one, an integrator and neurons to read out
     for inputs, readout, *optimizers in (
         (spikes, None, optim.Adam(), *rules),
-        (currents, neuron, optim.SGD(), rewiring.DeepR(1.0, 0.5, 10.0, optimizer="sgd", rng=0)),
+        (currents, neuron, optim.SGD(), rewiring.DeepR(1.0, 0.5, 10.0, rng=0)),
     ):
         network = Network((16, 24, 4), neuron, readout=readout, n_steps=8, rng=rng)
         trace = network.forward(inputs)

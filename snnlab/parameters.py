@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
+from snnlab._workers import share, worker_count
 from snnlab.kernels import updates
 from snnlab.memory import aligned
+
+WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
 
 # by size of a number: the integer that has its bits, and all of them but the sign
 _BITS = {4: (np.dtype(np.int32), np.int32(2**31 - 1)), 8: (np.dtype(np.int64), np.int64(2**63 - 1))}
@@ -134,6 +137,20 @@ class Gradients(list):
     def is_finite(self):
         """Whether no entry is infinite or not a number."""
         return bool(np.isfinite(self.flat).all())
+
+
+def share_parameters(network, work, n=None):
+    """Call ``work(lo, hi)`` for parts of all parameters (or of n columns), by several threads."""
+    size = network.parameters.size
+    workers = 1 if size < WORTH_SHARING else network.workers or worker_count()
+    share(work, size if n is None else n, workers)
+
+
+def largest_entry(network, flat):
+    """`largest` of an array laid out as a network's parameters, by several threads."""
+    found = []
+    share_parameters(network, lambda lo, hi: found.append(largest(flat[lo:hi])))
+    return float(np.max(found))
 
 
 def largest(x):

@@ -1,35 +1,23 @@
 """Rewiring kernels: the rules that decide which weights are zero.
 
-All of them update ``[lo, hi)`` of flat arrays and return how many weights there are not zero.
-``change``, which begins at ``lo``, is what an optimiser would subtract from the weights
-(`snnlab.kernels.updates`). ``sign`` (int8) is 0 where a layer is padded, and so is the weight. The
-strength of a weight that is not zero is read from the weight itself: if it was changed in between
-(clipped on a substrate, say), the rule goes on from there.
+All of them update ``[lo, hi)`` of flat arrays and return how many weights there are not zero. What
+an optimiser subtracts is worked out from gradients ``g``, moments ``a`` and ``b`` (of SGD, both are
+the velocity) and ``numbers``, as in `snnlab.kernels.updates`; or ``a`` and ``b`` are that change,
+and begin at ``lo``. Of each rule there is a kernel for each such way: none branches as it runs.
+
+``sign`` (int8) is 0 where a layer is padded, and so is the weight. The strength of a weight that is
+not zero is read from the weight itself: if it was changed in between (clipped on a substrate, say),
+the rule goes on from there.
 """
 
 import numpy as np
 
 from snnlab.kernels.compiled import inner, kernel
 from snnlab.kernels.noise import scramble
+from snnlab.kernels.updates import ADAM, SGD, WAYS, adam_step, sgd_step
 
 _u = np.uint64  # over indices that cannot be negative, loops are vectorised
 BLOCK = 16  # columns that are looked at together: a line of the cache
-
-
-@kernel
-def grad_r(w, theta, sign, lo, hi, change, pull, centre):
-    """Grad R (Chen et al. 2021): ``theta -= s change + pull sign(theta - centre)``; see `GradR`."""
-    real, n = w.dtype.type, np.int32(0)
-    zero = real(0)
-    for i in range(_u(lo), _u(hi)):
-        s = real(sign[i])
-        x = s * w[i] if theta[i] > zero else theta[i]
-        prior = pull if x > centre else (-pull if x < centre else zero)
-        x = x - s * change[i - _u(lo)] - prior
-        theta[i] = x
-        w[i] = s * x if x > zero else zero
-        n = np.int32(n + np.int32(w[i] != zero))
-    return n
 
 
 @inner
@@ -38,31 +26,111 @@ def _row(key, t):
     return scramble(scramble(np.uint32(key)) + np.uint32(t))
 
 
-@kernel
-def deep_r(w, theta, sign, lo, hi, change, shrink, sd, key, t, low):
-    """Deep R and, with ``low < 0``, soft Deep R (Bellec et al. 2018); see `DeepR`, `SoftDeepR`.
+@inner
+def _soft(x, d):
+    """``sign(x) max(|x| - d, 0)``."""
+    if x > d:
+        return x - d
+    return x + d if x < -d else x - x
 
-    Active: ``theta -= s change + shrink``, and noise. Dormant: 0, or a random walk above ``low``.
-    The noise is a function of key, step t and the weight's place (`snnlab.kernels.noise`).
-    """
-    row = _row(key, t)
-    real, n = w.dtype.type, np.int32(0)
-    zero, soft = real(0), real(low < 0)
-    bytes_, half = np.uint32(0x00FF00FF), np.uint32(0xFFFF)
-    for i in range(_u(lo), _u(hi)):
-        s = real(sign[i])
-        x = scramble(np.uint32(row + np.uint32(i) * np.uint32(0x9E3779B9)))
-        pairs = np.uint32((x & bytes_) + ((x >> np.uint32(8)) & bytes_))
-        total = np.int32((pairs & half) + (pairs >> np.uint32(16)))  # of four random bytes
-        noise = sd * (real(total) - real(510))
-        active = s * w[i] - s * change[i - _u(lo)] - shrink + noise
-        dormant = soft * (theta[i] + noise)
-        y = active if theta[i] > zero else dormant
-        y = y if y > low else low
-        theta[i] = y
-        w[i] = s * y if y > zero else zero
-        n = np.int32(n + np.int32(w[i] != zero))
-    return n
+
+def _make(way):
+    """The rules around an optimiser that works in a way."""
+
+    @kernel
+    def grad_r(w, theta, sign, lo, hi, g, a, b, numbers, pull, centre):
+        """Grad R (Chen et al. 2021): ``theta -= s step + pull sign(theta - centre)``."""
+        lo = _u(lo)
+        real, n = w.dtype.type, np.int32(0)
+        zero = real(0)
+        for i in range(lo, _u(hi)):
+            s = real(sign[i])
+            x = s * w[i] if theta[i] > zero else theta[i]
+            prior = pull if x > centre else (-pull if x < centre else zero)
+            if way == ADAM:
+                change = adam_step(w, g, a, b, numbers, i)
+            elif way == SGD:
+                change = sgd_step(w, g, a, numbers, i)
+            else:
+                change = a[i - lo]
+            x = x - s * change - prior
+            theta[i] = x
+            w[i] = s * x if x > zero else zero
+            n = np.int32(n + np.int32(w[i] != zero))
+        return n
+
+    @kernel
+    def deep_r(w, theta, sign, lo, hi, g, a, b, numbers, shrink, sd, key, t, low):
+        """Deep R and, with ``low < 0``, soft Deep R (Bellec et al. 2018); see `DeepR`, `SoftDeepR`.
+
+        Active: ``theta -= s step + shrink``, and noise. Dormant: 0, or a walk above ``low``.
+        The noise is a function of key, step t and the weight's place (`snnlab.kernels.noise`).
+        """
+        lo = _u(lo)
+        row = _row(key, t)
+        real, n = w.dtype.type, np.int32(0)
+        zero, soft = real(0), real(low < 0)
+        bytes_, half = np.uint32(0x00FF00FF), np.uint32(0xFFFF)
+        for i in range(lo, _u(hi)):
+            s = real(sign[i])
+            x = scramble(np.uint32(row + np.uint32(i) * np.uint32(0x9E3779B9)))
+            pairs = np.uint32((x & bytes_) + ((x >> np.uint32(8)) & bytes_))
+            total = np.int32((pairs & half) + (pairs >> np.uint32(16)))  # of four random bytes
+            noise = sd * (real(total) - real(510))
+            if way == ADAM:
+                change = adam_step(w, g, a, b, numbers, i)
+            elif way == SGD:
+                change = sgd_step(w, g, a, numbers, i)
+            else:
+                change = a[i - lo]
+            active = s * w[i] - s * change - shrink + noise
+            dormant = soft * (theta[i] + noise)
+            y = active if theta[i] > zero else dormant
+            y = y if y > low else low
+            theta[i] = y
+            w[i] = s * y if y > zero else zero
+            n = np.int32(n + np.int32(w[i] != zero))
+        return n
+
+    @kernel
+    def stds(w, theta, lo, hi, g, a, b, numbers, before, d):
+        """Soft threshold (Chen et al. 2022), raised from ``before`` to ``d`` by this step."""
+        lo = _u(lo)
+        n = np.int32(0)
+        for i in range(lo, _u(hi)):
+            changed = w[i] - _soft(theta[i], before)  # 0, unless by someone else
+            if way == ADAM:
+                change = adam_step(w, g, a, b, numbers, i)
+            elif way == SGD:
+                change = sgd_step(w, g, a, numbers, i)
+            else:
+                change = a[i - lo]
+            theta[i] = theta[i] + changed - change
+            w[i] = _soft(theta[i], d)
+            n = np.int32(n + np.int32(w[i] != 0))
+        return n
+
+    @kernel
+    def masked(w, kept, lo, hi, g, a, b, numbers):
+        """The weights that are kept change; the others are 0."""
+        lo = _u(lo)
+        n, zero = np.int32(0), w.dtype.type(0)
+        for i in range(lo, _u(hi)):
+            if way == ADAM:
+                change = adam_step(w, g, a, b, numbers, i)
+            elif way == SGD:
+                change = sgd_step(w, g, a, numbers, i)
+            else:
+                change = a[i - lo]
+            x = w[i] - change
+            w[i] = x if kept[i] else zero
+            n = np.int32(n + np.int32(w[i] != zero))
+        return n
+
+    return grad_r, deep_r, stds, masked
+
+
+GRAD_R, DEEP_R, STDS, MASKED = zip(*map(_make, WAYS), strict=True)  # kernels, by the way
 
 
 @kernel
@@ -82,37 +150,6 @@ def reactivate(w, theta, sign, lo, hi, key, t, n, strength, room):
             theta[i] = strength
             w[i] = sign[i] * strength
             n -= 1
-
-
-@inner
-def _soft(x, d):
-    """``sign(x) max(|x| - d, 0)``."""
-    if x > d:
-        return x - d
-    return x + d if x < -d else x - x
-
-
-@kernel
-def stds(w, theta, lo, hi, change, before, d):
-    """Soft threshold (Chen et al. 2022), raised from ``before`` to ``d`` by this step."""
-    n = np.int32(0)
-    for i in range(_u(lo), _u(hi)):
-        changed = w[i] - _soft(theta[i], before)  # 0, unless by someone else
-        theta[i] = theta[i] + changed - change[i - _u(lo)]
-        w[i] = _soft(theta[i], d)
-        n = np.int32(n + np.int32(w[i] != 0))
-    return n
-
-
-@kernel
-def masked(w, kept, lo, hi, change):
-    """The weights that are kept change; the others are 0."""
-    n, zero = np.int32(0), w.dtype.type(0)
-    for i in range(_u(lo), _u(hi)):
-        x = w[i] - change[i - _u(lo)]
-        w[i] = x if kept[i] else zero
-        n = np.int32(n + np.int32(w[i] != zero))
-    return n
 
 
 @kernel

@@ -1,8 +1,8 @@
 """Optimiser kernels: one pass over flat parameters, gradients and moments.
 
-Each comes twice: it updates the parameters, or it writes what it would subtract from them into
-``out``, which begins at ``lo``. ``shrink`` is by which share of themselves decoupled weight decay
-(Loshchilov & Hutter 2019) lets them shrink.
+Two write into the parameters. What they subtract is known parameter by parameter too, so that the
+rules of `snnlab.kernels.rewire` need no pass of their own for it. ``shrink`` is by which
+share of themselves decoupled weight decay (Loshchilov & Hutter 2019) lets weights shrink.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from snnlab.kernels.compiled import inner, kernel
 
 _u = np.uint64  # over indices that cannot be negative, loops are vectorised
+GIVEN, ADAM, SGD = WAYS = range(3)  # in which a change comes about: told in an array, or `*_step`
 
 
 @kernel
@@ -27,28 +28,6 @@ def adam(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink):
         w[i] = keep * w[i] - s1 * m[i] / (np.sqrt(s2 * v[i]) + e)
 
 
-@inner
-def _add_shrinkage(w, lo, hi, shrink, out):
-    """What weight decay subtracts, beside the rest."""
-    if shrink > 0:
-        share = w.dtype.type(shrink)
-        for i in range(_u(lo), _u(hi)):
-            out[i - _u(lo)] += share * w[i]
-
-
-@kernel
-def adam_change(w, g, m, v, lo, hi, beta1, beta2, rate, scale2, eps, shrink, out):
-    """What `adam` would subtract; the moments are updated."""
-    real = w.dtype.type
-    b1, c1, b2, c2 = real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2)
-    s1, s2, e = real(rate), real(scale2), real(eps)
-    for i in range(_u(lo), _u(hi)):
-        m[i] = b1 * m[i] + c1 * g[i]
-        v[i] = b2 * v[i] + c2 * (g[i] * g[i])
-        out[i - _u(lo)] = s1 * m[i] / (np.sqrt(s2 * v[i]) + e)
-    _add_shrinkage(w, lo, hi, shrink, out)
-
-
 @kernel
 def sgd(w, g, m, lo, hi, rate, momentum, shrink):
     """Stochastic gradient descent with heavy-ball momentum."""
@@ -59,15 +38,43 @@ def sgd(w, g, m, lo, hi, rate, momentum, shrink):
         w[i] = keep * w[i] - lr * m[i]
 
 
-@kernel
-def sgd_change(w, g, m, lo, hi, rate, momentum, shrink, out):
-    """What `sgd` would subtract; the velocity is updated."""
-    real = w.dtype.type
-    mu, lr = real(momentum), real(rate)
-    for i in range(_u(lo), _u(hi)):
-        m[i] = mu * m[i] + g[i]
-        out[i - _u(lo)] = lr * m[i]
-    _add_shrinkage(w, lo, hi, shrink, out)
+@inner
+def adam_step(w, g, m, v, numbers, i):
+    """What `adam` subtracts from parameter i; the moments are updated.
+
+    ``numbers``, of w's dtype: ``beta1, 1 - beta1, beta2, 1 - beta2, rate, scale2, eps, shrink``.
+    """
+    beta1, rest1, beta2, rest2, rate, scale2, eps, shrink = numbers
+    m[i] = beta1 * m[i] + rest1 * g[i]
+    v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
+    return rate * m[i] / (np.sqrt(scale2 * v[i]) + eps) + shrink * w[i]
+
+
+@inner
+def sgd_step(w, g, m, numbers, i):
+    """What `sgd` subtracts from parameter i; the velocity is updated.
+
+    ``numbers``, eight of w's dtype, begin with ``momentum, rate, shrink``.
+    """
+    m[i] = numbers[0] * m[i] + g[i]
+    return numbers[1] * m[i] + numbers[2] * w[i]
+
+
+def _make_writer(way):
+    @kernel
+    def write_change(w, g, a, b, numbers, lo, hi, out):
+        lo = _u(lo)
+        for i in range(lo, _u(hi)):
+            if way == ADAM:
+                out[i - lo] = adam_step(w, g, a, b, numbers, i)
+            else:
+                out[i - lo] = sgd_step(w, g, a, numbers, i)
+
+    return write_change
+
+
+# by the way: writes what would be subtracted into ``out``, which begins at lo
+WRITE_CHANGE = {way: _make_writer(way) for way in (ADAM, SGD)}
 
 
 @kernel

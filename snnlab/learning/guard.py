@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from snnlab.parameters import faults, largest
+from snnlab.parameters import faults, largest, largest_entry
 
 
 @cache
@@ -43,7 +43,7 @@ def check_gradients(network, flat, owner):
     FloatingPointError
         If it is not finite; nothing has been changed then.
     """
-    top = largest(flat)
+    top = largest_entry(network, flat)
     if not np.isfinite(top):
         raise FloatingPointError(
             f"the gradient is not finite in {_step_of(owner)}: {faults(network, flat)}; "

@@ -12,7 +12,7 @@ from snnlab.parameters import largest
 
 
 class _Decaying(Optimizer):
-    """Optimisers with weight decay."""
+    """Optimisers with weight decay, of which kernels know what they subtract."""
 
     keeps_padding = True
     _known = None, 0.0  # a moment, and the most that is in it
@@ -24,6 +24,11 @@ class _Decaying(Optimizer):
             before = largest(getattr(self, name))
         self._known = getattr(self, name), most(before)
         return self._known[1]
+
+    def change(self, network, gradients, factor, lo, hi, out):
+        """What would be subtracted from some parameters, weight decay included."""
+        way, *how = self.recipe(network, factor, lo)
+        updates.WRITE_CHANGE[way](network.parameters, gradients, *how, lo, hi, out)
 
     def _shrink(self, network, factor, place):
         """By which share of themselves the parameters there shrink: weights, and nothing else."""
@@ -81,19 +86,21 @@ class Adam(_Decaying):
     def update(self, network, gradients, factor, lo, hi):
         """Update some parameters in place."""
         rate = self.lr * factor * (1 / (1 - self.beta1 ** (self.steps + 1)))
-        updates.adam(*self._arguments(network, gradients, factor, lo, hi, rate))
-
-    def change(self, network, gradients, factor, lo, hi, out):
-        """What would be subtracted from some parameters, weight decay included."""
-        rate = self.rate(factor)
-        updates.adam_change(*self._arguments(network, gradients, factor, lo, hi, rate), out)
-
-    def _arguments(self, network, gradients, factor, lo, hi, rate):
-        scale2 = 1 / (1 - self.beta2 ** (self.steps + 1))
-        return (
+        updates.adam(
             network.parameters, gradients, self.first, self.second, lo, hi, self.beta1, self.beta2,
-            rate, scale2, self.eps, self._shrink(network, factor, lo),
+            rate, self._scale2(), self.eps, self._shrink(network, factor, lo),
         )  # fmt: skip
+
+    def recipe(self, network, factor, place):
+        """Moments and numbers from which kernels work out what is subtracted."""
+        numbers = (
+            self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, self.rate(factor),
+            self._scale2(), self.eps, self._shrink(network, factor, place),
+        )  # fmt: skip
+        return updates.ADAM, self.first, self.second, tuple(map(network.dtype.type, numbers))
+
+    def _scale2(self):
+        return 1 / (1 - self.beta2 ** (self.steps + 1))
 
 
 class SGD(_Decaying):
@@ -122,14 +129,13 @@ class SGD(_Decaying):
 
     def update(self, network, gradients, factor, lo, hi):
         """Update some parameters in place."""
-        updates.sgd(*self._arguments(network, gradients, factor, lo, hi))
-
-    def change(self, network, gradients, factor, lo, hi, out):
-        """What would be subtracted from some parameters, weight decay included."""
-        updates.sgd_change(*self._arguments(network, gradients, factor, lo, hi), out)
-
-    def _arguments(self, network, gradients, factor, lo, hi):
-        return (
-            network.parameters, gradients, self.velocity, lo, hi, self.lr * factor, self.momentum,
+        updates.sgd(
+            network.parameters, gradients, self.velocity, lo, hi, self.rate(factor), self.momentum,
             self._shrink(network, factor, lo),
         )  # fmt: skip
+
+    def recipe(self, network, factor, place):
+        """Velocity and numbers from which kernels work out what is subtracted."""
+        numbers = self.momentum, self.rate(factor), self._shrink(network, factor, place)
+        numbers = tuple(map(network.dtype.type, numbers + (0.0,) * 5))
+        return updates.SGD, self.velocity, self.velocity, numbers

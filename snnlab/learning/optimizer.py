@@ -6,12 +6,11 @@ from functools import cache
 import numpy as np
 
 from snnlab import _check
-from snnlab._workers import share, worker_count
 from snnlab.learning.guard import on_trial, room
 from snnlab.learning.state import Stateful
 from snnlab.memory import aligned
+from snnlab.parameters import share_parameters
 
-WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
 PIECE = 1 << 15  # parameters whose change is worked out at once: it stays in a processor's cache
 
 _rooms = threading.local()  # a thread's scratch, by dtype
@@ -104,6 +103,17 @@ class Optimizer(Stateful):
         """
         return np.inf
 
+    def recipe(self, network, factor, place):
+        """How compiled rules work out the change by themselves, in one pass with their own work.
+
+        Returns
+        -------
+        tuple or None
+            ``way, a, b, numbers`` of `snnlab.kernels.rewire`, for the block at a place. None
+            by default: only `change` knows.
+        """
+        return None
+
     def update(self, network, gradients, factor, lo, hi):
         """Update some parameters in place; arguments as for `change`.
 
@@ -182,22 +192,21 @@ class Optimizer(Stateful):
 
 
 @cache
+def tells_all(kind):
+    """Whether the recipe of a class of optimisers is that of its change, and not an older one."""
+    return issubclass(_home(kind, "recipe"), _home(kind, "change"))
+
+
+@cache
 def _is_known(kind):
     """Whether what a class of optimisers knows of its largest change is true of what it does."""
     home = _home(kind, "largest_change")
-    return all(_home(kind, name) in (home, Optimizer) for name in ("change", "update", "rate"))
+    return all(issubclass(home, _home(kind, name)) for name in ("change", "update", "rate"))
 
 
 def _home(kind, name):
     """The class in which a method of a class is defined."""
     return next(c for c in kind.__mro__ if name in vars(c))
-
-
-def share_parameters(network, work, n=None):
-    """Call ``work(lo, hi)`` for parts of all parameters (or of n columns), by several threads."""
-    size = network.parameters.size
-    workers = 1 if size < WORTH_SHARING else network.workers or worker_count()
-    share(work, size if n is None else n, workers)
 
 
 def _room(dtype):

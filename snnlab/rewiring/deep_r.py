@@ -70,6 +70,7 @@ class DeepR(Rule):
     The noise is the sum of four random bytes: close to normal, and its sum over steps more so.
     """
 
+    compiled = True
     arrays = {"theta": Kind(padded=False), "sign": Kind(np.int8, -1, 1)}
 
     def __init__(
@@ -137,7 +138,7 @@ class DeepR(Rule):
         for rate, low in zip(rates, self.low(network), strict=True):
             noise = math.sqrt(2 * abs(rate) * self.temperature) / SPREAD
             own.append((real(rate * self.alpha), real(noise), key, self.steps + 1, real(low)))
-        return lambda k, lo, hi, change: rewire.deep_r(*arrays, lo, hi, change, *own[k])
+        return lambda k, lo, hi, way, *change: rewire.DEEP_R[way](*arrays, lo, hi, *change, *own[k])
 
     def after_step(self, network):
         """As many dormant synapses become active as have gone."""

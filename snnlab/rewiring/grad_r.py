@@ -71,6 +71,7 @@ class GradR(Rule):
         Hidden strengths, laid out as ``network.parameters``; per layer: `strengths`.
     """
 
+    compiled = True
     arrays = {"theta": Kind(padded=False), "sign": Kind(np.int8, -1, 1)}
     _pull = math.inf
 
@@ -131,4 +132,6 @@ class GradR(Rule):
                     pull = guard.real(rates[k] * alpha, network.dtype, "the pull on strengths")
                     prior[k] = pull, real(centre(p, alpha))
         arrays = network.parameters, self.theta, self.sign
-        return lambda k, lo, hi, change: rewire.grad_r(*arrays, lo, hi, change, *prior[k])
+        return lambda k, lo, hi, way, *change: rewire.GRAD_R[way](
+            *arrays, lo, hi, *change, *prior[k]
+        )

@@ -15,6 +15,7 @@ from snnlab.rewiring.rule import Rule
 class _Masked(Rule):
     """An optimiser on the weights that are kept."""
 
+    compiled = True
     arrays = {"kept": Kind(np.int8, 0, 1)}
 
     def hidden(self, network):
@@ -36,7 +37,7 @@ class _Masked(Rule):
     def kernel(self, network, rates):
         """Weights that are kept move by the optimiser's change."""
         arrays = network.parameters, self.kept
-        return lambda k, lo, hi, change: rewire.masked(*arrays, lo, hi, change)
+        return lambda k, lo, hi, way, *change: rewire.MASKED[way](*arrays, lo, hi, *change)
 
     def _keep(self, network, chosen):
         """Prune all weights but the chosen: masks (n_in, n_out), one per layer."""

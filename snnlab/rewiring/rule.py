@@ -26,8 +26,9 @@ full one the weakest synapses are pruned after each step. They go on learning as
 pruned, from a strength of 0. Only so many synapses fit that chip, but which inputs may share its
 lines is not modelled.
 
-A step is one pass over the weights, piece by piece: the optimiser writes what it would subtract
-from a piece, and the rule's kernel (`snnlab.kernels.rewire`) reads that while it is in the cache.
+A step is one pass over the weights: the rules' kernels (`snnlab.kernels.rewire`) know how Adam and
+SGD come by what they subtract. Another optimiser writes that down piece by piece, and the rule's
+kernel reads it while it is in the cache; so do rules of one's own.
 """
 
 import warnings
@@ -36,16 +37,15 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import rewire
-from snnlab.learning.guard import check_change, on_trial, room
-from snnlab.learning.optim import SGD, Adam
-from snnlab.learning.optimizer import Optimizer, share_parameters
+from snnlab.learning.guard import on_trial, room
 from snnlab.learning.state import Stateful, whole
+from snnlab.parameters import share_parameters
 from snnlab.rewiring.connectivity import n_active, views
 from snnlab.rewiring.log import Log
 from snnlab.rewiring.quota import quota
+from snnlab.rewiring.wrapping import stretches, wrapped
 
 EVERY = 100  # steps between entries of a log if nothing is known of epochs
-LR = 1e-3  # unless something else is said
 _BOUNDED = "kernel", "largest_pull"  # of one class, if a bound is that of this kernel
 
 
@@ -79,9 +79,10 @@ class Rule(Stateful):
     """
 
     sparsity = None
+    compiled = False  # whether `kernel` is told how a change comes about, not the change
 
     def __init__(self, lr=None, *, optimizer="adam", log_every=None, rng=0, max_fan_in=None):
-        self.optimizer = _optimizer(optimizer, lr)
+        self.optimizer = wrapped(optimizer, lr)
         if log_every is not None:
             log_every = _check.integer("log_every", log_every, at_least=1)
         self.log_every, self.log = log_every, Log()
@@ -222,10 +223,8 @@ class Rule(Stateful):
             for k, block in enumerate(blocks):
                 a, b = max(lo, block.start), min(hi, block.stop)
                 if a < b:
-                    for piece in optimizer.changes(network, gradients, factors[k], a, b):
-                        if tried:  # a kernel takes what is not a number for pruned
-                            check_change(piece[-1], self)
-                        found.append((k, kernel(k, *piece)))
+                    parts = stretches(self, network, gradients, factors[k], a, b, tried)
+                    found.extend((k, kernel(k, *part)) for part in parts)
             for start, stop, rate, _ in others:
                 a, b = max(lo, start), min(hi, stop)
                 if a < b:
@@ -395,23 +394,3 @@ class Rule(Stateful):
         self.log.adopt(values.pop("log"))
         super().adopt(values, network)
         self.active = None
-
-
-def _optimizer(given, lr):
-    """The optimiser that a rule wraps."""
-    if isinstance(given, str):
-        kind = {"adam": Adam, "sgd": SGD}[_check.one_of("optimizer", given, ("adam", "sgd"))]
-        return kind(LR if lr is None else lr)
-    if isinstance(given, Rule):
-        raise TypeError(f"optimizer must be an optimiser: {given!r} is a rule")
-    able = isinstance(given, Optimizer) and type(given).change is not Optimizer.change
-    if not able:
-        name = given.__name__ if isinstance(given, type) else type(given).__name__
-        raise TypeError(
-            "optimizer must be 'adam', 'sgd' or an object of a class derived from "
-            f"snnlab.optim.Optimizer that defines change: a rule asks it what it would subtract, "
-            f"and {name} cannot tell"
-        )
-    if lr is not None:
-        raise ValueError("lr must be left out: the optimizer has one of its own")
-    return given

@@ -42,6 +42,7 @@ class STDS(Rule):
         Hidden weights, laid out as ``network.parameters``.
     """
 
+    compiled = True
     arrays = {"theta": Kind()}
 
     def __init__(
@@ -79,7 +80,7 @@ class STDS(Rule):
         """Hidden weights move by the optimiser's change, and the threshold rises."""
         d = [network.dtype.type(self.threshold_at(self.steps + k)) for k in (0, 1)]
         arrays = network.parameters, self.theta
-        return lambda k, lo, hi, change: rewire.stds(*arrays, lo, hi, change, *d)
+        return lambda k, lo, hi, way, *change: rewire.STDS[way](*arrays, lo, hi, *change, *d)
 
     def limit_fan_in(self, network, rest=None):
         """Hidden weights of those that go are set to the threshold."""

@@ -287,7 +287,7 @@ def test_a_checkpoint_with_a_damaged_state_changes_nothing(tmp_path, make_one):
     x, labels = toy(40, 0)
     inputs, path = as_input(x), tmp_path / "run.npz"
     settings = {"epochs": 2, "rng": 3, "checkpoint": path, "batch_size": 20}
-    network = Network((20, 24, 4), CHIP, n_steps=12, rng=0)
+    network = Network((20, 24, 4), CHIP, n_steps=12, rng=0).scale_to_activity(inputs, 20)
     first = network.copy()
     train(network, inputs, labels, **settings, optimizer=make_one())
     with np.load(path) as file:

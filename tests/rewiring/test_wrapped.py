@@ -11,6 +11,7 @@ from snnlab.layers import BlockShape, Dense, Linear
 from snnlab.learning.optimizer import PIECE, Optimizer
 from snnlab.learning.state import Kind
 from snnlab.parameters import Gradients
+from snnlab.rewiring import Rule
 
 
 class Signs(Optimizer):
@@ -333,6 +334,74 @@ def test_lr_is_the_optimisers(rule_name):
     assert RULES[rule_name](lr=0.2).optimizer.lr == 0.2
     assert RULES[rule_name]().lr == 1e-3
     assert isinstance(RULES[rule_name](lr=0.2, optimizer="sgd").optimizer, SGD)
+
+
+class Halved(Adam):
+    """Somebody's own, derived from one that kernels know."""
+
+    def change(self, network, gradients, factor, lo, hi, out):
+        super().change(network, gradients, factor, lo, hi, out)
+        out *= 0.5
+
+
+def test_what_a_derived_optimiser_changes_is_heard(rule_name):
+    """Kernels that know Adam do not take it for Adam."""
+    if rule_name in ("DeepR", "SoftDeepR", "GradR"):
+        settings = {"alpha": 0.0}  # a pull follows the rate, which is not halved
+    else:
+        settings = {}
+    kinds = {"GradR": GradR, "DeepR": DeepR, "SoftDeepR": SoftDeepR, "STDS": STDS,
+             "Magnitude": Magnitude, "FixedMask": FixedMask}  # fmt: skip
+    extra = {"DeepR": {"rng": 1, "temperature": 0.0}, "FixedMask": {"sparsity": 0.5, "rng": 1},
+             "SoftDeepR": {"rng": 1, "temperature": 0.0, "theta_min": -0.1}}  # fmt: skip
+    results = []
+    for optimizer in (Halved(0.02), Adam(0.01), Adam(0.02)):
+        network = make()
+        rule = kinds[rule_name](optimizer=optimizer, **settings, **extra.get(rule_name, {}))
+        rule.begin(network, 2, 5)
+        for g in some_gradients(network, 6):
+            rule.step(network, g)
+        results.append(network.parameters)
+    np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1e-12)
+    assert not np.allclose(results[0], results[2])
+
+
+class Threshold(Rule):
+    """A rule of one's own: weights below a threshold are 0."""
+
+    arrays = {"theta": Kind()}
+
+    def prepare(self, network):
+        self.theta = network.parameters.copy()
+
+    def strength(self, x):
+        return np.abs(x) - x.dtype.type(0.05)
+
+    def kernel(self, network, rates):
+        def move(k, lo, hi, change):
+            theta, w = self.theta[lo:hi], network.parameters[lo:hi]
+            theta -= change
+            w[...] = np.where(np.abs(theta) > 0.05, theta, 0)
+            return np.count_nonzero(w)
+
+        return move
+
+
+@pytest.mark.filterwarnings("ignore:.*died out")
+@pytest.mark.parametrize("name", ["Adam", "SGD with all", "own"])
+def test_a_rule_of_ones_own(name):
+    """Ten lines around any optimiser: the hidden weights are those that it trains alone."""
+    network, alone = make(), make()
+    rule, optimizer = Threshold(optimizer=OPTIMIZERS[name]()), OPTIMIZERS[name]()
+    for g in some_gradients(network, 8):
+        rule.step(network, g)
+        optimizer.step(alone, g)
+        for w, strength in zip(network.weights, rule.strengths(network), strict=True):
+            assert np.array_equal(w != 0, strength > 0)
+    if name != "SGD with all":  # which decays by the weight, and that of pruned ones is 0
+        hidden = rule.strengths(network)[0] + 0.05
+        np.testing.assert_allclose(hidden, np.abs(alone.weights[0]), rtol=0, atol=1e-12)
+    assert 0 < rule.active.sum() < rule.log.sizes.sum()
 
 
 class Stubborn:
