@@ -180,6 +180,7 @@ def main():
     parser.add_argument("--only", default="", help="targets whose name contains this")
     parser.add_argument("--bounds", action="store_true", help="kernels check every index")
     parser.add_argument("--json", help="write all faults to this file")
+    parser.add_argument("--list", help="write targets and arguments with faults to this file")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -201,6 +202,9 @@ def main():
         seen[key] += 1
         if seen[key] == 1:
             print(f"{x['kind']}: {x['target']}({x['argument']}={x['given']}): {x['text']}")
+    if arguments.list:
+        found = sorted({f"{x['target']} {x['argument']} {x['kind']}" for x in faults})
+        Path(arguments.list).write_text("".join(f"{line}\n" for line in found))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps({"faults": faults, "events": events}, indent=1))
     print(f"{sum(x.is_protocol for x in known.values()):8d} methods that only the package calls")

@@ -245,7 +245,15 @@ ARRAYS = {
 
 def _integers(v):
     kinds = np.int8, np.uint64, np.float32, float, str, np.array, complex, fractions.Fraction
-    return [v + 1, v - 1, -v, 100 * v, *INTEGERS, *(kind(v) for kind in kinds)]
+    return [v + 1, v - 1, -v, 100 * v, *INTEGERS, *(_as(kind, v) for kind in kinds)]
+
+
+def _as(kind, v):
+    """As a number of another kind; the same if it cannot be."""
+    try:
+        return kind(v)
+    except (OverflowError, ValueError, TypeError):
+        return v
 
 
 def _floats(v):
@@ -311,7 +319,6 @@ def _traces(v):
         lambda: made(own.network(dtype=np.float64)),
         lambda: made(own.network(readout=snnlab.LIF.brainscales2())),
         lambda: made(own.network((6, 5, 5, 3))),
-        lambda: made(own.network(), 0),
         lambda: own.network().forward(ConstantCurrent(np.ones((4, 6)), 8)),
         lambda: Trace,
     ]
@@ -329,7 +336,7 @@ def _files(path):
         lambda: str(path) + "\0",
         lambda: 10**9,
     ]
-    if not path.exists():
+    if not path.is_file():
         return out
     data = path.read_bytes()
     for damaged in (

@@ -12,10 +12,10 @@ PROTOCOL = {
     "Layer": "prepare forward backward finish fill_drive chunk_adjoint "
     "error_below drive adjoint init "
     "error_is_read_below follows_events values",
-    "Optimizer": "adopt change changes check_arrays check_fit checked rate regions update",
+    "Optimizer": "adopt change changes check_arrays check_fit checked rate regions take update",
     "Rule": "adopt after_step check_arrays check_fit check_network "
     "check_room checked hidden kernel "
-    "limit_fan_in low now prepare pruned signs strength",
+    "limit_fan_in low now prepare pruned signs strength take",
     "Log": "add adopt checked observe",
     "LivingNetwork": "callback lift",
     "Panel": "describe draw update render put changed publish ask show work",
