@@ -1,13 +1,17 @@
 """Checks at the public door: each error names the argument and says what was expected."""
 
 import numbers
+import os
+from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 # Kernels check no bounds, and count in 32 bits: sums of two such numbers are still right there.
 MOST_STEPS = 2**24  # of time; floats of 32 bits count exactly up to here
 MOST_UNITS = 2**30
+_PLAIN = {np.dtype(t) for t in ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", bool)}
 MOST = 2**53  # of anything else: whole numbers up to here are floats
 
 
@@ -32,6 +36,17 @@ def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
     return value
 
 
+def plain_type(name, value):
+    """Return a NumPy type of numbers (integers or floats of 32 or 64 bits, bytes, or bool)."""
+    try:
+        out = np.dtype(value) if value is not None else None
+    except TypeError:
+        out = None
+    if out is None or out.newbyteorder("=") not in _PLAIN:
+        raise TypeError(f"{name} must be a type of numbers, not {value!r}")
+    return out.newbyteorder("=")
+
+
 def real(name, value, dtype):
     """Return numbers in ``dtype``, if they are there: neither infinite nor, but for zeros, 0."""
     known = isinstance(value, float)  # losses ask for the same at every step
@@ -50,6 +65,14 @@ def _real(name, value, dtype):
 
 
 _known_real = lru_cache(256)(_real)
+
+
+def scalar(name, value):
+    """Return a number as a float, be it finite or not; arrays of one element count, too."""
+    x = np.asarray(value)
+    if x.dtype.kind not in "biuf" or x.size != 1:
+        raise TypeError(f"{name} must be a number, not {_kind(value)}")
+    return float(x.reshape(()))
 
 
 def integer(name, value, at_least=None, at_most=None):
@@ -80,8 +103,8 @@ def flag(name, value):
 
 
 def one_of(name, value, allowed):
-    """Return ``value``, one of the strings in ``allowed``."""
-    if value not in allowed:
+    """Return ``value``, one of the strings (or None) in ``allowed``."""
+    if not (value is None or isinstance(value, str)) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
 
@@ -92,6 +115,7 @@ def array(name, value, dtype, shape, *, unit_interval=False):
     ``shape`` holds a length, or None for any length, per axis. (Kernels are compiled per array
     layout; a read-only or strided array would compile them again.)
     """
+    unmasked(name, value)
     try:
         out = np.asarray(value)
         if out.dtype.kind not in "biuf":
@@ -100,11 +124,12 @@ def array(name, value, dtype, shape, *, unit_interval=False):
             limits = np.iinfo(dtype)
             if out.min() < limits.min or out.max() > limits.max:
                 raise OverflowError
-        out = np.require(out, dtype, ("C", "W"))
+        with np.errstate(over="ignore"):  # infinity is found below
+            out = np.require(out, dtype, ("C", "W"))
     except OverflowError:
         raise ValueError(f"{name} holds values beyond {np.dtype(dtype)}") from None
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be an array of numbers") from None
+        raise TypeError(f"{name} must be an array of numbers, not {_kind(value)}") from None
     wanted = "(" + ", ".join("any" if k is None else str(k) for k in shape) + ")"
     if out.ndim != len(shape) or any(
         k is not None and k != m for k, m in zip(shape, out.shape, strict=True)
@@ -113,16 +138,65 @@ def array(name, value, dtype, shape, *, unit_interval=False):
     if out.dtype.kind == "f" and out.size:
         low, high = out.min(), out.max()  # NaN and inf show up in one of the two
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise ValueError(f"{name} must be finite; it holds NaN or infinity")
+            raise ValueError(
+                f"{name} must be finite; it holds NaN or infinity (as {np.dtype(dtype)})"
+            )
         if unit_interval and (low < 0 or high > 1):
             raise ValueError(f"{name} must lie in [0, 1]; it reaches from {low:g} to {high:g}")
     return out
 
 
+def unmasked(name, value):
+    """Refuse a masked array in which anything is masked: it is nobody's to say what is there."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        n = int(np.ma.count_masked(value))
+        raise ValueError(f"{name} has {n:,} masked values: give {name}.filled(...), or leave out")
+
+
+def _kind(value):
+    """What a value is, in a word or two."""
+    kind = type(value).__name__
+    return f"{kind} of {value.dtype}" if isinstance(value, np.ndarray) else kind
+
+
+def network(name, value, needs="forward"):
+    """Return ``value``, a network (or something like it that has ``needs``); classes are none."""
+    if isinstance(value, type) or not hasattr(value, needs) or not hasattr(value, "sizes"):
+        what = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+        raise TypeError(f"{name} must be a Network, not {what}")
+    return value
+
+
+def path(name, value):
+    """Return a path, "~" being the home folder."""
+    if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
+        raise TypeError(f"{name} must be a path, not {type(value).__name__}")
+    if "\0" in os.fspath(value):
+        raise ValueError(f"{name} must be a path: it holds a null character")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(value)
+
+
+def sequence(name, value, n=None, of="entries"):
+    """Return the parts of a list, a tuple or the like; ``n`` of them."""
+    if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a sequence of {of}, not {type(value).__name__}")
+    out = list(value)
+    if n is not None and len(out) != n:
+        raise ValueError(f"{name} must hold {n} {of}, got {len(out)}")
+    return out
+
+
 def labels(name, value, n_samples, n_classes):
     """Return class labels as int64 (n_samples,), each in [0, n_classes)."""
-    out = np.asarray(value)
-    if out.dtype.kind not in "iu":
+    unmasked(name, value)
+    try:
+        out = np.asarray(value)
+    except (TypeError, ValueError):  # rows of different lengths
+        raise TypeError(f"{name} must be integers, not {_kind(value)}") from None
+    if out.dtype.kind not in "iu" and out.size:
         raise TypeError(f"{name} must be integers, not {out.dtype}")
     if out.shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), got {out.shape}")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from snnlab import _check
+
 MOST_UNPACKED = 2**26  # bytes of an archive, unless it is almost as large on the disk
 MOST_RATIO = 100
 
@@ -19,7 +21,7 @@ def write_atomically(path, write):
 
     Readers see the old file or the new one, never a part; if ``write`` fails, the old one stays.
     """
-    path = Path(path)
+    path = _check.path("path", path)
     sweep_temporary(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(6)}.tmp")
     try:
@@ -93,6 +95,7 @@ def load_npz(path):
     ValueError
         If it is not a readable ``.npz`` file, or holds pickled objects.
     """
+    path = _check.path("path", path)
     with open(path, "rb") as file:
         try:
             _refuse_bomb(file)

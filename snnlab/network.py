@@ -107,9 +107,7 @@ class Network:
     def _build(self, shape, layers, neurons, n_steps, dtype, workers):
         self._shape, self._layers = shape, layers
         self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
-        if dtype not in (np.float32, np.float64, "float32", "float64"):
-            raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-        self.dtype = np.dtype(dtype)
+        self.dtype = _real_type(dtype)
         self.workers = worker_count(workers) if workers is not None else None
         self.stages = make_stages(shape, layers, neurons, self.dtype)
         self._blocks = tuple(block for stage in self.stages for block in stage.blocks.values())
@@ -277,7 +275,7 @@ class Network:
         shape = len(trace), self.n_steps, self.sizes[-1]
         g_readout = _check.array("g_readout", g_readout, self.dtype, shape)
         hidden = [k for k, stage in enumerate(self.stages) if stage in self.hidden_stages]
-        given = [None] * len(hidden) if g_spikes is None else g_spikes
+        given = [None] * len(hidden) if g_spikes is None else _check.sequence("g_spikes", g_spikes)
         if len(given) != len(hidden):
             raise ValueError(f"g_spikes must have {len(hidden)} entries, one per hidden layer")
         checked = {}
@@ -364,7 +362,7 @@ class Network:
         Network
         """
         shape, layers = (self._shape, self._layers) if layers is None else check_layers(layers)
-        models = self.neurons if neurons is None else tuple(neurons)
+        models = self.neurons if neurons is None else _check.sequence("neurons", neurons)
         new = Network.__new__(Network)
         new._build(
             shape, layers, check_models(models, len(with_neurons(layers))),
@@ -384,8 +382,7 @@ class Network:
             block.of(new.parameters)[...] = old.of(self.parameters)
         if weights is None:
             return new
-        if len(weights) != len(new.weights):
-            raise ValueError(f"weights must hold {len(new.weights)} arrays, one per layer")
+        weights = _check.sequence("weights", weights, len(new.weights), "arrays, one per layer")
         for k, (w, given) in enumerate(zip(new.weights, weights, strict=True)):
             w[...] = _check.array(f"weights[{k}]", given, new.dtype, w.shape)
         return new
@@ -468,6 +465,17 @@ class Network:
         else:
             layers = ", ".join(map(repr, (self._shape, *self._layers)))
         return f"Network({layers}, {self.n_steps} steps of {self.dt:g} s)"
+
+
+def _real_type(dtype):
+    """float32 or float64, as a NumPy type."""
+    try:
+        found = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
+    except TypeError:
+        found = None
+    if found not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    return found.newbyteorder("=")
 
 
 def _restore(header, arrays, workers=None):

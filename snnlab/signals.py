@@ -26,6 +26,15 @@ def _samples(n, index):
     return chosen
 
 
+def _as_array(name, value):
+    """An array of anything, if it is one."""
+    _check.unmasked(name, value)
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array") from None
+
+
 class SpikeTrains:
     """A batch of spike trains as events, in the manner of SciPy's compressed rows.
 
@@ -58,7 +67,7 @@ class SpikeTrains:
         n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         n_units = _check.integer("n_units", n_units, 1, _check.MOST_UNITS)
         for name, value in (("indptr", indptr), ("step", step), ("unit", unit)):
-            value = np.asarray(value)
+            value = _as_array(name, value)
             if value.size and value.dtype.kind not in "iu":
                 raise TypeError(f"{name} must hold integers, not {value.dtype}")
         indptr = _check.array("indptr", indptr, np.int64, (None,))
@@ -97,9 +106,11 @@ class SpikeTrains:
     @classmethod
     def from_dense(cls, z):
         """Events of a dense array of 0 and 1, (n_samples, n_steps, n_units)."""
-        z = np.asarray(z)
+        z = _as_array("z", z)
         if z.ndim != 3:
             raise ValueError(f"z must have shape (sample, time, unit), got {z.shape}")
+        if z.dtype.kind not in "biuf":
+            raise TypeError(f"z must hold only 0 and 1, not {z.dtype}")
         if not np.all((z == 0) | (z == 1)):
             raise ValueError("z must hold only 0 and 1")
         sample, step, unit = np.nonzero(z)
@@ -108,7 +119,7 @@ class SpikeTrains:
 
     def to_dense(self, dtype=np.float32):
         """Array of 0 and 1, (n_samples, n_steps, n_units)."""
-        return self.values(0, len(self), dtype)
+        return self.values(0, len(self), _check.plain_type("dtype", dtype))
 
     def rows(self):
         """Sample and position of every event, sample by sample: two arrays (n_events,)."""
@@ -153,7 +164,7 @@ class SpikeTrains:
 
     def unit_counts(self, dtype=np.int64):
         """Spikes per sample and unit, (n_samples, n_units)."""
-        counts = np.zeros((len(self), self.n_units), dtype)
+        counts = np.zeros((len(self), self.n_units), _check.plain_type("dtype", dtype))
         events.count_units(self.start, self.stop, self.unit, counts)
         return counts
 
@@ -214,6 +225,8 @@ class ConstantCurrent:
         """
         if isinstance(self._background, tuple):
             x = self.x
+            if not x.size:
+                return None
             c = np.partition(x[0], x.shape[1] // 2)[x.shape[1] // 2]
             self._background = c if np.count_nonzero(x != c) <= SPARSE * x.size else None
         return self._background

@@ -31,6 +31,18 @@ NAMES = ("superspike", "arctan", "triangle", "sigmoid", "gaussian", "rectangle")
 _GAUSS = float(1 / np.sqrt(2 * np.pi))
 
 
+def _real(u):
+    """Potentials as an array of floats."""
+    _check.unmasked("u", u)
+    try:
+        u = np.asarray(u)
+    except ValueError:
+        raise TypeError("u must be an array of numbers") from None
+    if u.dtype.kind not in "biuf":
+        raise TypeError(f"u must hold numbers, not {u.dtype}")
+    return u if u.dtype.kind == "f" else u.astype(np.float64)
+
+
 def slope(name, u, steepness):
     """Surrogate derivative h(u).
 
@@ -49,9 +61,7 @@ def slope(name, u, steepness):
     """
     _check.one_of("name", name, NAMES)
     k = _check.number("steepness", steepness, above=0)
-    u = np.asarray(u)
-    if u.dtype.kind != "f":
-        u = u.astype(np.float64)
+    u = _real(u)
     with np.errstate(over="ignore", under="ignore"):  # far out a square is inf, and h is 0
         if name == "superspike":
             return 1 / (k * np.abs(u) + 1) ** 2
@@ -74,7 +84,7 @@ def soft_step(name, u, steepness):
     """
     _check.one_of("name", name, NAMES)
     k = _check.number("steepness", steepness, above=0)
-    u = np.asarray(u, float)
+    u = _real(u).astype(np.float64)
     if name == "superspike":
         return 1 / k + u / (1 + k * np.abs(u))
     if name == "arctan":

@@ -161,9 +161,11 @@ class Trace:
                 f"inputs must be SpikeTrains, ConstantCurrent or Values, "
                 f"not {type(inputs).__name__}"
             )
+        v, spikes = _check.sequence("v", v), _check.sequence("spikes", spikes)
         if len(v) != len(spikes) or not spikes:
             raise ValueError("v and spikes must have one entry per spiking layer, at least one")
-        dtype = np.asarray(v[0]).dtype if np.asarray(v[0]).dtype.kind == "f" else np.float32
+        double = getattr(v[0], "dtype", None) == np.float64
+        dtype = np.float64 if double else np.float32
         records = []
         for k, (potential, train) in enumerate(zip(v, spikes, strict=True)):
             if not isinstance(train, SpikeTrains):

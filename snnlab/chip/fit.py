@@ -4,14 +4,14 @@ import warnings
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.chip.effects import N_NEURONS
 from snnlab.layers.dense import check_dense
 
 
 def check_layers(network):
     """Refuse what the chip cannot run."""
-    if not hasattr(network, "stages"):
-        raise TypeError(f"a chip runs a Network, not {type(network).__name__}")
+    _check.network("network", network, "stages")
     check_dense(network, "a chip")
 
 

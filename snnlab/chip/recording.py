@@ -24,8 +24,6 @@ Somebody's own chip needs nothing else: write such files, one per training step 
 with ``substrate=Recording(folder)``.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from snnlab import _check
@@ -171,7 +169,7 @@ class Recorder(Medium):
     def __init__(self, substrate, folder):
         if not hasattr(substrate, "largest_weights"):
             raise TypeError(f"substrate must be a Substrate, not {substrate!r}")
-        self.substrate, self.folder = substrate, Path(folder)
+        self.substrate, self.folder = substrate, _check.path("folder", folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         if any(self.folder.glob("*.npz")):
             raise ValueError(f"folder {self.folder} already holds a recording")
@@ -234,7 +232,7 @@ class Recording(Medium):
     can_evaluate = False
 
     def __init__(self, folder):
-        self.paths = sorted(Path(folder).glob("*.npz"))
+        self.paths = sorted(_check.path("folder", folder).glob("*.npz"))
         if not self.paths:
             raise ValueError(f"folder {folder} holds no recorded traces (*.npz)")
         self.age, self._weight_max = 0, None

@@ -102,7 +102,8 @@ class Substrate(Medium):
         self.seed = _check.integer("seed", seed, at_least=0)
         default = {name: effect.default for name, effect in EFFECTS.items()}
         self.effects = check_effects(default | detuned(sigma_d) | effects)
-        self.partition, self.age, self.calibrated = bool(partition), 0, False
+        partition = _check.flag("partition", partition)
+        self.partition, self.age, self.calibrated = partition, 0, False
         self._placed = None, None  # the last network's key and places
         faults = Faults(self.seed, self.effects, self.weight_limit)
         self.factors, self.dead = faults.factors, faults.dead
@@ -201,11 +202,13 @@ class Substrate(Medium):
 
     def largest_weights(self, network):
         """Per layer the largest weight that can be written; infinite without a limit."""
+        check_layers(network)
         fixed = (_has_synapses(s) and not self._uses_full_range(s) for s in network.stages)
         return [self.weight_max if limited else np.inf for limited in fixed]
 
     def vanishing(self, network):
         """Per layer the share of weights other than 0 that are written as level 0."""
+        check_layers(network)
         shares = []
         for stage in network.stages:
             if not (self.weight_limit and _has_synapses(stage)):
@@ -360,6 +363,7 @@ class Substrate(Medium):
 
     def runs(self, network):
         """How often the chip runs per sample: 1, or the number of parts of a larger network."""
+        check_layers(network)
         return runs_needed(network)
 
     def _place(self, network):
@@ -405,6 +409,7 @@ class Substrate(Medium):
             Seconds, joules (at 200 mW), runs per sample.
         """
         n_samples = _check.integer("n_samples", n_samples, at_least=0)
+        training = _check.flag("training", training)
         runs = 1 if network is None else self.runs(network)
         each = SECONDS_PER_TRAINING_IMAGE if training else SECONDS_PER_IMAGE
         seconds = n_samples * runs * each

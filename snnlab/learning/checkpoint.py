@@ -5,7 +5,6 @@ import hashlib
 import inspect
 import json
 from dataclasses import asdict, fields
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -43,7 +42,7 @@ class Checkpoint:
     """
 
     def __init__(self, path, loop, extend=False):
-        self.path, self.loop, self.extend = Path(path).expanduser(), loop, extend
+        self.path, self.loop, self.extend = _check.path("checkpoint", path), loop, extend
         check_writable("checkpoint", self.path)
         self.config = {
             "network": loop.network.to_dict(),

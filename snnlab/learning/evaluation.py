@@ -37,8 +37,7 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     hidden_spikes : array of int (n_samples,)
         In all hidden layers together.
     """
-    if not hasattr(network, "forward"):
-        raise TypeError(f"network must be a Network, not {type(network).__name__}")
+    _check.network("network", network)
     score = scores_of(resolve(loss))
     batch_size = _check.integer("batch_size", batch_size, at_least=1)
     rng = _check.generator("rng", rng)
@@ -80,6 +79,7 @@ def evaluate(
     -------
     Evaluation
     """
+    _check.network("network", network)
     n_samples = check_samples("inputs", network, inputs)
     labels = _check.labels("labels", labels, n_samples, network.sizes[-1])
     scores, counts = predict_scores(

@@ -26,10 +26,22 @@ def _max_over_time(readout):
 
 def _labels_for(readout, labels):
     """Labels as an array, after a look at both: a wrong shape would broadcast, not fail."""
-    labels = np.asarray(labels)
-    if readout.ndim != 3 or readout.dtype.kind != "f":
-        raise ValueError("readout must be an array of floats (sample, time, class)")
+    _check_readout(readout)
     return _check.labels("labels", labels, len(readout), readout.shape[2])
+
+
+def _check_readout(readout):
+    """Refuse what is no array of potentials; their values are the caller's affair."""
+    if not isinstance(readout, np.ndarray):
+        raise TypeError(f"readout must be an array, not {type(readout).__name__}")
+    if readout.ndim != 3 or readout.dtype not in (np.float32, np.float64):
+        raise ValueError(
+            "readout must be an array of float32 or float64 (sample, time, class), not "
+            f"{readout.dtype} {readout.shape}"
+        )
+    _check.unmasked("readout", readout)
+    if 0 in readout.shape:
+        raise ValueError(f"readout must have samples, steps and classes, got {readout.shape}")
 
 
 def _softmax_cross_entropy(scores, labels):
@@ -72,6 +84,7 @@ class MaxOverTime:
 
     def scores(self, readout):
         """``scale * max_t v[t]``, (sample, class)."""
+        _check_readout(readout)
         return _max_over_time(readout) * _check.real("scale", self.scale, readout.dtype)
 
     def __call__(self, readout, labels):
@@ -110,6 +123,7 @@ class SumOverTime:
 
     def scores(self, readout):
         """``scale * sum_t v[t]``, (sample, class)."""
+        _check_readout(readout)
         return readout.sum(axis=1) * _check.real("scale", self.scale, readout.dtype)
 
     def __call__(self, readout, labels):
@@ -129,6 +143,7 @@ class RateMSE:
 
     def scores(self, readout):
         """Rates, (sample, class)."""
+        _check_readout(readout)
         # a quarter of the time of `mean` or `sum`
         return np.einsum("stc->sc", readout) / readout.dtype.type(readout.shape[1])
 
@@ -168,6 +183,7 @@ class FirstSpike:
 
     def times(self, readout):
         """First spike times in steps, (sample, class); the number of steps if there is none."""
+        _check_readout(readout)
         return np.cumprod(1 - readout, axis=1).sum(axis=1)
 
     def scores(self, readout):
@@ -197,6 +213,22 @@ LOSSES = {
     "rate_mse": RateMSE,
     "first_spike": FirstSpike,
 }
+
+
+def called(loss, readout, labels):
+    """Value, a float, and gradient of a loss, which may be somebody's own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it returns anything else; the message names ``loss``.
+    """
+    answer = loss(readout, labels)
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        what = f"{len(answer)} things" if isinstance(answer, tuple | list) else repr(answer)[:60]
+        raise TypeError(f"loss must return two things, its value and g_readout; it returned {what}")
+    value, g_readout = answer
+    return _check.scalar("the value of loss", value), g_readout
 
 
 def resolve(loss):

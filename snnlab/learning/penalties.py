@@ -285,7 +285,12 @@ class Penalties:
         self._on = {target: [] for target in TARGETS}
         for penalty in self.given:
             target = getattr(penalty, "acts_on", None)
-            if target not in TARGETS or not callable(penalty) or isinstance(penalty, type):
+            if target is not None and target not in TARGETS:
+                names = ", ".join(map(repr, TARGETS))
+                raise ValueError(
+                    f"acts_on of {penalty!r}, in penalties, must be one of {names}, got {target!r}"
+                )
+            if target is None or not callable(penalty) or isinstance(penalty, type):
                 raise TypeError(
                     "penalties must be a sequence of penalties such as Bursts(1e-3), "
                     f"it holds {penalty!r}"
@@ -296,6 +301,11 @@ class Penalties:
         for k, n_units in enumerate(hidden):
             bounds = [p for p, layer in self._on["spikes"] if layer == k and isinstance(p, _Bound)]
             _check_bounds(bounds, k, n_units, network.n_steps)
+
+    def revive(self):
+        """Whether one of them asks for spikes where there are none."""
+        bounds = (p for p, _ in self._on["spikes"] if isinstance(p, _Bound))
+        return any(p._range(1)[0] > 0 for p in bounds)
 
     def of_trace(self, trace, g_readout, epoch=0.0, epochs=1):
         """Value of all penalties on spikes and readout, and their gradients.
@@ -351,12 +361,15 @@ class Penalties:
 
 def _called(penalty, x, epoch, epochs):
     """Value and gradient of one penalty; a gradient of another shape would broadcast, not fail."""
-    value, g = penalty(x, epoch, epochs)
+    answer = penalty(x, epoch, epochs)
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        raise TypeError(f"penalty {penalty!r} must return its value and a gradient, not {answer!r}")
+    value, g = _check.scalar(f"the value of {penalty!r}", answer[0]), answer[1]
     if np.shape(g) != x.shape:
         raise ValueError(
             f"the gradient of {penalty!r} must have shape {x.shape}, it has {np.shape(g)}"
         )
-    return float(value), np.asarray(g)
+    return value, np.asarray(g)
 
 
 def _layers(penalty, n):

@@ -65,18 +65,20 @@ class Settings:
         TypeError, ValueError
             A setting of the wrong kind or out of range; the message names it.
         """
-        if not hasattr(network, "backward"):
-            raise TypeError(f"network must be a Network: a {type(network).__name__} is not trained")
+        if not hasattr(network, "backward") or isinstance(network, type):
+            name = type(network).__name__
+            raise TypeError(f"network must be a Network: a {name} is not trained")
         loss = resolve(self.loss)
         if isinstance(loss, FirstSpike) and not network.spiking_readout:
             raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
         optimizer = Adam() if self.optimizer is None else self.optimizer
-        able = hasattr(optimizer, "step") and hasattr(optimizer, "lr")
+        able = callable(getattr(optimizer, "step", None)) and hasattr(optimizer, "lr")
         if not able or isinstance(optimizer, type):
             raise TypeError(
                 "optimizer must be Adam(...), SGD(...) or an object with lr and "
                 f"step(network, gradients, factor), not {optimizer!r}"
             )
+        _check.number("lr of optimizer", optimizer.lr)
         check_medium("substrate", self.substrate)
         return Settings(
             epochs=_check.integer("epochs", self.epochs, at_least=0),

@@ -11,6 +11,7 @@ import numpy as np
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 MANY = 0.5  # share of training samples without a spike from which on it is worth a word
+PATIENCE = 3  # epochs in which a silent layer may come alive by itself
 MOST = 2 / 3  # share of a layer's weights that vanish
 
 _told = WeakKeyDictionary()  # of networks: what has been said
@@ -46,16 +47,17 @@ def check_hearing(network, inputs, least=1.0, remedy=None):
         tell(network, "hears nothing", text + remedy)
 
 
-def check_saying(network, counts):
-    """Say so if layers never spiked; ``counts`` has an entry per layer of neurons that spike."""
-    dead = [str(k) for k, n in enumerate(counts) if n == 0]
-    if dead and "hears nothing" not in _told.get(network, ()):  # which is why
-        many = len(dead) > 1
+def tell_of_layers(network, layers, epochs):
+    """Say that some of the layers of neurons that spike have not spiked for whole epochs."""
+    if "hears nothing" not in _told.get(network, ()):  # which is why
+        many = len(layers) > 1
         tell(
             network, "says nothing",
-            f"in a whole epoch no neuron of layer{'s' * many} {', '.join(dead)} spiked (100 % of "
-            f"{'their' if many else 'its'} samples are silent): nothing passes there; begin with "
-            "network.scale_to_activity(inputs, hidden_spikes)",
+            f"layer{'s' * many} {', '.join(map(str, layers))} of neurons did not spike once in "
+            f"{epochs} epoch{'s' * (epochs > 1)}: 100% of "
+            f"{'their' if many else 'its'} neurons are silent, and nothing passes there; begin "
+            "with network.scale_to_activity(inputs, hidden_spikes), or add a "
+            "penalties.LowerBound",
         )  # fmt: skip
 
 

@@ -221,6 +221,8 @@ class Stateful:
 
     def checked(self, state, network=None):
         """A state as it may be adopted: a dict of attributes; raises as `restore` does."""
+        if not isinstance(state, dict):
+            raise TypeError(f"state must be a dict of arrays, not {type(state).__name__}")
         strange = sorted(set(state) - {"steps", *self.arrays})
         if strange:
             raise ValueError(f"state holds {strange[0]!r}, unknown to {type(self).__name__}")
@@ -276,9 +278,8 @@ class Stateful:
 def flat_gradients(network, gradients):
     """Gradients by all parameters, flat, from Gradients or from one array per block of weights."""
     if not isinstance(gradients, Gradients):
-        given, gradients = list(gradients), Gradients(network)
-        if len(given) != len(gradients):
-            raise ValueError(f"gradients must have {len(gradients)} arrays, one per layer")
+        given, gradients = gradients, Gradients(network)
+        given = _check.sequence("gradients", given, len(gradients), "arrays, one per layer")
         for k, (own, g) in enumerate(zip(gradients, given, strict=True)):
             own[...] = _check.array(f"gradients[{k}]", g, network.dtype, own.shape)
     if not gradients.fits(network):

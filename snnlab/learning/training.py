@@ -13,7 +13,7 @@ from snnlab.learning.checkpoint import Checkpoint
 from snnlab.learning.evaluation import Evaluation, batch_of, evaluate, predict_scores  # noqa: F401
 from snnlab.learning.guard import check_gradients, on_trial
 from snnlab.learning.history import History
-from snnlab.learning.losses import scores_of
+from snnlab.learning.losses import called, scores_of
 from snnlab.learning.progress import Interrupts, Progress
 from snnlab.learning.settings import check_samples, takes_settings
 from snnlab.learning.state import Stateful
@@ -85,6 +85,7 @@ class _Loop:
         self.trace, self.gradients, self.factor = None, None, 1.0
         self.score = scores_of(settings.loss)
         self.spikes = 0  # in this epoch, per layer of neurons that spike
+        self.silent = {}  # for how many epochs some of these layers have been
         self._steps = self._all()
 
     def __iter__(self):
@@ -127,10 +128,10 @@ class _Loop:
         if settings.dropout > 0:  # one mask per batch, no rescaling (Cramer et al. 2022, code)
             masks = [rng.random(stage.n) >= settings.dropout for stage in network.hidden_stages]
         now = epoch + k / self.per_epoch, settings.epochs
-        self.factor = float(settings.schedule(*now))
+        self.factor = _check.number("the schedule's factor", settings.schedule(*now), at_least=0)
 
         trace = self.trace = settings.medium.run(network, batch, dropout=masks, out=self.trace)
-        value, g_readout = settings.loss(trace.readout, target)
+        value, g_readout = called(settings.loss, trace.readout, target)
         price, g_readout, g_spikes = settings.penalties.of_trace(trace, g_readout, *now)
         if not np.isfinite(value + price):
             raise FloatingPointError(
@@ -176,8 +177,13 @@ class _Loop:
     def _note_epoch(self, seconds, means):
         """An epoch's entry in the history."""
         check_weights(self.network)
-        silence.check_saying(self.network, self.spikes)
         history, settings = self.history, self.settings
+        dead = {k for k, n in enumerate(self.spikes) if n == 0}
+        self.silent = {k: self.silent.get(k, 0) + 1 for k in dead}
+        last = len(history) + 1 == settings.epochs
+        lasting = [k for k, epochs in self.silent.items() if last or epochs >= silence.PATIENCE]
+        if lasting and not settings.penalties.revive():
+            silence.tell_of_layers(self.network, lasting, max(self.silent.values()))
         history.seconds.append(seconds)
         history.lr.append(settings.optimizer.lr * self.factor)
         names = "loss", "penalty", "train_accuracy", "hidden_spikes"
@@ -248,6 +254,7 @@ def train(
     An interrupt (Ctrl-C, or the notebook's stop button) ends training after the step that is being
     computed, with a warning: the network is then at its last completed step.
     """
+    _check.flag("progress", progress)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be a function of a Step, not {callback!r}")
     loop = _checked_loop(network, inputs, labels, rng, settings, None)

@@ -199,6 +199,7 @@ def explain(
 
 
 def _check_network(network, inputs):
+    _check.network("network", network, "backward")
     check_dense(network, "attribution")
     network.check_inputs(inputs)
     if not isinstance(inputs, SpikeTrains):

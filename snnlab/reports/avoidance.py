@@ -48,6 +48,7 @@ def avoidance(network, substrate, *, layer=0, of="inputs", worst=0.1, permutatio
     """
     if not isinstance(substrate, Substrate):
         raise TypeError(f"substrate must be a Substrate, not {type(substrate).__name__}")
+    _check.network("network", network)
     layer = _check.integer("layer", layer, at_least=0)
     if layer > len(network.sizes) - 3:
         raise ValueError(f"layer must be below {len(network.sizes) - 2}, the hidden layers")

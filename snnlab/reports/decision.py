@@ -107,6 +107,7 @@ def time_to_decision(
     classes is right by chance), but ``per_sample`` takes it for what it is: no decision yet.
     """
     loss = resolve(loss)
+    _check.network("network", network)
     network.check_inputs(inputs)
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
     tolerance = _check.number("tolerance", tolerance, at_least=0)

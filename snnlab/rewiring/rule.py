@@ -365,6 +365,8 @@ class Rule(Stateful):
 
     def checked(self, state, network=None):
         """A state as it may be adopted; raises as `restore` does."""
+        if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+            raise TypeError("state must be a dict of arrays by name")
         parts = {"": {}, "optimizer_": {}, "log_": {}}
         for name, x in state.items():
             prefix = next(p for p in ("optimizer_", "log_", "") if name.startswith(p))

@@ -406,7 +406,7 @@ MISFITS = {
     "a class": (Bursts, TypeError, "it holds <class"),
     "classes": ([Bursts], TypeError, "it holds <class"),
     "no target": ([NoTarget()], TypeError, "NoTarget"),
-    "other target": ([OtherTarget()], TypeError, "OtherTarget"),
+    "other target": ([OtherTarget()], ValueError, "acts_on of .*OtherTarget"),
     "layer 2 of 2": ([Bursts(1, layers=2)], ValueError, r"layers of Bursts.* 0 \.\.\. 1"),
     "layer -3 of 2": ([Bursts(1, layers=(0, -3))], ValueError, r"layers of Bursts"),
     "weights 3 of 3": ([WeightDecay(1, layers=3)], ValueError, r"layers of WeightDecay.* \.\.\. 2"),

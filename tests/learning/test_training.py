@@ -288,10 +288,15 @@ def test_a_callback_stops_with_true_only(data):
     )
     assert len(calls) == 4 and len(history) == 1 and history.interrupted is True
     for answer in (None, 1, "yes"):
-        history = train(network(), *data, epochs=2, rng=1, callback=lambda step, a=answer: a)
+        history = train(network(data[0]), *data, epochs=2, rng=1, callback=lambda step, a=answer: a)
         assert len(history) == 2 and not history.interrupted
     history = train(
-        network(), *data, epochs=2, rng=1, batch_size=30, callback=lambda step: np.bool_(True)
+        network(data[0]),
+        *data,
+        epochs=2,
+        rng=1,
+        batch_size=30,
+        callback=lambda step: np.bool_(True),
     )
     assert len(history) == 0 and history.interrupted
 
@@ -318,7 +323,7 @@ def test_no_epochs(data):
 
 def test_lines_when_piped_and_silence(data, capsys, monkeypatch):
     monkeypatch.setattr("snnlab.learning.progress.interactive", lambda: False)
-    train_aloud(network(), *data, epochs=3, rng=1, validation=data)
+    train_aloud(network(data[0]), *data, epochs=3, rng=1, validation=data)
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert len(lines) == 3 and not err
@@ -326,14 +331,14 @@ def test_lines_when_piped_and_silence(data, capsys, monkeypatch):
         assert line.startswith(f"epoch {k + 1}/3  loss ") and "\r" not in line
         for word in ("train", "validation", "hidden spikes", " s"):
             assert word in line
-    train_aloud(network(), *data, epochs=3, rng=1, progress=False)
+    train_aloud(network(data[0]), *data, epochs=3, rng=1, progress=False)
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_bar_where_someone_watches(data, capsys, monkeypatch):
     pytest.importorskip("tqdm")
     monkeypatch.setattr("snnlab.learning.progress.interactive", lambda: True)
-    train_aloud(network(), *data, epochs=2, rng=1, batch_size=30)
+    train_aloud(network(data[0]), *data, epochs=2, rng=1, batch_size=30)
     out, err = capsys.readouterr()
     assert not out and "2/2" in err and "loss" in err
 
@@ -602,9 +607,9 @@ def test_numpy_numbers_as_settings_with_a_checkpoint(data, tmp_path):
         "batch_size": np.int32(40),
         "dropout": np.float32(0.25),
     }
-    train(network(), *data, **settings, checkpoint=path)
+    train(network(data[0]), *data, **settings, checkpoint=path)
     plain = {"epochs": 1, "rng": 1, "batch_size": 40, "dropout": 0.25}
-    assert len(train(network(), *data, **plain, checkpoint=path)) == 1
+    assert len(train(network(data[0]), *data, **plain, checkpoint=path)) == 1
 
 
 @pytest.mark.parametrize("bits", [np.random.MT19937, np.random.Philox, np.random.SFC64])

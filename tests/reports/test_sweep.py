@@ -553,7 +553,7 @@ def test_a_run_that_is_stopped_ends_the_sweep_and_gives_no_point(data):
 
 
 def test_an_interrupt_ends_the_sweep(data):
-    calls = []
+    calls, start = [], network(data[0])
 
     def interrupt(step):
         calls.append(step)
@@ -563,7 +563,7 @@ def test_an_interrupt_ends_the_sweep(data):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.warns(RuntimeWarning, match="training was interrupted"):
-            got = list(sweep(network(), *data, (0, 0.1, 1), **settings(data, callback=interrupt)))
+            got = list(sweep(start, *data, (0, 0.1, 1), **settings(data, callback=interrupt)))
     finally:
         signal.signal(signal.SIGINT, before)
     assert len(got) == 1 and len(calls) == 8

@@ -77,7 +77,11 @@ def test_a_layer_that_never_fires(data):
     net = network(data[0], sizes=(20, 24, 12, 4))
     net.weights[1][...] = 0
     said = told(lambda: train(net, *data, epochs=2, rng=0, optimizer=Adam(lr=0)))
-    assert len(said) == 1 and "layer 1 spiked" in said[0] and "scale_to_activity" in said[0]
+    assert (
+        len(said) == 1
+        and "layer 1 of neurons did not spike" in said[0]
+        and "scale_to_activity" in said[0]
+    )
 
 
 def test_a_remedy_for_layers_that_never_fire(data):
