@@ -762,7 +762,8 @@ def test_the_lower_bound_revives_silent_layers(data, sizes):
     for w in net.weights[:-1]:
         w *= 0.1
     assert mean_spikes(net.forward(data[0])) == 0
-    control, _ = trained(data, (), net=net.copy(), loss=silent)
+    with pytest.warns(RuntimeWarning, match="did not spike once in"):
+        control, _ = trained(data, (), net=net.copy(), loss=silent)
     assert same(control, net)
     _, trace = trained(data, LowerBound(10, 0.2), net=net, loss=silent, epochs=10)
     for layer in trace.hidden:
