@@ -15,6 +15,12 @@ from snnlab import _check
 MOST_UNPACKED = 2**26  # bytes of an archive, unless it is almost as large on the disk
 MOST_RATIO = 100
 
+# in which a file shows that it does not hold what it should, when that is made of it
+DAMAGE = (
+    KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+    MemoryError,
+)  # fmt: skip
+
 
 def write_atomically(path, write):
     """Call ``write(file)`` on a temporary file beside ``path``, then put it in place.

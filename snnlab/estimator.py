@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from snnlab import _check, encode
-from snnlab._files import load_npz, save_npz
+from snnlab._files import DAMAGE, load_npz, save_npz
 from snnlab.datasets.augment import Affine, AugmentedImages
 from snnlab.learning.losses import LOSSES
 from snnlab.learning.optim import Adam
@@ -145,6 +145,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
 
     def _begin(self, X, y):
         """Make the network; what it is to learn, and how."""
+        _check.unmasked("X", X)
+        _check.unmasked("y", y)
         X, y = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -200,6 +202,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
 
     def _scores(self, X):
         check_is_fitted(self)
+        _check.unmasked("X", X)
         X = validate_data(self, X, dtype=np.float32, reset=False)
         spikes = self._code(self._features(X))
         check_hearing(self.network_, spikes, 1.0, QUIET.format(X.max()))
@@ -275,7 +278,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
             model = cls(**{k: _revived(x) for k, x in header["parameters"].items()})
             model._adopt(header, arrays)
             return model
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
+        except DAMAGE as fault:
             raise ValueError(f"{path} does not hold a SpikingClassifier: {fault}") from None
 
     def _adopt(self, header, arrays):

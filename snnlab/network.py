@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import load_npz, save_npz
+from snnlab._files import DAMAGE, load_npz, save_npz
 from snnlab._workers import worker_count
 from snnlab.blueprint import (
     FORMAT,
@@ -451,7 +451,7 @@ class Network:
         arrays = load_npz(path)
         try:
             return cls.from_arrays(arrays)
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
+        except DAMAGE as fault:
             raise ValueError(f"{path} does not hold a snnlab network: {fault}") from None
 
     @classmethod

@@ -207,7 +207,8 @@ class ConstantCurrent:
 
     def __init__(self, x, n_steps):
         double = getattr(x, "dtype", None) == np.float64
-        self.x = _check.array("x", x, np.float64 if double else np.float32, (None, None))
+        x = _check.array("x", x, np.float64 if double else np.float32, (None, None))
+        self.x = x.copy()
         self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         self._background = ()  # not known yet
 

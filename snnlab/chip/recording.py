@@ -27,7 +27,7 @@ with ``substrate=Recording(folder)``.
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import load_npz, save_npz
+from snnlab._files import DAMAGE, load_npz, save_npz
 from snnlab.chip.substrate import clip_weights
 from snnlab.medium import Medium
 from snnlab.signals import SpikeTrains
@@ -114,7 +114,7 @@ def load_trace(path):
             weight_max = _limits(weight_max, trace)
     except KeyError as fault:
         raise ValueError(f"{path} is no recorded trace: it holds no {fault.args[0]}") from None
-    except (TypeError, ValueError) as fault:
+    except DAMAGE as fault:
         raise ValueError(f"{path} is no recorded trace: {fault}") from None
     return trace, weight_max
 

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import load_npz, save_npz
+from snnlab._files import DAMAGE, load_npz, save_npz
 from snnlab.chip.card import (
     SECONDS_PER_IMAGE,
     SECONDS_PER_TRAINING_IMAGE,
@@ -461,7 +461,7 @@ class Substrate(Medium):
                     raise ValueError(f"{key} must be at least {lowest:g}, got {x.min():g}")
                 chip.factors[name] = x
             return chip
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
+        except DAMAGE as fault:
             raise ValueError(f"{path} does not hold a chip: {fault}") from None
 
     def __repr__(self):

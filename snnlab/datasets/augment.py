@@ -136,6 +136,7 @@ def resample(source, index, size, affine=None, rng=None, out=None, run=None):
     """
     if not isinstance(source, np.ndarray) or source.dtype != np.uint8:
         raise TypeError(f"source must be a uint8 array, not {_kind(source)}")
+    _check.unmasked("source", source)
     if source.ndim != 3:
         raise ValueError(f"source must have shape (n, h, w), not {source.shape}")
     if not source.flags.c_contiguous:  # copying here would copy every image for every batch

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import check_writable, load_npz, save_npz
+from snnlab._files import DAMAGE, check_writable, load_npz, save_npz
 from snnlab.learning.history import History
 from snnlab.learning.state import Stateful
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
@@ -93,7 +93,7 @@ class Checkpoint:
             config, state, past, age = (json.loads(str(arrays.pop(name))) for name in names)
             parameters = arrays.pop("parameters")
             saved = dict(config)
-        except (KeyError, TypeError, ValueError, RecursionError) as fault:
+        except DAMAGE as fault:
             raise ValueError(f"checkpoint {self.path} is not one of train: {fault}") from None
         self._compare(saved)
         moments = {name.removeprefix("optimizer_"): x for name, x in arrays.items()}
@@ -104,7 +104,7 @@ class Checkpoint:
             history = _checked_history(past, loop.settings)
             loop.rng.bit_generator.state = _as_state(state)
             self._restore_optimizer(moments)
-        except (TypeError, ValueError, KeyError, AttributeError) as fault:
+        except DAMAGE as fault:
             loop.rng.bit_generator.state = before
             raise ValueError(f"checkpoint {self.path} cannot be gone on from: {fault}") from None
         own[...] = parameters

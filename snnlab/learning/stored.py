@@ -7,7 +7,7 @@ from dataclasses import asdict, is_dataclass
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import load_npz, save_npz
+from snnlab._files import DAMAGE, load_npz, save_npz
 from snnlab.learning.penalties import Ramp
 
 FORMAT = 1
@@ -53,7 +53,7 @@ def load(path, base, others):
         state = {name: x for name, x in arrays.items() if name.startswith("state_")}
         out.restore({name.removeprefix("state_"): x for name, x in state.items()})
         return out
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as fault:
+    except DAMAGE as fault:
         raise ValueError(f"{path} does not hold a {base.__name__}: {fault}") from None
 
 

@@ -9,7 +9,7 @@ from statistics import mean, stdev
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import write_atomically
+from snnlab._files import DAMAGE, write_atomically
 from snnlab.learning.training import evaluate
 
 FORMAT = 1
@@ -258,6 +258,7 @@ class Frontier:
         ValueError
             If the file is no frontier, or of a newer format.
         """
+        path = _check.path("path", path)
         try:
             with open(path, encoding="utf-8") as file:
                 content = json.load(file)
@@ -265,7 +266,7 @@ class Frontier:
             if version > FORMAT:
                 raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
             return cls(content["data"], [Point(**values) for values in content["points"]])
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as fault:
+        except DAMAGE as fault:
             raise ValueError(f"{path} does not hold a frontier: {fault}") from None
 
     @classmethod
