@@ -2,9 +2,11 @@
 
 import llvmlite.binding
 from llvmlite import ir
-from numba import config, njit, types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from snnlab.kernels.compiled import compiled
 
 _PAUSES = llvmlite.binding.get_process_triple().startswith(("x86_64", "i686"))
 
@@ -26,7 +28,7 @@ def _look(typing, array):
     return array.dtype(array), code
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _wait(number, looks, enough):
     for _ in range(looks):
         if _look(number) >= enough:
