@@ -12,10 +12,13 @@ import io
 import math
 import os
 import textwrap
+import threading
+import time
 import warnings
 import zlib
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -23,6 +26,10 @@ from snnlab._files import write_atomically
 from snnlab.datasets.dataset import DatasetCorrupt, DatasetUnavailable
 
 TIMEOUT = 10.0  # seconds a mirror may be silent
+PATIENCE = 6.0  # seconds that all mirrors together may take until one says something
+SLOWEST = 50_000  # bytes per second that a download must bring on the whole
+
+_failed = {}  # of this process: what could not be downloaded, and why; it is not tried again
 GZIP_SLACK = 1 << 16  # bytes by which a gzipped file may exceed its content
 
 
@@ -148,8 +155,13 @@ def image_arrays(key, progress):
     arrays = {file: find(image_set, file, cache) for file in image_set.files}
     missing = [file for file in image_set.files if arrays[file] is None]
     for file in missing:
-        arrays[file], failures = _download(image_set, file, cache, progress)
+        known = _failed.get((image_set.mirrors, cache, file.name))
+        if known is None:
+            arrays[file], failures = _download(image_set, file, cache, progress)
+        else:
+            failures = [f"{why} (not tried again until Python restarts)" for why in known]
         if arrays[file] is None:  # what one file cannot have, the next would wait for in vain
+            _failed.setdefault((image_set.mirrors, cache, file.name), failures)
             still = [file for file in missing if arrays[file] is None]
             raise DatasetUnavailable(_what_to_do(key, image_set, still, cache, failures))
     return tuple(arrays.values())
@@ -177,6 +189,28 @@ def find(image_set, file, cache):
             warnings.warn(f"{path} {error}; it is removed from the cache", stacklevel=4)
             path.unlink(missing_ok=True)
     return None
+
+
+def is_here(key):
+    """Whether all files of an image set are on this machine; unchecked."""
+    image_set, own = IMAGE_SETS[key], os.environ.get("SNNLAB_DATA")
+    folders = [Path(own) / image_set.folder, Path(own)] if own else []
+    folders.append(cache_folder() / image_set.folder)
+    return all(
+        any((folder / f"{file.name}{end}").is_file() for folder in folders for end in (".gz", ""))
+        for file in image_set.files
+    )
+
+
+def has_failed(key):
+    """Whether a download of an image set has failed in this process, and is not tried again."""
+    image_set, cache = IMAGE_SETS[key], cache_folder() / IMAGE_SETS[key].folder
+    return any((image_set.mirrors, cache, file.name) in _failed for file in image_set.files)
+
+
+def hosts(key):
+    """From where an image set is downloaded: names of servers."""
+    return [urlsplit(mirror).hostname or mirror for mirror in IMAGE_SETS[key].mirrors]
 
 
 def _digests_of_others(image_set):
@@ -240,9 +274,11 @@ class _Bounded(io.BytesIO):
 
     def __init__(self, limit):
         super().__init__()
-        self.limit = limit
+        self.limit, self.abandoned = limit, False
 
     def write(self, chunk):
+        if self.abandoned:
+            raise TimeoutError("nobody waits for this any more")
         if self.tell() + len(chunk) > self.limit:
             raise _BadContent(f"is too large: more than {self.limit:,} bytes")
         return super().write(chunk)
@@ -250,21 +286,22 @@ class _Bounded(io.BytesIO):
 
 def _download(image_set, file, cache, progress):
     """Try one mirror after the other; return the array or None, and what failed where."""
-    failures = []
+    failures, patience = [], PATIENCE
     for mirror in image_set.mirrors:
-        buffer = _Bounded(file.n_bytes + GZIP_SLACK)
+        buffer, began = _Bounded(file.n_bytes + GZIP_SLACK), time.monotonic()
         try:
-            _get(f"{mirror}{file.name}.gz", buffer, progress)
+            _get(f"{mirror}{file.name}.gz", buffer, progress, patience)
             content = buffer.getvalue()
             array = _unpack(content, file)
         except ImportError:
             return None, ["pooch is not installed: pip install 'snnlab[data]'"]
         except _BadContent as error:
             failures.append(f"{mirror}: {file.name}.gz {error}")
-        except OSError as error:
+        except Exception as error:  # a header that is none ends in a ValueError, and others do
             cause = str(error).rpartition("Caused by ")[2]  # requests nests its reasons
             reason = textwrap.shorten(cause, 240, placeholder=" ...")
             failures.append(f"{mirror}: {type(error).__name__}: {reason}")
+            patience = max(1.0, patience - (time.monotonic() - began))
         else:
             # A server may have undone the gzip wrapping on the way.
             suffix = ".gz" if content[:2] == b"\x1f\x8b" else ""
@@ -273,8 +310,11 @@ def _download(image_set, file, cache, progress):
     return None, failures
 
 
-def _get(url, buffer, progress):
-    """Download ``url`` into ``buffer``; the bar goes to stderr and vanishes at the end."""
+def _get(url, buffer, progress, patience):
+    """Download ``url`` into ``buffer``; the bar goes to stderr and vanishes at the end.
+
+    Raises TimeoutError if nothing comes for ``patience`` seconds, or if it comes too slowly.
+    """
     import pooch
 
     bar = False
@@ -289,11 +329,43 @@ def _get(url, buffer, progress):
                 desc=label, total=buffer.limit, unit="B", unit_scale=True, leave=False, delay=0.5
             )
     try:
-        downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)
-        downloader(url, buffer, None)
+        downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 12, timeout=TIMEOUT)
+        _within_time(lambda: downloader(url, buffer, None), buffer, patience)
     finally:
+        buffer.abandoned = True
         if bar is not False:
             bar.close()
+
+
+def _within_time(work, buffer, patience):
+    """Do some work that fills a buffer, in a thread, which is left alone if it takes too long.
+
+    (A byte now and then would hold off every limit on a server's silence, a look-up of its name has
+    none.)
+    """
+    faults, began = [], time.monotonic()
+    longest = TIMEOUT + buffer.limit / SLOWEST
+
+    def run():
+        try:
+            work()
+        except BaseException as fault:  # raised where it is waited for
+            faults.append(fault)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.05)
+        waited = time.monotonic() - began
+        if thread.is_alive() and waited > (longest if buffer.tell() else patience):
+            what = f"{buffer.tell():,} bytes" if buffer.tell() else "nothing"
+            raise TimeoutError(f"{what} came in {waited:.1f} s")
+    if faults:
+        fault = faults.pop()
+        try:
+            raise fault
+        finally:
+            del fault  # or it would hold itself, and with it the connection
 
 
 def keep(path, content):

@@ -64,6 +64,9 @@ def load(name, *, progress=True):
 def load_default():
     """Load 16 x 16 MNIST, or the digits if it is not to be had; print which, in one sentence.
 
+    Before anything is downloaded, it is said what is tried. What has failed is not tried again
+    until Python (a notebook's kernel) restarts.
+
     Returns
     -------
     Dataset
@@ -74,6 +77,12 @@ def load_default():
     DatasetCorrupt
         If a file in ``$SNNLAB_DATA`` is not what it should be.
     """
+    if not fetch.is_here("mnist") and not fetch.has_failed("mnist"):
+        print(
+            "MNIST is not on this machine: looking for it at "
+            f"{', '.join(fetch.hosts('mnist'))} (a few seconds if there is no network) ...",
+            flush=True,
+        )
     try:
         data = load("mnist16")
         print("Using MNIST at 16 x 16 pixels, the data set of the paper.")

@@ -407,7 +407,10 @@ def test_default_is_digits_otherwise(tiny, capsys, monkeypatch):
     tiny.mirrors(nowhere())
     assert load_default() is digits
     said = capsys.readouterr().out
-    assert "digits" in said and "not the paper's" in said and said.count("\n") == 1
+    assert "digits" in said and "not the paper's" in said and said.count("\n") == 2
+    assert said.startswith("MNIST is not on this machine: looking for it at 127.0.0.1 ")
+    assert load_default() is digits  # and again, without a second attempt
+    assert "looking" not in capsys.readouterr().out
 
 
 def test_unknown_name():
