@@ -106,10 +106,10 @@ class Network:
 
     def _build(self, shape, layers, neurons, n_steps, dtype, workers):
         self._shape, self._layers = shape, layers
-        self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
-        self.dtype = _real_type(dtype)
+        self._n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+        self._dtype = _real_type(dtype)
         self.workers = worker_count(workers) if workers is not None else None
-        self.stages = make_stages(shape, layers, neurons, self.dtype)
+        self._stages = make_stages(shape, layers, neurons, self.dtype)
         self._blocks = tuple(block for stage in self.stages for block in stage.blocks.values())
         if not self._blocks:
             raise ValueError("layers must have parameters")
@@ -121,6 +121,21 @@ class Network:
         self.ideal_conditions = [stage.conditions(self._parameters) for stage in self.stages]
         maps = [stage for stage in self.stages if stage.neuron is not None]
         self.hidden_stages = [stage for stage in maps[:-1] if stage.fires]
+
+    @property
+    def n_steps(self):
+        """Time steps of a sample."""
+        return self._n_steps
+
+    @property
+    def dtype(self):
+        """Precision of weights, potentials and gradients."""
+        return self._dtype
+
+    @property
+    def stages(self):
+        """The layers as they stand here, one by one."""
+        return self._stages
 
     @property
     def weights(self):

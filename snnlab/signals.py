@@ -35,6 +35,13 @@ def _as_array(name, value):
         raise TypeError(f"{name} must be an array") from None
 
 
+def read_only(x):
+    """A view of an array that cannot be written through."""
+    view = x.view()
+    view.flags.writeable = False
+    return view
+
+
 class SpikeTrains:
     """A batch of spike trains as events, in the manner of SciPy's compressed rows.
 
@@ -93,8 +100,40 @@ class SpikeTrains:
         self._set(start, stop, step.copy(), unit.copy(), n_steps, n_units)
 
     def _set(self, start, stop, step, unit, n_steps, n_units):
-        self.start, self.stop, self.step, self.unit = start, stop, step, unit
-        self.n_steps, self.n_units = n_steps, n_units
+        self._start, self._stop, self._step, self._unit = start, stop, step, unit
+        self._n_steps, self._n_units = n_steps, n_units
+
+    # what kernels are given is not to be changed: they check nothing
+
+    @property
+    def n_steps(self):
+        """Number of time steps."""
+        return self._n_steps
+
+    @property
+    def n_units(self):
+        """Number of units."""
+        return self._n_units
+
+    @property
+    def start(self):
+        """Where each sample's events begin, (n_samples,); read-only, as the three that follow."""
+        return read_only(self._start)
+
+    @property
+    def stop(self):
+        """Where each sample's events end, (n_samples,)."""
+        return read_only(self._stop)
+
+    @property
+    def step(self):
+        """Step of each event."""
+        return read_only(self._step)
+
+    @property
+    def unit(self):
+        """Unit of each event."""
+        return read_only(self._unit)
 
     @classmethod
     def wrap(cls, *parts):
@@ -126,12 +165,12 @@ class SpikeTrains:
         counts = self.counts()
         which = np.repeat(np.arange(len(self)), counts)
         first = np.cumsum(counts) - counts
-        return which, np.arange(counts.sum()) - np.repeat(first - self.start, counts)
+        return which, np.arange(counts.sum()) - np.repeat(first - self._start, counts)
 
     def _sorted(self):
         """Sample, step and unit of every event, in this order: (3, n_events)."""
         which, events_ = self.rows()
-        found = np.array([which, self.step[events_], self.unit[events_]])
+        found = np.array([which, self._step[events_], self._unit[events_]])
         return found[:, np.lexsort(found[::-1])]
 
     def compact(self):
@@ -139,7 +178,7 @@ class SpikeTrains:
         _, events_ = self.rows()
         stop = np.cumsum(self.counts())
         start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
-        step, unit = self.step[events_], self.unit[events_]
+        step, unit = self._step[events_], self._unit[events_]
         return self.wrap(start, stop, step, unit, self.n_steps, self.n_units)
 
     @property
@@ -150,32 +189,32 @@ class SpikeTrains:
     @property
     def events(self):
         """``start, stop, step, unit``: arrays as kernels take them."""
-        return self.start, self.stop, self.step, self.unit
+        return self._start, self._stop, self._step, self._unit
 
     def values(self, lo, hi, dtype):
         """Samples lo to hi - 1 as an array of 0 and 1, (hi - lo, n_steps, n_units)."""
         z = np.empty((hi - lo, self.n_steps, self.n_units), dtype)
-        events.mark(self.start[lo:hi], self.stop[lo:hi], self.step, self.unit, 0, hi - lo, z)
+        events.mark(self._start[lo:hi], self._stop[lo:hi], self._step, self._unit, 0, hi - lo, z)
         return z
 
     def counts(self):
         """Spikes per sample, (n_samples,)."""
-        return self.stop - self.start
+        return self._stop - self._start
 
     def unit_counts(self, dtype=np.int64):
         """Spikes per sample and unit, (n_samples, n_units)."""
         counts = np.zeros((len(self), self.n_units), _check.plain_type("dtype", dtype))
-        events.count_units(self.start, self.stop, self.unit, counts)
+        events.count_units(self._start, self._stop, self._unit, counts)
         return counts
 
     def __len__(self):
-        return len(self.start)
+        return len(self._start)
 
     def __getitem__(self, index):
         """The trains of some samples (an int, a slice, a mask or an array of indices); a view."""
         chosen = _samples(len(self), index)
-        start, stop = self.start[chosen], self.stop[chosen]
-        return self.wrap(start, stop, self.step, self.unit, self.n_steps, self.n_units)
+        start, stop = self._start[chosen], self._stop[chosen]
+        return self.wrap(start, stop, self._step, self._unit, self.n_steps, self.n_units)
 
     def __eq__(self, other):
         if not isinstance(other, SpikeTrains):

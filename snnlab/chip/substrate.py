@@ -12,6 +12,7 @@ results are those of the ideal network, bit for bit.
 import json
 from collections import namedtuple
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 
@@ -99,11 +100,11 @@ class Substrate(Medium):
     """
 
     def __init__(self, seed, *, sigma_d=None, partition=False, **effects):
-        self.seed = _check.integer("seed", seed, at_least=0)
+        self._seed = _check.integer("seed", seed, at_least=0)
         default = {name: effect.default for name, effect in EFFECTS.items()}
-        self.effects = check_effects(default | detuned(sigma_d) | effects)
+        self._effects = check_effects(default | detuned(sigma_d) | effects)
         partition = _check.flag("partition", partition)
-        self.partition, self.age, self.calibrated = partition, 0, False
+        self._partition, self.age, self.calibrated = partition, 0, False
         self._placed = None, None  # the last network's key and places
         faults = Faults(self.seed, self.effects, self.weight_limit)
         self.factors, self.dead = faults.factors, faults.dead
@@ -125,6 +126,31 @@ class Substrate(Medium):
             if chip.effects[name] == self.effects[name]:
                 chip.factors[name] = self.factors[name].copy()
         return chip
+
+    @property
+    def seed(self):
+        """Which chip it is."""
+        return self._seed
+
+    @property
+    def effects(self):
+        """The value of every effect, read-only: `replace` makes a chip with others."""
+        return MappingProxyType(self._effects)
+
+    @property
+    def partition(self):
+        """Whether larger networks run in parts."""
+        return self._partition
+
+    @property
+    def age(self):
+        """Runs so far."""
+        return self._age
+
+    @age.setter
+    def age(self, runs):
+        """Go back, or on, to what noise and drift were after so many runs."""
+        self._age = _check.integer("age", runs, 0, MOST_RUNS)
 
     @property
     def weight_limit(self):
@@ -429,7 +455,7 @@ class Substrate(Medium):
         Everything else that is frozen in it follows from its seed.
         """
         header = {
-            "format": FORMAT, "chip": self.seed, "effects": self.effects, "age": self.age,
+            "format": FORMAT, "chip": self.seed, "effects": dict(self.effects), "age": self.age,
             "partition": self.partition, "calibrated": self.calibrated,
         }  # fmt: skip
         factors = {f"factor_{name}": x for name, x in self.factors.items()}
@@ -517,7 +543,8 @@ def _forget(trace, steps):
     for train in trace.spikes:
         which, events = train.rows()
         early = train.step[events] < end[which]
-        train.stop[...] = train.start + np.bincount(which[early], minlength=len(trace))
+        start, stop, *_ = train.events
+        stop[...] = start + np.bincount(which[early], minlength=len(trace))
     late = np.arange(trace.inputs.n_steps) >= end[:, None]
     trace.readout[late] = 0
     for record in trace.records:

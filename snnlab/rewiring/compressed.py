@@ -187,7 +187,7 @@ class CompressedNetwork:
             and out.readout.dtype == self.dtype
             and [record.n for record in out.records] == list(self.sizes[1:])
             and [len(train.step) for train in out.spikes] == rooms
-            and not any(train.step is getattr(inputs, "step", None) for train in out.spikes)
+            and not any(train.events[2] is inputs.events[2] for train in out.spikes)
         )
         if fits:
             return out
@@ -327,14 +327,15 @@ class _Rows:
         else:
             v = aligned((1, self.n_steps, self.width), self.weight.dtype)
             z = spike_bits(1, self.n_steps, self.width)
-            own.start[lo:hi] = np.arange(lo, hi) * self.room
+            own.events[0][lo:hi] = np.arange(lo, hi) * self.room
             numbers = lif.firing(zero_reset=self.zero_reset, delay=delay, keep=False)
             lif.fire(
                 *source, no_drive, self.dense, constants, self.hold, *_ideal(v.dtype), numbers,
                 lo, hi, v, z, *own.events,
             )  # fmt: skip
             if self.n < self.n_all:
-                kernels.rename(own.start, own.stop, own.unit, self.name, lo, hi)
+                start, stop, _, unit = own.events
+                kernels.rename(start, stop, unit, self.name, lo, hi)
 
     def _integrate(self, source, drive, lo, hi, readout):
         """A readout whose weights are dense, or whose currents are there."""
