@@ -304,7 +304,7 @@ class Network:
 
     # initial activity -----------------------------------------------------------------------------
 
-    def scale_to_activity(self, inputs, hidden_spikes):
+    def scale_to_activity(self, inputs, hidden_spikes, readout=None):
         """Scale each hidden layer's weights so that it starts out active.
 
         A network that begins silent, or with every neuron firing in every step, learns slowly. The
@@ -316,6 +316,10 @@ class Network:
             A few hundred samples; of more, the first 1,000 are used.
         hidden_spikes : float
             Mean number of spikes per sample and hidden layer to aim at.
+        readout : float, optional
+            Scale the last layer's weights as well: until the standard deviation of the largest
+            potentials, over samples and classes, is this. Left out they stay as they are; what
+            reaches a readout then depends on its time constants and on the length of a sample.
 
         Returns
         -------
@@ -326,17 +330,31 @@ class Network:
         check_weights(self)
         inputs = inputs[:1000]
         target = _check.number("hidden_spikes", hidden_spikes, above=0)
-        for k, stage in enumerate(self.hidden_stages):
-            if target >= stage.n * self.n_steps:
-                raise ValueError(f"hidden_spikes must be below {stage.n * self.n_steps}")
-            original = self.parameters.copy()
-            try:
+        if readout is not None:
+            readout = _check.number("readout", readout, above=0)
+            if self.stages[-1].kind != "integrator" or "weights" not in self.stages[-1].blocks:
+                raise ValueError("readout must be left out where the last layer is no integrator")
+        original = self.parameters.copy()
+        try:
+            for k, stage in enumerate(self.hidden_stages):
+                if target >= stage.n * self.n_steps:
+                    raise ValueError(f"hidden_spikes must be below {stage.n * self.n_steps}")
                 self._scale_layer(k, stage, inputs, target)
-                check_weights(self)
-            except BaseException:  # an interrupt, too
-                self.parameters[...] = original
-                raise
+            if readout is not None:
+                self._scale_readout(inputs, readout)
+            check_weights(self)
+        except BaseException:  # an interrupt, too
+            self.parameters[...] = original
+            raise
         return self
+
+    def _scale_readout(self, inputs, size):
+        """Scale the last layer's weights: potentials follow them in proportion."""
+        tops = self.forward(inputs, potentials=False).readout.max(axis=1)
+        if not tops.std() > 0:
+            raise ValueError("readout hears nothing in these inputs, or the same in all of them")
+        block = self.stages[-1].blocks["weights"]
+        block.padded(self.parameters)[...] *= self.dtype.type(size / tops.std())
 
     def _scale_layer(self, k, stage, inputs, target):
         """Scale hidden layer k, by bisection."""

@@ -691,8 +691,7 @@ def test_limits_that_are_no_number_of_inputs(name, limit, error):
 def test_many_inputs_on_a_chip():
     """More inputs than it has lines, but no neuron with more than it can take."""
     inputs, labels = toy(n_units=300)
-    network = make(np.float32, (300, 40, 4))
-    network.n_steps = 12
+    network = make(np.float32, (300, 40, 4)).replace(n_steps=12)
     network.scale_to_activity(inputs, 20)
     chip = Substrate(1)
     with pytest.raises(ValueError, match="max_fan_in=256"):

@@ -6,7 +6,7 @@ objects, each with one remedy; most remedies can be carried out by code (`Report
 """
 
 from snnlab.reports.clinic.checks import CHECKS, SEVERITIES, Finding
-from snnlab.reports.clinic.remedies import Remedy
+from snnlab.reports.clinic.remedies import Remedy, gentle_rate
 from snnlab.reports.clinic.report import Layer, Report, examine
 
-__all__ = ["CHECKS", "Finding", "Layer", "Remedy", "Report", "SEVERITIES", "examine"]
+__all__ = ["CHECKS", "Finding", "Layer", "Remedy", "Report", "SEVERITIES", "examine", "gentle_rate"]

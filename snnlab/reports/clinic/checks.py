@@ -23,6 +23,8 @@ NARROW = 0.05  # share of samples that bring a unit so near; measured: below, ac
 VANISHED = 3e-3  # gradient of the first hidden layer per gradient of the last; measured: beyond
 EXPLODED = 300.0  # these bounds less than 70 %, between them 89 % (median of surrogates and depths)
 RESET_GROWTH = 5.0  # gradient per gradient without its path through the reset; measured: 1 to 1.4
+REST = 0.01  # of a threshold: a potential that is as good as none
+AT_REST = 0.75  # share of samples; measured: 0.9 to 1 after collapse, up to 0.4 before training
 FORGOTTEN = 1e-3  # gradient of a step per the largest of all: that step's input teaches next to nil
 SURE = 0.99  # probability from which the softmax is flat: one class takes the whole gradient
 SURE_AND_WRONG = 0.25  # share of samples; measured: 0 before and after training with scale 3
@@ -122,6 +124,19 @@ def _saturated_units(report):
             said = _said(share, SATURATED_UNITS, what)
             severity = "critical" if share >= 0.5 else "serious"
             yield Finding("saturated units", severity, said, remedies.RESCALE, k)
+
+
+def _readout_at_rest(report):
+    """The largest potential is then that of a first step, which no weight reaches."""
+    by_largest = type(report.loss) is losses.MaxOverTime or not hasattr(report.loss, "scores")
+    if report.layers[-1].counts is not None or not by_largest:
+        return
+    own = report.scores[np.arange(len(report.labels)), report.labels]
+    share = (own < REST * getattr(report.loss, "scale", 1.0)).mean()
+    if share >= AT_REST:
+        what = f"the samples leave their class's readout at rest, below {REST:g}: none reaches it"
+        said = _said(share, AT_REST, what)
+        yield Finding("readout at rest", "critical", said, remedies.RAISE, len(report.layers) - 1)
 
 
 def _bursting_units(report):
@@ -230,7 +245,7 @@ def _weights_at_limit(report):
             yield Finding("weights at limit", "serious", said, remedy, k)
 
 
-CHECKS = (_not_finite, _silent_input, _silent_layer, _saturated_units, _bursting_units)
-CHECKS += (_dead_units, _silent_samples, _narrow_surrogate, _constant_readout)
+CHECKS = (_not_finite, _silent_input, _silent_layer, _saturated_units, _readout_at_rest)
+CHECKS += (_bursting_units, _dead_units, _silent_samples, _narrow_surrogate, _constant_readout)
 CHECKS += (_explosion_over_time, _gradient_over_layers, _vanishing_over_time)
 CHECKS += (_saturated_softmax, _weights_at_limit)

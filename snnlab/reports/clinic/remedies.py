@@ -1,18 +1,22 @@
 """Remedies: one sentence each, and a function that carries it out where code can."""
 
 from collections import namedtuple
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 
 import numpy as np
 
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import LowerBound
-from snnlab.neurons import LIF
+from snnlab.network import Network
+from snnlab.neurons import LIF, LeakyIntegrator
+from snnlab.signals import ConstantCurrent
 from snnlab.surrogate import slope
 
 ACTIVE = 0.5  # spikes per unit and sample to start with: some units answer, none all the time
 NEAR = 0.1  # of the slope at threshold; measured: accuracy follows how often slopes are above it
+HEARD = 0.3  # of thresholds: spread of the readouts' largest potentials; measured: 1 is too much
+GENTLE = 0.35  # of a threshold; measured: best, also where a sample has 300 steps, tau 50
 WIDE = 0.4  # share of samples that do, as it should be: SuperSpike's, steepness 10, 1 to 5 layers
 
 Remedy = namedtuple("Remedy", "words cure", defaults=(None,))
@@ -43,12 +47,46 @@ def _rescale(network, inputs):
     return network.scale_to_activity(inputs, ACTIVE * min(network.sizes[1:-1])), {}
 
 
-def _redraw(network, inputs):
+def _draw(network):
     rng = np.random.default_rng(0)
     for w in network.weights:
         w[...] = rng.normal(0, 1 / np.sqrt(len(w)), w.shape)
+
+
+def _redraw(network, inputs):
+    _draw(network)
     network = _rescale(network, inputs)[0] if len(network.sizes) > 2 else network
     return network, {"optimizer": Adam(lr=Adam().lr / 10)}
+
+
+def gentle_rate(network, inputs):
+    """A learning rate of Adam, which moves every weight by it, so that no step upsets a neuron.
+
+    A step then moves no potential of the first layer by more than `GENTLE` thresholds: with long
+    time constants, long samples or many input spikes that takes far less than elsewhere.
+    """
+    first = network.neurons[0]
+    means = {name: np.mean(getattr(first, name)) for name in ("tau_mem", "gain")}
+    if first.tau_syn is not None:
+        means["tau_syn"] = np.mean(first.tau_syn)
+    known = {f.name: getattr(first, f.name) for f in fields(LeakyIntegrator)}
+    model = LeakyIntegrator(**known | {name: float(abs(x)) for name, x in means.items()})
+    sizes, n_steps = (network.sizes[0], 1), network.n_steps
+    one = Network(sizes, [], readout=model, n_steps=n_steps, rng=0, spread=0, dtype=network.dtype)
+    one.weights[0][...] = 1
+    if isinstance(inputs, ConstantCurrent):
+        inputs = ConstantCurrent(np.abs(inputs.x), n_steps)
+    top = one.forward(inputs).readout.max(axis=1).mean()
+    largest = float(np.mean(getattr(first, "v_th", 1.0))) * GENTLE / max(float(top), 1e-6)
+    return float(f"{min(largest, Adam().lr):.2g}")
+
+
+def _raise(network, inputs):
+    """New weights: those that are there have been driven far away."""
+    _draw(network)
+    hidden = ACTIVE * min(network.sizes[1:-1], default=1)
+    network.scale_to_activity(inputs, hidden, readout=HEARD)
+    return network, {"optimizer": Adam(lr=gentle_rate(network, inputs))}
 
 
 def _revive(network, inputs):
@@ -113,6 +151,11 @@ RESCALE = Remedy(
     f"Scale weights to {ACTIVE:g} spikes per unit and sample (network.scale_to_activity).", _rescale
 )
 REDRAW = Remedy("Draw new weights and train with a tenth of the learning rate.", _redraw)
+RAISE = Remedy(
+    f"Draw new weights (scale_to_activity(..., readout={HEARD:g})) and train with a learning rate "
+    "that moves no potential by more than a third of a threshold (clinic.gentle_rate).",
+    _raise,
+)
 REVIVE = Remedy(
     f"Train with penalties=[LowerBound(10, {ACTIVE:g})], which pulls idle units up.", _revive
 )
