@@ -146,13 +146,6 @@ def share_parameters(network, work, n=None):
     share(work, size if n is None else n, workers)
 
 
-def largest_entry(network, flat):
-    """`largest` of an array laid out as a network's parameters, by several threads."""
-    found = []
-    share_parameters(network, lambda lo, hi: found.append(largest(flat[lo:hi])))
-    return float(np.max(found))
-
-
 def largest(x):
     """Largest absolute value in a flat array, a float; NaN where there is one, 0.0 of nothing."""
     integer, no_sign = _BITS[x.itemsize]
