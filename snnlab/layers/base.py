@@ -272,7 +272,7 @@ def run_neurons(run, k, source, lo, hi):
     stage, record, under = run.stages[k], run.trace.records[k], run.conditions[k]
     delay, drive = stage.neuron.delay, run.drives[k]
     physics = under.noise, under.bounds
-    weights = under.blocks.get("weights", run.no_weights)
+    weights = run.weights[k]
     if not stage.fires:
         v, numbers = record.values, integrating(delay=delay, key=under.key)
         lif.integrate(*source, drive, weights, under.constants, *physics, numbers, lo, hi, v)

@@ -235,7 +235,7 @@ class _Rows:
         units = np.flatnonzero(units) if units.any() else np.zeros(1, int)  # a layer is never empty
         self.neuron, self.fires, self.n_steps = stage.neuron, stage.fires, n_steps
         self.n_in, self.n, self.n_all = len(w), len(units), stage.n
-        self.width, self.zero_reset = padded_width(self.n, self.fires), stage.zero_reset
+        self.width, self.zero_reset = padded_width(self.n), stage.zero_reset
         self.name = units.astype(np.int32)
         self.weight, self.unit = w[source, target], np.searchsorted(units, target).astype(np.int32)
         self.indptr = np.searchsorted(source, np.arange(self.n_in + 1)).astype(np.int64)
@@ -307,8 +307,8 @@ class _Rows:
                 lo, hi, *own.events,
             )  # fmt: skip
             return
-        drive = np.empty((len(x), 1, self.n), self.weight.dtype)
-        kernels.multiply(x, *columns, lo, hi, drive[:, 0])
+        drive = aligned((len(x), 1, self.width), self.weight.dtype)
+        kernels.multiply(x, *columns, lo, hi, drive[:, 0, : self.n])
         self._integrate(NO_EVENTS, drive, lo, hi, readout)
 
     def run(self, source, on_rows, lo, hi, own, readout):
