@@ -157,15 +157,15 @@ class Forward(Pass):
     conditions : list of Conditions
     drives : list of array (sample, time or 1, width)
         Currents of layers that do not follow events; others are empty.
-    fills : dict
-        Of some layers: what works out their currents.
+    fills, neurons : dict
+        Of some layers: what works out their currents, and what then runs their neurons.
     """
 
     def __init__(self, network, trace, scratch, conditions):
         super().__init__(network, trace, scratch)
         self.conditions = conditions
         none = np.empty((0, 1, 1), self.dtype)
-        self.drives, self.fills = [none] * len(self.stages), {}
+        self.drives, self.fills, self.neurons = [none] * len(self.stages), {}, {}
         self.weights = [self._tiled(k) for k in range(len(self.stages))]
 
     def views(self, k):
@@ -385,8 +385,11 @@ class Backward(Pass):
 
     def run(self):
         """All layers, all samples; returns the gradients."""
+        self.neurons = {}
         for segment in reversed(self.wiring.segments):
             layers = [(k, self.stages[k].layer) for k in reversed(segment)]
+            for k, layer in layers:
+                layer.prepare_back(self, k)
 
             def work(first, last, layers=layers):
                 for k, layer in layers:

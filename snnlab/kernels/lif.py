@@ -78,9 +78,9 @@ def integrate(
     noise,
     bounds,
     numbers,
+    v,
     lo,
     hi,
-    v,
 ):
     """Leaky integrator: ``I = a I + W x``, ``v = b v + g I``; fills ``v`` (sample, time, unit)."""
     delay, key = numbers[0], np.uint32(numbers[1])
@@ -209,8 +209,8 @@ def _make_fire(lanes):
 
     @kernel
     def fire(
-        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
-        v, z, out_start, out_stop, out_step, out_unit,
+        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, v, z,
+        out_start, out_stop, out_step, out_unit, lo, hi,
     ):  # fmt: skip
         zero_reset, delay = numbers[0] != 0, numbers[1]
         keep, key = numbers[2] != 0, np.uint32(numbers[3])
@@ -286,8 +286,8 @@ _fire_wide, _fire_narrow = _make_fire(WIDE), _make_fire(NARROW)
 
 
 def fire(
-    start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
-    v, z, out_start, out_stop, out_step, out_unit,
+    start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, v, z,
+    out_start, out_stop, out_step, out_unit, lo, hi,
 ):  # fmt: skip
     """LIF layer: integrate, compare, emit; the reset acts on the next step.
 
@@ -299,8 +299,8 @@ def fire(
     """
     run = _fire_narrow if v.shape[2] == NARROW else _fire_wide
     run(
-        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
-        v, z, out_start, out_stop, out_step, out_unit,
+        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, v, z,
+        out_start, out_stop, out_step, out_unit, lo, hi,
     )  # fmt: skip
 
 
@@ -314,11 +314,11 @@ def integrate_backward(
     constants,
     numbers,
     edges,
-    first_chunk,
-    last_chunk,
     g_weights,
     g_current,
     g_drive,
+    first_chunk,
+    last_chunk,
 ):
     """Adjoint of `integrate`: ``g_v`` (sample, time, unit) in; adjoint currents, gradients out.
 
@@ -437,8 +437,8 @@ def _make_fire_backward(lanes, surrogate):
     @kernel
     def fire_backward(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
-        g_current, g_drive,
+        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+        first_chunk, last_chunk,
     ):  # fmt: skip
         next_delay, zero_reset, attached = numbers[0], numbers[1] != 0, numbers[2] != 0
         delay = numbers[4]
@@ -540,8 +540,8 @@ _BACKWARD = {
 
 def fire_backward(
     start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-    g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
-    g_current, g_drive,
+    g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+    first_chunk, last_chunk,
 ):  # fmt: skip
     """Adjoint of `fire`, reading the trace: ``v`` (last step first), ``z``, the layer's own events.
 
@@ -558,8 +558,8 @@ def fire_backward(
     run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate]
     run(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
-        g_current, g_drive,
+        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+        first_chunk, last_chunk,
     )  # fmt: skip
 
 

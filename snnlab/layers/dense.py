@@ -70,8 +70,6 @@ class Dense(Linear):
 
     def prepare(self, run, k):
         """The product with a constant input, unless it is left to the threads."""
-        if run.wiring.follows_events[k]:
-            return
         super().prepare(run, k)
         if run.wiring.is_constant[k]:
             weights, out = run.conditions[k].blocks["weights"], run.drives[k][:, 0]

@@ -331,7 +331,7 @@ class _Rows:
             numbers = lif.firing(zero_reset=self.zero_reset, delay=delay, keep=False)
             lif.fire(
                 *source, no_drive, self.dense, constants, self.hold, *_ideal(v.dtype), numbers,
-                lo, hi, v, z, *own.events,
+                v, z, *own.events, lo, hi,
             )  # fmt: skip
             if self.n < self.n_all:
                 start, stop, _, unit = own.events
@@ -341,8 +341,8 @@ class _Rows:
         """A readout whose weights are dense, or whose currents are there."""
         numbers = lif.integrating(delay=self.neuron.delay)
         lif.integrate(
-            *source, drive, self.dense, self.constants, *_ideal(drive.dtype), numbers, lo, hi,
-            readout,
+            *source, drive, self.dense, self.constants, *_ideal(drive.dtype), numbers, readout,
+            lo, hi,
         )  # fmt: skip
 
 
