@@ -404,3 +404,10 @@ def test_all_others_are_waited_for_when_one_fails():
     with pytest.raises(ZeroDivisionError, match="mine"):
         share(work, 3, 3)
     assert sorted(slow) == [0, 2]
+
+
+def test_the_formatter_is_told_to_look_away_seldom():
+    mark, root = "# fmt: " + "skip", PACKAGE.parent
+    folders = PACKAGE, root / "tests", root / "tools", root / "benchmarks"
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    assert sum(path.read_text(encoding="utf-8").count(mark) for path in files) <= 40

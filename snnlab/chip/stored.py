@@ -23,9 +23,13 @@ class StoredChip:
         Everything else that is frozen in it follows from its seed.
         """
         header = {
-            "format": FORMAT, "chip": self.seed, "effects": dict(self.effects), "age": self.age,
-            "partition": self.partition, "calibrated": self.calibrated,
-        }  # fmt: skip
+            "format": FORMAT,
+            "chip": self.seed,
+            "effects": dict(self.effects),
+            "age": self.age,
+            "partition": self.partition,
+            "calibrated": self.calibrated,
+        }
         factors = {f"factor_{name}": x for name, x in self.factors.items()}
         save_npz(path, {"header": np.array(json.dumps(header))} | factors)
 
