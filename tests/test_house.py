@@ -411,3 +411,16 @@ def test_the_formatter_is_told_to_look_away_seldom():
     folders = PACKAGE, root / "tests", root / "tools", root / "benchmarks"
     files = [path for folder in folders for path in folder.rglob("*.py")]
     assert sum(path.read_text(encoding="utf-8").count(mark) for path in files) <= 40
+
+
+def test_functions_fit_a_screen():
+    """But for kernels, whose state would otherwise have to be handed around."""
+    for path in sources():
+        if part_of(path) == "kernels":
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef):
+                text = node.body[0] if ast.get_docstring(node) else None
+                length = node.end_lineno - node.lineno + 1
+                length -= text.end_lineno - text.lineno + 1 if text else 0
+                assert length <= 60, f"{path.name}: {node.name} has {length} lines"
