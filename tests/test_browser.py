@@ -299,7 +299,8 @@ def panels(page):
     for panel in page.locator(".snnlab-panel").all():
         panel.scroll_into_view_if_needed()
         prefix = panel.locator("img").first.evaluate(
-            "e => [...e.classList].find(c => c.includes('-picture-')).split('-picture-')[0]"
+            "e => [...e.parentElement.classList].find(c => c.includes('-picture-'))"
+            ".split('-picture-')[0]"
         )
         found.append((panel, *kinds[prefix]))
     return found
@@ -311,7 +312,7 @@ def check_names(panel):
         for control in panel.locator(what).all():
             name = control.get_attribute("aria-label")
             assert name and name.strip(), f"a {what} has no accessible name"
-    for button in panel.locator("button").all():
+    for button in panel.locator("button:visible").all():
         assert button.inner_text().strip(), "a button has no name"
     for group in panel.locator(".widget-toggle-buttons").all():
         assert group.get_attribute("role") == "group" and group.get_attribute("aria-label")

@@ -124,6 +124,10 @@ class Imperfections(Panel):
             "chip": _side(f"chip {chip.seed}", measured, neuron, float(own), accuracy),
         }
 
+    def downloads(self):
+        """The network that is shown."""
+        return {"network": self.network}
+
     draw = staticmethod(figures.draw_substrate)
     update = staticmethod(figures.update_substrate)
 
@@ -225,6 +229,8 @@ class ThroughTheChip(Panel):
         networks = [self.network.copy() for _ in places]
         loops = [self._steps(*pair) for pair in zip(networks, places, strict=True)]
         *learners, software = networks
+        names = [*(f"trained on chip {chip.seed}" for chip in chips), "in software"]
+        self._networks = dict(zip(names, networks, strict=True))
         fixed = {"sigma_d": sigma_d, "chips": [chip.seed for chip in chips]}
         fixed |= {"n_steps": self.n_steps, "stored": self.stored}
         seen = {"tested": [], "transfer": [], "loop": []}
@@ -261,6 +267,10 @@ class ThroughTheChip(Panel):
                     out[i, j] = transfer_matrix([network], [chip], *self.test)[0, 0]
                     yield None
         return np.diag(out) if own else out
+
+    def downloads(self):
+        """The networks as they stand."""
+        return self._networks
 
     draw = staticmethod(figures.draw_loop)
     update = staticmethod(figures.update_loop)

@@ -128,6 +128,10 @@ class DrawDigit(Panel):
         spikes = encode.latency(image.reshape(1, -1), n_steps=network.n_steps, dt=network.dt)
         return {"trace": network.forward(spikes, potentials=False), "image": image}
 
+    def downloads(self):
+        """The network that is shown."""
+        return {"network": self.network}
+
     def draw(self, data):
         """Spikes, membranes of the outputs, decision; the image is on the pad."""
         looks = {"names": self.names, "size": (6.1, 5.0)}
