@@ -340,7 +340,7 @@ def there_and_back(slider):
 
 def controls(panel):
     """What can be moved by keyboard, with the keys that may do it, in the order of the page."""
-    for slider in panel.locator("[role=slider]").all():
+    for slider in panel.locator("[role=slider]:visible").all():
         yield slider, there_and_back(slider)
     for menu in panel.locator("select").all():
         yield menu, ("ArrowDown", "ArrowUp")
@@ -384,7 +384,7 @@ def check_controls(page, panel, patience=PATIENCE):
 
 def first_control(panel):
     """What is moved often: a slider, or the pad; and the keys that do it, to and fro."""
-    control = panel.locator("[role=slider], canvas").first
+    control = panel.locator("[role=slider]:visible, canvas:visible").first
     if control.evaluate("e => e.tagName") == "CANVAS":
         return control, ("Shift+ArrowRight", "Shift+ArrowLeft")
     return control, there_and_back(control)

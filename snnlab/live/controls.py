@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import ipywidgets
 
-_LOOKS = {"style": {"description_width": "106px"}, "layout": {"width": "auto"}}
+_LOOKS = {"style": {"description_width": "120px"}, "layout": {"width": "auto"}}
 
 
 class Control:

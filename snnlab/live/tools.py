@@ -11,7 +11,7 @@ from snnlab.live.controls import leave_main_thread
 BUTTONS = (
     ("pin", "Pin", "Leave this picture behind, pale, to compare others with; again: take it away"),
     ("reset", "Reset", "All controls as they were at first"),
-    ("code", "Copy as code", "Copy a line of Python that sets the controls as they are"),
+    ("code", "Code", "Copy a line of Python that sets the controls as they are"),
     ("png", "PNG", "Download the picture"),
     ("svg", "SVG", "Download the picture as a drawing that can be enlarged"),
     ("network", "Network", "Download the network: snnlab.Network.load reads it"),

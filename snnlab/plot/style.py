@@ -141,6 +141,10 @@ class Picture:
             if artist.axes is None or artist.axes in axes:
                 self.fig.draw_artist(artist)
 
+    def forget(self):
+        """Draw everything anew the next time: something changed that is not in ``moving``."""
+        self._rest = None
+
     def save(self, path, scale=2.0):
         """Write a PNG file, whole or not at all."""
         content = self.png(scale)
@@ -321,6 +325,41 @@ def _moving(parts):
 def label_axes(ax, x="", y="", title=""):
     """Axis labels and title in one call."""
     ax.set(xlabel=x, ylabel=y, title=title)
+
+
+class Legend:
+    """A legend that lists only what there is: call ``update(picture)`` after data were set.
+
+    Parameters
+    ----------
+    ax : Axes
+    handles : sequence of artists
+    **looks
+        As for ``ax.legend``.
+    """
+
+    def __init__(self, ax, handles, **looks):
+        self._ax, self._handles, self._looks, self._shown = ax, list(handles), looks, None
+
+    @styled
+    def update(self, picture):
+        """List the artists that have data now."""
+        there = [artist for artist in self._handles if _is_there(artist)]
+        if there != self._shown:
+            if self._shown:
+                self._ax.get_legend().remove()
+            if there:
+                self._ax.legend(handles=there, **self._looks)
+            self._shown = there
+            picture.forget()
+
+
+def _is_there(artist):
+    """Whether a line has points within its axes, or a bar a height."""
+    if isinstance(artist, Line2D):
+        y, (low, high) = np.asarray(artist.get_ydata(), float), artist.axes.get_ylim()
+        return bool(((y >= low) & (y <= high)).any())
+    return bool(artist.get_width() and artist.get_height())
 
 
 def light_grid(ax):

@@ -134,7 +134,7 @@ class DrawDigit(Panel):
 
     def draw(self, data):
         """Spikes, membranes of the outputs, decision; the image is on the pad."""
-        looks = {"names": self.names, "size": (6.1, 5.0)}
+        looks = {"names": self.names, "size": (6.4, 4.5)}
         return plot.draw_raster(data["trace"], dt=self.network.dt, **looks)
 
     def update(self, picture, data):
