@@ -1,4 +1,4 @@
-"""`Tools`: what every panel's reader can do with it besides: compare, copy, download, begin anew."""
+"""`Tools`: what a panel's reader can do with it besides: compare, copy, download, begin anew."""
 
 import threading
 
