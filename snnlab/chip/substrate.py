@@ -378,10 +378,11 @@ class Substrate(Medium):
 
     def _synapses(self, stage, columns):
         """Efficacies and stuck levels of a layer's synapses, padded; None if all are ideal."""
-        e, shape = self.effects, (stage.n_in, stage.width)
+        e = self.effects
         ideal = e["synapse_spread"] == e["stuck"] == 0 and not self.weight_limit
         if ideal or not _has_synapses(stage):
             return None, None
+        shape = stage.n_in, stage.blocks["weights"].width
         here = np.ix_(np.arange(stage.n_in) % N_NEURONS, columns)
         efficacy, stuck = np.ones(shape, stage.dtype), np.full(shape, kernels.FREE, np.int16)
         efficacy[:, : stage.n], stuck[:, : stage.n] = self._efficacy[here], self._stuck[here]

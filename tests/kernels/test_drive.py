@@ -77,11 +77,11 @@ def fire(x, neuron, n_steps, width, keep=True):
         hold,
         *free(x.dtype),
         numbers,
-        0,
-        n_samples,
         v,
         z,
         *events,
+        0,
+        n_samples,
     )
     return v, z, events
 
@@ -113,11 +113,11 @@ def fire_backward(v, z, events, error, neuron, driven):
         numbers,
         lif.firing_back_reals(v.dtype, steepness=neuron.steepness),
         np.array([0, n_samples]),
-        0,
-        1,
         np.zeros((1, 0, width), v.dtype),
         g_current,
         g_drive,
+        0,
+        1,
     )
     return g_current[..., :n], g_drive[..., :n]
 
@@ -175,7 +175,7 @@ def integrate(x, neuron, n_steps, n):
     v = np.full((len(x), n_steps, n), np.nan, x.dtype)
     numbers = lif.integrating(delay=neuron.delay)
     lif.integrate(
-        *NO_EVENTS, x, np.zeros((0, n), x.dtype), constants, *free(x.dtype), numbers, 0, len(x), v
+        *NO_EVENTS, x, np.zeros((0, n), x.dtype), constants, *free(x.dtype), numbers, v, 0, len(x)
     )
     return v
 
@@ -192,11 +192,11 @@ def integrate_backward(g_v, neuron, driven):
         constants,
         lif.integrating(delay=neuron.delay),
         np.array([0, n_samples]),
-        0,
-        1,
         np.zeros((1, 0, n), g_v.dtype),
         g_current,
         g_drive,
+        0,
+        1,
     )
     return g_current, g_drive
 

@@ -16,7 +16,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import numpy as np
     from snnlab.kernels import chip, events, lif, rewire, updates
-    x = updates.largest_bits(np.arange(5, dtype=np.int32), np.int32(2**31 - 1))
+    x = updates.sum_of_squares(np.arange(5.0), 0, 5)
 said = [str(w.message) for w in caught if "NUMBA_CACHE_DIR" in str(w.message)]
 print(x, len(said), type(events.latency._cache).__name__)
 """
