@@ -299,7 +299,8 @@ def panels(page):
     for panel in page.locator(".snnlab-panel").all():
         panel.scroll_into_view_if_needed()
         prefix = panel.locator("img").first.evaluate(
-            "e => [...e.classList].find(c => c.includes('-picture-')).split('-picture-')[0]"
+            "e => [...e.parentElement.classList].find(c => c.includes('-picture-'))"
+            ".split('-picture-')[0]"
         )
         found.append((panel, *kinds[prefix]))
     return found
@@ -311,7 +312,7 @@ def check_names(panel):
         for control in panel.locator(what).all():
             name = control.get_attribute("aria-label")
             assert name and name.strip(), f"a {what} has no accessible name"
-    for button in panel.locator("button").all():
+    for button in panel.locator("button:visible").all():
         assert button.inner_text().strip(), "a button has no name"
     for group in panel.locator(".widget-toggle-buttons").all():
         assert group.get_attribute("role") == "group" and group.get_attribute("aria-label")
@@ -339,7 +340,7 @@ def there_and_back(slider):
 
 def controls(panel):
     """What can be moved by keyboard, with the keys that may do it, in the order of the page."""
-    for slider in panel.locator("[role=slider]").all():
+    for slider in panel.locator("[role=slider]:visible").all():
         yield slider, there_and_back(slider)
     for menu in panel.locator("select").all():
         yield menu, ("ArrowDown", "ArrowUp")
@@ -383,7 +384,7 @@ def check_controls(page, panel, patience=PATIENCE):
 
 def first_control(panel):
     """What is moved often: a slider, or the pad; and the keys that do it, to and fro."""
-    control = panel.locator("[role=slider], canvas").first
+    control = panel.locator("[role=slider]:visible, canvas:visible").first
     if control.evaluate("e => e.tagName") == "CANVAS":
         return control, ("Shift+ArrowRight", "Shift+ArrowLeft")
     return control, there_and_back(control)

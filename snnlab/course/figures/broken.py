@@ -28,7 +28,7 @@ def draw_broken(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.0, 3.9, fig)
+    fig = style.figure(6.6, 4.0, fig)
     table, ax = fig.subplots(1, 2, width_ratios=[1, 1.15])
     n = len(data["confusion"])
     # colours by the square root: confusions are few, and they are what is of interest
@@ -36,7 +36,7 @@ def draw_broken(data, *, fig=None):
     table.set(xticks=range(n), yticks=range(n))
     table.spines[:].set_visible(False)
     table.tick_params(length=0)
-    bar = fig.colorbar(shown, ax=table, label="share of the class (%)", shrink=0.85)
+    bar = fig.colorbar(shown, ax=table, label="share of the class (%)", location="bottom")
     bar.set_ticks([0, 5, 20, 50, 100])
     style.label_axes(table, x="decision", y="true class")
     lines, stars = [], []

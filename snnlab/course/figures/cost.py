@@ -40,12 +40,18 @@ def draw_cost(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.0, 5.6, fig)
+    fig = style.figure(6.8, 4.8, fig)
     grid = fig.add_gridspec(2, 1, height_ratios=[1.15, 1])
     top, bottom = (fig.add_subplot(grid[k].subgridspec(1, 1)[0]) for k in range(2))
     bars = _place_bars(top, [*data["energies"], CHIP])
     curves = _place_curves(bottom, data["rates"])
-    fig.legend(handles=bars["bars"], ncols=4, loc="outside upper center", columnspacing=1.2)
+    fig.legend(
+        handles=bars["bars"],
+        ncols=4,
+        loc="outside upper center",
+        columnspacing=0.8,
+        handlelength=1.5,
+    )
     prices, chip = (data["tags"][name].tag for name in ("int8_add", "chip_energy"))
     fig.supxlabel(
         f"Prices: Horowitz 2014 [{prices}]; chip: Cramer et al. 2022 [{chip}]. Prices of single "
@@ -73,7 +79,7 @@ def _place_curves(ax, rates):
         (lines[name],) = ax.plot([], [], dashes, color=colour, label=name)
         (marks[name],) = ax.plot([], [], marker, color=colour, ms=7)
     (stars,) = ax.plot([], [], "*", mfc="white", mec="black", ms=13, zorder=4)
-    ax.set(xlim=(0, max(rates)))
+    ax.set(xlim=(-0.03 * max(rates), 1.03 * max(rates)))
     style.label_axes(ax, x="spikes per neuron and image", y="energy per image (nJ)")
     head = ax.set_title(" ")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -98,7 +104,8 @@ def update_cost(picture, data):
         f"{data['rate']:.2f} spikes per neuron"
     )
     _set_curves(a, data, scale)
-    a.bottom.set_ylim(0, _end(scale * highest))
+    end = _end(scale * highest)
+    a.bottom.set_ylim(-0.07 * end, end)
     said = "; ".join(f"{name}: {text}" for name, text in zip(data["energies"], texts, strict=False))
     evens = "; ".join(
         f"'{name}' at {'no rate' if x is None else f'{x:.2f} spikes per neuron'}"

@@ -163,6 +163,10 @@ class BrokenNeurons(Panel):
             "curves": self.curves[order],
         }
 
+    def downloads(self):
+        """Both networks, intact."""
+        return dict(zip(self.names, self.networks, strict=True))
+
     draw = staticmethod(figures.draw_broken)
     update = staticmethod(figures.update_broken)
 

@@ -128,9 +128,13 @@ class DrawDigit(Panel):
         spikes = encode.latency(image.reshape(1, -1), n_steps=network.n_steps, dt=network.dt)
         return {"trace": network.forward(spikes, potentials=False), "image": image}
 
+    def downloads(self):
+        """The network that is shown."""
+        return {"network": self.network}
+
     def draw(self, data):
         """Spikes, membranes of the outputs, decision; the image is on the pad."""
-        looks = {"names": self.names, "size": (6.1, 5.0)}
+        looks = {"names": self.names, "size": (6.4, 4.5)}
         return plot.draw_raster(data["trace"], dt=self.network.dt, **looks)
 
     def update(self, picture, data):
