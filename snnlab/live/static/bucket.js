@@ -50,9 +50,8 @@ const RAIN = {
   "two spikes": [2, 4],
   "two, far apart": [2, 8],
   "six in a row": [2, 4, 6, 8, 10, 12],
-  "sparse rain": [1, 8, 14, 22, 29, 36],
-  "dense rain": [0, 2, 3, 5, 6, 8, 9, 10, 13, 14, 16, 17, 19, 22, 23, 24, 26, 27, 30, 32, 33, 35,
-    36, 38],
+  "sparse rain": [1, 8, 15, 22, 29, 36],
+  "dense rain": [2, 3, 4, 5, 6, 7],
 };
 
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
