@@ -488,6 +488,7 @@ def check_pad(page, panel):
     says("The pad is blank")
     assert changes(page, panel, draw, PATIENCE), "drawing changes nothing"
     says("it says")
+    check_tools(page, panel, pad, draw)
     # a long drawing: pictures that are out of date are left out, so the last one is there soon
     wipe()
     says("The pad is blank")
@@ -498,6 +499,35 @@ def check_pad(page, panel):
     says("The pad is blank")
     late = 1000 * (time.perf_counter() - began)
     assert late <= 4 * allowed() * BUDGET["figure"], "drawings queue up"
+
+
+INK = (
+    "e => e.getContext('2d').getImageData(0, 0, e.width, e.height).data.filter((x, k) => "
+    "k % 4 === 0 && x < 128).length"
+)
+
+
+def check_tools(page, panel, pad, draw):
+    """Undo, eraser and sample digits, by mouse and by keyboard."""
+
+    def click(name):
+        panel.get_by_role("button", name=name, exact=True).click()
+        return pad.evaluate(INK)
+
+    one = pad.evaluate(INK)
+    assert one > 0 and click("Undo") == 0
+    digits = [click("Sample"), click("Sample")]
+    assert 0 < digits[0] != digits[1] > 0
+    assert click("Undo") == digits[0] and click("Wipe") == 0
+    draw()
+    click("Eraser")
+    draw()  # over the same line
+    assert pad.evaluate(INK) < one / 4, "nothing is rubbed out"
+    pad.focus()
+    page.keyboard.press("Control+z")
+    assert pad.evaluate(INK) == one
+    page.keyboard.press("e")  # the pen again
+    assert panel.get_by_role("button", name="Eraser").get_attribute("aria-pressed") == "false"
 
 
 FIND_TRAINING = """

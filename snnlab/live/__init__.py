@@ -15,7 +15,7 @@ lets widgets leave a picture where no kernel runs.
 from snnlab.live.bucket import LeakyBucket
 from snnlab.live.controls import Action, Choice, Slider, Stops, as_options
 from snnlab.live.grid import Grid, Switches
-from snnlab.live.living import LivingNetwork, small_network
+from snnlab.live.living import LivingNetwork, sample_digits, small_network
 from snnlab.live.pace import Pace
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Panel
@@ -40,5 +40,6 @@ __all__ = [
     "Switches",
     "Worker",
     "as_options",
+    "sample_digits",
     "small_network",
 ]
