@@ -530,6 +530,24 @@ def check_tools(page, panel, pad, draw):
     assert panel.get_by_role("button", name="Eraser").get_attribute("aria-pressed") == "false"
 
 
+def check_quick_drag(page, panel):
+    """A quick hand, of which the page sees two places only, switches all cells on its way."""
+    grid = panel.locator("canvas")
+    grid.scroll_into_view_if_needed()
+    panel.get_by_text("All on").click()
+    box, row = grid.bounding_box(), 16
+    x, y = box["x"] + box["width"] / row / 2, box["y"] + 8
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + box["width"] * (row - 1) / row, y, steps=1)
+    page.mouse.up()
+    page.wait_for_function(
+        "([p, words]) => p.innerText.includes(words)",
+        arg=[panel.locator(".snnlab-text").element_handle(), f"{row} of 128"],
+        timeout=PATIENCE,
+    )
+
+
 FIND_TRAINING = """
 from snnlab.live import panel
 trained = [p for p in panel._OPEN.values() if hasattr(p, "runs")]
@@ -696,7 +714,7 @@ def none(page, panel):
 
 
 RETRAINED = "ThroughTheChip", "Rewire", "RewireOnChip", "YinYang"
-BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training}
+BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training, "BrokenNeurons": check_quick_drag}
 BESIDES |= dict.fromkeys(RETRAINED, check_retraining)
 
 
