@@ -27,7 +27,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 NEXT := $(VENV) is ready. Next: make lab (the course), make demo (a training in the terminal), make test.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test test-all demo lint bench results docs student fuzz clean
+.PHONY: help venv lab test test-all demo lint bench results docs student handouts fuzz clean
 
 help:  ## list these commands
 	@awk 'BEGIN {FS = ":.*  ## "} /^[a-z-]+:.*  ## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -101,6 +101,9 @@ docs: venv  ## render docs/ and a reference as a site in .cache/site
 
 student: venv  ## copy the notebooks without solutions to the folder student
 	$(PY) tools/student_copy.py
+
+handouts: venv  ## print a page of A4 per notebook into .cache/handouts, with a Chromium
+	$(PY) tools/handouts.py
 
 clean:  ## remove the environment, caches and compiled kernels
 	rm -rf "$(VENV)" .cache .pytest_cache .ruff_cache build dist

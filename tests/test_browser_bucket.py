@@ -237,18 +237,18 @@ def test_every_spike_is_a_click_if_asked_for(show):
     page.wait_for_function("b.time > 39")
     assert state(page, "clicks") == {"in": 0, "out": 0}, "it was not asked for"
     heard = {}
-    for rain in ("sparse rain", "dense rain"):
+    for rain in ("six far apart", "six close together"):
         page.evaluate("b.pause(); b.sound.clicks = { in: 0, out: 0 }; b.time = 0; null")
         page.get_by_label("Input spikes").select_option(rain)
-        if rain == "sparse rain":
+        if rain == "six far apart":
             page.get_by_role("button", name="Sound off").click()
         else:
             page.evaluate("b.play(); null")
         page.wait_for_function("b.time >= 39.5")
         heard[rain] = state(page, "clicks")
         assert heard[rain] == {"in": len(state(page, "spikes")), "out": len(state(page, "fired"))}
-    assert heard["sparse rain"] == {"in": 6, "out": 0}, "what is far apart makes it fire"
-    assert heard["dense rain"]["in"] == 6 and heard["dense rain"]["out"] >= 3
+    assert heard["six far apart"] == {"in": 6, "out": 0}, "what is far apart makes it fire"
+    assert heard["six close together"]["in"] == 6 and heard["six close together"]["out"] >= 3
     page.get_by_role("button", name="Sound on").click()
     assert not page.evaluate("b.sound.on")
 

@@ -50,8 +50,8 @@ const RAIN = {
   "two spikes": [2, 4],
   "two, far apart": [2, 8],
   "six in a row": [2, 4, 6, 8, 10, 12],
-  "sparse rain": [1, 8, 15, 22, 29, 36],
-  "dense rain": [2, 3, 4, 5, 6, 7],
+  "six far apart": [1, 8, 15, 22, 29, 36],
+  "six close together": [2, 3, 4, 5, 6, 7],
 };
 
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
