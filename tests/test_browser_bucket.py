@@ -266,7 +266,7 @@ def test_it_fits(show, scratch, width):
         page = show(width, 500, color_scheme=theme)
         page.evaluate("b.pause(); b.go(5); null")
         assert page.locator(".bucket").bounding_box()["height"] <= MOST_HIGH
-        page.screenshot(path=scratch / f"bucket-{theme}-{width}.png")
+        page.locator(".bucket").screenshot(path=scratch / f"bucket-{theme}-{width}.png")
         wide = page.locator(".bucket").bounding_box()["width"]
         for text in page.locator(".bucket-stage text").all():
             box = text.bounding_box()
