@@ -61,6 +61,7 @@ _NAMES = {
     "SoftDeepR": "rewiring",
     "SpikeTrains": "signals",
     "SpikingClassifier": "estimator",
+    "SpikingRegressor": "estimator",
     "Substrate": "chip.substrate",
     "Trace": "trace",
     "Values": "signals",

@@ -6,7 +6,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.learning import silence
-from snnlab.learning.losses import resolve, scores_of
+from snnlab.learning.losses import agreement, check_targets, resolve, scores_of
 from snnlab.learning.settings import check_medium, check_samples
 from snnlab.parameters import check_weights
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
@@ -81,12 +81,13 @@ def evaluate(
     """
     _check.network("network", network)
     n_samples = check_samples("inputs", network, inputs)
-    labels = _check.labels("labels", labels, n_samples, network.sizes[-1])
+    loss = resolve(loss)
+    labels = check_targets(loss, "labels", labels, n_samples, network.sizes[-1])
     scores, counts = predict_scores(
         network, inputs, loss=loss, batch_size=batch_size, rng=rng, substrate=substrate
     )
-    predictions = scores.argmax(axis=1)
-    return Evaluation(float((predictions == labels).mean()), float(counts.mean()), predictions)
+    predictions = scores if hasattr(loss, "of_values") else scores.argmax(axis=1)
+    return Evaluation(agreement(loss, scores, labels), float(counts.mean()), predictions)
 
 
 def batch_of(inputs, index, rng):

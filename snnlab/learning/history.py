@@ -1,6 +1,6 @@
 """`History`: what a training recorded."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 
 @dataclass
@@ -49,3 +49,12 @@ class History:
         if self.validation_accuracy:
             text += f"  validation {100 * self.validation_accuracy[-1]:.2f} %"
         return text + f"  {self.hidden_spikes[-1]:.1f} hidden spikes  {self.seconds[-1]:.2f} s"
+
+    def joined(self, later):
+        """A history of these epochs and those of a later one."""
+        lists = {
+            f.name: getattr(self, f.name) + getattr(later, f.name)
+            for f in fields(self)
+            if f.name != "interrupted"
+        }
+        return History(**lists, interrupted=later.interrupted)

@@ -8,6 +8,7 @@ largest maximum over time.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,18 @@ from snnlab.kernels.readout import first_peaks
 def scores_of(loss):
     """The scores a loss decides by: its own, else the maximum over time."""
     return getattr(loss, "scores", None) or _max_over_time
+
+
+def check_targets(loss, name, targets, n_samples, n_outputs):
+    """What is to be learned, if it fits: labels, or what the loss's own ``check_targets`` takes."""
+    check = getattr(loss, "check_targets", _check.labels)
+    return check(name, targets, n_samples, n_outputs)
+
+
+def agreement(loss, scores, targets):
+    """Share of the labels that have the largest score, or the loss's own ``agreement``."""
+    own = getattr(loss, "agreement", None)
+    return float(own(scores, targets) if own else (scores.argmax(axis=1) == targets).mean())
 
 
 def _max_over_time(readout):
@@ -210,11 +223,113 @@ class FirstSpike:
         return value, g_readout
 
 
+@dataclass(frozen=True)
+class SquaredError:
+    """Mean squared difference of the readout, averaged over time, and values (for regression).
+
+    Targets are arrays of float (n_samples, n_outputs), best with mean 0 and standard deviation 1.
+
+    Parameters
+    ----------
+    scale : float
+        Factor before the difference: ``scale * mean_t v[t]`` is the prediction.
+    """
+
+    scale: float = 1.0
+    of_values: ClassVar[bool] = True  # scores are predictions
+
+    def __post_init__(self):
+        _check.number("scale", self.scale, above=0)
+
+    @staticmethod
+    def check_targets(name, targets, n_samples, n_outputs):
+        """Values as an array of float64 (n_samples, n_outputs)."""
+        return _check.array(name, targets, np.float64, (n_samples, n_outputs))
+
+    @staticmethod
+    def agreement(scores, targets):
+        """R2: 1 less the share of the targets' variance that is left; 0 where they have none."""
+        total = np.square(targets - targets.mean(axis=0)).sum()
+        return 1 - np.square(scores - targets).sum() / total if total > 0 else 0.0
+
+    def scores(self, readout):
+        """Predictions, (sample, output)."""
+        _check_readout(readout)
+        mean = np.einsum("stc->sc", readout) / readout.dtype.type(readout.shape[1])
+        return mean * _check.real("scale", self.scale, readout.dtype)
+
+    def __call__(self, readout, targets):
+        """Value and gradient."""
+        _check_readout(readout)
+        targets = self.check_targets("targets", targets, len(readout), readout.shape[2])
+        error = self.scores(readout) - targets.astype(readout.dtype)
+        factor = 2 * self.scale / (error.size * readout.shape[1])
+        g_readout = error * readout.dtype.type(factor)
+        value = float(np.vdot(error, error)) / error.size
+        return value, np.repeat(g_readout[:, None], readout.shape[1], axis=1)
+
+
+class WeightedTargets:
+    """Targets and a weight for each sample; chosen by index like an array.
+
+    Parameters
+    ----------
+    targets : array (n_samples, ...)
+    weights : array of float (n_samples,)
+    """
+
+    def __init__(self, targets, weights):
+        self.targets, self.weights = targets, weights
+
+    def __len__(self):
+        return len(self.targets)
+
+    def __getitem__(self, index):
+        return WeightedTargets(self.targets[index], self.weights[index])
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Another loss, whose gradient counts each sample by a weight of its own.
+
+    Targets are `WeightedTargets`. The value, and what is said of agreement, is without weights.
+
+    Parameters
+    ----------
+    loss : callable
+    """
+
+    loss: object
+
+    def check_targets(self, name, targets, n_samples, n_outputs):
+        """`WeightedTargets` whose targets fit the other loss."""
+        if not isinstance(targets, WeightedTargets):
+            raise TypeError(f"{name} must be WeightedTargets, not {type(targets).__name__}")
+        weights = _check.array("weights", targets.weights, np.float64, (n_samples,))
+        return WeightedTargets(
+            check_targets(self.loss, name, targets.targets, n_samples, n_outputs), weights
+        )
+
+    def agreement(self, scores, targets):
+        """The other loss's."""
+        return agreement(self.loss, scores, targets.targets)
+
+    def scores(self, readout):
+        """The other loss's."""
+        return scores_of(self.loss)(readout)
+
+    def __call__(self, readout, targets):
+        """Value and gradient."""
+        value, g_readout = called(self.loss, readout, targets.targets)
+        return value, g_readout * targets.weights[:, None, None].astype(readout.dtype)
+
+
 LOSSES = {
     "max_over_time": MaxOverTime,
     "sum_over_time": SumOverTime,
     "rate_mse": RateMSE,
     "first_spike": FirstSpike,
+    "squared_error": SquaredError,
 }
 
 

@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from snnlab import _check
-from snnlab.learning.losses import FirstSpike, resolve
+from snnlab.learning.losses import FirstSpike, check_targets, resolve
 from snnlab.learning.optim import Adam, resolve_schedule
 from snnlab.learning.penalties import Penalties
 from snnlab.medium import IDEAL
@@ -24,8 +24,8 @@ class Settings:
     ----------
     epochs, batch_size : int
     loss : str or callable
-        "max_over_time", "sum_over_time", "rate_mse", "first_spike", or any function
-        ``(readout, labels) -> value, g_readout`` (`snnlab.losses`).
+        "max_over_time", "sum_over_time", "rate_mse", "first_spike", "squared_error" (of values), or
+        any function ``(readout, labels) -> value, g_readout`` (`snnlab.losses`).
     optimizer : Adam, SGD, a rule of `snnlab.rewiring` or your own, optional
         ``Adam()`` by default. It belongs to the first network that it trains (see
         `snnlab.optim.Optimizer`).
@@ -89,10 +89,10 @@ class Settings:
             dropout=_check.number("dropout", self.dropout, at_least=0, below=1),
             penalties=Penalties(self.penalties, network),
             substrate=self.substrate,
-            validation=self._checked_validation(network),
+            validation=self._checked_validation(network, loss),
         )
 
-    def _checked_validation(self, network):
+    def _checked_validation(self, network, loss):
         if self.validation is None:
             return None
         if not getattr(self.medium, "can_evaluate", True):
@@ -104,7 +104,7 @@ class Settings:
             raise TypeError("validation must be a pair of inputs and labels")
         inputs, labels = self.validation
         n = check_samples("validation", network, inputs)
-        return inputs, _check.labels("validation", labels, n, network.sizes[-1])
+        return inputs, check_targets(loss, "validation", labels, n, network.sizes[-1])
 
     def describe(self):
         """What a checkpoint must agree on, as plain text and numbers (of checked settings)."""

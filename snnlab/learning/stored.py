@@ -22,7 +22,7 @@ def save(path, thing):
         A setting that cannot be written, such as a function of one's own; the message names it.
     """
     arrays = {}
-    header = {"format": FORMAT} | _described(thing, arrays)
+    header = {"format": FORMAT} | described(thing, arrays)
     arrays |= {f"state_{name}": x for name, x in thing.state().items()}
     save_npz(path, {"header": np.array(json.dumps(header))} | arrays)
 
@@ -49,7 +49,7 @@ def load(path, base, others):
         version = _check.integer("format", header["format"], at_least=1)
         if version > FORMAT:
             raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
-        out = _made(header, arrays, base, others)
+        out = made(header, arrays, base, others)
         state = {name: x for name, x in arrays.items() if name.startswith("state_")}
         out.restore({name.removeprefix("state_"): x for name, x in state.items()})
         return out
@@ -57,7 +57,7 @@ def load(path, base, others):
         raise ValueError(f"{path} does not hold a {base.__name__}: {fault}") from None
 
 
-def _described(thing, arrays):
+def described(thing, arrays):
     """Class and settings as JSON has them; arrays among them are put into ``arrays``."""
     settings = {name: _plain(name, x, arrays) for name, x in thing.settings().items()}
     return {"class": type(thing).__name__, "settings": settings}
@@ -79,7 +79,7 @@ def _plain(name, x, arrays):
     if isinstance(x, Ramp):
         return {"ramp": asdict(x)}
     if hasattr(x, "settings") and hasattr(x, "state"):
-        return {"object": _described(x, arrays)}
+        return {"object": described(x, arrays)}
     kind = "a function" if callable(x) and not is_dataclass(x) else f"a {type(x).__name__}"
     raise TypeError(f"{name} is {kind}, which cannot be written to a file: {x!r}")
 
@@ -97,11 +97,11 @@ def _revived(x, arrays, others):
     if kind == "ramp":
         return Ramp(**content)
     if kind == "object":
-        return _made(content, arrays, others, others)
+        return made(content, arrays, others, others)
     raise ValueError(f"settings hold something unknown: {kind!r}")
 
 
-def _made(described, arrays, base, others):
+def made(described, arrays, base, others):
     """An object of a class derived from ``base``, with settings."""
     name, known = described["class"], {cls.__name__: cls for cls in _kin(base)}
     if name not in known:

@@ -13,7 +13,7 @@ from snnlab.learning.checkpoint import Checkpoint
 from snnlab.learning.evaluation import Evaluation, batch_of, evaluate, predict_scores  # noqa: F401
 from snnlab.learning.guard import check_gradients, on_trial
 from snnlab.learning.history import History
-from snnlab.learning.losses import called, scores_of
+from snnlab.learning.losses import agreement, called, check_targets, scores_of
 from snnlab.learning.progress import Interrupts, Progress
 from snnlab.learning.settings import check_samples, takes_settings
 from snnlab.learning.state import Stateful
@@ -71,7 +71,7 @@ def _checked_loop(network, inputs, labels, rng, settings, history):
     settings = settings.checked(network)
     rng = _check.generator("rng", rng)
     n_samples = check_samples("inputs", network, inputs)
-    labels = _check.labels("labels", labels, n_samples, network.sizes[-1])
+    labels = check_targets(settings.loss, "labels", labels, n_samples, network.sizes[-1])
     return _Loop(network, inputs, labels, rng, settings, History() if history is None else history)
 
 
@@ -149,7 +149,7 @@ class _Loop:
             silence.check_hearing(network, batch)
         self.spikes = self.spikes + np.array([train.counts().sum() for train in trace.spikes])
 
-        correct = (self.score(trace.readout).argmax(axis=1) == target).mean()
+        correct = agreement(settings.loss, self.score(trace.readout), target)
         return Step(
             network=network,
             history=self.history,
@@ -158,7 +158,7 @@ class _Loop:
             steps_per_epoch=self.per_epoch,
             loss=value,
             penalty=price,
-            accuracy=float(correct),
+            accuracy=correct,
             hidden_spikes=float(trace.hidden_counts().mean()),
             trace=trace,
         )
@@ -220,7 +220,8 @@ def train(
         Training samples. A stream is an object with a length and ``batch(indices, rng)``, which
         returns one of the others: `snnlab.augment.AugmentedImages`, or your own.
     labels : array of int (n_samples,)
-        In [0, n_classes).
+        In [0, n_classes). For "squared_error" values, (n_samples, n_outputs), and accuracies are
+        then R2.
     rng : numpy.random.Generator or int
         For the order of samples, dropout and streams.
     callback : callable, optional

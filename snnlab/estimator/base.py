@@ -1,0 +1,438 @@
+"""What the estimators share: from arguments to a network, training, and reading it out."""
+
+from functools import partial
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from snnlab import _check, encode
+from snnlab.datasets.augment import Affine, AugmentedImages
+from snnlab.estimator import files, parts, tables
+from snnlab.estimator.watch import Watch
+from snnlab.learning.evaluation import predict_scores
+from snnlab.learning.losses import Weighted, WeightedTargets, resolve
+from snnlab.learning.optim import Adam
+from snnlab.learning.silence import MANY, check_hearing
+from snnlab.learning.training import History, steps, train
+from snnlab.network import Network
+from snnlab.neurons import LIF, LeakyIntegrator
+from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+SIGNALS = SpikeTrains | ConstantCurrent | Values
+CHUNK = 2000  # rows that are coded at once when predicting
+TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
+SOFT = 10.0  # steepness where currents are felt
+QUIET = (
+    "features reach {:.3g}, but a feature must exceed 0.2 to spike, and those in [0, 1] are taken "
+    "as they are: scale X so that its largest values are 1"
+)
+
+
+class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of `SpikingClassifier` and `SpikingRegressor`: all but what their targets are."""
+
+    # parameters -----------------------------------------------------------------------------------
+
+    def get_params(self, deep=True):
+        """Parameters by name; those of neurons, optimisers and losses as ``neuron__steepness``."""
+        params = super().get_params(deep=deep)
+        for name, x in list(params.items()) if deep else ():
+            if "__" not in name:
+                inner = parts.settings_of(x) or {}
+                params |= {f"{name}__{key}": value for key, value in inner.items()}
+        return params
+
+    def set_params(self, **params):
+        """Change parameters, also those of neurons, optimisers and losses."""
+        own, nested = parts.split(params)
+        super().set_params(**own)
+        for name, changes in nested.items():
+            if name not in self.get_params(deep=False):
+                super().set_params(**{name: None})  # says which there are
+            x = getattr(self, name)
+            if x is None and name == "neuron":
+                x = LIF.brainscales2()
+            if x is None and name == "optimizer":
+                x = Adam(lr=self.lr)
+            if isinstance(x, str) and name == "loss":
+                x = resolve(x)
+            setattr(self, name, parts.changed(name, x, changes))
+        return self
+
+    # training -------------------------------------------------------------------------------------
+
+    def fit(self, X, y, sample_weight=None):
+        """Train.
+
+        Parameters
+        ----------
+        X : array of float (n_samples, n_features), SpikeTrains or array (n_samples, time, unit)
+        y : array (n_samples,)
+            Labels or values; a regressor takes several columns, too.
+        sample_weight : array of float (n_samples,), optional
+            How much each sample counts; those of weight 0 are left out.
+
+        Returns
+        -------
+        This object, trained. After an interrupt it is usable, at its last completed step.
+        """
+        old = self._past()
+        samples, settings, watch = self._begin(X, y, sample_weight)
+        verbose = bool(self.verbose)
+        new = train(self.network_, *samples, **settings, progress=verbose, callback=watch)
+        self._finish(old, new, watch)
+        return self
+
+    def fit_steps(self, X, y, sample_weight=None):
+        """Train as `fit` does, step by step: an iterator of `snnlab.training.Step`.
+
+        Between two steps everything can be asked of this object that can be asked after `fit`.
+        """
+        old = self._past()
+        samples, settings, watch = self._begin(X, y, sample_weight)
+        self.history_ = History()
+        for step in steps(self.network_, *samples, **settings, history=self.history_):
+            yield step
+            if watch(step):
+                break
+        self._finish(old, self.history_, watch)
+
+    def _past(self):
+        """History so far, where training is to go on from it."""
+        if self.warm_start and hasattr(self, "network_"):
+            return self.history_
+        for name in ("network_", "_optimizer", "_rng"):
+            vars(self).pop(name, None)
+        return None
+
+    def _finish(self, old, new, watch):
+        watch.restore(self.network_, new)
+        self.history_ = new if old is None else old.joined(new)
+
+    def _partial_fit(self, X, y, sample_weight):
+        """One epoch more, at a constant learning rate."""
+        old = getattr(self, "history_", None) if hasattr(self, "network_") else None
+        samples, settings, _ = self._begin(X, y, sample_weight, first=old is None)
+        settings |= {"epochs": 1, "schedule": "constant", "validation": None}
+        new = train(self.network_, *samples, **settings, progress=bool(self.verbose))
+        self.history_ = new if old is None else old.joined(new)
+        return self
+
+    def _begin(self, X, y, sample_weight, first=True):
+        """Make the network where there is none; what it is to learn, and how, and who looks on."""
+        fresh = not hasattr(self, "network_")
+        X, y = self._read(X, y, reset=fresh)
+        targets, weights = self._targets(y, sample_weight, fresh)
+        if weights is not None and (weights == 0).any():
+            some = np.flatnonzero(weights)
+            X, targets, weights = X[some], targets[some], weights[some]
+        if fresh:
+            self._rng = np.random.default_rng(_seed(self.random_state))
+        kept, held = self._split(targets)
+        if fresh:
+            self._learn_code(X[kept], targets[kept])
+            inputs = self._coded(X[kept])
+            self._make(inputs, self._size(targets))
+            self._optimizer = self._new_optimizer()
+        else:
+            inputs = self._coded(X[kept])
+        if self.augment is not None:
+            inputs = self._augmented(X[kept])
+        loss, targets, held_targets = resolve(self._loss()), targets[kept], targets[held]
+        if weights is not None:
+            weights = weights / weights.mean()
+            targets = WeightedTargets(targets, weights[kept])
+            held_targets = WeightedTargets(held_targets, weights[held])
+            loss = Weighted(loss)
+        validation = (self._coded(X[held]), held_targets) if len(held) else None
+        watch = Watch(parts.callbacks_of(self.callbacks), self.patience, validation is not None)
+        return (inputs, targets), self._settings(len(kept), loss, validation), watch
+
+    def _settings(self, n, loss, validation):
+        """How to train on n samples."""
+        batch_size = self.batch_size
+        if _auto(batch_size):
+            batch_size = int(np.clip(-(-n // 10), 1, 100))
+        epochs, dropout = self.epochs, self.dropout
+        if _auto(epochs):
+            size = _check.integer("batch_size", batch_size, at_least=1)
+            least = TABLE_UPDATES / -(-n // size) if self._of_a_table() else 0
+            epochs = int(np.clip(np.ceil(least), 20, 200))
+        if _auto(dropout):
+            dropout = TABLE_DROPOUT if self._of_a_table() else 0.0
+        return {
+            "epochs": epochs,
+            "rng": self._rng,
+            "batch_size": batch_size,
+            "loss": loss,
+            "optimizer": self._optimizer,
+            "schedule": self.schedule,
+            "dropout": dropout,
+            "penalties": self.penalties,
+            "substrate": self.substrate,
+            "validation": validation,
+        }
+
+    def _split(self, targets):
+        """Which samples are learned, and which are held out to know when to stop."""
+        everything, none = np.arange(len(targets)), np.arange(0)
+        if self.validation_fraction is None:
+            return everything, none
+        share = _check.number("validation_fraction", self.validation_fraction, above=0, below=1)
+        if len(targets) < 2:
+            raise ValueError("validation_fraction must be None where there is one sample")
+        alike = self._strata(targets, share)
+        return train_test_split(
+            everything, test_size=share, stratify=alike, random_state=_seed(self._rng)
+        )
+
+    def _new_optimizer(self):
+        """A new optimiser: that of the parameter, or Adam."""
+        if self.optimizer is None:
+            decay = TABLE_DECAY if self._of_a_table() else 0.0
+            return Adam(lr=self.lr, weight_decay=decay)
+        return parts.remade(self.optimizer)
+
+    def _of_a_table(self):
+        """Whether features enter as currents."""
+        return self.code_ is not None and self.code_.kind == "current"
+
+    # the network ----------------------------------------------------------------------------------
+
+    def _make(self, inputs, n_out):
+        """The network, active from the start."""
+        share = _check.number("hidden_spikes", self.hidden_spikes, above=0)
+        neuron, readout = self._neurons()
+        if self.layers is not None:
+            layers = _check.sequence("layers", self.layers)
+            shaped = bool(layers) and isinstance(layers[0], tuple)
+            shape = layers[0] if shaped else inputs.n_units
+            layers = (shape, *layers[shaped:], n_out)
+        else:
+            hidden = [_check.integer("hidden", n, at_least=1) for n in np.atleast_1d(self.hidden)]
+            layers = (inputs.n_units, *hidden, n_out)
+        network = Network(
+            layers, neuron, readout=readout, n_steps=inputs.n_steps, rng=self._rng,
+            workers=self.workers,
+        )  # fmt: skip
+        few = inputs[:500]
+        if isinstance(inputs, SpikeTrains):
+            check_hearing(network, inputs, MANY, QUIET.format(self._most))
+        silent = isinstance(few, SpikeTrains) and not few.counts().any()
+        if network.hidden_stages and not silent:
+            smallest = min(stage.n for stage in network.hidden_stages)
+            network.scale_to_activity(few, share * smallest)
+        self.network_ = network
+
+    def _neurons(self):
+        """Model, or models, of hidden neurons, and the readout's or None."""
+        neuron = self.neuron
+        if neuron is None:
+            neuron = _default_neuron(self.n_steps, self._of_a_table())
+        elif not isinstance(neuron, LIF) and not (
+            isinstance(neuron, list | tuple) and all(isinstance(x, LIF) for x in neuron)
+        ):
+            raise TypeError(f"neuron must be LIF or None, not {type(neuron).__name__}")
+        readout = self.readout
+        if readout is not None and not isinstance(readout, LeakyIntegrator):
+            raise TypeError(f"readout must be LeakyIntegrator, LIF or None, not {readout!r}")
+        last = neuron if isinstance(neuron, LIF) else neuron[-1] if neuron else None
+        if readout is None and last is not None:  # of values per neuron their mean
+            known = last.integrator().to_dict()
+            values = {k: float(np.mean(x)) for k, x in known.items() if isinstance(x, tuple)}
+            readout = last.integrator().replace(**values)
+        return neuron, readout
+
+    # features -------------------------------------------------------------------------------------
+
+    def _read(self, X, y=None, reset=False):
+        """Signals as they are; sequences, (n, time, unit); or features, (n, n_features)."""
+        _check.unmasked("X", X)
+        if isinstance(X, SIGNALS) or (isinstance(X, np.ndarray) and X.ndim == 3):
+            return self._read_signals(X, y, reset)
+        types = [np.float64, np.float32]
+        if y is None:
+            X = validate_data(self, X, dtype=types, reset=reset)
+        else:
+            _check.unmasked("y", y)
+            X, y = validate_data(self, X, y, dtype=types, reset=reset, **self._kind_of_y())
+        if not reset and self.code_ is None:
+            raise ValueError("X must be signals or sequences, as when this was fitted")
+        return X if y is None else (X, y)
+
+    def _read_signals(self, X, y, reset):
+        """Signals or sequences, and targets, of the units and steps that were fitted."""
+        if isinstance(X, np.ndarray):
+            types = [np.float64, np.float32]
+            X = check_array(X, dtype=types, allow_nd=True, estimator=self, input_name="X")
+        elif len(X) == 0:
+            raise ValueError("X must hold at least one sample")
+        n_units = X.shape[2] if isinstance(X, np.ndarray) else X.n_units
+        n_steps = X.shape[1] if isinstance(X, np.ndarray) else X.n_steps
+        if reset:
+            self.n_features_in_, self._n_steps_in = n_units, n_steps
+            vars(self).pop("feature_names_in_", None)
+        elif self.n_features_in_ != n_units:
+            raise ValueError(
+                f"X has {n_units} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input"
+            )
+        elif self.code_ is not None or n_steps != self._n_steps_in:
+            raise ValueError("X must have the form that it had when this was fitted")
+        if y is None:
+            return X
+        _check.unmasked("y", y)
+        return X, self._read_y(y, len(X))
+
+    def _learn_code(self, X, targets):
+        """How features become signals; None where they are."""
+        code = _check.one_of("code", self.code, tables.CODES)
+        if self.augment is not None and not isinstance(self.augment, Affine):
+            raise TypeError(f"augment must be Affine or None, not {type(self.augment).__name__}")
+        if isinstance(X, SIGNALS):
+            self.code_ = None
+            return
+        if X.ndim == 3:
+            self.code_ = None
+            flat = X.reshape(-1, X.shape[2])
+            self.minimum_, self.range_ = tables.robust_bounds(np.asarray(flat, np.float64))
+            return
+        self._most = float(X.max())
+        shaped = self.layers is not None and any(isinstance(x, tuple) for x in self.layers)
+        if code == "auto" and (shaped or self.augment is not None):
+            code = "latency"
+        n_steps = _check.integer("n_steps", self.n_steps, 1, _check.MOST_STEPS)
+        learned = tables.learn_code(X, self._columns(targets), code)
+        given = self.neuron[0] if isinstance(self.neuron, list | tuple) else self.neuron
+        learned.n_steps = n_steps
+        learned.dt = given.dt if isinstance(given, LIF) else encode.DT * tables.STEPS / n_steps
+        self.code_, self.minimum_, self.range_ = learned, learned.minimum, learned.range
+
+    def _coded(self, X):
+        """Signals."""
+        if isinstance(X, SIGNALS):
+            return X
+        if X.ndim == 3:
+            u = np.clip((X - self.minimum_) / self.range_, 0, 1)
+            return Values((2 * u - 1).astype(np.float32))
+        return self.code_(X)
+
+    def _augmented(self, X):
+        """The stream of changed images; features are the pixels of a square."""
+        if isinstance(X, SIGNALS) or X.ndim != 2:
+            raise ValueError("augment needs square images; X has none")
+        side = int(np.sqrt(X.shape[1]))
+        if side * side != X.shape[1]:
+            raise ValueError(f"augment needs square images; X has {X.shape[1]} features")
+        source = np.rint(255 * self.code_.unit(X)).astype(np.uint8).reshape(-1, side, side)
+        return AugmentedImages(source, side, self.augment, _of_unit(self.code_))
+
+    # reading out ----------------------------------------------------------------------------------
+
+    def _chunks(self, X):
+        """Signals of some rows after the other: what is coded at once stays small."""
+        check_is_fitted(self, "network_")
+        X = self._read(X)
+        for first in range(0, len(X), CHUNK):
+            yield self._coded(X[first : first + CHUNK])
+
+    def _scores(self, X):
+        """Scores, (n_samples, n_outputs), and hidden spikes, (n_samples,)."""
+        ask = partial(predict_scores, self.network_) if hasattr(self, "network_") else None
+        on = {} if self.substrate is None else {"substrate": self.substrate}
+        found = [ask(inputs, loss=self._loss(), **on) for inputs in self._chunks(X)]
+        return tuple(map(np.concatenate, zip(*found, strict=True)))
+
+    def count_spikes(self, X):
+        """Spikes in all hidden layers, (n_samples,)."""
+        return self._scores(X)[1]
+
+    def transform(self, X):
+        """Spike counts of all hidden neurons, (n_samples, n_hidden): features for other models."""
+        on = {} if self.substrate is None else {"on": self.substrate}
+        out = []
+        for inputs in self._chunks(X):
+            for first in range(0, len(inputs), 500):
+                batch = inputs[first : first + 500]
+                trace = self.network_.forward(batch, potentials=False, **on)
+                counts = [layer.unit_counts() for layer in trace.hidden]
+                out.append(np.hstack([*counts, np.zeros((len(batch), 0))]))
+        return np.concatenate(out)
+
+    @property
+    def _n_features_out(self):
+        return sum(stage.n for stage in self.network_.hidden_stages)
+
+    # files ----------------------------------------------------------------------------------------
+
+    def save(self, path):
+        """Write a trained estimator to a ``.npz`` file, whole or not at all.
+
+        It holds the network, the scaling of features, what targets are, parameters and the history,
+        but not what an optimiser remembers.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+        TypeError
+            A parameter that cannot be written (a function of one's own as a loss); the message
+            names it.
+        """
+        check_is_fitted(self, "network_")
+        files.save(path, self)
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote; it predicts the same.
+
+        Raises
+        ------
+        ValueError
+            If the file does not hold such an estimator whole, or is of a newer format.
+        """
+        return files.load(path, cls)
+
+
+def _default_neuron(n_steps, feels_currents):
+    """The published neuron; more steps than 20 are finer ones of the same time."""
+    fine = tables.STEPS / _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+    changes = {"steepness": SOFT} if feels_currents else {}
+    return LIF.brainscales2(dt=encode.DT * fine, gain=fine, **changes)
+
+
+def _of_unit(code):
+    """A code of pixels that are in [0, 1] already."""
+    n = code.n_features
+    return tables.Code(
+        code.kind, code.reason, np.zeros(n), np.ones(n), code.mean, code.sd, code.n_steps, code.dt
+    )
+
+
+def _auto(x):
+    return isinstance(x, str) and x == "auto"
+
+
+def _seed(random_state):
+    """A seed from scikit-learn's ``random_state`` or a Generator; None draws a fresh one."""
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    return None if random_state is None else check_random_state(random_state).randint(2**31)
+
+
+def weights_of(sample_weight, n):
+    """Weights of n samples: finite, not negative, not all of them 0."""
+    out = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
+    if out.ndim == 0:
+        out = np.full(n, float(out))
+    if out.ndim != 1:
+        raise ValueError("Sample weights must be 1D array or scalar")
+    if out.shape != (n,):
+        raise ValueError(f"sample_weight.shape == {out.shape}, expected {(n,)}!")
+    if out.min() < 0 or not out.any():
+        raise ValueError("sample_weight must not be negative, nor 0 for all samples")
+    return out

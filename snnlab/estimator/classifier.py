@@ -1,0 +1,263 @@
+"""`SpikingClassifier`: labels from tables, arrays, signals and sequences."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from snnlab import _check
+from snnlab.estimator.base import SpikingEstimator, weights_of
+
+
+class SpikingClassifier(ClassifierMixin, SpikingEstimator):
+    """Classifier: a code, hidden layers of LIF neurons, a leaky-integrator readout.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Neurons per hidden layer.
+    epochs : int or "auto"
+        "auto": 20; where features enter as currents at least 400 steps are made, so more epochs of
+        small sets, at most 200.
+    batch_size : int or "auto"
+        "auto": a tenth of the samples, between 1 and 100.
+    lr : float
+        Learning rate of Adam, where no ``optimizer`` is given.
+    dropout : float or "auto"
+        Share of hidden neurons left out per batch. "auto": a half where features enter as
+        currents, else none.
+    augment : Affine, optional
+        Random affine changes; the features are then the pixels of a square image.
+    hidden_spikes : float
+        Mean spikes per sample and hidden layer at the start, as a share of the neurons of the
+        smallest (`Network.scale_to_activity`).
+    code : {"auto", "latency", "population", "current"}
+        How features enter. "latency": the larger a feature the earlier its one spike
+        (`snnlab.encode.latency`). "population": each feature is first spread over several units
+        (`snnlab.encode.population`). "current": signed features are currents that the first layer
+        feels in each step; its neurons learn to make spikes of them. "auto": the data say
+        (`snnlab.estimator.tables.choose`); ``code_`` and the representation of a fitted estimator
+        tell which it is, and why.
+    n_steps : int
+        Time steps of a sample. More steps are finer ones: the code's time constant and, unless
+        ``neuron`` is given, those of the neurons are as many more steps. Signals and sequences
+        have their own number.
+    neuron : LIF or sequence of LIF, optional
+        Hidden neurons, or those of each hidden layer; constants may hold a value per neuron. By
+        default ``LIF.brainscales2()``, with a softer surrogate (steepness 10) for currents.
+    readout : LeakyIntegrator or LIF, optional
+        By default the integrator with the hidden neurons' constants (of values per neuron, their
+        means).
+    layers : sequence, optional
+        Hidden layers as `Network` takes them, instead of ``hidden``; the first entry may be the
+        shape of the inputs, ``(y, x, channel)``.
+    loss : str or callable
+        As in `snnlab.train`.
+    optimizer : Adam, SGD, a rule of `snnlab.rewiring` or your own, optional
+        Each fit makes a new one like it. By default Adam, for currents with weight decay 1.
+    schedule, penalties, substrate
+        As in `snnlab.train`; predictions are made on the substrate, too.
+    validation_fraction : float, optional
+        Share of the samples held out to know when to stop; the best weights are kept.
+    patience : int
+        Epochs without a better validation accuracy after which training stops then.
+    callbacks : function of a `Step`, or sequence of them, optional
+        Called after each step of `fit`; training stops where one returns True.
+    class_weight : dict, "balanced" or None
+        How much samples of each class count, as in scikit-learn.
+    warm_start : bool
+        Whether `fit` goes on with the network and optimiser there are.
+    random_state : int, RandomState, Generator or None
+        For weights, order of samples, dropout and augmentation.
+    verbose : bool
+        Show progress.
+    workers : int, optional
+        Threads; by default all that this process may use.
+
+    Attributes
+    ----------
+    classes_ : array
+        The labels seen in `fit`.
+    network_ : Network
+        The trained network; ``network_.save(path)`` writes it to a file.
+    history_ : History
+        What training recorded.
+    code_ : Code or None
+        The learned scaling and code (`snnlab.estimator.tables.Code`); None for signals.
+    n_features_in_ : int
+    minimum_, range_ : array (n_features,)
+        Features are mapped to [0, 1] by ``(x - minimum_) / range_`` and clipped. They are learned
+        without outliers. Data that lie in [0, 1] are taken as they are.
+
+    Examples
+    --------
+    >>> import snnlab
+    >>> data = snnlab.datasets.load("digits16")
+    >>> model = snnlab.SpikingClassifier(hidden=(64,), epochs=3, random_state=0)
+    >>> model.fit(data.x_train, data.y_train).score(data.x_test, data.y_test) > 0.8
+    True
+    """
+
+    def __init__(
+        self,
+        hidden=(246,),
+        *,
+        epochs="auto",
+        batch_size="auto",
+        lr=3e-3,
+        dropout="auto",
+        augment=None,
+        hidden_spikes=0.25,
+        code="auto",
+        n_steps=20,
+        neuron=None,
+        readout=None,
+        layers=None,
+        loss="max_over_time",
+        optimizer=None,
+        schedule="cosine",
+        penalties=(),
+        substrate=None,
+        validation_fraction=None,
+        patience=10,
+        callbacks=None,
+        class_weight=None,
+        warm_start=False,
+        random_state=None,
+        verbose=False,
+        workers=None,
+    ):
+        self.hidden = hidden
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.dropout = dropout
+        self.augment = augment
+        self.hidden_spikes = hidden_spikes
+        self.code = code
+        self.n_steps = n_steps
+        self.neuron = neuron
+        self.readout = readout
+        self.layers = layers
+        self.loss = loss
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.penalties = penalties
+        self.substrate = substrate
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.callbacks = callbacks
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.workers = workers
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """One epoch more, on these samples, at a constant learning rate.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`. The first call learns the scaling and the code.
+        classes : array, optional
+            All labels there will be; asked for at the first call, by default those in ``y``.
+
+        Returns
+        -------
+        SpikingClassifier
+        """
+        if not hasattr(self, "network_"):
+            self._known = None if classes is None else np.unique(classes)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(f"classes must be those of the first call: {self.classes_}")
+        try:
+            return self._partial_fit(X, y, sample_weight)
+        finally:
+            self._known = None
+
+    # targets --------------------------------------------------------------------------------------
+
+    _known = None  # classes that were named
+
+    def _kind_of_y(self):
+        return {}
+
+    def _read_y(self, y, n):
+        y = column_or_1d(y, warn=True)
+        if len(y) != n:
+            raise ValueError(f"X and y must hold as many samples: {n} and {len(y)}")
+        return y
+
+    def _targets(self, y, sample_weight, fresh):
+        """Numbers of classes, and weights or None."""
+        check_classification_targets(y)
+        if fresh:
+            self.classes_ = np.unique(y) if self._known is None else self._known
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"y has labels that are not among the classes: {unknown[:3]}")
+        weights = None if sample_weight is None else weights_of(sample_weight, len(y))
+        if self.class_weight is not None:
+            of_class = compute_sample_weight(self.class_weight, y)
+            weights = of_class if weights is None else weights * of_class
+        return np.searchsorted(self.classes_, y), weights
+
+    def _size(self, targets):
+        return len(self.classes_)
+
+    def _columns(self, targets):
+        return np.eye(len(self.classes_))[targets]
+
+    def _strata(self, targets, share):
+        counts = np.bincount(targets)
+        few = counts[counts > 0].min() < 2
+        sizes = share * len(targets), (1 - share) * len(targets)
+        return None if few or min(sizes) < (counts > 0).sum() else targets
+
+    def _loss(self):
+        return self.loss
+
+    # answers --------------------------------------------------------------------------------------
+
+    def decision_function(self, X):
+        """Scores, (n_samples, n_classes); for two classes their difference, (n_samples,)."""
+        scores, _ = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X):
+        """Labels, (n_samples,)."""
+        scores, _ = self._scores(X)
+        return self.classes_[scores.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Softmax of the scores, (n_samples, n_classes)."""
+        scores, _ = self._scores(X)
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def predict_log_proba(self, X):
+        """Logarithm of `predict_proba`, finite however sure the network is."""
+        scores, _ = self._scores(X)
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+    # files ----------------------------------------------------------------------------------------
+
+    def to_file(self):
+        """What of the targets is written to files: plain values, and arrays."""
+        classes, as_object = self.classes_, self.classes_.dtype == object
+        if as_object:
+            if not all(isinstance(name, str) for name in classes):
+                raise TypeError("y has classes that cannot be written: neither text nor numbers")
+            classes = classes.astype(str)
+        return {"object": as_object}, {"classes": classes}
+
+    def from_file(self, header, arrays, n_out):
+        """Inverse of `to_file`."""
+        classes = arrays["classes"]
+        if classes.shape != (n_out,) or len(np.unique(classes)) != len(classes):
+            raise ValueError(f"classes must be {n_out}, all different")
+        as_object = _check.flag("object", header["object"])
+        self.classes_ = classes.astype(object) if as_object else classes

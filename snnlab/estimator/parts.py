@@ -1,0 +1,66 @@
+"""Parameters of parameters: ``neuron__steepness``, ``optimizer__alpha``."""
+
+import inspect
+from dataclasses import fields, is_dataclass, replace
+
+from snnlab import _check
+
+
+def settings_of(x):
+    """What an object was made with, by name; None if it does not say."""
+    if isinstance(x, type):
+        return None
+    if is_dataclass(x):
+        return {field.name: getattr(x, field.name) for field in fields(x) if field.init}
+    if callable(getattr(x, "settings", None)) and hasattr(x, "step"):
+        return dict(x.settings())
+    return None
+
+
+def changed(name, x, changes):
+    """A new object as ``x`` with some settings changed; it has learned nothing."""
+    known = settings_of(x)
+    if known is None:
+        raise ValueError(f"{name} has no parameters of its own: {x!r}")
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        raise ValueError(
+            f"Invalid parameter {unknown[0]!r} for {name}. Valid parameters are: {sorted(known)!r}."
+        )
+    return replace(x, **changes) if is_dataclass(x) else remade(x, changes)
+
+
+def remade(x, changes=None):
+    """An optimiser with the settings of another, unused, if it tells them; else a copy."""
+    known = settings_of(x)
+    if known is None or is_dataclass(x):
+        return x
+    known |= changes or {}
+    if known.get("masks") is not None and "sparsity" in known:  # they say it
+        known["sparsity"] = None
+    names = inspect.signature(type(x).__init__).parameters
+    if "rng" in names:
+        known.setdefault("rng", 0)
+    return type(x)(**known)
+
+
+def split(params):
+    """Parameters of the estimator itself, and those of its parts by name."""
+    own, nested = {}, {}
+    for key, value in params.items():
+        name, _, inner = key.partition("__")
+        if inner:
+            nested.setdefault(name, {})[inner] = value
+        else:
+            own[key] = value
+    return own, nested
+
+
+def callbacks_of(given):
+    """A tuple of functions of a step, from None, one or several."""
+    given = () if given is None else (given,) if callable(given) else given
+    given = tuple(_check.sequence("callbacks", given))
+    for call in given:
+        if not callable(call):
+            raise TypeError(f"callbacks must be functions of a Step, not {call!r}")
+    return given

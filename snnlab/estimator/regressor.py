@@ -1,0 +1,223 @@
+"""`SpikingRegressor`: values from tables, arrays, signals and sequences."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_array
+
+from snnlab import _check
+from snnlab.estimator.base import SpikingEstimator, weights_of
+
+
+class SpikingRegressor(RegressorMixin, SpikingEstimator):
+    """Regressor: a code, hidden layers of LIF neurons, the mean potential of leaky integrators.
+
+    Targets are standardised; the network learns them by their squared error.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Neurons per hidden layer.
+    epochs : int or "auto"
+        "auto": 20; where features enter as currents at least 400 steps are made, so more epochs of
+        small sets, at most 200.
+    batch_size : int or "auto"
+        "auto": a tenth of the samples, between 1 and 100.
+    lr : float
+        Learning rate of Adam, where no ``optimizer`` is given.
+    dropout : float or "auto"
+        Share of hidden neurons left out per batch. "auto": a half where features enter as
+        currents, else none.
+    augment : Affine, optional
+        Random affine changes; the features are then the pixels of a square image.
+    hidden_spikes : float
+        Mean spikes per sample and hidden layer at the start, as a share of the neurons of the
+        smallest (`Network.scale_to_activity`).
+    code : {"auto", "latency", "population", "current"}
+        How features enter. "latency": the larger a feature the earlier its one spike
+        (`snnlab.encode.latency`). "population": each feature is first spread over several units
+        (`snnlab.encode.population`). "current": signed features are currents that the first layer
+        feels in each step; its neurons learn to make spikes of them. "auto": the data say
+        (`snnlab.estimator.tables.choose`); ``code_`` and the representation of a fitted estimator
+        tell which it is, and why.
+    n_steps : int
+        Time steps of a sample. More steps are finer ones: the code's time constant and, unless
+        ``neuron`` is given, those of the neurons are as many more steps. Signals and sequences
+        have their own number.
+    neuron : LIF or sequence of LIF, optional
+        Hidden neurons, or those of each hidden layer; constants may hold a value per neuron. By
+        default ``LIF.brainscales2()``, with a softer surrogate (steepness 10) for currents.
+    readout : LeakyIntegrator or LIF, optional
+        By default the integrator with the hidden neurons' constants (of values per neuron, their
+        means).
+    layers : sequence, optional
+        Hidden layers as `Network` takes them, instead of ``hidden``; the first entry may be the
+        shape of the inputs, ``(y, x, channel)``.
+    loss : str or callable
+        As in `snnlab.train`.
+    optimizer : Adam, SGD, a rule of `snnlab.rewiring` or your own, optional
+        Each fit makes a new one like it. By default Adam, for currents with weight decay 1.
+    schedule, penalties, substrate
+        As in `snnlab.train`; predictions are made on the substrate, too.
+    validation_fraction : float, optional
+        Share of the samples held out to know when to stop; the best weights are kept.
+    patience : int
+        Epochs without a better validation accuracy after which training stops then.
+    callbacks : function of a `Step`, or sequence of them, optional
+        Called after each step of `fit`; training stops where one returns True.
+    warm_start : bool
+        Whether `fit` goes on with the network and optimiser there are.
+    random_state : int, RandomState, Generator or None
+        For weights, order of samples, dropout and augmentation.
+    verbose : bool
+        Show progress.
+    workers : int, optional
+        Threads; by default all that this process may use.
+
+    Attributes
+    ----------
+    offset_, scale_ : array (n_outputs,)
+        Mean and standard deviation of the targets.
+    network_ : Network
+        The trained network; ``network_.save(path)`` writes it to a file.
+    history_ : History
+        What training recorded.
+    code_ : Code or None
+        The learned scaling and code (`snnlab.estimator.tables.Code`); None for signals.
+    n_features_in_ : int
+    minimum_, range_ : array (n_features,)
+        Features are mapped to [0, 1] by ``(x - minimum_) / range_`` and clipped. They are learned
+        without outliers. Data that lie in [0, 1] are taken as they are.
+
+    Examples
+    --------
+    >>> import snnlab
+    >>> from sklearn.datasets import make_friedman1
+    >>> X, y = make_friedman1(300, random_state=0)
+    >>> model = snnlab.SpikingRegressor(hidden=(100,), random_state=0)
+    >>> model.fit(X[:200], y[:200]).score(X[200:], y[200:]) > 0.6
+    True
+    """
+
+    def __init__(
+        self,
+        hidden=(246,),
+        *,
+        epochs="auto",
+        batch_size="auto",
+        lr=3e-3,
+        dropout="auto",
+        augment=None,
+        hidden_spikes=0.25,
+        code="auto",
+        n_steps=20,
+        neuron=None,
+        readout=None,
+        layers=None,
+        loss="squared_error",
+        optimizer=None,
+        schedule="cosine",
+        penalties=(),
+        substrate=None,
+        validation_fraction=None,
+        patience=10,
+        callbacks=None,
+        warm_start=False,
+        random_state=None,
+        verbose=False,
+        workers=None,
+    ):
+        self.hidden = hidden
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.dropout = dropout
+        self.augment = augment
+        self.hidden_spikes = hidden_spikes
+        self.code = code
+        self.n_steps = n_steps
+        self.neuron = neuron
+        self.readout = readout
+        self.layers = layers
+        self.loss = loss
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.penalties = penalties
+        self.substrate = substrate
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.workers = workers
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """One epoch more, on these samples, at a constant learning rate.
+
+        The first call learns the scaling, of targets too, and the code.
+
+        Returns
+        -------
+        SpikingRegressor
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    # targets --------------------------------------------------------------------------------------
+
+    def _kind_of_y(self):
+        return {"multi_output": True, "y_numeric": True}
+
+    def _read_y(self, y, n):
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        if len(y) != n:
+            raise ValueError(f"X and y must hold as many samples: {n} and {len(y)}")
+        return y
+
+    def _targets(self, y, sample_weight, fresh):
+        """Standardised values, (n_samples, n_outputs), and weights or None."""
+        y = np.asarray(y, np.float64)
+        columns = y.reshape(len(y), -1)
+        if fresh:
+            self._flat = y.ndim == 1
+            self.offset_ = columns.mean(axis=0)
+            sd = (columns - self.offset_).std(axis=0)
+            self.scale_ = np.where(sd > 0, sd, 1.0)
+        elif columns.shape[1] != len(self.offset_):
+            raise ValueError(f"y must have {len(self.offset_)} columns, got {columns.shape[1]}")
+        weights = None if sample_weight is None else weights_of(sample_weight, len(y))
+        return (columns - self.offset_) / self.scale_, weights
+
+    def _size(self, targets):
+        return targets.shape[1]
+
+    def _columns(self, targets):
+        return targets
+
+    def _strata(self, targets, share):
+        return None
+
+    def _loss(self):
+        return self.loss
+
+    # answers --------------------------------------------------------------------------------------
+
+    def predict(self, X):
+        """Values, (n_samples,), or (n_samples, n_outputs) as in `fit`."""
+        scores, _ = self._scores(X)
+        values = scores * self.scale_ + self.offset_
+        return values[:, 0] if self._flat else values
+
+    # files ----------------------------------------------------------------------------------------
+
+    def to_file(self):
+        """What of the targets is written to files: plain values, and arrays."""
+        return {"flat": self._flat}, {"offset": self.offset_, "scale": self.scale_}
+
+    def from_file(self, header, arrays, n_out):
+        """Inverse of `to_file`."""
+        self._flat = _check.flag("flat", header["flat"])
+        self.offset_, self.scale_ = (
+            _check.array(name, arrays[name], np.float64, (n_out,)) for name in ("offset", "scale")
+        )
+        if self.scale_.min() <= 0 or (self._flat and n_out > 1):
+            raise ValueError("scale must be above 0, and flat False for several outputs")

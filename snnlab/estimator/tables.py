@@ -1,0 +1,217 @@
+"""From the columns of a table to what a network listens to: scaling that is learned, and a code."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnlab import _check, encode
+from snnlab.signals import ConstantCurrent
+
+CODES = ("auto", "latency", "population", "current")
+STEPS = 20  # for which constants are given: more of them are finer, not longer
+FEW = 32  # features; with fewer, a spike per feature is too coarse a code for an image
+WIDE = 100  # features from which on a population code is not looked at: it would be slow
+TAIL, REACH = 0.05, 1.0  # quantiles, and by how much of their distance values may lie outside
+MOST = 4.0  # largest size of a signed feature, in standard deviations
+BACKGROUND, SMOOTH = 0.2, 0.6  # share of zeros, or correlation of neighbours, of images
+ROWS, SEEN, UNITS = 2000, 30, 200  # of the comparison of two codes: most, least; random units
+
+
+@dataclass
+class Code:
+    """A learned code: called with features (n, n_features) it returns a batch of signals.
+
+    Attributes
+    ----------
+    kind : {"latency", "population", "current"}
+    reason : str
+        Why this one.
+    minimum, range : array of float64 (n_features,)
+        ``(x - minimum) / range``, clipped, lies in [0, 1].
+    mean, sd : array of float64 (n_features,)
+        Of that, for signed features.
+    n_steps : int
+    dt : float
+        Seconds.
+    follows_steps : bool
+        Whether the code's time constant is as many more steps as there are more steps than 20; not
+        so in files of old.
+    """
+
+    kind: str
+    reason: str
+    minimum: np.ndarray
+    range: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    n_steps: int = STEPS
+    dt: float = encode.DT
+    follows_steps: bool = True
+
+    @property
+    def n_features(self):
+        """Number of columns."""
+        return len(self.minimum)
+
+    def unit(self, X):
+        """Features in [0, 1], float32; in double precision until scaled."""
+        with np.errstate(over="ignore"):  # far outside: clipped
+            u = (np.asarray(X, np.float64) - self.minimum) / self.range
+        return np.clip(u, 0, 1).astype(np.float32)
+
+    def signed(self, X):
+        """Features with mean 0 and standard deviation 1, float32, at most `MOST` in size."""
+        return standard(self.unit(X), self.mean, self.sd)
+
+    def __call__(self, X):
+        """SpikeTrains, or ConstantCurrent whose last unit is always on."""
+        if self.kind == "current":
+            z = self.signed(X)
+            one = np.ones((len(z), 1), np.float32)
+            return ConstantCurrent(np.hstack([z, one]), self.n_steps)
+        u = self.unit(X)
+        if self.kind == "population":
+            u = encode.population(u)
+        tau = encode.matching_tau(self.dt)
+        if self.follows_steps:
+            tau *= self.n_steps / STEPS
+        return encode.latency(u, n_steps=self.n_steps, dt=self.dt, tau=tau)
+
+
+def standard(u, mean, sd):
+    """Unit features with mean 0 and standard deviation 1, clipped."""
+    return np.clip((u - mean) / sd, -MOST, MOST).astype(np.float32)
+
+
+def learn_code(X, y, code):
+    """Learn the scaling of features, and which code fits them.
+
+    Parameters
+    ----------
+    X : array of float (n_samples, n_features)
+    y : array of float (n_samples, n_outputs)
+        What is to be learned: one column per class, or standardised values.
+    code : str
+        One of `CODES`.
+
+    Returns
+    -------
+    Code
+        ``n_steps`` and ``dt`` are the defaults.
+    """
+    _check.one_of("code", code, CODES)
+    as_it_is = bool(X.min() >= 0 and X.max() <= 1)
+    if as_it_is:
+        low, size = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    else:
+        low, size = robust_bounds(np.asarray(X, np.float64))
+    learned = Code(code, "as asked for", low, size, low, size)
+    u = learned.unit(X)
+    learned.mean, sd = u.mean(axis=0, dtype=np.float64), u.std(axis=0, dtype=np.float64)
+    learned.sd = np.where(sd > 1e-6, sd, 1.0)
+    if code == "auto":
+        learned.kind, learned.reason = choose(u, learned.signed(X), y, as_it_is)
+    return learned
+
+
+def robust_bounds(X):
+    """Smallest values and ranges of columns, with outliers left out.
+
+    Values count that lie less than `REACH` times the distance of the outer quantiles outside of
+    them. Where most values of a column are the same, the quantiles are those of the others.
+
+    Returns
+    -------
+    minimum, range : array (n_features,)
+        The range is 1 where all values are the same.
+    """
+    low, high = _tails(X)
+    least, most = X.min(axis=0), X.max(axis=0)
+    for k in np.flatnonzero((low == high) & (least < most)):
+        usual = np.median(X[:, k])
+        others = X[X[:, k] != usual, k]
+        few = np.sort(np.append(_tails(others[:, None]), usual))
+        low[k], high[k] = few[0], few[-1]
+    with np.errstate(over="ignore"):
+        reach = REACH * (high - low)
+        minimum = np.maximum(least, low - reach)
+        size = np.minimum(most, high + reach) - minimum
+    if not np.isfinite(size).all():
+        raise ValueError("X has a feature whose range is too large for a float")
+    return minimum, np.where(size > 0, size, 1.0)
+
+
+def _tails(X):
+    """Outer quantiles of columns, the inner of two neighbours where they lie between them."""
+    low = np.quantile(X, TAIL, axis=0, method="higher")
+    high = np.quantile(X, 1 - TAIL, axis=0, method="lower")
+    return np.minimum(low, high), np.maximum(low, high)
+
+
+def choose(u, z, y, as_it_is):
+    """The code that fits: its name, and why.
+
+    Images have spikes. Of other features a linear model tells, on samples held out: does it
+    predict better from a population code, or from random units that feel the signed features?
+
+    Parameters
+    ----------
+    u, z : array of float32 (n_samples, n_features)
+        Features in [0, 1], and signed.
+    y : array of float (n_samples, n_outputs)
+    as_it_is : bool
+        Whether the features lay in [0, 1] by themselves.
+    """
+    n, n_features = u.shape
+    if as_it_is and n_features >= FEW and _like_images(u):
+        return "latency", "they look like images"
+    spread = as_it_is and n_features < FEW  # made for spikes, perhaps
+    if n < SEEN or n_features > WIDE:
+        usual = "population" if spread else "current"
+        return usual, "too few samples to compare" if n < SEEN else "many signed features"
+    gain = _gain(u, z, y)
+    sure = 2 * gain.std() / np.sqrt(len(gain))
+    if spread:
+        return (
+            ("current", "signed features predict better")
+            if gain.mean() < -sure
+            else ("population", "few features in [0, 1]")
+        )
+    if gain.mean() > sure:
+        return "population", "a population code predicts better"
+    return "current", "signed features predict at least as well"
+
+
+def _like_images(u):
+    """Whether there is a background, or neighbours are alike."""
+    if np.mean(u == 0) >= BACKGROUND and np.mean((u > 0) & (u < 1)) > 0.01:
+        return True
+    some = u[:ROWS].astype(np.float64)
+    some = some[:, some.std(axis=0) > 0]
+    if some.shape[1] < FEW // 2:
+        return False
+    z = (some - some.mean(axis=0)) / some.std(axis=0)
+    return bool(np.mean(z[:, 1:] * z[:, :-1]) >= SMOOTH)
+
+
+def _gain(u, z, y):
+    """By how much a population code lessens the squared error, per held-out sample."""
+    rng = np.random.default_rng(0)
+    chosen = rng.permutation(len(u))[:ROWS]
+    u, z, y = u[chosen], z[chosen], y[chosen]
+    w = rng.normal(0, 1 / np.sqrt(z.shape[1]), (z.shape[1], UNITS))
+    random = np.maximum(z @ w + rng.normal(0, 0.5, UNITS), 0)
+    held = len(u) // 5
+    return _errors(np.hstack([z, random]), y, held) - _errors(encode.population(u), y, held)
+
+
+def _errors(x, y, held):
+    """Squared errors of a ridge regression on the first ``held`` samples."""
+    x = x.astype(np.float64)
+    seen, rest = x[held:], y[held:]
+    mean, offset = seen.mean(axis=0), rest.mean(axis=0)
+    seen = seen - mean
+    gram = seen.T @ seen
+    gram[np.diag_indices_from(gram)] += 1.0
+    w = np.linalg.solve(gram, seen.T @ (rest - offset))
+    return np.square(y[:held] - offset - (x[:held] - mean) @ w).sum(axis=1)
