@@ -151,7 +151,7 @@ def test_two_classes_have_one_score():
 
 def test_two_hidden_layers_and_none():
     x, y = blobs()
-    for hidden, sizes in (((20, 15), (60, 20, 15, 3)), (12, (60, 12, 3)), ((), (60, 3))):
+    for hidden, sizes in (((20, 15), (6, 20, 15, 3)), (12, (6, 12, 3)), ((), (6, 3))):
         model = quick(hidden=hidden).fit(x, y)
         assert model.network_.sizes == sizes and model.score(x, y) > 0.8
     assert not model.count_spikes(x).any()

@@ -1,6 +1,7 @@
 """What the estimators share: from arguments to a network, training, and reading it out."""
 
 from functools import partial
+from html import escape
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -24,6 +25,8 @@ from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 SIGNALS = SpikeTrains | ConstantCurrent | Values
 CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
+MANY_ROWS = 80  # per column, from which on there is little to be dropped
+MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
 SOFT = 10.0  # steepness where currents are felt
 QUIET = (
     "features reach {:.3g}, but a feature must exceed 0.2 to spike, and those in [0, 1] are taken "
@@ -61,6 +64,24 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 x = resolve(x)
             setattr(self, name, parts.changed(name, x, changes))
         return self
+
+    # what it looks like ---------------------------------------------------------------------------
+
+    def _told(self):
+        """Of a fitted estimator how features enter, in a few words."""
+        if not hasattr(self, "network_"):
+            return ""
+        if self.code_ is None:
+            return f"signals as they are; {self.network_}"
+        return f"code {self.code_.kind!r}: {self.code_.reason}; {self.network_}"
+
+    def __repr__(self, N_CHAR_MAX=700):
+        text, told = super().__repr__(N_CHAR_MAX=N_CHAR_MAX), self._told()
+        return f"<{text}, {told}>" if told else text
+
+    def _html_repr(self):
+        told = self._told()
+        return super()._html_repr() + (f"<p><small>{escape(told)}</small></p>" if told else "")
 
     # training -------------------------------------------------------------------------------------
 
@@ -124,16 +145,21 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _begin(self, X, y, sample_weight, first=True):
         """Make the network where there is none; what it is to learn, and how, and who looks on."""
         fresh = not hasattr(self, "network_")
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
         X, y = self._read(X, y, reset=fresh)
         targets, weights = self._targets(y, sample_weight, fresh)
-        if weights is not None and (weights == 0).any():
-            some = np.flatnonzero(weights)
-            X, targets, weights = X[some], targets[some], weights[some]
+        order, weights = rows_of(X, targets, weights)
         if fresh:
             self._rng = np.random.default_rng(_seed(self.random_state))
+            self._learn_code(X[order], self._scaled(targets[order], True))
+            if self._of_images() and weights is None:  # as they come
+                order = np.arange(len(targets))
+        X, targets = X[order], self._scaled(targets[order], fresh)
         kept, held = self._split(targets)
         if fresh:
-            self._learn_code(X[kept], targets[kept])
             inputs = self._coded(X[kept])
             self._make(inputs, self._size(targets))
             self._optimizer = self._new_optimizer()
@@ -162,7 +188,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             least = TABLE_UPDATES / -(-n // size) if self._of_a_table() else 0
             epochs = int(np.clip(np.ceil(least), 20, 200))
         if _auto(dropout):
-            dropout = TABLE_DROPOUT if self._of_a_table() else 0.0
+            dropout = self._table_dropout(n) if self._of_a_table() else 0.0
         return {
             "epochs": epochs,
             "rng": self._rng,
@@ -195,6 +221,13 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             decay = TABLE_DECAY if self._of_a_table() else 0.0
             return Adam(lr=self.lr, weight_decay=decay)
         return parts.remade(self.optimizer)
+
+    def _table_dropout(self, n):
+        """A half where rows are few for the columns, none where they are many."""
+        return TABLE_DROPOUT / (1 + (n / self.n_features_in_ / MANY_ROWS) ** 2)
+
+    def _of_images(self):
+        return self.code_ is None or self.code_.kind == "latency"
 
     def _of_a_table(self):
         """Whether features enter as currents."""
@@ -247,6 +280,10 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return neuron, readout
 
     # features -------------------------------------------------------------------------------------
+
+    def _scaled(self, targets, learn):
+        """Targets as the loss has them."""
+        return targets
 
     def _read(self, X, y=None, reset=False):
         """Signals as they are; sequences, (n, time, unit); or features, (n, n_features)."""
@@ -422,11 +459,27 @@ def _seed(random_state):
     return None if random_state is None else check_random_state(random_state).randint(2**31)
 
 
+def rows_of(X, targets, weights):
+    """Which rows are learned, in an order of their own, and their weights or None.
+
+    The order does not depend on that in which they came. Rows of weight 0 are left out; whole
+    weights are so many equal rows.
+    """
+    order, n = np.arange(len(targets)), len(targets)
+    if isinstance(X, np.ndarray) and X.ndim == 2:
+        order = np.lexsort([*targets.reshape(n, -1).T, *X.T])
+    if weights is None:
+        return order, None
+    order = order[weights[order] > 0]
+    weights = weights[order]
+    if (weights == np.rint(weights)).all() and weights.sum() <= MOST_REPEATS * n:
+        return np.repeat(order, weights.astype(np.int64)), None
+    return order, weights
+
+
 def weights_of(sample_weight, n):
     """Weights of n samples: finite, not negative, not all of them 0."""
-    out = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-    )
+    out = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
     if out.ndim == 0:
         out = np.full(n, float(out))
     if out.ndim != 1:
@@ -434,5 +487,5 @@ def weights_of(sample_weight, n):
     if out.shape != (n,):
         raise ValueError(f"sample_weight.shape == {out.shape}, expected {(n,)}!")
     if out.min() < 0 or not out.any():
-        raise ValueError("sample_weight must not be negative, nor 0 for all samples")
+        raise ValueError("sample_weight must not be negative, nor zero for all samples")
     return out

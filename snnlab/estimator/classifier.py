@@ -25,8 +25,8 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
     lr : float
         Learning rate of Adam, where no ``optimizer`` is given.
     dropout : float or "auto"
-        Share of hidden neurons left out per batch. "auto": a half where features enter as
-        currents, else none.
+        Share of hidden neurons left out per batch. "auto": where features enter as
+        currents up to a half, the more the fewer rows there are per column; else none.
     augment : Affine, optional
         Random affine changes; the features are then the pixels of a square image.
     hidden_spikes : float

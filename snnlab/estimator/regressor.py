@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_array
 
 from snnlab import _check
@@ -25,8 +26,8 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
     lr : float
         Learning rate of Adam, where no ``optimizer`` is given.
     dropout : float or "auto"
-        Share of hidden neurons left out per batch. "auto": a half where features enter as
-        currents, else none.
+        Share of hidden neurons left out per batch. "auto": where features enter as
+        currents up to a half, the more the fewer rows there are per column; else none.
     augment : Affine, optional
         Random affine changes; the features are then the pixels of a square image.
     hidden_spikes : float
@@ -174,18 +175,23 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         return y
 
     def _targets(self, y, sample_weight, fresh):
-        """Standardised values, (n_samples, n_outputs), and weights or None."""
+        """Values, (n_samples, n_outputs), and weights or None."""
         y = np.asarray(y, np.float64)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
         columns = y.reshape(len(y), -1)
         if fresh:
             self._flat = y.ndim == 1
-            self.offset_ = columns.mean(axis=0)
-            sd = (columns - self.offset_).std(axis=0)
-            self.scale_ = np.where(sd > 0, sd, 1.0)
         elif columns.shape[1] != len(self.offset_):
             raise ValueError(f"y must have {len(self.offset_)} columns, got {columns.shape[1]}")
-        weights = None if sample_weight is None else weights_of(sample_weight, len(y))
-        return (columns - self.offset_) / self.scale_, weights
+        return columns, None if sample_weight is None else weights_of(sample_weight, len(y))
+
+    def _scaled(self, targets, learn):
+        if learn:
+            self.offset_ = targets.mean(axis=0)
+            sd = (targets - self.offset_).std(axis=0)
+            self.scale_ = np.where(sd > 0, sd, 1.0)
+        return (targets - self.offset_) / self.scale_
 
     def _size(self, targets):
         return targets.shape[1]

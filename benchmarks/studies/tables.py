@@ -1,0 +1,202 @@
+"""Fourteen tables: the classifier with its defaults against scikit-learn's, 5 x 5-fold.
+
+    python benchmarks/studies/tables.py [--repeats 5] [--folds 5] [--sets iris wine] [--others]
+
+All sets ship with scikit-learn or are generated here. `SpikingClassifier` gets the columns as they
+are; `MLPClassifier` and `LogisticRegression`, with their defaults, get them from `StandardScaler`.
+Nothing is tuned per set. Folds that are in the file are kept, so a study that was stopped goes on.
+With ``--others`` the sets are those on which the defaults were chosen, and nothing is written.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+import warnings
+
+import numpy as np
+import sklearn
+import studies
+from sklearn import datasets
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import snnlab
+from snnlab._files import write_atomically
+
+PATH = studies.RESULTS / "tables.json"
+
+
+def made(n_features, n_informative, n_classes, seed, n=1000):
+    """Gaussian clusters at the corners of a cube, with columns of noise."""
+    return datasets.make_classification(
+        n, n_features, n_informative=n_informative, n_redundant=0, n_classes=n_classes,
+        random_state=seed,
+    )  # fmt: skip
+
+
+def with_outliers(data, n=1, seed=0):
+    """Some rows become a hundred times the largest values."""
+    x, y = data[0].astype(float).copy(), data[1]
+    x[np.random.default_rng(seed).choice(len(x), n, replace=False)] = 100 * x.max(axis=0)
+    return x, y
+
+
+def forest(n=1500, seed=0):
+    """Integer columns of very different sizes and many of 0 and 1, like those of covtype."""
+    rng = np.random.default_rng(seed)
+    height, slope = rng.normal(2900, 300, n), rng.gamma(4, 3.5, n)
+    side, water, road = rng.integers(0, 360, n), rng.exponential(250, n), rng.exponential(2000, n)
+    shade = np.clip(220 - 2 * slope * np.cos(np.radians(side)) + rng.normal(0, 10, n), 0, 254)
+    soil, area = rng.integers(0, 12, n), rng.integers(0, 4, n)
+    kinds = np.hstack([soil[:, None] == np.arange(12), area[:, None] == np.arange(4)])
+    x = np.column_stack([height, side, slope, water, road, shade, kinds]).round().astype(int)
+    score = (height - 2900) / 300 + 0.4 * np.cos(np.radians(side)) + 0.3 * (soil % 3 - 1)
+    score += 0.3 * (area == 2) - water / 800 + rng.normal(0, 0.35, n)
+    return x, np.digitize(score, np.quantile(score, [0.3, 0.6, 0.85]))
+
+
+def the_sets():
+    """Features and labels by name."""
+    iris, wine = datasets.load_iris(return_X_y=True), datasets.load_wine(return_X_y=True)
+    return {
+        "iris": iris,
+        "wine": wine,
+        "breast cancer": datasets.load_breast_cancer(return_X_y=True),
+        "digits": datasets.load_digits(return_X_y=True),
+        "moons": datasets.make_moons(500, noise=0.25, random_state=0),
+        "circles": datasets.make_circles(500, noise=0.12, factor=0.5, random_state=0),
+        "10 features": made(10, 6, 3, 0),
+        "20 features": made(20, 10, 3, 1),
+        "40 features": made(40, 40, 5, 2),
+        "60 features": made(60, 30, 2, 3),
+        "100 features": made(100, 20, 4, 4),
+        "wine, one outlier": with_outliers(wine),
+        "iris + 1e9": (iris[0] + 1e9, iris[1]),
+        "integer columns": forest(),
+    }
+
+
+def other_sets():
+    """Those on which defaults were chosen."""
+    rng = np.random.default_rng(5)
+    normal, bits = rng.normal(size=(800, 40)), (rng.random((800, 60)) < 0.3) * 1.0
+    skewed, flat = np.exp(1.5 * rng.normal(size=(800, 12))), rng.random((800, 6))
+    line = normal @ rng.normal(size=40) + 2 * rng.normal(size=800)
+    few = bits[:, :20].sum(axis=1) + 0.7 * rng.normal(size=800)
+    product = np.log(skewed[:, :6]).sum(axis=1) + rng.normal(size=800)
+    return {
+        "30 features": made(30, 15, 4, 11),
+        "8 features": made(8, 8, 4, 13),
+        "80 features, 300 rows": made(80, 20, 2, 14, n=300),
+        "ten squares": datasets.make_hastie_10_2(1200, random_state=1),
+        "shells": datasets.make_gaussian_quantiles(
+            n_samples=1000, n_features=5, n_classes=3, random_state=2
+        ),
+        "blobs": datasets.make_blobs(600, 30, centers=6, cluster_std=9, random_state=3),
+        "a plane": (normal, (line > 0).astype(int)),
+        "bits": (bits, (few > 6).astype(int)),
+        "log-normal": (skewed, (product > 0).astype(int)),
+        "exclusive or": (flat, ((flat[:, 0] > 0.5) ^ (flat[:, 1] > 0.5)).astype(int)),
+        "integer columns, 800": forest(800, 7),
+        "ten outliers": with_outliers(made(24, 12, 3, 16), 10),
+    }
+
+
+def models(seed):
+    """The three, with their defaults."""
+    return {
+        "ours": snnlab.SpikingClassifier(random_state=seed),
+        "mlp": make_pipeline(StandardScaler(), MLPClassifier(random_state=seed)),
+        "logistic": make_pipeline(StandardScaler(), LogisticRegression()),
+    }
+
+
+def fold(x, y, folds, repeat, k):
+    """Accuracies on one fold, and seconds of ours."""
+    splits = StratifiedKFold(folds, shuffle=True, random_state=repeat).split(x, y)
+    seen, held = list(splits)[k]
+    out = {}
+    for name, model in models(repeat).items():
+        began = time.perf_counter()
+        out[name] = float(model.fit(x[seen], y[seen]).score(x[held], y[held]))
+        if name == "ours":
+            out |= {"seconds": time.perf_counter() - began, "code": model.code_.kind}
+    return out
+
+
+def record(name, runs, config, shape):
+    """Means, differences and their standard errors of one set."""
+    columns = {m: np.array([run[m] for run in runs.values()]) for m in models(0)}
+    errors = {m: float(x.std(ddof=1) / np.sqrt(len(x))) for m, x in columns.items()}
+    return {
+        "study": "tables",
+        "metric": "accuracy",
+        "label": name,
+        "shape": list(shape),
+        "mean": float(columns["ours"].mean()),
+        "mlp": float(columns["mlp"].mean()),
+        "logistic": float(columns["logistic"].mean()),
+        "standard_errors": errors,
+        "codes": sorted({run["code"] for run in runs.values()}),
+        "config": config,
+        "command": "python benchmarks/studies/tables.py",
+        "versions": {
+            "snnlab": snnlab.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+        "runs": runs,
+    }
+
+
+def stored(config):
+    """Runs by set that are in the file, if they are of this study."""
+    old = json.loads(PATH.read_text()) if PATH.exists() else []
+    return {r["label"]: r["runs"] for r in old if r["config"] == config}
+
+
+def main():
+    """Run what is missing; a line per set."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--sets", nargs="+")
+    parser.add_argument("--others", action="store_true")
+    args = parser.parse_args()
+    if hasattr(os, "nice"):
+        os.nice(10)
+    warnings.simplefilter("ignore")  # MLPClassifier's, of epochs that do not suffice
+    config = {"folds": args.folds, "defaults": snnlab.SpikingClassifier().get_params(deep=False)}
+    config = json.loads(json.dumps(config))
+    sets = other_sets() if args.others else the_sets()
+    done = {} if args.others else stored(config)
+    records = {}
+    for name, (x, y) in sets.items():
+        runs = done.get(name, {})
+        for repeat in range(args.repeats if not args.sets or name in args.sets else 0):
+            for k in range(args.folds):
+                if f"{repeat}-{k}" not in runs:
+                    runs[f"{repeat}-{k}"] = fold(x, y, args.folds, repeat, k)
+        if len(runs) < 2:
+            continue
+        r = records[name] = record(name, runs, config, x.shape)
+        print(
+            f"{name:22} ours {r['mean']:.1%}  mlp {r['mlp']:.1%}  logistic {r['logistic']:.1%} "
+            f"+- {r['standard_errors']['logistic']:.1%}  {', '.join(r['codes'])}",
+            flush=True,
+        )
+        if not args.others:
+            text = json.dumps(list(records.values()), indent=1) + "\n"
+            write_atomically(PATH, lambda file, text=text: file.write(text.encode()))
+    means = [np.mean([r[m] for r in records.values()]) for m in ("mean", "mlp", "logistic")]
+    print("mean of the sets: ours {:.2%}, mlp {:.2%}, logistic {:.2%}".format(*means))
+
+
+if __name__ == "__main__":
+    main()
