@@ -80,8 +80,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return f"<{text}, {told}>" if told else text
 
     def _html_repr(self):
-        told = self._told()
-        return super()._html_repr() + (f"<p><small>{escape(told)}</small></p>" if told else "")
+        told, html = self._told(), super()._html_repr()
+        note = f"<p><small>{escape(told)}</small></p></body>" if told else "</body>"
+        return note.join(html.rsplit("</body>", 1))
 
     # training -------------------------------------------------------------------------------------
 
@@ -188,7 +189,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             least = TABLE_UPDATES / -(-n // size) if self._of_a_table() else 0
             epochs = int(np.clip(np.ceil(least), 20, 200))
         if _auto(dropout):
-            dropout = self._table_dropout(n) if self._of_a_table() else 0.0
+            dropout = self._table_dropout(n)
         return {
             "epochs": epochs,
             "rng": self._rng,
@@ -224,6 +225,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _table_dropout(self, n):
         """A half where rows are few for the columns, none where they are many."""
+        if not self._of_a_table():
+            return 0.0
         return TABLE_DROPOUT / (1 + (n / self.n_features_in_ / MANY_ROWS) ** 2)
 
     def _of_images(self):
@@ -253,7 +256,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         )  # fmt: skip
         few = inputs[:500]
         if isinstance(inputs, SpikeTrains):
-            check_hearing(network, inputs, MANY, QUIET.format(self._most))
+            remedy = None if self.code_ is None else QUIET.format(self._most)
+            check_hearing(network, inputs, MANY, remedy)
         silent = isinstance(few, SpikeTrains) and not few.counts().any()
         if network.hidden_stages and not silent:
             smallest = min(stage.n for stage in network.hidden_stages)

@@ -26,8 +26,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
     lr : float
         Learning rate of Adam, where no ``optimizer`` is given.
     dropout : float or "auto"
-        Share of hidden neurons left out per batch. "auto": where features enter as
-        currents up to a half, the more the fewer rows there are per column; else none.
+        Share of hidden neurons left out per batch. "auto": none.
     augment : Affine, optional
         Random affine changes; the features are then the pixels of a square image.
     hidden_spikes : float
@@ -201,6 +200,9 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
 
     def _strata(self, targets, share):
         return None
+
+    def _table_dropout(self, n):
+        return 0.0  # what is left out is missing in a sum
 
     def _loss(self):
         return self.loss

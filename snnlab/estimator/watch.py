@@ -24,6 +24,7 @@ class Watch:
         self.best, self.when, self.weights, self.stopped = -np.inf, 0, None, False
 
     def __call__(self, step):
+        """Whether training is to stop after this step."""
         stop = [isinstance(x, bool | np.bool_) and bool(x) for x in self._answers(step)]
         if self.early and step.ends_epoch:
             self.stopped = self._epoch(step)
