@@ -34,9 +34,13 @@ PATH = studies.RESULTS / "tables.json"
 def made(n_features, n_informative, n_classes, seed, n=1000):
     """Gaussian clusters at the corners of a cube, with columns of noise."""
     return datasets.make_classification(
-        n, n_features, n_informative=n_informative, n_redundant=0, n_classes=n_classes,
+        n,
+        n_features,
+        n_informative=n_informative,
+        n_redundant=0,
+        n_classes=n_classes,
         random_state=seed,
-    )  # fmt: skip
+    )
 
 
 def with_outliers(data, n=1, seed=0):

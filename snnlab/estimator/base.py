@@ -134,7 +134,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         watch.restore(self.network_, new)
         self.history_ = new if old is None else old.joined(new)
 
-    def _partial_fit(self, X, y, sample_weight):
+    def fit_more(self, X, y, sample_weight):
         """One epoch more, at a constant learning rate."""
         old = getattr(self, "history_", None) if hasattr(self, "network_") else None
         samples, settings, _ = self._begin(X, y, sample_weight, first=old is None)
@@ -151,24 +151,24 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
         X, y = self._read(X, y, reset=fresh)
-        targets, weights = self._targets(y, sample_weight, fresh)
+        targets, weights = self.checked_targets(y, sample_weight, fresh)
         order, weights = rows_of(X, targets, weights)
         if fresh:
             self._rng = np.random.default_rng(_seed(self.random_state))
-            self._learn_code(X[order], self._scaled(targets[order], True))
+            self._learn_code(X[order], self.scaled(targets[order], True))
             if self._of_images() and weights is None:  # as they come
                 order = np.arange(len(targets))
-        X, targets = X[order], self._scaled(targets[order], fresh)
+        X, targets = X[order], self.scaled(targets[order], fresh)
         kept, held = self._split(targets)
         if fresh:
             inputs = self._coded(X[kept])
-            self._make(inputs, self._size(targets))
+            self._make(inputs, self.outputs(targets))
             self._optimizer = self._new_optimizer()
         else:
             inputs = self._coded(X[kept])
         if self.augment is not None:
             inputs = self._augmented(X[kept])
-        loss, targets, held_targets = resolve(self._loss()), targets[kept], targets[held]
+        loss, targets, held_targets = resolve(self.readout_loss()), targets[kept], targets[held]
         if weights is not None:
             weights = weights / weights.mean()
             targets = WeightedTargets(targets, weights[kept])
@@ -189,7 +189,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             least = TABLE_UPDATES / -(-n // size) if self._of_a_table() else 0
             epochs = int(np.clip(np.ceil(least), 20, 200))
         if _auto(dropout):
-            dropout = self._table_dropout(n)
+            dropout = self.usual_dropout(n)
         return {
             "epochs": epochs,
             "rng": self._rng,
@@ -211,7 +211,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         share = _check.number("validation_fraction", self.validation_fraction, above=0, below=1)
         if len(targets) < 2:
             raise ValueError("validation_fraction must be None where there is one sample")
-        alike = self._strata(targets, share)
+        alike = self.strata(targets, share)
         return train_test_split(
             everything, test_size=share, stratify=alike, random_state=_seed(self._rng)
         )
@@ -223,7 +223,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return Adam(lr=self.lr, weight_decay=decay)
         return parts.remade(self.optimizer)
 
-    def _table_dropout(self, n):
+    def usual_dropout(self, n):
         """A half where rows are few for the columns, none where they are many."""
         if not self._of_a_table():
             return 0.0
@@ -251,9 +251,13 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             hidden = [_check.integer("hidden", n, at_least=1) for n in np.atleast_1d(self.hidden)]
             layers = (inputs.n_units, *hidden, n_out)
         network = Network(
-            layers, neuron, readout=readout, n_steps=inputs.n_steps, rng=self._rng,
+            layers,
+            neuron,
+            readout=readout,
+            n_steps=inputs.n_steps,
+            rng=self._rng,
             workers=self.workers,
-        )  # fmt: skip
+        )
         few = inputs[:500]
         if isinstance(inputs, SpikeTrains):
             remedy = None if self.code_ is None else QUIET.format(self._most)
@@ -285,7 +289,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     # features -------------------------------------------------------------------------------------
 
-    def _scaled(self, targets, learn):
+    def scaled(self, targets, learn):
         """Targets as the loss has them."""
         return targets
 
@@ -299,7 +303,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             X = validate_data(self, X, dtype=types, reset=reset)
         else:
             _check.unmasked("y", y)
-            X, y = validate_data(self, X, y, dtype=types, reset=reset, **self._kind_of_y())
+            X, y = validate_data(self, X, y, dtype=types, reset=reset, **self.kind_of_y())
         if not reset and self.code_ is None:
             raise ValueError("X must be signals or sequences, as when this was fitted")
         return X if y is None else (X, y)
@@ -314,19 +318,19 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         n_units = X.shape[2] if isinstance(X, np.ndarray) else X.n_units
         n_steps = X.shape[1] if isinstance(X, np.ndarray) else X.n_steps
         if reset:
-            self.n_features_in_, self._n_steps_in = n_units, n_steps
+            self.n_features_in_, self.n_steps_in_ = n_units, n_steps
             vars(self).pop("feature_names_in_", None)
         elif self.n_features_in_ != n_units:
             raise ValueError(
                 f"X has {n_units} features, but {type(self).__name__} is expecting "
                 f"{self.n_features_in_} features as input"
             )
-        elif self.code_ is not None or n_steps != self._n_steps_in:
+        elif self.code_ is not None or n_steps != self.n_steps_in_:
             raise ValueError("X must have the form that it had when this was fitted")
         if y is None:
             return X
         _check.unmasked("y", y)
-        return X, self._read_y(y, len(X))
+        return X, self.read_y(y, len(X))
 
     def _learn_code(self, X, targets):
         """How features become signals; None where they are."""
@@ -346,7 +350,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if code == "auto" and (shaped or self.augment is not None):
             code = "latency"
         n_steps = _check.integer("n_steps", self.n_steps, 1, _check.MOST_STEPS)
-        learned = tables.learn_code(X, self._columns(targets), code)
+        learned = tables.learn_code(X, self.columns(targets), code)
         given = self.neuron[0] if isinstance(self.neuron, list | tuple) else self.neuron
         learned.n_steps = n_steps
         learned.dt = given.dt if isinstance(given, LIF) else encode.DT * tables.STEPS / n_steps
@@ -380,16 +384,16 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         for first in range(0, len(X), CHUNK):
             yield self._coded(X[first : first + CHUNK])
 
-    def _scores(self, X):
+    def scores(self, X):
         """Scores, (n_samples, n_outputs), and hidden spikes, (n_samples,)."""
         ask = partial(predict_scores, self.network_) if hasattr(self, "network_") else None
         on = {} if self.substrate is None else {"substrate": self.substrate}
-        found = [ask(inputs, loss=self._loss(), **on) for inputs in self._chunks(X)]
+        found = [ask(inputs, loss=self.readout_loss(), **on) for inputs in self._chunks(X)]
         return tuple(map(np.concatenate, zip(*found, strict=True)))
 
     def count_spikes(self, X):
         """Spikes in all hidden layers, (n_samples,)."""
-        return self._scores(X)[1]
+        return self.scores(X)[1]
 
     def transform(self, X):
         """Spike counts of all hidden neurons, (n_samples, n_hidden): features for other models."""

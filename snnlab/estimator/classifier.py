@@ -173,7 +173,7 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"classes must be those of the first call: {self.classes_}")
         try:
-            return self._partial_fit(X, y, sample_weight)
+            return self.fit_more(X, y, sample_weight)
         finally:
             self._known = None
 
@@ -181,16 +181,18 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
 
     _known = None  # classes that were named
 
-    def _kind_of_y(self):
+    def kind_of_y(self):
+        """How scikit-learn is to look at targets."""
         return {}
 
-    def _read_y(self, y, n):
+    def read_y(self, y, n):
+        """Targets of n signals."""
         y = column_or_1d(y, warn=True)
         if len(y) != n:
             raise ValueError(f"X and y must hold as many samples: {n} and {len(y)}")
         return y
 
-    def _targets(self, y, sample_weight, fresh):
+    def checked_targets(self, y, sample_weight, fresh):
         """Numbers of classes, and weights or None."""
         check_classification_targets(y)
         if fresh:
@@ -204,42 +206,46 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
             weights = of_class if weights is None else weights * of_class
         return np.searchsorted(self.classes_, y), weights
 
-    def _size(self, targets):
+    def outputs(self, targets):
+        """How many potentials are read out."""
         return len(self.classes_)
 
-    def _columns(self, targets):
+    def columns(self, targets):
+        """What a linear model would learn, (n_samples, n_outputs)."""
         return np.eye(len(self.classes_))[targets]
 
-    def _strata(self, targets, share):
+    def strata(self, targets, share):
+        """Classes to be held out alike, or None."""
         counts = np.bincount(targets)
         few = counts[counts > 0].min() < 2
         sizes = share * len(targets), (1 - share) * len(targets)
         return None if few or min(sizes) < (counts > 0).sum() else targets
 
-    def _loss(self):
+    def readout_loss(self):
+        """The loss."""
         return self.loss
 
     # answers --------------------------------------------------------------------------------------
 
     def decision_function(self, X):
         """Scores, (n_samples, n_classes); for two classes their difference, (n_samples,)."""
-        scores, _ = self._scores(X)
+        scores, _ = self.scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X):
         """Labels, (n_samples,)."""
-        scores, _ = self._scores(X)
+        scores, _ = self.scores(X)
         return self.classes_[scores.argmax(axis=1)]
 
     def predict_proba(self, X):
         """Softmax of the scores, (n_samples, n_classes)."""
-        scores, _ = self._scores(X)
+        scores, _ = self.scores(X)
         odds = np.exp(scores - scores.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
 
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`, finite however sure the network is."""
-        scores, _ = self._scores(X)
+        scores, _ = self.scores(X)
         shifted = scores - scores.max(axis=1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 

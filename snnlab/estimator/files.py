@@ -86,7 +86,7 @@ def _adopt_features(model, header, arrays, network):
         n = _check.integer("n_features", header["n_features"], 1, _check.MOST_UNITS)
         if n != network.sizes[0]:
             raise ValueError(f"n_features must be {network.sizes[0]}, the network's")
-        model._n_steps_in = network.n_steps
+        model.n_steps_in_ = network.n_steps
     model.n_features_in_ = n
     names = arrays.get("names")
     if names is not None:
@@ -135,8 +135,8 @@ def plain(name, x, arrays):
     for schedule, kind in SCHEDULES.items():
         if type(x) is kind:
             return {"schedule": schedule, "settings": asdict(x)}
-    if isinstance(x, np.random.Generator | np.random.RandomState):  # noqa: NPY002
-        return None  # what it draws next is another's affair
+    if name == "random_state":
+        return None  # what a generator draws next is another's affair
     raise TypeError(f"{name} cannot be written to a file: {x!r}")
 
 

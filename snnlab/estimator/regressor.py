@@ -160,20 +160,22 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         -------
         SpikingRegressor
         """
-        return self._partial_fit(X, y, sample_weight)
+        return self.fit_more(X, y, sample_weight)
 
     # targets --------------------------------------------------------------------------------------
 
-    def _kind_of_y(self):
+    def kind_of_y(self):
+        """How scikit-learn is to look at targets."""
         return {"multi_output": True, "y_numeric": True}
 
-    def _read_y(self, y, n):
+    def read_y(self, y, n):
+        """Targets of n signals."""
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if len(y) != n:
             raise ValueError(f"X and y must hold as many samples: {n} and {len(y)}")
         return y
 
-    def _targets(self, y, sample_weight, fresh):
+    def checked_targets(self, y, sample_weight, fresh):
         """Values, (n_samples, n_outputs), and weights or None."""
         y = np.asarray(y, np.float64)
         if y.ndim == 2 and y.shape[1] == 1:
@@ -185,33 +187,39 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
             raise ValueError(f"y must have {len(self.offset_)} columns, got {columns.shape[1]}")
         return columns, None if sample_weight is None else weights_of(sample_weight, len(y))
 
-    def _scaled(self, targets, learn):
+    def scaled(self, targets, learn):
+        """Standardised targets; learn how, perhaps."""
         if learn:
             self.offset_ = targets.mean(axis=0)
             sd = (targets - self.offset_).std(axis=0)
             self.scale_ = np.where(sd > 0, sd, 1.0)
         return (targets - self.offset_) / self.scale_
 
-    def _size(self, targets):
+    def outputs(self, targets):
+        """How many potentials are read out."""
         return targets.shape[1]
 
-    def _columns(self, targets):
+    def columns(self, targets):
+        """What a linear model would learn, (n_samples, n_outputs)."""
         return targets
 
-    def _strata(self, targets, share):
+    def strata(self, targets, share):
+        """Classes to be held out alike: there are none."""
         return None
 
-    def _table_dropout(self, n):
+    def usual_dropout(self, n):
+        """Share of hidden neurons left out: none."""
         return 0.0  # what is left out is missing in a sum
 
-    def _loss(self):
+    def readout_loss(self):
+        """The loss."""
         return self.loss
 
     # answers --------------------------------------------------------------------------------------
 
     def predict(self, X):
         """Values, (n_samples,), or (n_samples, n_outputs) as in `fit`."""
-        scores, _ = self._scores(X)
+        scores, _ = self.scores(X)
         values = scores * self.scale_ + self.offset_
         return values[:, 0] if self._flat else values
 

@@ -20,6 +20,8 @@ PROTOCOL = {
     "LivingNetwork": "callback lift",
     "Panel": "describe draw update render put changed publish ask show work",
     "Medium": "conditions",
+    "SpikingEstimator": "kind_of_y read_y checked_targets outputs columns strata readout_loss "
+    "scaled usual_dropout fit_more to_file from_file scores",
 }
 ABSTRACT = ("Layer", "Linear", "Transform", "Composite", "Optimizer", "Rule", "Panel")
 

@@ -156,6 +156,11 @@ def classifier(code="latency"):
     return model.fit(x, y)
 
 
+def regressor():
+    x, y = features()
+    return snnlab.SpikingRegressor((HIDDEN,), epochs=1, random_state=0, workers=1).fit(x, y)
+
+
 def features(n=30):
     rng = np.random.default_rng(3)
     return rng.random((n, 4)).astype(np.float32), np.arange(n) % 3
@@ -259,6 +264,19 @@ VALUES = {
     "c": Inner(ZERO),
     "calibrated": lambda: [0.9] * 3,
     "callback": CALL,
+    "n_outputs": lambda: 3,
+    "later": lambda: snnlab.History(),
+    "N_CHAR_MAX": lambda: 700,
+    "params": dict,
+    "deep": FLAG,
+    "warm_start": lambda: False,
+    "validation_fraction": lambda: None,
+    "targets": labels,
+    "sample_weight": lambda: None,
+    "patience": SMALL,
+    "classes": lambda: [0, 1, 2],
+    "class_weight": lambda: None,
+    "callbacks": lambda: None,
     "caption": TEXT,
     "card": energy_card,
     "centre": lambda: 0.5,
@@ -784,6 +802,16 @@ OWN = {
     "AugmentedImages.batch.index": lambda: np.array([0, 1]),
     # estimator
     "SpikingClassifier.hidden": lambda: (5,),
+    "SpikingClassifier.layers": lambda: (5,),
+    "SpikingClassifier.readout": lambda: None,
+    "SpikingClassifier.epochs": ONE,
+    "SpikingRegressor.hidden": lambda: (5,),
+    "SpikingRegressor.layers": lambda: (5,),
+    "SpikingRegressor.readout": lambda: None,
+    "SpikingRegressor.loss": lambda: "squared_error",
+    "SpikingRegressor.load.path": lambda: saved(regressor().save),
+    "WeightedTargets.weights": lambda: np.ones(BATCH),
+    "Weighted.loss": lambda: snnlab.losses.MaxOverTime(),
     # course
     "lessons.begin.method": lambda: "Grad R",
     "lessons.rewire.method": lambda: "Grad R",
@@ -917,6 +945,8 @@ def _living_step():
 
 OBJECTS = {
     "SpikingClassifier": classifier,
+    "SpikingRegressor": regressor,
+    "WeightedTargets": lambda: snnlab.losses.WeightedTargets(labels(), np.ones(BATCH)),
     "Network": network,
     "CompressedNetwork": lambda: network().compressed(),
     "SpikeTrains": trains,
