@@ -25,6 +25,7 @@ from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 SIGNALS = SpikeTrains | ConstantCurrent | Values
 CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
+FEW_UPDATES = 200  # where a linear model does as well
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
 SOFT = 10.0  # steepness where currents are felt
@@ -61,7 +62,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             if x is None and name == "optimizer":
                 x = Adam(lr=self.lr)
             if isinstance(x, str) and name == "loss":
-                x = resolve(x)
+                x = resolve("max_over_time" if x == "auto" else x)
             setattr(self, name, parts.changed(name, x, changes))
         return self
 
@@ -73,7 +74,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return ""
         if self.code_ is None:
             return f"signals as they are; {self.network_}"
-        return f"code {self.code_.kind!r}: {self.code_.reason}; {self.network_}"
+        also = ", a linear model as well" if self.code_.straight else ""
+        return f"code {self.code_.kind!r}: {self.code_.reason}{also}; {self.network_}"
 
     def __repr__(self, N_CHAR_MAX=700):
         text, told = super().__repr__(N_CHAR_MAX=N_CHAR_MAX), self._told()
@@ -186,8 +188,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         epochs, dropout = self.epochs, self.dropout
         if _auto(epochs):
             size = _check.integer("batch_size", batch_size, at_least=1)
-            least = TABLE_UPDATES / -(-n // size) if self._of_a_table() else 0
-            epochs = int(np.clip(np.ceil(least), 20, 200))
+            epochs = self._usual_epochs(-(-n // size))
         if _auto(dropout):
             dropout = self.usual_dropout(n)
         return {
@@ -223,10 +224,24 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return Adam(lr=self.lr, weight_decay=decay)
         return parts.remade(self.optimizer)
 
+    def _usual_epochs(self, per_epoch):
+        """20, or as many as make enough steps."""
+        if not self._of_a_table():
+            return 20
+        if self.is_straight():
+            return int(np.clip(np.ceil(FEW_UPDATES / per_epoch), 5, 200))
+        return int(np.clip(np.ceil(TABLE_UPDATES / per_epoch), 20, 200))
+
+    def is_straight(self):
+        """Whether a linear model was found to do as well as one with hidden units."""
+        return self.code_ is not None and self.code_.straight
+
     def usual_dropout(self, n):
         """A half where rows are few for the columns, none where they are many."""
         if not self._of_a_table():
             return 0.0
+        if self.is_straight():
+            return TABLE_DROPOUT
         return TABLE_DROPOUT / (1 + (n / self.n_features_in_ / MANY_ROWS) ** 2)
 
     def _of_images(self):

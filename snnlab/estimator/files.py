@@ -37,7 +37,7 @@ def save(path, model):
     more, named = model.to_file()
     code = model.code_
     if code is not None:
-        header["code"] = {"kind": code.kind, "reason": code.reason, "dt": code.dt}
+        header["code"] = {"kind": code.kind, "reason": code.reason, "straight": code.straight}
         arrays |= {"mean": code.mean, "sd": code.sd}
     if hasattr(model, "minimum_"):
         arrays |= {"minimum": model.minimum_, "range": model.range_}
@@ -99,16 +99,17 @@ def _code(model, header, arrays, network, old):
     low, size = model.minimum_, model.range_
     if old:
         few = model.code == "population" or (model.code == "auto" and len(low) < tables.FEW)
-        kind, reason, dt = "population" if few else "latency", "from an older file", network.dt
+        kind, reason = "population" if few else "latency", "from an older file"
         mean, sd = low, size
     else:
         kind = _check.one_of("kind", header["code"]["kind"], tables.CODES[1:])
-        reason, dt = str(header["code"]["reason"]), network.dt
+        reason = str(header["code"]["reason"])
         mean, sd = (_check.array(k, arrays[k], np.float64, low.shape) for k in ("mean", "sd"))
         if sd.min() <= 0:
             raise ValueError("sd must be above 0")
-    steps = network.n_steps
-    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, follows_steps=not old)
+    straight = False if old else _check.flag("straight", header["code"]["straight"])
+    steps, dt = network.n_steps, network.dt
+    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, not old, straight)
 
 
 def plain(name, x, arrays):

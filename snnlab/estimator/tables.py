@@ -14,6 +14,8 @@ WIDE = 100  # features from which on a population code is not looked at: it woul
 TAIL, REACH = 0.05, 1.0  # quantiles, and by how much of their distance values may lie outside
 MOST = 4.0  # largest size of a signed feature, in standard deviations
 BACKGROUND, SMOOTH = 0.2, 0.6  # share of zeros, or correlation of neighbours, of images
+CLEARLY = 0.15  # share of the squared error that a population code must save
+RIDGES = 0.003, 0.03, 0.3, 3.0  # strengths that are tried, per row
 ROWS, SEEN, UNITS = 2000, 30, 200  # of the comparison of two codes: most, least; random units
 
 
@@ -36,6 +38,8 @@ class Code:
     follows_steps : bool
         Whether the code's time constant is as many more steps as there are more steps than 20; not
         so in files of old.
+    straight : bool
+        Whether a linear model was found to do as well as one with random units.
     """
 
     kind: str
@@ -47,6 +51,7 @@ class Code:
     n_steps: int = STEPS
     dt: float = encode.DT
     follows_steps: bool = True
+    straight: bool = False
 
     @property
     def n_features(self):
@@ -111,6 +116,8 @@ def learn_code(X, y, code):
     learned.sd = np.where(sd > 1e-6, sd, 1.0)
     if code == "auto":
         learned.kind, learned.reason = choose(u, learned.signed(X), y, as_it_is)
+    if learned.kind == "current":
+        learned.straight = is_straight(learned.signed(X), y)
     return learned
 
 
@@ -169,7 +176,7 @@ def choose(u, z, y, as_it_is):
     if n < SEEN or n_features > WIDE:
         usual = "population" if spread else "current"
         return usual, "too few samples to compare" if n < SEEN else "many signed features"
-    gain = _gain(u, z, y)
+    gain, error = _gain(u, z, y)
     sure = 2 * gain.std() / np.sqrt(len(gain))
     if spread:
         return (
@@ -177,7 +184,7 @@ def choose(u, z, y, as_it_is):
             if gain.mean() < -sure
             else ("population", "few features in [0, 1]")
         )
-    if gain.mean() > sure:
+    if gain.mean() > max(sure, CLEARLY * error):
         return "population", "a population code predicts better"
     return "current", "signed features predict at least as well"
 
@@ -194,24 +201,48 @@ def _like_images(u):
     return bool(np.mean(z[:, 1:] * z[:, :-1]) >= SMOOTH)
 
 
+def is_straight(z, y):
+    """Whether random units do not lessen the squared error of a linear model, on held-out samples.
+
+    Then there is little to be found but noise, which a network would learn as well.
+    """
+    if len(z) < SEEN:
+        return False
+    _, z, y, random = _sample(z, z, y)
+    gain = _errors(z, y, len(z) // 5) - _errors(np.hstack([z, random]), y, len(z) // 5)
+    return bool(gain.mean() < gain.std() / np.sqrt(len(gain)))
+
+
 def _gain(u, z, y):
-    """By how much a population code lessens the squared error, per held-out sample."""
+    """By how much a population code lessens the squared error, per held-out sample; its mean."""
+    u, z, y, random = _sample(u, z, y)
+    held = len(u) // 5
+    usual = _errors(np.hstack([z, random]), y, held)
+    return usual - _errors(encode.population(u), y, held), usual.mean()
+
+
+def _sample(u, z, y):
+    """Some rows, in random order, and random units that feel their signed features."""
     rng = np.random.default_rng(0)
     chosen = rng.permutation(len(u))[:ROWS]
     u, z, y = u[chosen], z[chosen], y[chosen]
     w = rng.normal(0, 1 / np.sqrt(z.shape[1]), (z.shape[1], UNITS))
-    random = np.maximum(z @ w + rng.normal(0, 0.5, UNITS), 0)
-    held = len(u) // 5
-    return _errors(np.hstack([z, random]), y, held) - _errors(encode.population(u), y, held)
+    return u, z, y, np.maximum(z @ w + rng.normal(0, 0.5, UNITS), 0)
 
 
 def _errors(x, y, held):
-    """Squared errors of a ridge regression on the first ``held`` samples."""
+    """Squared errors on the first ``held`` samples, of the ridge regression that does best there.
+
+    Columns are standardised, so that a strength means the same for all of them.
+    """
     x = x.astype(np.float64)
     seen, rest = x[held:], y[held:]
-    mean, offset = seen.mean(axis=0), rest.mean(axis=0)
-    seen = seen - mean
-    gram = seen.T @ seen
-    gram[np.diag_indices_from(gram)] += 1.0
-    w = np.linalg.solve(gram, seen.T @ (rest - offset))
-    return np.square(y[:held] - offset - (x[:held] - mean) @ w).sum(axis=1)
+    mean, sd, offset = seen.mean(axis=0), seen.std(axis=0), rest.mean(axis=0)
+    x = (x - mean) / np.where(sd > 1e-6, sd, 1.0)
+    values, axes = np.linalg.eigh(x[held:].T @ x[held:])
+    target, there = axes.T @ (x[held:].T @ (rest - offset)), x[:held] @ axes
+    found = []
+    for strength in RIDGES:
+        guess = there @ (target / (np.maximum(values, 0) + strength * len(seen))[:, None])
+        found.append(np.square(y[:held] - offset - guess).sum(axis=1))
+    return min(found, key=np.mean)

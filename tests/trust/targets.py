@@ -21,7 +21,7 @@ PROTOCOL = {
     "Panel": "describe draw update render put changed publish ask show work",
     "Medium": "conditions",
     "SpikingEstimator": "kind_of_y read_y checked_targets outputs columns strata readout_loss "
-    "scaled usual_dropout fit_more to_file from_file scores",
+    "scaled usual_dropout fit_more is_straight to_file from_file scores",
 }
 ABSTRACT = ("Layer", "Linear", "Transform", "Composite", "Optimizer", "Rule", "Panel")
 
