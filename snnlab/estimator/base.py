@@ -25,7 +25,6 @@ from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 SIGNALS = SpikeTrains | ConstantCurrent | Values
 CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
-FEW_UPDATES = 200  # where a linear model does as well
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
 SOFT = 10.0  # steepness where currents are felt
@@ -37,6 +36,8 @@ QUIET = (
 
 class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of `SpikingClassifier` and `SpikingRegressor`: all but what their targets are."""
+
+    few_updates = 200  # where a linear model does as well
 
     # parameters -----------------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if not self._of_a_table():
             return 20
         if self.is_straight():
-            return int(np.clip(np.ceil(FEW_UPDATES / per_epoch), 5, 200))
+            return int(np.clip(np.ceil(self.few_updates / per_epoch), 5, 200))
         return int(np.clip(np.ceil(TABLE_UPDATES / per_epoch), 20, 200))
 
     def is_straight(self):

@@ -1,0 +1,303 @@
+"""The whole library behind the estimators, and the regressor."""
+
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_diabetes, load_iris, load_linnerud, make_friedman1
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from snnlab import (
+    LIF,
+    Adam,
+    GradR,
+    SpikingClassifier,
+    SpikingRegressor,
+    Substrate,
+    datasets,
+    encode,
+    layers,
+    losses,
+    penalties,
+)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris(return_X_y=True)
+
+
+def quick(cls=SpikingClassifier, **settings):
+    return cls(**{"hidden": (20,), "epochs": 5, "random_state": 0} | settings)
+
+
+# parameters ---------------------------------------------------------------------------------------
+
+
+def test_parameters_of_parts_are_searched(iris):
+    grid = {"neuron__steepness": [5.0, 20.0], "optimizer__lr": [1e-6, 1e-2], "loss__scale": [3.0]}
+    search = GridSearchCV(quick(epochs=10), grid, cv=2).fit(*iris)
+    assert search.best_params_["optimizer__lr"] == 1e-2
+    model = quick(optimizer=GradR(1e-2, rng=0), neuron=LIF.brainscales2())
+    params = model.get_params()
+    assert params["optimizer__alpha"] == model.optimizer.alpha and params["neuron__v_th"] == 1
+    model.set_params(optimizer__alpha=3e-4, neuron__v_th=2.0)
+    assert model.optimizer.alpha == 3e-4 and model.neuron.v_th == 2
+    with pytest.raises(ValueError, match="Invalid parameter 'size' for neuron"):
+        model.set_params(neuron__size=3)
+    with pytest.raises(ValueError, match="Invalid parameter 'brain'"):
+        model.set_params(brain__size=3)
+
+
+def test_an_optimizer_serves_many_fits(iris):
+    optimizer = Adam(1e-2)
+    first, second = (quick(optimizer=optimizer).fit(*iris).predict_proba(iris[0]) for _ in "ab")
+    np.testing.assert_array_equal(first, second)
+    assert not optimizer.is_used()
+
+
+def test_settings_reach_the_training(iris):
+    plain = quick(hidden=(30,), epochs=20).fit(*iris)
+    dear = quick(hidden=(30,), epochs=20, penalties=(penalties.Bursts(0.1),)).fit(*iris)
+    assert dear.count_spikes(iris[0]).mean() < 0.7 * plain.count_spikes(iris[0]).mean()
+    assert quick(schedule="constant").fit(*iris).history_.lr[-1] == pytest.approx(3e-3)
+    chip = quick(substrate=Substrate(0, sigma_d=0.5)).fit(*iris)
+    ideal = quick().fit(*iris)
+    assert not np.array_equal(chip.predict_proba(iris[0]), ideal.predict_proba(iris[0]))
+    rule = GradR(1e-2, alpha=1e-2, rng=0)
+    pruned = quick(optimizer=rule).fit(*iris).network_
+    assert (pruned.weights[0] == 0).mean() > 0.02
+
+
+def test_layers_neurons_and_readouts(iris):
+    model = quick(layers=(layers.Dense(12), 8)).fit(*iris)
+    assert model.network_.sizes[1:] == (12, 8, 3)
+    v_th = tuple(np.linspace(0.5, 1.5, 20))
+    model = quick(neuron=LIF.brainscales2(v_th=v_th)).fit(*iris)
+    assert model.network_.neurons[0].v_th == v_th
+    readout = LIF.brainscales2()
+    model = quick(readout=readout, loss="first_spike").fit(*iris)
+    assert model.network_.spiking_readout
+    data = datasets.load("digits16")
+    model = quick(layers=((16, 16, 1), layers.Conv(2, 3), 10), epochs=1)
+    model.fit(data.x_train[:100], data.y_train[:100])
+    assert model.network_.shape_in == (16, 16, 1)
+
+
+def test_training_stops_early_at_its_best(iris):
+    model = quick(validation_fraction=0.2, patience=3, epochs=100).fit(*iris)
+    seen = model.history_.validation_accuracy
+    assert len(seen) < 100 and int(np.argmax(seen)) == len(seen) - 4
+    assert not model.history_.interrupted
+
+
+def test_callbacks_are_called_and_may_stop(iris):
+    seen = []
+
+    def note(step):
+        seen.append(step.step)
+        return step.ends_epoch
+
+    model = quick(callbacks=[note]).fit(*iris)
+    assert len(model.history_) == 1 and len(seen) == 10
+    with pytest.raises(TypeError, match="callbacks must be functions"):
+        quick(callbacks=[3]).fit(*iris)
+
+
+def test_going_on(iris):
+    model = quick(warm_start=True).fit(*iris)
+    network = model.network_
+    assert model.fit(*iris).network_ is network and len(model.history_) == 10
+    model = quick()
+    for _ in range(30):
+        model.partial_fit(*iris, classes=[0, 1, 2])
+    assert len(model.history_) == 30 and model.score(*iris) > 0.9
+    with pytest.raises(ValueError, match="classes must be those"):
+        model.partial_fit(*iris, classes=[0, 1])
+    few = quick().partial_fit(iris[0][:60], iris[1][:60], classes=[0, 1, 2])
+    assert few.predict_proba(iris[0]).shape == (150, 3)
+    with pytest.raises(ValueError, match="not among the classes"):
+        few.partial_fit(iris[0], iris[1] + 1)
+
+
+# weights ------------------------------------------------------------------------------------------
+
+
+def test_weights_count(iris):
+    x, y = iris[0][50:], iris[1][50:]
+    heavy = np.where(y == 1, 20.5, 1.0)
+    even, weighted = (quick(epochs=10).fit(x, y, sample_weight=w) for w in (None, heavy))
+    assert (weighted.predict(x) == 1).sum() > (even.predict(x) == 1).sum()
+    of_class = quick(epochs=10, class_weight={1: 20.5, 2: 1.0}).fit(x, y)
+    np.testing.assert_array_equal(of_class.predict_proba(x), weighted.predict_proba(x))
+    thrice = quick().fit(x, y, sample_weight=np.full(100, 3))
+    again = quick().fit(np.repeat(x, 3, axis=0), np.repeat(y, 3))
+    np.testing.assert_array_equal(thrice.predict_proba(x), again.predict_proba(x))
+    for bad in (-np.ones(100), np.zeros(100), np.ones(7)):
+        with pytest.raises(ValueError, match="sample_weight"):
+            quick().fit(x, y, sample_weight=bad)
+
+
+def test_logarithms_of_odds(iris):
+    model = quick().fit(*iris)
+    np.testing.assert_allclose(
+        np.exp(model.predict_log_proba(iris[0])), model.predict_proba(iris[0]), rtol=1e-5
+    )
+
+
+# signals ------------------------------------------------------------------------------------------
+
+
+def test_spike_trains_are_taken_as_they_are():
+    data = datasets.load("digits16")
+    trains = encode.latency(data.x_train[:400])
+    model = quick(hidden=(60,), epochs=10).fit(trains, data.y_train[:400])
+    assert model.code_ is None and model.score(trains, data.y_train[:400]) > 0.9
+    with pytest.raises(ValueError, match="X must be signals"):
+        model.predict(data.x_train[:5])
+    with pytest.raises(ValueError, match="expecting 256 features"):
+        model.predict(encode.latency(data.x_train[:5, 1:]))
+
+
+def test_sequences():
+    rng = np.random.default_rng(0)
+    y = np.arange(150) % 3
+    x = rng.normal(0, 1, (150, 30, 4)) + 1e3
+    for k in range(150):
+        x[k, 10:25, y[k]] += 2  # for a while
+    model = quick(epochs=40, hidden=(60,)).fit(x[:100], y[:100])
+    assert model.network_.n_steps == 30 and model.score(x[100:], y[100:]) > 0.8
+    with pytest.raises(ValueError, match="form that it had"):
+        model.predict(x[:, 1:])
+    x[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(x, y)
+
+
+def test_hidden_spikes_are_features(iris):
+    pandas = pytest.importorskip("pandas")
+    model = quick(hidden=(20, 10)).fit(*iris)
+    counts = model.transform(iris[0])
+    assert counts.shape == (150, 30)
+    np.testing.assert_array_equal(counts.sum(axis=1), model.count_spikes(iris[0]))
+    frame = model.set_output(transform="pandas").transform(iris[0])
+    assert isinstance(frame, pandas.DataFrame) and frame.columns[0] == "spikingclassifier0"
+
+
+PREDICT = """
+import resource, numpy as np, snnlab
+rng = np.random.default_rng(0)
+x = rng.normal(size=(200, 20)).astype(np.float32)
+model = snnlab.SpikingClassifier((30,), code="population", epochs=1, random_state=0)
+model.fit(x, np.arange(200) % 2)
+model.predict(x)
+big = rng.normal(size=(100_000, 20)).astype(np.float32)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+model.predict(big)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB here")
+def test_predicting_takes_little_memory():
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+    done = subprocess.run([sys.executable, "-c", PREDICT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 150_000  # kB; all at once it was 500 MB
+
+
+# regression ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data, least",
+    [
+        (load_diabetes(return_X_y=True), 0.25),
+        (load_linnerud(return_X_y=True), -2.0),  # 20 rows: nobody predicts them
+        (make_friedman1(300, noise=1, random_state=0), 0.7),
+    ],
+    ids=["diabetes", "linnerud", "friedman1"],
+)
+def test_values_are_predicted_as_by_an_mlp(data, least):
+    folds = KFold(3, shuffle=True, random_state=0)
+    usual = TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), MLPRegressor(random_state=0, max_iter=200)),
+        transformer=StandardScaler(),
+    )
+    with pytest.warns(Warning):  # that 200 epochs do not suffice
+        baseline = cross_val_score(usual, *data, cv=folds).mean()
+    ours = cross_val_score(SpikingRegressor(random_state=0), *data, cv=folds).mean()
+    assert ours > max(least, baseline - 0.02)
+
+
+def test_regressors_have_all_that_classifiers_have(tmp_path):
+    x, y = load_linnerud(return_X_y=True)
+    model = quick(SpikingRegressor, optimizer=Adam(1e-3, weight_decay=0.5), epochs=30).fit(x, y)
+    loss = model.history_.loss
+    assert model.predict(x).shape == (20, 3) and loss[-1] < 0.8 * loss[0]
+    model.save(tmp_path / "model.npz")
+    loaded = SpikingRegressor.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    assert loaded.optimizer.weight_decay == 0.5
+    with pytest.raises(ValueError, match="does not hold a SpikingClassifier"):
+        SpikingClassifier.load(tmp_path / "model.npz")
+    one = quick(SpikingRegressor).fit(x, y[:, 0])
+    assert one.predict(x).shape == (20,) and one.transform(x).shape == (20, 20)
+    with pytest.raises(ValueError, match="y must have 1 columns"):
+        one.partial_fit(x, y)
+    constant = quick(SpikingRegressor).fit(x, np.full(20, 7.0))
+    np.testing.assert_allclose(constant.predict(x), 7.0, atol=1.5)
+
+
+def test_the_squared_error_has_its_gradient():
+    rng = np.random.default_rng(0)
+    readout, targets = rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 2))
+    loss = losses.SquaredError(scale=2.0)
+    value, g = loss(readout, targets)
+    assert value == pytest.approx(np.square(2 * readout.mean(axis=1) - targets).mean())
+    moved = readout.copy()
+    moved[1, 2, 0] += 1e-6
+    assert (loss(moved, targets)[0] - value) / 1e-6 == pytest.approx(g[1, 2, 0], rel=1e-4)
+    with pytest.raises(ValueError, match="targets"):
+        loss(readout, targets[:, :1])
+
+
+def test_settings_survive_a_file(iris, tmp_path):
+    model = quick(
+        optimizer=GradR(1e-2, alpha=1e-3, rng=0),
+        neuron=[LIF.brainscales2(steepness=5)],
+        layers=(layers.Dense(7),),
+        class_weight={0: 2.0, 1: 1.0, 2: 1.0},
+    ).fit(*iris)
+    model.save(tmp_path / "model.npz")
+    loaded = SpikingClassifier.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(loaded.predict_proba(iris[0]), model.predict_proba(iris[0]))
+    assert loaded.optimizer.alpha == 1e-3 and loaded.class_weight == model.class_weight
+    assert loaded.code_.kind == model.code_.kind and repr(loaded.neuron[0]) == repr(model.neuron[0])
+
+
+# bad input ----------------------------------------------------------------------------------------
+
+
+def test_bad_tables_are_refused_as_scikit_learn_does(iris):
+    scipy = pytest.importorskip("scipy.sparse")
+    x, y = iris
+    for bad, message in (
+        (np.full((150, 4), np.nan), "NaN"),
+        (np.array([["a", "b"]] * 150), "could not convert string"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            quick().fit(bad, y)
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        quick().fit(scipy.csr_matrix(x), y)
+    for few, labels in ((np.ones((10, 3)), np.arange(10) % 2), (x, np.zeros(150)), (x[:1], y[:1])):
+        model = quick().fit(few, labels)
+        assert set(model.predict(few)) <= set(labels)
+    generator = quick(random_state=np.random.default_rng(0)).fit(x, y)
+    assert generator.score(x, y) > 0.5

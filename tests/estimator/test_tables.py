@@ -1,0 +1,148 @@
+"""Tables: scaling that is learned, and a code that fits the data."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris, load_wine, make_classification, make_moons
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from snnlab import LIF, SpikingClassifier, datasets
+from snnlab.estimator.tables import Code, learn_code, robust_bounds
+
+
+def accuracy(x, y, n_splits=3, model=None):
+    """Mean over folds."""
+    model = SpikingClassifier(random_state=0) if model is None else model
+    folds = StratifiedKFold(n_splits, shuffle=True, random_state=0)
+    return cross_val_score(model, x, y, cv=folds).mean()
+
+
+def lines():
+    return make_pipeline(StandardScaler(), LogisticRegression())
+
+
+def chosen(x, y, code="auto"):
+    return learn_code(np.asarray(x, float), np.eye(y.max() + 1)[y], code)
+
+
+# what used to fail --------------------------------------------------------------------------------
+
+
+def test_forty_features_beat_a_line():
+    x, y = make_classification(
+        1000, 40, n_informative=40, n_redundant=0, n_classes=5, random_state=2
+    )
+    assert accuracy(x, y) >= accuracy(x, y, model=lines()) + 0.15
+
+
+def test_an_outlier_does_no_harm():
+    x, y = load_wine(return_X_y=True)
+    before = accuracy(x, y)
+    x = x.copy()
+    x[7] = 100 * x.max(axis=0)
+    assert before >= 0.95 and accuracy(x, y) >= before - 0.02
+
+
+def test_an_offset_does_no_harm():
+    x, y = load_iris(return_X_y=True)
+    assert accuracy(x, y) >= 0.93 and accuracy(x + 1e9, y) >= 0.93
+
+
+def test_more_steps_are_finer_steps():
+    x = np.random.default_rng(0).random((200, 40))
+    last, kinds = {}, {}
+    for n_steps in (20, 40, 200):
+        code = chosen(x, np.arange(200) % 2, "latency")
+        code.n_steps = n_steps
+        trains = code(x).compact()
+        last[n_steps] = np.quantile(trains.step, 0.9) / n_steps
+        kinds[n_steps] = len(np.unique(trains.step))
+    assert max(last.values()) < 1.3 * min(last.values())  # the same share of the window
+    assert kinds[40] > 1.5 * kinds[20] and kinds[200] > 3 * kinds[40]
+    x, y = make_moons(300, noise=0.2, random_state=0)
+    for n_steps in (20, 100):
+        model = SpikingClassifier(n_steps=n_steps, random_state=0).fit(x, y)
+        assert model.score(x, y) > 0.9
+        assert model.network_.n_steps * model.network_.dt == pytest.approx(34e-6)
+    given = LIF.brainscales2()
+    assert SpikingClassifier(n_steps=40, neuron=given, epochs=1).fit(x, y).network_.dt == given.dt
+
+
+# scaling ------------------------------------------------------------------------------------------
+
+
+def test_bounds_are_those_of_the_data_where_nothing_is_far_out():
+    x = np.random.default_rng(0).normal(5, 2, (300, 4))
+    low, size = robust_bounds(x)
+    np.testing.assert_array_equal(low, x.min(axis=0))
+    np.testing.assert_array_equal(low + size, np.maximum(x.max(axis=0), low + size))
+    x[3], x[4] = 1e6, -1e6
+    far, wide = robust_bounds(x)
+    assert (np.abs(far - low) < 5).all() and (wide < 25).all()
+
+
+def test_columns_that_rarely_change_keep_what_they_say():
+    x = np.zeros((200, 3))
+    x[:4, 1] = 1
+    x[:8, 2], x[9, 2] = np.arange(1, 9), 1e9
+    low, size = robust_bounds(x)
+    assert size[0] == 1 and size[1] == 1 and size[2] < 20 and not low.any()
+
+
+def test_scaling_is_in_double_precision():
+    x = 1e12 + np.arange(50.0)[:, None] * np.ones(2)
+    code = chosen(x, np.arange(50) % 2, "current")
+    assert len(np.unique(code.unit(x)[:, 0])) == 50
+    assert np.abs(code.signed(x).mean(axis=0)).max() < 1e-3 and code.signed(x).min() < -1
+    with pytest.raises(ValueError, match="X has a feature whose range"):
+        robust_bounds(np.array([[-1.5e308], [1.5e308], [0.0]]))
+
+
+# the choice ---------------------------------------------------------------------------------------
+
+
+def test_images_have_spikes_as_before():
+    data = datasets.load("digits16")
+    code = chosen(data.x_train[:300], data.y_train[:300])
+    assert code.kind == "latency" and "images" in code.reason
+    from snnlab import encode
+
+    assert code(data.x_test[:50]) == encode.latency(data.x_test[:50])
+
+
+def test_tables_in_the_unit_interval_are_no_images():
+    rng = np.random.default_rng(0)
+    assert chosen(rng.random((300, 40)), np.arange(300) % 2).kind == "current"
+    bits = (rng.random((300, 40)) < 0.3) * 1.0
+    assert chosen(bits, np.arange(300) % 2).kind == "current"
+
+
+def test_a_population_code_where_it_helps():
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 1, (800, 6))
+    y = (np.cos(3 * x).sum(axis=1) > 0).astype(int)  # ups and downs of each feature
+    code = chosen(x, y)
+    assert code.kind == "population" and "better" in code.reason
+    assert chosen(x, (x.sum(axis=1) > 0).astype(int)).kind == "current"
+
+
+def test_the_choice_is_told():
+    x, y = load_iris(return_X_y=True)
+    model = SpikingClassifier((5,), epochs=1, random_state=0)
+    assert repr(model) == "SpikingClassifier(epochs=1, hidden=(5,), random_state=0)"
+    model.fit(x, y)
+    assert isinstance(model.code_, Code)
+    assert f"code {model.code_.kind!r}: {model.code_.reason}" in repr(model)
+    assert model.code_.reason in model._repr_html_() and "Network(" in repr(model)
+
+
+def test_the_order_of_rows_does_not_matter():
+    x, y = load_iris(return_X_y=True)
+    mixed = np.random.default_rng(0).permutation(150)
+    one, two = (
+        SpikingClassifier((10,), epochs=2, random_state=0).fit(x[k], y[k]).predict_proba(x)
+        for k in (np.arange(150), mixed)
+    )
+    np.testing.assert_array_equal(one, two)
