@@ -72,7 +72,7 @@ def yin_yang(seed, validate):
     data = snnlab.datasets.load("yinyang")
     n = 4000 if validate else 5000
     x, y = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
-    model = snnlab.SpikingClassifier(**YIN_YANG, random_state=seed)
+    model = snnlab.SpikingClassifier(**YIN_YANG, code="population", random_state=seed)
     began = time.perf_counter()
     model.fit(data.x_train[:n], data.y_train[:n])
     return [

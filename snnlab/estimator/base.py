@@ -159,7 +159,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if fresh:
             self._rng = np.random.default_rng(_seed(self.random_state))
             self._learn_code(X[order], self.scaled(targets[order], True))
-            if self._of_images() and weights is None:  # as they come
+            if self._as_they_come() and weights is None:
                 order = np.arange(len(targets))
         X, targets = X[order], self.scaled(targets[order], fresh)
         kept, held = self._split(targets)
@@ -245,8 +245,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return TABLE_DROPOUT
         return TABLE_DROPOUT / (1 + (n / self.n_features_in_ / MANY_ROWS) ** 2)
 
-    def _of_images(self):
-        return self.code_ is None or self.code_.kind == "latency"
+    def _as_they_come(self):
+        """Whether rows are learned in the order in which they came: of images, or if asked for."""
+        return self.code != "auto" or self.code_ is None or self.code_.kind == "latency"
 
     def _of_a_table(self):
         """Whether features enter as currents."""

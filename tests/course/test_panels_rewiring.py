@@ -261,7 +261,9 @@ def test_regions_are_the_classifiers(make):
     frames = [f for f in panel.simulate(noise=0.0, n=200, hidden=20) if f is not None]
     final = frames[-1]
     x, y = panel.data.x_train[:200], panel.data.y_train[:200]
-    model = snnlab.SpikingClassifier((20,), epochs=5, batch_size=50, lr=1e-2, random_state=0)
+    model = snnlab.SpikingClassifier(
+        (20,), epochs=5, batch_size=50, lr=1e-2, random_state=0, code="population"
+    )
     model.fit(x, y)
     np.testing.assert_allclose(
         final["odds"][30, 10],
