@@ -84,8 +84,13 @@ class YinYang(Panel):
         per_epoch = -(-n // batch)
         epochs = max(1, round(self.n_steps / per_epoch))
         model = SpikingClassifier(
+            (hidden,),
+            epochs=epochs,
+            batch_size=batch,
+            lr=1e-2,
             code="population",
-            (hidden,), epochs=epochs, batch_size=batch, lr=1e-2, random_state=0, workers=1
+            random_state=0,
+            workers=1,
         )
         total, self._model = epochs * per_epoch, model
         fixed = {
