@@ -20,10 +20,12 @@ from snnlab.blueprint import (
     with_neurons,
 )
 from snnlab.layers import Dense
+from snnlab.learning.evaluation import predict_scores
 from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces
 from snnlab.parameters import Gradients, block_arrays, check_weights, fill_blocks, new_flat
 from snnlab.passes import Backward, Wiring
+from snnlab.reports import summary
 from snnlab.signals import check_inputs
 from snnlab.trace import Trace
 
@@ -417,6 +419,19 @@ class Network:
     def from_arrays(cls, arrays, workers=None):
         """Inverse of `to_arrays`; errors are of whatever is missing or wrong in them."""
         return _restore(json.loads(str(arrays["header"])), arrays, workers)
+
+    # in short -------------------------------------------------------------------------------------
+
+    def predict(self, inputs, loss="max_over_time"):
+        """The class of each sample, int64 (n_samples,), as `snnlab.evaluate` decides."""
+        return predict_scores(self, inputs, loss=loss)[0].argmax(axis=1)
+
+    def summary(self, inputs=None):
+        """A table in text: layers, units, parameters; with inputs, how active they are."""
+        return summary.as_text(self, inputs)
+
+    def _repr_html_(self):
+        return summary.as_html(self)
 
     def __repr__(self):
         if all(isinstance(layer, Dense) for layer in self._layers):

@@ -223,11 +223,6 @@ class Trace:
         return True
 
     @property
-    def n_neuron_layers(self):
-        """Layers whose units are neurons."""
-        return sum(record.kind != "transform" for record in self.records)
-
-    @property
     def spiking_readout(self):
         """Whether the last layer spikes, and is read out as 0 and 1."""
         return self.records[-1].kind == "spiking"

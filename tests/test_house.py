@@ -96,8 +96,9 @@ def test_no_private_name_is_taken_from_another_module():
                 isinstance(part, ast.Attribute)
                 and part.attr.startswith("_")
                 and not part.attr.startswith("__")
-                # public ones of namedtuples and of numba's structures
+                # public ones of namedtuples, of numba's structures, and of what IPython shows
                 and part.attr not in ("_replace", "_asdict", "_fields", "_getvalue")
+                and not part.attr.startswith("_repr_")
                 and ast.unparse(part.value) not in ("self", "cls", "np._core")
                 and part.attr not in own
             ):

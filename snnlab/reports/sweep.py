@@ -119,13 +119,8 @@ def sweep(
     steps(network, inputs, labels, optimizer=Adam(lr=lr), **plain)
     settings = {"progress": False} | settings
     network = network.copy()
-    if path is not None:
-        chip = repr(substrate), getattr(substrate, "factors", None)
-        same = {k: x for k, x in plain.items() if k not in ("substrate", "rng")}
-        what = [inputs, labels, strengths, penalties, test, noted, config, lr, chip, same]
-        book = SweepBook(path, network, rng, substrate, what)
-    else:
-        book = None
+    what = [inputs, labels, strengths, penalties, test, noted, config, lr, plain]
+    book = None if path is None else SweepBook(path, network, rng, substrate, what)
 
     def run(network):
         yield from () if book is None else book.finished()
