@@ -948,9 +948,7 @@ def test_predictions_are_those_of_evaluate():
     labels = np.zeros(len(inputs), int)
     for loss in ("max_over_time", "sum_over_time"):
         found = network.predict(inputs, loss=loss)
-        assert np.array_equal(
-            found, snnlab.evaluate(network, inputs, labels, loss=loss).predictions
-        )
+        assert np.array_equal(found, evaluate(network, inputs, labels, loss=loss).predictions)
 
 
 def test_a_summary_has_a_line_per_layer():
