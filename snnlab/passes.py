@@ -86,10 +86,12 @@ class Wiring:
             if stage.shortcut is not None:
                 self._hearers[stage.shortcut].append(k)
         self.error_is_read_below = [
-            self.follows_events[k] and self.hearers(stage.source) == [k]
-            and stage.source >= 0 and stage.layer.error_is_read_below(stages[stage.source])
+            self.follows_events[k]
+            and self.hearers(stage.source) == [k]
+            and stage.source >= 0
+            and stage.layer.error_is_read_below(stages[stage.source])
             for k, stage in enumerate(stages)
-        ]  # fmt: skip
+        ]
         # whether a layer's error is written by those that hear it
         self.error_is_written = [
             any(not self.error_is_read_below[j] for j in self.hearers(k))

@@ -181,9 +181,7 @@ def list_spikes(z, r, block, n, step, t, k, out_step, out_unit):
 
 
 @part
-def move(
-    current, rest, left, a, b, g, theta, held, low, high, bounded, longest, zero_reset, zero
-):  # fmt: skip
+def move(current, rest, left, a, b, g, theta, held, low, high, bounded, longest, zero_reset, zero):
     """One step of a tile of neurons.
 
     ``rest`` is what the step before left of the membrane, ``left`` the steps that a neuron is still
@@ -417,9 +415,7 @@ def _slope(kind, k, x, exponent, lanes):
 
 
 @part
-def move_back(
-    lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_reset, longest, zero
-):  # fmt: skip
+def move_back(lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_reset, longest, zero):
     """Adjoint of `move`: lv and li of the step before; e is the error at its spikes."""
     if attached:  # a spike also lowers the next potential, by v_th or by b v
         e = e - (b * x if zero_reset else theta) * lv

@@ -18,8 +18,8 @@ def first_peaks(v, steps, top, when):
         Written.
     """
     for b in range(v.shape[0]):
-        top[b] = v[b, 0]
-        when[b] = 0
+        for c in range(v.shape[2]):
+            top[b, c], when[b, c] = v[b, 0, c], 0
         for t in range(1, steps):
             for c in range(v.shape[2]):
                 x = v[b, t, c]

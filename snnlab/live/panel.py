@@ -510,4 +510,8 @@ def _same(a, b):
 
 def _brief(value):
     """A value in a few letters."""
-    return f"{np.shape(value)} pixels" if isinstance(value, np.ndarray) else repr(value)
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    if value.dtype == bool:
+        return f"{np.count_nonzero(value)} of {value.size} off"
+    return f"{' x '.join(map(str, value.shape))} pixels"

@@ -20,7 +20,8 @@ def draw_broken(data, *, fig=None):
         ``names``: of two networks; ``net``: whose confusions are shown; ``confusion``: counts,
         (true class, decision); ``accuracy``, ``intact``: of both, now and without deaths, in
         [0, 1]; ``shares`` (n,) and ``curves`` (2, n): accuracies at more shares of dead neurons,
-        in the ``order`` in which they die; ``n_dead``, ``n_hidden``, ``n_tested``.
+        in the ``order`` in which they die; ``n_dead``, ``n_hidden``, ``n_tested``; ``by_hand``:
+        whether those that are dead now were chosen in another way.
     fig : Figure or SubFigure, optional
         Where to draw.
 
@@ -70,7 +71,8 @@ def update_broken(picture, data):
     name = data["names"][data["net"]]
     a.heads[0].set_text(f"{name}: {100 * data['accuracy'][data['net']]:.1f} % right")
     order = "at random" if data["order"] == "random" else "the most influential first"
-    a.heads[1].set_text(f"{order}; outlined: {data['n_dead']} dead now")
+    now = "chosen by hand" if data["by_hand"] else "dead now"
+    a.heads[1].set_text(f"{order}; outlined: {data['n_dead']} {now}")
     wrong = counts - np.diag(np.diag(counts))
     true, said = np.unravel_index(wrong.argmax(), wrong.shape)
     parts = "; ".join(

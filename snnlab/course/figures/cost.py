@@ -1,9 +1,10 @@
 """What a spike costs at prices to choose: energy per image by cause, and against the rate."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from snnlab.plot import style
-from snnlab.plot.energy import CAUSES, CHIP, NJ, number, stack
+from snnlab.plot.energy import CAUSES, CHIP, NJ, number, place_cut, show_cut, stack
 from snnlab.plot.style import QUIET, ROLES, count
 
 CURVES = {  # rows of `snnlab.energy.ROWS` that are drawn over the rate, as they look
@@ -70,7 +71,8 @@ def _place_bars(ax, names):
     ax.set_yticks(y, names)
     ax.set_ylim(len(y) - 0.5, -0.5)
     style.label_axes(ax, x="energy per image (nJ)", y="network")
-    return {"bars": bars, "measured": measured, "texts": texts, "title": ax.set_title(" ")}
+    parts = {"bars": bars, "measured": measured, "texts": texts, "cut": place_cut(ax)}
+    return parts | {"title": ax.set_title(" ")}
 
 
 def _place_curves(ax, rates):
@@ -128,7 +130,8 @@ def _set_bars(a, data, scale):
         for bar, x, width in zip(group, left, widths, strict=True):
             bar.set(x=x, width=width, visible=width > 0)
         left = left + widths
-    a.top.set_xlim(0, 1.24 * end)  # no tick at the very end, where its number would be cut
+    a.top.set_xlim(0, 1.36 * end)
+    a.top.set_xticks([x for x in MaxNLocator(6).tick_values(0, end) if 0 <= x <= end])
     texts, ends = [number(total) for total in totals], list(totals)
     if data["chip"] is None:
         texts.append("known for 256-246-10 only")
@@ -136,7 +139,8 @@ def _set_bars(a, data, scale):
     else:
         measured = scale * data["chip"]
         texts.append(f"{number(measured)}{' (bar cut)' if measured > end else ''}")
-        ends.append(min(measured, end))
+        ends.append(1.12 * end if measured > end else measured)
+    show_cut(*a.cut, end, len(ends) - 1 if ends[-1] > end else None)
     a.measured.set_width(ends[-1])
     for annotation, text, x in zip(a.texts, texts, ends, strict=True):
         annotation.set_text(text)

@@ -47,7 +47,7 @@ def place_spikes(axes, data, looks):
 
 
 def say(title, words, right):
-    """Put a verdict into a title, in red if it is wrong."""
+    """Put a verdict into a title, in orange if it is wrong."""
     title.set_text(words)
     title.set_color("black" if right else ROLES["wrong"])
 

@@ -164,7 +164,7 @@ def _place_wires(strip, field, shape):
     for axis in (field.xaxis, field.yaxis):
         axis.set_major_locator(MaxNLocator(5, integer=True))
     edge = field.axvline(shape[1] - 0.5, color=ROLES["spike"], lw=1.4)
-    style.label_axes(field, x="hidden neuron, the best first (red: dead)", y="pixel")
+    style.label_axes(field, x="hidden neuron, the best first (behind the line: dead)", y="pixel")
     return {"faults": faults, "wires": wires, "frame": frame, "says": says, "edge": edge}
 
 
