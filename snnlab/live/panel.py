@@ -134,9 +134,7 @@ class Panel(Stays):
         self.box = part("panel", part("frame", top, self._right), self._voice, self.curtain)
 
     def _new_image(self, k):
-        image = View(rows=len(self.controls))
-        image.add_class(f"{self._prefix}-picture-{k}")
-        return image
+        return View().add_class(f"{self._prefix}-picture-{k}")
 
     @property
     def image(self):
@@ -403,8 +401,11 @@ class Panel(Stays):
             self._tools.lacks = []
 
     def _show_pictures(self):
+        shown = [name for name, w in self.widgets.items() if w.layout.display != "none"]
+        actions = sum(isinstance(self.controls[name], Action) for name in shown)
+        rows = (len(shown) - actions) // 2 + 1 + bool(actions)  # in two columns, with the tools
         for image, picture in zip(self.images, self._pictures(), strict=True):
-            image.value, image.alt = picture.png(SCALE), picture.alt
+            image.value, image.alt, image.rows = picture.png(SCALE), picture.alt, rows
 
     def _show_error(self, error):
         said = f"{type(error).__name__}: {error}"
@@ -473,8 +474,10 @@ class Panel(Stays):
 
     def view(self):
         """MIME bundle of the widgets."""
-        data = self.box._repr_mimebundle_()
-        return dict(data[0] if isinstance(data, tuple) else data or {})
+        if self.closed:
+            return {}
+        model = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        return {"application/vnd.jupyter.widget-view+json": model}
 
     def still(self):
         """The pictures, and the line of text below them."""

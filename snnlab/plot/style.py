@@ -204,6 +204,7 @@ def _ghost(artist):
     if isinstance(artist, Line2D) and len(artist.get_xdata()):
         ghost = Line2D(*artist.get_data())
         ghost.update_from(artist)
+        ghost.set_markevery(artist.get_markevery())
     elif isinstance(artist, Rectangle) and artist.get_width() and artist.get_height():
         ghost = Rectangle(artist.get_xy(), artist.get_width(), artist.get_height())
         ghost.set(facecolor="none", edgecolor="black", linewidth=1.5, linestyle="--")
