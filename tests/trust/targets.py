@@ -18,6 +18,7 @@ PROTOCOL = {
     "limit_fan_in low now prepare pruned signs strength take",
     "Log": "add adopt checked observe",
     "LivingNetwork": "callback lift",
+    "LeakyBucket": "lift",
     "Panel": "describe draw update render put changed publish ask show work",
     "Medium": "conditions",
 }

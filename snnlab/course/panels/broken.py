@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.course import figures
 from snnlab.course.panels.shared import checked
 from snnlab.live import Choice, Panel, Slider, Switches, as_options
@@ -69,7 +70,9 @@ class BrokenNeurons(Panel):
             raise ValueError("networks must be two of equal sizes")
         self.names, self.networks = tuple(networks), tuple(networks.values())
         n = min(len(inputs), 400)
-        self.inputs, self.labels = inputs[:n], np.asarray(labels)[:n]
+        classes = self.networks[0].sizes[-1]
+        labels = _check.labels("labels", labels, len(inputs), classes)
+        self.inputs, self.labels = inputs[:n], labels[:n]
         self.n_hidden = self.networks[0].sizes[1]
         needed = [influence(network, self.inputs) for network in self.networks]
         self._needed = [np.argsort(-x, kind="stable") for x in needed]
@@ -108,6 +111,9 @@ class BrokenNeurons(Panel):
         -------
         array of bool (n_hidden,)
         """
+        share = _check.number("share", share, at_least=0, at_most=1)
+        draw = _check.integer("draw", draw, at_least=0)
+        _check.one_of("order", order, ORDERS)
         if order == "targeted":
             ranked = self._needed[net]
         else:

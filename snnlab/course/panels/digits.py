@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from snnlab import encode, plot
+from snnlab import _check, encode, plot
 from snnlab.course import figures
 from snnlab.course.panels.shared import checked
 from snnlab.live import Drawing, Panel, Slider, sample_digits
@@ -124,6 +124,9 @@ class DrawDigit(Panel):
         self.network, self.names = network, names
         if samples is None and n == 16:
             samples = sample_digits()[0][:20].reshape(-1, n, n)
+        if samples is not None:
+            shape = None, n, n
+            samples = _check.array("samples", samples, np.float32, shape, unit_interval=True)
         self.controls = {"image": Drawing("your digit", n, start, samples)}
         super().__init__(key)
 
@@ -140,8 +143,8 @@ class DrawDigit(Panel):
         dict
             ``trace``, and ``image`` as the network sees it.
         """
-        image = centred(np.asarray(image, np.float32))
-        network = self.network
+        network, n = self.network, self.controls["image"].n
+        image = centred(_check.array("image", image, np.float32, (n, n), unit_interval=True))
         spikes = encode.latency(image.reshape(1, -1), n_steps=network.n_steps, dt=network.dt)
         return {"trace": network.forward(spikes, potentials=False), "image": image}
 
