@@ -1,8 +1,9 @@
 """Checks at the public door: each error names the argument and says what was expected."""
 
+import functools
+import inspect
 import numbers
 import os
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,98 @@ MOST_STEPS = 2**24  # of time; floats of 32 bits count exactly up to here
 MOST_UNITS = 2**30
 _PLAIN = {np.dtype(t) for t in ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", bool)}
 MOST = 2**53  # of anything else: whole numbers up to here are floats
+
+
+def given(table=None, /, **checks):
+    """Decorator: arguments go through the checks of their names, ``check(name, value)``.
+
+    What is left at its default, or is given as it, is not looked at.
+    """
+    checks = (table or {}) | checks
+
+    def decorate(function):
+        known = inspect.signature(function)
+        checked = {k: checks[k] for k in known.parameters if k in checks}
+
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            bound = known.bind(*args, **kwargs)
+            for name, check in checked.items():
+                if name in bound.arguments:
+                    value = bound.arguments[name]
+                    if value is not known.parameters[name].default:
+                        bound.arguments[name] = check(name, value)
+            return function(*bound.args, **bound.kwargs)
+
+        return inner
+
+    return decorate
+
+
+def like(check, *args, **kwargs):
+    """A check of name and value alone, all else being said."""
+    return lambda name, value: check(name, value, *args, **kwargs)
+
+
+def kind(*classes):
+    """A check for objects of classes, told by their names: those of higher floors, too."""
+
+    def check(name, value):
+        if not any(cls.__name__ in classes for cls in type(value).__mro__):
+            raise TypeError(f"{name} must be a {' or '.join(classes)}, not {_kind(value)}")
+        return value
+
+    return check
+
+
+def text(name, value):
+    """Return ``value``, a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {_kind(value)}")
+    return value
+
+
+def function(name, value, n_arguments=None):
+    """Return ``value``, which can be called (with so many arguments)."""
+    try:
+        if n_arguments is not None:
+            inspect.signature(value).bind(*[None] * n_arguments)
+        if not callable(value) or isinstance(value, type):
+            raise TypeError
+    except TypeError:
+        n = "" if n_arguments is None else f" of {n_arguments} argument(s)"
+        raise TypeError(f"{name} must be a function{n}, not {value!r:.60}") from None
+    except ValueError:  # one that does not tell its arguments
+        pass
+    return value
+
+
+def floats(name, value, *shape):
+    """Return ``value`` as an array of some shape (or of any), of its own precision or float64."""
+    single = getattr(value, "dtype", None) == np.float32
+    return array(name, value, np.float32 if single else np.float64, shape or None)
+
+
+def broadcast(name, value, like):
+    """Return ``value`` as an array of floats that another array's shape can be filled with."""
+    out = floats(name, value)
+    try:
+        return np.broadcast_to(out, like.shape)
+    except ValueError:
+        raise ValueError(f"{name} must fit shape {like.shape}, got {out.shape}") from None
+
+
+def finite(name, result):
+    """Return what was computed from an argument, a number or an array, if it is finite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        if not np.isfinite(np.sum(result) if np.ndim(result) else result):
+            if not np.isfinite(result).all():
+                raise TooLarge(f"{name} is too large (or not finite): so is what comes of it")
+    return result
+
+
+class TooLarge(ValueError, FloatingPointError):
+    """An argument whose result no float can hold."""
 
 
 def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
@@ -109,11 +202,11 @@ def one_of(name, value, allowed):
     return value
 
 
-def array(name, value, dtype, shape, *, unit_interval=False):
+def array(name, value, dtype, shape=None, *, unit_interval=False):
     """Return ``value`` as a C-contiguous, writable array of ``dtype``, finite and of ``shape``.
 
-    ``shape`` holds a length, or None for any length, per axis. (Kernels are compiled per array
-    layout; a read-only or strided array would compile them again.)
+    ``shape`` holds a length, or None for any length, per axis; None allows all. (Kernels are
+    compiled per array layout; a read-only or strided array would compile them again.)
     """
     unmasked(name, value)
     try:
@@ -130,6 +223,7 @@ def array(name, value, dtype, shape, *, unit_interval=False):
         raise ValueError(f"{name} holds values beyond {np.dtype(dtype)}") from None
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be an array of numbers, not {_kind(value)}") from None
+    shape = out.shape if shape is None else shape
     wanted = "(" + ", ".join("any" if k is None else str(k) for k in shape) + ")"
     if out.ndim != len(shape) or any(
         k is not None and k != m for k, m in zip(shape, out.shape, strict=True)
@@ -181,12 +275,22 @@ def path(name, value):
 
 def sequence(name, value, n=None, of="entries"):
     """Return the parts of a list, a tuple or the like; ``n`` of them."""
-    if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be a sequence of {of}, not {type(value).__name__}")
-    out = list(value)
+    try:
+        if isinstance(value, str | bytes | dict):
+            raise TypeError
+        out = list(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a sequence of {of}, not {_kind(value)}") from None
     if n is not None and len(out) != n:
         raise ValueError(f"{name} must hold {n} {of}, got {len(out)}")
     return out
+
+
+def each(check, n=None, of="entries"):
+    """A check for sequences: that of their parts, one by one."""
+    return lambda name, value: [
+        check(f"{name}[{k}]", x) for k, x in enumerate(sequence(name, value, n, of))
+    ]
 
 
 def labels(name, value, n_samples, n_classes):
