@@ -6,6 +6,7 @@ Allowed are a finite result, and a TypeError or ValueError that contains the arg
 import dataclasses
 import inspect
 import re
+import traceback
 import types
 import warnings
 
@@ -298,18 +299,17 @@ def run(target, chosen, data, note=lambda *_: None):
     except (TypeError, ValueError) as fault:
         out.kind, out.text = "refused", f"{type(fault).__name__}: {fault}"[:300]
         if name and not _names(str(fault), name, target):
-            out.kind = "nameless"
+            out.kind, out.text = "nameless", out.text + _where(fault)
     except MemoryError as fault:
         out.kind = "refused" if hostile.is_huge(bad) else "memory"
         out.text = repr(fault)[:300]
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as fault:
-        out.kind, out.text = "other error", f"{type(fault).__name__}: {fault}"[:300]
+        out.kind = "other error"
+        out.text = f"{type(fault).__name__}: {fault}"[:300] + _where(fault)
         if isinstance(fault, ALLOWED.get(_tail(target), ())):
             out.kind = "refused"
-    if out.is_fault:
-        out.text += _where()
     return out
 
 
@@ -329,14 +329,8 @@ ALLOWED = {
 }
 
 
-def _where():
+def _where(fault):
     """Innermost frame of the package."""
-    import sys
-    import traceback
-
-    fault = sys.exc_info()[1]
-    if fault is None:
-        return ""
     frames = [f for f in traceback.extract_tb(fault.__traceback__) if "/snnlab/" in f.filename]
     return f"  [{frames[-1].filename.split('/snnlab/')[-1]}:{frames[-1].lineno}]" if frames else ""
 
