@@ -293,6 +293,11 @@ def each(check, n=None, of="entries"):
     ]
 
 
+def names(name, value, n):
+    """Return names of ``n`` things; their numbers by default."""
+    return list(map(str, range(n))) if value is None else sequence(name, value, n, "names")
+
+
 def labels(name, value, n_samples, n_classes):
     """Return class labels as int64 (n_samples,), each in [0, n_classes)."""
     unmasked(name, value)
