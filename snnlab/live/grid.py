@@ -178,6 +178,10 @@ class Switches(Control):
     columns: int = 16
     value: object = None
 
+    def check(self, name, value):
+        """An array of bools."""
+        return _check.masks(name, [value], [self.n])[0]
+
     def widget(self):
         """A grid."""
         grid = Grid(self.n, self.columns, self.label)

@@ -155,6 +155,10 @@ class Drawing(Control):
     n: int = 16
     value: object = None
 
+    def check(self, name, value):
+        """An array of numbers from 0 to 1."""
+        return _check.array(name, value, np.float32, (self.n, self.n), unit_interval=True)
+
     def widget(self):
         """A pad."""
         pad = Pad(self.n, self.label)

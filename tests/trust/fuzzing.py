@@ -49,6 +49,7 @@ UNBOUNDED = {
     "RewireOnChip.simulate": "steps that are not done yet",
     "Rewire.simulate": "a centre at minus infinity without a pull",
     "WireThatReturns.simulate": "a centre at minus infinity without a pull",
+    "rewire_on_chip": "infinite for dead neurons",
     "avoidance": "no correlation where all counts are equal",
     "Report.signs": "undefined for a readout that does not spike",
     "Log.state": "no quantiles where there are no strengths",
