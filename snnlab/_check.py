@@ -100,12 +100,28 @@ def finite(name, result):
     with np.errstate(invalid="ignore", over="ignore"):
         if not np.isfinite(np.sum(result) if np.ndim(result) else result):
             if not np.isfinite(result).all():
-                raise TooLarge(f"{name} is too large (or not finite): so is what comes of it")
+                raise NotFinite(f"{name} is too large (or not finite): so is what comes of it")
     return result
 
 
-class TooLarge(ValueError, FloatingPointError):
-    """An argument whose result no float can hold."""
+def results(of):
+    """Decorator: the result, or the first of several, is finite; else arguments ``of`` are not."""
+
+    def decorate(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            with np.errstate(over="ignore", invalid="ignore"):
+                out = function(*args, **kwargs)
+                finite(of, out[0] if isinstance(out, tuple) else out)
+            return out
+
+        return inner
+
+    return decorate
+
+
+class NotFinite(ValueError, FloatingPointError):
+    """Numbers that no float can hold, in an argument or in what comes of it."""
 
 
 def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
@@ -240,6 +256,15 @@ def array(name, value, dtype, shape=None, *, unit_interval=False):
     return out
 
 
+def as_array(name, value):
+    """Return an array of anything, if it is one."""
+    unmasked(name, value)
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):  # rows of different lengths
+        raise TypeError(f"{name} must be an array, not {_kind(value)}") from None
+
+
 def unmasked(name, value):
     """Refuse a masked array in which anything is masked: it is nobody's to say what is there."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
@@ -300,11 +325,7 @@ def names(name, value, n):
 
 def labels(name, value, n_samples, n_classes):
     """Return class labels as int64 (n_samples,), each in [0, n_classes)."""
-    unmasked(name, value)
-    try:
-        out = np.asarray(value)
-    except (TypeError, ValueError):  # rows of different lengths
-        raise TypeError(f"{name} must be integers, not {_kind(value)}") from None
+    out = as_array(name, value)
     if out.dtype.kind not in "iu" and out.size:
         raise TypeError(f"{name} must be integers, not {out.dtype}")
     if out.shape != (n_samples,):
@@ -341,7 +362,7 @@ def masks(name, value, sizes):
     checked = []
     for k, (mask, n) in enumerate(zip(value, sizes, strict=True)):
         if mask is not None:
-            mask = np.array(mask)
+            mask = as_array(f"{name}[{k}]", mask).copy()
             if mask.dtype != np.bool_:
                 raise TypeError(f"{name}[{k}] must hold True and False, not {mask.dtype}")
             if mask.shape != (n,):

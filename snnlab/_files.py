@@ -108,7 +108,7 @@ def load_npz(path):
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as fault:  # damage shows in many ways: zip, zlib, header, encoding
-            message = f"{path} is not a whole .npz file of plain arrays: {fault}"
+            message = f"path {path} is not a whole .npz file of plain arrays: {fault}"
             raise ValueError(message) from fault
 
 

@@ -20,8 +20,7 @@ MOST_PARAMETERS = 2**36  # what memory may hold in some years
 
 def check_layers(given):
     """Shape of the inputs, and layers."""
-    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str):
-        raise TypeError(f"layers must be a sequence of integers, not {type(given).__name__}")
+    given = _check.sequence("layers", given, of="integers")
     if len(given) < 2:
         raise ValueError("layers must name at least an input and an output layer")
     first, layers = given[0], []

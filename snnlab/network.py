@@ -485,12 +485,15 @@ class Network:
         try:
             return cls.from_arrays(arrays)
         except DAMAGE as fault:
-            raise ValueError(f"{path} does not hold a snnlab network: {fault}") from None
+            raise ValueError(f"path {path} does not hold a snnlab network: {fault}") from None
 
     @classmethod
     def from_arrays(cls, arrays, workers=None):
-        """Inverse of `to_arrays`; errors are of whatever is missing or wrong in them."""
-        return _restore(json.loads(str(arrays["header"])), arrays, workers)
+        """Inverse of `to_arrays`; raises ValueError if something is missing or wrong in them."""
+        try:
+            return _restore(json.loads(str(arrays["header"])), arrays, workers)
+        except DAMAGE as fault:
+            raise ValueError(f"arrays do not hold a network: {fault}") from None
 
     def __repr__(self):
         if all(isinstance(layer, Dense) for layer in self._layers):

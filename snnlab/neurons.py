@@ -104,6 +104,8 @@ class LeakyIntegrator:
 
     def constants(self, n, dtype=np.float32):
         """Arrays of length n for the kernels: decays, gain, threshold (inf here), hold steps."""
+        n = _check.integer("n", n, 0, _check.MOST_UNITS)
+        dtype = _check.plain_type("dtype", dtype)
         return Constants(
             self._spread("tau_syn", self.decay_syn, n, dtype),
             self._spread("tau_mem", self.decay_mem, n, dtype),
@@ -131,10 +133,12 @@ class LeakyIntegrator:
     @staticmethod
     def from_dict(values):
         """Inverse of `to_dict`."""
-        values = dict(values)
         kinds = {"LIF": LIF, "LeakyIntegrator": LeakyIntegrator}
-        kind = _check.one_of("kind", values.pop("kind", None), tuple(kinds))
-        return kinds[kind](**values)
+        rest = dict(_check.kind("dict")("values", values))
+        try:
+            return kinds[_check.one_of("kind", rest.pop("kind", None), tuple(kinds))](**rest)
+        except (TypeError, ValueError) as fault:
+            raise type(fault)(f"values do not make a neuron: {fault}") from None
 
     def replace(self, **changes):
         """A copy with some parameters changed."""

@@ -62,7 +62,7 @@ def detuned(sigma_d):
     """The three spreads that ``sigma_d`` stands for."""
     if sigma_d is None:
         return {}
-    return dict.fromkeys(SPREADS[:3], _check.number("sigma_d", sigma_d, at_least=0))
+    return dict.fromkeys(SPREADS[:3], _check.number("sigma_d", sigma_d, at_least=0, at_most=LARGE))
 
 
 def check_effects(effects):

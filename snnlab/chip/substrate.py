@@ -488,7 +488,7 @@ class Substrate(Medium):
                 chip.factors[name] = x
             return chip
         except DAMAGE as fault:
-            raise ValueError(f"{path} does not hold a chip: {fault}") from None
+            raise ValueError(f"path {path} does not hold a chip: {fault}") from None
 
     def __repr__(self):
         changed = {k: v for k, v in self.effects.items() if v != EFFECTS[k].default}
@@ -504,8 +504,12 @@ def clip_weights(network, largest):
     FloatingPointError
         If they are not finite: an infinite weight would be hidden, not cured.
     """
-    check_weights(network)
-    for block, top in zip(network.weight_blocks, largest, strict=True):
+    check_weights(_check.network("network", network, needs="weight_blocks"))
+    blocks = network.weight_blocks
+    largest = _check.sequence("largest", largest, len(blocks), "numbers, one per layer")
+    for block, top in zip(blocks, largest, strict=True):
+        if not (top := _check.scalar("largest", top)) > 0:
+            raise ValueError(f"largest must be above 0, got {top}")
         if top < np.inf:
             w = block.padded(network.parameters)
             np.clip(w, -top, top, out=w)

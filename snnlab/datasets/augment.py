@@ -167,6 +167,9 @@ def resample(source, index, size, affine=None, rng=None, out=None, run=None):
     else:
         raise TypeError(f"affine must be an Affine or None, not {type(affine).__name__}")
 
+    if run is not None:
+        _check.function("run", run, 2)
+
     def work(lo, hi):
         kernels.resample(source, index, matrices, size, lo, hi, out)
 
@@ -205,9 +208,11 @@ def _source_shape(shape):
     except (TypeError, ValueError):
         raise ValueError(f"source_shape must be two integers, not {shape!r}") from None
     if max(h, w) > MOST_PIXELS:
-        raise ValueError(f"source must be at most {MOST_PIXELS} wide and high, not {h} x {w}")
+        raise ValueError(f"source_shape must be at most {MOST_PIXELS} wide or high, not {h} x {w}")
     if min(h, w) < MIN_SOURCE:
-        raise ValueError(f"source must be at least {MIN_SOURCE} x {MIN_SOURCE}, not {h} x {w}")
+        raise ValueError(
+            f"source_shape must be at least {MIN_SOURCE} x {MIN_SOURCE}, not {h} x {w}"
+        )
     return h, w
 
 

@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 
+from snnlab._check import NotFinite
 from snnlab.parameters import faults, largest
 
 
@@ -38,7 +39,7 @@ def real(x, dtype, what):
     (A rule would take what is not a number for a synapse that is pruned.)
     """
     if not abs(x) <= float(np.finfo(dtype).max):
-        raise FloatingPointError(f"{what} is {x:g}: that is no {dtype} number")
+        raise NotFinite(f"{what} is {x:g}: that is no {dtype} number")
     return dtype.type(x)
 
 

@@ -17,7 +17,6 @@ float that counts the epochs gone by.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -48,6 +47,8 @@ class Ramp:
 
     def __call__(self, epoch, epochs):
         """Strength after ``epoch`` of ``epochs`` epochs."""
+        epoch = _check.number("epoch", epoch, at_least=0)
+        epochs = _check.number("epochs", epochs, at_least=0)
         return self.strength * min(1.0, epoch / (self.over * max(epochs, 1)))
 
 
@@ -75,13 +76,18 @@ class _Penalty:
             return _check.number("strength", self.strength(epoch, epochs), at_least=0)
         return self.strength
 
+    @_check.results("x or strength")
     def __call__(self, x, epoch=0.0, epochs=1):
         """Value (float) and gradient by ``x``, an array of floats, of its shape and dtype."""
-        if x.dtype.kind != "f":
-            raise TypeError(f"x must hold floats, not {x.dtype}")
+        if getattr(x, "dtype", None) not in (np.float32, np.float64):
+            raise TypeError(f"x must hold floats, not {getattr(x, 'dtype', type(x).__name__)}")
+        x = _check.floats("x", x, *[None] * (3 if self.acts_on == "readout" else 2))
+        if not x.size:
+            raise ValueError(f"x must hold something, got shape {x.shape}")
         strength = self.strength_at(epoch, epochs)
         value, g, factor = self._parts(x)
-        return strength * float(value), np.multiply(g, factor * strength, out=np.empty_like(x))
+        g = np.multiply(g, factor * strength, out=np.empty_like(x))
+        return strength * float(value), _check.finite("x or strength", g)
 
     def _parts(self, x):
         """For strength 1: value; gradient, perhaps yet to be broadcast; what to multiply it by.
@@ -275,10 +281,8 @@ class Penalties:
     def __init__(self, penalties, network):
         if hasattr(penalties, "acts_on"):
             penalties = (penalties,)
-        elif not isinstance(penalties, Iterable):
-            raise TypeError(
-                f"penalties must be a sequence of penalties, not {type(penalties).__name__}"
-            )
+        penalties = _check.sequence("penalties", penalties, of="penalties")
+        _check.network("network", network, needs="hidden_stages")
         self.given = tuple(penalties)
         hidden = [stage.n for stage in network.hidden_stages]
         n_layers = {"spikes": len(hidden), "readout": 1, "weights": len(network.weights)}
@@ -326,6 +330,7 @@ class Penalties:
         g_spikes : list of (array (sample, 1, unit) or None), or None
             For `Network.backward`, as the one before.
         """
+        _check.kind("Trace")("trace", trace)
         total, g_spikes, counts = 0.0, [None] * self._n_hidden, {}
         for penalty, k in self._on["spikes"]:
             if k not in counts:
@@ -361,7 +366,10 @@ class Penalties:
 
 def _called(penalty, x, epoch, epochs):
     """Value and gradient of one penalty; a gradient of another shape would broadcast, not fail."""
-    answer = penalty(x, epoch, epochs)
+    try:
+        answer = penalty(x, epoch, epochs)
+    except _check.NotFinite:  # the caller knows better what to say of it
+        answer = math.inf, np.zeros_like(x)
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         raise TypeError(f"penalty {penalty!r} must return its value and a gradient, not {answer!r}")
     value, g = _check.scalar(f"the value of {penalty!r}", answer[0]), answer[1]

@@ -12,7 +12,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.learning import stored
-from snnlab.learning.guard import check_gradients
+from snnlab.learning.guard import check_gradients, real
 from snnlab.parameters import Gradients, check_weights
 
 
@@ -78,6 +78,7 @@ class Stateful:
         """
         factor = _check.number("factor", factor, at_least=0)
         self.claim(network)
+        real(factor, network.dtype, "factor")
         flat = flat_gradients(network, gradients)
         self.take(network, flat, factor, check_gradients(network, flat, self))
 
@@ -193,7 +194,10 @@ class Stateful:
             If that is not a state of such an object, or does not fit the network. Nothing is
             changed then.
         """
-        network = self.owner() if network is None else network
+        if network is None:
+            network = self.owner()
+        else:
+            _check.network("network", network, needs="blocks")
         self.adopt(self.checked(state, network), network)
 
     def save(self, path):
@@ -223,7 +227,7 @@ class Stateful:
         """A state as it may be adopted: a dict of attributes; raises as `restore` does."""
         if not isinstance(state, dict):
             raise TypeError(f"state must be a dict of arrays, not {type(state).__name__}")
-        strange = sorted(set(state) - {"steps", *self.arrays})
+        strange = sorted(set(state) - {"steps", *self.arrays}, key=str)
         if strange:
             raise ValueError(f"state holds {strange[0]!r}, unknown to {type(self).__name__}")
         steps = whole("steps", state, 0, _check.MOST)

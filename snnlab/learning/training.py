@@ -255,8 +255,8 @@ def train(
     computed, with a warning: the network is then at its last completed step.
     """
     _check.flag("progress", progress)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a function of a Step, not {callback!r}")
+    if callback is not None:
+        _check.function("callback", callback, 1)
     loop = _checked_loop(network, inputs, labels, rng, settings, None)
     history, epochs = loop.history, loop.settings.epochs
     if checkpoint is not None:

@@ -140,6 +140,7 @@ class Grid(Board):
     def __init__(self, n=128, columns=16, name="cells", **settings):
         n = _check.integer("n", n, at_least=1)
         columns = _check.integer("columns", columns, at_least=1)
+        _check.text("name", name)
         super().__init__(n=n, columns=columns, name=name, value=np.zeros(n, bool), **settings)
 
     @traitlets.validate("value")
@@ -180,6 +181,8 @@ class Switches(Control):
 
     def check(self, name, value):
         """An array of bools."""
+        if value is None:
+            raise TypeError(f"{name} must hold True and False, not None")
         return _check.masks(name, [value], [self.n])[0]
 
     def widget(self):

@@ -122,6 +122,7 @@ class Pad(Board):
 
     def __init__(self, n=16, name="drawing", **settings):
         n = _check.integer("n", n, at_least=2)
+        _check.text("name", name)
         super().__init__(n=n, name=name, value=np.zeros((n, n), np.float32), **settings)
 
     @traitlets.validate("value")

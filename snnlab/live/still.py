@@ -17,7 +17,7 @@ import anywidget
 import traitlets
 from PIL import Image
 
-from snnlab import plot
+from snnlab import _check, plot
 
 # The view's output follows the picture's; alive, it has elements in it, and the message has none.
 _HIDE = (
@@ -49,6 +49,7 @@ class Still:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
+    @_check.given(picture=_check.kind("Picture"), more=_check.text)
     def of(cls, picture, more=""):
         """From a `snnlab.plot.Picture`."""
         return cls(_small(picture.png(1.5)), picture.alt, *plot.page_size(picture.fig), more)

@@ -38,8 +38,8 @@ CHECKS = {
     "height": INCHES,
     "scale": like(number, at_least=0.1, at_most=20),  # of memory: its square
     "dt": like(number, above=0, at_most=1e6),
-    "lr": like(number, above=0, at_most=1e6),
-    "steps": like(number, above=0, at_most=_check.MOST),
+    "lr": like(number, at_least=1e-12, at_most=1e6),
+    "steps": like(number, at_least=1, at_most=_check.MOST),
     "sparsities": each(like(number, above=0.5, below=1)),
     "stored_label": _check.text,
 }

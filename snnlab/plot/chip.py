@@ -79,6 +79,7 @@ def draw_transfer(matrix, *, fig=None):
     -------
     Picture
     """
+    _check.integer("number of entries in matrix", matrix.size, 1, 10**4)
     matrix = 100 * matrix
     rows, columns = matrix.shape
     fig = style.figure(1.9 + 0.72 * columns, 1.3 + 0.6 * rows, fig)

@@ -114,6 +114,8 @@ def draw_theta(rule, network, *, fig=None):
     -------
     Picture
     """
+    if (own := rule.owner()) is not None and own is not network:
+        raise ValueError("network must be the one that the rule has trained")
     strengths, log = rule.strengths(network), rule.log
     fig = style.figure(8.6, 4.9, fig)
     axes = fig.subplots(2, len(strengths), squeeze=False)

@@ -85,7 +85,7 @@ class Explanation:
         shape : (int, int)
             Rows and columns of the image.
         """
-        rows, columns = (_check.integer("shape", n, at_least=1) for n in shape)
+        rows, columns = _check.each(_check.like(_check.integer, at_least=1), 2)("shape", shape)
         if rows * columns != self.n_inputs:
             raise ValueError(f"shape must hold {self.n_inputs} pixels, got {rows} x {columns}")
         value = self.inputs.value.astype(np.float64)

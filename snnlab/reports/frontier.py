@@ -118,13 +118,13 @@ class Frontier:
         if not isinstance(data, str) or not data:
             raise TypeError(f"data must be the name of a data set, not {data!r}")
         self.data, self.points = data, []
-        for point in points:
+        for point in _check.sequence("points", points):
             self.append(point)
 
     def append(self, point):
         """Take in a run that is a `Point` already."""
         if not isinstance(point, Point):
-            raise TypeError(f"points must be Point objects, not {type(point).__name__}")
+            raise TypeError(f"point of points must be a Point, not {type(point).__name__}")
         self.points.append(point)
 
     def add(self, accuracy, hidden_spikes, **rest):
@@ -163,7 +163,7 @@ class Frontier:
 
     def _same(self, data):
         if data != self.data:
-            raise ValueError(f"runs on {data!r} cannot be put beside runs on {self.data!r}")
+            raise ValueError(f"data: runs on {data!r} cannot be put beside runs on {self.data!r}")
 
     def _filled(self):
         if not self.points:
@@ -186,7 +186,8 @@ class Frontier:
         list of Point or Mean
             By rising cost (the first one's).
         """
-        costs = (costs,) if isinstance(costs, str) else tuple(costs)
+        costs = [costs] if isinstance(costs, str) else _check.sequence("costs", costs)
+        means = _check.flag("means", means)
         for name in costs:
             _check.one_of("costs", name, RUN_COSTS)
         if not costs:
@@ -267,7 +268,7 @@ class Frontier:
                 raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
             return cls(content["data"], [Point(**values) for values in content["points"]])
         except DAMAGE as fault:
-            raise ValueError(f"{path} does not hold a frontier: {fault}") from None
+            raise ValueError(f"path {path} does not hold a frontier: {fault}") from None
 
     @classmethod
     def from_records(cls, records):

@@ -1,13 +1,11 @@
 """Sweeps: one network trained along a range of strengths, runs repeated, chips exchanged."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from snnlab import _check
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import Bursts, Penalties
-from snnlab.learning.settings import check_samples
+from snnlab.learning.settings import check_medium, check_samples
 from snnlab.learning.training import evaluate, steps, train
 from snnlab.reports.frontier import Frontier, Point
 
@@ -92,6 +90,7 @@ def sweep(
     """
     strengths = [_check.number("strengths", s, at_least=0) for s in _some("strengths", strengths)]
     rng = _check.generator("rng", rng)
+    _check.network("network", network, needs="backward")
     if not callable(penalty):
         raise TypeError(f"penalty must be a function of a strength, not {penalty!r}")
     if "checkpoint" in settings:
@@ -99,7 +98,10 @@ def sweep(
     if not isinstance(test, tuple | list) or len(test) != 2:
         raise TypeError("test must be a pair of inputs and labels")
     _check.labels("test", test[1], check_samples("test", network, test[0]), network.sizes[-1])
-    penalties = [Penalties(penalty(s), network).given for s in strengths]
+    try:
+        penalties = [Penalties(penalty(s), network).given for s in strengths]
+    except (TypeError, ValueError) as fault:
+        raise type(fault)(f"penalty, a function of a strength: {fault}") from None
     runs = Frontier(data)
     config = Point(0, 0, config={} if config is None else config).config
     noted = {"mismatch": mismatch, "seed": seed}
@@ -127,9 +129,7 @@ def sweep(
 
 def _some(name, values):
     """A list of the values of an iterable, at least one."""
-    if not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a sequence, not {type(values).__name__}")
-    values = list(values)
+    values = _check.sequence(name, values)
     if not values:
         raise ValueError(f"{name} must hold at least one entry")
     return values
@@ -162,6 +162,9 @@ def repeat(run, seeds, *, n_jobs=None):
     from joblib import Parallel, delayed
 
     seeds = [_check.integer("seeds", s, at_least=0) for s in _some("seeds", seeds)]
+    _check.function("run", run, 1)
+    if n_jobs is not None and _check.integer("n_jobs", n_jobs, -(2**10), 2**10) == 0:
+        raise ValueError("n_jobs must not be 0")
     frontiers = Parallel(n_jobs=n_jobs)(delayed(run)(seed) for seed in seeds)
     for result in frontiers:
         if not isinstance(result, Frontier):
@@ -188,6 +191,10 @@ def transfer_matrix(networks, chips, inputs, labels, *, loss="max_over_time"):
         Accuracies.
     """
     networks, chips = _some("networks", networks), _some("chips", chips)
+    for network in networks:
+        _check.network("networks", network)
+    for chip in chips:
+        check_medium("chips", chip)
     out = np.empty((len(networks), len(chips)))
     for i, network in enumerate(networks):
         for j, chip in enumerate(chips):

@@ -105,6 +105,7 @@ class CompressedNetwork:
 
     def on_rows(self, constant=False):
         """Per layer whether it runs on compressed rows; ``constant``: under a `ConstantCurrent`."""
+        constant = _check.flag("constant", constant)
         return [
             layer.on_rows(self.threshold, constant and k == 0)
             for k, layer in enumerate(self.layers)

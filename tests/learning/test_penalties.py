@@ -401,7 +401,7 @@ MISFITS = {
     "a loss": ([losses.MaxOverTime()], TypeError, "penalties must be a sequence of penalties"),
     "a number": (3, TypeError, "penalties must be a sequence of penalties, not int"),
     "None": (None, TypeError, "penalties must be a sequence of penalties, not NoneType"),
-    "text": ("bursts", TypeError, "it holds 'b'"),
+    "text": ("bursts", TypeError, "a sequence of penalties, not str"),
     "numbers": ([1e-3], TypeError, "it holds 0.001"),
     "a class": (Bursts, TypeError, "it holds <class"),
     "classes": ([Bursts], TypeError, "it holds <class"),

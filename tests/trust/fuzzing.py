@@ -50,6 +50,9 @@ UNBOUNDED = {
     "Rewire.simulate": "a centre at minus infinity without a pull",
     "WireThatReturns.simulate": "a centre at minus infinity without a pull",
     "rewire_on_chip": "infinite for dead neurons",
+    "time_to_decision": "infinite where nothing is decided",
+    "Pace.frame": "whatever it was given",
+    "read_only": "a view of what it was given",
     "avoidance": "no correlation where all counts are equal",
     "Report.signs": "undefined for a readout that does not spike",
     "Log.state": "no quantiles where there are no strengths",
@@ -343,13 +346,7 @@ def _tail(target):
 def _names(text, name, target):
     """Whether an error names the argument, or another one that it does not fit."""
     arguments = {name, *(p.name for p in target.arguments)} - {"_before"}
-    alias = ALIASES.get(name, ())
-    return any(
-        re.search(rf"(?<![A-Za-z]){re.escape(a)}(?![A-Za-z])", text) for a in (*arguments, *alias)
-    )
-
-
-ALIASES = {"path": (".npz", ".json"), "key": ()}
+    return any(re.search(rf"(?<![A-Za-z]){re.escape(a)}(?![A-Za-z])", text) for a in arguments)
 
 
 def _settle(x):

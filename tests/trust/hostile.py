@@ -354,8 +354,11 @@ def _files(path):
     ):
         out.append(lambda d=damaged: _write(path, d))
     if path.suffix == ".npz":
-        with np.load(path) as found:
-            kept = dict(found)
+        try:
+            with np.load(path) as found:
+                kept = dict(found)
+        except (ValueError, OSError):  # written by something else
+            kept = {}
         for name, change in itertools.product(kept, _FILE_CHANGES):
             out.append(lambda n=name, c=change: _rewritten(path, kept, n, c))
     return out

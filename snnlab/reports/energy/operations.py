@@ -84,6 +84,7 @@ class Operations:
 
     def total(self, name):
         """Sum over the layers of one of their numbers, such as ``"effective_acs"``."""
+        _check.one_of("name", name, [k for k in dir(LayerOperations) if k[0] != "_"])
         return sum(getattr(layer, name) for layer in self.layers)
 
     @property
