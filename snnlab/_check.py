@@ -126,7 +126,7 @@ class NotFinite(ValueError, FloatingPointError):
 
 def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
     """Return ``value`` as a float, finite and within bounds."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     try:
         value = float(value)
@@ -190,7 +190,7 @@ def integer(name, value, at_least=None, at_most=None):
     There always is an upper bound: what no array can hold, no number of them should be.
     """
     at_most = MOST if at_most is None else at_most
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
     if at_least is not None and value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {_shown(value)}")
@@ -300,6 +300,7 @@ def path(name, value):
 
 def sequence(name, value, n=None, of="entries"):
     """Return the parts of a list, a tuple or the like; ``n`` of them."""
+    unmasked(name, value)
     try:
         if isinstance(value, str | bytes | dict):
             raise TypeError
@@ -341,7 +342,7 @@ def generator(name, value):
     """Return a NumPy Generator from a Generator or a seed; nothing reads a global seed."""
     if isinstance(value, np.random.Generator):
         return value
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, numbers.Integral):
         raise TypeError(
             f"{name} must be a seed (an integer) or a numpy.random.Generator, "
             f"not {type(value).__name__}"

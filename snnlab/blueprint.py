@@ -91,7 +91,7 @@ def check_models(models, n):
 def initial_spread(spread, model):
     """Standard deviation of the weights of a unit with a single input."""
     if spread is not None:
-        return spread
+        return abs(_check.number("spread", spread, at_least=0, at_most=1e30))  # not -0.0
     if np.any(np.asarray(model.gain) == 0):
         raise ValueError("spread must be given where a neuron's gain is 0")
     spread = 0.7 * float(np.mean((1 - np.asarray(model.decay_mem)) / np.abs(model.gain)))

@@ -92,7 +92,7 @@ class Network:
         self._build(shape, layers, models, n_steps, dtype, workers)
         for stage in self.stages:
             if stage.neuron is not None:
-                sd = _check.number("spread", initial_spread(spread, stage.neuron), at_least=0)
+                sd = initial_spread(spread, stage.neuron)
                 start = stage.layer.init(rng, stage.shape_in, sd)
                 if set(start) != set(stage.blocks):
                     raise ValueError(

@@ -65,6 +65,7 @@ class Dataset:
         count("n_classes", self.n_classes)
         if self.image_shape is not None:
             _check.each(count, 2)("image_shape", self.image_shape)
+        _check.kind("tuple", "list")("class_names", self.class_names)
         _check.each(_check.text)("class_names", self.class_names)
         for split in ("train", "test"):
             names = f"x_{split}", f"y_{split}"
@@ -82,7 +83,10 @@ class Dataset:
             raise ValueError(f"image_shape {self.image_shape} does not hold {n_inputs} inputs")
         if len(self.class_names) != self.n_classes:
             raise ValueError(f"class_names must be {self.n_classes} names")
-        if self.source_train is not None and np.shape(self.source_train)[:1] != self.y_train.shape:
+        source = self.source_train
+        if source is not None and _check.as_array("source_train", source).shape[:1] != (
+            self.y_train.shape
+        ):
             raise ValueError("source_train and x_train differ in length")
 
     def __repr__(self):

@@ -56,7 +56,7 @@ def check_gradients(network, flat, owner):
         return math.sqrt(square) + _unsquared(flat.dtype)
     top = largest(flat)  # squares overflow before numbers do
     if not math.isfinite(top):
-        raise FloatingPointError(
+        raise NotFinite(
             f"the gradient is not finite in {_step_of(owner)}: {faults(network, flat)}; "
             "weights and moments are those of the step before"
         )
@@ -66,7 +66,7 @@ def check_gradients(network, flat, owner):
 def check_change(change, owner):
     """Refuse what an optimiser would subtract if that is not finite."""
     if not np.isfinite(largest(change)):
-        raise FloatingPointError(
+        raise NotFinite(
             f"{_step_of(owner)} leads out of the {change.dtype} numbers; all is as it was in the "
             "step before (is the learning rate too large?)"
         )
@@ -102,7 +102,7 @@ def on_trial(network, arrays, act, owner):
         act()
         for name, x in changed.items():
             if x.dtype.kind == "f" and not np.isfinite(largest(x)):
-                raise FloatingPointError(
+                raise NotFinite(
                     f"{_step_of(owner)} leads out of the {x.dtype} numbers, in {name}: "
                     f"{faults(network, x)}; they are those of the step before (is the learning "
                     "rate too large?)"

@@ -358,7 +358,7 @@ class Penalties:
         for penalty, k in self._on["weights"]:
             value, g = _called(penalty, network.weights[k], epoch, epochs)
             if not math.isfinite(value):
-                raise FloatingPointError(f"the penalty {penalty!r} is {value}")
+                raise _check.NotFinite(f"the penalty {penalty!r} is {value}")
             total += value
             gradients[k] += g
         return total

@@ -78,7 +78,7 @@ class Stateful:
         """
         factor = _check.number("factor", factor, at_least=0)
         self.claim(network)
-        real(factor, network.dtype, "factor")
+        real(factor, network.dtype, "factor of the learning rate")
         flat = flat_gradients(network, gradients)
         self.take(network, flat, factor, check_gradients(network, flat, self))
 

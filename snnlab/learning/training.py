@@ -134,7 +134,7 @@ class _Loop:
         value, g_readout = called(settings.loss, trace.readout, target)
         price, g_readout, g_spikes = settings.penalties.of_trace(trace, g_readout, *now)
         if not np.isfinite(value + price):
-            raise FloatingPointError(
+            raise _check.NotFinite(
                 f"the loss is {value} and the penalty {price} in epoch {epoch + 1}, "
                 f"step {k + 1}; the weights are those of the step before"
             )
@@ -143,7 +143,7 @@ class _Loop:
         try:
             self._update()
         except FloatingPointError as fault:
-            raise FloatingPointError(f"in epoch {epoch + 1}, step {k + 1}: {fault}") from None
+            raise _check.NotFinite(f"in epoch {epoch + 1}, step {k + 1}: {fault}") from None
         settings.medium.clip(network)
         if epoch == k == 0:
             silence.check_hearing(network, batch)

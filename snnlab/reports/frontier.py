@@ -288,7 +288,7 @@ class Frontier:
                 rest = {name: r[name] for name in ("connectivity", "mismatch") if name in r}
                 runs = zip(r["seeds"], r["values"], r["hidden_spikes_values"], strict=True)
                 points += [Point(y, x, seed=k, config=r["config"], **rest) for k, y, x in runs]
-        except (KeyError, TypeError, ValueError) as fault:
+        except (KeyError, IndexError, TypeError, ValueError) as fault:
             raise ValueError(f"records must hold test accuracies by seed: {fault!r}") from None
         if len(names) != 1:
             raise ValueError(f"records must be of one data set, they are of {sorted(names)}")

@@ -625,8 +625,6 @@ OWN = {
     "Values.x": lambda: np.zeros((2, STEPS, 3)),
     "check_inputs.name": lambda: "inputs",
     "from_arrays.arrays": lambda: network().to_arrays(),
-    "Network.check_inputs.name": TEXT,
-    "CompressedNetwork.check_inputs.name": TEXT,
     # textbook: arrays per layer
     "textbook.forward.x": lambda: trains().to_dense(float),
     "textbook.layer_forward.x": lambda: trains().to_dense(float),
