@@ -47,6 +47,11 @@ def like(check, *args, **kwargs):
     return lambda name, value: check(name, value, *args, **kwargs)
 
 
+def optional(check):
+    """A check that lets None pass, where that is not the default."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
 def kind(*classes):
     """A check for objects of classes, told by their names: those of higher floors, too."""
 
@@ -298,7 +303,7 @@ def path(name, value):
         return Path(value)
 
 
-def sequence(name, value, n=None, of="entries"):
+def sequence(name, value, n=None, of=""):
     """Return the parts of a list, a tuple or the like; ``n`` of them."""
     unmasked(name, value)
     try:
@@ -306,13 +311,14 @@ def sequence(name, value, n=None, of="entries"):
             raise TypeError
         out = list(value)
     except TypeError:
-        raise TypeError(f"{name} must be a sequence of {of}, not {_kind(value)}") from None
+        what = f"a sequence of {of}" if of else "a sequence"
+        raise TypeError(f"{name} must be {what}, not {_kind(value)}") from None
     if n is not None and len(out) != n:
-        raise ValueError(f"{name} must hold {n} {of}, got {len(out)}")
+        raise ValueError(f"{name} must hold {n} {of or 'entries'}, got {len(out)}")
     return out
 
 
-def each(check, n=None, of="entries"):
+def each(check, n=None, of=""):
     """A check for sequences: that of their parts, one by one."""
     return lambda name, value: [
         check(f"{name}[{k}]", x) for k, x in enumerate(sequence(name, value, n, of))

@@ -251,7 +251,7 @@ class Recording(Medium):
             If it is not, or if there are no more.
         """
         if not _check.flag("potentials", potentials):
-            raise ValueError("potentials must be kept: a recording is for training, not evaluation")
+            raise ValueError("potentials must be kept: a recording holds training batches only")
         _check.network("network", network).check_inputs(inputs)
         if self.age == len(self.paths):
             raise ValueError(f"the recording ends after {len(self.paths)} batches")

@@ -206,12 +206,12 @@ def _source_shape(shape):
     try:
         h, w = (operator.index(side) for side in shape)
     except (TypeError, ValueError):
-        raise ValueError(f"source_shape must be two integers, not {shape!r}") from None
+        raise ValueError(f"source_shape of a source must be two integers, not {shape!r}") from None
     if max(h, w) > MOST_PIXELS:
-        raise ValueError(f"source_shape must be at most {MOST_PIXELS} wide or high, not {h} x {w}")
+        raise ValueError(f"source_shape of a source must be at most {MOST_PIXELS}, not {h} x {w}")
     if min(h, w) < MIN_SOURCE:
         raise ValueError(
-            f"source_shape must be at least {MIN_SOURCE} x {MIN_SOURCE}, not {h} x {w}"
+            f"source_shape of a source must be at least {MIN_SOURCE} x {MIN_SOURCE}, not {h} x {w}"
         )
     return h, w
 

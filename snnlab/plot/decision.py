@@ -16,7 +16,7 @@ SILENT = "#D0D0D0"
 ROUND = [1, 2, 2.5, 5, 10]  # steps of ticks
 
 
-@style.drawing(published=_check.kind("Published"))
+@style.drawing(published=_check.optional(_check.kind("Published")))
 def draw_decision(decision, *, published=PUBLISHED, fig=None):
     """Accuracy against the deadline of the readout, and when the samples are decided.
 

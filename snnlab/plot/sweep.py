@@ -87,8 +87,6 @@ def draw_frontier(
 def update_frontier(picture, frontier):
     """Show other runs on the same data in a picture of `draw_frontier`."""
     a = style.artists(picture, "means", "behind", "cost")
-    if not len(frontier):
-        raise ValueError("frontier must have a run or more")
     if frontier.data != a.data:
         raise ValueError(f"the picture is of runs on {a.data!r}, not on {frontier.data!r}")
     means, best = frontier.means(), frontier.pareto(a.cost, means=True)

@@ -124,7 +124,7 @@ class Frontier:
     def append(self, point):
         """Take in a run that is a `Point` already."""
         if not isinstance(point, Point):
-            raise TypeError(f"point of points must be a Point, not {type(point).__name__}")
+            raise TypeError(f"points must be Point objects; this point is a {type(point).__name__}")
         self.points.append(point)
 
     def add(self, accuracy, hidden_spikes, **rest):

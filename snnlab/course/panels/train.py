@@ -135,6 +135,14 @@ _RATES = 1e-4, 2e-4, 5e-4, 1e-3, 1.5e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1
 _RATES, _BATCHES = as_options(_RATES), as_options((10, 20, 50, 100, 200, 500))
 
 
+class _Rewind(Slider):
+    """Its end moves on as there are more steps."""
+
+    def check(self, name, value):
+        """Any step."""
+        return _check.integer(name, value, 0)
+
+
 class TrainLive(Panel):
     """Two networks, alike at first, that learn side by side with settings of their own.
 
@@ -168,7 +176,7 @@ class TrainLive(Panel):
         "batch_a": Stops("A: batch size", _BATCHES, 100),
         "lr_b": Stops("B: learning rate", _RATES, 1e-4),
         "batch_b": Stops("B: batch size", _BATCHES, 100),
-        "back": Slider("rewind to step", 0, 10**9, 1, 0, digits=0),
+        "back": _Rewind("rewind to step", 0, 1, 1, 0, digits=0),
         "digit": Slider("test image", 0, 99, 1, 0, digits=0),
     }
 

@@ -84,7 +84,8 @@ class Operations:
 
     def total(self, name):
         """Sum over the layers of one of their numbers, such as ``"effective_acs"``."""
-        _check.one_of("name", name, [k for k in dir(LayerOperations) if k[0] != "_"])
+        known = [k for k in dir(self.layers[0]) if k[0] != "_"] if self.layers else ()
+        _check.one_of("name", name, known)
         return sum(getattr(layer, name) for layer in self.layers)
 
     @property
