@@ -43,7 +43,7 @@ from snnlab.layers.stage import Conditions, pack_constants
 from snnlab.medium import Medium
 from snnlab.memory import aligned
 from snnlab.parameters import check_weights
-from snnlab.signals import SpikeTrains
+from snnlab.signals import SpikeTrains, read_only
 
 FORMAT = 1  # of files
 MOST_RUNS = 2**53
@@ -107,7 +107,7 @@ class Substrate(Medium):
         self._partition, self.age, self.calibrated = partition, 0, False
         self._placed = None, None  # the last network's key and places
         faults = Faults(self.seed, self.effects, self.weight_limit)
-        self.factors, self.dead = faults.factors, faults.dead
+        self._factors, self._dead = faults.factors, faults.dead
         self._efficacy, self._stuck, self._phase = faults.efficacy, faults.stuck, faults.phase
 
     @classmethod
@@ -122,15 +122,34 @@ class Substrate(Medium):
         changed = self.effects | detuned(sigma_d) | effects
         chip = Substrate(self.seed, partition=partition, **changed)
         chip.calibrated = self.calibrated
-        for name in SPREADS:
-            if chip.effects[name] == self.effects[name]:
-                chip.factors[name] = self.factors[name].copy()
+        kept = [name for name in SPREADS if chip.effects[name] == self.effects[name]]
+        chip.factors = {name: self.factors[name] for name in kept}
         return chip
 
     @property
     def seed(self):
         """Which chip it is."""
         return self._seed
+
+    @property
+    def factors(self):
+        """Deviations by name, read-only; can be set, a dict of some or all of them."""
+        return MappingProxyType({name: read_only(x) for name, x in self._factors.items()})
+
+    @factors.setter
+    def factors(self, values):
+        for name, x in _check.kind("dict", "mappingproxy")("factors", values).items():
+            lowest = FLOORS[_check.one_of("name in factors", name, SPREADS)]
+            x = _check.array(f"factor_{name} of factors", x, float, (N_NEURONS,))
+            if x.min() < lowest:
+                raise ValueError(f"factor_{name} of factors must be at least {lowest:g}")
+            self._factors[name] = x.copy()
+        self._placed = None, None
+
+    @property
+    def dead(self):
+        """Which neurons never fire, array of bool; read-only."""
+        return read_only(self._dead)
 
     @property
     def effects(self):
@@ -480,12 +499,7 @@ class Substrate(Medium):
             chip = cls(header["chip"], partition=partition, **header["effects"])
             chip.age = _check.integer("age", header["age"], at_least=0, at_most=MOST_RUNS)
             chip.calibrated = _check.flag("calibrated", header["calibrated"])
-            for name in SPREADS:
-                key, lowest = f"factor_{name}", FLOORS[name]
-                x = _check.array(key, arrays[key], float, (N_NEURONS,))
-                if x.min() < lowest:
-                    raise ValueError(f"{key} must be at least {lowest:g}, got {x.min():g}")
-                chip.factors[name] = x
+            chip.factors = {name: arrays[f"factor_{name}"] for name in SPREADS}
             return chip
         except DAMAGE as fault:
             raise ValueError(f"path {path} does not hold a chip: {fault}") from None
