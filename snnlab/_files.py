@@ -28,6 +28,8 @@ def write_atomically(path, write):
     Readers see the old file or the new one, never a part; if ``write`` fails, the old one stays.
     """
     path = _check.path("path", path)
+    if not path.name:
+        raise ValueError(f"path must be that of a file, not {str(path)!r}")
     sweep_temporary(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(6)}.tmp")
     try:

@@ -414,6 +414,7 @@ class Substrate(Medium):
     def _place(self, network):
         """Each layer's `_Place`, one layer beside the other; larger networks start over."""
         check_layers(network)
+        check_weights(network)
         key = network.sizes, network.neurons, network.dtype
         known = key == self._placed[0]
         # whether many inputs are too many depends on the weights, which change

@@ -148,7 +148,7 @@ def resample(source, index, size, affine=None, rng=None, out=None, run=None):
     if index.size and not np.issubdtype(index.dtype, np.integer):
         raise TypeError(f"index must hold integers, not {index.dtype}")
     if index.size and not (index.min() >= 0 and index.max() < len(source)):
-        raise IndexError(f"index must be in [0, {len(source)})")
+        raise ValueError(f"index must be in [0, {len(source)})")
     index = np.ascontiguousarray(index, np.int64)
     size = _check.integer("size", size, 2, MOST_PIXELS)
     m = len(index)

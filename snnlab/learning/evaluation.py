@@ -66,7 +66,8 @@ def _checked_scores(score, readout):
         finite = False
     if not finite:
         raise _check.NotFinite(
-            "scores are not finite: potentials of the network's readout overflow"
+            "scores are not finite: potentials of the readout overflow (are weights of the network, "
+            "or inputs, too large?)"
         )
     if scores.shape != shape or scores.dtype.kind not in "iuf":
         raise ValueError(

@@ -205,6 +205,10 @@ class Homeostasis(_Bound):
 
     both_sides: bool = False
 
+    def __post_init__(self):
+        super().__post_init__()
+        _check.flag("both_sides", self.both_sides)
+
     def _parts(self, counts):
         excess = counts.sum(axis=1, keepdims=True) - self.spikes
         if not self.both_sides:
@@ -331,6 +335,8 @@ class Penalties:
             For `Network.backward`, as the one before.
         """
         _check.kind("Trace")("trace", trace)
+        if self.given:
+            g_readout = _check.broadcast("g_readout", g_readout, trace.readout)
         total, g_spikes, counts = 0.0, [None] * self._n_hidden, {}
         for penalty, k in self._on["spikes"]:
             if k not in counts:

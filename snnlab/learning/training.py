@@ -19,6 +19,8 @@ from snnlab.learning.settings import check_samples, takes_settings
 from snnlab.learning.state import Stateful
 from snnlab.parameters import check_weights
 
+LARGE = "(are inputs, penalties, scale of the loss or lr too large for this network?)"
+
 
 @dataclass
 class Step:
@@ -136,14 +138,14 @@ class _Loop:
         if not np.isfinite(value + price):
             raise _check.NotFinite(
                 f"the loss is {value} and the penalty {price} in epoch {epoch + 1}, "
-                f"step {k + 1}; the weights are those of the step before"
+                f"step {k + 1}; the weights are those of the step before {LARGE}"
             )
         self.gradients = network.backward(trace, g_readout, g_spikes=g_spikes, out=self.gradients)
         price += settings.penalties.of_weights(network, self.gradients, *now)
         try:
             self._update()
         except FloatingPointError as fault:
-            raise _check.NotFinite(f"in epoch {epoch + 1}, step {k + 1}: {fault}") from None
+            raise _check.NotFinite(f"in epoch {epoch + 1}, step {k + 1}: {fault} {LARGE}") from None
         settings.medium.clip(network)
         if epoch == k == 0:
             silence.check_hearing(network, batch)

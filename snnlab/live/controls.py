@@ -180,8 +180,10 @@ def as_options(values, words="{:g}"):
     try:
         options = _check.sequence("values", values)
         return tuple((_check.text("words", words).format(value), value) for value in options)
-    except (IndexError, KeyError, ValueError) as fault:
-        raise ValueError(f"words must be a format of one of the values: {fault}") from None
+    except (IndexError, KeyError, AttributeError, TypeError, ValueError) as fault:
+        raise ValueError(
+            f"values or words: words must be a format of one of the values: {fault}"
+        ) from None
 
 
 def leave_main_thread(widget):

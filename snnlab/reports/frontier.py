@@ -155,7 +155,8 @@ class Frontier:
         -------
         Point
         """
-        self._same(self.data if data is None else data)
+        self._same(self.data if data is None else _check.text("data", data))
+        _check.network("network", network, needs="weights")
         result = evaluate(network, inputs, labels, loss=loss, substrate=substrate)
         n_weights = sum(w.size for w in network.weights)
         connected = sum(np.count_nonzero(w) for w in network.weights) / n_weights

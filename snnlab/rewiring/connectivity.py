@@ -10,6 +10,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.layers.dense import check_dense
+from snnlab.parameters import check_weights
 
 Connectivity = namedtuple("Connectivity", "overall layers")
 Connectivity.__doc__ = "Share of the weights that are not zero, in all and per layer."
@@ -73,6 +74,7 @@ def compact(network):
         `ConstantCurrent`. There may be fewer hidden spikes: those that nothing heard.
     """
     part = units_in_use(network)
+    check_weights(network)
     for units in part[1:-1]:
         units[0] |= not units.any()
     neurons = [
@@ -143,6 +145,6 @@ def n_active(network):
 def views(network, flat):
     """Per block of weights a view (n_in, n_out) of a flat array laid out as the parameters."""
     blocks = _check.network("network", network, needs="weight_blocks").weight_blocks
-    if np.shape(flat) != network.parameters.shape:
-        raise ValueError(f"flat must have shape {network.parameters.shape}, got {np.shape(flat)}")
+    if _check.kind("ndarray")("flat", flat).shape != network.parameters.shape:
+        raise ValueError(f"flat must have shape {network.parameters.shape}, got {flat.shape}")
     return [block.of(flat) for block in blocks]

@@ -64,7 +64,7 @@ RECORDS = frozenset(
     "Contributions DecisionTime History Step Patient Published "
     "Finding Remedy Constants Connectivity "
     "BlockShape Log Dataset Picture Still Action Choice Slider Stops Switches Drawing Grid Pad "
-    "Curtain Claims Raster Stays EnergyCard Worker Values".split()
+    "Curtain Claims Trace Raster Stays EnergyCard Worker Values".split()
 )
 
 

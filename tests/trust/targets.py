@@ -17,7 +17,7 @@ PROTOCOL = {
     "Rule": "adopt bound largest_pull after_step check_arrays check_fit check_network "
     "check_room checked hidden kernel "
     "limit_fan_in low now prepare pruned signs strength take",
-    "Control": "check",
+    "Control": "check read",
     "Board": "to_bytes from_bytes",
     "Log": "add adopt checked observe",
     "LivingNetwork": "callback lift",

@@ -204,9 +204,9 @@ def at_rate(sizes, n_steps, rate):
     >>> at_rate((4, 5, 2), 20, 0.5).layers[0].effective_acs  # 2 spikes, each to 5 units
     10.0
     """
-    if np.ndim(sizes) != 1 or len(sizes) < 2:
+    sizes = _check.each(_check.like(_check.integer, at_least=1), of="numbers")("sizes", sizes)
+    if len(sizes) < 2:
         raise ValueError("sizes must be numbers of units of at least two layers")
-    sizes = [_check.integer("sizes", n, at_least=1) for n in sizes]
     n_steps = _check.integer("n_steps", n_steps, at_least=1)
     rates = [rate] * (len(sizes) - 1) if np.ndim(rate) == 0 else list(rate)
     if len(rates) != len(sizes) - 1:
