@@ -66,8 +66,8 @@ def _checked_scores(score, readout):
         finite = False
     if not finite:
         raise _check.NotFinite(
-            "scores are not finite: potentials of the readout overflow (are weights of the network, "
-            "or inputs, too large?)"
+            "scores are not finite: potentials of the readout overflow (are inputs, or weights of "
+            "the network, too large?)"
         )
     if scores.shape != shape or scores.dtype.kind not in "iuf":
         raise ValueError(

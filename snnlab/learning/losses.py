@@ -78,9 +78,8 @@ class MaxOverTime:
     def __post_init__(self):
         _check.number("scale", self.scale, above=0)
         if self.deadlines is not None:
-            if not isinstance(self.deadlines, tuple | list | range | np.ndarray):
-                raise TypeError(f"deadlines must be a sequence of integers, not {self.deadlines!r}")
-            steps = tuple(_check.integer("deadlines", k, at_least=1) for k in self.deadlines)
+            step = _check.like(_check.integer, at_least=1)
+            steps = tuple(_check.each(step, of="integers")("deadlines", self.deadlines))
             if not steps:
                 raise ValueError("deadlines must hold at least one number of steps")
             object.__setattr__(self, "deadlines", steps)

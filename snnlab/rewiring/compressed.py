@@ -136,7 +136,7 @@ class CompressedNetwork:
         self.check_inputs(inputs)
         if on is not None:
             raise TypeError("on must be None: a chip runs a Network, not a CompressedNetwork")
-        if potentials:
+        if _check.flag("potentials", potentials):
             raise ValueError("potentials must be False: a compressed network keeps none")
         if dropout is not None:
             raise ValueError("dropout must be None: a compressed network has none")

@@ -1,7 +1,7 @@
 """Hostile input to everything public, in short (the long form: tools/fuzz.py).
 
-Each day another fifth of the targets is tried, with other values; ``SNNLAB_FUZZ=7`` repeats those of
-a number.
+Each day another fifth of the targets is tried, with other values; ``SNNLAB_FUZZ=7`` repeats those
+of a number.
 """
 
 import argparse
