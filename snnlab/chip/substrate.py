@@ -138,6 +138,7 @@ class Substrate(Medium):
 
     @factors.setter
     def factors(self, values):
+        """Replace some or all of them."""
         for name, x in _check.kind("dict", "mappingproxy")("factors", values).items():
             lowest = FLOORS[_check.one_of("name in factors", name, SPREADS)]
             x = _check.array(f"factor_{name} of factors", x, float, (N_NEURONS,))

@@ -78,8 +78,8 @@ class MaxOverTime:
     def __post_init__(self):
         _check.number("scale", self.scale, above=0)
         if self.deadlines is not None:
-            step = _check.like(_check.integer, at_least=1)
-            steps = tuple(_check.each(step, of="integers")("deadlines", self.deadlines))
+            steps = _check.sequence("deadlines", self.deadlines, of="integers")
+            steps = tuple(_check.integer("deadlines", k, at_least=1) for k in steps)
             if not steps:
                 raise ValueError("deadlines must hold at least one number of steps")
             object.__setattr__(self, "deadlines", steps)

@@ -52,6 +52,8 @@ UNBOUNDED = {
     "rewire_on_chip": "infinite for dead neurons",
     "time_to_decision": "infinite where nothing is decided",
     "Pace.frame": "whatever it was given",
+    "Finding.treat": "weights that are not finite are its remedy's affair, or stay",
+    "Report.treat": "likewise",
     "read_only": "a view of what it was given",
     "avoidance": "no correlation where all counts are equal",
     "Report.signs": "undefined for a readout that does not spike",

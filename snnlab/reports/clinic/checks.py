@@ -11,7 +11,6 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.learning import losses
-from snnlab.parameters import check_weights
 from snnlab.reports.clinic import remedies
 from snnlab.reports.clinic.remedies import NEAR
 
@@ -79,8 +78,7 @@ class Finding:
         ValueError
             Where the remedy is beyond code.
         """
-        check_weights(_check.network("network", network, needs="replace"))
-        network.check_inputs(inputs)
+        _check.network("network", network, needs="replace").check_inputs(inputs)
         if self.remedy.cure is None:
             raise ValueError(f"{self.name} is beyond treatment by code: {self.remedy.words}")
         return self.remedy.cure(network.replace(), inputs)
