@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 import numbers
 import os
 from functools import lru_cache
@@ -102,10 +103,12 @@ def broadcast(name, value, like):
 
 def finite(name, result):
     """Return what was computed from an argument, a number or an array, if it is finite."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        if not np.isfinite(np.sum(result) if np.ndim(result) else result):
-            if not np.isfinite(result).all():
-                raise NotFinite(f"{name} is too large (or not finite): so is what comes of it")
+    if type(result) is float:
+        sound = math.isfinite(result)
+    else:
+        sound = _squares_are_finite(result) or np.isfinite(result).all()
+    if not sound:
+        raise NotFinite(f"{name} is too large (or not finite): so is what comes of it")
     return result
 
 
@@ -129,15 +132,20 @@ class NotFinite(ValueError, FloatingPointError):
     """Numbers that no float can hold, in an argument or in what comes of it."""
 
 
+def _is(value, kind):
+    """Whether a value is a number of some kind; NumPy's spans of time say so, too."""
+    return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
+
+
 def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
     """Return ``value`` as a float, finite and within bounds."""
-    if isinstance(value, bool | np.timedelta64) or not isinstance(value, numbers.Real):
+    if type(value) is not float and not _is(value, numbers.Real):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     try:
         value = float(value)
     except OverflowError:
         raise ValueError(f"{name} must be finite, got a number that no float can hold") from None
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
     if above is not None and not value > above:
         raise ValueError(f"{name} must be above {above:g}, got {value:g}")
@@ -195,7 +203,7 @@ def integer(name, value, at_least=None, at_most=None):
     There always is an upper bound: what no array can hold, no number of them should be.
     """
     at_most = MOST if at_most is None else at_most
-    if isinstance(value, bool | np.timedelta64) or not isinstance(value, numbers.Integral):
+    if type(value) is not int and not _is(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
     if at_least is not None and value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {_shown(value)}")
@@ -238,19 +246,21 @@ def array(name, value, dtype, shape=None, *, unit_interval=False):
             limits = np.iinfo(dtype)
             if out.min() < limits.min or out.max() > limits.max:
                 raise OverflowError
-        with np.errstate(over="ignore"):  # infinity is found below
-            out = np.require(out, dtype, ("C", "W"))
+        if not (out.dtype == dtype and out.flags.c_contiguous and out.flags.writeable):
+            with np.errstate(over="ignore"):  # infinity is found below
+                out = np.require(out, dtype, ("C", "W"))
     except OverflowError:
         raise ValueError(f"{name} holds values beyond {np.dtype(dtype)}") from None
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be an array of numbers, not {_kind(value)}") from None
     shape = out.shape if shape is None else shape
-    wanted = "(" + ", ".join("any" if k is None else str(k) for k in shape) + ")"
-    if out.ndim != len(shape) or any(
-        k is not None and k != m for k, m in zip(shape, out.shape, strict=True)
+    if out.shape != shape and (
+        out.ndim != len(shape)
+        or any(k is not None and k != m for k, m in zip(shape, out.shape, strict=True))
     ):
+        wanted = "(" + ", ".join("any" if k is None else str(k) for k in shape) + ")"
         raise ValueError(f"{name} must have shape {wanted}, got {out.shape}")
-    if out.dtype.kind == "f" and out.size:
+    if out.dtype.kind == "f" and (unit_interval or not _squares_are_finite(out)) and out.size:
         low, high = out.min(), out.max()  # NaN and inf show up in one of the two
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError(
@@ -277,6 +287,11 @@ def unmasked(name, value):
         raise ValueError(f"{name} has {n:,} masked values: give {name}.filled(...), or leave out")
 
 
+def _squares_are_finite(x):
+    """Whether numbers are surely finite: squares overflow before them, but take less time."""
+    return math.isfinite(np.vdot(x, x))
+
+
 def _kind(value):
     """What a value is, in a word or two."""
     kind = type(value).__name__
@@ -285,7 +300,9 @@ def _kind(value):
 
 def network(name, value, needs="forward"):
     """Return ``value``, a network (or something like it that has ``needs``); classes are none."""
-    if isinstance(value, type) or not hasattr(value, needs) or not hasattr(value, "sizes"):
+    kind = type(value)  # asked first: to have a property is not to work it out
+    parts = needs, "sizes"
+    if kind is type or not all(hasattr(kind, part) or hasattr(value, part) for part in parts):
         what = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
         raise TypeError(f"{name} must be a Network, not {what}")
     return value
@@ -337,18 +354,20 @@ def labels(name, value, n_samples, n_classes):
         raise TypeError(f"{name} must be integers, not {out.dtype}")
     if out.shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), got {out.shape}")
-    if out.size and (out.min() < 0 or out.max() >= n_classes):
+    if out.dtype != np.int64:
+        out = out.astype(np.int64)
+    if out.size and out.view(np.uint64).max() >= n_classes:  # negative ones are large there
         raise ValueError(
             f"{name} must lie in 0 ... {n_classes - 1}; it reaches from {out.min()} to {out.max()}"
         )
-    return out.astype(np.int64, copy=False)
+    return out
 
 
 def generator(name, value):
     """Return a NumPy Generator from a Generator or a seed; nothing reads a global seed."""
     if isinstance(value, np.random.Generator):
         return value
-    if isinstance(value, bool | np.timedelta64) or not isinstance(value, numbers.Integral):
+    if not _is(value, numbers.Integral):
         raise TypeError(
             f"{name} must be a seed (an integer) or a numpy.random.Generator, "
             f"not {type(value).__name__}"

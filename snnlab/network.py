@@ -331,7 +331,7 @@ class Network:
         inputs = inputs[:1000]
         target = _check.number("hidden_spikes", hidden_spikes, above=0)
         if readout is not None:
-            readout = _check.number("readout", readout, above=0)
+            readout = _check.number("readout", readout, above=0, at_most=1e15)
             if self.stages[-1].kind != "integrator" or "weights" not in self.stages[-1].blocks:
                 raise ValueError("readout must be left out where the last layer is no integrator")
         original = self.parameters.copy()

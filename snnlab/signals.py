@@ -20,7 +20,10 @@ def _samples(n, index):
     """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
     if isinstance(index, bool | np.bool_):
         raise IndexError("index must be an int, a slice, a mask or an array of indices")
-    chosen = np.atleast_1d(np.arange(n)[index])
+    try:
+        chosen = np.atleast_1d(np.arange(n)[index])
+    except OverflowError:
+        raise IndexError(f"index {index} is out of bounds for {n} samples") from None
     if chosen.ndim != 1:
         raise IndexError(f"index must have one axis, not {chosen.ndim}")
     return chosen
@@ -369,7 +372,9 @@ def check_inputs(name, inputs, n_units, n_steps):
         )
     if len(inputs) == 0:
         raise ValueError(f"{name} must hold at least one sample")
-    if inputs.n_units != _check.integer("n_units", n_units):
+    if type(n_units) is not int or type(n_steps) is not int:
+        n_units, n_steps = _check.integer("n_units", n_units), _check.integer("n_steps", n_steps)
+    if inputs.n_units != n_units:
         raise ValueError(f"{name} has {inputs.n_units} units, the network {n_units}")
-    if inputs.n_steps != _check.integer("n_steps", n_steps):
+    if inputs.n_steps != n_steps:
         raise ValueError(f"{name} has {inputs.n_steps} steps, the network {n_steps}")

@@ -216,6 +216,7 @@ class Substrate(Medium):
         check_layers(network)
         settings = {"potentials": potentials, "dropout": dropout, "out": out}
         trace = super().run(network, inputs, **settings)
+        _check.finite("network or inputs", trace.readout)
         if self.effects["clamp"] is not None:
             _forget(trace, min(self.effects["clamp"] / network.dt, _check.MOST_STEPS))
         self.age += 1

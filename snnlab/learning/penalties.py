@@ -334,7 +334,8 @@ class Penalties:
         g_spikes : list of (array (sample, 1, unit) or None), or None
             For `Network.backward`, as the one before.
         """
-        _check.kind("Trace")("trace", trace)
+        if not hasattr(trace, "hidden"):
+            raise TypeError(f"trace must be a Trace, not {type(trace).__name__}")
         if self.given:
             g_readout = _check.broadcast("g_readout", g_readout, trace.readout)
         total, g_spikes, counts = 0.0, [None] * self._n_hidden, {}

@@ -78,7 +78,8 @@ class Stateful:
         """
         factor = _check.number("factor", factor, at_least=0)
         self.claim(network)
-        real(factor, network.dtype, "factor of the learning rate")
+        if factor > 1e30:
+            real(factor, network.dtype, "factor of the learning rate")
         flat = flat_gradients(network, gradients)
         self.take(network, flat, factor, check_gradients(network, flat, self))
 
@@ -156,8 +157,7 @@ class Stateful:
 
     def check_arrays(self, found, network):
         """Refuse arrays that are not laid out as a network's parameters."""
-        if not hasattr(network, "blocks"):
-            raise TypeError(f"network must be a Network, not {type(network).__name__}")
+        _check.network("network", network, needs="blocks")
         for name, x in found.items():
             kind, own = self.arrays[name], network.parameters
             if x.shape != own.shape:

@@ -111,7 +111,8 @@ class Choice(Control):
     def check(self, name, value):
         """One of the values."""
         values = [known for _, known in self.options]
-        if np.ndim(value) or value not in values:
+        plain = isinstance(value, str | bool | int | float | np.generic | None)
+        if not plain or value not in values:
             raise ValueError(f"{name} must be one of {values}, got {value!r}")
         return values[values.index(value)]
 

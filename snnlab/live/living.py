@@ -307,7 +307,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         spec["names"] = [str(name) for name in _check.names("names", names, classes)]
         traits, self._inputs, self._shown_images, shape = {}, None, None, _shape(n)
         if images is not None:
-            images = np.asarray(images)
+            images = _check.as_array("images", images)
             shape = images.shape[1:] if images.ndim == 3 else shape
             images = images.reshape(len(images), -1) if images.ndim == 3 else images
             images = _check.array("images", images, np.float32, (None, n), unit_interval=True)

@@ -63,7 +63,7 @@ def _plain(config):
     """A copy such as a file would give back."""
     try:
         return json.loads(json.dumps(config, default=np.generic.tolist))
-    except (TypeError, ValueError) as fault:
+    except (TypeError, ValueError, RecursionError) as fault:
         raise TypeError(f"config must hold text, numbers, lists and dicts: {fault}") from None
 
 

@@ -104,6 +104,7 @@ def sweep(
         raise type(fault)(f"penalty, a function of a strength: {fault}") from None
     runs = Frontier(data)
     config = Point(0, 0, config={} if config is None else config).config
+    lr = _check.number("lr", lr, above=0)
     noted = {"mismatch": mismatch, "seed": seed}
     Point(0, 0, **noted)  # for its checks, as steps is called below for its own
     settings |= {"epochs": epochs, "rng": rng, "loss": loss, "substrate": substrate}
@@ -192,7 +193,7 @@ def transfer_matrix(networks, chips, inputs, labels, *, loss="max_over_time"):
     """
     networks, chips = _some("networks", networks), _some("chips", chips)
     for network in networks:
-        _check.network("networks", network)
+        _check.network("networks", network, needs="backward")
     for chip in chips:
         check_medium("chips", chip)
     out = np.empty((len(networks), len(chips)))

@@ -208,9 +208,8 @@ def at_rate(sizes, n_steps, rate):
     if len(sizes) < 2:
         raise ValueError("sizes must be numbers of units of at least two layers")
     n_steps = _check.integer("n_steps", n_steps, at_least=1)
-    rates = [rate] * (len(sizes) - 1) if np.ndim(rate) == 0 else list(rate)
-    if len(rates) != len(sizes) - 1:
-        raise ValueError(f"rate must be one number, or {len(sizes) - 1}, got {len(rates)}")
+    one = isinstance(rate, int | float | np.number)
+    rates = [rate] * (len(sizes) - 1) if one else _check.sequence("rate", rate, len(sizes) - 1)
     rates = [_check.number("rate", r, at_least=0, at_most=n_steps) for r in rates]
     layers = []
     for k, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
