@@ -164,7 +164,9 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, labels = np.unique(y, return_inverse=True)
         _check.one_of("code", self.code, ("auto", "latency", "population"))
         share = _check.number("hidden_spikes", self.hidden_spikes, above=0)
-        hidden = [_check.integer("hidden", n, at_least=1) for n in np.atleast_1d(self.hidden)]
+        one = isinstance(self.hidden, int | np.integer)
+        hidden = [self.hidden] if one else _check.sequence("hidden", self.hidden)
+        hidden = [_check.integer("hidden", n, at_least=1) for n in hidden]
         if self.augment is not None and not isinstance(self.augment, Affine):
             raise TypeError(f"augment must be Affine or None, not {type(self.augment).__name__}")
         neuron = LIF.brainscales2() if self.neuron is None else self.neuron

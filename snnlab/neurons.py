@@ -31,7 +31,7 @@ Constants = namedtuple("Constants", "decay_syn decay_mem gain v_th hold")
 
 def _parameter(name, value, **bounds):
     """A float, or a tuple of floats for one value per neuron."""
-    if np.ndim(value) == 0:
+    if isinstance(value, str) or not hasattr(value, "__len__"):
         return _check.number(name, value, **bounds)
     values = _check.array(name, value, np.float64, (None,))
     if values.size == 0:
@@ -106,6 +106,8 @@ class LeakyIntegrator:
         """Arrays of length n for the kernels: decays, gain, threshold (inf here), hold steps."""
         n = _check.integer("n", n, 0, _check.MOST_UNITS)
         dtype = _check.plain_type("dtype", dtype)
+        if dtype.kind != "f":
+            raise TypeError(f"dtype must be a type of floats, not {dtype}")
         return Constants(
             self._spread("tau_syn", self.decay_syn, n, dtype),
             self._spread("tau_mem", self.decay_mem, n, dtype),

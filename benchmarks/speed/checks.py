@@ -26,7 +26,9 @@ def _value(name, value, *args, **kwargs):
 
 def unchecked():
     """What stands in for checks: (owner, name, replacement)."""
-    names = "number integer flag one_of real scalar unmasked network sequence generator floats"
+    names = (
+        "number integer flag one_of real scalar unmasked network sequence generator floats array"
+    )
     out = [(_check, name, _value) for name in names.split()]
     out += [(_check, "finite", lambda of, result: result)]
     out += [(_check, "kind", lambda *classes: _value)]

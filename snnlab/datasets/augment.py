@@ -142,7 +142,7 @@ def resample(source, index, size, affine=None, rng=None, out=None, run=None):
     if not source.flags.c_contiguous:  # copying here would copy every image for every batch
         raise ValueError("source must be C-contiguous; pass numpy.ascontiguousarray(source) once")
     shape = _source_shape(source.shape[1:])
-    index = np.asarray(index)
+    index = _check.as_array("index", index)
     if index.ndim != 1:
         raise ValueError(f"index must have one axis, not shape {index.shape}")
     if index.size and not np.issubdtype(index.dtype, np.integer):

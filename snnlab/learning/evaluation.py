@@ -60,7 +60,8 @@ def _checked_scores(score, readout):
     """A batch's scores as a copy: one per class, numbers that can be compared."""
     try:
         with np.errstate(over="ignore"):  # it is heard here
-            scores, shape = np.array(score(readout)), readout[:, 0].shape
+            scores, shape = _check.as_array("scores of loss", score(readout)), readout[:, 0].shape
+        scores = scores.copy()
         finite = scores.dtype.kind not in "iuf" or np.isfinite(scores).all()
     except _check.NotFinite:
         finite = False

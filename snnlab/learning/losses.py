@@ -234,8 +234,7 @@ def called(loss, readout, labels):
     TypeError, ValueError
         If it returns anything else; the message names ``loss``.
     """
-    if not callable(loss):
-        raise TypeError(f"loss must be a function (readout, labels), not {loss!r}")
+    _check.function("loss", loss)
     try:
         answer = loss(readout, labels)
     except _check.NotFinite:  # the caller knows better what to say of it

@@ -64,6 +64,9 @@ class _Penalty:
             strength = _check.number("strength", self.strength, at_least=0)
             object.__setattr__(self, "strength", strength)
 
+        if getattr(self, "layers", None) is not None:
+            _numbers(self.layers)
+
     def __repr__(self):
         # functions by name, not by address: a checkpoint compares this text in another process
         values = ((f.name, getattr(self, f.name)) for f in fields(self))
@@ -380,11 +383,19 @@ def _called(penalty, x, epoch, epochs):
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         raise TypeError(f"penalty {penalty!r} must return its value and a gradient, not {answer!r}")
     value, g = _check.scalar(f"the value of {penalty!r}", answer[0]), answer[1]
-    if np.shape(g) != x.shape:
-        raise ValueError(
-            f"the gradient of {penalty!r} must have shape {x.shape}, it has {np.shape(g)}"
-        )
-    return value, np.asarray(g)
+    g = _check.as_array(f"the gradient of {penalty!r}", g)
+    if g.shape != x.shape:
+        raise ValueError(f"the gradient of {penalty!r} must have shape {x.shape}, it has {g.shape}")
+    return value, g
+
+
+def _numbers(layers):
+    """Numbers of layers, from one or several."""
+    one = isinstance(layers, int | np.integer)
+    return [
+        _check.integer("layers", k)
+        for k in ([layers] if one else _check.sequence("layers", layers))
+    ]
 
 
 def _layers(penalty, n):
@@ -394,7 +405,7 @@ def _layers(penalty, n):
         raise ValueError(f"penalties: the network has no hidden layer for {penalty!r}")
     if layers is None:
         return range(n)
-    chosen = [_check.integer("layers", k) for k in np.atleast_1d(np.asarray(layers, object))]
+    chosen = _numbers(layers)
     if not chosen or any(not -n <= k < n for k in chosen):
         raise ValueError(f"layers of {penalty!r} must lie in 0 ... {n - 1} (or be negative)")
     return sorted({k % n for k in chosen})

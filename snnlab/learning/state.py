@@ -244,7 +244,7 @@ class Stateful:
         return found | {"steps": steps}
 
     def _checked_array(self, name, value):
-        kind, x = self.arrays[name], np.asarray(value)
+        kind, x = self.arrays[name], _check.as_array(f"state's {name!r}", value)
         allowed = (np.float32, np.float64) if kind.dtype is None else (kind.dtype,)
         if x.ndim != 1 or x.dtype not in allowed:
             names = " or ".join(np.dtype(t).name for t in allowed)
@@ -293,7 +293,7 @@ def flat_gradients(network, gradients):
 
 def whole(name, state, least, most):
     """A whole number of a state, within bounds."""
-    x = np.asarray(state.get(name))
+    x = _check.as_array(f"state's {name!r}", state.get(name))
     if x.shape != () or x.dtype.kind not in "iu" or not least <= int(x) <= most:
         raise ValueError(f"state's {name!r} must be a whole number from {least} to {most}")
     return int(x)

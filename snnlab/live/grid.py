@@ -145,7 +145,7 @@ class Grid(Board):
 
     @traitlets.validate("value")
     def _valid(self, proposal):
-        value = np.asarray(proposal["value"])
+        value = _check.as_array("value", proposal["value"])
         if value.shape != (self.n,) or value.dtype != bool:
             raise ValueError(f"value must be {self.n} bools, got {value.dtype} {value.shape}")
         return value.copy()

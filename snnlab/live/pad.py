@@ -164,5 +164,5 @@ class Drawing(Control):
         """A pad."""
         pad = Pad(self.n, self.label)
         if self.value is not None:
-            pad.value = np.asarray(self.value)
+            pad.value = _check.as_array("value", self.value)
         return pad

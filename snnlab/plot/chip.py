@@ -44,7 +44,7 @@ def draw_mismatch(sigma_d, *, calibrated=None, fig=None, **accuracies):
     said = []
     for mode, y in accuracies.items():
         name, role, marker, dashes = MODES[_check.one_of("name of accuracies", mode, MODES)]
-        y = 100 * _check.floats(mode, np.atleast_2d(y), None, len(x))
+        y = 100 * _check.floats(mode, np.atleast_2d(_check.as_array(mode, y)), None, len(x))
         mean = y.mean(axis=0)
         single = {"color": ROLES[role], "ms": 3, "alpha": 0.45, "mew": 0}
         ax.plot(np.broadcast_to(x, y.shape).ravel(), y.ravel(), marker, **single)

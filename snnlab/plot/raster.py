@@ -62,7 +62,8 @@ class Raster(style.Picture):
         """
         n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         n_units = _check.integer("n_units", n_units, 1, _check.MOST_UNITS)
-        step = _check.labels("step", step, np.size(step), n_steps)
+        step = _check.as_array("step", step)
+        step = _check.labels("step", step, step.size, n_steps)
         unit = _check.labels("unit", unit, len(step), n_units)
         color = _check.array("color", color, np.uint8)
         if color.shape not in ((3,), (len(step), 3)):

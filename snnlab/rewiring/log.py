@@ -137,7 +137,7 @@ class Log:
                 "sizes": None,
                 "_before": None,
             }
-        found = {name: np.asarray(x) for name, x in state.items()}
+        found = {name: _check.as_array(f"state's log_{name}", x) for name, x in state.items()}
         n, layers = found["steps"].size, found["sizes"].size
         hidden = found["spikes"].shape[-1:]
         wanted = {
