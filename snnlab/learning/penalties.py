@@ -391,11 +391,8 @@ def _called(penalty, x, epoch, epochs):
 
 def _numbers(layers):
     """Numbers of layers, from one or several."""
-    one = isinstance(layers, int | np.integer)
-    return [
-        _check.integer("layers", k)
-        for k in ([layers] if one else _check.sequence("layers", layers))
-    ]
+    several = _check.sequence("layers", layers) if hasattr(layers, "__len__") else [layers]
+    return [_check.integer("layers", k) for k in several]
 
 
 def _layers(penalty, n):
