@@ -15,7 +15,7 @@ ONE_STEP = 0.99  # share of the values above theta which, spiking in one step, a
 
 def matching_tau(dt):
     """Time constant of the latency code that is to a step as published: 8 us to 1.7 us."""
-    return TAU * (_check.number("dt", dt, above=0, at_most=1e9) / DT)
+    return TAU * (_check.number("dt", dt, above=0, at_most=1e300) / DT)
 
 
 def latency_times(x, tau=TAU, theta=0.2):
