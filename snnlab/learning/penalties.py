@@ -337,7 +337,7 @@ class Penalties:
         g_spikes : list of (array (sample, 1, unit) or None), or None
             For `Network.backward`, as the one before.
         """
-        if not hasattr(trace, "hidden"):
+        if isinstance(trace, type) or not hasattr(trace, "hidden"):
             raise TypeError(f"trace must be a Trace, not {type(trace).__name__}")
         if self.given:
             g_readout = _check.broadcast("g_readout", g_readout, trace.readout)

@@ -217,7 +217,7 @@ def draw_inputs(network, shape, *, fig=None):
     return style.Picture(fig, alt, image=shown, bar=bar)
 
 
-@style.drawing(published=like(_check.number, above=0))
+@style.drawing(published=like(_check.number, at_least=1e-12, at_most=1e12))
 def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=None):
     """When Grad R's target matters: how far the pull can go, and how far the prior's centre is.
 

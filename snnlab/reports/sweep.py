@@ -164,8 +164,10 @@ def repeat(run, seeds, *, n_jobs=None):
 
     seeds = [_check.integer("seeds", s, at_least=0) for s in _some("seeds", seeds)]
     _check.function("run", run, 1)
-    if n_jobs is not None and _check.integer("n_jobs", n_jobs, -(2**10), 2**10) == 0:
-        raise ValueError("n_jobs must not be 0")
+    if n_jobs is not None:
+        n_jobs = min(_check.integer("n_jobs", n_jobs, -(2**10)), len(seeds))
+        if n_jobs == 0:
+            raise ValueError("n_jobs must not be 0")
     frontiers = Parallel(n_jobs=n_jobs)(delayed(run)(seed) for seed in seeds)
     for result in frontiers:
         if not isinstance(result, Frontier):
