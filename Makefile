@@ -22,13 +22,18 @@ WARM_UP := $(PY) -c "import snnlab; snnlab.warm_up()"
 LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \
   $(PY) tools/strip_outputs.py --check
 
+# JupyterLab refuses to run as root unless told to; in containers one often is.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+NEXT := $(VENV) is ready. Next: make lab (the course), make demo (a training in the terminal), make test.
+
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test test-all demo lint bench results docs student fuzz clean
+.PHONY: help venv lab test test-all demo lint bench results docs student handouts fuzz clean
 
 help:  ## list these commands
 	@awk 'BEGIN {FS = ":.*  ## "} /^[a-z-]+:.*  ## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 venv: $(STAMP)  ## create the environment (.venv) and install the package into it
+	@$(if $(filter venv,$(MAKECMDGOALS)),echo "$(NEXT)",:)
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
 	  echo "snnlab needs Python 3.11 or newer, and $(PYTHON) is missing or older."; \
@@ -37,6 +42,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "$(PYTHON) cannot create virtual environments: its venv or ensurepip module is missing."; \
 	  echo "Debian and Ubuntu keep them in a package of their own: sudo apt install python3-venv"; \
 	  exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version), installing snnlab and what it needs into"
+	@echo "it, in the versions of constraints.txt. This takes a few minutes, and happens only once."
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(INSTALL) -e ".[browser]" || { \
 	  echo "Playwright cannot be installed here: tests in a browser will be skipped."; \
@@ -44,7 +51,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 lab: venv  ## open the first notebook in JupyterLab
-	$(PY) -m jupyterlab $(LAB_FLAGS) notebooks/01_one_leaky_neuron.ipynb
+	$(PY) -m jupyterlab $(AS_ROOT) $(LAB_FLAGS) notebooks/01_one_leaky_neuron.ipynb
 
 # All passes run even if one fails; the full run comes last, so its summary is the last one shown.
 # The kernels are compiled once beforehand: parallel workers must not write the same cache. The
@@ -94,6 +101,9 @@ docs: venv  ## render docs/ and a reference as a site in .cache/site
 
 student: venv  ## copy the notebooks without solutions to the folder student
 	$(PY) tools/student_copy.py
+
+handouts: venv  ## print a page of A4 per notebook into .cache/handouts, with a Chromium
+	$(PY) tools/handouts.py
 
 clean:  ## remove the environment, caches and compiled kernels
 	rm -rf "$(VENV)" .cache .pytest_cache .ruff_cache build dist

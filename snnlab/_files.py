@@ -17,9 +17,15 @@ MOST_RATIO = 100
 
 # in which a file shows that it does not hold what it should, when that is made of it
 DAMAGE = (
-    KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
     MemoryError,
-)  # fmt: skip
+)
 
 
 def write_atomically(path, write):

@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from snnlab import _check
+from snnlab.kernels.vector import NARROW
 from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear
 from snnlab.layers.kinds import layer_from_dict
 from snnlab.layers.stage import Stage
@@ -113,7 +114,9 @@ def make_stages(shape, layers, neurons, dtype):
         if n > MOST_UNITS:
             raise ValueError(f"layers: {layer!r} would have {n} units")
         for name, b in checked_blocks(layer, shape).items():
-            width = padded_width(b.columns, b.columns != n or isinstance(neuron, LIF))
+            # a narrow readout's rows would be mostly padding: a pass pads them, where it needs that
+            narrow = b.columns == n <= NARROW and not isinstance(neuron, LIF)
+            width = n if narrow else padded_width(b.columns)
             blocks[name] = Block(k, name, b.rows, b.columns, width, start, b.prunable, b.trainable)
             start = blocks[name].stop
             if start > MOST_PARAMETERS:

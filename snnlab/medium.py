@@ -38,10 +38,11 @@ class Medium:
         for record, mask in zip(trace.hidden_records, masks, strict=True):
             record.dropout = mask
         conditions = [
-            c if record.dropout is None
+            c
+            if record.dropout is None
             else c._replace(constants=without_units(c.constants, record.dropout))
             for c, record in zip(self.conditions(network), trace.records, strict=True)
-        ]  # fmt: skip
+        ]
         with network.workspaces.borrow() as scratch:
             Forward(network, trace, scratch, conditions).run()
         return trace

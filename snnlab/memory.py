@@ -1,7 +1,6 @@
 """Memory: arrays on cache lines, layers padded to whole tiles, and scratch that is used again."""
 
 from collections import deque
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -10,15 +9,12 @@ from snnlab.kernels.vector import NARROW
 LINE = 64  # bytes of a cache line, and units that every processor's tiles divide
 
 
-def padded_width(n, fires=True):
+def padded_width(n):
     """Units a layer of n is stored with: whole tiles of `snnlab.kernels.vector`, on any processor.
 
-    The added units have weight and gain zero: they never spike, and their gradient is zero. A
-    narrow integrator has no tiles: each of its units runs through time on its own.
+    The added units have weight and gain zero: they never spike, and their gradient is zero.
     """
-    if n <= NARROW:
-        return NARROW if fires else n
-    return -(-n // LINE) * LINE
+    return NARROW if n <= NARROW else -(-n // LINE) * LINE
 
 
 def aligned(shape, dtype):
@@ -64,12 +60,24 @@ class Workspaces:
     def __init__(self):
         self._free = deque(maxlen=4)  # appending and taking are safe among threads
 
-    @contextmanager
     def borrow(self):
-        """A workspace that nobody else uses meanwhile."""
+        """A workspace that nobody else uses meanwhile, for a ``with``."""
+        return _Loan(self._free)
+
+
+class _Loan:
+    """A context: after an error a workspace's content is doubtful, and it is not given back."""
+
+    def __init__(self, free):
+        self.free = free
+
+    def __enter__(self):
         try:
-            workspace = self._free.pop()
+            self.workspace = self.free.pop()
         except IndexError:
-            workspace = Workspace()
-        yield workspace  # after an error its content is doubtful, and it is not given back
-        self._free.append(workspace)
+            self.workspace = Workspace()
+        return self.workspace
+
+    def __exit__(self, kind, *error):
+        if kind is None:
+            self.free.append(self.workspace)

@@ -1,12 +1,14 @@
 """`Network`: a list of layers, run forward to a `Trace` and backward from one."""
 
 import json
+from operator import attrgetter
 
 import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, load_npz, save_npz
 from snnlab._workers import worker_count
+from snnlab.activity import scale_to_activity
 from snnlab.blueprint import (
     FORMAT,
     check_layers,
@@ -122,55 +124,21 @@ class Network:
         maps = [stage for stage in self.stages if stage.neuron is not None]
         self.hidden_stages = [stage for stage in maps[:-1] if stage.fires]
 
-    @property
-    def n_steps(self):
-        """Time steps of a sample."""
-        return self._n_steps
-
-    @property
-    def dtype(self):
-        """Precision of weights, potentials and gradients."""
-        return self._dtype
-
-    @property
-    def stages(self):
-        """The layers as they stand here, one by one."""
-        return self._stages
-
-    @property
-    def weights(self):
-        """Per block of weights a view (n_in, n_out)."""
-        return self._weights
-
-    @property
-    def parameters(self):
-        """All blocks, flat and padded."""
-        return self._parameters
-
-    @property
-    def blocks(self):
-        """Where each block lies in the parameters."""
-        return self._blocks
-
-    @property
-    def layers(self):
-        """The layers, as they were given."""
-        return self._layers
-
-    @property
-    def shape_in(self):
-        """Shape of a sample's inputs in one step."""
-        return self._shape
+    # what is laid out by them is not changed any more; parameters change in place
+    n_steps = property(attrgetter("_n_steps"), doc="Time steps of a sample.")
+    dtype = property(attrgetter("_dtype"), doc="Precision of weights, potentials and gradients.")
+    layers = property(attrgetter("_layers"), doc="The layers, as they were given.")
+    stages = property(attrgetter("_stages"), doc="The layers as they stand here, one by one.")
+    shape_in = property(attrgetter("_shape"), doc="Shape of a sample's inputs in one step.")
+    sizes = property(attrgetter("_sizes"), doc="Inputs, and units of each layer.")
+    blocks = property(attrgetter("_blocks"), doc="Where each block lies in the parameters.")
+    parameters = property(attrgetter("_parameters"), doc="All blocks, flat and padded.")
+    weights = property(attrgetter("_weights"), doc="Per block of weights a view (n_in, n_out).")
 
     @property
     def neurons(self):
         """Model of each layer that has neurons."""
         return tuple(stage.neuron for stage in self.stages if stage.neuron is not None)
-
-    @property
-    def sizes(self):
-        """Inputs, and units of each layer."""
-        return self._sizes
 
     @property
     def weight_blocks(self):
@@ -326,50 +294,8 @@ class Network:
         Network
             This network, changed in place.
         """
-        self.check_inputs(inputs)
-        check_weights(self)
-        inputs = inputs[:1000]
-        target = _check.number("hidden_spikes", hidden_spikes, above=0)
-        if readout is not None:
-            readout = _check.number("readout", readout, above=0, at_most=1e15)
-            if self.stages[-1].kind != "integrator" or "weights" not in self.stages[-1].blocks:
-                raise ValueError("readout must be left out where the last layer is no integrator")
-        original = self.parameters.copy()
-        try:
-            for k, stage in enumerate(self.hidden_stages):
-                if target >= stage.n * self.n_steps:
-                    raise ValueError(f"hidden_spikes must be below {stage.n * self.n_steps}")
-                self._scale_layer(k, stage, inputs, target)
-            if readout is not None:
-                self._scale_readout(inputs, readout)
-            check_weights(self)
-        except BaseException:  # an interrupt, too
-            self.parameters[...] = original
-            raise
+        scale_to_activity(self, inputs, hidden_spikes, readout)
         return self
-
-    def _scale_readout(self, inputs, size):
-        """Scale the last layer's weights: potentials follow them in proportion."""
-        tops = self.forward(inputs, potentials=False).readout.max(axis=1)
-        if not tops.std() > 0:
-            raise ValueError("readout hears nothing in these inputs, or the same in all of them")
-        block = self.stages[-1].blocks["weights"]
-        block.padded(self.parameters)[...] *= self.dtype.type(size / tops.std())
-
-    def _scale_layer(self, k, stage, inputs, target):
-        """Scale hidden layer k, by bisection."""
-        weights = [b.padded(self.parameters) for b in stage.blocks.values() if b.prunable]
-        original = [w.copy() for w in weights]
-        low, high = -6.0, 6.0  # exponents of ten
-        for _ in range(24):
-            middle = (low + high) / 2
-            for w, before in zip(weights, original, strict=True):
-                with np.errstate(over="ignore"):  # one tries less then
-                    np.multiply(before, self.dtype.type(10.0**middle), out=w)
-            spikes = self.forward(inputs, potentials=False).hidden[k].counts().mean()
-            low, high = (middle, high) if spikes < target else (low, middle)
-        if spikes == 0:
-            raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
 
     # copies and files -----------------------------------------------------------------------------
 

@@ -10,13 +10,9 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._workers import share, worker_count
-from snnlab.kernels import updates
 from snnlab.memory import aligned
 
 WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
-
-# by size of a number: the integer that has its bits, and all of them but the sign
-_BITS = {4: (np.dtype(np.int32), np.int32(2**31 - 1)), 8: (np.dtype(np.int64), np.int64(2**63 - 1))}
 
 
 @dataclass(frozen=True)
@@ -148,10 +144,8 @@ def share_parameters(network, work, n=None):
 
 
 def largest(x):
-    """Largest absolute value in a flat array, a float; NaN where there is one, 0.0 of nothing."""
-    integer, no_sign = _BITS[x.itemsize]
-    top = updates.largest_bits(x.view(integer), no_sign)
-    return float(integer.type(top).view(x.dtype))
+    """Largest absolute value in an array, a float; NaN where there is one, 0.0 of nothing."""
+    return float(max(x.max(), -x.min())) if x.size else 0.0  # both are NaN if one is
 
 
 def check_weights(network, name="network"):

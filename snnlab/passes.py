@@ -86,10 +86,12 @@ class Wiring:
             if stage.shortcut is not None:
                 self._hearers[stage.shortcut].append(k)
         self.error_is_read_below = [
-            self.follows_events[k] and self.hearers(stage.source) == [k]
-            and stage.source >= 0 and stage.layer.error_is_read_below(stages[stage.source])
+            self.follows_events[k]
+            and self.hearers(stage.source) == [k]
+            and stage.source >= 0
+            and stage.layer.error_is_read_below(stages[stage.source])
             for k, stage in enumerate(stages)
-        ]  # fmt: skip
+        ]
         # whether a layer's error is written by those that hear it
         self.error_is_written = [
             any(not self.error_is_read_below[j] for j in self.hearers(k))
@@ -157,21 +159,29 @@ class Forward(Pass):
     conditions : list of Conditions
     drives : list of array (sample, time or 1, width)
         Currents of layers that do not follow events; others are empty.
-    fills : dict
-        Of some layers: what works out their currents.
+    fills, neurons : dict
+        Of some layers: what works out their currents, and what then runs their neurons.
     """
 
     def __init__(self, network, trace, scratch, conditions):
         super().__init__(network, trace, scratch)
         self.conditions = conditions
         none = np.empty((0, 1, 1), self.dtype)
-        self.drives, self.fills = [none] * len(self.stages), {}
-        self.no_weights = np.empty((0, 1), self.dtype)
+        self.drives, self.fills, self.neurons = [none] * len(self.stages), {}, {}
+        self.weights = [self._tiled(k) for k in range(len(self.stages))]
 
     def views(self, k):
         """The blocks of layer k by name, as matrices without padding."""
         padded, blocks = self.conditions[k].blocks, self.stages[k].blocks
         return {name: padded[name][:, : block.columns] for name, block in blocks.items()}
+
+    def _tiled(self, k):
+        """Weights of layer k, as wide as the layer: whole tiles; empty where it has none."""
+        blocks, width = self.conditions[k].blocks, self.stages[k].width
+        weights = blocks["weights"] if "weights" in blocks else np.empty((0, 1), self.dtype)
+        if self.wiring.follows_events[k] and weights.shape[1] < width:
+            return self.scratch.padded(f"weights {k}", weights, width)
+        return weights
 
     def passing(self, stage):
         """Memory for potentials and spikes that are not kept: all samples write over one."""
@@ -251,11 +261,13 @@ class Backward(Pass):
 
     def _part(self, k, block):
         """Memory for each chunk's gradient by a block."""
-        n_chunks = len(self.edges) - 1
-        if n_chunks == 1:
+        n_chunks, width = len(self.edges) - 1, block.width
+        if self.wiring.follows_events[k]:
+            width = max(width, self.stages[k].width)  # whole tiles
+        if n_chunks == 1 and width == block.width:
             return block.padded(self.out.flat)[None]
         rows = 0 if self.wiring.sums_suffice[k] else block.rows
-        size = n_chunks, rows, block.width
+        size = n_chunks, rows, width
         return self.scratch.array(f"gradient by {block.name} {k}", size, self.dtype)
 
     def _lay_out_errors(self, g_readout, g_spikes, last):
@@ -375,8 +387,11 @@ class Backward(Pass):
 
     def run(self):
         """All layers, all samples; returns the gradients."""
+        self.neurons = {}
         for segment in reversed(self.wiring.segments):
             layers = [(k, self.stages[k].layer) for k in reversed(segment)]
+            for k, layer in layers:
+                layer.prepare_back(self, k)
 
             def work(first, last, layers=layers):
                 for k, layer in layers:
@@ -406,7 +421,7 @@ class Backward(Pass):
     def sum_chunks(self, block):
         """Add up the chunks' gradients by a block."""
         parts = self._parts[block.start]
-        if len(parts) > 1:
+        if len(parts) > 1 or parts.shape[2] > block.width:
             total = block.padded(self.out.flat)
             work = partial(lif.sum_chunks, parts, total)
             share(work, block.rows, self.threads if total.size > 200_000 else 1)

@@ -5,6 +5,7 @@ follow spikes (none where there are no spikes), and ``values``, an array, for al
 """
 
 import copy
+from operator import attrgetter
 
 import numpy as np
 
@@ -104,36 +105,12 @@ class SpikeTrains:
         self._n_steps, self._n_units = n_steps, n_units
 
     # what kernels are given is not to be changed: they check nothing
-
-    @property
-    def n_steps(self):
-        """Number of time steps."""
-        return self._n_steps
-
-    @property
-    def n_units(self):
-        """Number of units."""
-        return self._n_units
-
-    @property
-    def start(self):
-        """Where each sample's events begin, (n_samples,); read-only, as the three that follow."""
-        return read_only(self._start)
-
-    @property
-    def stop(self):
-        """Where each sample's events end, (n_samples,)."""
-        return read_only(self._stop)
-
-    @property
-    def step(self):
-        """Step of each event."""
-        return read_only(self._step)
-
-    @property
-    def unit(self):
-        """Unit of each event."""
-        return read_only(self._unit)
+    n_steps = property(attrgetter("_n_steps"), doc="Number of time steps.")
+    n_units = property(attrgetter("_n_units"), doc="Number of units.")
+    start = property(lambda self: read_only(self._start), doc="Where samples' events begin.")
+    stop = property(lambda self: read_only(self._stop), doc="Where they end.")
+    step = property(lambda self: read_only(self._step), doc="Step of each event.")
+    unit = property(lambda self: read_only(self._unit), doc="Unit of each event.")
 
     @classmethod
     def wrap(cls, *parts):

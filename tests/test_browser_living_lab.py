@@ -1,4 +1,4 @@
-"""The living network in JupyterLab: seen soon, learning, and what stays of it without a kernel.
+"""The living network and the bucket in JupyterLab, and what stays of them without a kernel.
 
 Needs Playwright and a Chromium, as `test_browser` does; skipped without.
 """
@@ -144,6 +144,29 @@ def test_it_is_seen_soon(open_notebook, page, width):
     seconds = page.evaluate("lab.seen") / 1000
     print(f"first picture after {seconds:.2f} s")
     assert seconds < 3 * allowed()
+
+
+# the bucket ---------------------------------------------------------------------------------------
+
+
+def test_the_bucket(open_notebook, page, scratch):
+    with small_window(page):
+        open_notebook(notebook_with("from snnlab.live import LeakyBucket", "b = LeakyBucket()\nb"))
+        page.wait_for_function("document.querySelector('.bucket')?.bucket?.W")
+        assert page.locator(".snnlab-still:visible").count() == 0, "the still picture is left"
+        box = page.locator(".bucket").bounding_box()
+        assert box["height"] <= MOST_HIGH and box["y"] + box["height"] < 720
+        weight = page.get_by_role("slider", name="weight")
+        weight.focus()
+        page.keyboard.press("End")  # and JupyterLab does nothing of its own
+        page.wait_for_timeout(400)
+        assert page.evaluate("lab.ask('b.setting[\"weight\"]')") == "1.5"
+        page.evaluate("lab.run('b.setting = b.setting | {\"weight\": 0.2}')")
+        page.wait_for_function("document.querySelector('.bucket').bucket.set.weight === 0.2")
+        page.screenshot(path=scratch / "bucket-lab.png")
+        page.evaluate("lab.run('b.close()')")
+        page.wait_for_function("!document.querySelector('.bucket')")
+        assert page.locator(".snnlab-still img:visible").count() == 1, "nothing is left of it"
 
 
 # where no kernel runs -----------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def test_the_readme_is_short():
     assert len(re.findall(r"```python\n", README)) == 2
     summary = README.split("<!-- summary:begin -->")[1].split("<!-- summary:end -->")[0]
     assert len(re.findall(r"^\|", summary, flags=re.MULTILINE)) == 2 + 5
-    assert len(re.findall(r"!\[A panel", README)) == 2
+    assert len(re.findall(r"!\[A (?:panel|leaky neuron)", README)) == 2
 
 
 # the package map --------------------------------------------------------------------------------

@@ -66,9 +66,14 @@ def strip_outputs():
 # --- commands ---------------------------------------------------------------------------------
 
 
+def plain_environment():
+    """That of a terminal, though `make` may run the tests."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_help_lists_every_target():
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    environment = plain_environment()
     shown = subprocess.run(
         ["make", "help"], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     ).stdout
@@ -78,6 +83,31 @@ def test_help_lists_every_target():
 def test_every_target_is_phony():
     phony = re.search(r"^\.PHONY: (.*)$", read("Makefile"), flags=re.MULTILINE)
     assert set(phony[1].split()) == targets()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("user, expected", [("0", True), ("1000", False)])
+def test_jupyterlab_runs_as_root_only_if_it_must(tmp_path, user, expected):
+    """In containers one often is root, and JupyterLab refuses that unless it is told."""
+    fake = tmp_path / "id"
+    fake.write_text(f"#!/bin/sh\necho {user}\n")
+    fake.chmod(0o755)
+    environment = plain_environment() | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    said = subprocess.run(
+        ["make", "-n", "lab"], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    ).stdout
+    assert ("jupyterlab --allow-root" in said) is expected and "jupyterlab" in said
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_setting_up_says_what_it_does_and_what_comes_next(tmp_path):
+    def dry(goal):
+        command = ["make", "-n", goal, f"VENV={tmp_path}/env"]
+        settings = {"env": plain_environment(), "capture_output": True, "text": True}
+        return subprocess.run(command, cwd=ROOT, check=True, **settings).stdout
+
+    assert "Setting up" in dry("venv") and "Next: make lab" in dry("venv").splitlines()[-1]
+    assert "Next: make lab" not in dry("demo")
 
 
 def test_files_named_in_makefile_exist():

@@ -35,10 +35,11 @@ def check_fit(network):
 def fan_in(network):
     """Inputs per unit and layer: all of them, or the weights that there are if those are many."""
     return [
-        np.maximum(1, np.count_nonzero(w, axis=0)) if len(w) > N_NEURONS
+        np.maximum(1, np.count_nonzero(w, axis=0))
+        if len(w) > N_NEURONS
         else np.full(w.shape[1], len(w))
         for w in network.weights
-    ]  # fmt: skip
+    ]
 
 
 def warn_of_times(chip, network):

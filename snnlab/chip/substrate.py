@@ -9,15 +9,14 @@ equal neurons, and corrects for what it has seen (Cramer et al. 2022: training i
 results are those of the ideal network, bit for bit.
 """
 
-import json
 from collections import namedtuple
 from functools import partial
+from operator import attrgetter
 from types import MappingProxyType
 
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import DAMAGE, load_npz, save_npz
 from snnlab.chip.card import (
     SECONDS_PER_IMAGE,
     SECONDS_PER_TRAINING_IMAGE,
@@ -28,7 +27,6 @@ from snnlab.chip.card import (
 from snnlab.chip.effects import (
     EFFECTS,
     MAX_SCALE,
-    MIN_FACTOR,
     N_NEURONS,
     SPREADS,
     check_effects,
@@ -36,6 +34,7 @@ from snnlab.chip.effects import (
 )
 from snnlab.chip.faults import Faults
 from snnlab.chip.fit import check_fit, check_layers, runs_needed, warn_of_times
+from snnlab.chip.stored import FLOORS, MOST_RUNS, StoredChip
 from snnlab.kernels import chip as kernels
 from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
@@ -45,18 +44,13 @@ from snnlab.memory import aligned
 from snnlab.parameters import check_weights
 from snnlab.signals import SpikeTrains, read_only
 
-FORMAT = 1  # of files
-MOST_RUNS = 2**53
-# What a neuron's parameter may be multiplied by; a threshold may be below rest.
-FLOORS = dict.fromkeys(SPREADS, MIN_FACTOR) | {"threshold_spread": -np.inf}
-
 # A layer on the chip: its stage in the network; constants of its neurons as they are there;
 # whether spikes reset them to rest; their numbers; efficacies and stuck levels of its synapses,
 # padded as weights are, or None; noise per unit and step.
 _Place = namedtuple("_Place", "stage constants hold zero_reset columns efficacy stuck noise")
 
 
-class Substrate(Medium):
+class Substrate(StoredChip, Medium):
     """A virtual chip: 256 neurons of 256 signed inputs, frozen in its faults by a seed.
 
     Parameters
@@ -126,10 +120,8 @@ class Substrate(Medium):
         chip.factors = {name: self.factors[name] for name in kept}
         return chip
 
-    @property
-    def seed(self):
-        """Which chip it is."""
-        return self._seed
+    seed = property(attrgetter("_seed"), doc="Which chip it is.")
+    partition = property(attrgetter("_partition"), doc="Whether larger networks run in parts.")
 
     @property
     def factors(self):
@@ -156,11 +148,6 @@ class Substrate(Medium):
     def effects(self):
         """The value of every effect, read-only: `replace` makes a chip with others."""
         return MappingProxyType(self._effects)
-
-    @property
-    def partition(self):
-        """Whether larger networks run in parts."""
-        return self._partition
 
     @property
     def age(self):
@@ -399,10 +386,11 @@ class Substrate(Medium):
 
     def _synapses(self, stage, columns):
         """Efficacies and stuck levels of a layer's synapses, padded; None if all are ideal."""
-        e, shape = self.effects, (stage.n_in, stage.width)
+        e = self.effects
         ideal = e["synapse_spread"] == e["stuck"] == 0 and not self.weight_limit
         if ideal or not _has_synapses(stage):
             return None, None
+        shape = stage.n_in, stage.blocks["weights"].width
         here = np.ix_(np.arange(stage.n_in) % N_NEURONS, columns)
         efficacy, stuck = np.ones(shape, stage.dtype), np.full(shape, kernels.FREE, np.int16)
         efficacy[:, : stage.n], stuck[:, : stage.n] = self._efficacy[here], self._stuck[here]
@@ -470,42 +458,6 @@ class Substrate(Medium):
     def describe(self):
         """Print the card."""
         print(self.card())
-
-    def save(self, path):
-        """Write the chip to a ``.npz`` file, whole or not at all: seed, effects, age, calibration.
-
-        Everything else that is frozen in it follows from its seed.
-        """
-        header = {
-            "format": FORMAT, "chip": self.seed, "effects": dict(self.effects), "age": self.age,
-            "partition": self.partition, "calibrated": self.calibrated,
-        }  # fmt: skip
-        factors = {f"factor_{name}": x for name, x in self.factors.items()}
-        save_npz(path, {"header": np.array(json.dumps(header))} | factors)
-
-    @classmethod
-    def load(cls, path):
-        """Read what `save` wrote; the chip goes on as the one that was written would have.
-
-        Raises
-        ------
-        ValueError
-            If the file does not hold a chip, or is of a newer format.
-        """
-        arrays = load_npz(path)
-        try:
-            header = json.loads(str(arrays["header"]))
-            version = _check.integer("format", header["format"], at_least=1)
-            if version > FORMAT:
-                raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
-            partition = _check.flag("partition", header["partition"])
-            chip = cls(header["chip"], partition=partition, **header["effects"])
-            chip.age = _check.integer("age", header["age"], at_least=0, at_most=MOST_RUNS)
-            chip.calibrated = _check.flag("calibrated", header["calibrated"])
-            chip.factors = {name: arrays[f"factor_{name}"] for name in SPREADS}
-            return chip
-        except DAMAGE as fault:
-            raise ValueError(f"path {path} does not hold a chip: {fault}") from None
 
     def __repr__(self):
         changed = {k: v for k, v in self.effects.items() if v != EFFECTS[k].default}

@@ -2,6 +2,7 @@
 
 ``kernel`` is for what Python calls. ``inner`` is for functions that only kernels call: without a
 way in from Python they compile in a third less time; uncompiled Python must not call them.
+``summing`` is a kernel whose sums may be taken in any order, and so several terms at a time.
 ``part`` is for pieces of a kernel that are compiled as if they were written out in it.
 
 A division needs no test for zero (``error_model``), which would keep loops scalar. What is compiled
@@ -42,5 +43,6 @@ def compiled(**options):
 
 
 kernel = compiled(no_cfunc_wrapper=True)
+summing = compiled(no_cfunc_wrapper=True, fastmath={"reassoc"})
 inner = compiled(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 part = compiled(inline="always")

@@ -78,50 +78,44 @@ def integrate(
     noise,
     bounds,
     numbers,
+    v,
     lo,
     hi,
-    v,
 ):
-    """Leaky integrator: ``I = a I + W x``, ``v = b v + g I``; fills ``v`` (sample, time, unit).
-
-    Readouts are narrow, so each unit runs through time on its own, its state in registers.
-    """
+    """Leaky integrator: ``I = a I + W x``, ``v = b v + g I``; fills ``v`` (sample, time, unit)."""
     delay, key = numbers[0], np.uint32(numbers[1])
     low, high = bounds[0], bounds[1]
     n_steps, n = v.shape[1], v.shape[2]
-    zero = v.dtype.type(0.0)
-    dense, noisy = drive.shape[1] > 1, noise.shape[0] > 0
-    xi = scratch((n_steps, n), v)
+    driven, dense, noisy = drive.shape[0] > 0, drive.shape[1] > 1, noise.shape[0] > 0
+    xi = scratch((n_steps if noisy else 0, noise.shape[0]), v)
+    row = scratch((NARROW,), v)
     for s in range(lo, hi):
-        if noisy:
-            clear(xi)
+        clear(xi)
+        for t in range(n_steps if noisy else 0):
+            add_noise(noise, key, s, t, xi[t])
+        for j in range(0, n, NARROW):
+            clear(row)
+            zeros = load(row, (0,), NARROW)
+            current, potential = zeros, zeros
+            a, b = load(constants, (0, j), NARROW), load(constants, (1, j), NARROW)
+            g = load(constants, (2, j), NARROW)
+            e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
             for t in range(n_steps):
-                add_noise(noise, key, s, t, xi[t])
-        for t in range(n_steps):
-            for j in range(n):
-                v[s, t, j] = zero
-        if drive.shape[0] > 0:
-            for t in range(delay, n_steps):
-                when = t - delay if dense else 0
-                for j in range(n):
-                    v[s, t, j] = drive[s, when, j]
-        else:
-            for k in range(start[s], stop[s]):
-                i, t = unit[k], step[k] + delay
-                if t < n_steps:
-                    for j in range(n):
-                        v[s, t, j] += weights[i, j]
-        for j in range(n):
-            a, b, g = constants[0, j], constants[1, j], constants[2, j]
-            current, potential = zero, zero
-            for t in range(n_steps):
-                current = a * current + v[s, t, j]
+                arriving = zeros
+                if driven and t >= delay:
+                    arriving = load(drive, (s, t - delay if dense else 0, j), NARROW)
+                while e < end and step[e] + delay == t:
+                    arriving = arriving + load(weights, (unit[e], j), NARROW)
+                    e += 1
+                current = a * current + arriving
                 potential = b * potential + g * current
                 if noisy:
-                    potential += xi[t, j]
-                potential = high if potential > high else potential
-                potential = low if potential < low else potential
-                v[s, t, j] = potential
+                    potential = potential + load(xi, (t, j), NARROW)
+                potential = where(potential > high, high, potential)
+                potential = where(low > potential, low, potential)
+                store(potential, row, (0,))
+                for c in range(min(n - j, NARROW)):
+                    v[s, t, j + c] = row[c]
 
 
 @inner
@@ -187,9 +181,7 @@ def list_spikes(z, r, block, n, step, t, k, out_step, out_unit):
 
 
 @part
-def move(
-    current, rest, left, a, b, g, theta, held, low, high, bounded, longest, zero_reset, zero
-):  # fmt: skip
+def move(current, rest, left, a, b, g, theta, held, low, high, bounded, longest, zero_reset, zero):
     """One step of a tile of neurons.
 
     ``rest`` is what the step before left of the membrane, ``left`` the steps that a neuron is still
@@ -215,8 +207,8 @@ def _make_fire(lanes):
 
     @kernel
     def fire(
-        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
-        v, z, out_start, out_stop, out_step, out_unit,
+        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, v, z,
+        out_start, out_stop, out_step, out_unit, lo, hi,
     ):  # fmt: skip
         zero_reset, delay = numbers[0] != 0, numbers[1]
         keep, key = numbers[2] != 0, np.uint32(numbers[3])
@@ -292,8 +284,8 @@ _fire_wide, _fire_narrow = _make_fire(WIDE), _make_fire(NARROW)
 
 
 def fire(
-    start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
-    v, z, out_start, out_stop, out_step, out_unit,
+    start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, v, z,
+    out_start, out_stop, out_step, out_unit, lo, hi,
 ):  # fmt: skip
     """LIF layer: integrate, compare, emit; the reset acts on the next step.
 
@@ -305,8 +297,8 @@ def fire(
     """
     run = _fire_narrow if v.shape[2] == NARROW else _fire_wide
     run(
-        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, lo, hi,
-        v, z, out_start, out_stop, out_step, out_unit,
+        start, stop, step, unit, drive, weights, constants, hold, noise, bounds, numbers, v, z,
+        out_start, out_stop, out_step, out_unit, lo, hi,
     )  # fmt: skip
 
 
@@ -320,11 +312,11 @@ def integrate_backward(
     constants,
     numbers,
     edges,
-    first_chunk,
-    last_chunk,
     g_weights,
     g_current,
     g_drive,
+    first_chunk,
+    last_chunk,
 ):
     """Adjoint of `integrate`: ``g_v`` (sample, time, unit) in; adjoint currents, gradients out.
 
@@ -334,27 +326,33 @@ def integrate_backward(
     """
     delay = numbers[0]
     n_steps, n = g_v.shape[1], g_v.shape[2]
-    zero = g_v.dtype.type(0.0)
+    row = scratch((NARROW,), g_v)
     for c in range(first_chunk, last_chunk):
         clear(g_weights[c])
         for s in range(edges[c], edges[c + 1]):
-            for j in range(n):
-                a, b, g = constants[0, j], constants[1, j], constants[2, j]
-                lv, li, total = zero, zero, zero
+            for j in range(0, n, NARROW):
+                clear(row)
+                zeros = load(row, (0,), NARROW)
+                lv, li, total = zeros, zeros, zeros
+                a, b = load(constants, (0, j), NARROW), load(constants, (1, j), NARROW)
+                g = load(constants, (2, j), NARROW)
                 for t in range(n_steps - 1, -1, -1):
-                    lv = b * lv + g_v[s, t, j]
+                    for i in range(min(n - j, NARROW)):
+                        row[i] = g_v[s, t, j + i]
+                    lv = b * lv + load(row, (0,), NARROW)
                     li = a * li + g * lv
-                    g_current[s, t, j] = li
+                    store(li, g_current, (s, t, j))
                     if t >= delay:
-                        total += li
+                        total = total + li
                 if g_drive.shape[0] > 0:
-                    g_drive[s, j] = total
+                    store(total, g_drive, (s, j))
             if start.shape[0] > 0:
                 for k in range(start[s], stop[s]):
                     i, t = unit[k], step[k] + delay
                     if t < n_steps:
-                        for j in range(n):
-                            g_weights[c, i, j] += g_current[s, t, j]
+                        for j in range(0, n, NARROW):
+                            g_w = load(g_weights, (c, i, j), NARROW)
+                            store(g_w + load(g_current, (s, t, j), NARROW), g_weights, (c, i, j))
 
 
 @inner
@@ -417,9 +415,7 @@ def _slope(kind, k, x, exponent, lanes):
 
 
 @part
-def move_back(
-    lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_reset, longest, zero
-):  # fmt: skip
+def move_back(lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_reset, longest, zero):
     """Adjoint of `move`: lv and li of the step before; e is the error at its spikes."""
     if attached:  # a spike also lowers the next potential, by v_th or by b v
         e = e - (b * x if zero_reset else theta) * lv
@@ -437,8 +433,8 @@ def _make_fire_backward(lanes, surrogate):
     @kernel
     def fire_backward(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
-        g_current, g_drive,
+        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+        first_chunk, last_chunk,
     ):  # fmt: skip
         next_delay, zero_reset, attached = numbers[0], numbers[1] != 0, numbers[2] != 0
         delay = numbers[4]
@@ -540,8 +536,8 @@ _BACKWARD = {
 
 def fire_backward(
     start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-    g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
-    g_current, g_drive,
+    g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+    first_chunk, last_chunk,
 ):  # fmt: skip
     """Adjoint of `fire`, reading the trace: ``v`` (last step first), ``z``, the layer's own events.
 
@@ -558,8 +554,8 @@ def fire_backward(
     run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate]
     run(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, first_chunk, last_chunk, g_weights,
-        g_current, g_drive,
+        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+        first_chunk, last_chunk,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ share of themselves decoupled weight decay (Loshchilov & Hutter 2019) lets weigh
 
 import numpy as np
 
-from snnlab.kernels.compiled import inner, kernel
+from snnlab.kernels.compiled import inner, kernel, summing
 
 _u = np.uint64  # over indices that cannot be negative, loops are vectorised
 GIVEN, ADAM, SGD = WAYS = range(3)  # in which a change comes about: told in an array, or `*_step`
@@ -77,15 +77,10 @@ def _make_writer(way):
 WRITE_CHANGE = {way: _make_writer(way) for way in (ADAM, SGD)}
 
 
-@kernel
-def largest_bits(bits, no_sign):
-    """The largest of floating-point numbers without their signs, both read as integers.
-
-    Without its sign a number's bits are in the order of its size; infinity is above all numbers,
-    and what is not a number above that. So one pass tells whether all are finite, too.
-    """
-    top = no_sign - no_sign
-    for i in range(bits.shape[0]):
-        b = bits[i] & no_sign
-        top = b if b > top else top
-    return top
+@summing
+def sum_of_squares(x, lo, hi):
+    """``(x[lo:hi] ** 2).sum()``, in any order; not finite where x or a square is not."""
+    total = x.dtype.type(0)
+    for i in range(_u(lo), _u(hi)):
+        total += x[i] * x[i]
+    return total

@@ -6,5 +6,12 @@ from snnlab.layers.dense import Dense
 from snnlab.layers.residual import Residual
 
 __all__ = [
-    "BlockShape", "Composite", "Conv", "Dense", "Layer", "Linear", "Residual", "Transform",
-]  # fmt: skip
+    "BlockShape",
+    "Composite",
+    "Conv",
+    "Dense",
+    "Layer",
+    "Linear",
+    "Residual",
+    "Transform",
+]

@@ -17,7 +17,7 @@ layer's weights, in the kernel that needs it (`Layer.error_is_read_below`).
 
 from collections import namedtuple
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -115,19 +115,18 @@ class Linear(Layer):
     # forward
 
     def prepare(self, run, k):
-        """Before a forward pass: memory for the currents, or what is worked out for all at once."""
+        """Before a forward pass: memory for currents, and what the kernels are called with."""
         stage, n = run.stages[k], len(run.trace)
-        steps = 1 if run.wiring.is_constant[k] else run.n_steps
-        run.drives[k] = run.scratch.array(f"drive {k}", (n, steps, stage.width), run.dtype)
+        if not run.wiring.follows_events[k]:
+            steps = 1 if run.wiring.is_constant[k] else run.n_steps
+            run.drives[k] = run.scratch.array(f"drive {k}", (n, steps, stage.width), run.dtype)
+        run.neurons[k] = neurons(run, k)
 
     def forward(self, run, k, lo, hi):
         """Run some samples."""
-        if run.wiring.follows_events[k]:
-            source = run.signal(k).events
-        else:
-            source = NO_EVENTS
+        if not run.wiring.follows_events[k]:
             self.fill_drive(run, k, lo, hi)
-        run_neurons(run, k, source, lo, hi)
+        run.neurons[k](lo, hi)
 
     def fill_drive(self, run, k, lo, hi):
         """Currents of some samples into ``run.drives[k]``."""
@@ -139,16 +138,22 @@ class Linear(Layer):
 
     # backward
 
+    def prepare_back(self, run, k):
+        """Before a backward pass: what the kernels are called with."""
+        run.neurons[k] = neurons_back(run, k)
+
     def backward(self, run, k, first, last):
         """Errors and gradients of some chunks of samples."""
+        run.neurons[k](first, last)
         follows = run.wiring.follows_events[k]
-        run_neurons_back(run, k, run.signal(k).events if follows else NO_EVENTS, first, last)
+        if follows and not run.wants_error(k):
+            return
         for c in range(first, last):
             lo, hi = run.edges[c], run.edges[c + 1]
             if not follows:
                 g_x = self.chunk_adjoint(run, k, c, lo, hi)
                 run.add_error(run.stages[k].source, lo, hi, g_x)
-            elif run.wants_error(k):
+            else:
                 run.add_error(run.stages[k].source, lo, hi, self.error_below(run, k, lo, hi))
 
     def chunk_adjoint(self, run, k, c, lo, hi):
@@ -198,6 +203,8 @@ class Transform(Layer):
 
     def prepare(self, run, k):
         """Before a forward pass: nothing."""
+
+    prepare_back = prepare
 
     def forward(self, run, k, lo, hi):
         """Run some samples."""
@@ -267,35 +274,40 @@ integrating, firing, firing_back, firing_back_reals = (
 # the neurons, written once ------------------------------------------------------------------------
 
 
-def run_neurons(run, k, source, lo, hi):
-    """Some samples through time, on events or on ``run.drives[k]``."""
+def neurons(run, k):
+    """What runs layer k's neurons, on events or on ``run.drives[k]``: a function of lo and hi."""
     stage, record, under = run.stages[k], run.trace.records[k], run.conditions[k]
-    delay, drive = stage.neuron.delay, run.drives[k]
+    delay, heard = stage.neuron.delay, (*source(run, k), run.drives[k], run.weights[k])
     physics = under.noise, under.bounds
-    weights = under.blocks.get("weights", run.no_weights)
     if not stage.fires:
         v, numbers = record.values, integrating(delay=delay, key=under.key)
-        lif.integrate(*source, drive, weights, under.constants, *physics, numbers, lo, hi, v)
+        work = partial(lif.integrate, *heard, under.constants, *physics, numbers, v)
     else:
-        keep = record.potentials is not None
-        v, z = (record.potentials, record.bits) if keep else run.passing(stage)
-        numbers = firing(zero_reset=under.zero_reset, delay=delay, keep=keep, key=under.key)
-        lif.fire(
-            *source, drive, weights, under.constants, under.hold, *physics, numbers, lo, hi, v, z,
-            *record.spikes.events,
-        )  # fmt: skip
-    if under.read is not None and (not stage.fires or keep):
+        v, z, spikes = record.potentials, record.bits, record.spikes.events
+        numbers = firing(
+            zero_reset=under.zero_reset, delay=delay, keep=v is not None, key=under.key
+        )
+        given = *heard, under.constants, under.hold, *physics, numbers
+        if v is None:
+            return lambda lo, hi: lif.fire(*given, *run.passing(stage), *spikes, lo, hi)
+        work = partial(lif.fire, *given, v, z, *spikes)
+    if under.read is None:
+        return work
+
+    def work_and_read(lo, hi):
+        work(lo, hi)
         under.read(v, lo, hi)
 
+    return work_and_read
 
-def run_neurons_back(run, k, source, first, last):
-    """Some chunks backwards in time: adjoint currents, gradients by weights that follow events."""
+
+def neurons_back(run, k):
+    """The same backwards in time, of some chunks: adjoint currents, and weights' gradients."""
     stage, record, neuron = run.stages[k], run.trace.records[k], run.stages[k].neuron
-    place = run.edges, first, last, run.event_parts(k), run.g_currents[k], run.g_drives[k]
+    place = run.edges, run.event_parts(k), run.g_currents[k], run.g_drives[k]
     if not stage.fires:
-        numbers = integrating(delay=neuron.delay)
-        lif.integrate_backward(*source, run.errors[k], run.constants[k], numbers, *place)
-        return
+        given = run.errors[k], run.constants[k], integrating(delay=neuron.delay)
+        return partial(lif.integrate_backward, *source(run, k), *given, *place)
     g_next, next_t, next_delay, reals = run.from_above(k)
     numbers = firing_back(
         next_delay=next_delay,
@@ -304,7 +316,12 @@ def run_neurons_back(run, k, source, first, last):
         surrogate=NAMES.index(neuron.surrogate),
         delay=neuron.delay,
     )
-    lif.fire_backward(
-        *source, *record.spikes.events, record.potentials, record.bits, g_next, next_t,
-        run.errors[k], run.constants[k], stage.hold, numbers, reals, *place,
+    return partial(
+        lif.fire_backward, *source(run, k), *record.spikes.events, record.potentials, record.bits,
+        g_next, next_t, run.errors[k], run.constants[k], stage.hold, numbers, reals, *place,
     )  # fmt: skip
+
+
+def source(run, k):
+    """The events that layer k follows, if it does: start, stop, step, unit."""
+    return run.signal(k).events if run.wiring.follows_events[k] else NO_EVENTS

@@ -70,8 +70,6 @@ class Dense(Linear):
 
     def prepare(self, run, k):
         """The product with a constant input, unless it is left to the threads."""
-        if run.wiring.follows_events[k]:
-            return
         super().prepare(run, k)
         if run.wiring.is_constant[k]:
             weights, out = run.conditions[k].blocks["weights"], run.drives[k][:, 0]
@@ -117,7 +115,7 @@ def constant_product(signal, weights, out):
     """
     x, c = signal.x.astype(weights.dtype, copy=False), signal.background
     if c is None or weights.shape[1] % NARROW:
-        np.matmul(x, weights, out=out)
+        np.matmul(x, weights, out=out[:, : weights.shape[1]])
         return None
     c = weights.dtype.type(c)
     base = c * weights.sum(axis=0, keepdims=True) if c else np.zeros_like(weights[:1])
@@ -128,7 +126,7 @@ def _product_back(signal, g_drive, out, share):
     """``x.T @ g_drive``, into ``out``."""
     x, c = signal.x.astype(out.dtype, copy=False), signal.background
     if c is None or out.shape[1] % NARROW:
-        np.matmul(x.T, g_drive, out=out)
+        np.matmul(x.T, g_drive[:, : out.shape[1]], out=out)
         return
     c = out.dtype.type(c)
     base = c * g_drive.sum(axis=0, keepdims=True) if c else np.zeros_like(g_drive[:1])

@@ -56,7 +56,7 @@ class Stage:
         self.name = f"layer {k} ({layer!r})"
         fires = isinstance(neuron, LIF)
         self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
-        self.width = padded_width(self.n, fires)
+        self.width = padded_width(self.n)
         self.gives = SpikeTrains if fires else Values  # what others hear of it
         if neuron is not None:
             self.constants, self.hold = pack_constants(neuron, self.n, dtype)
@@ -91,7 +91,7 @@ class Stage:
 
 def pack_constants(neuron, n, dtype):
     """A neuron's constants for a layer of n: (4, width), and hold steps (width,), padded."""
-    width = padded_width(n, isinstance(neuron, LIF))
+    width = padded_width(n)
     c = neuron.constants(n, dtype)
     packed, hold = aligned((4, width), dtype), pad_units(c.hold, width)
     for row, x in zip(packed, (c.decay_syn, c.decay_mem, c.gain, c.v_th), strict=True):

@@ -11,7 +11,8 @@ from functools import cache
 import numpy as np
 
 from snnlab._check import NotFinite
-from snnlab.parameters import faults, largest
+from snnlab.kernels.updates import sum_of_squares
+from snnlab.parameters import faults, largest, share_parameters
 
 
 @cache
@@ -51,7 +52,13 @@ def check_gradients(network, flat, owner):
     FloatingPointError
         If it is not finite; nothing has been changed then.
     """
-    square = float(np.vdot(flat, flat))  # `numpy.dot` would warn, and silencing it takes as long
+    squares = []
+
+    def work(lo, hi):
+        squares.append(float(sum_of_squares(flat, lo, hi)))
+
+    share_parameters(network, work)
+    square = sum(squares)
     if math.isfinite(square):
         return math.sqrt(square) + _unsquared(flat.dtype)
     top = largest(flat)  # squares overflow before numbers do

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
+from snnlab.kernels.readout import first_peaks
 
 _sound = _check.results("readout (or a number of the loss)")
 
@@ -53,7 +54,7 @@ def _softmax_cross_entropy(scores, labels):
     shifted = scores - scores.max(axis=1, keepdims=True)
     g_scores = np.exp(shifted)
     total = g_scores.sum(axis=1)
-    value = (np.log(total) - shifted[rows, labels]).mean()
+    value = np.add.reduce(np.log(total) - shifted[rows, labels]) / len(labels)
     g_scores /= total[:, None] * scores.dtype.type(len(labels))
     g_scores[rows, labels] -= scores.dtype.type(1 / len(labels))
     return float(value), g_scores
@@ -97,16 +98,18 @@ class MaxOverTime:
         deadlines = self.deadlines or (readout.shape[1],)
         if max(deadlines) > readout.shape[1]:
             raise ValueError(f"deadlines must be at most {readout.shape[1]}, the number of steps")
-        total, g_readout = 0.0, np.zeros_like(readout)
+        readout = np.require(readout, None, ("C", "W"))  # kernels are compiled per layout
+        total, g_readout = 0.0, np.zeros(readout.shape, readout.dtype)
         scale = _check.real("scale", self.scale, readout.dtype)
+        n, _, n_classes = readout.shape
+        sample, c = np.arange(n)[:, None], np.arange(n_classes)
+        top, when = np.empty((n, n_classes), readout.dtype), np.empty((n, n_classes), np.int32)
         for steps in deadlines:
-            when = readout[:, :steps].argmax(axis=1)[:, None, :]
-            top = np.take_along_axis(readout, when, axis=1)
-            value, g_scores = _softmax_cross_entropy(top[:, 0] * scale, labels)
+            first_peaks(readout, steps, top, when)
+            value, g_scores = _softmax_cross_entropy(top * scale, labels)
             total += value
             g_scores *= readout.dtype.type(self.scale / len(deadlines))
-            g_top = np.take_along_axis(g_readout, when, axis=1) + g_scores[:, None]
-            np.put_along_axis(g_readout, when, g_top, axis=1)
+            g_readout[sample, when, c] += g_scores
         return total / len(deadlines), g_readout
 
 

@@ -52,13 +52,14 @@ def tell_of_layers(network, layers, epochs):
     if "hears nothing" not in _told.get(network, ()):  # which is why
         many = len(layers) > 1
         tell(
-            network, "says nothing",
+            network,
+            "says nothing",
             f"layer{'s' * many} {', '.join(map(str, layers))} of neurons did not spike once in "
             f"{epochs} epoch{'s' * (epochs > 1)}: 100% of "
             f"{'their' if many else 'its'} neurons are silent, and nothing passes there; begin "
             "with network.scale_to_activity(inputs, hidden_spikes), or add a "
             "penalties.LowerBound",
-        )  # fmt: skip
+        )
 
 
 def check_writing(network, medium):
@@ -68,8 +69,9 @@ def check_writing(network, medium):
     for k, share in enumerate(medium.vanishing(network)):
         if share >= MOST:
             tell(
-                network, f"vanishes in layer {k}",
+                network,
+                f"vanishes in layer {k}",
                 f"{share:.0%} of the weights of layer {k} are below half a level of the chip, and "
                 "make no synapse there: make them larger (network.scale_to_activity(inputs, "
                 "hidden_spikes), a larger spread), or the chip's weight_scale",
-            )  # fmt: skip
+            )

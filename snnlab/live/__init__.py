@@ -8,13 +8,14 @@ values into data, ``draw`` and ``update`` make a picture of them (`snnlab.plot`)
 line of text. None of them knows of widgets, and ``simulate`` and ``describe`` can be called, and
 tested, without any. Long work runs on a thread of its own (`Worker`).
 
-`LivingNetwork` is a network that lives in the browser; `Stays` lets widgets leave a picture
-where no kernel runs.
+`LivingNetwork` is a network that lives in the browser, `LeakyBucket` a neuron that does; `Stays`
+lets widgets leave a picture where no kernel runs.
 """
 
+from snnlab.live.bucket import LeakyBucket
 from snnlab.live.controls import Action, Choice, Slider, Stops, as_options
 from snnlab.live.grid import Grid, Switches
-from snnlab.live.living import LivingNetwork, small_network
+from snnlab.live.living import LivingNetwork, sample_digits, small_network
 from snnlab.live.pace import Pace
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Panel
@@ -27,6 +28,7 @@ __all__ = [
     "Curtain",
     "Drawing",
     "Grid",
+    "LeakyBucket",
     "LivingNetwork",
     "Pace",
     "Pad",
@@ -38,5 +40,6 @@ __all__ = [
     "Switches",
     "Worker",
     "as_options",
+    "sample_digits",
     "small_network",
 ]

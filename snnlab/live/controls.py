@@ -7,7 +7,7 @@ import numpy as np
 
 from snnlab import _check
 
-_LOOKS = {"style": {"description_width": "124px"}, "layout": {"width": "338px"}}
+_LOOKS = {"style": {"description_width": "120px"}, "layout": {"width": "auto"}}
 
 
 class Control:
@@ -102,11 +102,8 @@ class Choice(Control):
         same = {"options": self.options, "value": self.value, "description": self.label}
         if len(self.options) > 3:
             return ipywidgets.Dropdown(**same, **_LOOKS)
-        longest = max(len(label) for label, _ in self.options)
-        width = max(80, min(9 * longest + 12, 212 // len(self.options)))  # fills what is there
-        style = _LOOKS["style"] | {"button_width": f"{width}px"}
-        layout = _LOOKS["layout"] | {"display": "flex", "flex_flow": "row nowrap"}
-        return ipywidgets.ToggleButtons(**same, style=style, layout=layout)
+        style = _LOOKS["style"] | {"button_width": "auto"}
+        return ipywidgets.ToggleButtons(**same, style=style, layout=_LOOKS["layout"])
 
     def check(self, name, value):
         """One of the values."""

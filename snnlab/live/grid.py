@@ -54,7 +54,7 @@ class Grid(Board):
       });
 
       const pen = canvas.getContext("2d");
-      let cursor = null, painting = null;
+      let cursor = null, painting = null, before = null;
       const paint = () => {
         const level = model.get("level");
         pen.fillStyle = "#fff";
@@ -85,10 +85,12 @@ class Grid(Board):
         off[k] = state;
         all.changed();
       };
-      const at = (e) => {
+      const place = (e) => {
         const r = canvas.getBoundingClientRect();
-        const i = Math.floor((e.clientX - r.left) * columns / r.width);
-        const j = Math.floor((e.clientY - r.top) * rows / r.height);
+        return [(e.clientX - r.left) * columns / r.width, (e.clientY - r.top) * rows / r.height];
+      };
+      const at = (x, y) => {
+        const i = Math.floor(x), j = Math.floor(y);
         return i < 0 || i >= columns || j < 0 || j >= rows ? -1 : j * columns + i;
       };
       const heal = () => { off.fill(0); said.textContent = "all on"; all.changed(); };
@@ -96,13 +98,17 @@ class Grid(Board):
         canvas.setPointerCapture(e.pointerId);
         canvas.focus({ preventScroll: true });
         cursor = null;
-        const k = at(e);
+        before = place(e);
+        const k = at(...before);
         if (k >= 0 && k < n) { painting = 1 - off[k]; set(k, painting); }
         e.preventDefault();
       };
       canvas.onpointermove = (e) => {
         if (painting === null) return;
-        for (const part of e.getCoalescedEvents?.() || [e]) set(at(part), painting);
+        const here = place(e), way = here.map((x, i) => x - before[i]);
+        const m = Math.max(1, Math.ceil(4 * Math.hypot(...way)));  // a quick hand skips no cell
+        for (let k = 1; k <= m; k++) set(at(...before.map((x, i) => x + way[i] * k / m)), painting);
+        before = here;
       };
       canvas.onpointerup = canvas.onpointercancel = () => { painting = null; };
       canvas.onkeydown = (e) => {

@@ -20,15 +20,14 @@ import traitlets
 
 from snnlab import _check, encode, textbook
 from snnlab._files import load_npz
+from snnlab.live.modules import STATIC, alive, as_json, module_of
 from snnlab.live.still import CURTAIN, Stays, Still
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.plot.living import draw_living
 from snnlab.signals import SpikeTrains
 
-STATIC = Path(__file__).parent / "static"
-MODULE = (STATIC / "living.js").read_text(encoding="utf-8")
-STYLE = (STATIC / "living.css").read_text(encoding="utf-8")
+MODULE, STYLE = module_of("living")
 MOST_WEIGHTS = 1_000_000  # that are sent to a browser
 MOST_SAMPLES = 500
 SHARE = 0.03  # of its time that a training may spend on being shown
@@ -105,29 +104,6 @@ def _spline(n, m):
     return values @ np.linalg.inv(knots)
 
 
-# Brings the still picture to life: at once on a page, in JupyterLab only where for a while no
-# kernel's view has taken the picture away.
-ALIVE = """
-(() => {
-  const parts = [...document.getElementsByClassName("snnlab-parts")].find((x) => !x.dataset.used);
-  if (!parts) return;
-  parts.dataset.used = "1";
-  const still = parts.parentElement, area = still.closest(".jp-OutputArea-child") || still;
-  const live = async () => {
-    if (area.style.display === "none") return;
-    const { module, style, data } = JSON.parse(parts.textContent);
-    const { mount } = await import(
-      URL.createObjectURL(new Blob([module], { type: "text/javascript" })));
-    const sheet = document.createElement("style"), root = document.createElement("div");
-    sheet.textContent = style;
-    document.head.append(sheet);
-    still.querySelector("img").replaceWith(root);
-    mount(root, data);
-  };
-  setTimeout(live, document.querySelector(".jp-NotebookPanel") ? 4000 : 0);
-})();
-"""
-
 # what the page is told ----------------------------------------------------------------------------
 
 
@@ -181,11 +157,6 @@ def _coded_events(trains):
     head = [len(trains)], trains.start, trains.stop[-1:]
     parts = [np.asarray(x, np.int32) for x in (*head, trains.step, trains.unit)]
     return np.concatenate(parts).astype("<i4").tobytes()
-
-
-def _as_json(parts):
-    """As text that may stand in a page."""
-    return json.dumps(parts, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _checked_network(network):
@@ -359,7 +330,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             "ALT": html.escape(still.alt),
             "PICTURE": base64.b64encode(still.png).decode(),
             "MODULE": MODULE,
-            "DATA": _as_json(self._parts()),
+            "DATA": as_json(self._parts()),
         }
         text = (STATIC / "page.html").read_text(encoding="utf-8")
         # in one go: a title or a class's name may look like a place to be filled
@@ -401,16 +372,8 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             alt=alt,
         )
         # in half precision only: a saved notebook should not grow by more
-        alive = self._weights_kind == "float16"
-        return Still.of(picture, self._alive() if alive else "")
-
-    def _alive(self):
-        """HTML that follows the still picture, and brings it to life where no kernel does."""
-        parts = {"module": MODULE, "style": STYLE, "data": self._parts()}
-        return (
-            f'<script type="application/json" class="snnlab-parts">{_as_json(parts)}</script>'
-            f"<script>{ALIVE}</script>"
-        )
+        short = self._weights_kind == "float16"
+        return Still.of(picture, alive(MODULE, STYLE, self._parts()) if short else "")
 
     def _first(self):
         """Spikes of the first sample, (1, step, input); made without a kernel."""

@@ -13,9 +13,10 @@ from snnlab.live.controls import Control
 class Pad(Board):
     """A square of pixels that can be drawn on; strokes are soft-edged, as scanned ink is.
 
-    Mouse, pen and finger paint. With the keyboard: arrow keys move the cursor, with shift they
-    paint, space paints a dot, delete or backspace wipes all. A line under the pad says what is
-    there for screen readers.
+    Mouse, pen and finger paint, or rub out while the eraser is chosen; strokes are undone one by
+    one. With the keyboard: arrow keys move the cursor, with shift they paint, space paints a dot,
+    E takes the eraser, control and Z undo, delete or backspace wipes all. A line under the pad
+    says what is there for screen readers.
 
     Parameters
     ----------
@@ -23,6 +24,8 @@ class Pad(Board):
         Pixels per side.
     name : str
         Accessible name.
+    samples : array (k, n, n), optional
+        Pictures with values in [0, 1] that a button puts on the pad, one after the other.
 
     Attributes
     ----------
@@ -33,6 +36,7 @@ class Pad(Board):
 
     n = traitlets.Int(16).tag(sync=True)
     name = traitlets.Unicode("drawing").tag(sync=True)
+    _samples = traitlets.Bytes().tag(sync=True)
     kind = "pixels"
     _esm = (
         COMMON
@@ -44,9 +48,41 @@ class Pad(Board):
       const pixels = cells(model, "pixels", n * n), px = pixels.bytes;
       const { canvas, hint, clear, said } = board(model, el, {
         size: [n * size, n * size], cursor: "crosshair", role: "drawing pad", button: "Wipe",
-        keys: "arrow keys move, shift and arrow keys paint, space paints a dot, delete wipes",
+        keys: "arrow keys move, shift and arrow keys paint, space paints a dot, E takes the " +
+          "eraser, control Z undoes, delete wipes",
       });
-      hint.textContent = "draw with the mouse";
+      canvas.title = "draw with the mouse";
+      const tool = (label, title, act) => {
+        const button = document.createElement("button");
+        [button.textContent, button.title, button.onclick] = [label, title, act];
+        clear.before(button);
+        return button;
+      };
+      const past = [];  // what was there before each of the last strokes
+      const keep = () => { past.push(px.slice()); if (past.length > 100) past.shift(); };
+      const undo = () => {
+        if (!past.length) return;
+        px.set(past.pop());
+        said.textContent = "undone";
+        pixels.changed();
+      };
+      const samples = model.get("_samples"), count = (samples?.byteLength || 0) / (n * n);
+      let shown = -1, erases = false;
+      if (count) tool("Sample", "Put a digit on the pad, the next one each time", () => {
+        keep();
+        shown = (shown + 1) % count;
+        px.set(new Uint8Array(samples.buffer, samples.byteOffset + shown * n * n, n * n));
+        said.textContent = `sample ${shown + 1} of ${count}`;
+        pixels.changed();
+      });
+      const eraser = tool("Eraser", "Rub out instead of painting", () => {
+        erases = !erases;
+        eraser.setAttribute("aria-pressed", String(erases));
+        said.textContent = erases ? "eraser" : "pen";
+      });
+      eraser.setAttribute("aria-pressed", "false");
+      tool("Undo", "Take the last stroke back", undo);
+      hint.remove();
 
       const pen = canvas.getContext("2d");
       let cursor = null, before = null;
@@ -62,12 +98,13 @@ class Pad(Board):
           pen.strokeRect(cursor[0] * size + 1, cursor[1] * size + 1, size - 2, size - 2);
         }
       };
-      const dot = (x, y) => {  // in pixels; what is dark stays dark
+      const dot = (x, y) => {  // in pixels; what is dark stays dark, and what is rubbed out white
         for (let j = Math.max(0, Math.floor(y - 2)); j <= Math.min(n - 1, y + 2); j++)
           for (let i = Math.max(0, Math.floor(x - 2)); i <= Math.min(n - 1, x + 2); i++) {
             const away = Math.hypot(i + 0.5 - x, j + 0.5 - y);
-            const ink = Math.min(1, Math.max(0, PEN + 0.5 - away));
-            px[j * n + i] = Math.max(px[j * n + i], Math.round(255 * ink));
+            const ink = Math.round(255 * Math.min(1, Math.max(0, PEN + 0.5 - away)));
+            const k = j * n + i;
+            px[k] = erases ? Math.min(px[k], 255 - ink) : Math.max(px[k], ink);
           }
       };
       const line = (a, b) => {
@@ -79,11 +116,12 @@ class Pad(Board):
         const r = canvas.getBoundingClientRect();
         return [(e.clientX - r.left) * n / r.width, (e.clientY - r.top) * n / r.height];
       };
-      const wipe = () => { px.fill(0); said.textContent = "blank"; pixels.changed(); };
+      const wipe = () => { keep(); px.fill(0); said.textContent = "blank"; pixels.changed(); };
       canvas.onpointerdown = (e) => {
         canvas.setPointerCapture(e.pointerId);
         canvas.focus({ preventScroll: true });
         cursor = null;
+        keep();
         before = at(e);
         line(before, before);
         e.preventDefault();
@@ -99,14 +137,18 @@ class Pad(Board):
       canvas.onpointerup = canvas.onpointercancel = () => { before = null; };
       canvas.onkeydown = (e) => {
         const move = MOVES[e.key];
-        const other = e.key === " " || e.key === "Delete" || e.key === "Backspace";
-        if (!move && !other) return;  // Tab, Escape and shortcuts stay with the page
+        const other = [" ", "Delete", "Backspace", "e", "E"].includes(e.key) && !e.ctrlKey;
+        const back = (e.ctrlKey || e.metaKey) && e.key === "z";
+        if (!move && !other && !back) return;  // Tab, Escape and shortcuts stay with the page
         e.preventDefault();
         e.stopPropagation();
         if (e.key === "Delete" || e.key === "Backspace") return wipe();
+        if (back) return undo();
+        if (e.key === "e" || e.key === "E") return eraser.click();
         cursor ||= [n >> 1, n >> 1];
         const from = cursor.map((k) => k + 0.5);
         if (move) cursor = cursor.map((k, i) => Math.min(n - 1, Math.max(0, k + move[i])));
+        if (e.shiftKey || !move) keep();
         if (e.shiftKey || !move) line(from, cursor.map((k) => k + 0.5));
         else paint();
         said.textContent = `row ${cursor[1] + 1} column ${cursor[0] + 1}`;
@@ -120,9 +162,13 @@ class Pad(Board):
     """
     )
 
-    def __init__(self, n=16, name="drawing", **settings):
+    def __init__(self, n=16, name="drawing", samples=None, **settings):
         n = _check.integer("n", n, at_least=2)
         _check.text("name", name)
+        if samples is not None:
+            shape = None, n, n
+            samples = _check.array("samples", samples, np.float32, shape, unit_interval=True)
+            settings["_samples"] = self.to_bytes(samples)
         super().__init__(n=n, name=name, value=np.zeros((n, n), np.float32), **settings)
 
     @traitlets.validate("value")
@@ -150,11 +196,14 @@ class Drawing(Control):
         Pixels per side.
     value : array (n, n), optional
         What is drawn at first; nothing by default.
+    samples : array (k, n, n), optional
+        As for `Pad`.
     """
 
     label: str
     n: int = 16
     value: object = None
+    samples: object = None
 
     def check(self, name, value):
         """An array of numbers from 0 to 1."""
@@ -162,7 +211,7 @@ class Drawing(Control):
 
     def widget(self):
         """A pad."""
-        pad = Pad(self.n, self.label)
+        pad = Pad(self.n, self.label, self.samples)
         if self.value is not None:
             pad.value = _check.as_array("value", self.value)
         return pad

@@ -8,16 +8,21 @@ import inspect
 import io
 import itertools
 import threading
+import zipfile
+import zlib
 
 import ipywidgets
 import numpy as np
 
 from snnlab import _check, plot
+from snnlab.live.board import Board
 from snnlab.live.controls import Action, Control, leave_main_thread
+from snnlab.live.still import Curtain, Stays, Still
+from snnlab.live.tools import Tools
+from snnlab.live.view import View
 from snnlab.live.voice import Voice
 from snnlab.live.worker import Worker
 
-BESIDE = 620  # pixels on the page; controls stand beside pictures up to this wide, above others
 SCALE = 1.5  # pixels of a live picture per pixel on the page: sharp enough, and quick
 _NUMBERS = itertools.count()
 _OPEN = {}  # the panel that is open under each key
@@ -44,7 +49,7 @@ def of_controls(method):
     return generator if inspect.isgeneratorfunction(method) else inner
 
 
-class Panel:
+class Panel(Stays):
     """Controls, pictures and a line of text that follow them.
 
     Subclasses give
@@ -67,7 +72,9 @@ class Panel:
     ----------
     key : str, optional
         Under which this panel is known, by default the name of its class. A new panel closes the
-        one that was open under its key, so running a cell again leaves nothing behind.
+        one that was open under its key, so running a cell again leaves nothing behind; it takes
+        over what its controls were set to, as far as they are the same, but not those that a
+        subclass names in ``forgets``.
 
     Attributes
     ----------
@@ -76,7 +83,7 @@ class Panel:
     picture : Picture or tuple of Picture
     text : str
         The line of text.
-    image : ipywidgets.Image
+    image : View
         Of the first picture; ``images`` has all.
     worker : Worker or None
         What does the long work, where there is any.
@@ -86,6 +93,7 @@ class Panel:
     """
 
     controls = {}
+    forgets = ()
 
     def __init_subclass__(cls, **settings):
         super().__init_subclass__(**settings)
@@ -95,8 +103,9 @@ class Panel:
     @_check.given(key=_check.text)
     def __init__(self, key=None):
         self.key = type(self).__name__ if key is None else key
-        if self.key in _OPEN:
-            _OPEN[self.key].close()
+        former = _OPEN.get(self.key)
+        if former is not None:
+            former.close()
         _OPEN[self.key] = self
         self.closed, self.error, self.picture, self.text = False, None, None, ""
         # callbacks arrive on changing threads; figures can be drawn by one at a time only
@@ -107,16 +116,20 @@ class Panel:
         self.worker, goes_on = None, inspect.isgeneratorfunction(self.simulate)
         if goes_on or type(self).work is not Panel.work:
             self.worker = Worker(self.work, self.show, self.fail)
-        self._make_widgets()
+        self._make_widgets({} if former is None else former.settings())
         self._render(catch=True, partly=True)
         if goes_on and self.error is None:
             self.ask()
         for widget in self.widgets.values():
             leave_main_thread(widget)
 
-    def _make_widgets(self):
-        """Controls, and below them the text, on the left; pictures on the right."""
+    def _make_widgets(self, former):
+        """The text on top, controls on the left, pictures on the right (``static/panel.css``)."""
         self.widgets = {name: control.widget() for name, control in self.controls.items()}
+        self._first = self.settings()
+        for name, (control, value) in former.items():
+            if name in self._first and _same(vars(control), vars(self.controls[name])):
+                self.widgets[name].value = value
         actions = []
         for name, widget in self.widgets.items():
             widget.add_class(f"{self._prefix}-{name}")
@@ -133,20 +146,23 @@ class Panel:
             }
         )
         self.images = [self._new_image(0)]
+        self._tools, self.curtain = Tools(self._tool, lacks=["network"]), Curtain()
         self._line = ipywidgets.Label().add_class("snnlab-text")
+        self._pinned = ipywidgets.Label(layout={"display": "none"}).add_class("snnlab-pinned")
         self._fault = ipywidgets.HTML(layout={"display": "none"})
+
+        def part(kind, *children):
+            return ipywidgets.VBox(children).add_class(f"snnlab-{kind}")
+
         rest = [w for w in self.widgets.values() if w not in actions]
         row = [ipywidgets.HBox(actions).add_class("snnlab-actions")] if actions else []
-        place = {"height": "112px", "margin": "6px 0 0 6px"}
-        self._said = ipywidgets.VBox([self._line, self._fault], layout=place)
-        self._left = ipywidgets.VBox([*row, *rest, self._said], layout={"width": "344px"})
-        self._right = ipywidgets.VBox(self.images)
-        flow = {"flex_flow": "row wrap", "align_items": "flex-start"}
-        both = ipywidgets.HBox([self._left, self._right], layout=flow)
-        self.box = ipywidgets.VBox([both, self._voice]).add_class("snnlab-panel")
+        said = part("said", self._line, self._fault, self._pinned)
+        top = part("top", said, part("side", *row, *rest, self._tools))
+        self._right = part("pictures", *self.images)
+        self.box = part("panel", part("frame", top, self._right), self._voice, self.curtain)
 
     def _new_image(self, k):
-        image = ipywidgets.Image(format="png")
+        image = View(rows=len(self.controls))
         image.add_class(f"{self._prefix}-picture-{k}")
         return image
 
@@ -191,6 +207,60 @@ class Panel:
             with contextlib.suppress(Exception):  # an error of earlier values
                 self.worker.wait(5)  # it may be within a step
         self._render(catch=False)
+
+    def settings(self):
+        """What a reader has set: each control, and what its widget shows, by name."""
+        return {
+            name: (control, self.widgets[name].value)
+            for name, control in self.controls.items()
+            if not isinstance(control, Action) and name not in self.forgets
+        }
+
+    def set(self, **values):
+        """Set controls as a reader would; `code` writes such a call.
+
+        Parameters
+        ----------
+        **values
+            By name what the widgets show: numbers in the controls' own units; what is drawn on a
+            board also as the text that `code` gives for it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such control, or it cannot have this value.
+        """
+        known = self.settings()
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}")
+            board = self.widgets[name]
+            if isinstance(board, Board) and isinstance(value, str):
+                values[name] = board.from_bytes(np.frombuffer(_unpacked(name, value), np.uint8))
+        self.put(**values)
+        self.moved()
+
+    def reset(self):
+        """Set all controls to what they were at first."""
+        self.set(**{name: value for name, (_, value) in self._first.items()})
+
+    def code(self):
+        """The controls' values as a line of Python, for a panel that is called ``panel``."""
+        shown = []
+        for name, (_, value) in self.settings().items():
+            if isinstance(self.widgets[name], Board):
+                packed = zlib.compress(self.widgets[name].to_bytes(value), 9)
+                value = base64.b85encode(packed).decode()
+            shown.append(f"{name}={value!r}")
+        return f"panel.set({', '.join(shown)})"
+
+    def pin(self):
+        """Leave what is shown now in the picture, pale, to compare with; for one that is there."""
+        self._pin(True)
+
+    def unpin(self):
+        """Take away what `pin` has left."""
+        self._pin(False)
 
     def wait(self, timeout=None):
         """Wait until long work has ended; raises what ended it.
@@ -251,6 +321,14 @@ class Panel:
         """What a reader's move of a control does; ``change.owner`` is its widget."""
         self.ask()
 
+    def moved(self):
+        """What is done when several controls were set at once."""
+        self.ask()
+
+    def downloads(self):
+        """Networks that a reader can download, by name."""
+        return {}
+
     def show(self, data):
         """Show a frame of long work; called by the worker's thread."""
         with self._lock:
@@ -273,14 +351,8 @@ class Panel:
         else:
             self.update(self.picture, data)
         self.text = self.describe(data)
-        pictures = self._pictures()
-        for image, picture in zip(self.images, pictures, strict=True):
-            image.value = picture.png(SCALE)
-        self._line.value = self.text
-        self._voice.alts = {
-            f"{self._prefix}-picture-{k}": picture.alt for k, picture in enumerate(pictures)
-        }
-        self._voice.say = self.text
+        self._show_pictures()
+        self._line.value = self._voice.say = self.text
         self._fault.layout.display, self._line.layout.display = "none", ""
 
     def put(self, **controls):
@@ -349,20 +421,18 @@ class Panel:
         return self.picture if isinstance(self.picture, tuple) else (self.picture,)
 
     def _make_room(self):
-        """A widget for each picture; the page must not jump while a new picture is loaded."""
+        """A view for each picture; the page must not jump while a new picture is loaded."""
         pictures = self._pictures()
         self.images += [self._new_image(k) for k in range(1, len(pictures))]
-        sizes = [plot.page_size(picture.fig) for picture in pictures]
-        for image, (width, height) in zip(self.images, sizes, strict=True):
-            image.layout.width, image.layout.height = f"{width}px", f"{height}px"
+        for image, picture in zip(self.images, pictures, strict=True):
+            image.size = list(plot.page_size(picture.fig))
         self._right.children = self.images
-        if max(width for width, _ in sizes) > BESIDE:
-            # controls above, as many beside each other as there is room for; the text below
-            for name, value in {"width": "100%", "flex_flow": "row wrap"}.items():
-                setattr(self._left.layout, name, value)
-            self._left.children = self._left.children[:-1]
-            self._said.layout.height = "56px"
-            self._right.children = (*self.images, self._said)
+        if self.downloads():
+            self._tools.lacks = []
+
+    def _show_pictures(self):
+        for image, picture in zip(self.images, self._pictures(), strict=True):
+            image.value, image.alt = picture.png(SCALE), picture.alt
 
     def _show_error(self, error):
         said = f"{type(error).__name__}: {error}"
@@ -380,38 +450,82 @@ class Panel:
         values = ", ".join(f"{name}={_brief(value)}" for name, value in self.values.items())
         return f"{type(self).__name__}({values}): {self.error or self.text or 'closed'}"
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        """The widgets; for readers without a kernel the pictures and their alternative text."""
-        bundle = self.box._repr_mimebundle_(include=include, exclude=exclude)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        data, metadata = dict(data), dict(metadata)
-        if self.picture is not None:
-            with self._lock:  # the thread may be drawing
-                still, about = _stacked(self._pictures())
-            data["image/png"] = still
-            metadata |= {"image/png": about}
-        return data | {"text/plain": repr(self)}, metadata
+    # compare, copy, download ----------------------------------------------------------------------
+
+    def _pin(self, on):
+        with self._lock:
+            if self.closed or self.picture is None:
+                return
+            for picture in self._pictures():
+                picture.pin() if on else picture.unpin()
+            self._tools.pinned = on
+            self._pinned.value = f"Pinned: {self.text}" if on else ""
+            self._pinned.layout.display = "" if on else "none"
+            self._show_pictures()
+
+    def _tool(self, kind):
+        """What a button of `Tools` does."""
+        try:
+            if kind == "pin":
+                return self._pin(not self._tools.pinned)
+            if kind == "reset":
+                return self.reset()
+            if kind == "code":
+                return self.code()
+            with self._lock:
+                return self._files(kind)
+        except Exception as error:
+            self.fail(error)
+
+    def _files(self, kind):
+        """Name and content of what is downloaded: one file, or several in one."""
+        if kind == "network":
+            parts = {f"{name}.npz": _saved(x) for name, x in self.downloads().items()}
+        else:
+            make = {"png": lambda p: p.png(2 * SCALE), "svg": lambda p: p.svg()}[kind]
+            parts = {f"{k}.{kind}": make(p) for k, p in enumerate(self._pictures(), 1)}
+        if len(parts) == 1:
+            ((name, content),) = parts.items()
+            return f"{self.key}.{name.rpartition('.')[2]}", content
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in parts.items():
+                archive.writestr(name, content)
+        return f"{self.key}.zip", file.getvalue()
+
+    # where no kernel runs -------------------------------------------------------------------------
+
+    def lift(self, key):
+        """The page is to take the still picture of this key away."""
+        self.curtain.stills = [*self.curtain.stills, key]
+
+    def view(self):
+        """MIME bundle of the widgets."""
+        data = self.box._repr_mimebundle_()
+        return dict(data[0] if isinstance(data, tuple) else data or {})
+
+    def still(self):
+        """The pictures, and the line of text below them."""
+        if self.picture is None:
+            return None
+        line = f"<div>{html.escape(self.text)}</div>"
+        with self._lock:  # the thread may be drawing
+            return Still.of(self._pictures(), line, repr(self))
 
 
-def _stacked(pictures):
-    """Several pictures as one below the other: PNG in base64, and what is to be said of it."""
-    from PIL import Image
-
-    parts = [Image.open(io.BytesIO(picture.png())) for picture in pictures]
-    width, height = max(p.width for p in parts), sum(p.height for p in parts)
-    whole, top = Image.new("RGB", (width, height), "white"), 0
-    for part in parts:
-        whole.paste(part, (0, top))
-        top += part.height
+def _saved(network):
+    """A network as bytes of an .npz file."""
     file = io.BytesIO()
-    whole.save(file, "png")
-    sizes = [plot.page_size(picture.fig) for picture in pictures]
-    about = {
-        "alt": " ".join(picture.alt for picture in pictures),
-        "width": max(w for w, _ in sizes),
-        "height": sum(h for _, h in sizes),
-    }
-    return base64.b64encode(file.getvalue()).decode(), about
+    np.savez(file, **network.to_arrays())
+    return file.getvalue()
+
+
+def _unpacked(name, text):
+    """What `Panel.code` has packed."""
+    try:
+        return zlib.decompress(base64.b85decode(text))
+    except (ValueError, zlib.error) as fault:
+        raise ValueError(f"{name} must be a text that a panel's code() gave") from fault
 
 
 def _same(a, b):
@@ -421,4 +535,8 @@ def _same(a, b):
 
 def _brief(value):
     """A value in a few letters."""
-    return f"{np.shape(value)} pixels" if isinstance(value, np.ndarray) else repr(value)
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    if value.dtype == bool:
+        return f"{np.count_nonzero(value)} of {value.size} off"
+    return f"{' x '.join(map(str, value.shape))} pixels"

@@ -20,10 +20,14 @@ from PIL import Image
 from snnlab import _check, plot
 
 # The view's output follows the picture's; alive, it has elements in it, and the message has none.
-_HIDE = (
+# While a notebook is open the picture waits for the view, which is about to take it off the page.
+_LOOKS = (
     ".jp-OutputArea-child:has(.snnlab-still) + .jp-OutputArea-child "
-    ".jp-OutputArea-output:not(:has(*)) { display: none; }"
-)
+    ".jp-OutputArea-output:not(:has(*)) { display: none; } "
+    ".jp-NotebookPanel .snnlab-still { animation: snnlab-still 1.5s step-end; } "
+    "@keyframes snnlab-still { from { position: absolute; visibility: hidden; } } "
+) + plot.style.IN_THE_DARK
+COLOURS = 128
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Still:
         On the page, in pixels.
     more : str
         HTML that may follow the picture, within its element.
+    words : str
+        What a reader of plain text is told; ``alt`` by default.
     """
 
     png: bytes
@@ -46,32 +52,44 @@ class Still:
     width: int
     height: int
     more: str = ""
+    words: str = ""
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
-    @_check.given(picture=_check.kind("Picture"), more=_check.text)
-    def of(cls, picture, more=""):
-        """From a `snnlab.plot.Picture`."""
-        return cls(_small(picture.png(1.5)), picture.alt, *plot.page_size(picture.fig), more)
+    def of(cls, picture, more="", words=""):
+        """From a `snnlab.plot.Picture`, or a sequence of them, one below the other."""
+        pictures = picture if isinstance(picture, list | tuple) else [picture]
+        pictures = _check.each(_check.kind("Picture"))("picture", pictures)
+        more, words = _check.text("more", more), _check.text("words", words)
+        sizes = [plot.page_size(one.fig) for one in pictures]
+        size = max(width for width, _ in sizes), sum(height for _, height in sizes)
+        alt = " ".join(one.alt for one in pictures)
+        return cls(_small([one.png(1.5) for one in pictures]), alt, *size, more, words)
 
     def bundle(self):
         """MIME bundle and metadata of the picture's own output."""
         png = base64.b64encode(self.png).decode()
         page = (
-            f'<div class="snnlab-still snnlab-still-{self.key}"><style>{_HIDE}</style>'
-            f'<img src="data:image/png;base64,{png}" alt="{html.escape(self.alt)}" '
-            f'width="{self.width}" style="max-width: 100%; height: auto">{self.more}</div>'
+            f'<div class="snnlab-still snnlab-still-{self.key}"><style>{_LOOKS}</style>'
+            f'<img class="snnlab-picture" src="data:image/png;base64,{png}" '
+            f'alt="{html.escape(self.alt)}" width="{self.width}" '
+            f'style="max-width: 100%; height: auto">{self.more}</div>'
         )
-        data = {"text/html": page, "image/png": png, "text/plain": self.alt}
+        data = {"text/html": page, "image/png": png, "text/plain": self.words or self.alt}
         about = {"alt": self.alt, "width": self.width, "height": self.height}
         return data, {"image/png": about}
 
 
-def _small(png):
-    """The same picture in 128 colours: a notebook is saved with every one of its pictures."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
+def _small(pngs):
+    """Pictures below each other, in few colours: a notebook is saved with every one of them."""
+    parts = [Image.open(io.BytesIO(png)).convert("RGB") for png in pngs]
+    size = max(part.width for part in parts), sum(part.height for part in parts)
+    whole, top = Image.new("RGB", size, "white"), 0
+    for part in parts:
+        whole.paste(part, (0, top))
+        top += part.height
     file = io.BytesIO()
-    few = image.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few = whole.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(file, "png", optimize=True)
     return file.getvalue()
 
@@ -94,21 +112,21 @@ const lifted = (keys) => {
 
 
 class Curtain(anywidget.AnyWidget):
-    """Takes the still pictures of its ``keys`` off the page once it is alive itself.
+    """Takes the still pictures of the keys in ``stills`` off the page once it is alive itself.
 
     For a panel made of several widgets: put one among them. It takes no room.
     """
 
-    keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    stills = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _esm = (
         CURTAIN
         + """
     function render({ model, el }) {
       el.style.display = "none";
-      let stop = lifted(model.get("keys"));
-      const again = () => { stop(); stop = lifted(model.get("keys")); };
-      model.on("change:keys", again);
-      return () => { stop(); model.off("change:keys", again); };
+      let stop = lifted(model.get("stills"));
+      const again = () => { stop(); stop = lifted(model.get("stills")); };
+      model.on("change:stills", again);
+      return () => { stop(); model.off("change:stills", again); };
     }
     export default { render };
     """
@@ -120,10 +138,10 @@ class Stays:
 
     A class gives
 
-    - ``still()``, the `Still` of what it shows now;
+    - ``still()``, the `Still` of what it shows now, or None if there is nothing to be seen;
     - ``view()``, the MIME bundle of its widgets, where it is not a widget itself;
     - ``lift(key)``, which has the widgets take the picture of this key off the page: for most
-      ``self.curtain.keys = [*self.curtain.keys, key]`` with a `Curtain` among them.
+      ``self.curtain.stills = [*self.curtain.stills, key]`` with a `Curtain` among them.
     """
 
     def view(self):
@@ -139,10 +157,17 @@ class Stays:
         # the picture's place first, its content last: the view should not wait for it to be drawn
         display({"text/plain": ""}, raw=True, display_id=key)
         display(self.view() | {"text/plain": ""}, raw=True)
-        data, metadata = replace(self.still(), key=key).bundle()
+        still = self.still()
+        if still is None:
+            update_display({"text/plain": repr(self)}, display_id=key, raw=True)
+            return
+        data, metadata = replace(still, key=key).bundle()
         update_display(data, display_id=key, metadata=metadata, raw=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """View, picture and words in one, for whoever asks for a bundle."""
-        data, metadata = self.still().bundle()
+        still = self.still()
+        if still is None:
+            return self.view() | {"text/plain": repr(self)}, {}
+        data, metadata = still.bundle()
         return self.view() | {k: data[k] for k in ("image/png", "text/plain")}, metadata

@@ -1,28 +1,23 @@
-"""What ipywidgets leaves out for readers who do not see the page."""
+"""What ipywidgets leaves out: names for who does not see the page, numbers as they are typed."""
+
+from pathlib import Path
 
 import anywidget
 import traitlets
 
 
 class Voice(anywidget.AnyWidget):
-    """Gives the page what ipywidgets leaves out: names of sliders, alt texts, a spoken line.
+    """Gives the page what ipywidgets leaves out: names of sliders, a spoken line, numbers.
 
-    ``names`` maps the CSS class of a control to its accessible name, ``alts`` that of a picture to
-    its alternative text. ``say`` is spoken by screen readers once it has been still for a moment.
-    Controls may be shown more than once, also later, so the whole notebook is watched.
+    ``names`` maps the CSS class of a control to its accessible name. ``say`` is spoken by screen
+    readers once it has been still for a moment. Controls may be shown more than once, also later,
+    so the whole notebook is watched. A number that is typed may have a decimal comma; if it is
+    none, the one before comes back.
     """
 
     names = traitlets.Dict().tag(sync=True)
-    alts = traitlets.Dict().tag(sync=True)
     say = traitlets.Unicode().tag(sync=True)
-    _css = """
-    .snnlab-spoken { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden;
-                     clip-path: inset(50%); white-space: nowrap; }
-    .snnlab-text { font-variant-numeric: tabular-nums; white-space: normal !important;
-                   height: auto !important; line-height: 1.4 !important; }
-    .snnlab-actions { flex: 0 0 100%; flex-flow: row wrap; }
-    .snnlab-panel .widget-toggle-buttons > .widget-label { text-align: right; padding-right: 6px; }
-    """
+    _css = (Path(__file__).parent / "static" / "panel.css").read_text(encoding="utf-8")
     _esm = """
     function render({ model, el }) {
       const spoken = document.createElement("div");
@@ -61,9 +56,25 @@ class Voice(anywidget.AnyWidget):
         for (const panel of document.getElementsByClassName("snnlab-panel"))
           for (const part of panel.querySelectorAll(parts))
             set(part, "data-lm-suppress-shortcuts", "true");
-        for (const [name, text] of Object.entries(model.get("alts")))
-          for (const image of document.getElementsByClassName(name)) set(image, "alt", text);
       };
+
+      // ipywidgets reads "0,5" as 0; what it is about to read is put right before
+      const number = (text) => {
+        const plain = text.replace(/[\\s\\u2212]/g, (c) => (c === "\\u2212" ? "-" : ""));
+        return plain.includes(".") ? plain.replace(/,/g, "") : plain.replace(",", ".");
+      };
+      const readout = (e) => e.target.closest?.(".snnlab-panel .widget-readout[contenteditable]");
+      const begin = (e) => { const box = readout(e); if (box) box.snnlabBefore = box.textContent; };
+      const typed = (e) => {
+        const box = readout(e);
+        if (!box || box.snnlabBefore === undefined || (e.key && e.key !== "Enter")) return;
+        const plain = number(box.textContent);
+        const sound = /^[+-]?(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?$/i.test(plain);
+        const text = sound ? plain : box.snnlabBefore;
+        if (box.textContent !== text) box.textContent = text;
+      };
+      const watched = { focusin: begin, blur: typed, keydown: typed };
+      for (const [name, act] of Object.entries(watched)) document.addEventListener(name, act, true);
 
       let pending = 0, waiting = 0;
       // not put off by further changes: while a network trains, they never end
@@ -80,14 +91,16 @@ class Voice(anywidget.AnyWidget):
         soon();
       };
       model.on("change:say", speak);
-      model.on("change:alts change:names", soon);
+      model.on("change:names", soon);
       return () => {
         cancelAnimationFrame(frame);
         clearTimeout(pending);
         clearTimeout(waiting);
         observer.disconnect();
         model.off("change:say", speak);
-        model.off("change:alts change:names", soon);
+        model.off("change:names", soon);
+        for (const [name, act] of Object.entries(watched))
+          document.removeEventListener(name, act, true);
       };
     }
     export default { render };

@@ -203,7 +203,9 @@ def update_defects(picture, network, substrate):
     a.mean.set_ydata([found.counts.mean()] * 2)
     a.right.set_ylim(-0.04 * found.counts.max(), 1.08 * max(1, found.counts.max()))
     there, share = int(found.counts.sum()), 100 * found.counts.mean() / found.possible
-    a.titles[0].set_text(f"{there:,} synapses ({share:.3g} %): blue ones excite, red ones inhibit")
+    a.titles[0].set_text(
+        f"{there:,} synapses ({share:.3g} %): blue ones excite, orange ones inhibit"
+    )
     said = [
         f"{name}: {part.value * found.possible:.3g} inputs on average "
         f"(all: {part.chance * found.possible:.3g}, {_chance(part.p)})"

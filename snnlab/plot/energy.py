@@ -79,7 +79,7 @@ def draw_energy(card, *, fig=None):
         looks = {"color": "white", "edgecolor": QUIET, "linewidth": 1.5}
         bars.append(ax.barh(len(names), ends[-1], 0.66, **looks))
         if cut:
-            _cut(ax, longest, len(names))
+            show_cut(*place_cut(ax), longest, len(names))
         names.append(CHIP)
         said.append(f"measured on the BrainScaleS-2 chip: {number(measured)}")
     for k, (end, text) in enumerate(zip(ends, texts, strict=True)):
@@ -103,9 +103,30 @@ def draw_energy(card, *, fig=None):
     return style.Picture(fig, alt, bars=bars, ax=ax)
 
 
-def _cut(ax, longest, y):
-    """Two slants through a bar that is longer than the picture is wide."""
+def place_cut(ax):
+    """What `show_cut` draws with: a gap and its two edges."""
+    (gap,) = ax.fill([], [], color="white", zorder=3)
+    return gap, ax.plot(np.zeros((2, 2)), np.zeros((2, 2)), color=QUIET, lw=1.5, zorder=3)
+
+
+def show_cut(gap, edges, longest, y):
+    """Two slants through a bar that is longer than the picture is wide.
+
+    Parameters
+    ----------
+    gap, edges
+        From `place_cut`.
+    longest : float
+        Where the scale ends; the bar should go on to 1.12 times that.
+    y : float or None
+        Of the bar; None takes the slants away.
+    """
+    for artist in (gap, *edges):
+        artist.set_visible(y is not None)
+    if y is None:
+        return
     x = longest * np.array([[1.04, 1.06], [1.06, 1.08]])
     ends = np.array([0.42, -0.42]) + y
-    ax.fill_betweenx(ends, *x, color="white", zorder=3)
-    ax.plot(x.T, ends, color=QUIET, lw=1.5, zorder=3)
+    gap.set_xy([(x[0, 0], ends[0]), (x[1, 0], ends[0]), (x[1, 1], ends[1]), (x[0, 1], ends[1])])
+    for edge, places in zip(edges, x, strict=True):
+        edge.set_data(places, ends)

@@ -152,12 +152,13 @@ def update_raster(picture, trace, sample=0, *, label=None, image=None):
         events = slice(train.start[sample], train.stop[sample])
         a.lines[role].set_data(train.step[events] * a.dt * US, train.unit[events])
         counts[role] = int(train.stop[sample] - train.start[sample])
-    a.titles[0].set_text(f"{count(counts['input'], 'input spike')}: dark pixels early")
+    heard = f"{count(counts['input'], 'input spike')}: dark pixels early"
+    a.titles[0].set_text(heard if counts["input"] else "no input spikes")
     a.titles[1].set_text(count(counts["spike"], "hidden spike"))
     readout = trace.readout[sample]
     decision, when, highest = _show_readout(a, readout, label)
-    if not counts["input"]:
-        _hears_nothing(picture, decision)
+    if not counts["spike"]:
+        _decides_nothing(picture, decision, counts["input"])
         return
     said = f"decides for {a.names[decision]}"
     title = f"★ highest of all: class {a.names[decision]} at {when:.1f} µs"
@@ -198,15 +199,19 @@ def _show_readout(a, readout, label):
     return decision, when, highest[decision]
 
 
-def _hears_nothing(picture, decision):
-    """Without input there is no decision: what points to one is taken away."""
+def _decides_nothing(picture, decision, heard):
+    """Without hidden spikes there is no decision: what points to one is taken away."""
     a = picture.artists
-    a.verdict.set_text("Hears nothing and cannot decide")
+    a.verdict.set_text("Cannot decide")
     a.titles[2].set_text("no potential moves")
     a.peak.set_data([], [])
     a.note.set_text("")
     a.classes[decision].set(color=QUIET, linewidth=1)
-    picture.alt = "No spikes: the network hears nothing and cannot decide."
+    picture.alt = (
+        f"{count(heard, 'input spike')}, too few for a hidden one: the network cannot decide."
+        if heard
+        else "No spikes: the network hears nothing and cannot decide."
+    )
 
 
 # --- training -------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class Raster(style.Picture):
         super().__init__(fig, alt)
         self.axes = axes
         self._inside = dict.fromkeys(axes, lambda shape: _WHITE)
+        self._pinned = {}  # what stays behind it, likewise by name
         self._frames = {}  # per scale: pixels of the figure, and where its axes are
 
     def paste(self, name, rgb):
@@ -86,6 +87,14 @@ class Raster(style.Picture):
         _check.one_of("name", name, tuple(self.axes))
         self._inside[name] = content
 
+    def pin(self):
+        """Leave what is shown now behind whatever is shown next, pale."""
+        self._pinned = dict(self._inside)
+
+    def unpin(self):
+        """Take away what `pin` has left."""
+        self._pinned = {}
+
     def png(self, scale=2.0):
         """PNG bytes; ``scale`` pixels of the file per pixel on the page."""
         scale = style.CHECKS["scale"]("scale", scale)
@@ -95,8 +104,33 @@ class Raster(style.Picture):
         pixels = frame.copy()
         for name, place in places.items():
             inside = pixels[place]
-            inside[...] = self._inside[name](inside.shape[:2])
+            inside[...] = self._pixels_of(name, inside.shape[:2])
         return style.encode_png(pixels)
+
+    def _pixels_of(self, name, shape):
+        """What is in some axes, over what was pinned there."""
+        now = self._inside[name](shape)
+        if name not in self._pinned:
+            return now
+        before = 255 - style.PALE * (255.0 - self._pinned[name](shape))
+        return np.minimum(now, before.astype(np.uint8))
+
+    @style.styled
+    def svg(self):
+        """The picture as bytes of an SVG file, with the pixels as images in it."""
+        shown = []
+        for name, ax in self.axes.items():
+            box = ax.get_window_extent()
+            shape = max(1, round(2 * box.height)), max(1, round(2 * box.width))
+            pixels = np.broadcast_to(self._pixels_of(name, shape), (*shape, 3))
+            extent = *ax.get_xlim(), *ax.get_ylim()
+            looks = {"aspect": ax.get_aspect(), "interpolation": "nearest", "origin": "upper"}
+            shown.append(ax.imshow(pixels, extent=extent, zorder=0, **looks))
+        try:
+            return super().svg()
+        finally:
+            for image in shown:
+                image.remove()
 
     @style.styled
     def _draw_frame(self, scale):

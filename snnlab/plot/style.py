@@ -3,6 +3,7 @@
 import base64
 import functools
 import html
+import io
 import struct
 import zlib
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from snnlab import _check
 from snnlab._files import write_atomically
@@ -74,6 +77,13 @@ HOUSE = {
 }
 US = 1e6  # microseconds in a second
 DPI = 100
+# On a dark page a picture is turned over: white becomes the page's dark grey, colours keep their
+# hue. Rules of style for everything of the class ``snnlab-picture``.
+IN_THE_DARK = (
+    "[data-jp-theme-light=false] .snnlab-picture, .vscode-dark .snnlab-picture, "
+    "[theme=dark] .snnlab-picture { filter: invert(0.93) hue-rotate(180deg); }"
+)
+PALE = 0.3  # opacity of what was pinned
 
 
 def styled(function):
@@ -112,6 +122,7 @@ class Picture:
         self.fig, self.alt, self.artists = fig, alt, SimpleNamespace(**artists)
         self.moving = list(moving)
         self._rest = None  # the kept image, and what it was made for
+        self._ghosts = []
 
     @_check.given(CHECKS)
     def png(self, scale=2.0):
@@ -139,10 +150,45 @@ class Picture:
             if artist.axes is None or artist.axes in axes:
                 self.fig.draw_artist(artist)
 
+    def forget(self):
+        """Draw everything anew the next time: something changed that is not in ``moving``."""
+        self._rest = None
+
     def save(self, path, scale=2.0):
         """Write a PNG file, whole or not at all."""
         content = self.png(scale)
         write_atomically(path, lambda file: file.write(content))
+
+    @styled
+    def svg(self):
+        """The picture as bytes of an SVG file."""
+        file = io.BytesIO()
+        dpi = self.fig.dpi
+        try:
+            self.fig.savefig(file, format="svg", metadata={"Date": None})
+        finally:
+            self.fig.dpi, self._rest = dpi, None
+        return file.getvalue()
+
+    @styled
+    def pin(self):
+        """Leave what is shown now behind whatever is shown next, pale, in place of an earlier pin.
+
+        Lines, marks and bars stay where they are in the data, also if limits of axes change.
+        """
+        self.unpin()
+        for artist in self.moving:
+            ghost = _ghost(artist)
+            if ghost is not None:
+                artist.axes.add_artist(ghost)
+                self._ghosts.append(ghost)
+        self._rest = None
+
+    def unpin(self):
+        """Take away what `pin` has left."""
+        for ghost in self._ghosts:
+            ghost.remove()
+        self._ghosts, self._rest = [], None
 
     def __repr__(self):
         return f"Picture: {self.alt}"
@@ -152,11 +198,29 @@ class Picture:
         png = base64.b64encode(self.png()).decode()
         # JupyterLab reads no alt text from the metadata of image/png, nbconvert does
         page = (
-            f'<img src="data:image/png;base64,{png}" alt="{html.escape(self.alt)}" '
+            f'<style>{IN_THE_DARK}</style><img class="snnlab-picture" '
+            f'src="data:image/png;base64,{png}" alt="{html.escape(self.alt)}" '
             f'width="{width}" style="max-width: 100%; height: auto">'
         )
         data = {"text/html": page, "image/png": png, "text/plain": repr(self)}
         return data, {"image/png": {"alt": self.alt, "width": width, "height": height}}
+
+
+def _ghost(artist):
+    """A pale copy of a line or a bar, or None if there is nothing to be seen."""
+    if artist.axes is None or not artist.get_visible():
+        return None
+    if isinstance(artist, Line2D) and len(artist.get_xdata()):
+        ghost = Line2D(*artist.get_data())
+        ghost.update_from(artist)
+    elif isinstance(artist, Rectangle) and artist.get_width() and artist.get_height():
+        ghost = Rectangle(artist.get_xy(), artist.get_width(), artist.get_height())
+        ghost.set(facecolor="none", edgecolor="black", linewidth=1.5, linestyle="--")
+    else:
+        return None
+    ghost.set(alpha=PALE * (artist.get_alpha() or 1), zorder=artist.zorder - 0.5, animated=False)
+    ghost.set_label("_pinned")  # legends leave it out
+    return ghost
 
 
 @_check.given(fig=_check.kind("Figure", "SubFigure", "Picture"), alt=_check.text)
@@ -280,6 +344,41 @@ def _moving(parts):
 def label_axes(ax, x="", y="", title=""):
     """Axis labels and title in one call."""
     ax.set(xlabel=x, ylabel=y, title=title)
+
+
+class Legend:
+    """A legend that lists only what there is: call ``update(picture)`` after data were set.
+
+    Parameters
+    ----------
+    ax : Axes
+    handles : sequence of artists
+    **looks
+        As for ``ax.legend``.
+    """
+
+    def __init__(self, ax, handles, **looks):
+        self._ax, self._handles, self._looks, self._shown = ax, list(handles), looks, None
+
+    @styled
+    def update(self, picture):
+        """List the artists that have data now."""
+        there = [artist for artist in self._handles if _is_there(artist)]
+        if there != self._shown:
+            if self._shown:
+                self._ax.get_legend().remove()
+            if there:
+                self._ax.legend(handles=there, **self._looks)
+            self._shown = there
+            picture.forget()
+
+
+def _is_there(artist):
+    """Whether a line has points within its axes, or a bar a height."""
+    if isinstance(artist, Line2D):
+        y, (low, high) = np.asarray(artist.get_ydata(), float), artist.axes.get_ylim()
+        return bool(((y >= low) & (y <= high)).any())
+    return bool(artist.get_width() and artist.get_height())
 
 
 def light_grid(ax):

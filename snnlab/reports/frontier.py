@@ -243,13 +243,22 @@ class Frontier:
 
     def save(self, path):
         """Write all runs to a small JSON file, whole or not at all."""
-        content = {
-            "format": FORMAT,
-            "data": self.data,
-            "points": [asdict(p) for p in self._filled()],
-        }
-        text = json.dumps(content, indent=1) + "\n"
+        self._filled()
+        text = json.dumps(self.to_dict(), indent=1) + "\n"
         write_atomically(path, lambda file: file.write(text.encode()))
+
+    def to_dict(self):
+        """All of it, as JSON has it."""
+        points = [asdict(p) for p in self.points]
+        return {"format": FORMAT, "data": self.data, "points": points}
+
+    @classmethod
+    def from_dict(cls, content):
+        """Inverse of `to_dict`; errors are of whatever is missing or wrong."""
+        version = _check.integer("format", content["format"], at_least=1)
+        if version > FORMAT:
+            raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+        return cls(content["data"], [Point(**values) for values in content["points"]])
 
     @classmethod
     def load(cls, path):
@@ -263,11 +272,7 @@ class Frontier:
         path = _check.path("path", path)
         try:
             with open(path, encoding="utf-8") as file:
-                content = json.load(file)
-            version = _check.integer("format", content["format"], at_least=1)
-            if version > FORMAT:
-                raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
-            return cls(content["data"], [Point(**values) for values in content["points"]])
+                return cls.from_dict(json.load(file))
         except DAMAGE as fault:
             raise ValueError(f"path {path} does not hold a frontier: {fault}") from None
 

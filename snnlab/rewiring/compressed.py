@@ -236,7 +236,7 @@ class _Rows:
         units = np.flatnonzero(units) if units.any() else np.zeros(1, int)  # a layer is never empty
         self.neuron, self.fires, self.n_steps = stage.neuron, stage.fires, n_steps
         self.n_in, self.n, self.n_all = len(w), len(units), stage.n
-        self.width, self.zero_reset = padded_width(self.n, self.fires), stage.zero_reset
+        self.width, self.zero_reset = padded_width(self.n), stage.zero_reset
         self.name = units.astype(np.int32)
         self.weight, self.unit = w[source, target], np.searchsorted(units, target).astype(np.int32)
         self.indptr = np.searchsorted(source, np.arange(self.n_in + 1)).astype(np.int64)
@@ -308,8 +308,8 @@ class _Rows:
                 lo, hi, *own.events,
             )  # fmt: skip
             return
-        drive = np.empty((len(x), 1, self.n), self.weight.dtype)
-        kernels.multiply(x, *columns, lo, hi, drive[:, 0])
+        drive = aligned((len(x), 1, self.width), self.weight.dtype)
+        kernels.multiply(x, *columns, lo, hi, drive[:, 0, : self.n])
         self._integrate(NO_EVENTS, drive, lo, hi, readout)
 
     def run(self, source, on_rows, lo, hi, own, readout):
@@ -332,7 +332,7 @@ class _Rows:
             numbers = lif.firing(zero_reset=self.zero_reset, delay=delay, keep=False)
             lif.fire(
                 *source, no_drive, self.dense, constants, self.hold, *_ideal(v.dtype), numbers,
-                lo, hi, v, z, *own.events,
+                v, z, *own.events, lo, hi,
             )  # fmt: skip
             if self.n < self.n_all:
                 start, stop, _, unit = own.events
@@ -342,8 +342,8 @@ class _Rows:
         """A readout whose weights are dense, or whose currents are there."""
         numbers = lif.integrating(delay=self.neuron.delay)
         lif.integrate(
-            *source, drive, self.dense, self.constants, *_ideal(drive.dtype), numbers, lo, hi,
-            readout,
+            *source, drive, self.dense, self.constants, *_ideal(drive.dtype), numbers, readout,
+            lo, hi,
         )  # fmt: skip
 
 

@@ -15,10 +15,12 @@ from helpers import assert_nothing_is_cut_off, pixels
 from small_panels import MAKERS, PATIENCE, another, settled
 
 from snnlab import live, panels
+from snnlab.course.panels.chip import KNOBS
 
 # what a panel is set to at first, or before one of its controls is moved, for a move to show
 AT_FIRST = {"OneNeuron": {"weight": 0.9}}
 BEFORE = {("BrokenNeurons", "draw"): {"order": "random"}}
+BEFORE |= {("Imperfections", k): {"only": k} for k in KNOBS}
 NOT_MOVED = {("TrainLive", "back")}  # follows the training
 MAY_BE_ENDLESS = {"defect", "centre"}  # of a dead neuron; of a prior without a pull
 MAY_BE_MISSING = {"matrix", "v"}  # not measured yet; not recorded
@@ -139,8 +141,8 @@ def test_accessible_names_reach_every_control(panel):
     for name, widget in movable(panel).items():
         (own,) = [k for k in names if k in widget._dom_classes]
         assert names[own] == panel.controls[name].name
-    for image, alt in zip(panel.images, panel._voice.alts, strict=True):
-        assert alt in image._dom_classes
+    for image, picture in zip(panel.images, panel._pictures(), strict=True):
+        assert image.alt == picture.alt
 
 
 def test_every_control_changes_the_picture(panel):
@@ -154,7 +156,7 @@ def test_every_control_changes_the_picture(panel):
         after = panel.image.value, [picture.alt for picture in panel._pictures()]
         assert after[0] != before[0] and after[0][:4] == b"\x89PNG", name
         assert panel.text == panel._line.value == panel._voice.say
-        assert list(panel._voice.alts.values()) == after[1]
+        assert [image.alt for image in panel.images] == after[1]
         said |= {panel.text, panel.picture.alt}
     assert len(said) > 2, "what is said follows no control"
 
@@ -223,6 +225,70 @@ def places(picture):
 def test_nothing_is_cut_off(panel):
     for picture in panel._pictures():
         assert_nothing_is_cut_off(picture)
+
+
+def test_legends_hide_nothing_and_list_what_there_is(panel):
+    settings = [{}]
+    for name in movable(panel):
+        if (panel.key, name) not in NOT_MOVED:
+            settings.append({name: another(panel.controls[name], panel.widgets[name])})
+    for values in settings:
+        put(panel, values)
+        for picture in panel._pictures():
+            picture.png(1)
+            for ax in picture.fig.get_axes():
+                assert_legend_is_honest(ax)
+
+
+def assert_legend_is_honest(ax):
+    """What has a name in it is there, and no line passes below it."""
+    legend = ax.get_legend()
+    if legend is None or not ax.get_visible():
+        return
+    named = {line.get_label(): line for line in ax.get_lines()}
+    for text in legend.get_texts():
+        line = named.get(text.get_text())
+        assert line is None or points_of(line).size, f"{text.get_text()} is not there"
+    box = legend.get_window_extent().padded(-2)
+    for line in ax.get_lines():
+        x, y = points_of(line)
+        inside = (x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1)
+        assert not inside.any(), f"the legend hides {line.get_label()}"
+
+
+def points_of(line):
+    """Pixels of a line's points, and of some between them if they are joined: (2, n)."""
+    xy = line.get_transform().transform(line.get_xydata().reshape(-1, 2))
+    if line.get_linestyle() != "None" and len(xy) > 1:
+        share = np.linspace(0, 1, 8)[1:-1, None, None]
+        xy = np.concatenate([xy, *(1 - share) * xy[:-1] + share * xy[1:]])
+    box = line.axes.bbox
+    seen = np.isfinite(xy).all(axis=1) & (xy >= box.min - 1).all(axis=1)
+    return xy[seen & (xy <= box.max + 1).all(axis=1)].T
+
+
+def test_marks_are_whole(panel):
+    """None is cut by the frame of its axes."""
+    for picture in panel._pictures():
+        picture.png(1)
+        for ax in picture.fig.get_axes():
+            for line in ax.get_lines():
+                if line.get_visible() and line.get_marker() not in ("None", "", None, "|"):
+                    assert_marks_are_whole(ax, line)
+
+
+def assert_marks_are_whole(ax, line):
+    if not line.get_clip_on():
+        return
+    radius = 0.4 * line.get_markersize() * ax.figure.dpi / 72
+    every = line.get_markevery()
+    marked = line.get_xydata()[every if isinstance(every, list) else slice(None, None, every)]
+    x, y = line.get_transform().transform(marked.reshape(-1, 2)).T
+    box = ax.bbox
+    inside = (x >= box.x0) & (x <= box.x1) & (y >= box.y0) & (y <= box.y1)
+    away = np.min([x - box.x0, box.x1 - x, y - box.y0, box.y1 - y], axis=0)
+    cut = inside & (away < radius)
+    assert not cut.any(), f"{line.get_label()}: {np.c_[x, y][cut][:3] - [box.x0, box.y0]}"
 
 
 def test_readers_without_a_kernel_see_a_picture(panel):

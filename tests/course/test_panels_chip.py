@@ -225,6 +225,12 @@ def test_sliders_choose_and_clicks_change(make):
     cells[[3, 4]] = 1
     grid._handle_custom_msg({"kind": "cells"}, [memoryview(cells.tobytes())])
     assert "2 of 30" in panel.text and grid.value.nonzero()[0].tolist() == [3, 4]
+    # slider, title and words follow a click
+    title = panel.picture.artists.heads[1]
+    assert panel.widgets["share"].value == pytest.approx(100 * 2 / 30)
+    assert "2 chosen by hand" in title.get_text() and "dead=2 of 30 off" in repr(panel)
+    panel.widgets["share"].value = 50.0
+    assert "15 dead now" in title.get_text() and grid.value.sum() == 15
     assert len(grid.level) == 30
 
 
@@ -261,6 +267,22 @@ GIVEN = {
     "arithmetic_price": 1.0,
     "memory_price": 1.0,
 }
+
+
+def test_a_bar_that_is_cut_is_seen_to_be(make):
+    """The chip's bar is longer than the scale: slants go through it, and no tick stands below."""
+    panel = make("SpikeCost")
+    a = panel.picture.artists
+    bar, (gap, edges) = a.measured, a.cut
+    assert "(bar cut)" in a.texts[-1].get_text()
+    x = gap.get_xy()[:, 0]
+    ticks = a.top.get_xticks()
+    assert gap.get_visible() and max(ticks) < x.min() < x.max() < bar.get_width()
+    longest = max(sum(parts) for parts in panel.simulate(**panel.values)["energies"].values())
+    assert 1e9 * longest < x.min()
+    panel.widgets["memory_price"].value = 10.0
+    cut = "(bar cut)" in a.texts[-1].get_text()
+    assert all(artist.get_visible() == cut for artist in (gap, *edges))
 
 
 def test_operations_at_a_rate_are_those_of_a_network(network, test_set):

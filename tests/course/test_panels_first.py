@@ -12,7 +12,7 @@ pytest.importorskip("anywidget")
 import small_panels
 
 import snnlab
-from snnlab import LIF, Network, encode, panels, plot, surrogate, textbook
+from snnlab import LIF, Network, encode, live, panels, plot, surrogate, textbook
 from snnlab.course import figures
 from snnlab.course.panels.digits import centred
 from snnlab.learning.losses import MaxOverTime
@@ -67,10 +67,48 @@ def test_a_drawing_is_moved_to_the_middle(data):
     small = np.zeros((16, 16), np.float32)
     small[3:9, 2:8] = image[5:11, 5:11]
     for shift in ((0, 0), (5, 6), (-3, -2)):
-        np.testing.assert_array_equal(centred(np.roll(small, shift, (0, 1))), centred(small))
-    rows, columns = (centred(small).sum(axis=k) @ np.arange(16) / small.sum() for k in (1, 0))
-    assert abs(rows - 7.5) <= 0.5 and abs(columns - 7.5) <= 0.5
+        moved = centred(np.roll(small, shift, (0, 1)))
+        np.testing.assert_allclose(moved, centred(small), atol=1e-5)
+    assert moved.dtype == np.float32 and 0 <= moved.min() and moved.max() <= 1
+    for axis in (1, 0):
+        assert abs(moved.sum(axis=axis) @ np.arange(16) / moved.sum() - 7.5) <= 0.3
+    rows = np.flatnonzero(moved.max(axis=1) > 0.2)
+    assert 11 <= np.ptp(rows) + 1 <= 15, "a small drawing is not made larger"
     np.testing.assert_array_equal(centred(np.zeros((16, 16))), np.zeros((16, 16)))
+
+
+def test_what_is_large_and_what_is_a_dot_keep_their_size():
+    large, dot = np.zeros((16, 16)), np.zeros((16, 16))
+    large[2:15, 5:8] = 1  # its centre is half a pixel off in both directions
+    dot[3:5, 10:12] = 1
+    assert centred(large).sum() == pytest.approx(large.sum())
+    expected = np.zeros((16, 16))
+    expected[7:9, 7:9] = 1
+    np.testing.assert_allclose(centred(dot), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("marks", [0, 1])
+def test_text_and_picture_say_the_same_of_a_dot(make, marks):
+    """Of too little to make a hidden neuron spike, neither claims to have read anything."""
+    panel, image = make("DrawDigit"), np.zeros((16, 16))
+    image[3, 11] = marks
+    panel.widgets["image"].value = image
+    assert panel.simulate(**panel.values)["trace"].inputs.counts()[0] == marks
+    assert "cannot decide" in panel.picture.alt
+    a = panel.picture.artists
+    assert a.verdict.get_text() == "Cannot decide" and a.note.get_text() == ""
+    assert ("cannot decide" in panel.text) if marks else ("blank" in panel.text)
+    panel.picture.png(1.0)
+    boxes = [text.get_window_extent() for text in (a.verdict, *a.titles)]
+    for k, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:k]), "texts overlap"
+
+
+def test_samples_are_on_the_pad(make):
+    pad = make("DrawDigit").widgets["image"]
+    images, _ = live.sample_digits()
+    sent = np.frombuffer(pad._samples, np.uint8).reshape(-1, 256)
+    np.testing.assert_array_equal(sent / np.float32(255), images[:20])
 
 
 def test_a_drawing_is_read_by_the_network(make, network, data):

@@ -12,6 +12,7 @@ import pytest
 from snnlab import surrogate, textbook
 from snnlab.kernels import lif
 from snnlab.kernels.vector import NARROW, WIDE
+from snnlab.memory import padded_width
 from snnlab.neurons import LIF
 
 NO_EVENTS = np.empty(0, np.int64), np.empty(0, np.int64), *(np.empty(0, np.int32),) * 2
@@ -77,11 +78,11 @@ def fire(x, neuron, n_steps, width, keep=True):
         hold,
         *free(x.dtype),
         numbers,
-        0,
-        n_samples,
         v,
         z,
         *events,
+        0,
+        n_samples,
     )
     return v, z, events
 
@@ -113,11 +114,11 @@ def fire_backward(v, z, events, error, neuron, driven):
         numbers,
         lif.firing_back_reals(v.dtype, steepness=neuron.steepness),
         np.array([0, n_samples]),
-        0,
-        1,
         np.zeros((1, 0, width), v.dtype),
         g_current,
         g_drive,
+        0,
+        1,
     )
     return g_current[..., :n], g_drive[..., :n]
 
@@ -170,35 +171,47 @@ def check_backward(wide, delay, reset, n_steps, n_samples=2):
 
 
 def integrate(x, neuron, n_steps, n):
-    """Run `lif.integrate` under a drive; one that is narrow is not padded."""
-    constants, _ = packed(neuron, n, n, x.dtype)
+    """Run `lif.integrate` under a drive."""
+    width = padded_width(n)
+    constants, _ = packed(neuron, n, width, x.dtype)
     v = np.full((len(x), n_steps, n), np.nan, x.dtype)
     numbers = lif.integrating(delay=neuron.delay)
     lif.integrate(
-        *NO_EVENTS, x, np.zeros((0, n), x.dtype), constants, *free(x.dtype), numbers, 0, len(x), v
+        *NO_EVENTS,
+        padded(x, width),
+        np.zeros((0, width), x.dtype),
+        constants,
+        *free(x.dtype),
+        numbers,
+        v,
+        0,
+        len(x),
     )
     return v
 
 
 def integrate_backward(g_v, neuron, driven):
     """Run `lif.integrate_backward`: adjoint currents, and their sums."""
-    n_samples, _, n = g_v.shape
-    constants, _ = packed(neuron, n, n, g_v.dtype)
-    g_current = np.full_like(g_v, np.nan)
-    g_drive = np.full((n_samples if driven else 0, n), np.nan, g_v.dtype)
+    n_samples, n_steps, n = g_v.shape
+    width = padded_width(n)
+    constants, _ = packed(neuron, n, width, g_v.dtype)
+    g_current = np.full((n_samples, n_steps, width), np.nan, g_v.dtype)
+    g_drive = np.full((n_samples if driven else 0, width), np.nan, g_v.dtype)
     lif.integrate_backward(
         *NO_EVENTS,
         g_v,
         constants,
         lif.integrating(delay=neuron.delay),
         np.array([0, n_samples]),
-        0,
-        1,
-        np.zeros((1, 0, n), g_v.dtype),
+        np.zeros((1, 0, width), g_v.dtype),
         g_current,
         g_drive,
+        0,
+        1,
     )
-    return g_current, g_drive
+    whole = -(-n // NARROW) * NARROW  # tiles
+    assert not g_current[:, :, n:whole].any() and not g_drive[:, n:whole].any()
+    return g_current[:, :, :n], g_drive[:, :n]
 
 
 def check_integrator(n, delay, n_steps):
@@ -238,7 +251,7 @@ def test_neurons_equal_the_textbook_tiny(wide, delay):
 @pytest.mark.parametrize("n_steps", STEPS)
 @pytest.mark.parametrize("delay", [0, 2])
 def test_integrators_equal_the_textbook(delay, n_steps):
-    for n in (1, 3):
+    for n in (1, 3, 16, 20):
         check_integrator(n, delay, n_steps)
 
 

@@ -36,6 +36,9 @@ def test_the_pad_can_be_set_and_checks():
             pad.value = bad
     with pytest.raises(ValueError, match="n must"):
         live.Pad(1)
+    with pytest.raises(ValueError, match="samples"):
+        live.Pad(4, samples=np.zeros((2, 3, 3)))
+    assert live.Pad(4, samples=np.eye(4)[None])._samples[:5] == bytes([255, 0, 0, 0, 0])
     pad.close()
 
 

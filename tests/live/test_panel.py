@@ -190,10 +190,10 @@ def test_repr_is_a_sentence(panel):
     assert len(text) < 400 and "\\x" not in text and "0x" not in text
 
 
-def test_height_is_fixed(panel):
-    height = panel.image.layout.height
+def test_size_is_fixed(panel):
+    size = panel.image.size
     panel.widgets["n_spikes"].value = 6
-    assert panel.image.layout.height == height == "460px"
+    assert panel.image.size == size == list(plot.page_size(panel.picture.fig))
 
 
 def test_only_live_imports_widgets():

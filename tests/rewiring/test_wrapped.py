@@ -350,10 +350,19 @@ def test_what_a_derived_optimiser_changes_is_heard(rule_name):
         settings = {"alpha": 0.0}  # a pull follows the rate, which is not halved
     else:
         settings = {}
-    kinds = {"GradR": GradR, "DeepR": DeepR, "SoftDeepR": SoftDeepR, "STDS": STDS,
-             "Magnitude": Magnitude, "FixedMask": FixedMask}  # fmt: skip
-    extra = {"DeepR": {"rng": 1, "temperature": 0.0}, "FixedMask": {"sparsity": 0.5, "rng": 1},
-             "SoftDeepR": {"rng": 1, "temperature": 0.0, "theta_min": -0.1}}  # fmt: skip
+    kinds = {
+        "GradR": GradR,
+        "DeepR": DeepR,
+        "SoftDeepR": SoftDeepR,
+        "STDS": STDS,
+        "Magnitude": Magnitude,
+        "FixedMask": FixedMask,
+    }
+    extra = {
+        "DeepR": {"rng": 1, "temperature": 0.0},
+        "FixedMask": {"sparsity": 0.5, "rng": 1},
+        "SoftDeepR": {"rng": 1, "temperature": 0.0, "theta_min": -0.1},
+    }
     results = []
     for optimizer in (Halved(0.02), Adam(0.01), Adam(0.02)):
         network = make()

@@ -20,7 +20,8 @@ def draw_broken(data, *, fig=None):
         ``names``: of two networks; ``net``: whose confusions are shown; ``confusion``: counts,
         (true class, decision); ``accuracy``, ``intact``: of both, now and without deaths, in
         [0, 1]; ``shares`` (n,) and ``curves`` (2, n): accuracies at more shares of dead neurons,
-        in the ``order`` in which they die; ``n_dead``, ``n_hidden``, ``n_tested``.
+        in the ``order`` in which they die; ``n_dead``, ``n_hidden``, ``n_tested``; ``by_hand``:
+        whether those that are dead now were chosen in another way.
     fig : Figure or SubFigure, optional
         Where to draw.
 
@@ -28,7 +29,7 @@ def draw_broken(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.0, 3.9, fig)
+    fig = style.figure(6.6, 4.0, fig)
     table, ax = fig.subplots(1, 2, width_ratios=[1, 1.15])
     n = len(data["confusion"])
     # colours by the square root: confusions are few, and they are what is of interest
@@ -36,7 +37,7 @@ def draw_broken(data, *, fig=None):
     table.set(xticks=range(n), yticks=range(n))
     table.spines[:].set_visible(False)
     table.tick_params(length=0)
-    bar = fig.colorbar(shown, ax=table, label="share of the class (%)", shrink=0.85)
+    bar = fig.colorbar(shown, ax=table, label="share of the class (%)", location="bottom")
     bar.set_ticks([0, 5, 20, 50, 100])
     style.label_axes(table, x="decision", y="true class")
     lines, stars = [], []
@@ -70,7 +71,8 @@ def update_broken(picture, data):
     name = data["names"][data["net"]]
     a.heads[0].set_text(f"{name}: {100 * data['accuracy'][data['net']]:.1f} % right")
     order = "at random" if data["order"] == "random" else "the most influential first"
-    a.heads[1].set_text(f"{order}; outlined: {data['n_dead']} dead now")
+    now = "chosen by hand" if data["by_hand"] else "dead now"
+    a.heads[1].set_text(f"{order}; outlined: {data['n_dead']} {now}")
     wrong = counts - np.diag(np.diag(counts))
     true, said = np.unravel_index(wrong.argmax(), wrong.shape)
     parts = "; ".join(

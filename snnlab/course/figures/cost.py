@@ -1,9 +1,10 @@
 """What a spike costs at prices to choose: energy per image by cause, and against the rate."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from snnlab.plot import style
-from snnlab.plot.energy import CAUSES, CHIP, NJ, number, stack
+from snnlab.plot.energy import CAUSES, CHIP, NJ, number, place_cut, show_cut, stack
 from snnlab.plot.style import QUIET, ROLES, count
 
 CURVES = {  # rows of `snnlab.energy.ROWS` that are drawn over the rate, as they look
@@ -40,12 +41,18 @@ def draw_cost(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.0, 5.6, fig)
+    fig = style.figure(6.8, 4.8, fig)
     grid = fig.add_gridspec(2, 1, height_ratios=[1.15, 1])
     top, bottom = (fig.add_subplot(grid[k].subgridspec(1, 1)[0]) for k in range(2))
     bars = _place_bars(top, [*data["energies"], CHIP])
     curves = _place_curves(bottom, data["rates"])
-    fig.legend(handles=bars["bars"], ncols=4, loc="outside upper center", columnspacing=1.2)
+    fig.legend(
+        handles=bars["bars"],
+        ncols=4,
+        loc="outside upper center",
+        columnspacing=0.8,
+        handlelength=1.5,
+    )
     prices, chip = (data["tags"][name].tag for name in ("int8_add", "chip_energy"))
     fig.supxlabel(
         f"Prices: Horowitz 2014 [{prices}]; chip: Cramer et al. 2022 [{chip}]. Prices of single "
@@ -64,7 +71,8 @@ def _place_bars(ax, names):
     ax.set_yticks(y, names)
     ax.set_ylim(len(y) - 0.5, -0.5)
     style.label_axes(ax, x="energy per image (nJ)", y="network")
-    return {"bars": bars, "measured": measured, "texts": texts, "title": ax.set_title(" ")}
+    parts = {"bars": bars, "measured": measured, "texts": texts, "cut": place_cut(ax)}
+    return parts | {"title": ax.set_title(" ")}
 
 
 def _place_curves(ax, rates):
@@ -73,7 +81,7 @@ def _place_curves(ax, rates):
         (lines[name],) = ax.plot([], [], dashes, color=colour, label=name)
         (marks[name],) = ax.plot([], [], marker, color=colour, ms=7)
     (stars,) = ax.plot([], [], "*", mfc="white", mec="black", ms=13, zorder=4)
-    ax.set(xlim=(0, max(rates)))
+    ax.set(xlim=(-0.03 * max(rates), 1.03 * max(rates)))
     style.label_axes(ax, x="spikes per neuron and image", y="energy per image (nJ)")
     head = ax.set_title(" ")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -98,7 +106,8 @@ def update_cost(picture, data):
         f"{data['rate']:.2f} spikes per neuron"
     )
     _set_curves(a, data, scale)
-    a.bottom.set_ylim(0, _end(scale * highest))
+    end = _end(scale * highest)
+    a.bottom.set_ylim(-0.07 * end, end)
     said = "; ".join(f"{name}: {text}" for name, text in zip(data["energies"], texts, strict=False))
     evens = "; ".join(
         f"'{name}' at {'no rate' if x is None else f'{x:.2f} spikes per neuron'}"
@@ -121,7 +130,8 @@ def _set_bars(a, data, scale):
         for bar, x, width in zip(group, left, widths, strict=True):
             bar.set(x=x, width=width, visible=width > 0)
         left = left + widths
-    a.top.set_xlim(0, 1.24 * end)  # no tick at the very end, where its number would be cut
+    a.top.set_xlim(0, 1.36 * end)
+    a.top.set_xticks([x for x in MaxNLocator(6).tick_values(0, end) if 0 <= x <= end])
     texts, ends = [number(total) for total in totals], list(totals)
     if data["chip"] is None:
         texts.append("known for 256-246-10 only")
@@ -129,7 +139,8 @@ def _set_bars(a, data, scale):
     else:
         measured = scale * data["chip"]
         texts.append(f"{number(measured)}{' (bar cut)' if measured > end else ''}")
-        ends.append(min(measured, end))
+        ends.append(1.12 * end if measured > end else measured)
+    show_cut(*a.cut, end, len(ends) - 1 if ends[-1] > end else None)
     a.measured.set_width(ends[-1])
     for annotation, text, x in zip(a.texts, texts, ends, strict=True):
         annotation.set_text(text)

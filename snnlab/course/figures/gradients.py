@@ -25,7 +25,7 @@ def draw_surrogate(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.2, 4.4, fig)
+    fig = style.figure(6.6, 4.4, fig)
     grid = fig.add_gridspec(2, 2, width_ratios=[1, 1.7])
     bump = fig.add_subplot(grid[:, 0])
     loss = fig.add_subplot(grid[0, 1])
@@ -43,8 +43,8 @@ def draw_surrogate(data, *, fig=None):
     (steps,) = loss.plot([], [], **hard, drawstyle="steps-mid", label="with spikes")
     (smooth,) = loss.plot([], [], **soft, label="with soft steps")
     (tangent,) = loss.plot([], [], color=ROLES["gradient"], lw=2.5, label="surrogate")
-    (jumps,) = slope.plot([], [], **hard, label="differences, spikes")
-    (true,) = slope.plot([], [], **soft, label="differences, soft steps")
+    (jumps,) = slope.plot([], [], **hard, label="with spikes")
+    (true,) = slope.plot([], [], **soft, label="with soft steps")
     (told,) = slope.plot([], [], **given, lw=1.2, label="surrogate")
     (point,) = slope.plot([], [], "D", color=ROLES["spike"], ms=7)
     (spot,) = loss.plot([], [], "D", color=ROLES["spike"], ms=7)
@@ -53,11 +53,12 @@ def draw_surrogate(data, *, fig=None):
     style.label_axes(slope, x="one of the weights", y="gradient (nats)")
     loss.tick_params(labelbottom=False)
     for ax in (loss, slope):
-        ax.set_xlim(data["weights"][0], data["weights"][-1])
+        ends = data["weights"][0], data["weights"][-1]
+        ax.set_xlim(ends[0] - 0.04, ends[1] + 0.04)
         ax.yaxis.set_major_locator(MaxNLocator(4))
         ax.margins(x=0)
         where = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
-        ax.legend(ncols=3, handlelength=1.5, columnspacing=1, fontsize=8, **where)
+        ax.legend(ncols=3, handlelength=1.3, columnspacing=0.7, fontsize=8, **where)
     fig.align_ylabels([loss, slope])
     parts = {"h": h, "title": title, "steps": steps, "smooth": smooth, "tangent": tangent}
     parts |= {"jumps": jumps, "true": true, "told": told, "point": point, "spot": spot}
@@ -84,7 +85,7 @@ def update_surrogate(picture, data):
     a.loss.set_ylim(np.floor(4 * both.min()) / 4, np.ceil(4 * both.max() + 0.1) / 4)
     calm = np.concatenate([data["slope"], data["surrogate"]])
     low, high = style.steady(min(calm.min(), 0), max(calm.max(), 0))
-    a.slope.set_ylim(1.1 * low - 0.02, 1.1 * high + 0.02)  # jumps are cut off
+    a.slope.set_ylim(1.1 * low - 0.06 * (high - low), 1.1 * high + 0.02)  # jumps are cut off
     flat = np.mean(data["difference"] == 0)
     picture.alt = (
         f"The slope of the {data['name']} surrogate of steepness {data['steepness']:g}; the loss "
@@ -111,7 +112,7 @@ def draw_backward(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.2, 4.6, fig)
+    fig = style.figure(6.6, 4.5, fig)
     fig.get_layout_engine().set(hspace=0.04)
     grid = fig.add_gridspec(2, 1, height_ratios=[1.9, 1])
     top, bottom = fig.add_subplot(grid[0]), fig.add_subplot(grid[1])

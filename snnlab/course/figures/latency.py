@@ -22,7 +22,7 @@ def draw_latency(data):
     -------
     Raster
     """
-    fig = style.new_figure(8.2, 3.1)
+    fig = style.new_figure(6.8, 3.0)
     fig.get_layout_engine().set(wspace=0.04)
     image, raster, decoded = fig.subplots(1, 3, width_ratios=[1, 1.5, 1])
     rows, columns = data["image"].shape
@@ -31,7 +31,7 @@ def draw_latency(data):
     raster.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     style.label_axes(raster, x="time (µs)", y="pixel (row by row)", title="its spikes")
     style.label_axes(image, title="the image")
-    style.label_axes(decoded, title="read back from the spikes")
+    style.label_axes(decoded, title="read back")
     for ax in (image, decoded):
         ax.set(xticks=[], yticks=[], box_aspect=rows / columns)
     for ax in (image, raster, decoded):

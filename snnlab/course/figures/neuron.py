@@ -39,7 +39,7 @@ def draw_neuron(x, i_syn, v, z, v_th, dt):
     -------
     Picture
     """
-    fig = style.figure(6.0, 4.6)
+    fig = style.figure(6.2, 4.3)
     inputs, current, membrane = fig.subplots(3, sharex=True, height_ratios=[0.45, 1, 1.9])
     last = len(v) * dt * US
     (stems,) = inputs.plot([], [], color=ROLES["input"], lw=1.4)
@@ -59,10 +59,17 @@ def draw_neuron(x, i_syn, v, z, v_th, dt):
         ax.axhline(0, color=QUIET, lw=0.6, zorder=0)
         ax.yaxis.set_major_locator(MaxNLocator(4))
     membrane.set_xlim(-0.02 * last, last)
-    membrane.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1.0), borderaxespad=0)
+    where = {"loc": "lower right", "bbox_to_anchor": (1, 1.0), "borderaxespad": 0}
+    legend = style.Legend(membrane, [v_line, threshold, tops], ncols=3, **where)
     fig.align_ylabels()
     parts = {"stems": stems, "heads": heads, "i": i_line, "v": v_line, "threshold": threshold}
-    parts |= {"spikes": spikes, "tops": tops, "current": current, "membrane": membrane}
+    parts |= {
+        "spikes": spikes,
+        "tops": tops,
+        "current": current,
+        "membrane": membrane,
+        "legend": legend,
+    }
     return style.begin(fig, update_neuron, x, i_syn, v, z, v_th, dt, **parts)
 
 
@@ -88,6 +95,7 @@ def update_neuron(picture, x, i_syn, v, z, v_th, dt):
     top = a.membrane.get_ylim()[1]
     a.spikes.set_data(*_stems(fire, v_th, top))
     a.tops.set_data(fire, np.full(len(fire), top))
+    a.legend.update(picture)
     text = neuron_alt(x, i_syn, v, z, v_th, dt)
     picture.alt = (
         "Three curves over time of one leaky neuron: input spikes, synaptic current, and the "

@@ -47,7 +47,7 @@ def place_spikes(axes, data, looks):
 
 
 def say(title, words, right):
-    """Put a verdict into a title, in red if it is wrong."""
+    """Put a verdict into a title, in orange if it is wrong."""
     title.set_text(words)
     title.set_color("black" if right else ROLES["wrong"])
 
@@ -55,7 +55,7 @@ def say(title, words, right):
 def place_accuracy(ax, steps, what):
     """Room for a curve of accuracy over so many steps; returns the line."""
     (line,) = ax.plot([], [], marker="o", ms=4, color=ROLES["training"])
-    ax.set(xlim=(0, steps), ylim=(0, 104))
+    ax.set(xlim=(-0.03 * steps, 1.03 * steps), ylim=(-3, 104))
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     style.label_axes(ax, x="step", y=what, title=" ")
     return line

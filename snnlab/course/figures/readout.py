@@ -16,6 +16,8 @@ REACHES = (0.25, 0.5, 1, 2, 3, 4, 6, 8, 10, 15, 20, 50, 1e9)  # ends of the axes
 def draw_read_out(data, *, fig=None):
     """Two networks, one image: the potentials of the classes up to a deadline, and accuracies.
 
+    Both networks' potentials have one scale; the two highest classes are named.
+
     Parameters
     ----------
     data : dict
@@ -31,8 +33,8 @@ def draw_read_out(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.2, 5.0, fig)
-    grid = fig.add_gridspec(2, 3, width_ratios=[1, 1.55, 1.55], height_ratios=[1, 1])
+    fig = style.figure(6.8, 4.6, fig)
+    grid = fig.add_gridspec(2, 3, width_ratios=[0.9, 1.5, 1.5], height_ratios=[1, 1])
     parts = place_image(fig.add_subplot(grid[0, 0]), data["image"].shape)
     above = [fig.add_subplot(grid[0, k]) for k in (1, 2)]
     curves = fig.add_subplot(grid[1, :])
@@ -47,9 +49,9 @@ def draw_read_out(data, *, fig=None):
         curves.plot(t, 100 * accuracy, dashes, marker=marker, ms=4, **looks)
         marks += curves.plot([], [], marker, color=color, ms=10, mfc="white", mew=2)
     low = min(accuracy.min() for accuracy in data["accuracy"])
-    curves.set(xlim=(0, end), ylim=(100 * low - 3, 103))
-    curves.legend(loc="lower right")
-    style.label_axes(curves, x="deadline: time since the first input spike (µs)", y="accuracy (%)")
+    curves.set(xlim=(0, end + t[0] / 4), ylim=(100 * low - 3, 103))
+    curves.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
+    style.label_axes(curves, x="deadline, from the first input spike on (µs)", y="accuracy (%)")
     cursors = [ax.axvline(0, color="black", lw=1, ls=":") for ax in (*above, curves)]
     parts |= {name: [side[name] for side in sides] for name in sides[0]}
     parts |= {"cursors": cursors, "marks": marks, "read": curves.set_title(" ")}
@@ -66,9 +68,11 @@ def _place_potentials(ax, k, data, end):
     (star,) = ax.plot([], [], "*", color=color, ms=13)
     ax.axhline(0, color=QUIET, lw=0.6, zorder=0)
     ax.set_xlim(0, end)
+    ax.tick_params(labelleft=not k)
+    names = [ax.annotate("", (0, 0), (0, 5), textcoords="offset points", size=9) for _ in range(2)]
     ax.yaxis.set_major_locator(MaxNLocator(4, steps=ROUND))
-    style.label_axes(ax, x="time (µs)", y="" if k else "readout potential\n(arb. units)")
-    parts = {"faint": faint, "full": full, "best": best, "stars": star}
+    style.label_axes(ax, x="time (µs)", y="" if k else "potential of each\nclass (arb. units)")
+    parts = {"faint": faint, "full": full, "best": best, "stars": star, "class_names": names}
     return parts | {"heads": ax.set_title(" ")}
 
 
@@ -80,7 +84,11 @@ def update_read_out(picture, data):
     for cursor in a.cursors:
         cursor.set_xdata([t[at]] * 2)
     said = []
+    # one scale, so that the networks can be compared
+    reach = max(0.1, *(np.abs(v).max() for v in data["readout"]))
+    reach = next(x for x in REACHES if x >= reach)
     for k, name in enumerate(data["names"]):
+        a.potentials[k].set_ylim(-1.05 * reach, 1.3 * reach)
         verdict = _show_potentials(a, k, data, t)
         y = 100 * data["accuracy"][k][at]
         a.marks[k].set_data([t[at]], [y])
@@ -98,9 +106,10 @@ def _show_potentials(a, k, data, t):
     for line, early, y in zip(a.faint[k], a.full[k], v.T, strict=True):
         line.set_data(t[: len(v)], y)
         early.set_data(t[: at + 1], y[: at + 1])
-    reach = max(0.1, np.abs(v).max())
-    reach = next(x for x in REACHES if x >= reach)
-    a.potentials[k].set_ylim(-1.05 * reach, 1.05 * reach)
+    peaks = v.max(axis=0)
+    for text, one in zip(a.class_names[k], np.argsort(-peaks)[:2], strict=True):
+        text.set_text(str(one))
+        text.xy = t[min(int(v[:, one].argmax()), len(t) - 1)], peaks[one]
     if c < 0:
         a.best[k].set_data([], [])
         a.stars[k].set_data([], [])

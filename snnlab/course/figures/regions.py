@@ -54,14 +54,15 @@ def draw_regions(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.2, 4.2, fig)
+    fig = style.figure(6.6, 4.0, fig)
     plane, curve = fig.subplots(1, 2, width_ratios=[1.15, 1])
     looks = {"origin": "lower", "interpolation": "nearest", "aspect": "equal"}
     image = plane.imshow(region_colours(data["odds"]), extent=(0, 1, 0, 1), **looks)
     dots = []
     for k, name in enumerate(data["names"]):
         color, marker = CLASSES[k % len(CLASSES)]
-        dots += plane.plot([], [], marker, ms=4, mfc=color, mec="black", mew=0.5, label=name)
+        look = {"mfc": color, "mec": "black", "mew": 0.5, "clip_on": False, "in_layout": False}
+        dots += plane.plot([], [], marker, ms=4, label=name, **look)
     plane.set(xlim=(0, 1), ylim=(0, 1))
     style.label_axes(plane, x="first feature", y="second feature", title=" ")
     below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}
@@ -84,7 +85,7 @@ def update_regions(picture, data):
     points, labels = data["points"][:MOST], data["labels"][:MOST]
     for k, dots in enumerate(a.dots):
         dots.set_data(*points[labels == k].T)
-    a.curve.set_xlim(-0.02 * data["steps"], data["steps"])
+    a.curve.set_xlim(-0.03 * data["steps"], 1.03 * data["steps"])
     step, accuracy = show_accuracy(a.tests, data["tested"])
     a.linear.set_data([0, data["steps"]], [100 * data["baseline"]] * 2)
     a.says.set_text(data["settings"])

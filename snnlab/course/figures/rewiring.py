@@ -37,7 +37,7 @@ def draw_rewiring(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.6, 5.0, fig)
+    fig = style.figure(6.6, 4.6, fig)
     grid = fig.add_gridspec(2, 2, width_ratios=[1, 1.25], height_ratios=[1, 1.15])
     left, accuracy = fig.add_subplot(grid[0, 0]), fig.add_subplot(grid[0, 1])
     pixels, frontier = fig.add_subplot(grid[1, 0]), fig.add_subplot(grid[1, 1])
@@ -51,7 +51,7 @@ def _place_share(ax, steps):
     (share,) = ax.plot([], [], color=ROLES["membrane"])
     (target,) = ax.plot([], [], ls="--", lw=1.2, color=ROLES["threshold"])
     ax.set_yscale("log")
-    ax.set(xlim=(0, steps), ylim=(0.8, 130), yticks=PERCENT)
+    ax.set(xlim=(-0.02 * steps, 1.02 * steps), ylim=(0.8, 130), yticks=PERCENT)
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     ax.yaxis.set_major_formatter(style.plain)
     ax.minorticks_off()
@@ -84,7 +84,7 @@ def _place_frontier(ax, stored):
     style.light_grid(ax)
     title = "star: this run" + ("; hollow: stored, full runs" if stored else "")
     style.label_axes(ax, x="connectivity (% of weights)", y="accuracy (%), above 50", title=title)
-    legend = ax.legend(loc="lower right", fontsize=8, handletextpad=0.2)
+    legend = style.Legend(ax, dots.values(), loc="lower right", fontsize=8, handletextpad=0.2)
     return {"trail": trail, "dots": dots, "here": here, "legend": legend}
 
 
@@ -105,6 +105,7 @@ def update_rewiring(picture, data):
     for name, dots in a.dots.items():
         places = [(100 * x, y) for method, x, y in data["others"] if method == name]
         dots.set_data(*in_percent(places))
+    a.legend.update(picture)
     at, accuracies = a.tests.get_data()
     a.trail.set_data(left[at.astype(int)], accuracies)
     a.here.set_data([left[step]], [accuracy])
@@ -119,6 +120,7 @@ def update_rewiring(picture, data):
 
 
 WORST = 0.6  # defect at which colours and places end
+DEAD = 0.82  # place of the dead
 
 
 @style.styled
@@ -139,7 +141,7 @@ def draw_chip_wires(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.4, 5.0, fig)
+    fig = style.figure(6.6, 4.6, fig)
     grid = fig.add_gridspec(2, 2, width_ratios=[1.35, 1], height_ratios=[0.07, 1])
     strip, field = fig.add_subplot(grid[0, 0]), fig.add_subplot(grid[1, 0])
     beside = grid[:, 1].subgridspec(2, 1, height_ratios=[1.25, 1])
@@ -158,25 +160,27 @@ def _place_wires(strip, field, shape):
     field.spines[:].set_visible(True)
     frame = [*style.frame_image(strip), *field.spines.values()]
     strip.set_ylabel("defect", rotation=0, ha="right", va="center")
-    says = strip.set_title(" ")
+    says = strip.set_title("\n")
     for axis in (field.xaxis, field.yaxis):
         axis.set_major_locator(MaxNLocator(5, integer=True))
     edge = field.axvline(shape[1] - 0.5, color=ROLES["spike"], lw=1.4)
-    style.label_axes(field, x="hidden neuron, the best first (red: dead)", y="pixel")
+    style.label_axes(field, x="hidden neuron, the best first (behind the line: dead)", y="pixel")
     return {"faults": faults, "wires": wires, "frame": frame, "says": says, "edge": edge}
 
 
 def _place_numbers(ax):
     (alive,) = ax.plot([], [], "o", ms=4, color=ROLES["training"], label="alive")
     (gone,) = ax.plot([], [], "x", ms=6, mew=1.6, color=ROLES["spike"], label="dead")
-    ax.set_xlim(-0.02, 0.78)
-    ax.set_xticks([0, 0.2, 0.4, WORST, 0.72], ["0", "0.2", "0.4", f"{WORST}+", "dead"])
+    ax.set_xlim(-0.04, 0.9)
+    ax.set_xticks(
+        [0, 0.2, 0.4, WORST, DEAD], ["0", ".2", ".4", f"{WORST:.1f}+".lstrip("0"), "dead"]
+    )
     ax.set_yscale("symlog", linthresh=10)
     ax.set(ylim=(-1, 300), yticks=[0, 5, 10, 50, 100, 200])
     ax.yaxis.set_major_formatter(style.plain)
     ax.minorticks_off()
-    style.label_axes(ax, x="defect: rms relative deviation", y="wires into the neuron", title=" ")
-    return {"alive": alive, "gone": gone, "number": ax.set_title(" ")}
+    style.label_axes(ax, x="defect (rms deviation)", y="wires into the neuron")
+    return {"alive": alive, "gone": gone, "number": ax.set_title("\n")}
 
 
 @style.styled
@@ -190,10 +194,10 @@ def update_chip_wires(picture, data):
     a.edge.set_xdata([len(defect) - dead.sum() - 0.5] * 2)
     per_neuron = wires.sum(axis=0)
     a.alive.set_data(np.minimum(defect[~dead], WORST), per_neuron[~dead])
-    a.gone.set_data(np.full(dead.sum(), 0.72), per_neuron[dead])
+    a.gone.set_data(np.full(dead.sum(), DEAD), per_neuron[dead])
     step, accuracy = show_accuracy(a.tests, data["tested"])
-    a.says.set_text(f"{data['settings']}: {100 * data['left']:.3g} % of all weights left")
-    a.number.set_text(f"rank correlation, living: {data['correlation']:+.2f}")
+    a.says.set_text(f"{data['settings']}\n{100 * data['left']:.3g} % of all weights left")
+    a.number.set_text(f"rank correlation\nof the living: {data['correlation']:+.2f}")
     picture.alt = (
         f"Map of the wires from {len(wires)} pixels to {len(defect)} hidden neurons on a chip, "
         f"{data['settings']}, neurons in the order of their faults, {int(dead.sum())} of them "

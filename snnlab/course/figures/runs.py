@@ -34,7 +34,7 @@ def draw_runs(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.0, 5.2, fig)
+    fig = style.figure(6.6, 4.5, fig)
     grid = fig.add_gridspec(3, 1, height_ratios=[0.1, 1.15, 1])
     top = fig.add_subplot(grid[0])
     above = grid[1].subgridspec(1, 2)
@@ -49,7 +49,7 @@ def draw_runs(data, *, fig=None):
         cursors.append(ax.axvline(0, color=QUIET, lw=1, ls=":"))
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     loss.set_ylim(0, 3)
-    accuracy.set_ylim(0, 104)
+    accuracy.set_ylim(-3, 104)
     style.label_axes(loss, x="step", y=f"loss (nats),\nmean of {SMOOTH} steps")
     style.label_axes(accuracy, x="step", y="accuracy on\ntest images (%)")
     parts = {
@@ -95,7 +95,7 @@ def update_runs(picture, data):
     if end > 200 and 0.75 * end >= longest:
         end *= 0.75
     for ax in a.curves:
-        ax.set_xlim(-0.01 * end, end)
+        ax.set_xlim(-0.03 * end, 1.03 * end)
     show_image(a, data)
     for text, words in zip(a.words, data["settings"], strict=False):
         text.set_text(words)

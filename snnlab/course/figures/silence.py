@@ -35,7 +35,7 @@ def draw_silence(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.2, 4.4, fig)
+    fig = style.figure(6.6, 4.4, fig)
     grid = fig.add_gridspec(2, 3, width_ratios=[2.4, 1, 1], height_ratios=[1, 2.2])
     frontier, shown = fig.add_subplot(grid[:, 0]), fig.add_subplot(grid[0, 1:])
     rasters = [fig.add_subplot(grid[1, k]) for k in (1, 2)]

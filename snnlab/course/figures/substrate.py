@@ -1,6 +1,4 @@
-"""A network as simulated and on the chip, side by side; and two ways of training for a chip."""
-
-from types import SimpleNamespace
+"""A network as simulated and on the chip; and two ways of training for a chip."""
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -8,15 +6,18 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.course.figures.parts import place_image, say, show_image
 from snnlab.plot import style
 from snnlab.plot.chip import MODES
-from snnlab.plot.network import show_classes
 from snnlab.plot.style import QUIET, ROLES, US, count
 
-SIDES = "ideal", "chip"
+LOOKS = {  # of the two networks: colour, line, marker
+    "ideal": (QUIET, "-", "o"),
+    "chip": (ROLES["training"], "-", "D"),
+}
+HEIGHTS = (0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 50, 1e9)  # ends of the outputs' axis
 
 
 @style.styled
 def draw_substrate(data, *, fig=None):
-    """One image in a network as simulated and as measured on a chip.
+    """One image in a network as simulated and as measured on a chip, drawn over each other.
 
     Parameters
     ----------
@@ -33,54 +34,66 @@ def draw_substrate(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.0, 5.4, fig)
-    grid = fig.add_gridspec(3, 3, width_ratios=[1, 1.75, 1.75])
-    image_ax, stairs, bars_ax = (fig.add_subplot(grid[k, 0]) for k in range(3))
-    parts = place_image(image_ax, data["image"].shape)
+    fig = style.figure(6.6, 4.6, fig)
+    whole = fig.add_gridspec(1, 2, width_ratios=[1, 2.3])
+    left = whole[0].subgridspec(3, 1, height_ratios=[1.25, 1, 0.6])
+    right = whole[1].subgridspec(2, 1)
+    image, stairs, right_ones = (fig.add_subplot(left[k]) for k in range(3))
+    membrane, outputs = (fig.add_subplot(right[k]) for k in range(2))
+    parts = place_image(image, data["image"].shape) | _place_stairs(stairs, data)
+    parts |= _place_right(right_ones) | _place_membrane(membrane, data) | _place_outputs(outputs)
+    return style.begin(fig, update_substrate, data, **parts)
+
+
+def _place_stairs(ax, data):
     top = 1.05 * np.abs(data["weights"]).max()
-    (dots,) = stairs.plot([], [], "-", color=ROLES["input"], lw=1.3)
-    stairs.plot([-top, top], [-top, top], ":", color=QUIET, lw=1)
-    stairs.set(xlim=(-top, top), ylim=(-top, top), xticks=[-0.2, 0, 0.2], yticks=[-0.2, 0, 0.2])
-    style.label_axes(stairs, x="weight in software", y="on the chip")
-    looks = {"color": [QUIET, ROLES["training"]], "hatch": ["", "//"], "edgecolor": "white"}
-    bars = bars_ax.barh([0, 1], [0, 0], 0.6, linewidth=0, **looks)
-    bars_ax.set(xlim=(0, 100), ylim=(1.6, -0.6), yticks=[0, 1], xticks=[0, 50, 100])
-    bars_ax.set_yticklabels(SIDES)
-    style.label_axes(bars_ax, x="test images right (%)")
-    parts |= {"written": dots, "bars": bars, "sides": {}}
-    first = [None] * 3
-    for column, side in enumerate(SIDES, start=1):
-        axes = [
-            fig.add_subplot(grid[k, column], sharex=first[0], sharey=first[k]) for k in range(3)
-        ]
-        first = axes if column == 1 else first
-        parts["sides"][side] = _place_side(axes, data)
-        for ax in axes:
-            ax.tick_params(labelbottom=ax is axes[2], labelleft=column == 1)
-    for ax, label in zip(first, ("potential\n", "hidden unit", "readout potential\n"), strict=True):
-        ax.set_ylabel(f"{label}(arb. units)" if label.endswith("\n") else label)
-    fig.align_ylabels(first)
-    return style.begin(fig, update_substrate, data, **parts, readout=first[2])
+    (written,) = ax.plot([], [], "-", color=LOOKS["chip"][0], lw=1.3)
+    ax.plot([-top, top], [-top, top], ":", color=QUIET, lw=1)
+    ax.set(xlim=(-top, top), ylim=(-top, top), xticks=[-0.2, 0, 0.2], yticks=[-0.2, 0, 0.2])
+    style.label_axes(ax, x="weight in software", y="on the chip")
+    return {"written": written}
 
 
-def _place_side(axes, data):
-    """Membrane, hidden spikes and readout of one of the two networks."""
-    v_ax, raster, out = axes
-    (threshold,) = v_ax.plot([], [], "--", color=ROLES["threshold"], lw=1.3)
-    (v,) = v_ax.plot([], [], color=ROLES["membrane"])
-    (fired,) = v_ax.plot([], [], "d", color=ROLES["spike"], ms=5)
-    (spikes,) = raster.plot([], [], "d", color=ROLES["spike"], ms=2.8)
-    lines = [out.plot([], [], color=QUIET, lw=1)[0] for _ in data["ideal"]["readout"][0]]
-    (peak,) = out.plot([], [], "*", color=ROLES["membrane"], ms=10)
-    v_ax.set_ylim(-1.2, 2.4)
-    raster.set_ylim(-0.03 * data["n_hidden"], 1.03 * data["n_hidden"])
+def _place_right(ax):
+    """Bars of the share of test images that come out right, with their numbers."""
+    colors = [color for color, *_ in LOOKS.values()]
+    bars = ax.barh([0, 1], [0, 0], 0.7, linewidth=0, color=colors)
+    ax.set(xlim=(0, 100), ylim=(1.6, -0.6), yticks=[0, 1], xticks=[0, 50, 100])
+    ax.set_yticklabels(LOOKS)
+    look = {"va": "center", "ha": "right", "color": "white", "weight": "bold", "size": 9}
+    texts = [ax.text(0, k, "", **look) for k in range(2)]
+    style.label_axes(ax, x="test images right (%)")
+    return {"bars": bars, "texts": texts}
+
+
+def _place_membrane(ax, data):
+    """One hidden neuron in both networks: membrane, its own threshold, its spikes."""
     last = len(data["ideal"]["v"]) * data["dt"] * US
-    for ax in axes:
-        ax.set_xlim(-0.02 * last, last)
-        ax.yaxis.set_major_locator(MaxNLocator(3, integer=ax is raster))
-    style.label_axes(out, x="time (µs)")
-    parts = {"threshold": threshold, "v": v, "fired": fired, "spikes": spikes}
-    return parts | {"lines": lines, "peak": peak, "heads": [ax.set_title(" ") for ax in axes]}
+    parts = {"v": {}, "threshold": {}, "fired": {}}
+    for side, (color, dashes, marker) in LOOKS.items():
+        (parts["threshold"][side],) = ax.plot([], [], "--", color=color, lw=1.2)
+        (parts["v"][side],) = ax.plot([], [], dashes, color=color, lw=2)
+        look = {"color": color, "ms": 6, "clip_on": False, "in_layout": False}
+        (parts["fired"][side],) = ax.plot([], [], marker, **look)
+    ax.set(xlim=(-0.02 * last, last), ylim=(-1.2, 2.5))
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    style.label_axes(ax, x="time (µs)", y="potential\n(arb. units)")
+    return parts | {"about": ax.set_title(" ")}
+
+
+def _place_outputs(ax):
+    """The highest potential of each class in both networks, the decision marked."""
+    places, parts = np.arange(10), {"outputs": {}, "decided": {}}
+    for k, (side, (color, *_)) in enumerate(LOOKS.items()):
+        parts["outputs"][side] = ax.bar(places + 0.4 * k - 0.2, np.zeros(10), 0.38, color=color)
+        look = {"mfc": color, "mec": "black", "ms": 11, "clip_on": False, "in_layout": False}
+        (parts["decided"][side],) = ax.plot([], [], "*", **look)
+    ax.axhline(0, color=QUIET, lw=0.6)
+    ax.set(xlim=(-0.6, 9.6), xticks=places)
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    ax.yaxis.set_major_formatter("{x:.1f}")  # one width, whatever the numbers
+    style.label_axes(ax, x="class", y="highest potential\n(arb. units)")
+    return parts | {"verdict": ax.set_title(" "), "scores": ax}
 
 
 @style.styled
@@ -89,42 +102,44 @@ def update_substrate(picture, data):
     a = picture.artists
     show_image(a, data)
     a.written.set_data(data["weights"], data["written"])
-    said = []
-    for bar, side in zip(a.bars, SIDES, strict=True):
-        bar.set_width(100 * data[side]["accuracy"])
-        said.append(_show_side(SimpleNamespace(**a.sides[side]), data[side], data))
-    both = np.concatenate([data[side]["readout"] for side in SIDES])
-    _, high = style.steady(0.0, max(0.0, float(both.max())))
-    high = high or 0.25
-    a.readout.set_ylim(-0.6 * high, 1.1 * high)  # what lies far below decides nothing
+    said, verdicts, highest = [], [], 0.0
+    for k, side in enumerate(LOOKS):
+        run = data[side]
+        percent = 100 * run["accuracy"]
+        a.bars[k].set_width(percent)
+        a.texts[k].set(x=percent - 2, text=f"{percent:.1f}")
+        top = _show_side(a, k, side, run, data["dt"])
+        decision, highest = int(top.argmax()), max(highest, float(top.max()))
+        verdicts.append(
+            f"{run['name']} says {decision} {'✓' if decision == data['label'] else '✗'}"
+        )
+        said.append(
+            f"{run['name']}: {percent:.1f} % of {data['n_tested']} test images right, "
+            f"{count(len(run['spikes'][0]), 'hidden spike')} for this image, read as a {decision}"
+        )
+    end = next(x for x in HEIGHTS if x >= highest)
+    a.scores.set_ylim(-0.2 * end, 1.15 * end)  # what lies far below decides nothing
+    a.about.set_text(f"hidden neuron {data['neuron']} (marks: spikes)")
+    right = "✗" not in verdicts[1] or "✗" in verdicts[0]
+    say(a.verdict, "; ".join(verdicts), right)
     picture.alt = (
         f"A {data['label']} in the same network twice, with the membrane of hidden neuron "
-        f"{data['neuron']}, all hidden spikes and the readout. {'; '.join(said)}. Beside it, "
+        f"{data['neuron']} and the highest potential of each class. {'; '.join(said)}. Beside it, "
         "weights in software against weights on the chip."
     )
 
 
-def _show_side(a, run, data):
-    """One of the two networks; returns a few words on it."""
-    dt, label, readout = data["dt"], data["label"], run["readout"]
-    t = np.arange(len(run["v"])) * dt * US
-    a.v.set_data(t, run["v"])
-    a.threshold.set_data([t[0], t[-1] + dt * US], [run["threshold"]] * 2)
-    a.fired.set_data(np.asarray(run["fired"]) * dt * US, [2.15] * len(run["fired"]))
-    step, unit = run["spikes"]
-    a.spikes.set_data(np.asarray(step) * dt * US, unit)
-    decision, when = int(readout.max(axis=0).argmax()), int(readout.max(axis=1).argmax())
-    show_classes(a.lines, t, readout, decision, label, width=2)
-    a.peak.set_data([t[when]], [readout[when, decision]])
-    percent = f"{100 * run['accuracy']:.1f} % of {data['n_tested']}"
-    spikes = count(len(step), "hidden spike")
-    a.heads[0].set_text(f"{run['name']}: {percent} right")
-    a.heads[1].set_text(spikes)
-    right = decision == label
-    say(a.heads[2], f"{'✓' if right else '✗'} says {decision}", right)
-    return (
-        f"{run['name']}: {percent} test images right, {spikes} for this image, read as a {decision}"
-    )
+def _show_side(a, k, side, run, dt):
+    """One of the two networks; returns the highest potential of each class."""
+    t, top = np.arange(len(run["v"])) * dt * US, run["readout"].max(axis=0)
+    a.v[side].set_data(t, run["v"])
+    a.threshold[side].set_data([t[0], t[-1] + dt * US], [run["threshold"]] * 2)
+    a.fired[side].set_data(np.asarray(run["fired"]) * dt * US, [2.1 + 0.25 * k] * len(run["fired"]))
+    for bar, height in zip(a.outputs[side], top, strict=True):
+        bar.set_height(height)
+    decision = int(top.argmax())
+    a.decided[side].set_data([decision + 0.4 * k - 0.2], [top[decision]])
+    return top
 
 
 # --- training in the loop -------------------------------------------------------------------------
@@ -151,7 +166,7 @@ def draw_loop(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.0, 5.9, fig)
+    fig = style.figure(6.8, 4.8, fig)
     (live, spread), (small, large) = fig.subplots(2, 2, height_ratios=[1.05, 1])
     n = len(data["chips"])
     parts = {"lines": {}, "stars": {}}

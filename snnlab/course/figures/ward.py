@@ -34,11 +34,11 @@ def draw_ward(data, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.2, 5.3, fig)
+    fig = style.figure(7.8, 5.2, fig)
     grid = fig.add_gridspec(3, 1, height_ratios=[2.2, 1.75, LINE * SHOWN])
     above = grid[0].subgridspec(1, 3)
     units, samples, gradients = (fig.add_subplot(above[k]) for k in range(3))
-    middle = grid[1].subgridspec(1, 2, width_ratios=[2, 1])
+    middle = grid[1].subgridspec(1, 2, width_ratios=[2.3, 1])
     table, training = (fig.add_subplot(middle[k]) for k in range(2))
     words = fig.add_subplot(grid[2])
     for ax in (table, words):
@@ -68,8 +68,9 @@ def _place_units(ax, most):
     marks = {}
     for what, marker in (("dead", "x"), ("saturated", "P")):
         (marks[what],) = ax.plot([], [], marker, label=what, **look)
-    ax.legend(loc="upper left", ncols=2, handlelength=1.6, borderaxespad=0.2, columnspacing=0.8)
-    return {"units": units, "marks": marks}
+    looks = {"loc": "upper left", "ncols": 2, "handlelength": 1.6, "borderaxespad": 0.2}
+    legend = style.Legend(ax, [*units, *marks.values()], **looks, columnspacing=0.8)
+    return {"units": units, "marks": marks, "units_legend": legend}
 
 
 def _place_samples(ax):
@@ -82,8 +83,8 @@ def _place_samples(ax):
     bars = ax.stairs(np.zeros(len(EDGES) - 1), EDGES, fill=True, color=ROLES["spike"])
     (silent,) = ax.bar([zero], [0], 0.18, color="white", edgecolor="black", hatch="xxx")
     silent.set_label("silent")  # bar would name the group of bars
-    ax.legend(handles=[silent], loc="upper right", borderaxespad=0.2)
-    return {"bars": bars, "silent": silent}
+    legend = style.Legend(ax, [silent], loc="upper right", borderaxespad=0.2)
+    return {"bars": bars, "silent": silent, "samples_legend": legend}
 
 
 def _place_gradients(ax):
@@ -95,9 +96,10 @@ def _place_gradients(ax):
         ax.plot([], [], look, color=color, ms=3.5, lw=1.2, label=name)[0]
         for look, color, name in [*looks, ("*-", QUIET, "readout")]
     ]
-    ax.legend(loc="upper right", ncols=2, handlelength=2, borderaxespad=0.2)
+    legend = style.Legend(ax, lines, loc="upper right", ncols=2, handlelength=2, borderaxespad=0.2)
     note = ax.text(0.5, 0.4, "", ha="center", transform=ax.transAxes)
-    return {"gradients": lines, "note": note, "gradient_axes": ax}
+    parts = {"gradients": lines, "note": note, "gradient_axes": ax}
+    return parts | {"gradients_legend": legend}
 
 
 def _place_table(ax, report):
@@ -117,8 +119,8 @@ def _place_training(ax, epochs):
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     (earlier,) = ax.plot([], [], "s--", color=QUIET, ms=3, lw=1, label="earlier trainings")
     (newest,) = ax.plot([], [], "o-", color=ROLES["training"], ms=4, label="the last one")
-    ax.legend(loc="upper left", borderaxespad=0.2)
-    return {"earlier": earlier, "newest": newest}
+    legend = style.Legend(ax, [earlier, newest], loc="upper left", borderaxespad=0.2)
+    return {"earlier": earlier, "newest": newest, "training_legend": legend}
 
 
 @style.styled
@@ -138,6 +140,8 @@ def update_ward(picture, data):
     steps = [1 + np.arange(len(curve)) for curve in gaps]
     none = np.empty(0)
     a.earlier.set_data(np.concatenate([none, *steps]), 100 * np.concatenate([none, *gaps]))
+    for legend in (a.units_legend, a.samples_legend, a.gradients_legend, a.training_legend):
+        legend.update(picture)
     said = report_alt(report)
     picture.alt = f"{data['title']}. " + (said if data["findings"] else said.split(" Found:")[0])
     if newest:

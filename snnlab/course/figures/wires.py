@@ -35,7 +35,7 @@ def draw_cloud(cloud, wire, *, fig=None):
     -------
     Picture
     """
-    fig = style.figure(8.2, 5.0, fig)
+    fig = style.figure(6.8, 4.7, fig)
     grid = fig.add_gridspec(2, 2, width_ratios=[2.6, 1], height_ratios=[1.75, 1])
     paths = fig.add_subplot(grid[0, 0])
     ends = fig.add_subplot(grid[0, 1], sharey=paths)
@@ -64,7 +64,7 @@ def _place_paths(ax, n):
     (bold,) = ax.plot([], [], color="black", lw=2.2, label="this wire")
     (centre,) = ax.plot([], [], ls=":", lw=1.8, color=OKABE_ITO["bluish green"])
     ax.tick_params(labelbottom=False)
-    ax.set_xlim(0, n)
+    ax.set_xlim(-0.02 * n, 1.02 * n)
     style.label_axes(ax, y="strength θ (arb. units)")
     return {"kinds": kinds, "bold": bold, "centre": centre, "said": ax.set_title(" ")}
 
@@ -99,7 +99,7 @@ def _place_counts(ax, cloud):
     ax.set_yscale("symlog", linthresh=10, linscale=0.5)
     ax.set_yticks([0, 10, 100, 1000, 10_000])
     ax.yaxis.set_major_formatter(style.grouped)
-    ax.set_ylim(0, 1e5)
+    ax.set_ylim(-3, 1e5)
     ax.minorticks_off()
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     style.label_axes(ax, x="step", y="wires")

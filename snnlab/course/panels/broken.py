@@ -134,7 +134,7 @@ class BrokenNeurons(Panel):
         said = (answers(self.networks[net], self.inputs, one) for one in dead)
         return np.mean([float((classes == self.labels).mean()) for classes in said])
 
-    def simulate(self, *, dead, order, net, **tools):
+    def simulate(self, *, dead, order, net, share=None, draw=0):
         """Test both networks with these neurons dead.
 
         Parameters
@@ -144,8 +144,8 @@ class BrokenNeurons(Panel):
             Of the curves shown beside.
         net : int
             Of which network the confusions are shown.
-        **tools
-            The other controls; they choose ``dead``, and are only named here.
+        share, draw : float, int, optional
+            They choose ``dead``, and here only say whether somebody else did, by clicking.
 
         Returns
         -------
@@ -160,6 +160,8 @@ class BrokenNeurons(Panel):
             "names": self.names,
             "net": net,
             "order": order,
+            "by_hand": share is not None
+            and not np.array_equal(dead, self.chosen(share, order, draw, net)),
             "n_dead": int(np.sum(dead)),
             "n_hidden": self.n_hidden,
             "n_tested": len(self.labels),
@@ -169,6 +171,10 @@ class BrokenNeurons(Panel):
             "shares": SHARES,
             "curves": self.curves[order],
         }
+
+    def downloads(self):
+        """Both networks, intact."""
+        return dict(zip(self.names, self.networks, strict=True))
 
     draw = staticmethod(figures.draw_broken)
     update = staticmethod(figures.update_broken)
@@ -188,7 +194,9 @@ class BrokenNeurons(Panel):
         )
 
     def changed(self, change):
-        """Sliders choose what dies; a click on a neuron, and another view, are only shown."""
+        """Sliders choose what dies; of neurons that are clicked on, the slider says how many."""
+        if change.owner is self.widgets["dead"]:
+            self.put(share=100 * float(np.mean(self.values["dead"])))
         random = self.widgets["order"].value == "random"
         view = change.owner is self.widgets["net"] and random
         if not view and change.owner is not self.widgets["dead"]:

@@ -10,7 +10,7 @@ from snnlab.course.panels.shared import checked, checked_test
 from snnlab.learning.optim import Adam
 from snnlab.learning.settings import check_samples
 from snnlab.learning.training import evaluate, steps
-from snnlab.live import Panel, Slider, Stops, as_options
+from snnlab.live import Action, Choice, Panel, Slider, Stops, as_options
 from snnlab.live.panel import of_controls
 from snnlab.reports.sweep import transfer_matrix
 
@@ -31,8 +31,21 @@ def levels(bits):
     return {"weight_bits": bits, "weight_scale": scale, "dynamic_scaling": True}
 
 
+# the knobs of imperfections, what each is called, and its value where it is off
+KNOBS = {
+    "bits": ("bits of a weight", None),
+    "ceiling": ("highest reading", None),
+    "tau": ("σ of τ", 0.0),
+    "threshold": ("σ of threshold", 0.0),
+    "gain": ("σ of gain", 0.0),
+    "noise": ("noise", 0.0),
+}
+
+
 class Imperfections(Panel):
     """One image in a network, as simulated and on a chip with chosen faults.
+
+    One imperfection at a time, with its slider; or all of them at once.
 
     Parameters
     ----------
@@ -49,13 +62,24 @@ class Imperfections(Panel):
     """
 
     controls = {
-        "digit": Slider("test image", 0, 99, 1, 0, digits=0),
+        "off": Action("All off", "The chip without a fault"),
+        "on": Action("All on", "The six imperfections at once, each with its slider"),
+        "only": Choice(
+            "imperfection",
+            (
+                ("none", "none"),
+                *((f"{name} only", knob) for knob, (name, _) in KNOBS.items()),
+                ("all six", "all"),
+            ),
+            "gain",
+        ),
         "bits": Stops("bits of a weight", (("exact", None), *as_options(range(8, 0, -1))), 6),
         "ceiling": Stops("highest reading", (("none", None), *as_options(READINGS)), 2.5),
         "tau": Slider("σ of τ", 0, 50, 1, 5, "%", 0.01, digits=1),
         "threshold": Slider("σ of threshold", 0, 50, 1, 3, "%", 0.01, digits=1),
         "gain": Slider("σ of gain", 0, 50, 1, 10, "%", 0.01, digits=1),
         "noise": Slider("noise", 0, 50, 1, 2, "%", 0.01, digits=1),
+        "digit": Slider("test image", 0, 99, 1, 0, digits=0),
         "chip": Slider("which chip", 0, 9, 1, 0, digits=0),
     }
 
@@ -72,6 +96,33 @@ class Imperfections(Panel):
         self.pixels = images[:n].reshape(n, *shape)
         self.accuracy = evaluate(network, self.inputs, self.labels).accuracy
         super().__init__(key)
+        self._show_knobs()
+
+    # which knobs there are ------------------------------------------------------------------------
+
+    def off(self):
+        """Switch all imperfections off."""
+        self.widgets["only"].value = "none"
+
+    def on(self):
+        """Switch all imperfections on."""
+        self.widgets["only"].value = "all"
+
+    def changed(self, change):
+        """The slider of an imperfection is there while it counts."""
+        self._show_knobs()
+        self.ask()
+
+    def moved(self):
+        """As `changed`."""
+        self.changed(None)
+
+    def _show_knobs(self):
+        only = self.widgets["only"].value
+        for knob in KNOBS:
+            self.widgets[knob].layout.display = "" if only in (knob, "all") else "none"
+
+    # what is shown --------------------------------------------------------------------------------
 
     @of_controls
     def substrate(self, *, bits, ceiling, tau, threshold, gain, noise, chip):
@@ -100,8 +151,16 @@ class Imperfections(Panel):
             effects |= {"adc_bits": 8, "adc_range": bounds, "membrane_range": bounds}
         return Substrate.ideal(chip, **effects)
 
-    def simulate(self, *, digit, bits, **faults):
-        """Run one image and all test samples; parameters as for `substrate`, and ``digit``.
+    def simulate(self, *, digit, only="all", **knobs):
+        """Run one image and all test samples.
+
+        Parameters
+        ----------
+        digit : int
+        only : str
+            The imperfection that counts: one of `KNOBS`, ``"all"`` or ``"none"``.
+        **knobs
+            As for `substrate`.
 
         Returns
         -------
@@ -109,7 +168,9 @@ class Imperfections(Panel):
             The argument of `snnlab.course.figures.draw_substrate`.
         """
         digit = min(digit, len(self.labels) - 1)
-        chip = self.substrate(bits=bits, **faults)
+        for knob, (_, off) in KNOBS.items():
+            knobs[knob] = knobs[knob] if only in (knob, "all") else off
+        chip = self.substrate(**knobs)
         ideal = self.network.forward(self.inputs[digit])
         highest = ideal.v[0][0].max(axis=0)  # of the neurons that fire, one that only just does
         fires = highest > self.network.neurons[0].v_th
@@ -130,10 +191,14 @@ class Imperfections(Panel):
             "n_tested": len(self.labels),
             "n_hidden": self.network.sizes[1],
             "dt": self.network.dt,
-            "bits": bits,
+            "bits": knobs["bits"],
             "ideal": _side("ideal", ideal, neuron, self.network.neurons[0].v_th, self.accuracy),
             "chip": _side(f"chip {chip.seed}", measured, neuron, float(own), accuracy),
         }
+
+    def downloads(self):
+        """The network that is shown."""
+        return {"network": self.network}
 
     draw = staticmethod(figures.draw_substrate)
     update = staticmethod(figures.update_substrate)
@@ -240,6 +305,8 @@ class ThroughTheChip(Panel):
         networks = [self.network.copy() for _ in places]
         loops = [self._steps(*pair) for pair in zip(networks, places, strict=True)]
         *learners, software = networks
+        names = [*(f"trained on chip {chip.seed}" for chip in chips), "in software"]
+        self._networks = dict(zip(names, networks, strict=True))
         fixed = {"sigma_d": sigma_d, "chips": [chip.seed for chip in chips]}
         fixed |= {"n_steps": self.n_steps, "stored": self.stored}
         seen = {"tested": [], "transfer": [], "loop": []}
@@ -276,6 +343,10 @@ class ThroughTheChip(Panel):
                     out[i, j] = transfer_matrix([network], [chip], *self.test)[0, 0]
                     yield None
         return np.diag(out) if own else out
+
+    def downloads(self):
+        """The networks as they stand."""
+        return self._networks
 
     draw = staticmethod(figures.draw_loop)
     update = staticmethod(figures.update_loop)

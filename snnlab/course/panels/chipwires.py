@@ -48,6 +48,7 @@ class RewireOnChip(Panel):
         """
         task = self.task
         chip, network, rule = lessons.begin_on_chip(task, sigma_d=sigma_d, dead=dead, alpha=alpha)
+        self._network = network
         defect = chip.badness()[: task.hidden]
         bad, alive = worst_of(defect), np.isfinite(defect)
         settings = f"σ = {100 * sigma_d:.0f} %, {100 * dead:.0f} % dead, α = {alpha:g}"
@@ -68,6 +69,10 @@ class RewireOnChip(Panel):
         pace = Pace()
         for k, tested in lessons.watch(task, network, rule, every=EVERY, substrate=chip):
             yield from pace.frame(partial(frame, k, tested), now=k == task.steps)
+
+    def downloads(self):
+        """The network as it stands."""
+        return {"network": self._network}
 
     draw = staticmethod(figures.draw_chip_wires)
     update = staticmethod(figures.update_chip_wires)

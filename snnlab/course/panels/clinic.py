@@ -92,10 +92,9 @@ class Clinic(Panel):
         dict
             The argument of `snnlab.course.figures.draw_ward`.
         """
-        network = self.turned(bed=bed, **knobs)
+        network = self._shown_network(bed, knobs)
         state = ", then ".join(self._remedies[bed]) or "untreated"
         if self._trained is not None and self._trained[0] == bed:
-            network = self._trained[1]
             state += ", trained"
         report = self._examine(bed, network)
         return {
@@ -106,10 +105,20 @@ class Clinic(Panel):
             "title": f"Patient {bed}: {'-'.join(map(str, report.sizes))}, {state}",
         }
 
+    def _shown_network(self, bed, knobs):
+        if self._trained is not None and self._trained[0] == bed:
+            return self._trained[1]
+        return self.turned(bed=bed, **knobs)
+
     def _examine(self, bed, network):
         patient, n = self.patients[bed], self.n_samples
         loss = patient.training["loss"]
         return clinic.examine(network, patient.inputs[:n], patient.labels[:n], loss=loss)
+
+    def downloads(self):
+        """The patient as it is shown."""
+        values = self.values
+        return {"patient": self._shown_network(values["bed"], {k: values[k] for k in NEUTRAL})}
 
     draw = staticmethod(figures.draw_ward)
     update = staticmethod(figures.update_ward)
@@ -150,6 +159,10 @@ class Clinic(Panel):
             self.worker.ask("turned")
         elif not self.training:
             self.ask()
+
+    def moved(self):
+        """Knobs may be among what was set."""
+        self.worker.ask("turned")
 
     # what the thread does -----------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ from snnlab import _check, encode, plot
 from snnlab.course import figures
 from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked
-from snnlab.live import Drawing, Panel, Slider
+from snnlab.live import Drawing, Panel, Slider, sample_digits
+from snnlab.plot.style import count
 
 
 class PixelsToSpikes(Panel):
@@ -64,31 +65,42 @@ class PixelsToSpikes(Panel):
         )
 
 
+LARGE, SMALL, DOT = 13.3 / 16, 11 / 16, 3 / 16  # sides of a drawing, in sides of its image
+
+
 def centred(image):
-    """An image shifted by whole pixels so that its ink is centred, as the training images' is.
+    """An image as the training images are: its ink's centre in the middle, and large enough.
+
+    A drawing smaller than two thirds of the image is made as large as MNIST's digits are, unless it
+    is a mere dot.
 
     Parameters
     ----------
-    image : array (rows, columns)
+    image : array (n, n)
 
     Returns
     -------
-    array (rows, columns)
+    array (n, n)
         What would leave the image at one side is cut off.
     """
-    total = image.sum()
+    n, total = len(image), float(image.sum())
     if total == 0:
         return image
-    shifts = []
-    for axis, n in enumerate(image.shape):
-        ink = image.sum(axis=1 - axis)
-        shifts.append(int(round((n - 1) / 2 - float(ink @ np.arange(n)) / float(total))))
-    ends = list(zip(shifts, image.shape, strict=True))
-    source = tuple(slice(max(0, -shift), n - max(0, shift)) for shift, n in ends)
-    target = tuple(slice(max(0, shift), n - max(0, -shift)) for shift, n in ends)
-    moved = np.zeros_like(image)
-    moved[target] = image[source]
-    return moved
+    rows, columns = (np.flatnonzero(image.max(axis=axis) > 0.2) for axis in (1, 0))
+    size = max((np.ptp(where) + 1 for where in (rows, columns) if where.size), default=1) / n
+    factor = LARGE / size if DOT < size < SMALL else 1.0
+    at = np.arange(n)
+    middle = [float(image.sum(axis=1 - axis) @ at) / total for axis in (0, 1)]
+    if factor == 1:  # by whole pixels, so that it stays as sharp as it is
+        middle = [round(c - (n - 1) / 2) + (n - 1) / 2 for c in middle]
+    # pixel k shows what was at (k - (n - 1) / 2) / factor from the centre of ink
+    weights = [_interpolated(n, c + (at - (n - 1) / 2) / factor) for c in middle]
+    return (weights[0] @ image @ weights[1].T).astype(image.dtype)
+
+
+def _interpolated(n, places):
+    """Matrix (len(places), n) that interpolates n values linearly, with 0 around them."""
+    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(n)))
 
 
 class DrawDigit(Panel):
@@ -102,24 +114,29 @@ class DrawDigit(Panel):
         What is on the pad at first.
     names : sequence of str, optional
         Of the classes.
+    samples : array (k, n, n), optional
+        Digits that a button puts on the pad; those that ship with scikit-learn by default, where
+        the network reads 16 by 16 pixels.
     key : str, optional
         As for `Panel`.
     """
 
     @of_course
-    def __init__(self, network, start=None, names=None, key=None):
+    def __init__(self, network, start=None, names=None, samples=None, key=None):
         n = int(round(checked(network).sizes[0] ** 0.5))
         if n * n != network.sizes[0]:
             raise ValueError("network must read square images")
         self.network = network
         self.names = None if names is None else _check.names("names", names, network.sizes[-1])
-        self.controls = {"image": Drawing("your digit", n, start)}
+        if samples is None and n == 16:
+            samples = sample_digits()[0][:20].reshape(-1, n, n)
+        self.controls = {"image": Drawing("your digit", n, start, samples)}
         if start is not None:
             self.controls["image"].check("start", start)
         super().__init__(key)
 
     def simulate(self, *, image):
-        """Run the network on an image, moved to the middle.
+        """Run the network on an image, moved to the middle and made large enough.
 
         Parameters
         ----------
@@ -136,9 +153,13 @@ class DrawDigit(Panel):
         spikes = encode.latency(image.reshape(1, -1), n_steps=network.n_steps, dt=network.dt)
         return {"trace": network.forward(spikes, potentials=False), "image": image}
 
+    def downloads(self):
+        """The network that is shown."""
+        return {"network": self.network}
+
     def draw(self, data):
         """Spikes, membranes of the outputs, decision; the image is on the pad."""
-        looks = {"names": self.names, "size": (6.1, 5.0)}
+        looks = {"names": self.names, "size": (6.4, 4.5)}
         return plot.draw_raster(data["trace"], dt=self.network.dt, **looks)
 
     def update(self, picture, data):
@@ -151,13 +172,19 @@ class DrawDigit(Panel):
         n_in = int(trace.inputs.counts()[0])
         if n_in == 0:
             return "The pad is blank: no spikes. Draw a digit with the mouse, or with the keyboard."
+        if not trace.hidden[-1].counts()[0]:
+            return (
+                f"{count(n_in, 'input spike')}, too few for a hidden one: the network cannot "
+                "decide. Draw more."
+            )
         readout = trace.readout[0]
         highest = readout.max(axis=0)
         best, second = np.argsort(highest)[:-3:-1]
         names = self.names or range(len(highest))
         when = readout[:, best].argmax() * self.network.dt * 1e6
+        hidden = count(int(trace.hidden_counts()[0]), "hidden spike")
         return (
-            f"{n_in} input spikes, {int(trace.hidden_counts()[0])} hidden spikes: it says "
+            f"{count(n_in, 'input spike')}, {hidden}: it says "
             f"{names[best]}, highest at {when:.1f} µs with {highest[best]:.2f}; "
             f"next is {names[second]} with {highest[second]:.2f}"
         )

@@ -179,6 +179,10 @@ class BackwardInTime(Panel):
         told = {"adjoints": adjoints[0][0], "spikes": (spikes.step, spikes.unit)}
         return told | {"at": t, "dt": network.dt, "steepness": steepness, "reset": reset}
 
+    def downloads(self):
+        """The network that is shown."""
+        return {"network": self.network}
+
     draw = staticmethod(figures.draw_backward)
     update = staticmethod(figures.update_backward)
 

@@ -84,6 +84,10 @@ class ReadOut(Panel):
             out["said"].append(np.where(undecided, -1, scores.argmax(axis=1)))
         return out
 
+    def downloads(self):
+        """Both networks."""
+        return dict(zip(self.names, self.networks, strict=True))
+
     draw = staticmethod(figures.draw_read_out)
     update = staticmethod(figures.update_read_out)
 

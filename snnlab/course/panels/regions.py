@@ -88,7 +88,7 @@ class YinYang(Panel):
         model = SpikingClassifier(
             (hidden,), epochs=epochs, batch_size=batch, lr=1e-2, random_state=0, workers=1
         )
-        total = epochs * per_epoch
+        total, self._model = epochs * per_epoch, model
         fixed = {
             "points": x[:, :2],
             "labels": y,
@@ -107,6 +107,10 @@ class YinYang(Panel):
             if k == 1 or k % EVERY == 0 or k == total:
                 tested.append((k, model.score(x_test, y_test)))
             yield from pace.frame(frame, now=k == total)
+
+    def downloads(self):
+        """The network as it stands."""
+        return {"network": self._model.network_}
 
     draw = staticmethod(figures.draw_regions)
     update = staticmethod(figures.update_regions)

@@ -89,6 +89,7 @@ class Rewire(Panel):
         """
         task = self.task
         network, rule = lessons.begin(task, method, connectivity=target, strength=strength)
+        self._network = network
         target = None if method == "STDS" else target
         strength = strength if method in ("Grad R", "STDS") else None
         said = {"Grad R": f"α = {strength}", "STDS": f"d = {strength} at the end"}
@@ -115,6 +116,10 @@ class Rewire(Panel):
         wires = np.count_nonzero(network.weights[0], axis=1).reshape(self.shape)
         moving = {"left": np.array(data["left"]), "tested": list(data["tested"]), "pixels": wires}
         return data | moving | {"others": list(self.others.values())}
+
+    def downloads(self):
+        """The network as it stands."""
+        return {"network": self._network}
 
     draw = staticmethod(figures.draw_rewiring)
     update = staticmethod(figures.update_rewiring)

@@ -135,6 +135,11 @@ class Silence(Panel):
             "dt": self.network.dt,
         }
 
+    def downloads(self):
+        """The network as it stands."""
+        run = self._runs.get(self.values["strength"])
+        return {"network": self.network if run is None else run.network}
+
     draw = staticmethod(figures.draw_silence)
     update = staticmethod(figures.update_silence)
 

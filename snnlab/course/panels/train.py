@@ -180,6 +180,8 @@ class TrainLive(Panel):
         "digit": Slider("test image", 0, 99, 1, 0, digits=0),
     }
 
+    forgets = ("back",)  # it follows the training
+
     @of_course
     def __init__(
         self, data, *, n_train=5000, n_test=500, hidden=100, limit=2000, begin=0, seed=0, key=None
@@ -241,6 +243,10 @@ class TrainLive(Panel):
             "n_steps": inputs.n_steps,
             "dt": networks[0].dt,
         }
+
+    def downloads(self):
+        """Both networks as they stand."""
+        return {name: run.network for name, run in zip("AB", self.runs, strict=True)}
 
     draw = staticmethod(figures.draw_runs)
     update = staticmethod(figures.update_runs)

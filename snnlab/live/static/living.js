@@ -1,17 +1,16 @@
 // A living network: a spiking network that is drawn, played in slow motion and touched, in one
-// module without a build step and without a network connection. It runs as a widget
-// (`snnlab.live.LivingNetwork`) and on a page of its own (`snnlab.live.living.page`).
+// module without a build step and without a network connection. `shared.js` stands before it. It
+// runs as a widget (`snnlab.live.LivingNetwork`) and on a page of its own
+// (`snnlab.live.living.page`).
 //
 //   1. numbers     how weights and images arrive
 //   2. network     the forward pass, in float32, event by event, as the kernels compute it
 //   3. pictures    from a drawing to an image, from an image to spikes
-//   4. look        colours of both themes, where everything stands
+//   4. look        where everything stands
 //   5. wires       which are drawn, and how they change
 //   6. painting    what is seen at a point in time
 //   7. Living      controls, play, mouse and keyboard
 //   8. doors       widget and page
-
-const f32 = Math.fround;  // a sum or product of two float32, rounded: what a float32 unit computes
 
 // 1. numbers --------------------------------------------------------------------------------------
 
@@ -239,34 +238,6 @@ export const centred = (strokes, n) => {
 };
 
 // 4. look -----------------------------------------------------------------------------------------
-
-const COLOURS = ["stage", "text", "dim", "line", "plus", "minus", "spike", "win", "wrong", "ink",
-  "cell", "focus"];
-
-/** The page that says which theme is on: in a frame, the page around it, if it may be looked at. */
-const outer = () => window.frameElement ? window.parent.document : document;
-const THEMES = ["data-jp-theme-light", "data-theme", "data-md-color-scheme", "class"];
-
-/** Whether the page is dark: what JupyterLab, VS Code or the page itself says, else the system. */
-const is_dark = () => {
-  const { body, documentElement } = outer(), { dataset, classList } = body;
-  if (dataset.jpThemeLight) return dataset.jpThemeLight === "false";
-  if (dataset.mdColorScheme) return dataset.mdColorScheme === "slate";
-  if (classList.contains("vscode-dark") || classList.contains("vscode-light"))
-    return classList.contains("vscode-dark");
-  const { theme } = documentElement.dataset;
-  if (theme === "dark" || theme === "light") return theme === "dark";
-  return matchMedia("(prefers-color-scheme: dark)").matches;
-};
-
-/** Colours of the present theme, which the style sheet holds. */
-const palette = (root) => {
-  const dark = is_dark();
-  root.classList.toggle("living-dark", dark);
-  const style = getComputedStyle(root), out = { dark };
-  for (const name of COLOURS) out[name] = style.getPropertyValue(`--living-${name}`).trim();
-  return out;
-};
 
 const GOLDEN = Math.PI * (3 - Math.sqrt(5));
 
@@ -940,49 +911,11 @@ const paint_axis = (pen, living, x, H) => {
   pen.fillText(in_time(T * spec.dt), x(T), H - 1);
 };
 
-/** A time in words. */
-const in_time = (seconds) => seconds < 1e-3 ? `${+(seconds * 1e6).toPrecision(3)} µs`
-  : `${+(seconds * 1e3).toPrecision(3)} ms`;
-
 // 7. Living ---------------------------------------------------------------------------------------
 
-const ICONS = {
-  play: "M4 2.5v11l9-5.5z",
-  pause: "M4 2.5h3v11H4zM9 2.5h3v11H9z",
-  step: "M3 2.5v11l7-5.5zM11 2.5h2v11h-2z",
-  before: "M11 2.5v11l-8-5.5z",
-  next: "M5 2.5v11l8-5.5z",
-};
 const QUICK = 2.5;  // times
 const HOLD = 1900;  // ms for which a decision stands before the next sample
 const SPEEDS = [["slow", 800], ["normal", 400], ["fast", 130]];  // ms of a step
-
-const make = (kind, name, attributes = {}, ...inside) => {
-  const node = document.createElement(kind);
-  if (name) node.className = name;
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else node.setAttribute(key, value);
-  }
-  node.append(...inside);
-  return node;
-};
-
-const icon = (name) => {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
-};
-
-const button = (name, label, onclick) =>
-  make("button", "living-button", { type: "button", "aria-label": label, title: label, onclick },
-    ...(ICONS[name] ? [icon(name)] : [name]));
-
-const plural = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
 
 /** The whole picture with its controls, in one element of a page. */
 class Living {
