@@ -96,7 +96,7 @@ class Network:
         self._build(shape, layers, models, n_steps, dtype, workers)
         for stage in self.stages:
             if stage.neuron is not None:
-                sd = _check.number("spread", initial_spread(spread, stage.neuron), at_least=0)
+                sd = initial_spread(spread, stage.neuron)
                 start = stage.layer.init(rng, stage.shape_in, sd)
                 if set(start) != set(stage.blocks):
                     raise ValueError(
@@ -413,12 +413,15 @@ class Network:
         try:
             return cls.from_arrays(arrays)
         except DAMAGE as fault:
-            raise ValueError(f"{path} does not hold a snnlab network: {fault}") from None
+            raise ValueError(f"path {path} does not hold a snnlab network: {fault}") from None
 
     @classmethod
     def from_arrays(cls, arrays, workers=None):
-        """Inverse of `to_arrays`; errors are of whatever is missing or wrong in them."""
-        return _restore(json.loads(str(arrays["header"])), arrays, workers)
+        """Inverse of `to_arrays`; raises ValueError if something is missing or wrong in them."""
+        try:
+            return _restore(json.loads(str(arrays["header"])), arrays, workers)
+        except DAMAGE as fault:
+            raise ValueError(f"arrays do not hold a network: {fault}") from None
 
     # in short -------------------------------------------------------------------------------------
 
