@@ -1,6 +1,7 @@
 """`SpikingClassifier`: a spiking network behind scikit-learn's interface."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 
@@ -29,6 +30,16 @@ QUIET = (
     "features reach {:.3g}, but a feature must exceed 0.2 to spike, and those in [0, 1] are taken "
     "as they are: scale X so that its largest values are 1"
 )
+
+
+@contextmanager
+def _names(arguments):
+    """Where scikit-learn looks at arguments; what it says of them is put after their names."""
+    try:
+        yield
+    except (TypeError, ValueError) as fault:
+        kind = TypeError if isinstance(fault, TypeError) else ValueError
+        raise kind(f"{arguments}: {fault}") from None
 
 
 class SpikingClassifier(ClassifierMixin, BaseEstimator):
@@ -147,12 +158,15 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
         """Make the network; what it is to learn, and how."""
         _check.unmasked("X", X)
         _check.unmasked("y", y)
-        X, y = validate_data(self, X, y, dtype=np.float32)
-        check_classification_targets(y)
+        with _names("X, y"):
+            X, y = validate_data(self, X, y, dtype=np.float32)
+            check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         _check.one_of("code", self.code, ("auto", "latency", "population"))
         share = _check.number("hidden_spikes", self.hidden_spikes, above=0)
-        hidden = [_check.integer("hidden", n, at_least=1) for n in np.atleast_1d(self.hidden)]
+        one = isinstance(self.hidden, int | np.integer)
+        hidden = [self.hidden] if one else _check.sequence("hidden", self.hidden)
+        hidden = [_check.integer("hidden", n, at_least=1) for n in hidden]
         if self.augment is not None and not isinstance(self.augment, Affine):
             raise TypeError(f"augment must be Affine or None, not {type(self.augment).__name__}")
         neuron = LIF.brainscales2() if self.neuron is None else self.neuron
@@ -203,7 +217,8 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
     def _scores(self, X):
         check_is_fitted(self)
         _check.unmasked("X", X)
-        X = validate_data(self, X, dtype=np.float32, reset=False)
+        with _names("X"):
+            X = validate_data(self, X, dtype=np.float32, reset=False)
         spikes = self._code(self._features(X))
         check_hearing(self.network_, spikes, 1.0, QUIET.format(X.max()))
         return predict_scores(self.network_, spikes, loss=self.loss)
@@ -279,7 +294,7 @@ class SpikingClassifier(ClassifierMixin, BaseEstimator):
             model._adopt(header, arrays)
             return model
         except DAMAGE as fault:
-            raise ValueError(f"{path} does not hold a SpikingClassifier: {fault}") from None
+            raise ValueError(f"path {path} does not hold a SpikingClassifier: {fault}") from None
 
     def _adopt(self, header, arrays):
         """What training gave, from a file, if it fits together."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, load_npz, save_npz
-from snnlab.chip.effects import MIN_FACTOR, N_NEURONS, SPREADS
+from snnlab.chip.effects import MIN_FACTOR, SPREADS
 
 FORMAT = 1
 MOST_RUNS = 2**53
@@ -52,12 +52,7 @@ class StoredChip:
             chip = cls(header["chip"], partition=partition, **header["effects"])
             chip.age = _check.integer("age", header["age"], at_least=0, at_most=MOST_RUNS)
             chip.calibrated = _check.flag("calibrated", header["calibrated"])
-            for name in SPREADS:
-                key, lowest = f"factor_{name}", FLOORS[name]
-                x = _check.array(key, arrays[key], float, (N_NEURONS,))
-                if x.min() < lowest:
-                    raise ValueError(f"{key} must be at least {lowest:g}, got {x.min():g}")
-                chip.factors[name] = x
+            chip.factors = {name: arrays[f"factor_{name}"] for name in SPREADS}
             return chip
         except DAMAGE as fault:
-            raise ValueError(f"{path} does not hold a chip: {fault}") from None
+            raise ValueError(f"path {path} does not hold a chip: {fault}") from None

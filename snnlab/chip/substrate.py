@@ -34,7 +34,7 @@ from snnlab.chip.effects import (
 )
 from snnlab.chip.faults import Faults
 from snnlab.chip.fit import check_fit, check_layers, runs_needed, warn_of_times
-from snnlab.chip.stored import MOST_RUNS, StoredChip
+from snnlab.chip.stored import FLOORS, MOST_RUNS, StoredChip
 from snnlab.kernels import chip as kernels
 from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
@@ -42,7 +42,7 @@ from snnlab.layers.stage import Conditions, pack_constants
 from snnlab.medium import Medium
 from snnlab.memory import aligned
 from snnlab.parameters import check_weights
-from snnlab.signals import SpikeTrains
+from snnlab.signals import SpikeTrains, read_only
 
 # A layer on the chip: its stage in the network; constants of its neurons as they are there;
 # whether spikes reset them to rest; their numbers; efficacies and stuck levels of its synapses,
@@ -101,7 +101,7 @@ class Substrate(StoredChip, Medium):
         self._partition, self.age, self.calibrated = partition, 0, False
         self._placed = None, None  # the last network's key and places
         faults = Faults(self.seed, self.effects, self.weight_limit)
-        self.factors, self.dead = faults.factors, faults.dead
+        self._factors, self._dead = faults.factors, faults.dead
         self._efficacy, self._stuck, self._phase = faults.efficacy, faults.stuck, faults.phase
 
     @classmethod
@@ -116,13 +116,33 @@ class Substrate(StoredChip, Medium):
         changed = self.effects | detuned(sigma_d) | effects
         chip = Substrate(self.seed, partition=partition, **changed)
         chip.calibrated = self.calibrated
-        for name in SPREADS:
-            if chip.effects[name] == self.effects[name]:
-                chip.factors[name] = self.factors[name].copy()
+        kept = [name for name in SPREADS if chip.effects[name] == self.effects[name]]
+        chip.factors = {name: self.factors[name] for name in kept}
         return chip
 
     seed = property(attrgetter("_seed"), doc="Which chip it is.")
     partition = property(attrgetter("_partition"), doc="Whether larger networks run in parts.")
+
+    @property
+    def factors(self):
+        """Deviations by name, read-only; can be set, a dict of some or all of them."""
+        return MappingProxyType({name: read_only(x) for name, x in self._factors.items()})
+
+    @factors.setter
+    def factors(self, values):
+        """Replace some or all of them."""
+        for name, x in _check.kind("dict", "mappingproxy")("factors", values).items():
+            lowest = FLOORS[_check.one_of("name in factors", name, SPREADS)]
+            x = _check.array(f"factor_{name} of factors", x, float, (N_NEURONS,))
+            if x.min() < lowest:
+                raise ValueError(f"factor_{name} of factors must be at least {lowest:g}")
+            self._factors[name] = x.copy()
+        self._placed = None, None
+
+    @property
+    def dead(self):
+        """Which neurons never fire, array of bool; read-only."""
+        return read_only(self._dead)
 
     @property
     def effects(self):
@@ -183,6 +203,7 @@ class Substrate(StoredChip, Medium):
         check_layers(network)
         settings = {"potentials": potentials, "dropout": dropout, "out": out}
         trace = super().run(network, inputs, **settings)
+        _check.finite("network or inputs", trace.readout)
         if self.effects["clamp"] is not None:
             _forget(trace, min(self.effects["clamp"] / network.dt, _check.MOST_STEPS))
         self.age += 1
@@ -383,6 +404,7 @@ class Substrate(StoredChip, Medium):
     def _place(self, network):
         """Each layer's `_Place`, one layer beside the other; larger networks start over."""
         check_layers(network)
+        check_weights(network)
         key = network.sizes, network.neurons, network.dtype
         known = key == self._placed[0]
         # whether many inputs are too many depends on the weights, which change
@@ -451,8 +473,12 @@ def clip_weights(network, largest):
     FloatingPointError
         If they are not finite: an infinite weight would be hidden, not cured.
     """
-    check_weights(network)
-    for block, top in zip(network.weight_blocks, largest, strict=True):
+    check_weights(_check.network("network", network, needs="weight_blocks"))
+    blocks = network.weight_blocks
+    largest = _check.sequence("largest", largest, len(blocks), "numbers, one per layer")
+    for block, top in zip(blocks, largest, strict=True):
+        if not (top := _check.scalar("largest", top)) > 0:
+            raise ValueError(f"largest must be above 0, got {top}")
         if top < np.inf:
             w = block.padded(network.parameters)
             np.clip(w, -top, top, out=w)

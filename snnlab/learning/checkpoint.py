@@ -84,8 +84,9 @@ class Checkpoint:
         """
         if not self.path.exists():
             return
-        loop, arrays = self.loop, load_npz(self.path)
+        loop = self.loop
         try:
+            arrays = load_npz(self.path)
             names = "config", "rng", "history", "age"
             config, state, past, age = (json.loads(str(arrays.pop(name))) for name in names)
             parameters = arrays.pop("parameters")

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import html
 import inspect
 import io
@@ -13,9 +14,9 @@ import zlib
 import ipywidgets
 import numpy as np
 
-from snnlab import plot
+from snnlab import _check, plot
 from snnlab.live.board import Board
-from snnlab.live.controls import Action, leave_main_thread
+from snnlab.live.controls import Action, Control, leave_main_thread
 from snnlab.live.still import Curtain, Stays, Still
 from snnlab.live.tools import Tools
 from snnlab.live.view import View
@@ -25,6 +26,27 @@ from snnlab.live.worker import Worker
 SCALE = 1.5  # pixels of a live picture per pixel on the page: sharp enough, and quick
 _NUMBERS = itertools.count()
 _OPEN = {}  # the panel that is open under each key
+
+
+def of_controls(method):
+    """A method whose keywords are values of the panel's controls: each is one that it can have."""
+
+    def checked(self, values):
+        out = dict(values)
+        for name, value in values.items():
+            if isinstance(self.controls.get(name), Control):
+                out[name] = self.controls[name].check(name, value)
+        return out
+
+    @functools.wraps(method)
+    def inner(self, *args, **values):
+        return method(self, *args, **checked(self, values))
+
+    @functools.wraps(method)
+    def generator(self, *args, **values):
+        yield from method(self, *args, **checked(self, values))
+
+    return generator if inspect.isgeneratorfunction(method) else inner
 
 
 class Panel(Stays):
@@ -73,6 +95,12 @@ class Panel(Stays):
     controls = {}
     forgets = ()
 
+    def __init_subclass__(cls, **settings):
+        super().__init_subclass__(**settings)
+        if inspect.isfunction(vars(cls).get("simulate")):
+            cls.simulate = of_controls(cls.simulate)
+
+    @_check.given(key=_check.text)
     def __init__(self, key=None):
         self.key = type(self).__name__ if key is None else key
         former = _OPEN.get(self.key)

@@ -63,7 +63,7 @@ def _plain(config):
     """A copy such as a file would give back."""
     try:
         return json.loads(json.dumps(config, default=np.generic.tolist))
-    except (TypeError, ValueError) as fault:
+    except (TypeError, ValueError, RecursionError) as fault:
         raise TypeError(f"config must hold text, numbers, lists and dicts: {fault}") from None
 
 
@@ -118,13 +118,13 @@ class Frontier:
         if not isinstance(data, str) or not data:
             raise TypeError(f"data must be the name of a data set, not {data!r}")
         self.data, self.points = data, []
-        for point in points:
+        for point in _check.sequence("points", points):
             self.append(point)
 
     def append(self, point):
         """Take in a run that is a `Point` already."""
         if not isinstance(point, Point):
-            raise TypeError(f"points must be Point objects, not {type(point).__name__}")
+            raise TypeError(f"points must be Point objects; this point is a {type(point).__name__}")
         self.points.append(point)
 
     def add(self, accuracy, hidden_spikes, **rest):
@@ -155,7 +155,8 @@ class Frontier:
         -------
         Point
         """
-        self._same(self.data if data is None else data)
+        self._same(self.data if data is None else _check.text("data", data))
+        _check.network("network", network, needs="weights")
         result = evaluate(network, inputs, labels, loss=loss, substrate=substrate)
         n_weights = sum(w.size for w in network.weights)
         connected = sum(np.count_nonzero(w) for w in network.weights) / n_weights
@@ -163,7 +164,7 @@ class Frontier:
 
     def _same(self, data):
         if data != self.data:
-            raise ValueError(f"runs on {data!r} cannot be put beside runs on {self.data!r}")
+            raise ValueError(f"data: runs on {data!r} cannot be put beside runs on {self.data!r}")
 
     def _filled(self):
         if not self.points:
@@ -186,7 +187,8 @@ class Frontier:
         list of Point or Mean
             By rising cost (the first one's).
         """
-        costs = (costs,) if isinstance(costs, str) else tuple(costs)
+        costs = [costs] if isinstance(costs, str) else _check.sequence("costs", costs)
+        means = _check.flag("means", means)
         for name in costs:
             _check.one_of("costs", name, RUN_COSTS)
         if not costs:
@@ -272,7 +274,7 @@ class Frontier:
             with open(path, encoding="utf-8") as file:
                 return cls.from_dict(json.load(file))
         except DAMAGE as fault:
-            raise ValueError(f"{path} does not hold a frontier: {fault}") from None
+            raise ValueError(f"path {path} does not hold a frontier: {fault}") from None
 
     @classmethod
     def from_records(cls, records):
@@ -292,7 +294,7 @@ class Frontier:
                 rest = {name: r[name] for name in ("connectivity", "mismatch") if name in r}
                 runs = zip(r["seeds"], r["values"], r["hidden_spikes_values"], strict=True)
                 points += [Point(y, x, seed=k, config=r["config"], **rest) for k, y, x in runs]
-        except (KeyError, TypeError, ValueError) as fault:
+        except (KeyError, IndexError, TypeError, ValueError) as fault:
             raise ValueError(f"records must hold test accuracies by seed: {fault!r}") from None
         if len(names) != 1:
             raise ValueError(f"records must be of one data set, they are of {sorted(names)}")

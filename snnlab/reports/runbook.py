@@ -87,14 +87,18 @@ class SweepBook:
         Likewise.
     substrate : Substrate or None
         Likewise, its age.
-    settings
-        All else that the results depend on; a file of others is refused.
+    settings : list
+        All else that the results depend on, last a dict of settings of the trainings; a file of
+        others is refused.
     """
 
     def __init__(self, path, network, rng, substrate, settings):
         self.path = _check.path("path", path)
         check_writable("path", self.path)
         self.network, self.rng, self.substrate = network, rng, substrate
+        *given, plain = settings
+        plain = {k: x for k, x in plain.items() if k not in ("substrate", "rng")}
+        settings = [*given, plain, repr(substrate), getattr(substrate, "factors", None)]
         start = [network.to_dict(), network.parameters, generator_state(rng)]
         self.start = digest([json.dumps(start[0], sort_keys=True), *start[1:], settings])
         self.points, self._parameters = [], []

@@ -1,7 +1,6 @@
 """Sweeps: one network trained along a range of strengths, runs repeated, chips exchanged."""
 
 import warnings
-from collections.abc import Iterable
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -10,7 +9,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import Bursts, Penalties
-from snnlab.learning.settings import check_samples
+from snnlab.learning.settings import check_medium, check_samples
 from snnlab.learning.training import evaluate, steps, train
 from snnlab.reports.frontier import Frontier, Point
 from snnlab.reports.runbook import RunBook, SweepBook
@@ -102,6 +101,7 @@ def sweep(
     """
     strengths = [_check.number("strengths", s, at_least=0) for s in _some("strengths", strengths)]
     rng = _check.generator("rng", rng)
+    _check.network("network", network, needs="backward")
     if not callable(penalty):
         raise TypeError(f"penalty must be a function of a strength, not {penalty!r}")
     if "checkpoint" in settings:
@@ -109,9 +109,13 @@ def sweep(
     if not isinstance(test, tuple | list) or len(test) != 2:
         raise TypeError("test must be a pair of inputs and labels")
     _check.labels("test", test[1], check_samples("test", network, test[0]), network.sizes[-1])
-    penalties = [Penalties(penalty(s), network).given for s in strengths]
+    try:
+        penalties = [Penalties(penalty(s), network).given for s in strengths]
+    except (TypeError, ValueError) as fault:
+        raise type(fault)(f"penalty, a function of a strength: {fault}") from None
     runs = Frontier(data)
     config = Point(0, 0, config={} if config is None else config).config
+    lr = _check.number("lr", lr, above=0)
     noted = {"mismatch": mismatch, "seed": seed}
     Point(0, 0, **noted)  # for its checks, as steps is called below for its own
     settings |= {"epochs": epochs, "rng": rng, "loss": loss, "substrate": substrate}
@@ -119,13 +123,8 @@ def sweep(
     steps(network, inputs, labels, optimizer=Adam(lr=lr), **plain)
     settings = {"progress": False} | settings
     network = network.copy()
-    if path is not None:
-        chip = repr(substrate), getattr(substrate, "factors", None)
-        same = {k: x for k, x in plain.items() if k not in ("substrate", "rng")}
-        what = [inputs, labels, strengths, penalties, test, noted, config, lr, chip, same]
-        book = SweepBook(path, network, rng, substrate, what)
-    else:
-        book = None
+    what = [inputs, labels, strengths, penalties, test, noted, config, lr, plain]
+    book = None if path is None else SweepBook(path, network, rng, substrate, what)
 
     def run(network):
         yield from () if book is None else book.finished()
@@ -149,9 +148,7 @@ def sweep(
 
 def _some(name, values):
     """A list of the values of an iterable, at least one."""
-    if not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a sequence, not {type(values).__name__}")
-    values = list(values)
+    values = _check.sequence(name, values)
     if not values:
         raise ValueError(f"{name} must hold at least one entry")
     return values
@@ -206,8 +203,7 @@ def repeat(
         If some did.
     """
     tasks = [_checked_task(s) for s in _some("seeds", seeds)]
-    if not callable(run):
-        raise TypeError(f"run must be a function of a seed, not {run!r}")
+    _check.function("run", run, 1)
     book = None if path is None else RunBook(path, run)
     known = [None if book is None else book.get(task) for task in tasks]
     rest = [k for k, result in enumerate(known) if result is None]
@@ -282,6 +278,10 @@ def transfer_matrix(networks, chips, inputs, labels, *, loss="max_over_time"):
         Accuracies.
     """
     networks, chips = _some("networks", networks), _some("chips", chips)
+    for network in networks:
+        _check.network("networks", network, needs="backward")
+    for chip in chips:
+        check_medium("chips", chip)
     out = np.empty((len(networks), len(chips)))
     for i, network in enumerate(networks):
         for j, chip in enumerate(chips):

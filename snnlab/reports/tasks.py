@@ -67,17 +67,18 @@ def run_tasks(function, tasks, *, executor=None, n_jobs=None, retries=1, finishe
     """
     tasks = list(tasks)
     book = _Book(tasks, _check.integer("retries", retries, 0, 1000), finished)
-    _runner(executor, n_jobs)(function, book)
+    _runner(executor, n_jobs, len(tasks))(function, book)
     return [book.outcomes[k] for k in range(len(tasks))]
 
 
-def _runner(executor, n_jobs):
+def _runner(executor, n_jobs, n_tasks):
     """The function that runs a book of tasks."""
     if n_jobs is not None:
         n_jobs = _check.integer("n_jobs", n_jobs, -1024, 1024)
         if n_jobs == 0:
             raise ValueError("n_jobs must not be 0")
         n_jobs = n_jobs if n_jobs > 0 else max(1, worker_count() + 1 + n_jobs)
+        n_jobs = min(n_jobs, max(1, n_tasks))  # more have nothing to do
     if executor is None:
         executor = "loky" if (n_jobs or 1) > 1 else "serial"
     if executor == "serial":

@@ -540,7 +540,7 @@ ERRORS = {
     "no strengths": ({"strengths": ()}, ValueError, "strengths must hold at least one"),
     "one strength": ({"strengths": 0.1}, TypeError, "strengths must be a sequence, not float"),
     "negative": ({"strengths": (0, -1)}, ValueError, "strengths must be at least 0"),
-    "text": ({"strengths": "12"}, TypeError, "strengths must be a number"),
+    "text": ({"strengths": "12"}, TypeError, "strengths must be a sequence"),
     "rng": ({"rng": None}, TypeError, "rng must be a seed"),
     "data": ({"data": ""}, TypeError, "data must be the name"),
     "epochs": ({"epochs": -1}, ValueError, "epochs"),
