@@ -19,6 +19,7 @@ _MODULES = {
     "energy": "reports.energy",
     "estimator": "estimator",
     "exercises": "course.exercises",
+    "interchange": "interchange",
     "layers": "layers",
     "lessons": "course.lessons",
     "live": "live",
