@@ -11,30 +11,15 @@ results are those of the ideal network, bit for bit.
 
 from collections import namedtuple
 from functools import partial
-from operator import attrgetter
-from types import MappingProxyType
 
 import numpy as np
 
 from snnlab import _check
-from snnlab.chip.card import (
-    SECONDS_PER_IMAGE,
-    SECONDS_PER_TRAINING_IMAGE,
-    WATTS,
-    RunCost,
-    card,
-)
-from snnlab.chip.effects import (
-    EFFECTS,
-    MAX_SCALE,
-    N_NEURONS,
-    SPREADS,
-    check_effects,
-    detuned,
-)
+from snnlab.chip.card import SECONDS_PER_IMAGE, SECONDS_PER_TRAINING_IMAGE, WATTS, RunCost, card
+from snnlab.chip.effects import EFFECTS, MAX_SCALE, N_NEURONS, SPREADS, check_effects, detuned
 from snnlab.chip.faults import Faults
 from snnlab.chip.fit import check_fit, check_layers, runs_needed, warn_of_times
-from snnlab.chip.stored import FLOORS, MOST_RUNS, StoredChip
+from snnlab.chip.state import ChipState
 from snnlab.kernels import chip as kernels
 from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
@@ -42,7 +27,7 @@ from snnlab.layers.stage import Conditions, pack_constants
 from snnlab.medium import Medium
 from snnlab.memory import aligned
 from snnlab.parameters import check_weights
-from snnlab.signals import SpikeTrains, read_only
+from snnlab.signals import SpikeTrains
 
 # A layer on the chip: its stage in the network; constants of its neurons as they are there;
 # whether spikes reset them to rest; their numbers; efficacies and stuck levels of its synapses,
@@ -50,7 +35,7 @@ from snnlab.signals import SpikeTrains, read_only
 _Place = namedtuple("_Place", "stage constants hold zero_reset columns efficacy stuck noise")
 
 
-class Substrate(StoredChip, Medium):
+class Substrate(ChipState, Medium):
     """A virtual chip: 256 neurons of 256 signed inputs, frozen in its faults by a seed.
 
     Parameters
@@ -119,45 +104,6 @@ class Substrate(StoredChip, Medium):
         kept = [name for name in SPREADS if chip.effects[name] == self.effects[name]]
         chip.factors = {name: self.factors[name] for name in kept}
         return chip
-
-    seed = property(attrgetter("_seed"), doc="Which chip it is.")
-    partition = property(attrgetter("_partition"), doc="Whether larger networks run in parts.")
-
-    @property
-    def factors(self):
-        """Deviations by name, read-only; can be set, a dict of some or all of them."""
-        return MappingProxyType({name: read_only(x) for name, x in self._factors.items()})
-
-    @factors.setter
-    def factors(self, values):
-        """Replace some or all of them."""
-        for name, x in _check.kind("dict", "mappingproxy")("factors", values).items():
-            lowest = FLOORS[_check.one_of("name in factors", name, SPREADS)]
-            x = _check.array(f"factor_{name} of factors", x, float, (N_NEURONS,))
-            if x.min() < lowest:
-                raise ValueError(f"factor_{name} of factors must be at least {lowest:g}")
-            self._factors[name] = x.copy()
-        self._placed = None, None
-
-    @property
-    def dead(self):
-        """Which neurons never fire, array of bool; read-only."""
-        return read_only(self._dead)
-
-    @property
-    def effects(self):
-        """The value of every effect, read-only: `replace` makes a chip with others."""
-        return MappingProxyType(self._effects)
-
-    @property
-    def age(self):
-        """Runs so far."""
-        return self._age
-
-    @age.setter
-    def age(self, runs):
-        """Go back, or on, to what noise and drift were after so many runs."""
-        self._age = _check.integer("age", runs, 0, MOST_RUNS)
 
     @property
     def weight_limit(self):

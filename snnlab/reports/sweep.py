@@ -102,17 +102,12 @@ def sweep(
     strengths = [_check.number("strengths", s, at_least=0) for s in _some("strengths", strengths)]
     rng = _check.generator("rng", rng)
     _check.network("network", network, needs="backward")
-    if not callable(penalty):
-        raise TypeError(f"penalty must be a function of a strength, not {penalty!r}")
     if "checkpoint" in settings:
         raise TypeError("checkpoint cannot be set: a sweep is several trainings")
     if not isinstance(test, tuple | list) or len(test) != 2:
         raise TypeError("test must be a pair of inputs and labels")
     _check.labels("test", test[1], check_samples("test", network, test[0]), network.sizes[-1])
-    try:
-        penalties = [Penalties(penalty(s), network).given for s in strengths]
-    except (TypeError, ValueError) as fault:
-        raise type(fault)(f"penalty, a function of a strength: {fault}") from None
+    penalties = [_penalties(penalty, s, network) for s in strengths]
     runs = Frontier(data)
     config = Point(0, 0, config={} if config is None else config).config
     lr = _check.number("lr", lr, above=0)
@@ -144,6 +139,16 @@ def sweep(
             yield network.copy(), point
 
     return run(network)
+
+
+def _penalties(penalty, strength, network):
+    """What ``penalty`` makes of a strength, checked."""
+    if not callable(penalty):
+        raise TypeError(f"penalty must be a function of a strength, not {penalty!r}")
+    try:
+        return Penalties(penalty(strength), network).given
+    except (TypeError, ValueError) as fault:
+        raise type(fault)(f"penalty, a function of a strength: {fault}") from None
 
 
 def _some(name, values):

@@ -1,12 +1,15 @@
-"""Files of chips: seed, effects, age and calibration; all else follows from the seed."""
+"""What a chip is, and its file: seed, effects, age, calibration; all else follows from the seed."""
 
 import json
+from operator import attrgetter
+from types import MappingProxyType
 
 import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, load_npz, save_npz
-from snnlab.chip.effects import MIN_FACTOR, SPREADS
+from snnlab.chip.effects import MIN_FACTOR, N_NEURONS, SPREADS
+from snnlab.signals import read_only
 
 FORMAT = 1
 MOST_RUNS = 2**53
@@ -14,8 +17,47 @@ MOST_RUNS = 2**53
 FLOORS = dict.fromkeys(SPREADS, MIN_FACTOR) | {"threshold_spread": -np.inf}
 
 
-class StoredChip:
-    """What a chip can do with files."""
+class ChipState:
+    """What can be read of a chip, what of it can be set, and its file."""
+
+    seed = property(attrgetter("_seed"), doc="Which chip it is.")
+    partition = property(attrgetter("_partition"), doc="Whether larger networks run in parts.")
+
+    @property
+    def factors(self):
+        """Deviations by name, read-only; can be set, a dict of some or all of them."""
+        return MappingProxyType({name: read_only(x) for name, x in self._factors.items()})
+
+    @factors.setter
+    def factors(self, values):
+        """Replace some or all of them."""
+        for name, x in _check.kind("dict", "mappingproxy")("factors", values).items():
+            lowest = FLOORS[_check.one_of("name in factors", name, SPREADS)]
+            x = _check.array(f"factor_{name} of factors", x, float, (N_NEURONS,))
+            if x.min() < lowest:
+                raise ValueError(f"factor_{name} of factors must be at least {lowest:g}")
+            self._factors[name] = x.copy()
+        self._placed = None, None
+
+    @property
+    def dead(self):
+        """Which neurons never fire, array of bool; read-only."""
+        return read_only(self._dead)
+
+    @property
+    def effects(self):
+        """The value of every effect, read-only: `replace` makes a chip with others."""
+        return MappingProxyType(self._effects)
+
+    @property
+    def age(self):
+        """Runs so far."""
+        return self._age
+
+    @age.setter
+    def age(self, runs):
+        """Go back, or on, to what noise and drift were after so many runs."""
+        self._age = _check.integer("age", runs, 0, MOST_RUNS)
 
     def save(self, path):
         """Write the chip to a ``.npz`` file, whole or not at all: seed, effects, age, calibration.
