@@ -13,6 +13,7 @@ import zlib
 
 import ipywidgets
 import numpy as np
+import traitlets
 
 from snnlab import _check, plot
 from snnlab.live.board import Board
@@ -235,7 +236,11 @@ class Panel(Stays):
             board = self.widgets[name]
             if isinstance(board, Board) and isinstance(value, str):
                 values[name] = board.from_bytes(np.frombuffer(_unpacked(name, value), np.uint8))
-        self.put(**values)
+        for name, value in values.items():
+            try:
+                self.put(**{name: {"value": value}})
+            except traitlets.TraitError as fault:
+                raise ValueError(f"{name} cannot be {value!r}: {fault}") from fault
         self.moved()
 
     def reset(self):

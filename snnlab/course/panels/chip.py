@@ -168,6 +168,7 @@ class Imperfections(Panel):
             The argument of `snnlab.course.figures.draw_substrate`.
         """
         digit = min(digit, len(self.labels) - 1)
+        _check.one_of("only", only, (*KNOBS, "all", "none"))
         for knob, (_, off) in KNOBS.items():
             knobs[knob] = knobs[knob] if only in (knob, "all") else off
         chip = self.substrate(**knobs)
