@@ -22,6 +22,7 @@ import json
 import numpy as np
 
 from snnlab import _check
+from snnlab.chip.substrate import Substrate
 from snnlab.layers import Dense
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
@@ -51,6 +52,8 @@ def to_nir(network, substrate=None):
     import nir
 
     _check.network("network", network, needs="stages")
+    if substrate is not None and not isinstance(substrate, Substrate):
+        raise TypeError(f"substrate must be a Substrate, not {type(substrate).__name__}")
     nodes = {"input": nir.Input(np.array([network.sizes[0]]))}
     for k, stage in enumerate(network.stages):
         convert = CONVERTERS.get(type(stage.layer))
@@ -133,7 +136,8 @@ def from_nir(graph, *, n_steps=None, dt=None, method="euler", dtype=None, worker
 
     if not isinstance(graph, nir.NIRGraph):
         raise TypeError(f"graph must be a nir.NIRGraph, not {type(graph).__name__}")
-    about = json.loads(graph.metadata.get(KEY, "{}"))
+    _check.one_of("method", method, ("euler", "exact"))
+    about = _about(graph)
     n_steps = about.get("n_steps") if n_steps is None else n_steps
     if n_steps is None:
         raise ValueError("n_steps must be given: the graph does not say how long a sample is")
@@ -171,6 +175,14 @@ def from_nir(graph, *, n_steps=None, dt=None, method="euler", dtype=None, worker
     for own, given in zip(network.weights, weights, strict=True):
         own[...] = _check.array("weights of graph", given, network.dtype, own.shape)
     return network
+
+
+def _about(graph):
+    """What `to_nir` noted of the whole; empty for graphs that others made."""
+    try:
+        return dict(json.loads(graph.metadata.get(KEY, "{}")))
+    except (TypeError, ValueError, AttributeError) as fault:
+        raise ValueError(f"graph: its metadata are damaged: {fault}") from None
 
 
 def _line(nir, graph):

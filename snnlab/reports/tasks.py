@@ -81,9 +81,9 @@ def _runner(executor, n_jobs, n_tasks):
         n_jobs = min(n_jobs, max(1, n_tasks))  # more have nothing to do
     if executor is None:
         executor = "loky" if (n_jobs or 1) > 1 else "serial"
-    if executor == "serial":
+    if isinstance(executor, str) and executor == "serial":
         return _run_here
-    if executor == "loky":
+    if isinstance(executor, str) and executor == "loky":
         return lambda function, book: _run_in_processes(function, book, n_jobs or worker_count())
     if all(hasattr(executor, name) for name in ("submit", "scatter", "dashboard_link")):
         return lambda function, book: _run_on_cluster(function, book, executor)

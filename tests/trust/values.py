@@ -730,6 +730,7 @@ OWN = {
     "Ramp.__call__.epoch": lambda: 0.5,
     "step": lambda: 1,
     # chip
+    "from_nir.graph": lambda: snnlab.interchange.to_nir(network()),
     "load_trace.path": lambda: saved(lambda p: snnlab.recording.save_trace(p, trace())),
     "Recording.folder": recording,
     "Recording.run.inputs": trains,
