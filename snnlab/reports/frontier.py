@@ -254,11 +254,14 @@ class Frontier:
 
     @classmethod
     def from_dict(cls, content):
-        """Inverse of `to_dict`; errors are of whatever is missing or wrong."""
-        version = _check.integer("format", content["format"], at_least=1)
-        if version > FORMAT:
-            raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
-        return cls(content["data"], [Point(**values) for values in content["points"]])
+        """Inverse of `to_dict`; raises ValueError if something is missing or wrong."""
+        try:
+            version = _check.integer("format", content["format"], at_least=1)
+            if version > FORMAT:
+                raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+            return cls(content["data"], [Point(**values) for values in content["points"]])
+        except DAMAGE as fault:
+            raise ValueError(f"content is no frontier: {fault}") from None
 
     @classmethod
     def load(cls, path):

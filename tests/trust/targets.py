@@ -9,7 +9,7 @@ import snnlab
 # What the package calls, with objects of its own, of those that readers may define: layers,
 # optimisers, rules, panels. Their arguments come from elsewhere, where they are checked.
 PROTOCOL = {
-    "Layer": "prepare forward backward finish fill_drive chunk_adjoint "
+    "Layer": "prepare prepare_back forward backward finish fill_drive chunk_adjoint "
     "error_below drive adjoint init "
     "error_is_read_below follows_events values shape_out blocks",
     "Optimizer": "adopt bound largest_change recipe "
