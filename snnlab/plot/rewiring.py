@@ -203,7 +203,7 @@ def draw_inputs(network, shape, *, fig=None):
     bar.set_label(f"weights left per pixel (of {n_out:,})")
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
     unused = int((left == 0).sum())
-    note = f"; {count(unused, 'pixel')} with none (white)" if unused else ""
+    note = f"; {count(unused, 'pixel')} with none (blank)" if unused else ""
     ax.set_title(f"{left.sum():,} weights from the pixels{note}", size=9)
     style.freeze(fig)
     most, inner = int(left.max()), left.reshape(rows, columns)
