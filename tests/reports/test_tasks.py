@@ -157,6 +157,15 @@ def test_what_has_finished_is_not_done_again(tmp_path):
     assert again.points == repeat(runs_of, range(6)).points
 
 
+def test_settings_are_keywords(tmp_path):
+    tasks = [{"seed": seed, "offset": offset} for offset in (0.0, 1.0) for seed in range(2)]
+    path = tmp_path / "runs.json"
+    got = repeat(runs_of, tasks, path=path)
+    assert [p.seed for p in got] == [0, 1, 0, 1]
+    assert got.points[2:] == [*runs_of(0, 1.0), *runs_of(1, 1.0)]
+    assert repeat(runs_of, tasks, path=path).points == got.points
+
+
 def test_files_of_other_runs_are_refused(tmp_path):
     path = tmp_path / "runs.json"
     repeat(partial(runs_of, offset=1.0), [0], path=path)
