@@ -4,7 +4,7 @@ Everything below is imported when it is first used; ``import snnlab`` alone is l
 nothing.
 """
 
-from importlib import import_module
+from snnlab._extras import imported
 
 __version__ = "0.1.0"
 
@@ -19,6 +19,7 @@ _MODULES = {
     "energy": "reports.energy",
     "estimator": "estimator",
     "exercises": "course.exercises",
+    "interchange": "interchange",
     "layers": "layers",
     "lessons": "course.lessons",
     "live": "live",
@@ -81,9 +82,9 @@ __all__ = ["__version__", *_MODULES, *_NAMES]
 
 def __getattr__(name):
     if name in _MODULES:
-        return import_module(f"snnlab.{_MODULES[name]}")
+        return imported(f"snnlab.{_MODULES[name]}")
     if name in _NAMES:
-        value = getattr(import_module(f"snnlab.{_NAMES[name]}"), name)
+        value = getattr(imported(f"snnlab.{_NAMES[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'snnlab' has no attribute {name!r}")

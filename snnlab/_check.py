@@ -1,9 +1,10 @@
 """Checks at the public door: each error names the argument and says what was expected."""
 
+import functools
+import inspect
 import math
 import numbers
 import os
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,15 +17,135 @@ _PLAIN = {np.dtype(t) for t in ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", 
 MOST = 2**53  # of anything else: whole numbers up to here are floats
 
 
+def given(table=None, /, **checks):
+    """Decorator: arguments go through the checks of their names, ``check(name, value)``.
+
+    What is left at its default, or is given as it, is not looked at.
+    """
+    checks = (table or {}) | checks
+
+    def decorate(function):
+        known = inspect.signature(function)
+        checked = {k: checks[k] for k in known.parameters if k in checks}
+
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            bound = known.bind(*args, **kwargs)
+            for name, check in checked.items():
+                if name in bound.arguments:
+                    value = bound.arguments[name]
+                    if value is not known.parameters[name].default:
+                        bound.arguments[name] = check(name, value)
+            return function(*bound.args, **bound.kwargs)
+
+        return inner
+
+    return decorate
+
+
+def like(check, *args, **kwargs):
+    """A check of name and value alone, all else being said."""
+    return lambda name, value: check(name, value, *args, **kwargs)
+
+
+def optional(check):
+    """A check that lets None pass, where that is not the default."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def kind(*classes):
+    """A check for objects of classes, told by their names: those of higher floors, too."""
+
+    def check(name, value):
+        if not any(cls.__name__ in classes for cls in type(value).__mro__):
+            raise TypeError(f"{name} must be a {' or '.join(classes)}, not {_kind(value)}")
+        return value
+
+    return check
+
+
+def text(name, value):
+    """Return ``value``, a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {_kind(value)}")
+    return value
+
+
+def function(name, value, n_arguments=None):
+    """Return ``value``, which can be called (with so many arguments)."""
+    try:
+        if n_arguments is not None:
+            inspect.signature(value).bind(*[None] * n_arguments)
+        if not callable(value) or isinstance(value, type):
+            raise TypeError
+    except TypeError:
+        n = "" if n_arguments is None else f" of {n_arguments} argument(s)"
+        raise TypeError(f"{name} must be a function{n}, not {value!r:.60}") from None
+    except ValueError:  # one that does not tell its arguments
+        pass
+    return value
+
+
+def floats(name, value, *shape):
+    """Return ``value`` as an array of some shape (or of any), of its own precision or float64."""
+    single = getattr(value, "dtype", None) == np.float32
+    return array(name, value, np.float32 if single else np.float64, shape or None)
+
+
+def broadcast(name, value, like):
+    """Return ``value`` as an array of floats that another array's shape can be filled with."""
+    out = floats(name, value)
+    try:
+        return np.broadcast_to(out, like.shape)
+    except ValueError:
+        raise ValueError(f"{name} must fit shape {like.shape}, got {out.shape}") from None
+
+
+def finite(name, result):
+    """Return what was computed from an argument, a number or an array, if it is finite."""
+    if type(result) is float:
+        sound = math.isfinite(result)
+    else:
+        sound = _squares_are_finite(result) or np.isfinite(result).all()
+    if not sound:
+        raise NotFinite(f"{name} is too large (or not finite): so is what comes of it")
+    return result
+
+
+def results(of):
+    """Decorator: the result, or the first of several, is finite; else arguments ``of`` are not."""
+
+    def decorate(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            with np.errstate(over="ignore", invalid="ignore"):
+                out = function(*args, **kwargs)
+                finite(of, out[0] if isinstance(out, tuple) else out)
+            return out
+
+        return inner
+
+    return decorate
+
+
+class NotFinite(ValueError, FloatingPointError):
+    """Numbers that no float can hold, in an argument or in what comes of it."""
+
+
+def _is(value, kind):
+    """Whether a value is a number of some kind; NumPy's spans of time say so, too."""
+    return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
+
+
 def number(name, value, *, above=None, at_least=None, at_most=None, below=None):
     """Return ``value`` as a float, finite and within bounds."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if type(value) is not float and not _is(value, numbers.Real):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     try:
         value = float(value)
     except OverflowError:
         raise ValueError(f"{name} must be finite, got a number that no float can hold") from None
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
     if above is not None and not value > above:
         raise ValueError(f"{name} must be above {above:g}, got {value:g}")
@@ -82,7 +203,7 @@ def integer(name, value, at_least=None, at_most=None):
     There always is an upper bound: what no array can hold, no number of them should be.
     """
     at_most = MOST if at_most is None else at_most
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if type(value) is not int and not _is(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
     if at_least is not None and value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {_shown(value)}")
@@ -110,11 +231,11 @@ def one_of(name, value, allowed):
     return value
 
 
-def array(name, value, dtype, shape, *, unit_interval=False):
+def array(name, value, dtype, shape=None, *, unit_interval=False):
     """Return ``value`` as a C-contiguous, writable array of ``dtype``, finite and of ``shape``.
 
-    ``shape`` holds a length, or None for any length, per axis. (Kernels are compiled per array
-    layout; a read-only or strided array would compile them again.)
+    ``shape`` holds a length, or None for any length, per axis; None allows all. (Kernels are
+    compiled per array layout; a read-only or strided array would compile them again.)
     """
     unmasked(name, value)
     try:
@@ -125,23 +246,21 @@ def array(name, value, dtype, shape, *, unit_interval=False):
             limits = np.iinfo(dtype)
             if out.min() < limits.min or out.max() > limits.max:
                 raise OverflowError
-        with np.errstate(over="ignore"):  # infinity is found below
-            out = np.require(out, dtype, ("C", "W"))
+        if not (out.dtype == dtype and out.flags.c_contiguous and out.flags.writeable):
+            with np.errstate(over="ignore"):  # infinity is found below
+                out = np.require(out, dtype, ("C", "W"))
     except OverflowError:
         raise ValueError(f"{name} holds values beyond {np.dtype(dtype)}") from None
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be an array of numbers, not {_kind(value)}") from None
-    wanted = "(" + ", ".join("any" if k is None else str(k) for k in shape) + ")"
-    if out.ndim != len(shape) or any(
-        k is not None and k != m for k, m in zip(shape, out.shape, strict=True)
+    shape = out.shape if shape is None else shape
+    if out.shape != shape and (
+        out.ndim != len(shape)
+        or any(k is not None and k != m for k, m in zip(shape, out.shape, strict=True))
     ):
+        wanted = "(" + ", ".join("any" if k is None else str(k) for k in shape) + ")"
         raise ValueError(f"{name} must have shape {wanted}, got {out.shape}")
-    # a sum of squares is finite only where all are, and takes a tenth of the time of what follows
-    if (
-        out.dtype.kind == "f"
-        and out.size
-        and (unit_interval or not math.isfinite(np.vdot(out, out)))
-    ):
+    if out.dtype.kind == "f" and (unit_interval or not _squares_are_finite(out)) and out.size:
         low, high = out.min(), out.max()  # NaN and inf show up in one of the two
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError(
@@ -152,11 +271,25 @@ def array(name, value, dtype, shape, *, unit_interval=False):
     return out
 
 
+def as_array(name, value):
+    """Return an array of anything, if it is one."""
+    unmasked(name, value)
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError):  # rows of different lengths
+        raise TypeError(f"{name} must be an array, not {_kind(value)}") from None
+
+
 def unmasked(name, value):
     """Refuse a masked array in which anything is masked: it is nobody's to say what is there."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         n = int(np.ma.count_masked(value))
         raise ValueError(f"{name} has {n:,} masked values: give {name}.filled(...), or leave out")
+
+
+def _squares_are_finite(x):
+    """Whether numbers are surely finite: squares overflow before them, but take less time."""
+    return math.isfinite(np.vdot(x, x))
 
 
 def _kind(value):
@@ -167,7 +300,9 @@ def _kind(value):
 
 def network(name, value, needs="forward"):
     """Return ``value``, a network (or something like it that has ``needs``); classes are none."""
-    if isinstance(value, type) or not hasattr(value, needs) or not hasattr(value, "sizes"):
+    kind = type(value)  # asked first: to have a property is not to work it out
+    parts = needs, "sizes"
+    if kind is type or not all(hasattr(kind, part) or hasattr(value, part) for part in parts):
         what = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
         raise TypeError(f"{name} must be a Network, not {what}")
     return value
@@ -185,39 +320,54 @@ def path(name, value):
         return Path(value)
 
 
-def sequence(name, value, n=None, of="entries"):
+def sequence(name, value, n=None, of=""):
     """Return the parts of a list, a tuple or the like; ``n`` of them."""
-    if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be a sequence of {of}, not {type(value).__name__}")
-    out = list(value)
+    unmasked(name, value)
+    try:
+        if isinstance(value, str | bytes | dict):
+            raise TypeError
+        out = list(value)
+    except TypeError:
+        what = f"a sequence of {of}" if of else "a sequence"
+        raise TypeError(f"{name} must be {what}, not {_kind(value)}") from None
     if n is not None and len(out) != n:
-        raise ValueError(f"{name} must hold {n} {of}, got {len(out)}")
+        raise ValueError(f"{name} must hold {n} {of or 'entries'}, got {len(out)}")
     return out
+
+
+def each(check, n=None, of=""):
+    """A check for sequences: that of their parts, one by one."""
+    return lambda name, value: [
+        check(f"{name}[{k}]", x) for k, x in enumerate(sequence(name, value, n, of))
+    ]
+
+
+def names(name, value, n):
+    """Return names of ``n`` things; their numbers by default."""
+    return list(map(str, range(n))) if value is None else sequence(name, value, n, "names")
 
 
 def labels(name, value, n_samples, n_classes):
     """Return class labels as int64 (n_samples,), each in [0, n_classes)."""
-    unmasked(name, value)
-    try:
-        out = np.asarray(value)
-    except (TypeError, ValueError):  # rows of different lengths
-        raise TypeError(f"{name} must be integers, not {_kind(value)}") from None
+    out = as_array(name, value)
     if out.dtype.kind not in "iu" and out.size:
         raise TypeError(f"{name} must be integers, not {out.dtype}")
     if out.shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), got {out.shape}")
-    if out.size and (out.min() < 0 or out.max() >= n_classes):
+    if out.dtype != np.int64:
+        out = out.astype(np.int64)
+    if out.size and out.view(np.uint64).max() >= n_classes:  # negative ones are large there
         raise ValueError(
             f"{name} must lie in 0 ... {n_classes - 1}; it reaches from {out.min()} to {out.max()}"
         )
-    return out.astype(np.int64, copy=False)
+    return out
 
 
 def generator(name, value):
     """Return a NumPy Generator from a Generator or a seed; nothing reads a global seed."""
     if isinstance(value, np.random.Generator):
         return value
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if not _is(value, numbers.Integral):
         raise TypeError(
             f"{name} must be a seed (an integer) or a numpy.random.Generator, "
             f"not {type(value).__name__}"
@@ -238,7 +388,7 @@ def masks(name, value, sizes):
     checked = []
     for k, (mask, n) in enumerate(zip(value, sizes, strict=True)):
         if mask is not None:
-            mask = np.array(mask)
+            mask = as_array(f"{name}[{k}]", mask).copy()
             if mask.dtype != np.bool_:
                 raise TypeError(f"{name}[{k}] must hold True and False, not {mask.dtype}")
             if mask.shape != (n,):

@@ -34,6 +34,8 @@ def write_atomically(path, write):
     Readers see the old file or the new one, never a part; if ``write`` fails, the old one stays.
     """
     path = _check.path("path", path)
+    if not path.name:
+        raise ValueError(f"path must be that of a file, not {str(path)!r}")
     sweep_temporary(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(6)}.tmp")
     try:
@@ -114,7 +116,7 @@ def load_npz(path):
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as fault:  # damage shows in many ways: zip, zlib, header, encoding
-            message = f"{path} is not a whole .npz file of plain arrays: {fault}"
+            message = f"path {path} is not a whole .npz file of plain arrays: {fault}"
             raise ValueError(message) from fault
 
 

@@ -5,6 +5,8 @@ import time
 
 import numpy as np
 
+from snnlab import _check
+
 
 def warm_up(verbose=True):
     """Compile all kernels, or load them from the cache, by running each once.
@@ -21,7 +23,7 @@ def warm_up(verbose=True):
     float
         Seconds.
     """
-    if verbose:
+    if _check.flag("verbose", verbose):
         print("snnlab: preparing kernels (compiled once per machine, then cached) ...", end="")
     began = time.perf_counter()
     collecting = gc.isenabled()

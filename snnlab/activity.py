@@ -17,7 +17,7 @@ def scale_to_activity(network, inputs, hidden_spikes, readout=None):
     inputs = inputs[:1000]
     target = _check.number("hidden_spikes", hidden_spikes, above=0)
     if readout is not None:
-        readout = _check.number("readout", readout, above=0)
+        readout = _check.number("readout", readout, above=0, at_most=1e15)
         last = network.stages[-1]
         if last.kind != "integrator" or "weights" not in last.blocks:
             raise ValueError("readout must be left out where the last layer is no integrator")

@@ -21,8 +21,7 @@ MOST_PARAMETERS = 2**36  # what memory may hold in some years
 
 def check_layers(given):
     """Shape of the inputs, and layers."""
-    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str):
-        raise TypeError(f"layers must be a sequence of integers, not {type(given).__name__}")
+    given = _check.sequence("layers", given, of="integers")
     if len(given) < 2:
         raise ValueError("layers must name at least an input and an output layer")
     first, layers = given[0], []
@@ -93,7 +92,7 @@ def check_models(models, n):
 def initial_spread(spread, model):
     """Standard deviation of the weights of a unit with a single input."""
     if spread is not None:
-        return spread
+        return abs(_check.number("spread", spread, at_least=0, at_most=1e30))  # not -0.0
     if np.any(np.asarray(model.gain) == 0):
         raise ValueError("spread must be given where a neuron's gain is 0")
     spread = 0.7 * float(np.mean((1 - np.asarray(model.decay_mem)) / np.abs(model.gain)))

@@ -15,7 +15,7 @@ ONE_STEP = 0.99  # share of the values above theta which, spiking in one step, a
 
 def matching_tau(dt):
     """Time constant of the latency code that is to a step as published: 8 us to 1.7 us."""
-    return TAU * (dt / DT)
+    return TAU * (_check.number("dt", dt, above=0, at_most=1e300) / DT)
 
 
 def latency_times(x, tau=TAU, theta=0.2):
@@ -39,7 +39,7 @@ def latency_times(x, tau=TAU, theta=0.2):
     array of float64
         Seconds, inf where there is no spike.
     """
-    x = _check.array("x", x, np.float64, np.shape(x), unit_interval=True)
+    x = _check.array("x", x, np.float64, unit_interval=True)
     tau = _check.number("tau", tau, above=0)
     theta = _check.number("theta", theta, above=0, below=1)
     out = np.full(x.shape, np.inf)

@@ -20,10 +20,12 @@ from snnlab.blueprint import (
     with_neurons,
 )
 from snnlab.layers import Dense
+from snnlab.learning.evaluation import predict_scores
 from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces
 from snnlab.parameters import Gradients, block_arrays, check_weights, fill_blocks, new_flat
 from snnlab.passes import Backward, Wiring
+from snnlab.reports import summary
 from snnlab.signals import check_inputs
 from snnlab.trace import Trace
 
@@ -94,7 +96,7 @@ class Network:
         self._build(shape, layers, models, n_steps, dtype, workers)
         for stage in self.stages:
             if stage.neuron is not None:
-                sd = _check.number("spread", initial_spread(spread, stage.neuron), at_least=0)
+                sd = initial_spread(spread, stage.neuron)
                 start = stage.layer.init(rng, stage.shape_in, sd)
                 if set(start) != set(stage.blocks):
                     raise ValueError(
@@ -411,12 +413,28 @@ class Network:
         try:
             return cls.from_arrays(arrays)
         except DAMAGE as fault:
-            raise ValueError(f"{path} does not hold a snnlab network: {fault}") from None
+            raise ValueError(f"path {path} does not hold a snnlab network: {fault}") from None
 
     @classmethod
     def from_arrays(cls, arrays, workers=None):
-        """Inverse of `to_arrays`; errors are of whatever is missing or wrong in them."""
-        return _restore(json.loads(str(arrays["header"])), arrays, workers)
+        """Inverse of `to_arrays`; raises ValueError if something is missing or wrong in them."""
+        try:
+            return _restore(json.loads(str(arrays["header"])), arrays, workers)
+        except DAMAGE as fault:
+            raise ValueError(f"arrays do not hold a network: {fault}") from None
+
+    # in short -------------------------------------------------------------------------------------
+
+    def predict(self, inputs, loss="max_over_time"):
+        """The class of each sample, int64 (n_samples,), as `snnlab.evaluate` decides."""
+        return predict_scores(self, inputs, loss=loss)[0].argmax(axis=1)
+
+    def summary(self, inputs=None):
+        """A table in text: layers, units, parameters; with inputs, how active they are."""
+        return summary.as_text(self, inputs)
+
+    def _repr_html_(self):
+        return summary.as_html(self)
 
     def __repr__(self):
         if all(isinstance(layer, Dense) for layer in self._layers):

@@ -31,7 +31,7 @@ Constants = namedtuple("Constants", "decay_syn decay_mem gain v_th hold")
 
 def _parameter(name, value, **bounds):
     """A float, or a tuple of floats for one value per neuron."""
-    if np.ndim(value) == 0:
+    if isinstance(value, str) or not hasattr(value, "__len__"):
         return _check.number(name, value, **bounds)
     values = _check.array(name, value, np.float64, (None,))
     if values.size == 0:
@@ -104,6 +104,10 @@ class LeakyIntegrator:
 
     def constants(self, n, dtype=np.float32):
         """Arrays of length n for the kernels: decays, gain, threshold (inf here), hold steps."""
+        n = _check.integer("n", n, 0, _check.MOST_UNITS)
+        dtype = _check.plain_type("dtype", dtype)
+        if dtype.kind != "f":
+            raise TypeError(f"dtype must be a type of floats, not {dtype}")
         return Constants(
             self._spread("tau_syn", self.decay_syn, n, dtype),
             self._spread("tau_mem", self.decay_mem, n, dtype),
@@ -131,10 +135,12 @@ class LeakyIntegrator:
     @staticmethod
     def from_dict(values):
         """Inverse of `to_dict`."""
-        values = dict(values)
         kinds = {"LIF": LIF, "LeakyIntegrator": LeakyIntegrator}
-        kind = _check.one_of("kind", values.pop("kind", None), tuple(kinds))
-        return kinds[kind](**values)
+        rest = dict(_check.kind("dict")("values", values))
+        try:
+            return kinds[_check.one_of("kind", rest.pop("kind", None), tuple(kinds))](**rest)
+        except (TypeError, ValueError) as fault:
+            raise type(fault)(f"values do not make a neuron: {fault}") from None
 
     def replace(self, **changes):
         """A copy with some parameters changed."""

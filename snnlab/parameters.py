@@ -137,9 +137,10 @@ class Gradients(list):
 
 def share_parameters(network, work, n=None):
     """Call ``work(lo, hi)`` for parts of all parameters (or of n columns), by several threads."""
-    size = network.parameters.size
+    size = _check.network("network", network, needs="parameters").parameters.size
+    n = size if n is None else _check.integer("n", n, at_least=0)
     workers = 1 if size < WORTH_SHARING else network.workers or worker_count()
-    share(work, size if n is None else n, workers)
+    share(_check.function("work", work), n, workers)
 
 
 def largest(x):
@@ -156,7 +157,7 @@ def check_weights(network, name="network"):
     """
     parameters = getattr(network, "parameters", None)  # a compressed network has none
     if parameters is not None and not np.isfinite(largest(parameters)):
-        raise FloatingPointError(
+        raise _check.NotFinite(
             f"{name} holds weights that are not finite: {faults(network, parameters)}"
         )
 

@@ -21,24 +21,24 @@ def _samples(n, index):
     """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
     if isinstance(index, bool | np.bool_):
         raise IndexError("index must be an int, a slice, a mask or an array of indices")
-    chosen = np.atleast_1d(np.arange(n)[index])
+    try:
+        chosen = np.atleast_1d(np.arange(n)[index])
+    except OverflowError:
+        raise IndexError(f"index {index} is out of bounds for {n} samples") from None
     if chosen.ndim != 1:
         raise IndexError(f"index must have one axis, not {chosen.ndim}")
     return chosen
 
 
-def _as_array(name, value):
-    """An array of anything, if it is one."""
-    _check.unmasked(name, value)
-    try:
-        return np.asarray(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be an array") from None
+def _checked_part(signal, lo, hi, dtype):
+    """Numbers of samples, from lo to hi - 1, and a type of numbers."""
+    hi = _check.integer("hi", hi, 0, len(signal))
+    return _check.integer("lo", lo, 0, hi), hi, _check.plain_type("dtype", dtype)
 
 
 def read_only(x):
     """A view of an array that cannot be written through."""
-    view = x.view()
+    view = _check.as_array("x", x).view()
     view.flags.writeable = False
     return view
 
@@ -75,7 +75,7 @@ class SpikeTrains:
         n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         n_units = _check.integer("n_units", n_units, 1, _check.MOST_UNITS)
         for name, value in (("indptr", indptr), ("step", step), ("unit", unit)):
-            value = _as_array(name, value)
+            value = _check.as_array(name, value)
             if value.size and value.dtype.kind not in "iu":
                 raise TypeError(f"{name} must hold integers, not {value.dtype}")
         indptr = _check.array("indptr", indptr, np.int64, (None,))
@@ -122,7 +122,7 @@ class SpikeTrains:
     @classmethod
     def from_dense(cls, z):
         """Events of a dense array of 0 and 1, (n_samples, n_steps, n_units)."""
-        z = _as_array("z", z)
+        z = _check.as_array("z", z)
         if z.ndim != 3:
             raise ValueError(f"z must have shape (sample, time, unit), got {z.shape}")
         if z.dtype.kind not in "biuf":
@@ -170,6 +170,7 @@ class SpikeTrains:
 
     def values(self, lo, hi, dtype):
         """Samples lo to hi - 1 as an array of 0 and 1, (hi - lo, n_steps, n_units)."""
+        lo, hi, dtype = _checked_part(self, lo, hi, dtype)
         z = np.empty((hi - lo, self.n_steps, self.n_units), dtype)
         events.mark(self._start[lo:hi], self._stop[lo:hi], self._step, self._unit, 0, hi - lo, z)
         return z
@@ -266,11 +267,12 @@ class ConstantCurrent:
 
     def values(self, lo, hi, dtype):
         """Samples lo to hi - 1 as an array with one step for all, (hi - lo, 1, n_units)."""
+        lo, hi, dtype = _checked_part(self, lo, hi, dtype)
         return self.x[lo:hi, None].astype(dtype, copy=False)
 
     def to_dense(self, dtype=np.float32):
         """Array (n_samples, n_steps, n_units), the same in every step."""
-        return np.repeat(self.x[:, None, :], self.n_steps, axis=1).astype(dtype)
+        return np.repeat(self.values(0, len(self), dtype), self.n_steps, axis=1)
 
     def __repr__(self):
         return f"ConstantCurrent({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"
@@ -321,11 +323,12 @@ class Values:
 
     def values(self, lo, hi, dtype):
         """Samples lo to hi - 1, (hi - lo, n_steps, n_units)."""
+        lo, hi, dtype = _checked_part(self, lo, hi, dtype)
         return self.x[lo:hi].astype(dtype, copy=False)
 
     def to_dense(self, dtype=np.float32):
         """Array (n_samples, n_steps, n_units)."""
-        return self.x.astype(dtype)
+        return self.values(0, len(self), dtype).copy()
 
     def __len__(self):
         return len(self.x)
@@ -346,6 +349,8 @@ def check_inputs(name, inputs, n_units, n_steps):
         )
     if len(inputs) == 0:
         raise ValueError(f"{name} must hold at least one sample")
+    if type(n_units) is not int or type(n_steps) is not int:
+        n_units, n_steps = _check.integer("n_units", n_units), _check.integer("n_steps", n_steps)
     if inputs.n_units != n_units:
         raise ValueError(f"{name} has {inputs.n_units} units, the network {n_units}")
     if inputs.n_steps != n_steps:

@@ -8,15 +8,18 @@ are explained in `snnlab.neurons`.
 
 import numpy as np
 
+from snnlab._textbook import checked
 from snnlab.neurons import LIF
 from snnlab.surrogate import slope
 
 
+@checked
 def heaviside(u):
     """Step: a spike (1) where the potential is above the threshold."""
     return (u > 0).astype(u.dtype)
 
 
+@checked
 def layer_forward(x, weights, neuron, spike=heaviside):
     """One dense layer through time.
 
@@ -39,17 +42,14 @@ def layer_forward(x, weights, neuron, spike=heaviside):
     return neuron_forward(x @ weights, neuron, spike)
 
 
+@checked
 def neuron_forward(drive, neuron, spike=heaviside):
-    """Its neurons, whatever map made the currents; returns v and z.
-
-    ``drive`` (sample, time, n) holds what is sent to each in a step, and arrives after the delay.
-    """
+    """Its neurons, from what is sent to each in a step, (sample, time, n); returns v and z."""
     n_steps, n = drive.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
     fires = isinstance(neuron, LIF)
     i = np.zeros_like(drive[:, 0])
-    v = np.zeros_like(drive)
-    z = np.zeros_like(v)
+    v, z = np.zeros_like(drive), np.zeros_like(drive)
     for t in range(n_steps):
         i = a * i
         if t >= neuron.delay:
@@ -75,6 +75,7 @@ def _held(z, hold, t):
     return held
 
 
+@checked
 def layer_backward(x, weights, neuron, v, z, error):
     """One dense layer backwards through time, reading the trace (v, z).
 
@@ -99,11 +100,9 @@ def layer_backward(x, weights, neuron, v, z, error):
     return np.einsum("sti,stj->ij", x, g_drive), g_drive @ weights.T, g_i
 
 
+@checked
 def neuron_backward(neuron, v, z, error):
-    """Its neurons; returns the gradients by the drive and by the synaptic current.
-
-    The former is the latter as many steps later as the drive takes to arrive.
-    """
+    """Its neurons; returns gradients by the drive and by the current, which it feeds later on."""
     n_steps, n = v.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)
     fires = isinstance(neuron, LIF)
@@ -127,6 +126,7 @@ def neuron_backward(neuron, v, z, error):
     return g_drive, g_i
 
 
+@checked
 def forward(x, weights, neurons, spike=heaviside):
     """All layers; returns the trace, a list of (v, z) per layer. The last one is the readout."""
     trace = []
@@ -137,21 +137,21 @@ def forward(x, weights, neurons, spike=heaviside):
     return trace
 
 
+@checked
 def readout(trace):
     """What a loss is given: the last layer's potentials, or its spikes if it spikes."""
     v, z = trace[-1]
     return v if z is None else z
 
 
+@checked
 def backward(x, weights, neurons, trace, g_readout, g_spikes=None):
-    """All layers backwards; returns the gradient by each layer's weights.
+    """All layers backwards, from the gradient by the readout; returns those by all weights.
 
-    ``g_readout`` is the loss's gradient by the readout; ``g_spikes`` (optional, one entry per
-    hidden layer, None or broadcastable to its spikes) a penalty's gradient by hidden spikes.
+    ``g_spikes``: per hidden layer a penalty's gradient by its spikes (broadcastable), or None.
     """
     inputs = [x] + [z for _, z in trace[:-1]]
-    gradients = [None] * len(weights)
-    error = g_readout
+    gradients, error = [None] * len(weights), g_readout
     for k in reversed(range(len(weights))):
         v, z = trace[k]
         gradients[k], error, _ = layer_backward(inputs[k], weights[k], neurons[k], v, z, error)

@@ -122,6 +122,10 @@ class Trace:
         """A trace to fill: ``out`` if it was made for such a network and batch, else a new one."""
         if out is not None and not isinstance(out, Trace):
             raise TypeError(f"out must be a Trace, not {type(out).__name__}")
+        _check.network("network", network, needs="stages")
+        if not isinstance(inputs, SpikeTrains | ConstantCurrent | Values):
+            network.check_inputs(inputs)
+        potentials = _check.flag("potentials", potentials)
         n_samples, last = len(inputs), network.stages[-1]
         if out is not None and out._may_be_written(network, inputs, potentials):
             out.inputs = inputs
@@ -200,7 +204,10 @@ class Trace:
 
     def fits(self, network, n_samples, potentials=True):
         """Whether each layer's arrays are those of a network's layer and a batch of this size."""
-        records, stages = self.records, network.stages
+        records = self.records
+        stages = _check.network("network", network, needs="stages").stages
+        if type(n_samples) is not int:
+            n_samples = _check.integer("n_samples", n_samples)
         shape = n_samples, network.n_steps
         if len(records) != len(stages) or self.readout.shape[:2] != shape:
             return False
@@ -221,11 +228,6 @@ class Trace:
             elif potentials and not record.holds(stage.width, network.dtype):
                 return False
         return True
-
-    @property
-    def n_neuron_layers(self):
-        """Layers whose units are neurons."""
-        return sum(record.kind != "transform" for record in self.records)
 
     @property
     def spiking_readout(self):

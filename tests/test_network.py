@@ -10,7 +10,16 @@ import zipfile
 import numpy as np
 import pytest
 
-from snnlab import LIF, ConstantCurrent, LeakyIntegrator, Network, SpikeTrains, Trace, encode
+from snnlab import (
+    LIF,
+    ConstantCurrent,
+    LeakyIntegrator,
+    Network,
+    SpikeTrains,
+    Trace,
+    encode,
+    evaluate,
+)
 from snnlab.kernels import lif
 
 CHIP = LIF.brainscales2()
@@ -929,3 +938,27 @@ def test_a_trace_of_another_readout_is_not_reused():
     one = Network((4, 3, 3), neuron, n_steps=9, rng=0).forward(inputs)
     two = Network((4, 3), [], readout=neuron, n_steps=9, rng=0).forward(inputs, out=one)
     assert two is not one and two.spiking_readout and not two.hidden
+
+
+# in short -----------------------------------------------------------------------------------------
+
+
+def test_predictions_are_those_of_evaluate():
+    network, inputs = Network((4, 9, 3), CHIP, n_steps=N_STEPS, rng=0), events()
+    labels = np.zeros(len(inputs), int)
+    for loss in ("max_over_time", "sum_over_time"):
+        found = network.predict(inputs, loss=loss)
+        assert np.array_equal(found, evaluate(network, inputs, labels, loss=loss).predictions)
+
+
+def test_a_summary_has_a_line_per_layer():
+    network = Network((4, 9, 3), CHIP, n_steps=N_STEPS, rng=0)
+    network.weights[0][:2] = 0
+    lines = network.summary().splitlines()
+    assert lines[0] == repr(network) and len(lines) == 6
+    assert lines[4].split() == ["Dense(n=9)", "LIF", "9", "36", "50.0", "%"]
+    inputs = events()
+    spikes = network.forward(inputs).hidden[0].counts().mean()
+    assert network.summary(inputs).splitlines()[4].endswith(f"{spikes:.1f}")
+    html = network._repr_html_()
+    assert html.count("<tr>") == 4 and "<code>Dense(n=9)</code>" in html and "50.0 %" in html

@@ -75,7 +75,8 @@ class Child:
             env=environment,
         )
         self.lines = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
         for line in self.process.stdout:
@@ -90,8 +91,12 @@ class Child:
         """Let it come to an end; returns the exit code and the last lines of its errors."""
         self.process.kill()
         code = self.process.wait()
-        self.log.seek(max(0, self.log.seek(0, 2) - 1500))
-        return code, self.log.read().decode(errors="replace")
+        self.reader.join()
+        self.process.stdout.close()
+        self.process.stdin.close()
+        with self.log as log:
+            log.seek(max(0, log.seek(0, 2) - 1500))
+            return code, log.read().decode(errors="replace")
 
 
 def environment(bounds=False):
@@ -123,8 +128,7 @@ def campaign(names, arguments, environment):
                 worker = None
                 break
             if said is None:
-                code = worker.process.wait()
-                log = worker.end()[1]
+                code, log = worker.end()
                 events.append(
                     {"kind": "crash", "target": name, "case": last, "code": code, "log": log}
                 )
@@ -140,7 +144,6 @@ def campaign(names, arguments, environment):
             elif "done" in said:
                 break
     if worker is not None:
-        worker.process.stdin.close()
         worker.end()
     return outcomes, events
 

@@ -93,10 +93,12 @@ def calibrate(chip, *, tau_mem=6e-6, tau_syn=6e-6, dt=1.7e-6, trials=100, rounds
     chip.age = plain.age
     better = chip.replace()
     better.age, better.calibrated = chip.age, True
+    new = {}
     for name in SPREADS:  # move each parameter, in its converter's steps, by what it is off
         steps = np.rint((1 - np.nan_to_num(measured[name], nan=1)) * STEPS_PER_TARGET)
         floor = -np.inf if name == "threshold_spread" else MIN_FACTOR
-        better.factors[name] = np.maximum(chip.factors[name] + steps / STEPS_PER_TARGET, floor)
+        new[name] = np.maximum(chip.factors[name] + steps / STEPS_PER_TARGET, floor)
+    better.factors = new
     alive = ~chip.dead
 
     def spread(of):

@@ -3,8 +3,6 @@
 from collections import namedtuple
 from functools import partial
 
-import numpy as np
-
 from snnlab import _check
 
 N_NEURONS = 256  # signed neurons of the chip, and signed inputs of each (Cramer et al. 2022, code)
@@ -62,7 +60,7 @@ def detuned(sigma_d):
     """The three spreads that ``sigma_d`` stands for."""
     if sigma_d is None:
         return {}
-    return dict.fromkeys(SPREADS[:3], _check.number("sigma_d", sigma_d, at_least=0))
+    return dict.fromkeys(SPREADS[:3], _check.number("sigma_d", sigma_d, at_least=0, at_most=LARGE))
 
 
 def check_effects(effects):
@@ -88,9 +86,9 @@ def _range(name, value):
 
 def _neurons(name, value):
     """A share of neurons, or their numbers."""
-    if np.ndim(value) == 0:
+    if not hasattr(value, "__len__"):
         return _check.number(name, value, at_least=0, at_most=1)
-    numbers = sorted({_check.integer(name, k, at_least=0) for k in value})
+    numbers = sorted({_check.integer(name, k, at_least=0) for k in _check.sequence(name, value)})
     if numbers and numbers[-1] >= N_NEURONS:
         raise ValueError(f"{name} must hold numbers of neurons in 0 ... {N_NEURONS - 1}")
     return tuple(numbers)

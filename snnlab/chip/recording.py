@@ -113,15 +113,17 @@ def load_trace(path):
         if weight_max is not None:
             weight_max = _limits(weight_max, trace)
     except KeyError as fault:
-        raise ValueError(f"{path} is no recorded trace: it holds no {fault.args[0]}") from None
+        raise ValueError(f"path {path} is no recorded trace: it holds no {fault.args[0]}") from None
     except DAMAGE as fault:
-        raise ValueError(f"{path} is no recorded trace: {fault}") from None
+        raise ValueError(f"path {path} is no recorded trace: {fault}") from None
     return trace, weight_max
 
 
 def _limits(weight_max, trace):
     """Largest weights, checked: (n_layers,), above 0, maybe infinite."""
-    limits = np.asarray(weight_max, float)
+    limits = _check.as_array("weight_max", weight_max)
+    if limits.dtype.kind not in "iuf":
+        raise TypeError(f"weight_max must hold numbers, not {limits.dtype}")
     n_layers = len(trace.spikes) + (not trace.spiking_readout)
     if limits.shape != (n_layers,):
         raise ValueError(f"weight_max must have shape ({n_layers},), got {limits.shape}")
@@ -170,7 +172,10 @@ class Recorder(Medium):
         if not hasattr(substrate, "largest_weights"):
             raise TypeError(f"substrate must be a Substrate, not {substrate!r}")
         self.substrate, self.folder = substrate, _check.path("folder", folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise ValueError(f"folder cannot be made: {fault}") from None
         if any(self.folder.glob("*.npz")):
             raise ValueError(f"folder {self.folder} already holds a recording")
         self.n_recorded = 0
@@ -245,26 +250,28 @@ class Recording(Medium):
         ValueError
             If it is not, or if there are no more.
         """
-        if not potentials:
-            raise ValueError("a recording holds training batches only: evaluate without it")
+        if not _check.flag("potentials", potentials):
+            raise ValueError("potentials must be kept: a recording holds training batches only")
+        _check.network("network", network).check_inputs(inputs)
         if self.age == len(self.paths):
             raise ValueError(f"the recording ends after {len(self.paths)} batches")
         path = self.paths[self.age]
         trace, weight_max = load_trace(path)
         if trace.inputs != inputs:
-            raise ValueError(f"{path} is of other inputs than batch {self.age + 1}")
+            raise ValueError(f"path {path} is of other inputs than batch {self.age + 1}")
         sizes = [v.shape[2] for v in trace.v]
         if sizes != list(network.sizes[1:]) or trace.spiking_readout != network.spiking_readout:
             raise ValueError(
-                f"{path} has layers of {sizes} units{' that all spike' * trace.spiking_readout}, "
+                f"path {path} has layers of {sizes} units"
+                f"{' that all spike' * trace.spiking_readout}, "
                 f"the network {list(network.sizes[1:])}"
             )
         if any(v.dtype != network.dtype for v in trace.v):
-            raise ValueError(f"{path} must hold {network.dtype} potentials, as the network")
-        given = [None] * len(trace.dropout) if dropout is None else dropout
+            raise ValueError(f"path {path} must hold {network.dtype} potentials, as the network")
+        given = _check.masks("dropout", dropout, sizes[:-1])
         masks = zip(trace.dropout, given, sizes[:-1], strict=True)
         if any(not np.array_equal(_mask(a, n), _mask(b, n)) for a, b, n in masks):
-            raise ValueError(f"{path} was recorded with other units left out (dropout)")
+            raise ValueError(f"path {path} was recorded with other units left out (dropout)")
         self.age, self._weight_max = self.age + 1, weight_max
         return trace
 

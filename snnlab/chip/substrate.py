@@ -11,30 +11,15 @@ results are those of the ideal network, bit for bit.
 
 from collections import namedtuple
 from functools import partial
-from operator import attrgetter
-from types import MappingProxyType
 
 import numpy as np
 
 from snnlab import _check
-from snnlab.chip.card import (
-    SECONDS_PER_IMAGE,
-    SECONDS_PER_TRAINING_IMAGE,
-    WATTS,
-    RunCost,
-    card,
-)
-from snnlab.chip.effects import (
-    EFFECTS,
-    MAX_SCALE,
-    N_NEURONS,
-    SPREADS,
-    check_effects,
-    detuned,
-)
+from snnlab.chip.card import SECONDS_PER_IMAGE, SECONDS_PER_TRAINING_IMAGE, WATTS, RunCost, card
+from snnlab.chip.effects import EFFECTS, MAX_SCALE, N_NEURONS, SPREADS, check_effects, detuned
 from snnlab.chip.faults import Faults
 from snnlab.chip.fit import check_fit, check_layers, runs_needed, warn_of_times
-from snnlab.chip.stored import MOST_RUNS, StoredChip
+from snnlab.chip.state import ChipState
 from snnlab.kernels import chip as kernels
 from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
@@ -50,7 +35,7 @@ from snnlab.signals import SpikeTrains
 _Place = namedtuple("_Place", "stage constants hold zero_reset columns efficacy stuck noise")
 
 
-class Substrate(StoredChip, Medium):
+class Substrate(ChipState, Medium):
     """A virtual chip: 256 neurons of 256 signed inputs, frozen in its faults by a seed.
 
     Parameters
@@ -101,7 +86,7 @@ class Substrate(StoredChip, Medium):
         self._partition, self.age, self.calibrated = partition, 0, False
         self._placed = None, None  # the last network's key and places
         faults = Faults(self.seed, self.effects, self.weight_limit)
-        self.factors, self.dead = faults.factors, faults.dead
+        self._factors, self._dead = faults.factors, faults.dead
         self._efficacy, self._stuck, self._phase = faults.efficacy, faults.stuck, faults.phase
 
     @classmethod
@@ -116,28 +101,9 @@ class Substrate(StoredChip, Medium):
         changed = self.effects | detuned(sigma_d) | effects
         chip = Substrate(self.seed, partition=partition, **changed)
         chip.calibrated = self.calibrated
-        for name in SPREADS:
-            if chip.effects[name] == self.effects[name]:
-                chip.factors[name] = self.factors[name].copy()
+        kept = [name for name in SPREADS if chip.effects[name] == self.effects[name]]
+        chip.factors = {name: self.factors[name] for name in kept}
         return chip
-
-    seed = property(attrgetter("_seed"), doc="Which chip it is.")
-    partition = property(attrgetter("_partition"), doc="Whether larger networks run in parts.")
-
-    @property
-    def effects(self):
-        """The value of every effect, read-only: `replace` makes a chip with others."""
-        return MappingProxyType(self._effects)
-
-    @property
-    def age(self):
-        """Runs so far."""
-        return self._age
-
-    @age.setter
-    def age(self, runs):
-        """Go back, or on, to what noise and drift were after so many runs."""
-        self._age = _check.integer("age", runs, 0, MOST_RUNS)
 
     @property
     def weight_limit(self):
@@ -183,6 +149,7 @@ class Substrate(StoredChip, Medium):
         check_layers(network)
         settings = {"potentials": potentials, "dropout": dropout, "out": out}
         trace = super().run(network, inputs, **settings)
+        _check.finite("network or inputs", trace.readout)
         if self.effects["clamp"] is not None:
             _forget(trace, min(self.effects["clamp"] / network.dt, _check.MOST_STEPS))
         self.age += 1
@@ -383,6 +350,7 @@ class Substrate(StoredChip, Medium):
     def _place(self, network):
         """Each layer's `_Place`, one layer beside the other; larger networks start over."""
         check_layers(network)
+        check_weights(network)
         key = network.sizes, network.neurons, network.dtype
         known = key == self._placed[0]
         # whether many inputs are too many depends on the weights, which change
@@ -451,8 +419,12 @@ def clip_weights(network, largest):
     FloatingPointError
         If they are not finite: an infinite weight would be hidden, not cured.
     """
-    check_weights(network)
-    for block, top in zip(network.weight_blocks, largest, strict=True):
+    check_weights(_check.network("network", network, needs="weight_blocks"))
+    blocks = network.weight_blocks
+    largest = _check.sequence("largest", largest, len(blocks), "numbers, one per layer")
+    for block, top in zip(blocks, largest, strict=True):
+        if not (top := _check.scalar("largest", top)) > 0:
+            raise ValueError(f"largest must be above 0, got {top}")
         if top < np.inf:
             w = block.padded(network.parameters)
             np.clip(w, -top, top, out=w)

@@ -8,6 +8,7 @@ import numpy as np
 
 from snnlab import _check, encode, rewiring
 from snnlab.chip.substrate import Substrate
+from snnlab.course.arguments import of_course
 from snnlab.learning import training
 from snnlab.network import Network
 from snnlab.neurons import LIF
@@ -93,6 +94,7 @@ def cloud(*, alpha, lr, sparsity, hear=True, n_steps=CLOUD_STEPS, seed=0):
     alpha = _check.number("alpha", alpha, at_least=0)
     lr = _check.number("lr", lr, at_least=0)
     p = _check.number("sparsity", sparsity, at_least=0.5, below=1)
+    hear = _check.flag("hear", hear)
     n_steps = _check.integer("n_steps", n_steps, at_least=2)
     w, needed, change, x, wanted = _task(n_steps, _check.integer("seed", seed, at_least=0))
     s, theta = np.sign(w), np.abs(w)
@@ -171,6 +173,7 @@ class Task:
         return self.epochs * self.per_epoch
 
 
+@of_course
 def task(data, *, n_train=3000, n_test=500, steps=600, hidden=50):
     """Make a small task of a data set.
 
@@ -197,6 +200,7 @@ def task(data, *, n_train=3000, n_test=500, steps=600, hidden=50):
     )
 
 
+@of_course
 def begin(task, method, *, connectivity=0.05, strength=0.2, lr=1e-2, seed=0):
     """A network and a rule, ready to learn a task.
 
@@ -219,7 +223,7 @@ def begin(task, method, *, connectivity=0.05, strength=0.2, lr=1e-2, seed=0):
         Of `snnlab.rewiring`; it has begun, and weights are such that neurons spike.
     """
     _check.one_of("method", method, METHODS)
-    connectivity = _check.number("connectivity", connectivity, above=0, at_most=0.5)
+    connectivity = _check.number("connectivity", connectivity, at_least=1e-6, at_most=0.5)
     strength = _check.number("strength", strength, at_least=0)
     sparsity, epochs = rewiring.erdos_renyi(task.sizes, connectivity), task.epochs
     if method == "Grad R":
@@ -240,6 +244,7 @@ def begin(task, method, *, connectivity=0.05, strength=0.2, lr=1e-2, seed=0):
     return network, rule
 
 
+@of_course
 def learn(task, network, rule, *, seed=0, substrate=None):
     """Train on a task with a rule.
 
@@ -273,6 +278,7 @@ def _without_warnings(steps):
         yield step
 
 
+@of_course
 def watch(task, network, rule, *, every, substrate=None):
     """Train as `learn` does, and look at the test images now and then.
 
@@ -303,6 +309,7 @@ def _tested(task, network, substrate=None):
     return training.evaluate(network, task.test_inputs, task.test_labels, substrate=substrate)
 
 
+@of_course
 def rewire(task, method, *, seed=0, **settings):
     """Train a network under a rule, from beginning to end.
 
@@ -329,6 +336,7 @@ def rewire(task, method, *, seed=0, **settings):
 # rewiring on a chip with faults -------------------------------------------------------------------
 
 
+@of_course
 def begin_on_chip(task, *, sigma_d, dead, alpha, connectivity=0.05, seed=0):
     """A chip with faults, a network and Grad R, ready to learn in the loop.
 
@@ -355,6 +363,7 @@ def begin_on_chip(task, *, sigma_d, dead, alpha, connectivity=0.05, seed=0):
     return chip, network, rule
 
 
+@of_course
 def rewire_on_chip(task, *, seed=0, **settings):
     """Train on a chip under Grad R, from beginning to end; arguments as for `begin_on_chip`.
 

@@ -94,4 +94,4 @@ def admit(bed, seed=0):
     bed = _check.integer("bed", bed, at_least=1)
     if bed > len(BEDS):
         raise ValueError(f"bed must be at most {len(BEDS)}, got {bed}")
-    return SICK[BEDS[bed - 1]](seed)
+    return SICK[BEDS[bed - 1]](_check.integer("seed", seed, at_least=0))

@@ -142,13 +142,13 @@ def resample(source, index, size, affine=None, rng=None, out=None, run=None):
     if not source.flags.c_contiguous:  # copying here would copy every image for every batch
         raise ValueError("source must be C-contiguous; pass numpy.ascontiguousarray(source) once")
     shape = _source_shape(source.shape[1:])
-    index = np.asarray(index)
+    index = _check.as_array("index", index)
     if index.ndim != 1:
         raise ValueError(f"index must have one axis, not shape {index.shape}")
     if index.size and not np.issubdtype(index.dtype, np.integer):
         raise TypeError(f"index must hold integers, not {index.dtype}")
     if index.size and not (index.min() >= 0 and index.max() < len(source)):
-        raise IndexError(f"index must be in [0, {len(source)})")
+        raise ValueError(f"index must be in [0, {len(source)})")
     index = np.ascontiguousarray(index, np.int64)
     size = _check.integer("size", size, 2, MOST_PIXELS)
     m = len(index)
@@ -166,6 +166,9 @@ def resample(source, index, size, affine=None, rng=None, out=None, run=None):
         matrices = np.ascontiguousarray(affine.matrices(m, shape, size, rng))
     else:
         raise TypeError(f"affine must be an Affine or None, not {type(affine).__name__}")
+
+    if run is not None:
+        _check.function("run", run, 2)
 
     def work(lo, hi):
         kernels.resample(source, index, matrices, size, lo, hi, out)
@@ -203,11 +206,13 @@ def _source_shape(shape):
     try:
         h, w = (operator.index(side) for side in shape)
     except (TypeError, ValueError):
-        raise ValueError(f"source_shape must be two integers, not {shape!r}") from None
+        raise ValueError(f"source_shape of a source must be two integers, not {shape!r}") from None
     if max(h, w) > MOST_PIXELS:
-        raise ValueError(f"source must be at most {MOST_PIXELS} wide and high, not {h} x {w}")
+        raise ValueError(f"source_shape of a source must be at most {MOST_PIXELS}, not {h} x {w}")
     if min(h, w) < MIN_SOURCE:
-        raise ValueError(f"source must be at least {MIN_SOURCE} x {MIN_SOURCE}, not {h} x {w}")
+        raise ValueError(
+            f"source_shape of a source must be at least {MIN_SOURCE} x {MIN_SOURCE}, not {h} x {w}"
+        )
     return h, w
 
 

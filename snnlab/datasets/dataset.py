@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnlab import _check
+
 
 class DatasetUnavailable(OSError):
     """A data set is neither on this machine nor to be had from a mirror."""
@@ -59,8 +61,15 @@ class Dataset:
 
     def __post_init__(self):
         """Check that the fields fit together."""
+        count = _check.like(_check.integer, at_least=1)
+        count("n_classes", self.n_classes)
+        if self.image_shape is not None:
+            _check.each(count, 2)("image_shape", self.image_shape)
+        _check.kind("tuple", "list")("class_names", self.class_names)
+        _check.each(_check.text)("class_names", self.class_names)
         for split in ("train", "test"):
-            x, y = getattr(self, f"x_{split}"), getattr(self, f"y_{split}")
+            names = f"x_{split}", f"y_{split}"
+            x, y = (_check.kind("ndarray")(name, getattr(self, name)) for name in names)
             if x.dtype != np.float32 or y.dtype != np.int64:
                 raise TypeError(f"x_{split} must be float32 and y_{split} int64")
             if x.ndim != 2 or y.shape != x.shape[:1] or not x.flags.c_contiguous:
@@ -74,7 +83,10 @@ class Dataset:
             raise ValueError(f"image_shape {self.image_shape} does not hold {n_inputs} inputs")
         if len(self.class_names) != self.n_classes:
             raise ValueError(f"class_names must be {self.n_classes} names")
-        if self.source_train is not None and len(self.source_train) != len(self.x_train):
+        source = self.source_train
+        if source is not None and _check.as_array("source_train", source).shape[:1] != (
+            self.y_train.shape
+        ):
             raise ValueError("source_train and x_train differ in length")
 
     def __repr__(self):

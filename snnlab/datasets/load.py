@@ -51,6 +51,7 @@ def load(name, *, progress=True):
     DatasetCorrupt
         If a file in ``$SNNLAB_DATA`` is not what it should be.
     """
+    _check.text("name", name)
     if name == "yinyang":
         return load_yinyang()
     if name == "digits16":

@@ -1,5 +1,6 @@
 """What the estimators share: from arguments to a network, training, and reading it out."""
 
+from contextlib import contextmanager
 from functools import partial
 from html import escape
 
@@ -32,6 +33,16 @@ QUIET = (
     "features reach {:.3g}, but a feature must exceed 0.2 to spike, and those in [0, 1] are taken "
     "as they are: scale X so that its largest values are 1"
 )
+
+
+@contextmanager
+def _names(arguments):
+    """Where scikit-learn looks at arguments; what it says of them is put after their names."""
+    try:
+        yield
+    except (TypeError, ValueError) as fault:
+        kind = TypeError if isinstance(fault, TypeError) else ValueError
+        raise kind(f"{arguments}: {fault}") from None
 
 
 class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -265,7 +276,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             shape = layers[0] if shaped else inputs.n_units
             layers = (shape, *layers[shaped:], n_out)
         else:
-            hidden = [_check.integer("hidden", n, at_least=1) for n in np.atleast_1d(self.hidden)]
+            one = isinstance(self.hidden, int | np.integer)
+            hidden = [self.hidden] if one else _check.sequence("hidden", self.hidden)
+            hidden = [_check.integer("hidden", n, at_least=1) for n in hidden]
             layers = (inputs.n_units, *hidden, n_out)
         network = Network(
             layers,
@@ -317,10 +330,12 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return self._read_signals(X, y, reset)
         types = [np.float64, np.float32]
         if y is None:
-            X = validate_data(self, X, dtype=types, reset=reset)
+            with _names("X"):
+                X = validate_data(self, X, dtype=types, reset=reset)
         else:
             _check.unmasked("y", y)
-            X, y = validate_data(self, X, y, dtype=types, reset=reset, **self.kind_of_y())
+            with _names("X, y"):
+                X, y = validate_data(self, X, y, dtype=types, reset=reset, **self.kind_of_y())
         if not reset and self.code_ is None:
             raise ValueError("X must be signals or sequences, as when this was fitted")
         return X if y is None else (X, y)

@@ -65,7 +65,7 @@ def load(path, cls):
         model.network_, model.history_ = network, History(**header["history"])
         return model
     except DAMAGE as fault:
-        raise ValueError(f"{path} does not hold a {cls.__name__}: {fault}") from None
+        raise ValueError(f"path {path} does not hold a {cls.__name__}: {fault}") from None
 
 
 def _adopt_features(model, header, arrays, network):

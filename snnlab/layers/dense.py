@@ -102,7 +102,7 @@ class Dense(Linear):
 
 def check_dense(network, what):
     """Refuse a network with layers that ``what`` cannot take: others than dense ones."""
-    for stage in network.stages:
+    for stage in _check.network("network", network, needs="stages").stages:
         if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
             way = " with a shortcut" * (stage.shortcut is not None)
             raise ValueError(f"network has {stage.name}{way}: {what} takes dense layers only")

@@ -61,16 +61,13 @@ class Checkpoint:
         weights = digest(self.loop.network.parameters)
         return _FIRST.setdefault(self.loop.network, {}).setdefault(str(self.path), weights)
 
-    def _rng_state(self):
-        return json.loads(json.dumps(self.loop.rng.bit_generator.state, default=np.ndarray.tolist))
-
     def save(self):
         """Weights, moments, the generator's state, history, the medium's age."""
         loop, optimizer = self.loop, self.loop.settings.optimizer
         state = {f"optimizer_{name}": x for name, x in optimizer.state().items()}
         text = {
             "config": self.config,
-            "rng": self._rng_state(),
+            "rng": generator_state(loop.rng),
             "history": asdict(loop.history),
             "age": getattr(loop.settings.medium, "age", 0),
         }
@@ -87,8 +84,9 @@ class Checkpoint:
         """
         if not self.path.exists():
             return
-        loop, arrays = self.loop, load_npz(self.path)
+        loop = self.loop
         try:
+            arrays = load_npz(self.path)
             names = "config", "rng", "history", "age"
             config, state, past, age = (json.loads(str(arrays.pop(name))) for name in names)
             parameters = arrays.pop("parameters")
@@ -102,7 +100,7 @@ class Checkpoint:
             parameters = _check.array("parameters", parameters, own.dtype, own.shape)
             age = _check.integer("age", age, at_least=0)
             history = _checked_history(past, loop.settings)
-            loop.rng.bit_generator.state = _as_state(state)
+            set_generator_state(loop.rng, state)
             self._restore_optimizer(moments)
         except DAMAGE as fault:
             loop.rng.bit_generator.state = before
@@ -206,6 +204,16 @@ def _checked_history(past, settings):
     if len(lengths) != 1 or max(lengths) > settings.epochs:
         raise ValueError("history must hold an entry per epoch, and no more than there are epochs")
     return past
+
+
+def generator_state(rng):
+    """A generator's state, as JSON has it."""
+    return json.loads(json.dumps(rng.bit_generator.state, default=np.ndarray.tolist))
+
+
+def set_generator_state(rng, state):
+    """Inverse of `generator_state`, in place."""
+    rng.bit_generator.state = _as_state(state)
 
 
 def _as_state(saved):

@@ -51,22 +51,30 @@ def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng
     for first in range(0, len(inputs), batch_size):
         batch = batch_of(inputs, slice(first, min(first + batch_size, len(inputs))), rng)
         trace = network.forward(batch, **on, potentials=False, out=trace)
-        with np.errstate(over="ignore"):  # it is heard here
-            scores.append(_checked_scores(score(trace.readout), trace.readout))
+        scores.append(_checked_scores(score, trace.readout))
         counts.append(trace.hidden_counts())
     return np.concatenate(scores), np.concatenate(counts)
 
 
-def _checked_scores(scores, readout):
+def _checked_scores(score, readout):
     """A batch's scores as a copy: one per class, numbers that can be compared."""
-    scores, shape = np.array(scores), readout[:, 0].shape
+    try:
+        with np.errstate(over="ignore"):  # it is heard here
+            scores, shape = _check.as_array("scores of loss", score(readout)), readout[:, 0].shape
+        scores = scores.copy()
+        finite = scores.dtype.kind not in "iuf" or np.isfinite(scores).all()
+    except _check.NotFinite:
+        finite = False
+    if not finite:
+        raise _check.NotFinite(
+            "scores are not finite: potentials of the readout overflow (are inputs, or weights of "
+            "the network, too large?)"
+        )
     if scores.shape != shape or scores.dtype.kind not in "iuf":
         raise ValueError(
             f"scores of loss must be numbers (sample, class), {shape}, got {scores.dtype} "
             f"{scores.shape}"
         )
-    if not np.isfinite(scores).all():
-        raise FloatingPointError("scores are not finite: potentials of the readout overflow")
     return scores
 
 

@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 
+from snnlab._check import NotFinite
 from snnlab.kernels.updates import sum_of_squares
 from snnlab.parameters import faults, largest, share_parameters
 
@@ -39,7 +40,7 @@ def real(x, dtype, what):
     (A rule would take what is not a number for a synapse that is pruned.)
     """
     if not abs(x) <= float(np.finfo(dtype).max):
-        raise FloatingPointError(f"{what} is {x:g}: that is no {dtype} number")
+        raise NotFinite(f"{what} is {x:g}: that is no {dtype} number")
     return dtype.type(x)
 
 
@@ -62,7 +63,7 @@ def check_gradients(network, flat, owner):
         return math.sqrt(square) + _unsquared(flat.dtype)
     top = largest(flat)  # squares overflow before numbers do
     if not math.isfinite(top):
-        raise FloatingPointError(
+        raise NotFinite(
             f"the gradient is not finite in {_step_of(owner)}: {faults(network, flat)}; "
             "weights and moments are those of the step before"
         )
@@ -72,7 +73,7 @@ def check_gradients(network, flat, owner):
 def check_change(change, owner):
     """Refuse what an optimiser would subtract if that is not finite."""
     if not np.isfinite(largest(change)):
-        raise FloatingPointError(
+        raise NotFinite(
             f"{_step_of(owner)} leads out of the {change.dtype} numbers; all is as it was in the "
             "step before (is the learning rate too large?)"
         )
@@ -108,7 +109,7 @@ def on_trial(network, arrays, act, owner):
         act()
         for name, x in changed.items():
             if x.dtype.kind == "f" and not np.isfinite(largest(x)):
-                raise FloatingPointError(
+                raise NotFinite(
                     f"{_step_of(owner)} leads out of the {x.dtype} numbers, in {name}: "
                     f"{faults(network, x)}; they are those of the step before (is the learning "
                     "rate too large?)"

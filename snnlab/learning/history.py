@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, fields
 
+from snnlab import _check
+
 
 @dataclass
 class History:
@@ -42,6 +44,9 @@ class History:
 
     def line(self, epochs):
         """The last epoch in one line of text."""
+        epochs = _check.integer("epochs", epochs, at_least=0)
+        if not len(self):
+            return f"no epoch of {epochs} is complete yet"
         text = (
             f"epoch {len(self)}/{epochs}  loss {self.loss[-1]:.4f}  "
             f"train {100 * self.train_accuracy[-1]:.2f} %"

@@ -7,6 +7,7 @@ spiking readout; ``g_readout`` has its shape. Values are means over the samples.
 largest maximum over time.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels.readout import first_peaks
+
+_sound = _check.results("readout (or a number of the loss)")
 
 
 def scores_of(loss):
@@ -45,7 +48,7 @@ def _labels_for(readout, labels):
 
 
 def _check_readout(readout):
-    """Refuse what is no array of potentials; their values are the caller's affair."""
+    """Refuse what is no array of potentials; what comes of their values is looked at."""
     if not isinstance(readout, np.ndarray):
         raise TypeError(f"readout must be an array, not {type(readout).__name__}")
     if readout.ndim != 3 or readout.dtype not in (np.float32, np.float64):
@@ -89,18 +92,19 @@ class MaxOverTime:
     def __post_init__(self):
         _check.number("scale", self.scale, above=0)
         if self.deadlines is not None:
-            if not isinstance(self.deadlines, tuple | list | range | np.ndarray):
-                raise TypeError(f"deadlines must be a sequence of integers, not {self.deadlines!r}")
-            steps = tuple(_check.integer("deadlines", k, at_least=1) for k in self.deadlines)
+            steps = _check.sequence("deadlines", self.deadlines, of="integers")
+            steps = tuple(_check.integer("deadlines", k, at_least=1) for k in steps)
             if not steps:
                 raise ValueError("deadlines must hold at least one number of steps")
             object.__setattr__(self, "deadlines", steps)
 
+    @_sound
     def scores(self, readout):
         """``scale * max_t v[t]``, (sample, class)."""
         _check_readout(readout)
         return _max_over_time(readout) * _check.real("scale", self.scale, readout.dtype)
 
+    @_sound
     def __call__(self, readout, labels):
         """Value and gradient; at equal maxima the earliest step gets it."""
         labels = _labels_for(readout, labels)
@@ -137,11 +141,13 @@ class SumOverTime:
     def __post_init__(self):
         _check.number("scale", self.scale, above=0)
 
+    @_sound
     def scores(self, readout):
         """``scale * sum_t v[t]``, (sample, class)."""
         _check_readout(readout)
         return readout.sum(axis=1) * _check.real("scale", self.scale, readout.dtype)
 
+    @_sound
     def __call__(self, readout, labels):
         """Value and gradient."""
         labels = _labels_for(readout, labels)
@@ -157,12 +163,14 @@ class RateMSE:
     The rate is the readout averaged over time; the mean runs over samples and classes.
     """
 
+    @_sound
     def scores(self, readout):
         """Rates, (sample, class)."""
         _check_readout(readout)
         # a quarter of the time of `mean` or `sum`
         return np.einsum("stc->sc", readout) / readout.dtype.type(readout.shape[1])
 
+    @_sound
     def __call__(self, readout, labels):
         """Value and gradient."""
         labels = _labels_for(readout, labels)
@@ -197,15 +205,18 @@ class FirstSpike:
         _check.real("tau", self.tau, readout.dtype)
         return _check.real("1 / tau", -1 / self.tau, readout.dtype)
 
+    @_sound
     def times(self, readout):
         """First spike times in steps, (sample, class); the number of steps if there is none."""
         _check_readout(readout)
         return np.cumprod(1 - readout, axis=1).sum(axis=1)
 
+    @_sound
     def scores(self, readout):
         """``-t / tau``, (sample, class)."""
         return self.times(readout) * self._factor(readout)
 
+    @_sound
     def __call__(self, readout, labels):
         """Value and gradient."""
         labels = _labels_for(readout, labels)
@@ -220,7 +231,7 @@ class FirstSpike:
             past = before[:, t - 1] if t > 0 else 1
             g_readout[:, t] = -g_times * past * after
             after *= silent[:, t]
-        return value, g_readout
+        return value, _check.finite("readout", g_readout)
 
 
 @dataclass(frozen=True)
@@ -252,12 +263,14 @@ class SquaredError:
         total = np.square(targets - targets.mean(axis=0)).sum()
         return 1 - np.square(scores - targets).sum() / total if total > 0 else 0.0
 
+    @_sound
     def scores(self, readout):
         """Predictions, (sample, output)."""
         _check_readout(readout)
         mean = np.einsum("stc->sc", readout) / readout.dtype.type(readout.shape[1])
         return mean * _check.real("scale", self.scale, readout.dtype)
 
+    @_sound
     def __call__(self, readout, targets):
         """Value and gradient."""
         _check_readout(readout)
@@ -341,7 +354,11 @@ def called(loss, readout, labels):
     TypeError, ValueError
         If it returns anything else; the message names ``loss``.
     """
-    answer = loss(readout, labels)
+    _check.function("loss", loss)
+    try:
+        answer = loss(readout, labels)
+    except _check.NotFinite:  # the caller knows better what to say of it
+        answer = math.inf, np.zeros_like(readout)
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         what = f"{len(answer)} things" if isinstance(answer, tuple | list) else repr(answer)[:60]
         raise TypeError(f"loss must return two things, its value and g_readout; it returned {what}")
@@ -355,4 +372,4 @@ def resolve(loss):
         return LOSSES[_check.one_of("loss", loss, tuple(LOSSES))]()
     if not callable(loss):
         raise TypeError("loss must be a name or a function of (readout, labels)")
-    return loss
+    return _check.function("loss", loss, 2)

@@ -17,7 +17,6 @@ float that counts the epochs gone by.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -48,6 +47,8 @@ class Ramp:
 
     def __call__(self, epoch, epochs):
         """Strength after ``epoch`` of ``epochs`` epochs."""
+        epoch = _check.number("epoch", epoch, at_least=0)
+        epochs = _check.number("epochs", epochs, at_least=0)
         return self.strength * min(1.0, epoch / (self.over * max(epochs, 1)))
 
 
@@ -63,6 +64,9 @@ class _Penalty:
             strength = _check.number("strength", self.strength, at_least=0)
             object.__setattr__(self, "strength", strength)
 
+        if getattr(self, "layers", None) is not None:
+            _numbers(self.layers)
+
     def __repr__(self):
         # functions by name, not by address: a checkpoint compares this text in another process
         values = ((f.name, getattr(self, f.name)) for f in fields(self))
@@ -75,13 +79,18 @@ class _Penalty:
             return _check.number("strength", self.strength(epoch, epochs), at_least=0)
         return self.strength
 
+    @_check.results("x or strength")
     def __call__(self, x, epoch=0.0, epochs=1):
         """Value (float) and gradient by ``x``, an array of floats, of its shape and dtype."""
-        if x.dtype.kind != "f":
-            raise TypeError(f"x must hold floats, not {x.dtype}")
+        if getattr(x, "dtype", None) not in (np.float32, np.float64):
+            raise TypeError(f"x must hold floats, not {getattr(x, 'dtype', type(x).__name__)}")
+        x = _check.floats("x", x, *[None] * (3 if self.acts_on == "readout" else 2))
+        if not x.size:
+            raise ValueError(f"x must hold something, got shape {x.shape}")
         strength = self.strength_at(epoch, epochs)
         value, g, factor = self._parts(x)
-        return strength * float(value), np.multiply(g, factor * strength, out=np.empty_like(x))
+        g = np.multiply(g, factor * strength, out=np.empty_like(x))
+        return strength * float(value), _check.finite("x or strength", g)
 
     def _parts(self, x):
         """For strength 1: value; gradient, perhaps yet to be broadcast; what to multiply it by.
@@ -199,6 +208,10 @@ class Homeostasis(_Bound):
 
     both_sides: bool = False
 
+    def __post_init__(self):
+        super().__post_init__()
+        _check.flag("both_sides", self.both_sides)
+
     def _parts(self, counts):
         excess = counts.sum(axis=1, keepdims=True) - self.spikes
         if not self.both_sides:
@@ -275,10 +288,8 @@ class Penalties:
     def __init__(self, penalties, network):
         if hasattr(penalties, "acts_on"):
             penalties = (penalties,)
-        elif not isinstance(penalties, Iterable):
-            raise TypeError(
-                f"penalties must be a sequence of penalties, not {type(penalties).__name__}"
-            )
+        penalties = _check.sequence("penalties", penalties, of="penalties")
+        _check.network("network", network, needs="hidden_stages")
         self.given = tuple(penalties)
         hidden = [stage.n for stage in network.hidden_stages]
         n_layers = {"spikes": len(hidden), "readout": 1, "weights": len(network.weights)}
@@ -326,6 +337,10 @@ class Penalties:
         g_spikes : list of (array (sample, 1, unit) or None), or None
             For `Network.backward`, as the one before.
         """
+        if isinstance(trace, type) or not hasattr(trace, "hidden"):
+            raise TypeError(f"trace must be a Trace, not {type(trace).__name__}")
+        if self.given:
+            g_readout = _check.broadcast("g_readout", g_readout, trace.readout)
         total, g_spikes, counts = 0.0, [None] * self._n_hidden, {}
         for penalty, k in self._on["spikes"]:
             if k not in counts:
@@ -353,7 +368,7 @@ class Penalties:
         for penalty, k in self._on["weights"]:
             value, g = _called(penalty, network.weights[k], epoch, epochs)
             if not math.isfinite(value):
-                raise FloatingPointError(f"the penalty {penalty!r} is {value}")
+                raise _check.NotFinite(f"the penalty {penalty!r} is {value}")
             total += value
             gradients[k] += g
         return total
@@ -361,15 +376,23 @@ class Penalties:
 
 def _called(penalty, x, epoch, epochs):
     """Value and gradient of one penalty; a gradient of another shape would broadcast, not fail."""
-    answer = penalty(x, epoch, epochs)
+    try:
+        answer = penalty(x, epoch, epochs)
+    except _check.NotFinite:  # the caller knows better what to say of it
+        answer = math.inf, np.zeros_like(x)
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         raise TypeError(f"penalty {penalty!r} must return its value and a gradient, not {answer!r}")
     value, g = _check.scalar(f"the value of {penalty!r}", answer[0]), answer[1]
-    if np.shape(g) != x.shape:
-        raise ValueError(
-            f"the gradient of {penalty!r} must have shape {x.shape}, it has {np.shape(g)}"
-        )
-    return value, np.asarray(g)
+    g = _check.as_array(f"the gradient of {penalty!r}", g)
+    if g.shape != x.shape:
+        raise ValueError(f"the gradient of {penalty!r} must have shape {x.shape}, it has {g.shape}")
+    return value, g
+
+
+def _numbers(layers):
+    """Numbers of layers, from one or several."""
+    several = _check.sequence("layers", layers) if hasattr(layers, "__len__") else [layers]
+    return [_check.integer("layers", k) for k in several]
 
 
 def _layers(penalty, n):
@@ -379,7 +402,7 @@ def _layers(penalty, n):
         raise ValueError(f"penalties: the network has no hidden layer for {penalty!r}")
     if layers is None:
         return range(n)
-    chosen = [_check.integer("layers", k) for k in np.atleast_1d(np.asarray(layers, object))]
+    chosen = _numbers(layers)
     if not chosen or any(not -n <= k < n for k in chosen):
         raise ValueError(f"layers of {penalty!r} must lie in 0 ... {n - 1} (or be negative)")
     return sorted({k % n for k in chosen})

@@ -12,7 +12,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.learning import stored
-from snnlab.learning.guard import check_gradients
+from snnlab.learning.guard import check_gradients, real
 from snnlab.parameters import Gradients, check_weights
 
 
@@ -78,6 +78,8 @@ class Stateful:
         """
         factor = _check.number("factor", factor, at_least=0)
         self.claim(network)
+        if factor > 1e30:
+            real(factor, network.dtype, "factor of the learning rate")
         flat = flat_gradients(network, gradients)
         self.take(network, flat, factor, check_gradients(network, flat, self))
 
@@ -155,8 +157,7 @@ class Stateful:
 
     def check_arrays(self, found, network):
         """Refuse arrays that are not laid out as a network's parameters."""
-        if not hasattr(network, "blocks"):
-            raise TypeError(f"network must be a Network, not {type(network).__name__}")
+        _check.network("network", network, needs="blocks")
         for name, x in found.items():
             kind, own = self.arrays[name], network.parameters
             if x.shape != own.shape:
@@ -193,7 +194,10 @@ class Stateful:
             If that is not a state of such an object, or does not fit the network. Nothing is
             changed then.
         """
-        network = self.owner() if network is None else network
+        if network is None:
+            network = self.owner()
+        else:
+            _check.network("network", network, needs="blocks")
         self.adopt(self.checked(state, network), network)
 
     def save(self, path):
@@ -223,7 +227,7 @@ class Stateful:
         """A state as it may be adopted: a dict of attributes; raises as `restore` does."""
         if not isinstance(state, dict):
             raise TypeError(f"state must be a dict of arrays, not {type(state).__name__}")
-        strange = sorted(set(state) - {"steps", *self.arrays})
+        strange = sorted(set(state) - {"steps", *self.arrays}, key=str)
         if strange:
             raise ValueError(f"state holds {strange[0]!r}, unknown to {type(self).__name__}")
         steps = whole("steps", state, 0, _check.MOST)
@@ -240,7 +244,7 @@ class Stateful:
         return found | {"steps": steps}
 
     def _checked_array(self, name, value):
-        kind, x = self.arrays[name], np.asarray(value)
+        kind, x = self.arrays[name], _check.as_array(f"state's {name!r}", value)
         allowed = (np.float32, np.float64) if kind.dtype is None else (kind.dtype,)
         if x.ndim != 1 or x.dtype not in allowed:
             names = " or ".join(np.dtype(t).name for t in allowed)
@@ -289,7 +293,7 @@ def flat_gradients(network, gradients):
 
 def whole(name, state, least, most):
     """A whole number of a state, within bounds."""
-    x = np.asarray(state.get(name))
+    x = _check.as_array(f"state's {name!r}", state.get(name))
     if x.shape != () or x.dtype.kind not in "iu" or not least <= int(x) <= most:
         raise ValueError(f"state's {name!r} must be a whole number from {least} to {most}")
     return int(x)

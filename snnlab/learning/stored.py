@@ -54,7 +54,7 @@ def load(path, base, others):
         out.restore({name.removeprefix("state_"): x for name, x in state.items()})
         return out
     except DAMAGE as fault:
-        raise ValueError(f"{path} does not hold a {base.__name__}: {fault}") from None
+        raise ValueError(f"path {path} does not hold a {base.__name__}: {fault}") from None
 
 
 def described(thing, arrays):

@@ -19,6 +19,8 @@ from snnlab.learning.settings import check_samples, takes_settings
 from snnlab.learning.state import Stateful
 from snnlab.parameters import check_weights
 
+LARGE = "(are inputs, penalties, scale of the loss or lr too large for this network?)"
+
 
 @dataclass
 class Step:
@@ -134,16 +136,16 @@ class _Loop:
         value, g_readout = called(settings.loss, trace.readout, target)
         price, g_readout, g_spikes = settings.penalties.of_trace(trace, g_readout, *now)
         if not np.isfinite(value + price):
-            raise FloatingPointError(
+            raise _check.NotFinite(
                 f"the loss is {value} and the penalty {price} in epoch {epoch + 1}, "
-                f"step {k + 1}; the weights are those of the step before"
+                f"step {k + 1}; the weights are those of the step before {LARGE}"
             )
         self.gradients = network.backward(trace, g_readout, g_spikes=g_spikes, out=self.gradients)
         price += settings.penalties.of_weights(network, self.gradients, *now)
         try:
             self._update()
         except FloatingPointError as fault:
-            raise FloatingPointError(f"in epoch {epoch + 1}, step {k + 1}: {fault}") from None
+            raise _check.NotFinite(f"in epoch {epoch + 1}, step {k + 1}: {fault} {LARGE}") from None
         settings.medium.clip(network)
         if epoch == k == 0:
             silence.check_hearing(network, batch)
@@ -256,8 +258,8 @@ def train(
     computed, with a warning: the network is then at its last completed step.
     """
     _check.flag("progress", progress)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be a function of a Step, not {callback!r}")
+    if callback is not None:
+        _check.function("callback", callback, 1)
     loop = _checked_loop(network, inputs, labels, rng, settings, None)
     history, epochs = loop.history, loop.settings.epochs
     if checkpoint is not None:

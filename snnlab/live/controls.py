@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 import ipywidgets
+import numpy as np
+
+from snnlab import _check
 
 _LOOKS = {"style": {"description_width": "120px"}, "layout": {"width": "auto"}}
 
@@ -18,6 +21,10 @@ class Control:
     def read(self, shown):
         """What ``simulate`` is given for the value shown."""
         return shown
+
+    def check(self, name, value):
+        """A value for ``simulate`` as it may be used; errors call it ``name``."""
+        return value
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,16 @@ class Slider(Control):
 
     def read(self, shown):
         """What ``simulate`` is given."""
+        shown = _check.number("shown", shown)
         return round(shown * self.scale, 12) if self.digits else int(shown)
+
+    def check(self, name, value):
+        """A number between the ends."""
+        if not self.digits:
+            return _check.integer(name, value, self.low, self.high)
+        room = 1e-9 * self.scale * max(abs(self.low), abs(self.high))  # of rounding
+        low, high = self.low * self.scale - room, self.high * self.scale + room
+        return _check.number(name, value, at_least=low, at_most=high)
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,14 @@ class Choice(Control):
         style = _LOOKS["style"] | {"button_width": "auto"}
         return ipywidgets.ToggleButtons(**same, style=style, layout=_LOOKS["layout"])
 
+    def check(self, name, value):
+        """One of the values."""
+        values = [known for _, known in self.options]
+        plain = isinstance(value, str | bool | int | float | np.generic | None)
+        if not plain or value not in values:
+            raise ValueError(f"{name} must be one of {values}, got {value!r}")
+        return values[values.index(value)]
+
 
 @dataclass(frozen=True)
 class Stops(Control):
@@ -111,6 +135,16 @@ class Stops(Control):
         """A slider that snaps to the values."""
         same = {"options": self.options, "value": self.value, "description": self.label}
         return ipywidgets.SelectionSlider(**same, continuous_update=True, **_LOOKS)
+
+    def check(self, name, value):
+        """One of the values, or a number between two of them."""
+        values = [known for _, known in self.options]
+        if value is None and None in values:
+            return None
+        numbers = [known for known in values if known is not None]
+        if all(isinstance(known, int) for known in numbers):
+            return _check.integer(name, value, min(numbers), max(numbers))
+        return _check.number(name, value, at_least=min(numbers), at_most=max(numbers))
 
 
 @dataclass(frozen=True)
@@ -141,7 +175,13 @@ def as_options(values, words="{:g}"):
     >>> as_options((0.1, 2))
     (('0.1', 0.1), ('2', 2))
     """
-    return tuple((words.format(value), value) for value in values)
+    try:
+        options = _check.sequence("values", values)
+        return tuple((_check.text("words", words).format(value), value) for value in options)
+    except (IndexError, KeyError, AttributeError, TypeError, ValueError) as fault:
+        raise ValueError(
+            f"values or words: words must be a format of one of the values: {fault}"
+        ) from None
 
 
 def leave_main_thread(widget):

@@ -146,11 +146,12 @@ class Grid(Board):
     def __init__(self, n=128, columns=16, name="cells", **settings):
         n = _check.integer("n", n, at_least=1)
         columns = _check.integer("columns", columns, at_least=1)
+        _check.text("name", name)
         super().__init__(n=n, columns=columns, name=name, value=np.zeros(n, bool), **settings)
 
     @traitlets.validate("value")
     def _valid(self, proposal):
-        value = np.asarray(proposal["value"])
+        value = _check.as_array("value", proposal["value"])
         if value.shape != (self.n,) or value.dtype != bool:
             raise ValueError(f"value must be {self.n} bools, got {value.dtype} {value.shape}")
         return value.copy()
@@ -183,6 +184,12 @@ class Switches(Control):
     n: int = 128
     columns: int = 16
     value: object = None
+
+    def check(self, name, value):
+        """An array of bools."""
+        if value is None:
+            raise TypeError(f"{name} must hold True and False, not None")
+        return _check.masks(name, [value], [self.n])[0]
 
     def widget(self):
         """A grid."""

@@ -275,13 +275,10 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
                 for model, m in zip(network.neurons, network.sizes[1:], strict=True)
             ],
         }
-        names = range(classes) if names is None else names
-        if len(names) != classes:
-            raise ValueError(f"names must be {classes}, one per class, got {len(names)}")
-        spec["names"] = [str(name) for name in names]
+        spec["names"] = [str(name) for name in _check.names("names", names, classes)]
         traits, self._inputs, self._shown_images, shape = {}, None, None, _shape(n)
         if images is not None:
-            images = np.asarray(images)
+            images = _check.as_array("images", images)
             shape = images.shape[1:] if images.ndim == 3 else shape
             images = images.reshape(len(images), -1) if images.ndim == 3 else images
             images = _check.array("images", images, np.float32, (None, n), unit_interval=True)
@@ -325,6 +322,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
 
     def page(self, title="A living network"):
         """The network as one HTML file that needs neither Python nor a network connection."""
+        _check.text("title", title)
         still = self.still()
         fill = {
             "TITLE": html.escape(title),
@@ -435,7 +433,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             ]
             traits["_spec"] = self._spec | {"layers": layers}
         if caption is not None:
-            traits["caption"] = caption
+            traits["caption"] = _check.text("caption", caption)
         self.network = network
         with self.hold_sync():
             for name, value in traits.items():

@@ -2,6 +2,8 @@
 
 import time
 
+from snnlab import _check
+
 
 class Pace:
     """Says of each slice of long work whether it is time for a picture of it.
@@ -27,7 +29,8 @@ class Pace:
     """
 
     def __init__(self, pause=0.06, wait=0.0):
-        self.pause, self._due = pause, time.perf_counter() + wait
+        self.pause = _check.number("pause", pause, at_least=0)
+        self._due = time.perf_counter() + _check.number("wait", wait, at_least=0)
 
     def frame(self, make, now=False):
         """Yield what is to be shown after a slice of work.
@@ -44,7 +47,8 @@ class Pace:
         object or None
             None if it is not yet time.
         """
-        if not now and time.perf_counter() < self._due:
+        _check.function("make", make, 0)
+        if not _check.flag("now", now) and time.perf_counter() < self._due:
             yield None
             return
         began = time.perf_counter()

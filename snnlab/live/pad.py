@@ -164,6 +164,7 @@ class Pad(Board):
 
     def __init__(self, n=16, name="drawing", samples=None, **settings):
         n = _check.integer("n", n, at_least=2)
+        _check.text("name", name)
         if samples is not None:
             shape = None, n, n
             samples = _check.array("samples", samples, np.float32, shape, unit_interval=True)
@@ -204,9 +205,13 @@ class Drawing(Control):
     value: object = None
     samples: object = None
 
+    def check(self, name, value):
+        """An array of numbers from 0 to 1."""
+        return _check.array(name, value, np.float32, (self.n, self.n), unit_interval=True)
+
     def widget(self):
         """A pad."""
         pad = Pad(self.n, self.label, self.samples)
         if self.value is not None:
-            pad.value = np.asarray(self.value)
+            pad.value = _check.as_array("value", self.value)
         return pad

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import html
 import inspect
 import io
@@ -12,10 +13,11 @@ import zlib
 
 import ipywidgets
 import numpy as np
+import traitlets
 
-from snnlab import plot
+from snnlab import _check, plot
 from snnlab.live.board import Board
-from snnlab.live.controls import Action, leave_main_thread
+from snnlab.live.controls import Action, Control, leave_main_thread
 from snnlab.live.still import Curtain, Stays, Still
 from snnlab.live.tools import Tools
 from snnlab.live.view import View
@@ -25,6 +27,27 @@ from snnlab.live.worker import Worker
 SCALE = 1.5  # pixels of a live picture per pixel on the page: sharp enough, and quick
 _NUMBERS = itertools.count()
 _OPEN = {}  # the panel that is open under each key
+
+
+def of_controls(method):
+    """A method whose keywords are values of the panel's controls: each is one that it can have."""
+
+    def checked(self, values):
+        out = dict(values)
+        for name, value in values.items():
+            if isinstance(self.controls.get(name), Control):
+                out[name] = self.controls[name].check(name, value)
+        return out
+
+    @functools.wraps(method)
+    def inner(self, *args, **values):
+        return method(self, *args, **checked(self, values))
+
+    @functools.wraps(method)
+    def generator(self, *args, **values):
+        yield from method(self, *args, **checked(self, values))
+
+    return generator if inspect.isgeneratorfunction(method) else inner
 
 
 class Panel(Stays):
@@ -73,6 +96,12 @@ class Panel(Stays):
     controls = {}
     forgets = ()
 
+    def __init_subclass__(cls, **settings):
+        super().__init_subclass__(**settings)
+        if inspect.isfunction(vars(cls).get("simulate")):
+            cls.simulate = of_controls(cls.simulate)
+
+    @_check.given(key=_check.text)
     def __init__(self, key=None):
         self.key = type(self).__name__ if key is None else key
         former = _OPEN.get(self.key)
@@ -134,9 +163,7 @@ class Panel(Stays):
         self.box = part("panel", part("frame", top, self._right), self._voice, self.curtain)
 
     def _new_image(self, k):
-        image = View(rows=len(self.controls))
-        image.add_class(f"{self._prefix}-picture-{k}")
-        return image
+        return View().add_class(f"{self._prefix}-picture-{k}")
 
     @property
     def image(self):
@@ -209,7 +236,11 @@ class Panel(Stays):
             board = self.widgets[name]
             if isinstance(board, Board) and isinstance(value, str):
                 values[name] = board.from_bytes(np.frombuffer(_unpacked(name, value), np.uint8))
-        self.put(**values)
+        for name, value in values.items():
+            try:
+                self.put(**{name: {"value": value}})
+            except traitlets.TraitError as fault:
+                raise ValueError(f"{name} cannot be {value!r}: {fault}") from fault
         self.moved()
 
     def reset(self):
@@ -403,8 +434,11 @@ class Panel(Stays):
             self._tools.lacks = []
 
     def _show_pictures(self):
+        shown = [name for name, w in self.widgets.items() if w.layout.display != "none"]
+        actions = sum(isinstance(self.controls[name], Action) for name in shown)
+        rows = (len(shown) - actions) // 2 + 1 + bool(actions)  # in two columns, with the tools
         for image, picture in zip(self.images, self._pictures(), strict=True):
-            image.value, image.alt = picture.png(SCALE), picture.alt
+            image.value, image.alt, image.rows = picture.png(SCALE), picture.alt, rows
 
     def _show_error(self, error):
         said = f"{type(error).__name__}: {error}"
@@ -473,8 +507,10 @@ class Panel(Stays):
 
     def view(self):
         """MIME bundle of the widgets."""
-        data = self.box._repr_mimebundle_()
-        return dict(data[0] if isinstance(data, tuple) else data or {})
+        if self.closed:
+            return {}
+        model = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        return {"application/vnd.jupyter.widget-view+json": model}
 
     def still(self):
         """The pictures, and the line of text below them."""

@@ -17,7 +17,7 @@ import anywidget
 import traitlets
 from PIL import Image
 
-from snnlab import plot
+from snnlab import _check, plot
 
 # The view's output follows the picture's; alive, it has elements in it, and the message has none.
 # While a notebook is open the picture waits for the view, which is about to take it off the page.
@@ -59,6 +59,8 @@ class Still:
     def of(cls, picture, more="", words=""):
         """From a `snnlab.plot.Picture`, or a sequence of them, one below the other."""
         pictures = picture if isinstance(picture, list | tuple) else [picture]
+        pictures = _check.each(_check.kind("Picture"))("picture", pictures)
+        more, words = _check.text("more", more), _check.text("words", words)
         sizes = [plot.page_size(one.fig) for one in pictures]
         size = max(width for width, _ in sizes), sum(height for _, height in sizes)
         alt = " ".join(one.alt for one in pictures)

@@ -18,7 +18,7 @@ class View(anywidget.AnyWidget):
     size : list of int
         Width and height on the page in pixels, at most.
     rows : int
-        How many rows of controls the panel has, which stand above the picture on a narrow page.
+        How many the controls have that stand above the picture on a narrow page.
     """
 
     value = traitlets.Bytes().tag(sync=True)
@@ -46,7 +46,7 @@ class View(anywidget.AnyWidget):
       const say = () => { image.alt = model.get("alt"); };
       const fit = () => {
         const [width, height] = model.get("size"), rows = model.get("rows");
-        const numbers = { width, height, rows, "two-rows": Math.ceil(rows / 2) };
+        const numbers = { width, height, rows };
         for (const [name, value] of Object.entries(numbers))
           image.style.setProperty("--" + name, value);
         image.style.aspectRatio = `${width} / ${height}`;

@@ -70,7 +70,7 @@ class Voice(anywidget.AnyWidget):
         if (!box || box.snnlabBefore === undefined || (e.key && e.key !== "Enter")) return;
         const plain = number(box.textContent);
         const sound = /^[+-]?(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?$/i.test(plain);
-        const text = sound ? plain : box.snnlabBefore;
+        const text = box.snnlabBefore = sound ? plain : box.snnlabBefore;
         if (box.textContent !== text) box.textContent = text;
       };
       const watched = { focusin: begin, blur: typed, keydown: typed };

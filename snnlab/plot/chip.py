@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
+from snnlab import _check
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, count
 from snnlab.reports.avoidance import avoidance
@@ -18,7 +19,7 @@ EXCITES, INHIBITS = to_rgb(ROLES["input"]), to_rgb(ROLES["spike"])
 GONE, DEAD = (1.0, 1.0, 1.0), (0.86, 0.86, 0.86)
 
 
-@style.styled
+@style.drawing(calibrated=_check.number)
 def draw_mismatch(sigma_d, *, calibrated=None, fig=None, **accuracies):
     """Test accuracy against the spread of the neurons' parameters.
 
@@ -39,11 +40,11 @@ def draw_mismatch(sigma_d, *, calibrated=None, fig=None, **accuracies):
     """
     fig = style.figure(6.4, 3.6, fig)
     ax = fig.subplots()
-    x = 100 * np.asarray(sigma_d, float)
+    x = 100 * sigma_d
     said = []
     for mode, y in accuracies.items():
-        name, role, marker, dashes = MODES[mode]
-        y = 100 * np.atleast_2d(y)
+        name, role, marker, dashes = MODES[_check.one_of("name of accuracies", mode, MODES)]
+        y = 100 * _check.floats(mode, np.atleast_2d(_check.as_array(mode, y)), None, len(x))
         mean = y.mean(axis=0)
         single = {"color": ROLES[role], "ms": 3, "alpha": 0.45, "mew": 0}
         ax.plot(np.broadcast_to(x, y.shape).ravel(), y.ravel(), marker, **single)
@@ -63,7 +64,7 @@ def draw_mismatch(sigma_d, *, calibrated=None, fig=None, **accuracies):
     return style.Picture(fig, alt)
 
 
-@style.styled
+@style.drawing()
 def draw_transfer(matrix, *, fig=None):
     """Test accuracy of networks trained on one chip (rows) and tested on another (columns).
 
@@ -78,7 +79,8 @@ def draw_transfer(matrix, *, fig=None):
     -------
     Picture
     """
-    matrix = 100 * np.asarray(matrix, float)
+    _check.integer("number of entries in matrix", matrix.size, 1, 10**4)
+    matrix = 100 * matrix
     rows, columns = matrix.shape
     fig = style.figure(1.9 + 0.72 * columns, 1.3 + 0.6 * rows, fig)
     ax = fig.subplots()
@@ -102,7 +104,7 @@ def draw_transfer(matrix, *, fig=None):
     return style.Picture(fig, alt)
 
 
-@style.styled
+@style.drawing()
 def draw_defects(network, substrate, *, layer=0, fig=None):
     """Which synapses there are, above what is wrong with the neurons they lead to.
 
@@ -184,10 +186,10 @@ def _draw_factors(ax, substrate, columns, dead):
     return strip
 
 
-@style.styled
+@style.drawing()
 def update_defects(picture, network, substrate):
     """Show other weights of the network in a picture of `draw_defects`, on the same chip."""
-    a = picture.artists
+    a = style.artists(picture, "badness", "living", "titles")
     found = avoidance(network, substrate, layer=a.layer, permutations=1000)
     if not np.array_equal(found.badness, a.badness):
         raise ValueError(f"the picture is of other neurons, of chip {a.chip}")

@@ -13,7 +13,7 @@ BINS = 20
 LINE, WIDTH = 0.19, 115  # of the text: inches per line, letters in a line
 
 
-@style.styled
+@style.drawing()
 def draw_report(report, *, fig=None):
     """A `snnlab.clinic.Report`: units, samples, gradients, and what was found.
 

@@ -5,6 +5,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 
+from snnlab import _check
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, US, count
 from snnlab.reports.decision import PUBLISHED
@@ -15,7 +16,7 @@ SILENT = "#D0D0D0"
 ROUND = [1, 2, 2.5, 5, 10]  # steps of ticks
 
 
-@style.styled
+@style.drawing(published=_check.optional(_check.kind("Published")))
 def draw_decision(decision, *, published=PUBLISHED, fig=None):
     """Accuracy against the deadline of the readout, and when the samples are decided.
 
@@ -92,7 +93,7 @@ def _draw_deadlines(ax, decision):
     return bars, title
 
 
-@style.styled
+@style.drawing()
 def draw_explanation(explanation, image, *, label=None, names=None, fig=None):
     """Why a sample was taken for a class: contributions of its pixels and its hidden spikes.
 
@@ -113,8 +114,11 @@ def draw_explanation(explanation, image, *, label=None, names=None, fig=None):
     Picture
     """
     fig = style.figure(8.6, 5.0, fig)
-    e, image = explanation, np.asarray(image)
-    names = [str(k) for k in range(e.readout.shape[1])] if names is None else list(names)
+    e = explanation
+    names = _check.names("names", names, e.readout.shape[1])
+    _check.integer("label", label or 0, 0, len(names) - 1)
+    if image.size != e.n_inputs:
+        raise ValueError(f"image must have {e.n_inputs} pixels, got {image.shape}")
     rival = e.runner_up if e.against is None else e.against
     grid = fig.add_gridspec(2, 2, width_ratios=[1, 2.2])
     picture_ax, map_ax = (fig.add_subplot(grid[k, 0]) for k in (0, 1))

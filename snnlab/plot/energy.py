@@ -43,7 +43,7 @@ def stack(ax, parts):
     return bars, left
 
 
-@style.styled
+@style.drawing()
 def draw_energy(card, *, fig=None):
     """Energy per sample as bars, made of what it is spent on; the chip's measured value apart.
 

@@ -3,11 +3,12 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from snnlab import _check
 from snnlab.plot import style
 from snnlab.plot.style import ROLES, US, count
 
 
-@style.styled
+@style.drawing()
 def draw_images(x, shape, *, labels=None, predictions=None, names=None, columns=8, fig=None):
     """A grid of images with what the network says of each.
 
@@ -29,7 +30,8 @@ def draw_images(x, shape, *, labels=None, predictions=None, names=None, columns=
     -------
     Picture
     """
-    x = np.asarray(x)
+    _check.array("x", x, x.dtype, (None, shape[0] * shape[1]))
+    _check.integer("number of images in x", len(x), 1, 1000)
     columns = min(columns, len(x))
     rows = -(-len(x) // columns)
     fig = style.figure(1.02 * columns, 1.22 * rows, fig)
@@ -46,17 +48,23 @@ def draw_images(x, shape, *, labels=None, predictions=None, names=None, columns=
     return picture
 
 
-@style.styled
+@style.drawing()
 def update_images(picture, x, *, labels=None, predictions=None):
     """Show as many other images in a picture of `draw_images`; arguments as there."""
-    a = picture.artists
+    a = style.artists(picture, "images", "shape", "names")
+    x = _check.array("x", x, x.dtype, (len(a.images), a.shape[0] * a.shape[1]))
+    n_classes = 10**6 if a.names is None else len(a.names)
+    if labels is not None:
+        labels = _check.labels("labels", labels, len(x), n_classes)
+    if predictions is not None:
+        predictions = _check.labels("predictions", predictions, len(x), n_classes)
 
     def name(k):
         return str(k) if a.names is None else a.names[k]
 
     n_wrong = 0
     for k, (image, ax) in enumerate(zip(a.images, a.axes, strict=False)):
-        image.set_data(np.asarray(x[k]).reshape(a.shape))
+        image.set_data(x[k].reshape(a.shape))
         wrong = labels is not None and predictions is not None and labels[k] != predictions[k]
         n_wrong += bool(wrong)
         said = predictions if predictions is not None else labels
@@ -74,7 +82,7 @@ def update_images(picture, x, *, labels=None, predictions=None):
     picture.alt += "."
 
 
-@style.styled
+@style.drawing()
 def draw_code(image, trains, sample=0, *, dt):
     """An image beside the spikes it is coded as.
 
@@ -92,12 +100,14 @@ def draw_code(image, trains, sample=0, *, dt):
     -------
     Picture
     """
+    _check.integer("sample", sample, 0, len(trains) - 1)
+    if image.size != trains.n_units:
+        raise ValueError(f"image must have {trains.n_units} pixels, as trains has units")
     fig = style.figure(8.6, 3.0)
     fig.get_layout_engine().set(wspace=0.06)
     left, middle, right = fig.subplots(1, 3, width_ratios=[1, 1, 1.4])
     events = slice(trains.start[sample], trains.stop[sample])
     t, unit = trains.step[events] * dt * US, trains.unit[events]
-    image = np.asarray(image)
     left.imshow(image, vmin=0, vmax=1, cmap="gray_r")
     style.label_axes(left, title="the image")
     when = np.full(image.size, np.nan)

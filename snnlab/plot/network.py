@@ -3,11 +3,13 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from snnlab import _check
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, US, count
+from snnlab.signals import SpikeTrains
 
 
-@style.styled
+@style.drawing()
 def draw_raster(
     trace, sample=0, *, dt, label=None, image=None, names=None, size=(8.6, 5.2), fig=None
 ):
@@ -36,10 +38,11 @@ def draw_raster(
     -------
     Picture
     """
+    _check_trace(trace, sample)
     fig = style.figure(*size, fig)
     grid = fig.add_gridspec(3, 2, width_ratios=[1, 2.6], height_ratios=[1, 1, 1.1])
     n_classes = trace.readout.shape[2]
-    names = [str(k) for k in range(n_classes)] if names is None else list(names)
+    names = _check.names("names", names, n_classes)
     if image is None:
         bars_ax = fig.add_subplot(grid[:, 0])
     else:
@@ -69,6 +72,13 @@ def draw_raster(
         update_raster(picture, *data, label=label, image=image)
 
     return style.begin(fig, update, trace, sample, **{"image": None} | parts)
+
+
+def _check_trace(trace, sample):
+    """Refuse a trace without spikes to show, or without such a sample."""
+    if not (isinstance(trace.inputs, SpikeTrains) and trace.hidden):
+        raise ValueError("trace must be of spikes, through a hidden layer or more")
+    _check.integer("sample", sample, 0, len(trace.readout) - 1)
 
 
 def _place_bars(ax, names):
@@ -124,14 +134,17 @@ def show_classes(lines, t, readout, decision, label, width=2.2):
         line.set_zorder(3 if chosen or missed else 2)
 
 
-@style.styled
+@style.drawing()
 def update_raster(picture, trace, sample=0, *, label=None, image=None):
     """Show another sample in a picture of `draw_raster`; arguments as there."""
-    a = picture.artists
+    _check_trace(trace, sample)
+    a = style.artists(picture, "bars_ax", "titles", "image")
+    _check.integer("label", label or 0, 0, len(a.names) - 1)
+    if trace.readout.shape[2] != len(a.names):
+        raise ValueError(f"trace must be of {len(a.names)} classes, as the picture is")
     if (a.image is None) != (image is None):
         raise ValueError("image must be given if, and only if, the picture was drawn with one")
     if image is not None:
-        image = np.asarray(image)
         a.image.set_data(image)
         a.image.set_extent((-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5))
     counts = {}
@@ -204,7 +217,7 @@ def _decides_nothing(picture, decision, heard):
 # --- training -------------------------------------------------------------------------------------
 
 
-@style.styled
+@style.drawing()
 def draw_history(history, *, epochs=None, fig=None):
     """Training: loss, accuracy and hidden spikes per epoch.
 
@@ -248,12 +261,14 @@ def draw_history(history, *, epochs=None, fig=None):
     return picture
 
 
-@style.styled
+@style.drawing()
 def update_history(picture, history):
     """Show a longer or another history in a picture of `draw_history`."""
-    a = picture.artists
+    a = style.artists(picture, "lines", "axes", "epochs")
     for name, line in a.lines.items():
-        y = np.array(getattr(history, name), float) * (100 if name.endswith("accuracy") else 1)
+        y = _check.floats(f"{name} of history", getattr(history, name), None) * (
+            100 if name.endswith("accuracy") else 1
+        )
         line.set_data(1 + np.arange(len(y)), y)
     last = max(a.epochs or 0, len(history), 1)
     for ax in a.axes:

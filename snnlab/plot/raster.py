@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from snnlab import _check
 from snnlab.plot import style
 from snnlab.plot.style import DPI
 
@@ -45,8 +46,8 @@ class Raster(style.Picture):
         rgb : array of uint8 (rows, columns, 3)
             The first row is on top. Each pixel becomes a block, with sharp edges.
         """
-        rgb = np.asarray(rgb)
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        rgb = np.array(_check.floats("rgb", rgb), np.asarray(rgb).dtype)
+        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
             raise ValueError(f"rgb must be uint8 (rows, columns, 3), got {rgb.dtype} {rgb.shape}")
         self._put(name, lambda shape: _enlarged(rgb, shape))
 
@@ -60,7 +61,14 @@ class Raster(style.Picture):
         n_steps, n_units : int
         color : array of uint8 (3,) or (n_events, 3)
         """
-        step, unit = np.asarray(step), np.asarray(unit)
+        n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+        n_units = _check.integer("n_units", n_units, 1, _check.MOST_UNITS)
+        step = _check.as_array("step", step)
+        step = _check.labels("step", step, step.size, n_steps)
+        unit = _check.labels("unit", unit, len(step), n_units)
+        color = _check.array("color", color, np.uint8)
+        if color.shape not in ((3,), (len(step), 3)):
+            raise ValueError(f"color must have shape (3,) or ({len(step)}, 3), got {color.shape}")
 
         def marks(shape):
             rows, columns = shape
@@ -76,8 +84,7 @@ class Raster(style.Picture):
         self._put(name, marks)
 
     def _put(self, name, content):
-        if name not in self.axes:
-            raise ValueError(f"name must be one of {', '.join(map(repr, self.axes))}, got {name!r}")
+        _check.one_of("name", name, tuple(self.axes))
         self._inside[name] = content
 
     def pin(self):
@@ -90,6 +97,7 @@ class Raster(style.Picture):
 
     def png(self, scale=2.0):
         """PNG bytes; ``scale`` pixels of the file per pixel on the page."""
+        scale = style.CHECKS["scale"]("scale", scale)
         if scale not in self._frames:
             self._frames[scale] = self._draw_frame(scale)
         frame, places = self._frames[scale]

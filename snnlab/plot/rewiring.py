@@ -6,6 +6,7 @@ from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
 from snnlab import _check
+from snnlab._check import like
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
 from snnlab.rewiring import prior_centre, prior_drift, smallest_alpha
@@ -22,7 +23,7 @@ TINTS = [  # of the bands of quantiles, outer ones lighter; opaque, so that the 
 ]
 
 
-@style.styled
+@style.drawing()
 def draw_connectivity(log, *, fig=None):
     """How many weights are left in each layer, and how many came and went.
 
@@ -97,7 +98,7 @@ def _round_numbers(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-@style.styled
+@style.drawing()
 def draw_theta(rule, network, *, fig=None):
     """Strengths of all synapses: now, as histograms, and over the training, from the rule's log.
 
@@ -113,6 +114,8 @@ def draw_theta(rule, network, *, fig=None):
     -------
     Picture
     """
+    if (own := rule.owner()) is not None and own is not network:
+        raise ValueError("network must be the one that the rule has trained")
     strengths, log = rule.strengths(network), rule.log
     fig = style.figure(8.6, 4.9, fig)
     axes = fig.subplots(2, len(strengths), squeeze=False)
@@ -169,7 +172,7 @@ def _edges(low, high, n=60):
     return width * np.arange(np.floor(low / width) - 1, np.ceil(high / width) + 2)
 
 
-@style.styled
+@style.drawing()
 def draw_inputs(network, shape, *, fig=None):
     """Where the network looks: how many weights each pixel still has.
 
@@ -186,7 +189,7 @@ def draw_inputs(network, shape, *, fig=None):
     Picture
     """
     n_in, n_out = network.weights[0].shape
-    rows, columns = (_check.integer("shape", n, at_least=1) for n in shape)
+    rows, columns = shape
     if rows * columns != n_in:
         raise ValueError(f"shape must have {n_in} pixels, as the network has inputs")
     left = np.count_nonzero(network.weights[0], axis=1)
@@ -200,7 +203,7 @@ def draw_inputs(network, shape, *, fig=None):
     bar.set_label(f"weights left per pixel (of {n_out:,})")
     bar.ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
     unused = int((left == 0).sum())
-    note = f"; {count(unused, 'pixel')} with none (white)" if unused else ""
+    note = f"; {count(unused, 'pixel')} with none (blank)" if unused else ""
     ax.set_title(f"{left.sum():,} weights from the pixels{note}", size=9)
     style.freeze(fig)
     most, inner = int(left.max()), left.reshape(rows, columns)
@@ -214,7 +217,7 @@ def draw_inputs(network, shape, *, fig=None):
     return style.Picture(fig, alt, image=shown, bar=bar)
 
 
-@style.styled
+@style.drawing(published=like(_check.number, at_least=1e-12, at_most=1e12))
 def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=None):
     """When Grad R's target matters: how far the pull can go, and how far the prior's centre is.
 
@@ -268,7 +271,7 @@ RULES = "blue", "vermillion", "bluish green", "orange", "reddish purple", "sky b
 RULES = [OKABE_ITO[name] for name in RULES]
 
 
-@style.styled
+@style.drawing(records=_check.each(_check.kind("dict"), of="dicts"))
 def draw_tradeoff(records, *, fig=None):
     """Accuracy against connectivity, with spikes as the colour: three things that are traded.
 
@@ -288,10 +291,9 @@ def draw_tradeoff(records, *, fig=None):
     Picture
     """
     names = "connectivity", "mean", "hidden_spikes"
-    records = list(records)
     if not records or any(name not in r for r in records for name in ("label", *names)):
         raise ValueError(f"records must be dicts with label, {', '.join(names)}, one or more")
-    values = np.array([[r[name] for name in names] for r in records], float)
+    values = _check.array("records", [[r[name] for name in names] for r in records], float)
     if not (values[:, [0, 2]] > 0).all():
         raise ValueError("records must have a connectivity and hidden_spikes above 0")
     best = _undominated(values * (1, -1, 1))
@@ -342,7 +344,7 @@ def draw_tradeoff(records, *, fig=None):
     return style.Picture(fig, alt, clouds=clouds, ring=ring, best=best, labels=labels)
 
 
-@style.styled
+@style.drawing(studies=_check.kind("dict"))
 def draw_rules(studies, *, fig=None):
     """Test error against connectivity, a line per rule and a panel per study.
 

@@ -17,7 +17,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from snnlab import _check
 from snnlab._files import write_atomically
+from snnlab.plot.arguments import CHECKS
 
 OKABE_ITO = {
     "black": "#000000",
@@ -95,6 +97,11 @@ def styled(function):
     return inner
 
 
+def drawing(**own):
+    """Decorator: in the house style, arguments being looked at as `CHECKS`, or ``own``, say."""
+    return lambda function: styled(_check.given(CHECKS, **own)(function))
+
+
 class Picture:
     """A figure, the artists whose data change, and a sentence that says what it shows.
 
@@ -110,12 +117,14 @@ class Picture:
         of a kept image of all the rest: several times faster. Empty: everything is drawn anew.
     """
 
+    @_check.given(fig=CHECKS["fig"], alt=_check.text, moving=_check.sequence)
     def __init__(self, fig, alt, moving=(), **artists):
         self.fig, self.alt, self.artists = fig, alt, SimpleNamespace(**artists)
         self.moving = list(moving)
         self._rest = None  # the kept image, and what it was made for
         self._ghosts = []
 
+    @_check.given(CHECKS)
     def png(self, scale=2.0):
         """PNG bytes; ``scale`` pixels of the file per pixel on the page."""
         if not self.moving:
@@ -204,6 +213,7 @@ def _ghost(artist):
     if isinstance(artist, Line2D) and len(artist.get_xdata()):
         ghost = Line2D(*artist.get_data())
         ghost.update_from(artist)
+        ghost.set_markevery(artist.get_markevery())
     elif isinstance(artist, Rectangle) and artist.get_width() and artist.get_height():
         ghost = Rectangle(artist.get_xy(), artist.get_width(), artist.get_height())
         ghost.set(facecolor="none", edgecolor="black", linewidth=1.5, linestyle="--")
@@ -214,6 +224,7 @@ def _ghost(artist):
     return ghost
 
 
+@_check.given(fig=_check.kind("Figure", "SubFigure", "Picture"), alt=_check.text)
 def show(fig, alt):
     """A figure of your own as something that a notebook shows.
 
@@ -228,19 +239,20 @@ def show(fig, alt):
     Picture
     """
     fig = getattr(fig, "fig", fig)
-    if not isinstance(alt, str) or not alt.strip():
+    if not alt.strip():
         raise ValueError("alt must be a sentence that says what the figure shows")
     if fig.canvas is None:
         FigureCanvasAgg(fig)
     return Picture(fig, alt)
 
 
+@_check.given(CHECKS)
 def page_size(fig):
     """Width and height on the page in pixels."""
     return tuple(int(round(DPI * inches)) for inches in fig.get_size_inches())
 
 
-@styled
+@drawing()
 def to_png(fig, scale=1.0):
     """Render a figure to PNG bytes."""
     fig.dpi = DPI * scale
@@ -266,7 +278,7 @@ def encode_png(rgb):
     )
 
 
-@styled
+@drawing()
 def new_figure(width, height):
     """An empty figure of so many inches, with a canvas and without pyplot."""
     fig = Figure((width, height), dpi=DPI, layout="constrained")
@@ -276,9 +288,10 @@ def new_figure(width, height):
 
 def figure(width, height, within=None):
     """A new figure of so many inches, or the one to draw within."""
-    return new_figure(width, height) if within is None else within
+    return new_figure(width, height) if within is None else CHECKS["fig"]("fig", within)
 
 
+@_check.given(CHECKS)
 def freeze(fig):
     """Solve the layout now and keep it: nothing moves when data change, and drawing is faster."""
     if isinstance(fig, SubFigure):
@@ -309,6 +322,13 @@ def begin(fig, update, *data, **artists):
     update(picture, *data)
     freeze(fig)
     return picture
+
+
+def artists(picture, *needed):
+    """What ``update_*`` sets in a picture, which has all that it needs, or is another one's."""
+    if not all(hasattr(picture.artists, name) for name in needed):
+        raise ValueError(f"picture must be one with {', '.join(needed)}: that of another function")
+    return picture.artists
 
 
 def _moving(parts):

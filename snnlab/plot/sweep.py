@@ -15,7 +15,7 @@ AXES = {
 }
 
 
-@style.styled
+@style.drawing(label=_check.text, published=_check.each(_check.sequence, of="points"))
 def draw_frontier(
     frontier,
     *,
@@ -63,7 +63,10 @@ def draw_frontier(
     (runs,) = ax.plot([], [], "o", ms=4, mfc="none", mew=0.8, label="single runs", **own)
     (means,) = ax.plot([], [], "o", ms=6, **own)
     names, look = [], {"color": ROLES["spike"], "ms": 8, "mfc": "white", "mew": 1.6}
-    for k, (x, y, name) in enumerate(published):
+    for k, point in enumerate(published):
+        x, y, name = _check.sequence("a point of published", point, 3)
+        x, y = _check.number("published", x, at_least=0), _check.number("published", y)
+        _check.text("names of published", name)
         names += ax.plot(*_percent([(x, y)], cost), "^sDv"[k % 4], label=name, **look)
     if stored is not None:
         behind.set_data(*_percent(_places(stored.pareto(cost, means=True), cost), cost))
@@ -80,10 +83,10 @@ def draw_frontier(
     return picture
 
 
-@style.styled
+@style.drawing()
 def update_frontier(picture, frontier):
     """Show other runs on the same data in a picture of `draw_frontier`."""
-    a = picture.artists
+    a = style.artists(picture, "means", "behind", "cost")
     if frontier.data != a.data:
         raise ValueError(f"the picture is of runs on {a.data!r}, not on {frontier.data!r}")
     means, best = frontier.means(), frontier.pareto(a.cost, means=True)

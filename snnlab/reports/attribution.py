@@ -85,7 +85,7 @@ class Explanation:
         shape : (int, int)
             Rows and columns of the image.
         """
-        rows, columns = (_check.integer("shape", n, at_least=1) for n in shape)
+        rows, columns = _check.each(_check.like(_check.integer, at_least=1), 2)("shape", shape)
         if rows * columns != self.n_inputs:
             raise ValueError(f"shape must hold {self.n_inputs} pixels, got {rows} x {columns}")
         value = self.inputs.value.astype(np.float64)
@@ -183,13 +183,16 @@ def explain(
         by_input = _by_adjoint(network, 0, inputs, g_currents)
     else:
         by_input = _by_removal(network, inputs, score, batch_size)
+    by_hidden = _by_adjoint(network, -1, trace.hidden[-1], g_currents)
+    for part in (trace.readout, by_input.value, by_hidden.value):
+        _check.finite("network or inputs", part)
     return Explanation(
         target=target,
         against=against,
         score=float(score(trace.readout)[0]),
         step=None if by_sum else int(when[target]),
         inputs=by_input,
-        hidden=_by_adjoint(network, -1, trace.hidden[-1], g_currents),
+        hidden=by_hidden,
         method=method,
         readout=trace.readout[0],
         runner_up=runner_up,

@@ -51,7 +51,7 @@ def avoidance(network, substrate, *, layer=0, of="inputs", worst=0.1, permutatio
     _check.network("network", network)
     layer = _check.integer("layer", layer, at_least=0)
     if layer > len(network.sizes) - 3:
-        raise ValueError(f"layer must be below {len(network.sizes) - 2}, the hidden layers")
+        raise ValueError(f"layer must be below {len(network.sizes) - 2} in this network")
     _check.one_of("of", of, ("inputs", "outputs", "both"))
     worst = _check.number("worst", worst, above=0, below=1)
     permutations = _check.integer("permutations", permutations, at_least=1)

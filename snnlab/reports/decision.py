@@ -140,6 +140,7 @@ def time_to_decision(
 
 def first_input_step(inputs):
     """Step of each sample's first input spike, int64 (n_samples,); 0 where there is none."""
+    _check.kind("SpikeTrains", "ConstantCurrent")("inputs", inputs)
     first = np.zeros(len(inputs), np.int64)
     if not isinstance(inputs, ConstantCurrent):
         some = inputs.stop > inputs.start

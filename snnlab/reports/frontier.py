@@ -63,7 +63,7 @@ def _plain(config):
     """A copy such as a file would give back."""
     try:
         return json.loads(json.dumps(config, default=np.generic.tolist))
-    except (TypeError, ValueError) as fault:
+    except (TypeError, ValueError, RecursionError) as fault:
         raise TypeError(f"config must hold text, numbers, lists and dicts: {fault}") from None
 
 
@@ -118,13 +118,13 @@ class Frontier:
         if not isinstance(data, str) or not data:
             raise TypeError(f"data must be the name of a data set, not {data!r}")
         self.data, self.points = data, []
-        for point in points:
+        for point in _check.sequence("points", points):
             self.append(point)
 
     def append(self, point):
         """Take in a run that is a `Point` already."""
         if not isinstance(point, Point):
-            raise TypeError(f"points must be Point objects, not {type(point).__name__}")
+            raise TypeError(f"points must be Point objects; this point is a {type(point).__name__}")
         self.points.append(point)
 
     def add(self, accuracy, hidden_spikes, **rest):
@@ -155,7 +155,8 @@ class Frontier:
         -------
         Point
         """
-        self._same(self.data if data is None else data)
+        self._same(self.data if data is None else _check.text("data", data))
+        _check.network("network", network, needs="weights")
         result = evaluate(network, inputs, labels, loss=loss, substrate=substrate)
         n_weights = sum(w.size for w in network.weights)
         connected = sum(np.count_nonzero(w) for w in network.weights) / n_weights
@@ -163,7 +164,7 @@ class Frontier:
 
     def _same(self, data):
         if data != self.data:
-            raise ValueError(f"runs on {data!r} cannot be put beside runs on {self.data!r}")
+            raise ValueError(f"data: runs on {data!r} cannot be put beside runs on {self.data!r}")
 
     def _filled(self):
         if not self.points:
@@ -186,7 +187,8 @@ class Frontier:
         list of Point or Mean
             By rising cost (the first one's).
         """
-        costs = (costs,) if isinstance(costs, str) else tuple(costs)
+        costs = [costs] if isinstance(costs, str) else _check.sequence("costs", costs)
+        means = _check.flag("means", means)
         for name in costs:
             _check.one_of("costs", name, RUN_COSTS)
         if not costs:
@@ -241,13 +243,25 @@ class Frontier:
 
     def save(self, path):
         """Write all runs to a small JSON file, whole or not at all."""
-        content = {
-            "format": FORMAT,
-            "data": self.data,
-            "points": [asdict(p) for p in self._filled()],
-        }
-        text = json.dumps(content, indent=1) + "\n"
+        self._filled()
+        text = json.dumps(self.to_dict(), indent=1) + "\n"
         write_atomically(path, lambda file: file.write(text.encode()))
+
+    def to_dict(self):
+        """All of it, as JSON has it."""
+        points = [asdict(p) for p in self.points]
+        return {"format": FORMAT, "data": self.data, "points": points}
+
+    @classmethod
+    def from_dict(cls, content):
+        """Inverse of `to_dict`; raises ValueError if something is missing or wrong."""
+        try:
+            version = _check.integer("format", content["format"], at_least=1)
+            if version > FORMAT:
+                raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+            return cls(content["data"], [Point(**values) for values in content["points"]])
+        except DAMAGE as fault:
+            raise ValueError(f"content is no frontier: {fault}") from None
 
     @classmethod
     def load(cls, path):
@@ -261,13 +275,9 @@ class Frontier:
         path = _check.path("path", path)
         try:
             with open(path, encoding="utf-8") as file:
-                content = json.load(file)
-            version = _check.integer("format", content["format"], at_least=1)
-            if version > FORMAT:
-                raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
-            return cls(content["data"], [Point(**values) for values in content["points"]])
+                return cls.from_dict(json.load(file))
         except DAMAGE as fault:
-            raise ValueError(f"{path} does not hold a frontier: {fault}") from None
+            raise ValueError(f"path {path} does not hold a frontier: {fault}") from None
 
     @classmethod
     def from_records(cls, records):
@@ -287,7 +297,7 @@ class Frontier:
                 rest = {name: r[name] for name in ("connectivity", "mismatch") if name in r}
                 runs = zip(r["seeds"], r["values"], r["hidden_spikes_values"], strict=True)
                 points += [Point(y, x, seed=k, config=r["config"], **rest) for k, y, x in runs]
-        except (KeyError, TypeError, ValueError) as fault:
+        except (KeyError, IndexError, TypeError, ValueError) as fault:
             raise ValueError(f"records must hold test accuracies by seed: {fault!r}") from None
         if len(names) != 1:
             raise ValueError(f"records must be of one data set, they are of {sorted(names)}")

@@ -1,15 +1,19 @@
 """Sweeps: one network trained along a range of strengths, runs repeated, chips exchanged."""
 
-from collections.abc import Iterable
+import warnings
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import Bursts, Penalties
-from snnlab.learning.settings import check_samples
+from snnlab.learning.settings import check_medium, check_samples
 from snnlab.learning.training import evaluate, steps, train
 from snnlab.reports.frontier import Frontier, Point
+from snnlab.reports.runbook import RunBook, SweepBook
+from snnlab.reports.tasks import Failure, run_tasks
 
 
 def sweep(
@@ -29,6 +33,7 @@ def sweep(
     mismatch=0.0,
     seed=None,
     config=None,
+    path=None,
     **settings,
 ):
     """Train a network along strengths of a penalty, each from where the last one ended.
@@ -62,6 +67,10 @@ def sweep(
         Noted in the points.
     config : dict, optional
         Noted in the points, beside ``epochs``, ``lr`` and ``strength``.
+    path : path, optional
+        A ``.npz`` file that is written after each strength. If it exists, the strengths in it are
+        not trained again: a sweep that was interrupted or killed goes on where it was, to the same
+        results, bit for bit.
     **settings
         As for `snnlab.train` (``batch_size``, ``dropout``, ``callback``, ...), but no
         ``checkpoint``.
@@ -92,25 +101,30 @@ def sweep(
     """
     strengths = [_check.number("strengths", s, at_least=0) for s in _some("strengths", strengths)]
     rng = _check.generator("rng", rng)
-    if not callable(penalty):
-        raise TypeError(f"penalty must be a function of a strength, not {penalty!r}")
+    _check.network("network", network, needs="backward")
     if "checkpoint" in settings:
         raise TypeError("checkpoint cannot be set: a sweep is several trainings")
     if not isinstance(test, tuple | list) or len(test) != 2:
         raise TypeError("test must be a pair of inputs and labels")
     _check.labels("test", test[1], check_samples("test", network, test[0]), network.sizes[-1])
-    penalties = [Penalties(penalty(s), network).given for s in strengths]
+    penalties = [_penalties(penalty, s, network) for s in strengths]
     runs = Frontier(data)
     config = Point(0, 0, config={} if config is None else config).config
+    lr = _check.number("lr", lr, above=0)
     noted = {"mismatch": mismatch, "seed": seed}
     Point(0, 0, **noted)  # for its checks, as steps is called below for its own
     settings |= {"epochs": epochs, "rng": rng, "loss": loss, "substrate": substrate}
     plain = {name: x for name, x in settings.items() if name not in ("callback", "progress")}
     steps(network, inputs, labels, optimizer=Adam(lr=lr), **plain)
     settings = {"progress": False} | settings
+    network = network.copy()
+    what = [inputs, labels, strengths, penalties, test, noted, config, lr, plain]
+    book = None if path is None else SweepBook(path, network, rng, substrate, what)
 
     def run(network):
-        for strength, given in zip(strengths, penalties, strict=True):
+        yield from () if book is None else book.finished()
+        done = 0 if book is None else len(book)
+        for strength, given in zip(strengths[done:], penalties[done:], strict=True):
             history = train(
                 network, inputs, labels, optimizer=Adam(lr=lr), penalties=given, **settings
             )
@@ -120,53 +134,134 @@ def sweep(
             point = runs.measure(
                 network, *test, loss=loss, substrate=substrate, config=own, **noted
             )
+            if book is not None:
+                book.add(point)
             yield network.copy(), point
 
-    return run(network.copy())
+    return run(network)
+
+
+def _penalties(penalty, strength, network):
+    """What ``penalty`` makes of a strength, checked."""
+    if not callable(penalty):
+        raise TypeError(f"penalty must be a function of a strength, not {penalty!r}")
+    try:
+        return Penalties(penalty(strength), network).given
+    except (TypeError, ValueError) as fault:
+        raise type(fault)(f"penalty, a function of a strength: {fault}") from None
 
 
 def _some(name, values):
     """A list of the values of an iterable, at least one."""
-    if not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a sequence, not {type(values).__name__}")
-    values = list(values)
+    values = _check.sequence(name, values)
     if not values:
         raise ValueError(f"{name} must hold at least one entry")
     return values
 
 
-def repeat(run, seeds, *, n_jobs=None):
-    """Call ``run(seed)`` for each seed and join the frontiers it returns.
+def repeat(
+    run, seeds, *, n_jobs=None, executor=None, path=None, retries=1, progress=False, failures=None
+):
+    """Call ``run`` for each of some seeds, or settings, and join the frontiers it returns.
+
+    A run that fails, or whose process is killed, is tried again, then named in a warning; the
+    others are kept, and with ``path`` also on disk.
 
     Parameters
     ----------
     run : callable
-        From a seed to a `Frontier`.
-    seeds : iterable of int
+        From a seed, or from a dict's entries as keywords, to a `Frontier`.
+    seeds : iterable of (int or dict)
+        Dicts hold text, numbers and lists, for example ``{"alpha": 0.1, "seed": 3}``.
     n_jobs : int, optional
-        Processes, as joblib counts them: 1 by default, or what ``joblib.parallel_config`` says;
-        within ``parallel_config(backend="dask")`` the calls go to a cluster. Each process uses as
-        many threads as it would alone: the environment variable ``SNNLAB_WORKERS=1`` keeps them
-        out of each other's way.
+        Processes on this machine, as joblib counts them: 1 by default, -1 for one per processor.
+    executor : {"serial", "loky"} or dask.distributed.Client, optional
+        Who runs them: see `snnlab.reports.tasks.run_tasks`. What ``run`` holds (data, as in
+        ``functools.partial(run, data=data)``) is sent once. Each run is given the threads that the
+        others leave, unless ``SNNLAB_WORKERS`` says how many.
+    path : path, optional
+        A file for all runs that have finished, written after each. If it exists, runs that are in
+        it are not done again: a call that was interrupted or killed goes on where it was.
+    retries : int
+        How often a run that failed is tried again.
+    progress : bool
+        Show a bar (needs tqdm).
+    failures : list, optional
+        Gets a `Failure` for each run that was given up.
 
     Returns
     -------
     Frontier
-        Runs in the order of the seeds, whatever ``n_jobs``.
+        Runs in the order of the seeds, whoever ran them.
 
     Raises
     ------
     TypeError, ValueError
-        Seeds that are none, results that are no `Frontier` or of several data sets.
-    """
-    from joblib import Parallel, delayed
+        Seeds that are none, results that are no `Frontier` or of several data sets, a file of
+        other runs.
+    RuntimeError
+        If all runs failed.
 
-    seeds = [_check.integer("seeds", s, at_least=0) for s in _some("seeds", seeds)]
-    frontiers = Parallel(n_jobs=n_jobs)(delayed(run)(seed) for seed in seeds)
-    for result in frontiers:
-        if not isinstance(result, Frontier):
-            raise TypeError(f"run must return a Frontier, not {type(result).__name__}")
+    Warns
+    -----
+    RuntimeWarning
+        If some did.
+    """
+    tasks = [_checked_task(s) for s in _some("seeds", seeds)]
+    _check.function("run", run, *[1] * any(isinstance(task, int) for task in tasks))
+    book = None if path is None else RunBook(path, run)
+    known = [None if book is None else book.get(task) for task in tasks]
+    rest = [k for k, result in enumerate(known) if result is None]
+    with progress_bar(len(tasks), len(tasks) - len(rest), _check.flag("progress", progress)) as bar:
+
+        def finished(i, outcome):
+            known[rest[i]] = outcome
+            if isinstance(outcome, Frontier) and book is not None:
+                book.add(tasks[rest[i]], outcome)
+            elif not isinstance(outcome, Frontier | Failure):
+                raise TypeError(f"run must return a Frontier, not {type(outcome).__name__}")
+            bar.update()
+
+        todo = [tasks[k] for k in rest]
+        how = {"executor": executor, "n_jobs": n_jobs, "retries": retries}
+        run_tasks(run, todo, finished=finished, **how)
+    given_up = [outcome for outcome in known if isinstance(outcome, Failure)]
+    if failures is not None:
+        failures.extend(given_up)
+    if given_up:
+        _tell(given_up, len(tasks))
+    frontiers = [outcome for outcome in known if isinstance(outcome, Frontier)]
     return sum(frontiers[1:], start=frontiers[0])
+
+
+def _checked_task(task):
+    """A seed, or a dict such as JSON has."""
+    if not isinstance(task, dict):
+        return _check.integer("seeds", task, at_least=0)
+    if not all(isinstance(name, str) for name in task):
+        raise TypeError("seeds must be integers, or dicts with names as keys")
+    return Point(0, 0, config=task).config
+
+
+def _tell(failures, n):
+    """Of runs that were given up: an error if that is all, else a warning."""
+    said = "; ".join(f"{f.task} ({f.error}, {f.tries} tries)" for f in failures[:5])
+    said += f" and {len(failures) - 5} more" * (len(failures) > 5)
+    if len(failures) == n:
+        raise RuntimeError(f"all {n} runs failed: {said}\n{failures[0].details}")
+    warnings.warn(f"{len(failures)} of {n} runs failed: {said}", RuntimeWarning, stacklevel=3)
+
+
+@contextmanager
+def progress_bar(total, done, wanted):
+    """A tqdm bar, or nothing that has `update`."""
+    if not wanted:
+        yield SimpleNamespace(update=lambda: None)
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, initial=done, unit="run") as bar:
+        yield bar
 
 
 def transfer_matrix(networks, chips, inputs, labels, *, loss="max_over_time"):
@@ -188,6 +283,10 @@ def transfer_matrix(networks, chips, inputs, labels, *, loss="max_over_time"):
         Accuracies.
     """
     networks, chips = _some("networks", networks), _some("chips", chips)
+    for network in networks:
+        _check.network("networks", network, needs="backward")
+    for chip in chips:
+        check_medium("chips", chip)
     out = np.empty((len(networks), len(chips)))
     for i, network in enumerate(networks):
         for j, chip in enumerate(chips):

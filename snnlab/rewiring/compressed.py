@@ -105,6 +105,7 @@ class CompressedNetwork:
 
     def on_rows(self, constant=False):
         """Per layer whether it runs on compressed rows; ``constant``: under a `ConstantCurrent`."""
+        constant = _check.flag("constant", constant)
         return [
             layer.on_rows(self.threshold, constant and k == 0)
             for k, layer in enumerate(self.layers)
@@ -135,7 +136,7 @@ class CompressedNetwork:
         self.check_inputs(inputs)
         if on is not None:
             raise TypeError("on must be None: a chip runs a Network, not a CompressedNetwork")
-        if potentials:
+        if _check.flag("potentials", potentials):
             raise ValueError("potentials must be False: a compressed network keeps none")
         if dropout is not None:
             raise ValueError("dropout must be None: a compressed network has none")
@@ -387,6 +388,9 @@ def loudest_silence(neuron, n_steps, n=1, dtype=np.float32):
         raise TypeError(f"neuron must be LIF, not {type(neuron).__name__}")
     n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     n = _check.integer("n", n, 1, _check.MOST_UNITS)
+    dtype = _check.plain_type("dtype", dtype)
+    if dtype.kind != "f":
+        raise TypeError(f"dtype must be a type of floats, not {dtype}")
     c = neuron.constants(n, dtype)
     integer = np.int32 if c.gain.dtype == np.float32 else np.int64
 

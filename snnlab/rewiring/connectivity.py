@@ -8,7 +8,9 @@ from collections import namedtuple
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.layers.dense import check_dense
+from snnlab.parameters import check_weights
 
 Connectivity = namedtuple("Connectivity", "overall layers")
 Connectivity.__doc__ = "Share of the weights that are not zero, in all and per layer."
@@ -24,6 +26,7 @@ def masks(network, substrate=None):
         As seen by this chip: a weight is gone if it is rounded to level 0, and there if its synapse
         is stuck at another.
     """
+    _check.network("network", network, needs="weights")
     if substrate is None:
         return [w != 0 for w in network.weights]
     _check_chip(substrate)
@@ -71,6 +74,7 @@ def compact(network):
         `ConstantCurrent`. There may be fewer hidden spikes: those that nothing heard.
     """
     part = units_in_use(network)
+    check_weights(network)
     for units in part[1:-1]:
         units[0] |= not units.any()
     neurons = [
@@ -106,6 +110,7 @@ def units_in_use(network, unheard=False):
     ValueError
         A network of other layers than dense ones.
     """
+    unheard = _check.flag("unheard", unheard)
     check_dense(network, "the search for units in use")
     alive, part = masks(network), [np.ones(n, bool) for n in network.sizes]
     changed = True
@@ -123,16 +128,23 @@ def units_in_use(network, unheard=False):
 # layout ------------------------------------------------------------------------------------------
 
 
+def _weights(network):
+    return _check.network("network", network, needs="weights").weights
+
+
 def n_weights(network):
     """Weights per layer, array of int."""
-    return np.array([w.size for w in network.weights])
+    return np.array([w.size for w in _weights(network)])
 
 
 def n_active(network):
     """Weights per layer that are not zero, array of int."""
-    return np.array([np.count_nonzero(w) for w in network.weights])
+    return np.array([np.count_nonzero(w) for w in _weights(network)])
 
 
 def views(network, flat):
     """Per block of weights a view (n_in, n_out) of a flat array laid out as the parameters."""
-    return [block.of(flat) for block in network.weight_blocks]
+    blocks = _check.network("network", network, needs="weight_blocks").weight_blocks
+    if _check.kind("ndarray")("flat", flat).shape != network.parameters.shape:
+        raise ValueError(f"flat must have shape {network.parameters.shape}, got {flat.shape}")
+    return [block.of(flat) for block in blocks]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.rewiring.connectivity import masks, n_weights, views
 
 SAMPLE = 10_000  # strengths per layer from which a log's quantiles are taken
@@ -124,9 +125,11 @@ class Log:
 
     def checked(self, state, n_parameters, network=None):
         """A state as it may be adopted: a dict of attributes."""
+        state = _check.kind("dict")("state", state)
+        n_parameters = _check.integer("n_parameters", n_parameters, at_least=0)
         names = {*self.ENTRIES, "dead", "sizes", "before"} if state else set()
         if set(state) != names:
-            which = sorted(set(state) ^ names)[0]
+            which = sorted(set(state) ^ names, key=str)[0]
             raise ValueError(f"state's log has too much or too little: {which!r}")
         if not state:
             return {name: [] for name in self.ENTRIES} | {
@@ -134,7 +137,7 @@ class Log:
                 "sizes": None,
                 "_before": None,
             }
-        found = {name: np.asarray(x) for name, x in state.items()}
+        found = {name: _check.as_array(f"state's log_{name}", x) for name, x in state.items()}
         n, layers = found["steps"].size, found["sizes"].size
         hidden = found["spikes"].shape[-1:]
         wanted = {

@@ -198,7 +198,7 @@ def _fitting(given, network):
         raise ValueError(f"masks must hold {len(network.weights)} arrays, one per layer")
     out = []
     for k, (mask, w) in enumerate(zip(given, network.weights, strict=True)):
-        mask = np.asarray(mask)
+        mask = _check.as_array(f"masks[{k}]", mask)
         if mask.dtype != np.bool_:
             raise TypeError(f"masks[{k}] must hold True and False, not {mask.dtype}")
         if mask.shape != w.shape:

@@ -1,5 +1,7 @@
 """How many synapses a layer may keep, and which of them are the largest."""
 
+import numbers
+
 import numpy as np
 
 from snnlab import _check
@@ -8,9 +10,9 @@ from snnlab import _check
 def checked_sparsity(value, least, above=False):
     """One float in [least, 1), or a tuple of them."""
     bounds = {"above" if above else "at_least": least, "below": 1}
-    if np.ndim(value) == 0:
+    if isinstance(value, numbers.Real):
         return _check.number("sparsity", value, **bounds)
-    return tuple(_check.number("sparsity", x, **bounds) for x in value)
+    return tuple(_check.each(_check.like(_check.number, **bounds))("sparsity", value))
 
 
 def per_layer(network, value):

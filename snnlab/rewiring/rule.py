@@ -375,7 +375,7 @@ class Rule(Stateful):
         values = {"key": whole("key", own, 0, 2**31), "n_steps": None, "steps_per_epoch": None}
         schedule = own.get("schedule")
         if schedule is not None:
-            x = np.asarray(schedule)
+            x = _check.as_array("state's schedule", schedule)
             if x.shape != (2,) or x.dtype.kind not in "iu" or x.min() < 1 or x[0] % x[1]:
                 raise ValueError("state's 'schedule' must hold steps, and those of an epoch")
             if x[0] > _check.MOST:

@@ -23,6 +23,10 @@ def erdos_renyi(sizes, connectivity):
     tuple of float
     """
     connectivity = _check.number("connectivity", connectivity, above=0, at_most=1)
+    units = _check.like(_check.integer, 1, _check.MOST_UNITS)
+    sizes = _check.each(units, of="layers")("sizes", sizes)
+    if len(sizes) < 2:
+        raise ValueError("sizes must be of two layers or more")
     ends = np.array([a + b for a, b in zip(sizes, sizes[1:], strict=False)], float)
     size = np.array([a * b for a, b in zip(sizes, sizes[1:], strict=False)], float)
     kept, full = np.zeros_like(size), np.zeros(len(size), bool)

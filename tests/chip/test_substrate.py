@@ -769,14 +769,14 @@ def test_sigma_d_stands_for_three_spreads():
 
 def test_replace_keeps_the_chip():
     chip = Substrate(3, dead=(5,), partition=True)
-    chip.factors["gain_spread"] = np.full(256, 1.25)  # as a calibration does
+    chip.factors = {"gain_spread": np.full(256, 1.25)}  # as a calibration does
     chip.calibrated = True
     chip.age = 9
     other = chip.replace(noise=0, sigma_d=0.2)
     assert (other.seed, other.age, other.calibrated, other.partition) == (3, 0, True, True)
     assert other.effects == chip.effects | {"noise": 0} | dict.fromkeys(SPREADS[:3], 0.2)
     assert np.all(other.factors["gain_spread"] == 1.25) and chip.effects["noise"] == 0.02
-    other.factors["gain_spread"][0] = 0
+    other.factors = {"gain_spread": np.full(256, 2.0)}
     assert chip.factors["gain_spread"][0] == 1.25
     assert np.array_equal(
         other.factors["tau_mem_spread"], Substrate(3, sigma_d=0.2).factors["tau_mem_spread"]

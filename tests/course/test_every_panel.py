@@ -302,6 +302,53 @@ def test_readers_without_a_kernel_see_a_picture(panel):
     assert not re.search(r"object at|\\x|0x", repr(panel))
 
 
+# compare, copy, download -------------------------------------------------------------------------
+
+
+def test_what_is_pinned_stays_as_a_ghost(panel):
+    name = next(name for name in movable(panel) if (panel.key, name) not in NOT_MOVED)
+    alone = panel.image.value
+    panel.pin()
+    assert panel._tools.pinned and panel.text in panel._pinned.value
+    put(panel, {name: another(panel.controls[name], panel.widgets[name])})
+    both = [image.value for image in panel.images]
+    panel.unpin()
+    after = [image.value for image in panel.images]
+    assert after != both, "there is no ghost"
+    assert after[0] != alone and not panel._tools.pinned and panel._pinned.value == ""
+
+
+def test_settings_as_code_are_these_settings(panel):
+    name = next(name for name in movable(panel) if (panel.key, name) not in NOT_MOVED)
+    first, line = panel.values, panel.code()
+    put(panel, {name: another(panel.controls[name], panel.widgets[name])})
+    other = panel.code()
+    assert other != line and len(other) < 700
+    for code in (line, other):
+        exec(code, {"panel": panel})
+        assert panel.code() == code and panel.wait(PATIENCE) and panel.error is None
+    panel.reset()
+    assert panel.wait(PATIENCE)
+    now = {k: panel.controls[k].read(value) for k, (_, value) in panel._first.items()}
+    assert all(np.array_equal(panel.values[k], now[k]) for k in now)
+    with pytest.raises(ValueError, match="nowhere"):
+        panel.set(nowhere=1)
+    assert first.keys() == panel.values.keys()
+
+
+def test_pictures_and_networks_are_downloaded(panel):
+    name, png = panel._tool("png")
+    assert name == f"{panel.key}.png" and png[:4] == b"\x89PNG"
+    name, svg = panel._tool("svg")
+    assert name == f"{panel.key}.svg" and b"<svg" in svg[:1000]
+    networks = panel.downloads()
+    assert ("network" in panel._tools.lacks) == (not networks)
+    if networks:
+        name, content = panel._tool("network")
+        assert name.endswith("zip" if len(networks) > 1 else "npz") and content[:2] == b"PK"
+    assert panel.error is None
+
+
 # errors, and the end ------------------------------------------------------------------------------
 
 

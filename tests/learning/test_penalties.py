@@ -378,6 +378,8 @@ WRONG = {
     "text": (lambda: Homeostasis("1", 3), TypeError, "strength must be a number"),
     "bound": (lambda: UpperBound(1, -2), ValueError, "spikes must be at least 0"),
     "bound text": (lambda: LowerBound(1, "2"), TypeError, "spikes must be a number"),
+    "layers of text": (lambda: Bursts(1, layers="0"), TypeError, "layers must be a sequence"),
+    "layers of floats": (lambda: Bursts(1, layers=0.0), TypeError, "layers must be an integer"),
     "integers": (lambda: Bursts(1)(np.ones((2, 2), int)), TypeError, "x must hold floats"),
 }
 
@@ -401,7 +403,7 @@ MISFITS = {
     "a loss": ([losses.MaxOverTime()], TypeError, "penalties must be a sequence of penalties"),
     "a number": (3, TypeError, "penalties must be a sequence of penalties, not int"),
     "None": (None, TypeError, "penalties must be a sequence of penalties, not NoneType"),
-    "text": ("bursts", TypeError, "it holds 'b'"),
+    "text": ("bursts", TypeError, "a sequence of penalties, not str"),
     "numbers": ([1e-3], TypeError, "it holds 0.001"),
     "a class": (Bursts, TypeError, "it holds <class"),
     "classes": ([Bursts], TypeError, "it holds <class"),
@@ -411,8 +413,6 @@ MISFITS = {
     "layer -3 of 2": ([Bursts(1, layers=(0, -3))], ValueError, r"layers of Bursts"),
     "weights 3 of 3": ([WeightDecay(1, layers=3)], ValueError, r"layers of WeightDecay.* \.\.\. 2"),
     "no layer": ([Bursts(1, layers=())], ValueError, "layers"),
-    "layers of floats": ([Bursts(1, layers=0.0)], TypeError, "layers must be an integer"),
-    "layers of text": ([Bursts(1, layers="0")], TypeError, "layers must be an integer"),
     "lower above upper": (
         [LowerBound(1, 0.5), UpperBound(1, 0.4)],
         ValueError,

@@ -134,7 +134,7 @@ def test_spikes_travel_exactly():
         (ValueError, "images must have shape", {"images": np.zeros((1, 5))}),
         (ValueError, "labels must", {"images": np.zeros((1, 4)), "labels": [2]}),
         (ValueError, "labels must be left out", {"labels": [0]}),
-        (ValueError, "names must be 2", {"names": "abc"}),
+        (ValueError, "names must hold 2", {"names": tuple("abc")}),
         (ValueError, "wires must be at least 1", {"wires": 0}),
         (ValueError, "at most 500", {"images": np.zeros((501, 4))}),
         (ValueError, "theta", {"images": np.zeros((1, 4)), "theta": 1.5}),

@@ -158,6 +158,35 @@ def test_a_new_panel_closes_the_former():
     assert "another" not in live.panel._OPEN and "OneNeuron" not in live.panel._OPEN
 
 
+def test_a_new_panel_has_the_settings_of_the_former():
+    first = panels.OneNeuron(key="again")
+    first.widgets["weight"].value, first.widgets["reset"].value = 0.8, "zero"
+    second = panels.OneNeuron(key="again")
+    assert (second.values["weight"], second.values["reset"]) == (0.8, "zero")
+    assert second.text == first.text
+    second.reset()
+    assert second.values["weight"] == 0.35
+
+    class Other(panels.OneNeuron):
+        controls = panels.OneNeuron.controls | {"weight": live.Slider("weight", 0, 1, 0.1, 0.5)}
+
+    second.set(weight=0.9, n_spikes=4)
+    third = Other(key="again")
+    assert third.values["weight"] == 0.5, "another control begins anew"
+    assert third.values["n_spikes"] == 4
+    third.close()
+    fourth = panels.OneNeuron(key="again")
+    assert fourth.values["n_spikes"] == 2, "what was closed is forgotten"
+    fourth.close()
+
+
+def test_what_cannot_be_set_is_named(panel):
+    with pytest.raises(ValueError, match="reset"):
+        panel.set(reset="sideways")
+    with pytest.raises(ValueError, match="weight"):
+        panel.set(weight="much")
+
+
 def _widgets():
     """All open widgets."""
     from ipywidgets.widgets.widget import _instances

@@ -5,10 +5,8 @@ import math
 import os
 import re
 import signal
-import threading
 from dataclasses import FrozenInstanceError, asdict, replace
 
-import joblib
 import numpy as np
 import pytest
 from helpers import ROOT, as_input, assert_nothing_is_cut_off, network, same, toy
@@ -446,6 +444,49 @@ def test_each_strength_starts_where_the_last_one_ended(data):
     assert not same(got[0][0], got[1][0])
 
 
+@pytest.mark.parametrize("on_chip", [False, True])
+def test_a_sweep_goes_on_from_its_file(data, tmp_path, on_chip):
+    start, path, calls = network(data[0]), tmp_path / "sweep.npz", []
+
+    def how(**more):
+        chip = Substrate(3, noise=0.1) if on_chip else None
+        return settings(data, substrate=chip, dropout=0.1, **more)
+
+    whole = list(sweep(start, *data, (0, 0.1, 0.5), **how()))
+    first = sweep(start, *data, (0, 0.1, 0.5), path=path, **how())
+    kept = [next(first), next(first)]
+    del first  # killed
+    again = sweep(
+        start, *data, (0, 0.1, 0.5), path=path, **how(callback=lambda *now: calls.append(now))
+    )
+    for (net, point), (other, expected) in zip([*again], whole, strict=True):
+        assert same(net, other) and point == expected
+    assert same(kept[1][0], whole[1][0])
+    n = len(calls)
+    assert n > 0
+    done = list(sweep(start, *data, (0, 0.1, 0.5), path=path, **how(callback=calls.append)))
+    assert len(calls) == n and same(done[2][0], whole[2][0])
+
+
+def test_files_of_other_sweeps_are_refused(data, tmp_path):
+    start, path = network(data[0]), tmp_path / "sweep.npz"
+    list(sweep(start, *data, (0, 0.1), path=path, **settings(data)))
+    other = start.copy()
+    other.weights[0][0, 0] += 1
+    for net, strengths, change in (
+        (start, (0, 0.2), {}),
+        (start, (0, 0.1), {"rng": 2}),
+        (start, (0, 0.1), {"lr": 0.1}),
+        (start, (0, 0.1), {"penalty": lambda s: Bursts(2 * s)}),
+        (other, (0, 0.1), {}),
+    ):
+        with pytest.raises(ValueError, match="path: .* is of another sweep"):
+            sweep(net, *data, strengths, path=path, **settings(data) | change)
+    path.write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"not a whole \.npz"):
+        sweep(start, *data, (0, 0.1), path=path, **settings(data))
+
+
 def test_any_penalty_of_a_strength(data):
     nets = []
     for penalty in (
@@ -499,7 +540,7 @@ ERRORS = {
     "no strengths": ({"strengths": ()}, ValueError, "strengths must hold at least one"),
     "one strength": ({"strengths": 0.1}, TypeError, "strengths must be a sequence, not float"),
     "negative": ({"strengths": (0, -1)}, ValueError, "strengths must be at least 0"),
-    "text": ({"strengths": "12"}, TypeError, "strengths must be a number"),
+    "text": ({"strengths": "12"}, TypeError, "strengths must be a sequence"),
     "rng": ({"rng": None}, TypeError, "rng must be a seed"),
     "data": ({"data": ""}, TypeError, "data must be the name"),
     "epochs": ({"epochs": -1}, ValueError, "epochs"),
@@ -599,20 +640,6 @@ def test_repetitions_do_not_depend_on_the_number_of_processes():
     assert [p.seed for p in one] == [3, 3, 1, 1, 2, 2]
     assert [p.n for p in one.means()] == [3, 3]
     assert repeat(run, [1]).points == one.points[2:4]
-
-
-def test_repetitions_follow_joblib_s_settings():
-    names = []
-
-    def run(seed):
-        names.append(threading.current_thread().name)
-        return cloud(2, seed)
-
-    repeat(run, range(3))
-    assert set(names) == {threading.current_thread().name}
-    with joblib.parallel_config(backend="threading", n_jobs=2):
-        runs = repeat(run, range(3))
-    assert threading.current_thread().name not in names[3:] and len(runs) == 6
 
 
 def test_bad_repetitions():

@@ -6,6 +6,7 @@ Allowed are a finite result, and a TypeError or ValueError that contains the arg
 import dataclasses
 import inspect
 import re
+import traceback
 import types
 import warnings
 
@@ -48,6 +49,12 @@ UNBOUNDED = {
     "RewireOnChip.simulate": "steps that are not done yet",
     "Rewire.simulate": "a centre at minus infinity without a pull",
     "WireThatReturns.simulate": "a centre at minus infinity without a pull",
+    "rewire_on_chip": "infinite for dead neurons",
+    "time_to_decision": "infinite where nothing is decided",
+    "Pace.frame": "whatever it was given",
+    "Finding.treat": "weights that are not finite are its remedy's affair, or stay",
+    "Report.treat": "likewise",
+    "read_only": "a view of what it was given",
     "avoidance": "no correlation where all counts are equal",
     "Report.signs": "undefined for a readout that does not spike",
     "Log.state": "no quantiles where there are no strengths",
@@ -59,7 +66,7 @@ RECORDS = frozenset(
     "Contributions DecisionTime History Step Patient Published "
     "Finding Remedy Constants Connectivity "
     "BlockShape Log Dataset Picture Still Action Choice Slider Stops Switches Drawing Grid Pad "
-    "Curtain Claims Raster Stays EnergyCard Worker Values".split()
+    "Curtain Claims Trace Raster Stays EnergyCard Worker Values".split()
 )
 
 
@@ -298,18 +305,17 @@ def run(target, chosen, data, note=lambda *_: None):
     except (TypeError, ValueError) as fault:
         out.kind, out.text = "refused", f"{type(fault).__name__}: {fault}"[:300]
         if name and not _names(str(fault), name, target):
-            out.kind = "nameless"
+            out.kind, out.text = "nameless", out.text + _where(fault)
     except MemoryError as fault:
         out.kind = "refused" if hostile.is_huge(bad) else "memory"
         out.text = repr(fault)[:300]
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as fault:
-        out.kind, out.text = "other error", f"{type(fault).__name__}: {fault}"[:300]
+        out.kind = "other error"
+        out.text = f"{type(fault).__name__}: {fault}"[:300] + _where(fault)
         if isinstance(fault, ALLOWED.get(_tail(target), ())):
             out.kind = "refused"
-    if out.is_fault:
-        out.text += _where()
     return out
 
 
@@ -329,14 +335,8 @@ ALLOWED = {
 }
 
 
-def _where():
+def _where(fault):
     """Innermost frame of the package."""
-    import sys
-    import traceback
-
-    fault = sys.exc_info()[1]
-    if fault is None:
-        return ""
     frames = [f for f in traceback.extract_tb(fault.__traceback__) if "/snnlab/" in f.filename]
     return f"  [{frames[-1].filename.split('/snnlab/')[-1]}:{frames[-1].lineno}]" if frames else ""
 
@@ -348,13 +348,7 @@ def _tail(target):
 def _names(text, name, target):
     """Whether an error names the argument, or another one that it does not fit."""
     arguments = {name, *(p.name for p in target.arguments)} - {"_before"}
-    alias = ALIASES.get(name, ())
-    return any(
-        re.search(rf"(?<![A-Za-z]){re.escape(a)}(?![A-Za-z])", text) for a in (*arguments, *alias)
-    )
-
-
-ALIASES = {"path": (".npz", ".json"), "key": ()}
+    return any(re.search(rf"(?<![A-Za-z]){re.escape(a)}(?![A-Za-z])", text) for a in arguments)
 
 
 def _settle(x):

@@ -9,15 +9,19 @@ import snnlab
 # What the package calls, with objects of its own, of those that readers may define: layers,
 # optimisers, rules, panels. Their arguments come from elsewhere, where they are checked.
 PROTOCOL = {
-    "Layer": "prepare forward backward finish fill_drive chunk_adjoint "
+    "Layer": "prepare prepare_back forward backward finish fill_drive chunk_adjoint "
     "error_below drive adjoint init "
-    "error_is_read_below follows_events values",
-    "Optimizer": "adopt change changes check_arrays check_fit checked rate regions take update",
-    "Rule": "adopt after_step check_arrays check_fit check_network "
+    "error_is_read_below follows_events values shape_out blocks",
+    "Optimizer": "adopt bound largest_change recipe "
+    "change changes check_arrays check_fit checked rate regions take update",
+    "Rule": "adopt bound largest_pull after_step check_arrays check_fit check_network "
     "check_room checked hidden kernel "
     "limit_fan_in low now prepare pruned signs strength take",
+    "Control": "check read",
+    "Board": "to_bytes from_bytes",
     "Log": "add adopt checked observe",
     "LivingNetwork": "callback lift",
+    "LeakyBucket": "lift",
     "Panel": "describe draw update render put changed publish ask show work",
     "Medium": "conditions",
     "SpikingEstimator": "kind_of_y read_y checked_targets outputs columns strata readout_loss "
@@ -96,7 +100,8 @@ def all_targets():
             inspect.signature(x)
         except ValueError:  # tuples and dicts with a name
             continue
-        found[name] = Target(name, x, maker=True)
+        if not (issubclass(x, tuple | list | dict) and "__init__" not in vars(x)):  # Python's own
+            found[name] = Target(name, x, maker=True)
         for method, function, bound in _methods(x):
             key = getattr(function, "__func__", function)
             if key in seen and x.__module__.startswith(("snnlab.course.panels", "snnlab.live")):

@@ -13,7 +13,7 @@ from snnlab.signals import Values
 READ = {
     "Network": (network, "weights parameters blocks layers neurons sizes shape_in stages n_steps "
                          "dtype weight_blocks spiking_readout dt"),
-    "Substrate": (lambda: Substrate(3), "seed effects partition weight_limit weight_max"),
+    "Substrate": (lambda: Substrate(3), "seed effects partition dead weight_limit weight_max"),
     "SpikeTrains": (lambda: as_input(toy(3, 0)[0]),
                     "start stop step unit n_steps n_units indptr events"),
     "ConstantCurrent": (lambda: ConstantCurrent(np.ones((2, 3)), 4), "n_units background events"),
@@ -33,6 +33,24 @@ def test_it_cannot_be_assigned(kind):
         before = getattr(thing, name)
         with pytest.raises(AttributeError):
             setattr(thing, name, before)
+
+
+def test_a_chips_factors_cannot_be_changed_unheard():
+    """Where a network lies is kept from run to run: what is set later counts, too."""
+    chip, net, x = Substrate.ideal(3), network(), as_input(toy(3, 0)[0])
+    before = net.forward(x, on=chip)
+    with pytest.raises(ValueError):
+        chip.factors["gain_spread"][...] = 2
+    with pytest.raises(TypeError):
+        chip.factors["gain_spread"] = np.full(256, 2.0)
+    for wrong in ({"gain_spread": np.ones(3)}, {"gain": np.ones(256)}, 3, {"gain_spread": "x"}):
+        with pytest.raises((TypeError, ValueError), match="factors"):
+            chip.factors = wrong
+    with pytest.raises(ValueError):
+        chip.dead[0] = True
+    chip.factors = {"gain_spread": np.full(256, 2.0)}
+    after = net.forward(x, on=chip)
+    np.testing.assert_allclose(after.v[0][:, 0], 2 * before.v[0][:, 0], rtol=1e-5)
 
 
 def test_events_cannot_be_changed_in_place():

@@ -104,7 +104,7 @@ MISTAKES = {
     "progress": (lambda: trained(progress=None), "progress must be True or False"),
     "checkpoint": (lambda: trained(checkpoint=3), "checkpoint must be a path"),
     "extend": (lambda: trained(checkpoint="x", extend=None), "extend must be True or False"),
-    "labels ragged": (lambda: trained(y=RAGGED), "labels must be integers"),
+    "labels ragged": (lambda: trained(y=RAGGED), "labels must be an array"),
     "labels masked": (
         lambda: trained(y=np.ma.masked_array(Y, mask=Y == 1)), "labels has 3 masked values",
     ),

@@ -480,6 +480,13 @@ VALUES = {
     "run": Inner(lambda: None),
     "runner_up": ONE,
     "sample": ZERO,
+    "samples": lambda: images(2) / 255.0,
+    "total": lambda: 3,
+    "done": ZERO,
+    "wanted": lambda: False,
+    "executor": lambda: "serial",
+    "retries": ONE,
+    "failures": list,
     "scale": lambda: 2.0,
     "schedule": lambda: "cosine",
     "STDS.schedule": lambda: "sine",
@@ -641,9 +648,8 @@ OWN = {
     "SpikeTrains.wrap.parts": Inner(lambda: _wrapped(trains())),
     "Values.wrap.x": Inner(lambda: np.zeros((2, STEPS, 3))),
     "Values.x": lambda: np.zeros((2, STEPS, 3)),
-    "check_inputs.name": TEXT,
-    "Network.check_inputs.name": TEXT,
-    "CompressedNetwork.check_inputs.name": TEXT,
+    "check_inputs.name": lambda: "inputs",
+    "from_arrays.arrays": lambda: network().to_arrays(),
     # textbook: arrays per layer
     "textbook.forward.x": lambda: trains().to_dense(float),
     "textbook.layer_forward.x": lambda: trains().to_dense(float),
@@ -742,6 +748,7 @@ OWN = {
     "Ramp.__call__.epoch": lambda: 0.5,
     "step": lambda: 1,
     # chip
+    "from_nir.graph": lambda: snnlab.interchange.to_nir(network()),
     "load_trace.path": lambda: saved(lambda p: snnlab.recording.save_trace(p, trace())),
     "Recording.folder": recording,
     "Recording.run.inputs": trains,
@@ -875,6 +882,9 @@ OWN = {
     "Drawing.value": lambda: None,
     "Grid.settings": dict,
     "Pad.settings": dict,
+    "Pad.samples": lambda: np.zeros((2, 16, 16)),
+    "Drawing.samples": lambda: None,
+    "DrawDigit.samples": lambda: None,
     "Panel.simulate.values": dict,
     "Worker.work": lambda: lambda request: None,
     "Panel.draw.data": lambda: None,
@@ -955,12 +965,13 @@ OBJECTS = {
     "Trace": trace,
     "Frontier": frontier,
     "Report": report,
-    "Finding": lambda: report().signs()[0] if report().signs() else _finding(),
+    "Finding": lambda: _finding(),
     "EnergyCard": energy_card,
     "Operations": lambda: snnlab.energy.count(network(), trains()),
     "Explanation": lambda: snnlab.explain(network(), trains()),
     "Log": log,
-    "Raster": lambda: picture("raster"),
+    "Raster": lambda: _raster(),
+    "FixedMask": lambda: rewiring.FixedMask(1e-3, 0.5, rng=0),
     "Picture": lambda: picture("history"),
     "Recorder": lambda: snnlab.recording.Recorder(
         Substrate(0), _made(folder() / f"rec{next(_NUMBERS)}")
@@ -987,7 +998,15 @@ def _made(path):
 
 
 def _finding():
-    return snnlab.clinic.Finding("name", "warning", "text", snnlab.clinic.Remedy("words"))
+    remedy = snnlab.clinic.Remedy("words", lambda network, inputs: (network, {}))
+    return snnlab.clinic.Finding("name", "warning", "text", remedy)
+
+
+def _raster():
+    fig = snnlab.plot.new_figure(2, 1)
+    ax = fig.subplots()
+    snnlab.plot.freeze(fig)
+    return snnlab.plot.Raster(fig, "text", a=ax)
 
 
 assert Trace

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 from snnlab import _check
 from snnlab._files import check_writable, write_atomically
@@ -74,7 +73,7 @@ def hand_in(path, name):
         raise TypeError(f"name must be a text, not {type(name).__name__}")
     if not name.strip():
         raise ValueError("name must not be empty")
-    path = Path(path)
+    path = _check.path("path", path)
     check_writable("path", path)
     whole = {
         "snnlab answers": 1,
@@ -109,7 +108,7 @@ def collect(folder, question=None):
     """
     if question is not None:
         _check.one_of("question", question, tuple(QUESTIONS))
-    paths = sorted(Path(folder).glob("*.json"))
+    paths = sorted(_check.path("folder", folder).glob("*.json"))
     if not paths:
         raise ValueError(f"folder must hold files of hand_in; there is none in {folder}")
     found, strange = [], []

@@ -101,7 +101,7 @@ def update_rewiring(picture, data):
     pixels = data["pixels"]
     a.image.set_data(np.ma.masked_equal(pixels, 0))
     unused = int((pixels == 0).sum())
-    a.unused.set_text(f"{count(unused, 'pixel')} not heard (white)")
+    a.unused.set_text(f"{count(unused, 'pixel')} not heard (blank)")
     for name, dots in a.dots.items():
         places = [(100 * x, y) for method, x, y in data["others"] if method == name]
         dots.set_data(*in_percent(places))

@@ -2,9 +2,13 @@
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.course import figures
+from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked
+from snnlab.learning.settings import check_samples
 from snnlab.live import Choice, Panel, Slider, Switches, as_options
+from snnlab.live.panel import of_controls
 
 SHARES = (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)  # points of the curves
 DRAWS = 4  # over which a curve of random deaths is averaged
@@ -62,14 +66,16 @@ class BrokenNeurons(Panel):
         As for `Panel`.
     """
 
+    @of_course
     def __init__(self, networks, inputs, labels, key=None):
-        for network in networks.values():
+        for network in _check.kind("dict")("networks", networks).values():
             checked(network, "each of networks", hidden_layers=1)
         if len(networks) != 2 or len({network.sizes for network in networks.values()}) != 1:
             raise ValueError("networks must be two of equal sizes")
         self.names, self.networks = tuple(networks), tuple(networks.values())
-        n = min(len(inputs), 400)
-        self.inputs, self.labels = inputs[:n], np.asarray(labels)[:n]
+        n = min(check_samples("inputs", self.networks[0], inputs), 400)
+        labels = _check.labels("labels", labels, len(inputs), self.networks[0].sizes[-1])
+        self.inputs, self.labels = inputs[:n], labels[:n]
         self.n_hidden = self.networks[0].sizes[1]
         needed = [influence(network, self.inputs) for network in self.networks]
         self._needed = [np.argsort(-x, kind="stable") for x in needed]
@@ -90,6 +96,7 @@ class BrokenNeurons(Panel):
         }
         super().__init__(key)
 
+    @of_controls
     def chosen(self, share, order, draw, net):
         """Which neurons die.
 
@@ -108,6 +115,9 @@ class BrokenNeurons(Panel):
         -------
         array of bool (n_hidden,)
         """
+        share = _check.number("share", share, at_least=0, at_most=1)
+        draw = _check.integer("draw", draw, at_least=0)
+        _check.one_of("order", order, ORDERS)
         if order == "targeted":
             ranked = self._needed[net]
         else:

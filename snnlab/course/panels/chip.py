@@ -5,10 +5,13 @@ import numpy as np
 from snnlab import _check
 from snnlab.chip.substrate import EFFECTS, Substrate
 from snnlab.course import figures, results
-from snnlab.course.panels.shared import checked
+from snnlab.course.arguments import COUNT, of_course
+from snnlab.course.panels.shared import checked, checked_test
 from snnlab.learning.optim import Adam
+from snnlab.learning.settings import check_samples
 from snnlab.learning.training import evaluate, steps
 from snnlab.live import Action, Choice, Panel, Slider, Stops, as_options
+from snnlab.live.panel import of_controls
 from snnlab.reports.sweep import transfer_matrix
 
 FULL = EFFECTS["weight_scale"].default  # levels per unit of weight, with as many bits as the chip
@@ -80,10 +83,17 @@ class Imperfections(Panel):
         "chip": Slider("which chip", 0, 9, 1, 0, digits=0),
     }
 
+    @of_course
     def __init__(self, network, inputs, labels, images, image_shape=(16, 16), key=None):
-        self.network, n = checked(network, hidden_layers=1), min(len(inputs), 500)
-        self.inputs, self.labels = inputs[:n], np.asarray(labels)[:n]
-        self.pixels = np.asarray(images, np.float32)[:n].reshape(n, *image_shape)
+        self.network = checked(network, hidden_layers=1)
+        n = min(check_samples("inputs", network, inputs), 500)
+        self.inputs = inputs[:n]
+        self.labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])[:n]
+        shape = _check.each(COUNT, 2)("image_shape", image_shape)
+        if shape[0] * shape[1] != network.sizes[0]:
+            raise ValueError(f"image_shape must have {network.sizes[0]} pixels, got {shape}")
+        images = _check.array("images", images, np.float32, (len(inputs), network.sizes[0]))
+        self.pixels = images[:n].reshape(n, *shape)
         self.accuracy = evaluate(network, self.inputs, self.labels).accuracy
         super().__init__(key)
         self._show_knobs()
@@ -114,6 +124,7 @@ class Imperfections(Panel):
 
     # what is shown --------------------------------------------------------------------------------
 
+    @of_controls
     def substrate(self, *, bits, ceiling, tau, threshold, gain, noise, chip):
         """The chip that the controls describe; everything else is ideal.
 
@@ -157,6 +168,7 @@ class Imperfections(Panel):
             The argument of `snnlab.course.figures.draw_substrate`.
         """
         digit = min(digit, len(self.labels) - 1)
+        _check.one_of("only", only, (*KNOBS, "all", "none"))
         for knob, (_, off) in KNOBS.items():
             knobs[knob] = knobs[knob] if only in (knob, "all") else off
         chip = self.substrate(**knobs)
@@ -260,13 +272,17 @@ class ThroughTheChip(Panel):
         "first": Slider("first chip", 0, 6, 1, 0, digits=0),
     }
 
+    @of_course
     def __init__(self, network, inputs, labels, test, *, n_steps=50, lr=2e-3, key=None):
         self.network, self.n_steps = (
             checked(network),
             _check.integer("n_steps", n_steps, at_least=1),
         )
-        self.inputs, self.labels = inputs, np.asarray(labels)
-        self.test, self.lr, self.stored = test, _check.number("lr", lr, above=0), _stored()
+        check_samples("inputs", network, inputs)
+        self.inputs = inputs
+        self.labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
+        self.test, self.stored = checked_test(network, test), _stored()
+        self.lr = _check.number("lr", lr, above=0)
         super().__init__(key)
 
     def simulate(self, *, sigma_d, first):

@@ -6,6 +6,7 @@ import numpy as np
 
 from snnlab import synapses
 from snnlab.course import figures, lessons
+from snnlab.course.arguments import of_course
 from snnlab.live import Pace, Panel, Slider, Stops, as_options
 from snnlab.reports.avoidance import rank_correlation, worst_of
 
@@ -32,6 +33,7 @@ class RewireOnChip(Panel):
         "alpha": Stops("pull α", _PULLS, 0.15),
     }
 
+    @of_course
     def __init__(self, data, *, n_train=2000, n_test=300, steps=400, hidden=100, key=None):
         self.task = lessons.task(data, n_train=n_train, n_test=n_test, steps=steps, hidden=hidden)
         super().__init__(key)

@@ -2,9 +2,11 @@
 
 from snnlab import _check
 from snnlab.course import figures, patients
+from snnlab.course.arguments import of_course
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import steps
 from snnlab.live import Action, Choice, Pace, Panel, Stops, as_options
+from snnlab.live.panel import of_controls
 from snnlab.reports import clinic
 
 # factors that the knobs stand for
@@ -47,6 +49,7 @@ class Clinic(Panel):
         "findings": Choice("findings", (("hidden", False), ("shown", True)), False),
     }
 
+    @of_course
     def __init__(self, *, n_samples=150, seed=0, key=None):
         self.n_samples = _check.integer("n_samples", n_samples, at_least=10)
         beds = range(1, len(patients.BEDS) + 1)
@@ -60,6 +63,7 @@ class Clinic(Panel):
 
     # what is shown ------------------------------------------------------------------------------
 
+    @of_controls
     def turned(self, *, bed, scale, v_th, steepness):
         """A patient's network with the knobs turned: factors of hidden weights, threshold, slope.
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from snnlab import encode, plot
+from snnlab import _check, encode, plot
 from snnlab.course import figures
+from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked
 from snnlab.live import Drawing, Panel, Slider, sample_digits
 from snnlab.plot.style import count
@@ -28,8 +29,11 @@ class PixelsToSpikes(Panel):
         "theta_in": Slider("θ of the code", 0.02, 0.98, 0.02, 0.2),
     }
 
+    @of_course
     def __init__(self, images, key=None):
-        self.pixels = np.asarray(images, np.float32)
+        shape = None, None, None
+        self.pixels = _check.array("images", images, np.float32, shape, unit_interval=True)
+        _check.integer("number of images", self.pixels.size, at_least=1)
         super().__init__(key)
 
     def simulate(self, *, digit, tau_in, theta_in):
@@ -117,14 +121,21 @@ class DrawDigit(Panel):
         As for `Panel`.
     """
 
+    @of_course
     def __init__(self, network, start=None, names=None, samples=None, key=None):
         n = int(round(checked(network).sizes[0] ** 0.5))
         if n * n != network.sizes[0]:
             raise ValueError("network must read square images")
-        self.network, self.names = network, names
+        self.network = network
+        self.names = None if names is None else _check.names("names", names, network.sizes[-1])
         if samples is None and n == 16:
             samples = sample_digits()[0][:20].reshape(-1, n, n)
+        if samples is not None:
+            shape = None, n, n
+            samples = _check.array("samples", samples, np.float32, shape, unit_interval=True)
         self.controls = {"image": Drawing("your digit", n, start, samples)}
+        if start is not None:
+            self.controls["image"].check("start", start)
         super().__init__(key)
 
     def simulate(self, *, image):
@@ -140,8 +151,8 @@ class DrawDigit(Panel):
         dict
             ``trace``, and ``image`` as the network sees it.
         """
-        image = centred(np.asarray(image, np.float32))
-        network = self.network
+        network, n = self.network, self.controls["image"].n
+        image = centred(_check.array("image", image, np.float32, (n, n), unit_interval=True))
         spikes = encode.latency(image.reshape(1, -1), n_steps=network.n_steps, dt=network.dt)
         return {"trace": network.forward(spikes, potentials=False), "image": image}
 

@@ -4,9 +4,12 @@ import functools
 
 import numpy as np
 
-from snnlab import textbook
+from snnlab import _check, textbook
 from snnlab.course import figures
+from snnlab.course.arguments import of_course
+from snnlab.course.panels.shared import checked
 from snnlab.learning.losses import MaxOverTime
+from snnlab.learning.settings import check_samples
 from snnlab.live import Choice, Panel, Slider, Stops, as_options
 from snnlab.network import Network
 from snnlab.neurons import LIF
@@ -145,8 +148,11 @@ class BackwardInTime(Panel):
         As for `Panel`.
     """
 
+    @of_course
     def __init__(self, network, inputs, labels, key=None):
-        self.network, self.inputs, self.labels = network, inputs, np.asarray(labels)
+        check_samples("inputs", checked(network, hidden_layers=1), inputs)
+        self.network, self.inputs = network, inputs
+        self.labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
         last = network.n_steps - 1
         self.controls = {
             "t": Slider("back to step", 0, last, 1, last // 6, digits=0),

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from snnlab import encode
+from snnlab import _check, encode
 from snnlab.course import figures
+from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked
 from snnlab.learning.losses import MaxOverTime
 from snnlab.live import Panel, Slider
@@ -27,12 +28,13 @@ class ReadOut(Panel):
         As for `Panel`.
     """
 
+    @of_course
     def __init__(self, usual, early, data, *, n_test=2000, names=NAMES, key=None):
         for name, network in (("usual", usual), ("early", early)):
             checked(network, name)
         if usual.sizes != early.sizes or usual.n_steps != early.n_steps or usual.dt != early.dt:
             raise ValueError("usual and early must have the same sizes and time steps")
-        self.networks, self.names = (usual, early), tuple(names)
+        self.networks, self.names = (usual, early), _check.names("names", names, 2)
         self.pixels = data.x_test[:100].reshape(-1, *data.image_shape)
         self.labels = data.y_test[:n_test]
         self.inputs = encode.latency(data.x_test[:n_test], n_steps=usual.n_steps)

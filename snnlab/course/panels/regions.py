@@ -4,6 +4,7 @@ import numpy as np
 
 from snnlab import datasets
 from snnlab.course import figures
+from snnlab.course.arguments import of_course
 from snnlab.live import Pace, Panel, Slider, Stops, as_options
 
 GRID = 48  # points of the plane per side that are asked for
@@ -59,6 +60,7 @@ class YinYang(Panel):
         "hidden": Stops("hidden neurons", _HIDDEN, 30),
     }
 
+    @of_course
     def __init__(self, *, steps=500, n_test=500, key=None):
         self.data, self.n_steps, self.n_test = datasets.load("yinyang"), steps, n_test
         axis = (np.arange(GRID) + 0.5) / GRID

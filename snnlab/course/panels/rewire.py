@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from snnlab import synapses
+from snnlab import _check, synapses
 from snnlab.course import figures, lessons, results
+from snnlab.course.arguments import of_course
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
 
 _TARGETS = tuple((f"{100 * x:g} %", x) for x in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5))
@@ -66,6 +67,7 @@ class Rewire(Panel):
         "method": Choice("method", as_options(lessons.METHODS, "{}"), "Grad R"),
     }
 
+    @of_course
     def __init__(
         self, data, *, n_train=3000, n_test=500, steps=600, hidden=50, stored=None, key=None
     ):
@@ -73,7 +75,8 @@ class Rewire(Panel):
         self.shape = data.image_shape
         if stored is None:
             stored = stored_runs("rewiring-mnist16") if data.name == "mnist16" else ()
-        self.stored, self.others = list(stored), {}
+        point = _check.like(_check.sequence, 3)
+        self.stored, self.others = _check.each(point, of="runs")("stored", stored), {}
         super().__init__(key)
 
     def simulate(self, *, target, strength, method):

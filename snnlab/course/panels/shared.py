@@ -1,5 +1,7 @@
 """What several panels of the course need: checks of a network, and its answer to one image."""
 
+from snnlab import _check
+from snnlab.learning.settings import check_samples
 from snnlab.network import Network
 
 
@@ -29,6 +31,13 @@ def checked(network, name="network", *, hidden_layers=None):
     if hidden_layers is not None and len(network.sizes) != hidden_layers + 2:
         raise ValueError(f"{name} must have {hidden_layers} hidden layer(s)")
     return network
+
+
+def checked_test(network, test):
+    """Return test samples and their labels, a pair, if they fit a network."""
+    inputs, labels = _check.sequence("test", test, 2, "things, inputs and labels")
+    n = check_samples("inputs of test", network, inputs)
+    return inputs, _check.labels("labels of test", labels, n, network.sizes[-1])
 
 
 def look_at(networks, sample):

@@ -4,6 +4,7 @@ import numpy as np
 
 from snnlab import _check, encode
 from snnlab.course import figures, results
+from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked, look_at
 from snnlab.learning.penalties import Bursts
 from snnlab.learning.training import predict_scores, steps
@@ -18,6 +19,7 @@ SLICE = 100  # test images that are looked at before other requests are
 class _Retraining:
     """A network on its way under one penalty; it can be left and gone on with."""
 
+    @of_course
     def __init__(self, network, inputs, labels, test, start, *, strength, epochs, seed):
         self.network, self.test = network.copy(), test
         self.steps = steps(
@@ -79,6 +81,7 @@ class Silence(Panel):
         "digit": Slider("test image", 0, 99, 1, 0, digits=0),
     }
 
+    @of_course
     def __init__(self, network, data, *, n_train=5000, n_test=1000, epochs=None, seed=2, key=None):
         self.network, self.data = checked(network), data
         self.inputs, self.labels = encode.latency(data.x_train[:n_train]), data.y_train[:n_train]

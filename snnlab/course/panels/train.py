@@ -4,8 +4,10 @@ import numpy as np
 
 from snnlab import _check, encode
 from snnlab.course import figures
-from snnlab.course.panels.shared import look_at
+from snnlab.course.arguments import of_course
+from snnlab.course.panels.shared import checked_test, look_at
 from snnlab.learning.optim import Adam
+from snnlab.learning.settings import check_samples
 from snnlab.learning.training import evaluate, steps
 from snnlab.live import Action, Pace, Panel, Slider, Stops, as_options
 from snnlab.network import Network
@@ -48,10 +50,15 @@ class Run:
     are kept in memory, so going on from there gives the same weights as the first time.
     """
 
+    @of_course
     def __init__(self, network, inputs, labels, test, *, seed=0, lr=1.5e-3, batch_size=100):
-        self.network, self.inputs, self.labels, self.test = network, inputs, labels, test
+        check_samples("inputs", network, inputs)
+        self.network, self.inputs = network, inputs
+        self.labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
+        self.test = checked_test(network, test)
         self.rng = _check.generator("seed", seed)
-        self.lr, self.batch_size = lr, batch_size
+        self.lr = _check.number("lr", lr, above=0)
+        self.batch_size = _check.integer("batch_size", batch_size, at_least=1)
         self.optimizer = Adam(lr)
         self.step, self.loss, self.tested = 0, [], []
         self._leg, self._leg_size = None, None
@@ -102,6 +109,7 @@ class Run:
         int
             The step of the checkpoint; the last one, if there is none so far on.
         """
+        step = _check.integer("step", step)
         ahead = [k for k in self._kept if k >= step > self.step]
         self.step = ahead[0] if ahead else max(k for k in self._kept if k <= max(step, 0))
         parameters, state, random = self._kept[self.step]
@@ -125,6 +133,14 @@ class Run:
 
 _RATES = 1e-4, 2e-4, 5e-4, 1e-3, 1.5e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1
 _RATES, _BATCHES = as_options(_RATES), as_options((10, 20, 50, 100, 200, 500))
+
+
+class _Rewind(Slider):
+    """Its end moves on as there are more steps."""
+
+    def check(self, name, value):
+        """Any step."""
+        return _check.integer(name, value, 0)
 
 
 class TrainLive(Panel):
@@ -160,12 +176,13 @@ class TrainLive(Panel):
         "batch_a": Stops("A: batch size", _BATCHES, 100),
         "lr_b": Stops("B: learning rate", _RATES, 1e-4),
         "batch_b": Stops("B: batch size", _BATCHES, 100),
-        "back": Slider("rewind to step", 0, 1, 1, 0, digits=0),
+        "back": _Rewind("rewind to step", 0, 1, 1, 0, digits=0),
         "digit": Slider("test image", 0, 99, 1, 0, digits=0),
     }
 
     forgets = ("back",)  # it follows the training
 
+    @of_course
     def __init__(
         self, data, *, n_train=5000, n_test=500, hidden=100, limit=2000, begin=0, seed=0, key=None
     ):

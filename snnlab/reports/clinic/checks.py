@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.learning import losses
 from snnlab.reports.clinic import remedies
 from snnlab.reports.clinic.remedies import NEAR
@@ -77,6 +78,7 @@ class Finding:
         ValueError
             Where the remedy is beyond code.
         """
+        _check.network("network", network, needs="replace").check_inputs(inputs)
         if self.remedy.cure is None:
             raise ValueError(f"{self.name} is beyond treatment by code: {self.remedy.words}")
         return self.remedy.cure(network.replace(), inputs)

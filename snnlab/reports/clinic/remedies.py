@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import LowerBound
 from snnlab.network import Network
@@ -65,7 +66,7 @@ def gentle_rate(network, inputs):
     A step then moves no potential of the first layer by more than `GENTLE` thresholds: with long
     time constants, long samples or many input spikes that takes far less than elsewhere.
     """
-    first = network.neurons[0]
+    first = _check.network("network", network, needs="neurons").neurons[0]
     means = {name: np.mean(getattr(first, name)) for name in ("tau_mem", "gain")}
     if first.tau_syn is not None:
         means["tau_syn"] = np.mean(first.tau_syn)

@@ -84,6 +84,8 @@ class Operations:
 
     def total(self, name):
         """Sum over the layers of one of their numbers, such as ``"effective_acs"``."""
+        known = [k for k in dir(self.layers[0]) if k[0] != "_"] if self.layers else ()
+        _check.one_of("name", name, known)
         return sum(getattr(layer, name) for layer in self.layers)
 
     @property
@@ -202,13 +204,12 @@ def at_rate(sizes, n_steps, rate):
     >>> at_rate((4, 5, 2), 20, 0.5).layers[0].effective_acs  # 2 spikes, each to 5 units
     10.0
     """
-    if np.ndim(sizes) != 1 or len(sizes) < 2:
+    sizes = _check.each(_check.like(_check.integer, at_least=1), of="numbers")("sizes", sizes)
+    if len(sizes) < 2:
         raise ValueError("sizes must be numbers of units of at least two layers")
-    sizes = [_check.integer("sizes", n, at_least=1) for n in sizes]
     n_steps = _check.integer("n_steps", n_steps, at_least=1)
-    rates = [rate] * (len(sizes) - 1) if np.ndim(rate) == 0 else list(rate)
-    if len(rates) != len(sizes) - 1:
-        raise ValueError(f"rate must be one number, or {len(sizes) - 1}, got {len(rates)}")
+    one = isinstance(rate, int | float | np.number)
+    rates = [rate] * (len(sizes) - 1) if one else _check.sequence("rate", rate, len(sizes) - 1)
     rates = [_check.number("rate", r, at_least=0, at_most=n_steps) for r in rates]
     layers = []
     for k, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):

@@ -1,0 +1,70 @@
+"""What a network is, layer by layer, as a table: for terminals and for notebooks."""
+
+from html import escape
+
+import numpy as np
+
+COLUMNS = "layer", "kind", "units", "parameters", "weights that are there"
+
+
+def rows_of(network, inputs=None):
+    """Rows of the table, a list of str per layer; with inputs, activity too.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : SpikeTrains, ConstantCurrent or Values, optional
+        A few hundred samples, to tell how active each layer is.
+
+    Returns
+    -------
+    header : list of str
+    rows : list of list of str
+    """
+    header, rows = list(COLUMNS), [["inputs", "", _shape(network.shape_in), "", ""]]
+    for stage in network.stages:
+        blocks = stage.blocks.values()
+        weights = [block.of(network.parameters) for block in blocks if block.prunable]
+        n = sum(w.size for w in weights)
+        there = f"{100 * sum(map(np.count_nonzero, weights)) / n:.1f} %" if n else ""
+        kind = "transform" if stage.neuron is None else type(stage.neuron).__name__
+        size = f"{sum(block.size for block in blocks):,}"
+        rows.append([repr(stage.layer), kind, _shape(stage.shape_out), size, there])
+    if inputs is not None:
+        header.append("spikes per sample")
+        trace = network.forward(inputs, potentials=False)
+        said = [r.spikes and f"{r.spikes.counts().mean():.1f}" for r in trace.records]
+        given = getattr(inputs, "counts", None)
+        said.insert(0, f"{given().mean():.1f}" if given else "")
+        rows = [[*row, text or ""] for row, text in zip(rows, said, strict=True)]
+    return header, rows
+
+
+def _shape(shape):
+    return " x ".join(map(str, shape))
+
+
+def as_text(network, inputs=None):
+    """The table in lines of text, below a line about the whole."""
+    header, rows = rows_of(network, inputs)
+    table = [header, *rows]
+    widths = [max(len(row[k]) for row in table) for k in range(len(header))]
+    lines = ["  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)) for row in table]
+    return "\n".join([repr(network), "", *(line.rstrip() for line in lines)])
+
+
+def as_html(network, inputs=None):
+    """The same as a table of HTML; it takes on the page's colours."""
+    header, rows = rows_of(network, inputs)
+    head = "".join(f'<th scope="col">{escape(x)}</th>' for x in header)
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left"><code>{escape(first)}</code></th>'
+        + "".join(f"<td>{escape(x)}</td>" for x in rest)
+        + "</tr>"
+        for first, *rest in rows
+    )
+    about = f"{escape(repr(network))}: {network.n_steps} steps of {network.dt:g} s"
+    return (
+        f'<table><caption style="text-align:left">{about}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
