@@ -41,7 +41,7 @@ def test_an_installed_package_reads_its_own_copy(tmp_path, monkeypatch):
     shutil.copytree(ROOT / source, tmp_path / target)
     (package / "course").mkdir()
     course = [f"course/{name}.py" for name in ("__init__", "results", "tables")]
-    for name in ("__init__.py", "_check.py", *course):
+    for name in ("__init__.py", "_check.py", "_extras.py", *course):
         shutil.copy(ROOT / "snnlab" / name, package / name)
     (tmp_path / "data" / "results").mkdir(parents=True)  # somebody else's
     code = "from snnlab import results; print(results.folder(), len(results.load('chip-bits')))"

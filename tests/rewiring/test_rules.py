@@ -1281,7 +1281,7 @@ def test_a_map_of_the_inputs(trained, pictures):
     picture = draw.draw_inputs(network, (4, 5))
     left.ravel()[3:5] = 0
     np.testing.assert_array_equal(picture.artists.image.get_array().mask, left == 0)
-    assert "pixels without any" in picture.alt and "(white)" in picture.fig.axes[0].get_title(
+    assert "pixels without any" in picture.alt and "(blank)" in picture.fig.axes[0].get_title(
         "left"
     )
     with pytest.raises(ValueError, match="shape"):
