@@ -519,7 +519,12 @@ def rows_of(X, targets, weights):
 
 def weights_of(sample_weight, n):
     """Weights of n samples: finite, not negative, not all of them 0."""
-    out = check_array(sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
+    try:
+        out = check_array(
+            sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+        )
+    except (TypeError, ValueError) as fault:
+        raise type(fault)(f"sample_weight: {fault}") from None
     if out.ndim == 0:
         out = np.full(n, float(out))
     if out.ndim != 1:

@@ -1,4 +1,4 @@
-"""Files of estimators: one ``.npz`` of plain arrays and JSON, no pickle."""
+"""Files of estimators: one ``.npz`` of plain arrays and JSON, without pickles."""
 
 import json
 from dataclasses import asdict

@@ -8,6 +8,8 @@ from sklearn.utils.validation import check_array
 from snnlab import _check
 from snnlab.estimator.base import SpikingEstimator, weights_of
 
+FAR = 1e15  # standard deviations whose squares are sums of float32 numbers
+
 
 class SpikingRegressor(RegressorMixin, SpikingEstimator):
     """Regressor: a code, hidden layers of LIF neurons, the mean potential of leaky integrators.
@@ -195,7 +197,11 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
             self.offset_ = targets.mean(axis=0)
             sd = (targets - self.offset_).std(axis=0)
             self.scale_ = np.where(sd > 0, sd, 1.0)
-        return (targets - self.offset_) / self.scale_
+        with np.errstate(over="ignore"):
+            out = (targets - self.offset_) / self.scale_
+        if not np.abs(out).max() < FAR:
+            raise ValueError("y lies too far from the values that were seen first, for a float32")
+        return out
 
     def outputs(self, targets):
         """How many potentials are read out."""

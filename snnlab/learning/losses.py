@@ -333,6 +333,8 @@ class Weighted:
 
     def __call__(self, readout, targets):
         """Value and gradient."""
+        if not isinstance(targets, WeightedTargets):
+            raise TypeError(f"targets must be WeightedTargets, not {type(targets).__name__}")
         value, g_readout = called(self.loss, readout, targets.targets)
         return value, g_readout * targets.weights[:, None, None].astype(readout.dtype)
 

@@ -24,6 +24,7 @@ PROTOCOL = {
     "LeakyBucket": "lift",
     "Panel": "describe draw update render put changed publish ask show work",
     "Medium": "conditions",
+    "WeightedTargets": "__getitem__",
     "SpikingEstimator": "kind_of_y read_y checked_targets outputs columns strata readout_loss "
     "scaled usual_dropout fit_more is_straight to_file from_file scores",
 }

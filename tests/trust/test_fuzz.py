@@ -31,7 +31,7 @@ def test_targets_are_what_is_public():
         "network.Network.forward",
         "signals.SpikeTrains",
         "learning.training.train",
-        "estimator.SpikingClassifier.fit",
+        "estimator.classifier.SpikingClassifier.fit",
         "course.panels.neuron.OneNeuron.simulate",
         "chip.recording.load_trace",
     ):
