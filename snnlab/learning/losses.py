@@ -33,7 +33,13 @@ def check_targets(loss, name, targets, n_samples, n_outputs):
 def agreement(loss, scores, targets):
     """Share of the labels that have the largest score, or the loss's own ``agreement``."""
     own = getattr(loss, "agreement", None)
-    return float(own(scores, targets) if own else (scores.argmax(axis=1) == targets).mean())
+    if own:
+        return float(own(scores, targets))
+    scores = _check.as_array("scores", scores)
+    if scores.ndim != 2 or scores.dtype.kind not in "biuf":
+        raise ValueError(f"scores must be numbers (sample, class), not {scores.shape}")
+    targets = _check.labels("targets", targets, *scores.shape)
+    return float((scores.argmax(axis=1) == targets).mean())
 
 
 def _max_over_time(readout):
@@ -260,6 +266,8 @@ class SquaredError:
     @staticmethod
     def agreement(scores, targets):
         """R2: 1 less the share of the targets' variance that is left; 0 where they have none."""
+        targets = _check.array("targets", targets, np.float64, (None, None))
+        scores = _check.array("scores", scores, np.float64, targets.shape)
         total = np.square(targets - targets.mean(axis=0)).sum()
         return 1 - np.square(scores - targets).sum() / total if total > 0 else 0.0
 

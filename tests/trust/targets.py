@@ -24,7 +24,10 @@ PROTOCOL = {
     "LeakyBucket": "lift",
     "Panel": "describe draw update render put changed publish ask show work",
     "Medium": "conditions",
+    "Weighted": "agreement check_targets",
     "WeightedTargets": "__getitem__",
+    "SquaredError": "agreement check_targets",
+    "History": "joined",
     "SpikingEstimator": "kind_of_y read_y checked_targets outputs columns strata readout_loss "
     "scaled usual_dropout fit_more is_straight to_file from_file scores",
 }

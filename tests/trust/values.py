@@ -748,6 +748,7 @@ OWN = {
     "Ramp.__call__.epoch": lambda: 0.5,
     "step": lambda: 1,
     # chip
+    "check_targets.name": Inner(lambda: "targets"),
     "from_nir.graph": lambda: snnlab.interchange.to_nir(network()),
     "load_trace.path": lambda: saved(lambda p: snnlab.recording.save_trace(p, trace())),
     "Recording.folder": recording,
