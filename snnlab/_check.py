@@ -1,5 +1,6 @@
 """Checks at the public door: each error names the argument and says what was expected."""
 
+import contextlib
 import functools
 import inspect
 import math
@@ -126,6 +127,16 @@ def results(of):
         return inner
 
     return decorate
+
+
+@contextlib.contextmanager
+def told_of(what):
+    """Where others look at an argument: their TypeError or ValueError begins with what it is of."""
+    try:
+        yield
+    except (TypeError, ValueError) as fault:
+        kind = TypeError if isinstance(fault, TypeError) else ValueError
+        raise kind(f"{what}: {fault}") from None
 
 
 class NotFinite(ValueError, FloatingPointError):

@@ -96,6 +96,14 @@ def _is_running(process, since):
     return True
 
 
+def check_format(header, newest):
+    """The format that a file's header states; ValueError if this version is too old to read it."""
+    version = _check.integer("format", header["format"], at_least=1)
+    if version > newest:
+        raise ValueError(f"format {version} is newer than this version reads ({newest})")
+    return version
+
+
 def save_npz(path, arrays):
     """Write named arrays atomically; only plain numbers and strings, never pickles."""
     write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))

@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from snnlab import _check
+from snnlab._files import check_format
 from snnlab.kernels.vector import NARROW
 from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear
 from snnlab.layers.kinds import layer_from_dict
@@ -163,9 +164,7 @@ def checked_blocks(layer, shape):
 
 def from_header(header):
     """Shape of the inputs, layers and neurons, from what `Network.to_dict` gave."""
-    version = _check.integer("format", header["format"], at_least=1)
-    if version > FORMAT:
-        raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+    version = check_format(header, FORMAT)
     if version == 1:  # before there were layers
         given = header["sizes"]
     else:

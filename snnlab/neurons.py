@@ -137,10 +137,8 @@ class LeakyIntegrator:
         """Inverse of `to_dict`."""
         kinds = {"LIF": LIF, "LeakyIntegrator": LeakyIntegrator}
         rest = dict(_check.kind("dict")("values", values))
-        try:
+        with _check.told_of("values do not make a neuron"):
             return kinds[_check.one_of("kind", rest.pop("kind", None), tuple(kinds))](**rest)
-        except (TypeError, ValueError) as fault:
-            raise type(fault)(f"values do not make a neuron: {fault}") from None
 
     def replace(self, **changes):
         """A copy with some parameters changed."""

@@ -235,6 +235,7 @@ class Backward(Pass):
     def __init__(self, network, trace, scratch, out, g_readout, g_spikes, adjoints, inputs):
         super().__init__(network, trace, scratch)
         self.out, self.flat, self.inputs = out, network.parameters, inputs
+        self.neurons = {}  # of some layers: what runs their neurons backwards
         last = len(self.stages) - 1
         self.constants = [
             stage.neuron and without_units(stage.constants, record.dropout)
@@ -387,7 +388,6 @@ class Backward(Pass):
 
     def run(self):
         """All layers, all samples; returns the gradients."""
-        self.neurons = {}
         for segment in reversed(self.wiring.segments):
             layers = [(k, self.stages[k].layer) for k in reversed(segment)]
             for k, layer in layers:

@@ -122,3 +122,11 @@ def check_nothing_was_fetched(cache):
 
 
 needs_browser = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    needs_browser,
+    pytest.mark.filterwarnings("ignore"),  # of the drivers' own machinery
+    # where processes share the tests, one of them takes all of these: one JupyterLab is enough
+    pytest.mark.xdist_group("browser"),
+]

@@ -22,6 +22,7 @@ from statistics import median
 
 import pytest
 from notebook_checks import (
+    IN_A_BROWSER,
     NOTEBOOKS,
     check_data,
     check_exercises,
@@ -30,7 +31,6 @@ from notebook_checks import (
     chromium,
     environment,
     mnist,
-    needs_browser,
 )
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -53,14 +53,7 @@ def allowed():
     return ALLOWED * max(1.0, load / CPUS)
 
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    needs_browser,
-    pytest.mark.filterwarnings("ignore"),  # of the drivers' own machinery
-    # where processes share the tests, one of them takes all of these: one JupyterLab is enough
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = IN_A_BROWSER
 
 HELP = """
 window.lab = {
@@ -278,6 +271,24 @@ def open_notebook(lab, page):
 
     yield open_
     page.evaluate("lab.close()")
+
+
+def saved_and_reopened(page, folder):
+    """Save the notebook, close it, and open it again without a kernel; returns its path."""
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("!lab.widget.context.model.dirty")
+    path = sorted(folder.glob("*.ipynb"), key=lambda path: path.stat().st_mtime)[-1]
+    page.evaluate("lab.close()")
+    page.evaluate(
+        """async (path) => {
+          const kernelPreference = { shouldStart: false, canStart: false };
+          lab.widget = await window.jupyterapp.commands.execute("docmanager:open",
+            { path, factory: "Notebook", kernelPreference });
+          await lab.widget.context.ready;
+        }""",
+        path.name,
+    )
+    return path
 
 
 def notebook_of(page):

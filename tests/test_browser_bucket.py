@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pytest
-from notebook_checks import needs_browser
+from notebook_checks import IN_A_BROWSER
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("anywidget")
@@ -19,13 +19,7 @@ from test_browser_living import browser  # noqa: E402
 
 from snnlab.live.bucket import MODULE, STYLE, LeakyBucket  # noqa: E402
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    needs_browser,
-    pytest.mark.filterwarnings("ignore"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = IN_A_BROWSER
 FIXTURES = browser, scratch  # used by their names
 MOST_HIGH = 450  # pixels
 

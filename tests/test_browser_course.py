@@ -6,19 +6,13 @@ Needs Playwright and a Chromium, as `test_browser` does; skipped without.
 import shutil
 
 import pytest
-from notebook_checks import NOTEBOOKS, START, needs_browser
+from notebook_checks import IN_A_BROWSER, NOTEBOOKS, START
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from test_browser import lab, nbformat, open_notebook, page, scratch  # noqa: E402
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    needs_browser,
-    pytest.mark.filterwarnings("ignore"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = IN_A_BROWSER
 FIXTURES = lab, open_notebook, page, scratch  # used by their names
 
 # of each solution's cell: what a reader sees of its source and of its outputs

@@ -10,7 +10,7 @@ import os
 
 import numpy as np
 import pytest
-from notebook_checks import chromium, mnist, needs_browser
+from notebook_checks import IN_A_BROWSER, chromium, mnist
 
 import snnlab
 
@@ -21,13 +21,7 @@ from test_browser import HELP, SLOW, allowed, scratch  # noqa: E402
 
 from snnlab.live.living import MODULE, LivingNetwork, sample_digits, small_network  # noqa: E402
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    needs_browser,
-    pytest.mark.filterwarnings("ignore"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = IN_A_BROWSER
 FIXTURES = (scratch,)  # used by their names
 WIDTHS = 360, 480, 640, 848, 1040
 MOST_HIGH = 450  # pixels

@@ -6,20 +6,22 @@ Needs Playwright and a Chromium, as `test_browser` does; skipped without.
 from contextlib import contextmanager
 
 import pytest
-from notebook_checks import needs_browser
+from notebook_checks import IN_A_BROWSER
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("anywidget")
 
-from test_browser import allowed, lab, nbformat, open_notebook, page, scratch  # noqa: E402
+from test_browser import (  # noqa: E402
+    allowed,
+    lab,
+    nbformat,
+    open_notebook,
+    page,
+    saved_and_reopened,
+    scratch,
+)
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    needs_browser,
-    pytest.mark.filterwarnings("ignore"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = IN_A_BROWSER
 FIXTURES = lab, open_notebook, page, scratch  # used by their names
 MOST_HIGH = 450  # pixels
 
@@ -176,19 +178,7 @@ def test_it_stays_where_no_kernel_runs(open_notebook, lab, page, tmp_path):
     exporters = pytest.importorskip("nbconvert")
     _, folder = lab
     open_notebook(notebook_with(FIRST, "import snnlab\n" + PREPARE))
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_function("!lab.widget.context.model.dirty")
-    path = sorted(folder.glob("*.ipynb"), key=lambda path: path.stat().st_mtime)[-1]
-    page.evaluate("lab.close()")
-    page.evaluate(
-        """async (path) => {
-          const kernelPreference = { shouldStart: false, canStart: false };
-          lab.widget = await window.jupyterapp.commands.execute("docmanager:open",
-            { path, factory: "Notebook", kernelPreference });
-          await lab.widget.context.ready;
-        }""",
-        path.name,
-    )
+    path = saved_and_reopened(page, folder)
     page.wait_for_selector(".snnlab-still img, .snnlab-still .living")
     notebook = page.locator(".jp-Notebook:visible")
     assert page.locator(".snnlab-still img:visible").count() >= 1

@@ -9,7 +9,7 @@ import re
 import zipfile
 
 import pytest
-from notebook_checks import ROOT, check_pictures, code_cells, needs_browser
+from notebook_checks import IN_A_BROWSER, ROOT, check_pictures, code_cells
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("anywidget")
@@ -24,18 +24,13 @@ from test_browser import (  # noqa: E402
     nbformat,
     open_notebook,
     page,
+    saved_and_reopened,
     scratch,
 )
 
 import snnlab  # noqa: E402
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    needs_browser,
-    pytest.mark.filterwarnings("ignore"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = IN_A_BROWSER
 FIXTURES = lab, open_notebook, page, scratch  # used by their names
 GROUPS = [sorted(MAKERS)[k::3] for k in range(3)]
 LAPTOP, ZOOMED, PHONE = (1280, 720), (1024, 576), (390, 844)  # ZOOMED: a laptop's at 125 %
@@ -251,20 +246,8 @@ def check_networks(download):
 def check_it_stays(page, lab, names, tmp_path, scratch):
     """Saved, reopened without a kernel, exported: every picture is there, and described."""
     _, folder = lab
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_function("!lab.widget.context.model.dirty")
-    path = sorted(folder.glob("*.ipynb"), key=lambda path: path.stat().st_mtime)[-1]
+    path = saved_and_reopened(page, folder)
     check_saved(nbformat.read(path, as_version=4), names)
-    page.evaluate("lab.close()")
-    page.evaluate(
-        """async (path) => {
-          const kernelPreference = { shouldStart: false, canStart: false };
-          lab.widget = await window.jupyterapp.commands.execute("docmanager:open",
-            { path, factory: "Notebook", kernelPreference });
-          await lab.widget.context.ready;
-        }""",
-        path.name,
-    )
     notebook = page.locator(".jp-Notebook:visible")
     check_stills(page, names)
     for words in ("Loading widget", "model not found"):

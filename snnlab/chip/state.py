@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import DAMAGE, load_npz, save_npz
+from snnlab._files import DAMAGE, check_format, load_npz, save_npz
 from snnlab.chip.effects import MIN_FACTOR, N_NEURONS, SPREADS
 from snnlab.signals import read_only
 
@@ -87,9 +87,7 @@ class ChipState:
         arrays = load_npz(path)
         try:
             header = json.loads(str(arrays["header"]))
-            version = _check.integer("format", header["format"], at_least=1)
-            if version > FORMAT:
-                raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+            check_format(header, FORMAT)
             partition = _check.flag("partition", header["partition"])
             chip = cls(header["chip"], partition=partition, **header["effects"])
             chip.age = _check.integer("age", header["age"], at_least=0, at_most=MOST_RUNS)

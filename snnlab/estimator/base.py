@@ -1,6 +1,5 @@
 """What the estimators share: from arguments to a network, training, and reading it out."""
 
-from contextlib import contextmanager
 from functools import partial
 from html import escape
 
@@ -33,16 +32,6 @@ QUIET = (
     "features reach {:.3g}, but a feature must exceed 0.2 to spike, and those in [0, 1] are taken "
     "as they are: scale X so that its largest values are 1"
 )
-
-
-@contextmanager
-def _names(arguments):
-    """Where scikit-learn looks at arguments; what it says of them is put after their names."""
-    try:
-        yield
-    except (TypeError, ValueError) as fault:
-        kind = TypeError if isinstance(fault, TypeError) else ValueError
-        raise kind(f"{arguments}: {fault}") from None
 
 
 class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -330,11 +319,11 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return self._read_signals(X, y, reset)
         types = [np.float64, np.float32]
         if y is None:
-            with _names("X"):
+            with _check.told_of("X"):
                 X = validate_data(self, X, dtype=types, reset=reset)
         else:
             _check.unmasked("y", y)
-            with _names("X, y"):
+            with _check.told_of("X, y"):
                 X, y = validate_data(self, X, y, dtype=types, reset=reset, **self.kind_of_y())
         if not reset and self.code_ is None:
             raise ValueError("X must be signals or sequences, as when this was fitted")
@@ -519,12 +508,10 @@ def rows_of(X, targets, weights):
 
 def weights_of(sample_weight, n):
     """Weights of n samples: finite, not negative, not all of them 0."""
-    try:
+    with _check.told_of("sample_weight"):
         out = check_array(
             sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
         )
-    except (TypeError, ValueError) as fault:
-        raise type(fault)(f"sample_weight: {fault}") from None
     if out.ndim == 0:
         out = np.full(n, float(out))
     if out.ndim != 1:

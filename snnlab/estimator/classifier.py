@@ -196,10 +196,8 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
 
     def checked_targets(self, y, sample_weight, fresh):
         """Numbers of classes, and weights or None."""
-        try:
+        with _check.told_of("y"):
             check_classification_targets(y)
-        except ValueError as fault:
-            raise ValueError(f"y: {fault}") from None
         if fresh:
             self.classes_ = np.unique(y) if self._known is None else self._known
         unknown = np.setdiff1d(y, self.classes_)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import DAMAGE, load_npz, save_npz
+from snnlab._files import DAMAGE, check_format, load_npz, save_npz
 from snnlab.datasets.augment import Affine
 from snnlab.estimator import parts, tables
 from snnlab.layers import Layer
@@ -52,9 +52,7 @@ def load(path, cls):
     arrays = load_npz(path)
     try:
         header = json.loads(str(arrays["header"]))
-        version = _check.integer("format", header["format"], at_least=1)
-        if version > FORMAT:
-            raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+        check_format(header, FORMAT)
         if header.get("class", "SpikingClassifier") != cls.__name__:
             raise ValueError(f"it holds a {header['class']}")
         model = cls(**{k: revived(x, arrays) for k, x in header["parameters"].items()})

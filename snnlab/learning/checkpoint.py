@@ -4,6 +4,7 @@ import functools
 import hashlib
 import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from weakref import WeakKeyDictionary
 
@@ -176,7 +177,7 @@ def _add(found, x, depth=0):
         _add(found, [x.func, x.args, x.keywords], depth + 1)
     elif inspect.isroutine(x) or isinstance(x, type):  # by name: addresses differ among processes
         found.update(f"{x.__module__} {x.__qualname__}".encode())
-    elif isinstance(x, dict):
+    elif isinstance(x, Mapping):
         for name in sorted(x, key=str):
             _add(found, [str(name), x[name]], depth + 1)
     elif hasattr(x, "__dict__"):  # a stream; nothing depends on the number of threads

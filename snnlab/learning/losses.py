@@ -47,6 +47,11 @@ def _max_over_time(readout):
     return np.ascontiguousarray(readout.swapaxes(0, 1)).max(axis=0)
 
 
+def _mean_over_time(readout):
+    """``readout.mean(axis=1)``, in a quarter of the time."""
+    return np.einsum("stc->sc", readout) / readout.dtype.type(readout.shape[1])
+
+
 def _labels_for(readout, labels):
     """Labels as an array, after a look at both: a wrong shape would broadcast, not fail."""
     _check_readout(readout)
@@ -173,8 +178,7 @@ class RateMSE:
     def scores(self, readout):
         """Rates, (sample, class)."""
         _check_readout(readout)
-        # a quarter of the time of `mean` or `sum`
-        return np.einsum("stc->sc", readout) / readout.dtype.type(readout.shape[1])
+        return _mean_over_time(readout)
 
     @_sound
     def __call__(self, readout, labels):
@@ -275,8 +279,7 @@ class SquaredError:
     def scores(self, readout):
         """Predictions, (sample, output)."""
         _check_readout(readout)
-        mean = np.einsum("stc->sc", readout) / readout.dtype.type(readout.shape[1])
-        return mean * _check.real("scale", self.scale, readout.dtype)
+        return _mean_over_time(readout) * _check.real("scale", self.scale, readout.dtype)
 
     @_sound
     def __call__(self, readout, targets):

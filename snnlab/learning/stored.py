@@ -6,8 +6,7 @@ from dataclasses import asdict, is_dataclass
 
 import numpy as np
 
-from snnlab import _check
-from snnlab._files import DAMAGE, load_npz, save_npz
+from snnlab._files import DAMAGE, check_format, load_npz, save_npz
 from snnlab.learning.penalties import Ramp
 
 FORMAT = 1
@@ -46,9 +45,7 @@ def load(path, base, others):
     arrays = load_npz(path)
     try:
         header = json.loads(str(arrays.pop("header")))
-        version = _check.integer("format", header["format"], at_least=1)
-        if version > FORMAT:
-            raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+        check_format(header, FORMAT)
         out = made(header, arrays, base, others)
         state = {name: x for name, x in arrays.items() if name.startswith("state_")}
         out.restore({name.removeprefix("state_"): x for name, x in state.items()})

@@ -9,7 +9,7 @@ from statistics import mean, stdev
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import DAMAGE, write_atomically
+from snnlab._files import DAMAGE, check_format, write_atomically
 from snnlab.learning.training import evaluate
 
 FORMAT = 1
@@ -256,9 +256,7 @@ class Frontier:
     def from_dict(cls, content):
         """Inverse of `to_dict`; raises ValueError if something is missing or wrong."""
         try:
-            version = _check.integer("format", content["format"], at_least=1)
-            if version > FORMAT:
-                raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
+            check_format(content, FORMAT)
             return cls(content["data"], [Point(**values) for values in content["points"]])
         except DAMAGE as fault:
             raise ValueError(f"content is no frontier: {fault}") from None

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import DAMAGE, check_writable, load_npz, save_npz, write_atomically
+from snnlab._files import DAMAGE, check_format, check_writable, load_npz, save_npz, write_atomically
 from snnlab.learning.checkpoint import digest, generator_state, set_generator_state
 from snnlab.reports.frontier import Frontier, Point
 
@@ -38,8 +38,7 @@ class RunBook:
             return
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
-            if _check.integer("format", content["format"], at_least=1) > FORMAT:
-                raise ValueError(f"format {content['format']} is newer than this version reads")
+            check_format(content, FORMAT)
             of, runs = content["run"], content["runs"]
             self._found = {_key(x["task"]): Frontier.from_dict(x["frontier"]) for x in runs}
         except DAMAGE as fault:
@@ -88,19 +87,16 @@ class SweepBook:
     substrate : Substrate or None
         Likewise, its age.
     settings : list
-        All else that the results depend on, last a dict of settings of the trainings; a file of
-        others is refused.
+        All else that the results depend on; a file of others is refused.
     """
 
     def __init__(self, path, network, rng, substrate, settings):
         self.path = _check.path("path", path)
         check_writable("path", self.path)
         self.network, self.rng, self.substrate = network, rng, substrate
-        *given, plain = settings
-        plain = {k: x for k, x in plain.items() if k not in ("substrate", "rng")}
-        settings = [*given, plain, repr(substrate), getattr(substrate, "factors", None)]
+        chip = repr(substrate), getattr(substrate, "factors", None)
         start = [network.to_dict(), network.parameters, generator_state(rng)]
-        self.start = digest([json.dumps(start[0], sort_keys=True), *start[1:], settings])
+        self.start = digest([json.dumps(start[0], sort_keys=True), *start[1:], settings, chip])
         self.points, self._parameters = [], []
         if self.path.exists():
             self._read()
@@ -109,19 +105,21 @@ class SweepBook:
         arrays, size = load_npz(self.path), self.network.parameters.shape
         try:
             header = json.loads(str(arrays["header"]))
-            if _check.integer("format", header["format"], at_least=1) > FORMAT:
-                raise ValueError(f"format {header['format']} is newer than this version reads")
+            check_format(header, FORMAT)
             points = [Point(**values) for values in header["points"]]
             found = [
                 _check.array(f"parameters_{k}", arrays[f"parameters_{k}"], self.network.dtype, size)
                 for k in range(len(points))
             ]
             age = _check.integer("age", header["age"], at_least=0)
-            if header["start"] == self.start:
+            if not points:
+                raise ValueError("there is no point in it")
+            is_this = header["start"] == self.start
+            if is_this:
                 set_generator_state(self.rng, header["rng"])
         except DAMAGE as fault:
             raise ValueError(f"path: {self.path} does not hold a sweep: {fault}") from None
-        if header["start"] != self.start:
+        if not is_this:
             raise ValueError(f"path: {self.path} is of another sweep; use another file")
         self.points, self._parameters = points, found
         self.network.parameters[...] = found[-1]

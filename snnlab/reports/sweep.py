@@ -109,16 +109,16 @@ def sweep(
     _check.labels("test", test[1], check_samples("test", network, test[0]), network.sizes[-1])
     penalties = [_penalties(penalty, s, network) for s in strengths]
     runs = Frontier(data)
-    config = Point(0, 0, config={} if config is None else config).config
-    lr = _check.number("lr", lr, above=0)
-    noted = {"mismatch": mismatch, "seed": seed}
-    Point(0, 0, **noted)  # for its checks, as steps is called below for its own
+    lr, noted = _check.number("lr", lr, above=0), {"mismatch": mismatch, "seed": seed}
+    # for a point's checks, as steps is called below for its own
+    config = Point(0, 0, config={} if config is None else config, **noted).config
     settings |= {"epochs": epochs, "rng": rng, "loss": loss, "substrate": substrate}
     plain = {name: x for name, x in settings.items() if name not in ("callback", "progress")}
     steps(network, inputs, labels, optimizer=Adam(lr=lr), **plain)
     settings = {"progress": False} | settings
     network = network.copy()
-    what = [inputs, labels, strengths, penalties, test, noted, config, lr, plain]
+    what = [inputs, labels, strengths, penalties, test, noted, config, lr]
+    what.append(plain | {"rng": None, "substrate": None})  # the file looks at these by itself
     book = None if path is None else SweepBook(path, network, rng, substrate, what)
 
     def run(network):
@@ -145,10 +145,8 @@ def _penalties(penalty, strength, network):
     """What ``penalty`` makes of a strength, checked."""
     if not callable(penalty):
         raise TypeError(f"penalty must be a function of a strength, not {penalty!r}")
-    try:
+    with _check.told_of("penalty, a function of a strength"):
         return Penalties(penalty(strength), network).given
-    except (TypeError, ValueError) as fault:
-        raise type(fault)(f"penalty, a function of a strength: {fault}") from None
 
 
 def _some(name, values):

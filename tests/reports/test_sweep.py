@@ -482,6 +482,16 @@ def test_files_of_other_sweeps_are_refused(data, tmp_path):
     ):
         with pytest.raises(ValueError, match="path: .* is of another sweep"):
             sweep(net, *data, strengths, path=path, **settings(data) | change)
+    on_chip, tuned = tmp_path / "chip.npz", Substrate(3)
+    list(sweep(start, *data, (0, 0.1), path=on_chip, **settings(data, substrate=Substrate(3))))
+    tuned.factors = {"gain_spread": 1.01 * tuned.factors["gain_spread"]}
+    with pytest.raises(ValueError, match="path: .* is of another sweep"):
+        sweep(start, *data, (0, 0.1), path=on_chip, **settings(data, substrate=tuned))
+    with np.load(path) as arrays:
+        header = json.loads(str(arrays["header"])) | {"points": []}
+    np.savez(path, header=np.array(json.dumps(header)))
+    with pytest.raises(ValueError, match="path: .* does not hold a sweep: there is no point"):
+        sweep(start, *data, (0, 0.1), path=path, **settings(data))
     path.write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"not a whole \.npz"):
         sweep(start, *data, (0, 0.1), path=path, **settings(data))
