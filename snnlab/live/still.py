@@ -100,8 +100,10 @@ CURTAIN = """
 const lifted = (keys) => {
   const show = (display) => {
     for (const key of keys)
-      for (const still of document.getElementsByClassName("snnlab-still-" + key))
+      for (const still of document.getElementsByClassName("snnlab-still-" + key)) {
+        still.style.animation = "none";  // it waited for the view, and does not once that is gone
         (still.closest(".jp-OutputArea-child") || still).style.display = display;
+      }
   };
   const watch = new MutationObserver(() => show("none"));
   watch.observe(document.body, { subtree: true, childList: true });
