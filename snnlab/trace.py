@@ -23,12 +23,14 @@ class Record:
     Attributes
     ----------
     spikes : SpikeTrains or None
-        Where the units spike.
+        Where the units spike. Of layers that only keep `bits` they are listed when first asked for.
     potentials : array (sample, time, width) or None
         Of spiking neurons, padded, **last step first** (`snnlab.kernels.lif`); None if they were
         not kept.
     bits : array of uint8 (sample, block, width) or None
         Their spikes once more, a byte for eight steps.
+    lists_events : bool
+        Whether spikes are listed as a layer runs, not when they are asked for.
     values : array (sample, time, n) or None
         Potentials of an integrator, or what a transform made of its input.
     dropout : array of bool (n,) or None
@@ -36,25 +38,31 @@ class Record:
     """
 
     def __init__(self, name, kind, n, *, spikes=None, values=None):
-        self.name, self.kind, self.n, self.spikes, self.values = name, kind, n, spikes, values
+        self.name, self.kind, self.n, self._spikes, self.values = name, kind, n, spikes, values
         self.potentials, self.bits, self.dropout = None, None, None
+        self.lists_events, self._n_steps = True, None
 
     @classmethod
     def empty(cls, stage, n_samples, n_steps, dtype, potentials):
         """Memory for what a layer of a network will do."""
         self = cls(stage.name, stage.kind, stage.n)
-        if stage.kind != "spiking":
+        if stage.gives is not SpikeTrains:
             self.values = np.zeros((n_samples, n_steps, stage.n), dtype)
+            return self
+        self.lists_events, self._n_steps = stage.lists_events, n_steps
+        if stage.layer.keeps_bits:
+            self.bits = spike_bits(n_samples, n_steps, stage.width)
+        if potentials and stage.fires:
+            self.potentials = aligned((n_samples, n_steps, stage.width), dtype)
+            self.bits = spike_bits(n_samples, n_steps, stage.width)
+        if not self.lists_events:
             return self
         # room for a spike of every unit in every step, and for eight that are written but not kept;
         # memory that is not written costs none
         room = n_steps * stage.n + 8
         start = np.arange(n_samples) * room
         step, unit = (np.empty(n_samples * room, np.int32) for _ in range(2))
-        self.spikes = SpikeTrains.wrap(start, start.copy(), step, unit, n_steps, stage.n)
-        if potentials:
-            self.potentials = aligned((n_samples, n_steps, stage.width), dtype)
-            self.bits = spike_bits(n_samples, n_steps, stage.width)
+        self._spikes = SpikeTrains.wrap(start, start.copy(), step, unit, n_steps, stage.n)
         return self
 
     @classmethod
@@ -67,15 +75,44 @@ class Record:
         lif.mark_spikes(*spikes.events, self.bits)
         return self
 
-    def holds(self, width, dtype):
-        """Whether its potentials and bits are those of its spikes and so many units, padded."""
-        n_samples, n_steps = len(self.spikes), self.spikes.n_steps
-        blocks = -(-n_steps // lif.BLOCK)
-        return (
-            self.potentials.shape == (n_samples, n_steps, width)
-            and self.potentials.dtype == dtype
-            and self.bits.shape == (n_samples, blocks, width)
+    @property
+    def spikes(self):
+        """Where the units spike, SpikeTrains; None if they do not."""
+        if self._spikes is None and self.bits is not None:
+            self._spikes = _listed(self.bits, self.n, self._n_steps)
+        return self._spikes
+
+    def begin(self):
+        """Forget what was listed: a forward pass is about to write over it."""
+        if not self.lists_events:
+            self._spikes = None
+
+    def holds(self, n_samples, n_steps, width, dtype, potentials):
+        """Whether it has spikes of so many samples, steps and units, padded, and potentials."""
+        train = self._spikes if self.lists_events else None
+        if train is not None and (len(train), train.n_steps) != (n_samples, n_steps):
+            return False
+        if train is None and self._n_steps != n_steps:
+            return False
+        blocks = n_samples, -(-n_steps // lif.BLOCK), width
+        if (potentials or train is None) and (self.bits is None or self.bits.shape != blocks):
+            return False
+        return self.potentials is None or (
+            self.potentials.shape == (n_samples, n_steps, width) and self.potentials.dtype == dtype
         )
+
+    def reads(self, inputs):
+        """Whether inputs are what this layer gave, and may be written over."""
+        if isinstance(inputs, SpikeTrains):
+            return self._spikes is not None and self._spikes.events[2] is inputs.events[2]
+        return self.values is not None and np.may_share_memory(self.values, inputs.x)
+
+    def values_of(self, lo, hi, dtype):
+        """What samples lo to hi - 1 give, (sample, time, n), also while a layer still runs."""
+        if self.lists_events or self.bits is None:
+            return self.signal.values(lo, hi, dtype)
+        given = np.unpackbits(self.bits[lo:hi, :, None, : self.n], axis=2, bitorder="little")
+        return given.reshape(hi - lo, -1, self.n)[:, : self._n_steps].astype(dtype)
 
     @property
     def v(self):
@@ -89,10 +126,21 @@ class Record:
     @property
     def signal(self):
         """What the layer above hears: spikes, or values."""
-        return Values.wrap(self.values) if self.spikes is None else self.spikes
+        return self.spikes if self.values is None else Values.wrap(self.values)
 
     def __repr__(self):
         return f"Record({self.name}, {self.kind}, {self.n} units)"
+
+
+def _listed(bits, n, n_steps):
+    """Events of units whose spikes are bits."""
+    counts = np.bitwise_count(bits[:, :, :n]).sum(axis=(1, 2), dtype=np.int64)
+    start = np.cumsum(counts) - counts
+    # samples are listed in turn: the 8 slots that each may write over are the next one's
+    step, unit = (np.empty(counts.sum() + 8, np.int32) for _ in range(2))
+    train = SpikeTrains.wrap(start, start.copy(), step, unit, n_steps, n)
+    lif.list_all(bits, n, n_steps, *train.events, 0, len(bits))
+    return train
 
 
 def spike_bits(n_samples, n_steps, width):
@@ -129,6 +177,8 @@ class Trace:
         n_samples, last = len(inputs), network.stages[-1]
         if out is not None and out._may_be_written(network, inputs, potentials):
             out.inputs = inputs
+            for record in out.records:
+                record.begin()
             return out
         records = [
             Record.empty(stage, n_samples, network.n_steps, network.dtype, potentials)
@@ -199,7 +249,7 @@ class Trace:
             and self.fits(network, len(inputs), potentials)
             and [r.name for r in self.records] == [stage.name for stage in network.stages]
             # what a layer gives may be the next network's input: do not write over what is read
-            and not any(_is_read(record, inputs) for record in self.records)
+            and not any(record.reads(inputs) for record in self.records)
         )
 
     def fits(self, network, n_samples, potentials=True):
@@ -216,16 +266,14 @@ class Trace:
         for record, stage in zip(records, stages, strict=True):
             if record.kind != stage.kind or record.n != stage.n:
                 return False
-            if record.kind != "spiking":
+            if (record.values is None) != (stage.gives is SpikeTrains):
+                return False
+            if record.values is not None:
                 if record.values.shape != (*shape, stage.n) or record.values.dtype != network.dtype:
                     return False
-            elif (len(record.spikes), record.spikes.n_steps, record.spikes.n_units) != (
-                *shape, stage.n,
-            ):  # fmt: skip
+            elif stage.fires and (record.potentials is not None) != potentials:
                 return False
-            elif (record.potentials is not None) != potentials:
-                return False
-            elif potentials and not record.holds(stage.width, network.dtype):
+            elif not record.holds(*shape, stage.width, network.dtype, potentials and stage.fires):
                 return False
         return True
 
@@ -270,10 +318,3 @@ class Trace:
     def __repr__(self):
         layers = ", ".join(f"{record.name} ({record.kind})" for record in self.records)
         return f"Trace({len(self)} samples, {self.inputs.n_steps} steps: {layers})"
-
-
-def _is_read(record, inputs):
-    """Whether inputs are what a layer gave."""
-    if isinstance(inputs, SpikeTrains):
-        return record.spikes is not None and record.spikes.events[2] is inputs.events[2]
-    return record.values is not None and np.may_share_memory(record.values, inputs.x)
