@@ -294,7 +294,7 @@ class Heard(Nothing):
             self.values = np.ascontiguousarray(signal.values(0, n, run.dtype))
         else:
             self._events = (signal if record is None else record.spikes).events
-            units = run.stages[k].n_in if record is None else record.n
+            units = signal.n_units if record is None else record.n
             size = spike_bits(0, run.n_steps, units).shape
             self.bits = run.scratch.array(f"heard {source} by {k}", (n, *size[1:]), np.uint8)
 
