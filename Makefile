@@ -55,18 +55,21 @@ lab: venv  ## open the first notebook in JupyterLab
 
 # All passes run even if one fails; the full run comes last, so its summary is the last one shown.
 # The kernels are compiled once beforehand: parallel workers must not write the same cache. The
-# pass with bounds checks compiles other code, so it has a cache of its own and one process. Tests in
-# a browser go to one process (loadgroup): one JupyterLab is enough. `make test` has notebooks train
-# less and checks a third of them in a browser, another one each day (SNNLAB_THIRD=0, 1, 2 or all).
-test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full), in ten minutes
-	@failed=""; \
+# pass with bounds checks compiles other code, so it has a cache of its own and one process, which
+# runs beside the others; what it said is shown before the full run. Tests in a browser go to one
+# process (loadgroup): one JupyterLab is enough. `make test` has notebooks train less and checks a
+# third of them in a browser, another one each day (SNNLAB_THIRD=0, 1, 2 or all).
+test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full), in twelve minutes
+	@failed=""; mkdir -p .cache; said="$(CURDIR)/.cache/bounds.txt"; \
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
+	  $(PY) -m pytest -q -m bounds > "$$said" 2>&1 & bounds=$$!; \
+	trap 'kill $$bounds 2>/dev/null; exit 130' INT TERM; \
 	echo "== lint"; { $(LINT); } || failed="$$failed lint"; \
 	echo "== without JIT"; \
-	NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m nojit -n $(WORKERS) || failed="$$failed nojit"; \
-	echo "== with bounds checks"; \
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
-	  $(PY) -m pytest -q -m bounds || failed="$$failed bounds"; \
-	echo "== all tests"; $(WARM_UP) || failed="$$failed warm-up"; \
+	NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m nojit || failed="$$failed nojit"; \
+	$(WARM_UP) || failed="$$failed warm-up"; \
+	echo "== with bounds checks"; wait $$bounds || failed="$$failed bounds"; cat "$$said"; \
+	echo "== all tests"; \
 	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(WHOLE) || failed="$$failed tests"; \
 	if [ -n "$$failed" ]; then echo "make test: failed:$$failed"; exit 1; fi
 
