@@ -15,8 +15,8 @@ from snnlab.kernels import lif
 from snnlab.layers.base import firing_back_reals
 from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
+from snnlab.record import spike_bits
 from snnlab.signals import ConstantCurrent
-from snnlab.trace import spike_bits
 
 WORTH_SHARING = 100_000  # updates of neurons in a batch from which on threads are worth dispatching
 
@@ -28,17 +28,10 @@ def chunk_borders(n_samples, heavy=False):
     They depend on the batch and the network alone, not on the number of threads, and so does the
     sum. Samples of a ``heavy`` network are worth a thread each.
     """
-    n = (
-        min(n_samples, 4)
-        if heavy and n_samples < 64
-        else 1
-        if n_samples < 32
-        else 2
-        if n_samples < 64
-        else 4
-        if n_samples < 256
-        else 8
-    )
+    if heavy and n_samples < 64:
+        n = min(n_samples, 4)
+    else:
+        n = 1 if n_samples < 32 else 2 if n_samples < 64 else 4 if n_samples < 256 else 8
     return np.arange(n + 1) * n_samples // n
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from snnlab import _check
 from snnlab.kernels import conv as kernels
 from snnlab.kernels import lif
+from snnlab.layers import patches
 from snnlab.layers.base import Linear, neurons, neurons_back
-from snnlab.signals import SpikeTrains
+from snnlab.layers.heard import Heard
 from snnlab.surrogate import NAMES
-from snnlab.trace import spike_bits
 
 MICRO = 2**18  # numbers of adjoint currents that are worked on at a time: they stay in cache
 
@@ -113,7 +113,7 @@ class Conv(Linear):
     def room(self, stage, n_steps):
         """Its adjoint currents, with a margin."""
         lanes = kernels.lanes_of(self.channels, stage.dtype)
-        return kernels.adjoint_room(stage.shape_out, self.kernel, self.padding, n_steps, lanes)
+        return patches.adjoint_room(stage.shape_out, self.kernel, self.padding, n_steps, lanes)
 
     def _geometry(self, stage):
         return stage.shape_in, stage.shape_out, self.kernel, self.stride, self.padding
@@ -122,7 +122,7 @@ class Conv(Linear):
         """Weights in tiles, what is heard, and what the kernels are called with."""
         stage, record, under = run.stages[k], run.trace.records[k], run.conditions[k]
         lanes = kernels.lanes_of(self.channels, run.dtype)
-        weights = kernels.tiled(run.views(k)["weights"], lanes)
+        weights = patches.tiled(run.views(k)["weights"], lanes)
         heard, shape = Heard(run, k, stage.source), kernels.shape_of(*self._geometry(stage))
         if not stage.fires:
             self._prepare_integrator(run, k, heard, weights, shape)
@@ -135,14 +135,13 @@ class Conv(Linear):
         v = record.potentials
         v = np.empty((0, 1, 1), run.dtype) if v is None else v
         events = record.spikes.events if record.lists_events else None
+        fire = kernels.make_fire(lanes, kernels.steps_of(run.n_steps))
+        given = heard.given, beside.given, weights, constants, hold, shape, time, v, record.bits
 
         def work(lo, hi):
             heard.begin(lo, hi)
             beside.begin(lo, hi)
-            kernels.fire(
-                heard.bits, heard.values, beside.bits, beside.values, weights, constants, hold,
-                shape, time, v, record.bits, lo, hi,
-            )  # fmt: skip
+            fire(*given, lo, hi)
             if events is not None:
                 lif.list_all(record.bits, stage.n, run.n_steps, *events, lo, hi)
 
@@ -154,15 +153,14 @@ class Conv(Linear):
         steps = 1 if run.wiring.is_constant[k] else run.n_steps
         size = len(run.trace), steps, stage.width
         drive = run.drives[k] = run.scratch.array(f"drive {k}", size, run.dtype)
-        time, integrate, none = kernels.times(steps), neurons(run, k), np.empty((0, 1), run.dtype)
+        convolve = kernels.make_convolve(weights.shape[2], kernels.steps_of(steps))
+        given = np.empty((0, 1), run.dtype), weights, shape, kernels.times(steps), 1, 0, drive
+        integrate = neurons(run, k)
 
         def work(lo, hi):
             heard.begin(lo, hi)
             drive[lo:hi] = 0
-            kernels.convolve(
-                heard.bits, heard.values, none, weights, shape, time, 1, 0,
-                drive, lo, hi,
-            )  # fmt: skip
+            convolve(heard.given, *given, lo, hi)
             if stage.shortcut is not None:
                 drive[lo:hi, :, : stage.n] += run.shortcut_values(k, lo, hi)
             integrate(lo, hi)
@@ -180,11 +178,12 @@ class Conv(Linear):
         constant = run.wiring.hears_constant[k]  # sums over time are enough
         steps, delay = (1, 0) if constant else (run.n_steps, stage.neuron.delay)
         lanes = kernels.lanes_of(self.channels, dtype)
-        margin, time = kernels.margin_of(self.kernel, self.padding), kernels.times(steps, delay)
-        room = kernels.adjoint_room(stage.shape_out, self.kernel, self.padding, steps, lanes)
+        margin, time = patches.margin_of(self.kernel, self.padding), kernels.times(steps, delay)
+        room = patches.adjoint_room(stage.shape_out, self.kernel, self.padding, steps, lanes)
         micro = max(1, MICRO // room)
         find = self._adjoints(run, k, shape, lanes, margin, constant)
         write = self._error_writer(run, k, lanes, margin, time)
+        gradient = kernels.make_gradient(lanes, self.kernel, self.stride)
         part = stage.blocks["weights"]
 
         def work(c):
@@ -197,8 +196,7 @@ class Conv(Linear):
             for a in range(lo, hi, micro):
                 b = min(a + micro, hi)
                 find(g, a, b)
-                given = heard.bits, heard.values
-                kernels.gradient(*given, g, shape, time, margin, lanes, out, a, b)
+                gradient(heard.given, g, shape, time, margin, out, a, b)
                 if write is not None:
                     write(g, a, b)
             if stage.shortcut is not None:
@@ -218,12 +216,11 @@ class Conv(Linear):
         time = kernels.times(
             run.n_steps, neuron.delay, zero_reset=stage.zero_reset, attached=not neuron.detach_reset
         )
-        steepness, surrogate = run.dtype.type(neuron.steepness), NAMES.index(neuron.surrogate)
-        given = (
-            record.potentials, record.bits, run.errors[k], constants, hold, surrogate, steepness,
-            shape, time, margin, constant, kept,
-        )  # fmt: skip
-        return lambda g, lo, hi: kernels.adjoint(*given, g, lo, hi, lanes)
+        trace, errors = (record.potentials, record.bits), run.errors[k]
+        physics = constants, hold, run.dtype.type(neuron.steepness)
+        given = trace, errors, *physics, shape, time, margin, constant, kept
+        adjoint = kernels.make_adjoint(lanes, NAMES.index(neuron.surrogate))
+        return lambda g, lo, hi: adjoint(*given, g, lo, hi)
 
     def _error_writer(self, run, k, lanes, margin, time):
         """Function that adds to the error of what was heard, or None if it is not wanted."""
@@ -233,14 +230,14 @@ class Conv(Linear):
         out = run.g_inputs if stage.source < 0 else run.errors[stage.source]
         shape_in, shape_out, *rest = self._geometry(stage)
         channels, dtype = shape_in[2], run.dtype
-        turned = kernels.turned(run.views(k)["weights"], *rest[:2], channels, lanes)
-        weights = kernels.tiled(turned, kernels.lanes_of(channels, dtype))
+        turned = patches.turned(run.views(k)["weights"], *rest[:2], channels, lanes)
+        weights = patches.tiled(turned, kernels.lanes_of(channels, dtype))
         filled = (*shape_out[:2], -(-shape_out[2] // lanes) * lanes)
         shape = kernels.back_shape_of(filled, shape_in, *rest)
-        none = Nothing(dtype)
-        return lambda g, lo, hi: kernels.convolve(
-            none.bits, none.values, g, weights, shape, time, lanes, margin, out, lo, hi
-        )
+        none = Heard(run, k, None).given
+        convolve = kernels.make_convolve(weights.shape[2], kernels.steps_of(time[0]))
+        given = weights, shape, time, lanes, margin, out
+        return lambda g, lo, hi: convolve(none, g, *given, lo, hi)
 
     def backward(self, run, k, first, last):
         """Errors and gradients of some chunks of samples."""
@@ -251,69 +248,14 @@ class Conv(Linear):
             run.neurons[k](c)
 
 
-class Nothing:
-    """What is heard where nothing is."""
-
-    def __init__(self, dtype):
-        self.bits, self.values = np.empty((0, 1, 1), np.uint8), np.empty((0, 1, 1), dtype)
-
-    def begin(self, lo, hi):
-        """There is nothing to do."""
-
-
-class Heard(Nothing):
-    """What a layer hears of a source, as kernels take it: spikes as bits, all else as values.
-
-    Parameters
-    ----------
-    run : Pass
-    k : int
-        The layer's number.
-    source : int or None
-        Another's number, -1 for the inputs; None for nothing.
-
-    Attributes
-    ----------
-    bits : array of uint8 (sample, block, unit)
-    values : array (sample, time or 1, unit)
-        One of them has no samples.
-    """
-
-    def __init__(self, run, k, source):
-        super().__init__(run.dtype)
-        self._events = None
-        if source is None:
-            return
-        n, record = len(run.trace), None if source < 0 else run.trace.records[source]
-        signal = run.trace.inputs if source < 0 else None
-        if record is not None and record.bits is not None:
-            self.bits = record.bits
-        elif record is not None and record.values is not None:
-            self.values = record.values
-        elif record is None and not isinstance(signal, SpikeTrains):
-            self.values = np.ascontiguousarray(signal.values(0, n, run.dtype))
-        else:
-            self._events = (signal if record is None else record.spikes).events
-            units = signal.n_units if record is None else record.n
-            size = spike_bits(0, run.n_steps, units).shape
-            self.bits = run.scratch.array(f"heard {source} by {k}", (n, *size[1:]), np.uint8)
-
-    def begin(self, lo, hi):
-        """Before samples lo to hi - 1 are looked at."""
-        if self._events is not None:
-            start, stop, step, unit = self._events
-            self.bits[lo:hi] = 0
-            lif.mark_spikes(start[lo:hi], stop[lo:hi], step, unit, self.bits[lo:hi])
-
-
 def _by_place(stage, constants, hold, channels, lanes):
     """Constants and steps of rest as kernels take them: a tile if all units are alike."""
     n = stage.n
     constants, hold = constants[:, :n], hold[:n]
     if not (np.ptp(constants, axis=1).any() or np.ptp(hold)):
         return np.repeat(constants[:, :1], lanes, axis=1), np.repeat(hold[:1], lanes)
-    constants = kernels.by_place(constants, channels, lanes)
-    hold = kernels.by_place(hold[None], channels, lanes)[0]
+    constants = patches.by_place(constants, channels, lanes)
+    hold = patches.by_place(hold[None], channels, lanes)[0]
     return constants, hold
 
 

@@ -8,7 +8,7 @@ from samples import Plain, inputs_of
 from snnlab import LIF, LeakyIntegrator, Network, surrogate
 from snnlab.chip.substrate import Substrate
 from snnlab.kernels import conv as kernels
-from snnlab.layers import Conv, Dense, Residual
+from snnlab.layers import Conv, Dense, Residual, patches
 
 
 def by_the_layer(layer, g, x, w):
@@ -119,11 +119,9 @@ def test_surrogates_and_resets(name, reset):
     rng = np.random.default_rng(3)
     layers = (5, 5, 2), Conv(3), Residual(Conv(3, kernel=1), Conv(3)), Conv(1, kernel=5, padding=0)
     for refractory, detach, tau in ((0.0, True, None), (1.0, False, 2.0), (11.0, False, 2.0)):
-        network, inputs = make(
-            layers, "values", rng, n_steps=20, surrogate=name, reset=reset, refractory=refractory,
-            detach_reset=detach, tau_syn=tau,
-        )  # fmt: skip
-        assert_equals_plain(network, inputs)
+        neuron = {"surrogate": name, "reset": reset, "refractory": refractory, "tau_syn": tau}
+        neuron["detach_reset"] = detach
+        assert_equals_plain(*make(layers, "values", rng, n_steps=20, **neuron))
 
 
 @pytest.mark.bounds
@@ -159,10 +157,8 @@ def test_threads_change_no_bit(n_steps, monkeypatch):
     layers = (16, 16, 3), Conv(40), Conv(40, stride=2), 10
     found = []
     for workers in (1, 2, 3):
-        network, inputs = make(
-            layers, "current", np.random.default_rng(0), n_steps=n_steps, batch=7, dtype=np.float32,
-            workers=workers,
-        )  # fmt: skip
+        rng, settings = np.random.default_rng(0), {"dtype": np.float32, "workers": workers}
+        network, inputs = make(layers, "current", rng, n_steps=n_steps, batch=7, **settings)
         assert network.is_heavy
         trace = network.forward(inputs)
         g, x = network.backward(trace, np.ones_like(trace.readout), inputs=True)
@@ -201,12 +197,25 @@ def test_turned_weights(k, stride):
     filled[..., :3] = g
     geometry = (*out[:2], lanes), shape, k, stride, layer.padding
     got = np.zeros((2, 4, 84))
-    kernels.convolve(
-        np.empty((0, 1, 1), np.uint8), filled.reshape(2, 4, -1), np.empty((0, 1)),
-        kernels.tiled(kernels.turned(w, k, stride, 2, lanes), kernels.lanes_of(2, w.dtype)),
-        kernels.back_shape_of(*geometry), kernels.times(4), lanes, 0, got, 0, 2,
-    )  # fmt: skip
+    weights = patches.tiled(patches.turned(w, k, stride, 2, lanes), kernels.lanes_of(2, w.dtype))
+    given = np.empty((0, 1, 1), np.uint8), filled.reshape(2, 4, -1)
+    shape, none = kernels.back_shape_of(*geometry), np.empty((0, 1))
+    convolve = kernels.make_convolve(weights.shape[2], 4)
+    convolve(given, none, weights, shape, kernels.times(4), lanes, 0, got, 0, 2)
     np.testing.assert_allclose(got, expected.reshape(2, 4, -1), rtol=1e-12, atol=1e-12)
+
+
+def test_kernels_enclose_numbers_only():
+    """Else none would be found on disk again: numba tells them by what they enclose."""
+    made = [
+        kernels.make_fire(8, 4),
+        kernels.make_convolve(8, 4),
+        kernels.make_adjoint(8, 0),
+        *(kernels.make_gradient(8, k, 1) for k in (1, 2)),
+    ]
+    for one in made:
+        cells = one.py_func.__closure__
+        assert cells and all(type(cell.cell_contents) is int for cell in cells)
 
 
 def test_other_media_are_refused_by_name():
