@@ -249,6 +249,10 @@ class AugmentedImages:
     def __len__(self):
         return len(self.source)
 
+    def __repr__(self):
+        code = getattr(self.encode, "__qualname__", type(self.encode).__qualname__)
+        return f"AugmentedImages({len(self)} images, size={self.size}, {self.affine}, {code})"
+
     def batch(self, index, rng):
         """Newly changed images ``index``, encoded."""
 
