@@ -44,7 +44,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def get_params(self, deep=True):
         """Parameters by name; those of neurons, optimisers and losses as ``neuron__steepness``."""
-        params = super().get_params(deep=deep)
+        params = super().get_params(deep=_check.flag("deep", deep))
         for name, x in list(params.items()) if deep else ():
             if "__" not in name:
                 inner = parts.settings_of(x) or {}
@@ -516,7 +516,7 @@ def weights_of(sample_weight, n):
     if out.ndim == 0:
         out = np.full(n, float(out))
     if out.ndim != 1:
-        raise ValueError("Sample weights must be 1D array or scalar")
+        raise ValueError("Sample weights must be 1D array or scalar, and so must sample_weight")
     if out.shape != (n,):
         raise ValueError(f"sample_weight.shape == {out.shape}, expected {(n,)}!")
     if out.min() < 0 or not out.any():
