@@ -193,10 +193,28 @@ def play_to_the_end(page):
     page.wait_for_function("living.time >= 20 && !living.playing")
 
 
-def test_every_spike_is_drawn_and_no_other(show):
-    page = show()
+# a page that draws ten frames in a second, if so many: only ours, until the end
+AT_TEN_FRAMES = """
+() => {
+  living.touched();
+  living.show_sample(3);
+  living.play();
+  cancelAnimationFrame(living.frame);
+  living.visible = false;
+  for (let now = living.last; living.playing;) living.tick(now += 100);
+}
+"""
+
+
+@pytest.mark.parametrize("calm", [False, True], ids=["gliding", "reduced motion"])
+@pytest.mark.parametrize("busy", [False, True], ids=["as it comes", "ten frames a second"])
+def test_every_spike_is_drawn_and_no_other(show, busy, calm):
+    page = show(reduced_motion="reduce" if calm else "no-preference")
     page.evaluate("living.speed.value = 130")
-    play_to_the_end(page)
+    if busy:
+        page.evaluate(AT_TEN_FRAMES)
+    else:
+        play_to_the_end(page)
     images, labels = sample_digits()
     network = small_network()
     trace = network.forward(snnlab.encode.latency(images[3:4], n_steps=20))

@@ -21,6 +21,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.kernels import lif
 from snnlab.layers.kinds import plain, register
 from snnlab.signals import NO_EVENTS
@@ -269,7 +270,7 @@ class Composite(Layer):
 
 def _of_shape(x, shape, what):
     """What a layer's own function gave, if it is of this shape."""
-    x = np.asarray(x)
+    x = _check.as_array(what, x)
     if x.shape != shape:
         raise ValueError(f"{what} must have shape {shape}, got {x.shape}")
     return x

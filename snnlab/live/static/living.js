@@ -1396,7 +1396,9 @@ class Living {
     if (this.asked && began > this.asked) this.run_drawing();
     this.ease_drawing(ms);
     if (this.playing && this.time < T + 0.9) {
-      this.time += (ms * this.pace(this.time)) / this.speed.value;
+      // a slow page plays more slowly: however rare its frames are, no spike falls between two
+      const most = 0.9 / this.spec.layers.length;
+      this.time += Math.min(most, (ms * this.pace(this.time)) / this.speed.value);
       if (this.time >= this.until) {
         this.time = this.until;
         this.pause();
