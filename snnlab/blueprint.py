@@ -140,6 +140,8 @@ def make_stages(shape, layers, neurons, dtype):
 
     expand(layers, shape)
     for k, stage in enumerate(stages):
+        if stage.layer.gives_spikes and k > 0 and stages[k - 1].gives is not SpikeTrains:
+            raise ValueError(f"layers: {stage.layer!r} hears spikes, not values of {stages[k - 1]}")
         if stage.layer.keeps_bits:
             stage.lists_events = any(
                 other.source == k
