@@ -542,13 +542,25 @@ def check_tools(page, panel, pad, draw):
     assert panel.get_by_role("button", name="Eraser").get_attribute("aria-pressed") == "false"
 
 
+WHICH_ARE_DEAD = """
+lab.ask("[p.values['dead'].nonzero()[0].tolist() for p in __import__('snnlab').live.panel._OPEN"
+  + ".values() if 'dead' in p.widgets][0]")
+"""
+
+
 def check_quick_drag(page, panel):
-    """A quick hand, of which the page sees two places only, switches all cells on its way."""
+    """A quick hand, of which the page sees two places only, switches all cells on its way.
+
+    And no others: the slider that says how many they are does not choose them anew.
+    """
     grid = panel.locator("canvas")
     grid.scroll_into_view_if_needed()
-    panel.get_by_text("All on").click()
+    panel.get_by_role("button", name="All on").click()
     box, row = grid.bounding_box(), 16
     x, y = box["x"] + box["width"] / row / 2, box["y"] + 8
+    page.mouse.click(x, y)
+    page.wait_for_timeout(1000)
+    page.mouse.click(x, y)
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + box["width"] * (row - 1) / row, y, steps=1)
@@ -558,6 +570,8 @@ def check_quick_drag(page, panel):
         arg=[panel.locator(".snnlab-text").element_handle(), f"{row} of 128"],
         timeout=PATIENCE,
     )
+    page.wait_for_timeout(500)
+    assert page.evaluate(WHICH_ARE_DEAD) == f"{list(range(row))}"
 
 
 FIND_TRAINING = """

@@ -228,6 +228,21 @@ def test_every_spike_is_drawn_and_no_other(show, busy, calm):
     assert "right" in page.locator(".living-verdict").inner_text()
 
 
+def test_the_note_counts_the_wires_that_there_are(show, tmp_path):
+    network = small_network()
+    assert "1,400 of 65,436 wires: the strongest" in show().locator(".living-note").inner_text()
+    for w in network.weights:
+        w[:, 3:] = 0
+    path = tmp_path / "sparse.html"
+    path.write_text(LivingNetwork(network, wires=4000).page(), encoding="utf-8")
+    page = show(path=path)
+    assert page.locator(".living-note").inner_text().startswith("all 1,506 wires")
+    weights = "living.weights.map((w) => w.map((x, k) => (k % 2 ? x : 0)))"
+    page.evaluate(f"living.update({weights}, '')")
+    there = page.evaluate(f"{weights}.reduce((n, w) => n + w.filter((x) => x).length, 0)")
+    assert page.locator(".living-note").inner_text().startswith(f"all {there} wires")
+
+
 def pixels(page, canvas="motion"):
     return page.evaluate(
         "(name) => living[name].getContext('2d').getImageData(0, 0, living[name].width, "

@@ -161,12 +161,37 @@ def check_small_pages(page, names, scratch):
             if what == "zoomed":
                 assert parts["panel"]["bottom"] - parts["panel"]["top"] <= MOST_HIGH, (name, parts)
             page.screenshot(path=scratch / f"{what}-{name}.png")
-            # at the picture's lower end the controls are still there
-            panel.locator("img").last.evaluate("e => e.scrollIntoView({ block: 'end' })")
-            control = panel.locator(".snnlab-side > *").first.bounding_box()
-            assert 0 <= control["y"] <= height, f"{name}: the controls have gone"
+            if what == "zoomed":
+                check_it_is_enlarged(page, panel, name, scratch)
+            check_controls_stay(page, panel, name)
     page.evaluate("window.jupyterapp.shell.expandLeft()")
     page.set_viewport_size(dict(zip(("width", "height"), LAPTOP, strict=True)))
+
+
+def check_controls_stay(page, panel, name):
+    """At the picture's lower end the controls are still there."""
+    panel.locator("img").last.evaluate("e => e.scrollIntoView({ block: 'end' })")
+    control = panel.locator(".snnlab-side > *").first.bounding_box()
+    assert 0 <= control["y"] <= page.viewport_size["height"], f"{name}: the controls have gone"
+
+
+def check_it_is_enlarged(page, panel, name, scratch):
+    """On request a picture is as wide as its panel, so that its text can be read."""
+    small = panel.evaluate(PARTS)
+    for words, large in (("Larger", True), ("Smaller", False)):
+        panel.locator(".snnlab-tools").get_by_text(words, exact=True).click()
+        parts = panel.evaluate(PARTS)
+        check_shapes(parts, name, 280)
+        if not large:
+            assert parts["shapes"] == small["shapes"]
+            return
+        room = parts["panel"]["right"] - parts["panel"]["left"]
+        for (*_, before), (*_, after) in zip(small["shapes"], parts["shapes"], strict=True):
+            assert after >= before and after >= min(room, 620) - 12, (name, before, after, room)
+        for part in (*parts["controls"], *parts["images"]):
+            assert part["left"] >= 0 and part["right"] <= parts["window"][0] + 1, name
+        check_controls_stay(page, panel, name)
+        page.screenshot(path=scratch / f"larger-{name}.png")
 
 
 def check_pictures_turn_dark(page):

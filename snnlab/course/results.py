@@ -118,8 +118,8 @@ def _figures(claim):
 
 def _kept(claim):
     """Whether a claim was kept, and what that means."""
-    wanted, leeway = WANTED[claim["sense"]], f"give or take {claim['tolerance']:g}"
-    return f"{'yes' if claim['holds'] else 'NO'}, {wanted}, {leeway}"
+    kept = f"{'yes' if claim['holds'] else 'NO'}, {WANTED[claim['sense']]}"
+    return kept + (f", give or take {claim['tolerance']:g}" if claim["tolerance"] else "")
 
 
 def _line(claim):

@@ -24,7 +24,7 @@ from snnlab.live.modules import STATIC, alive, as_json, module_of
 from snnlab.live.still import CURTAIN, Stays, Still
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.plot.living import draw_living
+from snnlab.plot.living import draw_living, wires_drawn
 from snnlab.signals import SpikeTrains
 
 MODULE, STYLE = module_of("living")
@@ -393,14 +393,16 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         """What there is to see."""
         sizes, names = self.network.sizes, self._spec["names"]
         layers = " and ".join(f"{n}" for n in sizes[1:-1])
-        n = sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-        wires = min(self._spec["drawn"], n)
+        drawn, there = wires_drawn(self.network, self._spec["drawn"])
+        wires = f"{drawn:,} of its {there:,} wires, the strongest"
+        if drawn == there:
+            wires = f"all of its {there:,} wires"
         says = "cannot decide" if decision < 0 else f"says {names[decision]}"
         labels = self._spec["labels"]
         truth = f", and it is {names[labels[0]]}" if labels else ""
         return (
             f"A network of spiking neurons: {sizes[0]} inputs, {layers or 'no'} hidden neurons, "
-            f"{sizes[-1]} outputs, and {wires:,} of its {n:,} wires, the strongest. The first "
+            f"{sizes[-1]} outputs, and {wires}. The first "
             f"sample makes {heard} input spikes and {hidden} hidden ones; the network {says}"
             f"{truth}."
         )

@@ -1,4 +1,4 @@
-"""`Tools`: what a panel's reader can do with it besides: compare, copy, download, begin anew."""
+"""`Tools`: what a panel's reader can do with it besides: enlarge, compare, copy, download."""
 
 import threading
 
@@ -7,8 +7,9 @@ import traitlets
 
 from snnlab.live.controls import leave_main_thread
 
-# kind of message, what the button says, what it does in some words
+# kind of message, what the button says, what it does in some words; the page sees to the first
 BUTTONS = (
+    ("large", "Larger", "The picture as large as the page allows, controls above it; again: back"),
     ("pin", "Pin", "Leave this picture behind, pale, to compare others with; again: take it away"),
     ("reset", "Reset", "All controls as they were at first"),
     ("code", "Code", "Copy a line of Python that sets the controls as they are"),
@@ -43,7 +44,7 @@ class Tools(anywidget.AnyWidget):
       const row = document.createElement("div"), said = document.createElement("span");
       row.className = "snnlab-tools";
       row.setAttribute("role", "group");
-      row.setAttribute("aria-label", "compare, copy, download");
+      row.setAttribute("aria-label", "enlarge, compare, copy, download");
       said.setAttribute("role", "status");
       el.append(row);
       let waiting = 0;
@@ -59,6 +60,13 @@ class Tools(anywidget.AnyWidget):
         button.onclick = () => { model.send({ kind }); };
         row.append(button);
       }
+      const enlarge = (on) => {
+        el.closest(".snnlab-panel")?.classList.toggle("snnlab-large", on);
+        buttons.large.textContent = on ? "Smaller" : "Larger";
+        buttons.large.setAttribute("aria-pressed", String(on));
+      };
+      buttons.large.onclick = () => enlarge(buttons.large.textContent === "Larger");
+      enlarge(false);
       row.append(said);
       const update = () => {
         const pinned = model.get("pinned");
@@ -110,7 +118,7 @@ class Tools(anywidget.AnyWidget):
 
     def _received(self, widget, message, buffers):
         kind = message.get("kind")
-        if kind not in [kind for kind, *_ in BUTTONS]:
+        if kind not in [kind for kind, *_ in BUTTONS[1:]]:
             return
         found = self._act(kind)
         if isinstance(found, str):

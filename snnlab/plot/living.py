@@ -61,6 +61,29 @@ def _wires(places, weights, n_wires):
     return np.stack([x, y], 2), strength, colours
 
 
+def _shares(network, n_wires):
+    """How many wires of each layer are drawn at most: many of the last, which decides."""
+    rest = len(network.weights) - 1
+    return [int(0.7 / rest * n_wires)] * rest + [int(0.3 * n_wires) if rest else n_wires]
+
+
+def wires_drawn(network, n_wires):
+    """How many wires `draw_living` draws, and how many there are: those whose weight is not 0.
+
+    Parameters
+    ----------
+    network : Network
+    n_wires : int
+        That are drawn at most.
+
+    Returns
+    -------
+    drawn, there : int
+    """
+    there = [int(np.count_nonzero(w)) for w in network.weights]
+    return sum(map(min, there, _shares(network, n_wires))), sum(there)
+
+
 @styled
 def draw_living(network, image, v, counts, decision, *, names, n_wires, shape, alt):
     """One sample in a network, after its last step.
@@ -78,7 +101,7 @@ def draw_living(network, image, v, counts, decision, *, names, n_wires, shape, a
         Class that is read out, or -1.
     names : sequence of str
     n_wires : int
-        That are drawn.
+        That are drawn at most.
     shape : (int, int)
         Rows and columns in which the inputs stand.
     alt : str
@@ -93,9 +116,8 @@ def draw_living(network, image, v, counts, decision, *, names, n_wires, shape, a
     ax.set(xlim=(0, ASPECT), ylim=(-0.06, 1.02), aspect="equal")
     ax.axis("off")
     places, cell = _places(network, shape)
-    for k, w in enumerate(network.weights):
-        share = 0.3 if k == len(network.weights) - 1 else 0.7 / max(1, len(network.weights) - 1)
-        lines, strength, colours = _wires(places[k : k + 2], w, int(share * n_wires))
+    for k, (w, n) in enumerate(zip(network.weights, _shares(network, n_wires), strict=True)):
+        lines, strength, colours = _wires(places[k : k + 2], w, n)
         ax.add_collection(
             LineCollection(
                 lines, linewidths=0.2 + 1.4 * strength**1.2, colors=colours, alpha=0.2, zorder=1
@@ -123,10 +145,11 @@ def draw_living(network, image, v, counts, decision, *, names, n_wires, shape, a
             *place.T, (2 * radius * points) ** 2, face, edgecolors=edge, linewidths=0.8, zorder=3
         )
     _outputs(ax, places[-1], v[-1], decision, names)
-    total = sum(w.size for w in network.weights)
-    if n_wires < total:
-        note = f"{n_wires:,} of {total:,} wires: the strongest of either sign"
-        fig.text(0.5, 0.012, note, size=8, ha="center", color="#555555")
+    drawn, there = wires_drawn(network, n_wires)
+    note = f"all {there:,} wires"
+    if drawn < there:
+        note = f"{drawn:,} of {there:,} wires: the strongest of either sign"
+    fig.text(0.5, 0.012, note, size=8, ha="center", color="#555555")
     return Picture(fig, alt)
 
 

@@ -282,6 +282,18 @@ def test_a_still_picture_stays_and_is_described(monkeypatch):
     assert np.asarray(picture).std() > 20
 
 
+def test_wires_that_are_pruned_are_not_counted():
+    z = np.zeros((1, 6, 4), bool)
+    network, inputs = small(), snnlab.SpikeTrains.from_dense(z)
+    n = sum(w.size for w in network.weights)
+    assert f"and all of its {n} wires. " in LivingNetwork(network, inputs).still().alt
+    network.weights[0][0] = 0
+    left = n - network.weights[0].shape[1]
+    assert f"and all of its {left} wires. " in LivingNetwork(network, inputs).still().alt
+    few = LivingNetwork(network, inputs, wires=10)
+    assert f"and 10 of its {left} wires, the strongest. " in few.still().alt
+
+
 def test_a_cell_gets_the_picture_and_then_the_view(monkeypatch):
     import IPython.display
 

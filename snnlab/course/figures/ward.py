@@ -107,8 +107,8 @@ def _place_table(ax, report):
     look = {"va": "top", "size": 9, "linespacing": 1.35, "transform": ax.transAxes}
     names, *columns, limits = _table(report)
     ax.text(0, 1, names, **look)
-    ax.text(1, 1, limits, ha="right", **look)
-    places = zip((0.58, 0.7, 0.84), columns, strict=True)
+    ax.text(0.97, 1, limits, ha="right", **look)
+    places = zip((0.58, 0.69, 0.82), columns, strict=True)
     return [ax.text(x, 1, text, ha="right", **look) for x, text in places]
 
 

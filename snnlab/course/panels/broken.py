@@ -199,7 +199,8 @@ class BrokenNeurons(Panel):
     def changed(self, change):
         """Sliders choose what dies; of neurons that are clicked on, the slider says how many."""
         if change.owner is self.widgets["dead"]:
-            self.put(share=100 * float(np.mean(self.values["dead"])))
+            # whole steps: the page would round anything else, and that looks like a reader's move
+            self.put(share=round(100 * float(np.mean(self.values["dead"]))))
         random = self.widgets["order"].value == "random"
         view = change.owner is self.widgets["net"] and random
         if not view and change.owner is not self.widgets["dead"]:

@@ -334,7 +334,6 @@ class Wires {
   constructor(spec, count) {
     this.spec = spec;
     const total = spec.sizes.slice(1).map((n, k) => n * spec.sizes[k]);
-    this.total = total.reduce((a, b) => a + b);
     // half of what is drawn at most leads to the outputs: the decision is seen there
     const last = total[total.length - 1], share = Math.min(last, Math.round(count * 0.3));
     const rest = total.slice(0, -1), all = rest.reduce((a, b) => a + b, 0) || 1;
@@ -401,8 +400,10 @@ class Wires {
     return 0.25 + 2.1 * Math.min(1, Math.abs(wire.now) / this.scale[wire.k]) ** 1.2;
   }
 
+  /** How many are drawn, without those that fade. */
   get count() {
-    return this.drawn.reduce((sum, wires) => sum + wires.size, 0);
+    return this.drawn.reduce((sum, wires) =>
+      [...wires.values()].reduce((n, wire) => n + wire.stays, sum), 0);
   }
 
   /** The strongest drawn wires from each unit of a layer: there its spikes are seen to travel. */
@@ -1290,6 +1291,7 @@ class Living {
     this.caption = caption;
     this.reached.clear();
     this.wires.aim(weights, this.calm);
+    this.renote();
     this.lists = null;
     this.web_stale = true;
     if (this.chosen) this.choose(this.chosen);
@@ -1743,10 +1745,10 @@ class Living {
   renote() {
     const times = Math.round(this.speed.value / 1000 / this.spec.dt);
     const slow = `slowed down up to ${Number(times.toPrecision(2)).toLocaleString("en")} times`;
-    const { count, total } = this.wires, all = this.weights.every((w) => !w.includes(0));
-    const some = count < total && (all || this.wires.counts.some((n, k) =>
-      n < this.weights[k].reduce((sum, w) => sum + (w !== 0), 0)));
-    const n = count.toLocaleString("en");
+    // those that fade have gone already, as have all whose weight is 0
+    const count = this.wires.count;
+    const total = this.weights.reduce((sum, w) => w.reduce((n, x) => n + (x !== 0), sum), 0);
+    const some = count < total, n = count.toLocaleString("en");
     const small = this.layout?.W < 624, of = `${n} of ${total.toLocaleString("en")} wires`;
     this.note.textContent = (!some ? `all ${n} wires` : small ? `strongest ${of}`
       : `${of}: the strongest of either sign`) + (small ? "" : ` · ${slow}`);
