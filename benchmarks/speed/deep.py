@@ -28,15 +28,14 @@ from snnlab.layers import Conv, Pool, Vote
 CLASSES, POOLED = 10, (2, 5)  # convolutions above which there is a pool
 
 
-def example(channels, n_steps, batch, *, side=32, dense=(256, 100), dtype=np.float32, **neuron):
-    """A network, a batch of currents, and labels."""
+def example(channels, n_steps, batch, *, side=32, dense=(256, 100), dtype=np.float32, **more):
+    """A network, a batch of currents, and labels; ``more``: workers, and the neuron's settings."""
     rng, layers = np.random.default_rng(0), [(side, side, 3)]
     for k in range(6):
         layers += [Conv(channels)] + [Pool()] * (k in POOLED)
-    model, x = snnlab.LIF.grad_r(**neuron), rng.random((batch, side, side, 3))
-    network = snnlab.Network(
-        (*layers, *dense, Vote(CLASSES)), model, n_steps=n_steps, rng=1, readout=model, dtype=dtype
-    )
+    settings = {"n_steps": n_steps, "rng": 1, "dtype": dtype, "workers": more.pop("workers", None)}
+    model, x = snnlab.LIF.grad_r(**more), rng.random((batch, side, side, 3))
+    network = snnlab.Network((*layers, *dense, Vote(CLASSES)), model, readout=model, **settings)
     inputs = snnlab.ConstantCurrent(x.reshape(batch, -1).astype(dtype), n_steps)
     network.scale_to_activity(inputs, rate=0.1)
     last = network.weights[-1]
@@ -272,10 +271,8 @@ def main():
     records = []
     for channels in s.channels:
         for n_steps in s.steps:
-            shape = {"surrogate": s.surrogate, "steepness": s.steepness}
-            network, *given = example(channels, n_steps, s.batch, **shape)
-            network = network.copy()
-            network.workers = s.threads
+            more = {"surrogate": s.surrogate, "steepness": s.steepness, "workers": s.threads}
+            network, *given = example(channels, n_steps, s.batch, **more)
             sides = [Ours(network, *given), *(make(network, *given) for make in makers.values())]
             seconds = measure(sides, s.rounds, s.threads == 1)
             rates = [t.counts().mean() / t.n_units / n_steps for t in sides[0].trace.spikes]

@@ -503,7 +503,12 @@ def make_adjoint(lanes, surrogate):
                         )
                         lv, li = load(state, (0, at), lanes), load(state, (1, at), lanes)
                         total = load(state, (2, at), lanes)
-                        spikes = _take(z, s, before // BLOCK, unit, own, bytes_, lanes)
+                        whole = own == lanes  # else channels are taken one by one
+                        for j in range(0 if whole else own):
+                            bytes_[j] = z[s, before // BLOCK, unit + j]
+                        spikes = load(bytes_, (0,), lanes)
+                        if whole:
+                            spikes = load(z, (s, before // BLOCK, unit), lanes)
                         resting = load(nothing, (0,), lanes)
                         if longest > 0:
                             held = load(hold, (of,), lanes)
@@ -513,11 +518,18 @@ def make_adjoint(lanes, surrogate):
                         end = tile * planes * plane + ((y + margin) * wide + x + margin) * lanes
                         for q in range(m - 1, -1, -1):
                             t = before + q
-                            e = load(silent, (0,), lanes)
-                            if errors.shape[0] > 0:
-                                when = t if errors.shape[1] > 1 else 0
-                                e = _take(errors, s, when, unit, own, row, lanes)
-                            u = _take(v, s, n_steps - 1 - t, unit, own, row, lanes)
+                            when, back = t if errors.shape[1] > 1 else 0, n_steps - 1 - t
+                            for j in range(0 if whole else own):
+                                row[j] = v[s, back, unit + j]
+                            u, e = load(row, (0,), lanes), load(silent, (0,), lanes)
+                            if whole:
+                                u = load(v, (s, back, unit), lanes)
+                            if errors.shape[0] > 0 and whole:
+                                e = load(errors, (s, when, unit), lanes)
+                            elif errors.shape[0] > 0:
+                                for j in range(own):
+                                    row[j] = errors[s, when, unit + j]
+                                e = load(row, (0,), lanes)
                             h = slope(surrogate, steepness, u - theta, exponent, lanes)
                             bit = np.uint8(1 << q)
                             lv, li = move_back(

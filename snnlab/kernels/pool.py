@@ -10,6 +10,8 @@ from snnlab.kernels.compiled import kernel
 from snnlab.kernels.lif import BLOCK
 from snnlab.kernels.vector import clear, scratch
 
+_u = np.uint64  # unsigned indices need no test for those that count from the end
+
 
 @kernel
 def spikes_of_any(bits, shape, size, out, lo, hi):
@@ -25,7 +27,7 @@ def spikes_of_any(bits, shape, size, out, lo, hi):
                     for place in range(size * size):
                         of = ((y * size + place // size) * nx + x * size + place % size) * c
                         for j in range(c):
-                            out[s, block, to + j] |= bits[s, block, of + j]
+                            out[s, block, _u(to + j)] |= bits[s, block, _u(of + j)]
 
 
 @kernel
@@ -47,9 +49,9 @@ def spikes_of_any_back(bits, shape, size, n_steps, g, out, lo, hi):
                     for place in range(size * size):
                         of = ((y * size + place // size) * nx + x * size + place % size) * c
                         for j in range(c):
-                            byte = bits[s, before // BLOCK, of + j]
-                            mine[place, j] = byte & ~some[j]
-                            some[j] |= byte
+                            byte = bits[s, before // BLOCK, _u(of + j)]
+                            mine[place, _u(j)] = byte & ~some[_u(j)]
+                            some[_u(j)] |= byte
                     for j in range(c):
                         mine[0, j] |= ~some[j]
                     for t in range(before, min(before + BLOCK, n_steps)):
@@ -57,8 +59,8 @@ def spikes_of_any_back(bits, shape, size, n_steps, g, out, lo, hi):
                         for place in range(size * size):
                             of = ((y * size + place // size) * nx + x * size + place % size) * c
                             for j in range(c):
-                                passed = g[s, t, to + j] if mine[place, j] & bit else zero
-                                out[s, t, of + j] += passed
+                                passed = g[s, t, _u(to + j)] if mine[place, _u(j)] & bit else zero
+                                out[s, t, _u(of + j)] += passed
 
 
 @kernel
@@ -106,4 +108,4 @@ def mean_back(shape, size, g, out, lo, hi):
                 for x in range(nx):
                     of, to = (y * nx + x) * c, (y // size * (nx // size) + x // size) * c
                     for j in range(c):
-                        out[s, when, of + j] += share * g[s, t, to + j]
+                        out[s, when, _u(of + j)] += share * g[s, t, _u(to + j)]
