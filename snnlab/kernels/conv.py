@@ -454,6 +454,14 @@ def _at_rest(z, s, before, unit, own, row, held, longest, resting, lanes):
     return resting
 
 
+@inner
+def _gather(array, s, first, m, step, unit, own, rows):
+    """Some steps of a tile of an array, of whose channels ``own`` exist, into ``rows``."""
+    for q in range(m):
+        for j in range(own):
+            rows[q, j] = array[s, first + step * q, unit + j]
+
+
 @cache
 def make_adjoint(lanes, surrogate):
     """Adjoint of `make_fire`'s neurons: currents ``g`` (sample from lo on, ...), tile by tile.
@@ -485,6 +493,10 @@ def make_adjoint(lanes, surrogate):
         wide = n_x + 2 * margin
         planes = 1 if constant else n_steps
         plane = (n_y + 2 * margin) * wide * lanes
+        potentials, above = scratch((BLOCK, lanes), v), scratch((BLOCK, lanes), v)
+        clear(potentials)
+        clear(above)
+        heard, varied = errors.shape[0] > 0, errors.shape[1] > 1
         for s in range(lo, hi):
             clear(state)
             _clear_margin(g, s - lo, tiles * planes, n_y, n_x, margin, lanes)
@@ -510,14 +522,26 @@ def make_adjoint(lanes, surrogate):
                             resting = _at_rest(
                                 z, s, before, unit, own, bytes_, held, longest, resting, lanes
                             )
+                        whole = own == lanes
+                        if not whole:
+                            last = n_steps - 1 - before
+                            _gather(v, s, last, m, -1, unit, own, potentials)
+                            if heard:
+                                step, start = (1, before) if varied else (0, 0)
+                                _gather(errors, s, start, m, step, unit, own, above)
                         end = tile * planes * plane + ((y + margin) * wide + x + margin) * lanes
                         for q in range(m - 1, -1, -1):
                             t = before + q
                             e = load(silent, (0,), lanes)
-                            if errors.shape[0] > 0:
-                                when = t if errors.shape[1] > 1 else 0
-                                e = _take(errors, s, when, unit, own, row, lanes)
-                            u = _take(v, s, n_steps - 1 - t, unit, own, row, lanes)
+                            if heard:
+                                if whole:
+                                    e = load(errors, (s, t if varied else 0, unit), lanes)
+                                else:
+                                    e = load(above, (q, 0), lanes)
+                            if whole:
+                                u = load(v, (s, n_steps - 1 - t, unit), lanes)
+                            else:
+                                u = load(potentials, (q, 0), lanes)
                             h = slope(surrogate, steepness, u - theta, exponent, lanes)
                             bit = np.uint8(1 << q)
                             lv, li = move_back(
