@@ -1,15 +1,19 @@
 """Initial activity: weights are scaled until a network begins neither silent nor deafened."""
 
+import warnings
+
 import numpy as np
 
 from snnlab import _check
 from snnlab.parameters import check_weights
+from snnlab.passes import Forward
+from snnlab.trace import Trace
 
 MOST = 6.0  # largest exponent of ten of a factor
 FEW = 50  # samples that tell roughly
 
 
-def scale_to_activity(network, inputs, hidden_spikes, readout=None):
+def scale_to_activity(network, inputs, hidden_spikes=None, readout=None, rate=None):
     """Scale the weights of hidden layers, and of a readout, in place.
 
     Parameters and errors are those of `Network.scale_to_activity`; after an error, or an interrupt,
@@ -18,7 +22,7 @@ def scale_to_activity(network, inputs, hidden_spikes, readout=None):
     network.check_inputs(inputs)
     check_weights(network)
     inputs = inputs[:1000]
-    target = _check.number("hidden_spikes", hidden_spikes, above=0)
+    targets = _targets(network, hidden_spikes, rate)
     if readout is not None:
         readout = _check.number("readout", readout, above=0, at_most=1e15)
         last = network.stages[-1]
@@ -26,10 +30,10 @@ def scale_to_activity(network, inputs, hidden_spikes, readout=None):
             raise ValueError("readout must be left out where the last layer is no integrator")
     original = network.parameters.copy()
     try:
-        for k, stage in enumerate(network.hidden_stages):
-            if target >= stage.n * network.n_steps:
-                raise ValueError(f"hidden_spikes must be below {stage.n * network.n_steps}")
-            _scale_layer(network, k, stage, inputs, target)
+        few = inputs[np.arange(0, len(inputs), -(-len(inputs) // FEW))]
+        runs = [Runs(network, some) for some in (few, inputs)]
+        for k, (stage, target) in enumerate(zip(network.hidden_stages, targets, strict=True)):
+            _scale_layer(network, k, stage, runs, target)
         if readout is not None:
             _scale_readout(network, inputs, readout)
         check_weights(network)
@@ -38,7 +42,45 @@ def scale_to_activity(network, inputs, hidden_spikes, readout=None):
         raise
 
 
-def _scale_layer(network, k, stage, inputs, target):
+def _targets(network, hidden_spikes, rate):
+    """Mean spikes per sample of each hidden layer."""
+    if (hidden_spikes is None) == (rate is None):
+        raise TypeError("hidden_spikes or rate must be given, one of them")
+    most = [stage.n * network.n_steps for stage in network.hidden_stages]
+    if rate is not None:
+        rate = _check.number("rate", rate, above=0, below=1)
+        return [rate * n for n in most]
+    target = _check.number("hidden_spikes", hidden_spikes, above=0)
+    if most and target >= min(most):
+        raise ValueError(f"hidden_spikes must be below {min(most)}")
+    return [target] * len(most)
+
+
+class Runs:
+    """Passes of some samples, one after the other, in which the weights of a layer change.
+
+    Layers below are run once, those above not at all.
+    """
+
+    def __init__(self, network, inputs):
+        self.network, self._trace = network, Trace.empty(network, inputs, potentials=False)
+        self._first = 0  # layer from which on there is something new to run
+
+    def __len__(self):
+        return len(self._trace)
+
+    def spikes(self, k):
+        """Mean spikes per sample of layer k."""
+        network, record = self.network, self._trace.records[k]
+        record.begin()
+        with network.workspaces.borrow() as scratch:
+            run = Forward(network, self._trace, scratch, network.ideal_conditions)
+            run.run_some(self._first, k + 1)
+        self._first = k
+        return record.mean_count()
+
+
+def _scale_layer(network, k, stage, runs, target):
     """Scale hidden layer k, by bisection.
 
     A pass costs the more, the more neurons fire: a bracket is looked for first, from weights as
@@ -46,19 +88,16 @@ def _scale_layer(network, k, stage, inputs, target):
     """
     weights = [b.padded(network.parameters) for b in stage.blocks.values() if b.prunable]
     original = [w.copy() for w in weights]
-    few = inputs[np.arange(0, len(inputs), -(-len(inputs) // FEW))]
-    traces = {}  # their memory is used again
+    (few, everything), place = runs, network.stages.index(stage)
 
-    def spikes(exponent, some=inputs):
+    def spikes(exponent, some=everything):
         for w, before in zip(weights, original, strict=True):
             with np.errstate(over="ignore"):  # one tries less then
                 np.multiply(before, network.dtype.type(10.0**exponent), out=w)
-        trace = network.forward(some, potentials=False, out=traces.get(some is few))
-        traces[some is few] = trace
-        return trace.hidden[k].counts().mean()
+        return some.spikes(place)
 
     known = 0.0, 0.0
-    for some, step in ((few, 1.0), (few, 0.1), (inputs, 0.01)):
+    for some, step in ((few, 1.0), (few, 0.1), (everything, 0.01)):
         known = _bracket(lambda x, some=some: spikes(x, some) < target, np.mean(known), step)
     low, high = -MOST, MOST
     for _ in range(24):
@@ -69,7 +108,15 @@ def _scale_layer(network, k, stage, inputs, target):
         low, high = (middle, high) if below else (low, middle)
     if found is None:
         found = spikes(middle)
-    if found == 0:
+    if stage.shortcut is not None and high < 1 - MOST:
+        for w, before in zip(weights, original, strict=True):
+            w[...] = before
+        warnings.warn(
+            f"{stage.name} spikes more than was asked for by its shortcut alone: its weights stay",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    elif found == 0:
         raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
 
 

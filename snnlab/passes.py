@@ -199,8 +199,15 @@ class Forward(Pass):
 
     def run(self):
         """All layers, all samples."""
+        self.run_some(0, len(self.stages))
+        last = self.trace.records[-1]
+        if last.values is None:
+            self.trace.readout[...] = last.spikes.to_dense(self.dtype)
+
+    def run_some(self, first, last):
+        """Layers first to last - 1; the trace holds what those below did."""
         for segment in self.wiring.segments:
-            layers = [(k, self.stages[k].layer) for k in segment]
+            layers = [(k, self.stages[k].layer) for k in segment if first <= k < last]
             for k, layer in layers:
                 layer.prepare(self, k)
 
@@ -212,9 +219,6 @@ class Forward(Pass):
                 self.share(work, len(self.trace))
             else:
                 self.share(partial(self._by_chunks, work), len(self.edges) - 1)
-        last = self.trace.records[-1]
-        if last.values is None:
-            self.trace.readout[...] = last.spikes.to_dense(self.dtype)
 
     def _by_chunks(self, work, first, last):
         for c in range(first, last):

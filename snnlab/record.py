@@ -81,6 +81,12 @@ class Record:
             self._spikes = _listed(self.bits, self.n, self._n_steps)
         return self._spikes
 
+    def mean_count(self):
+        """Spikes per sample, a mean."""
+        if self._spikes is None:
+            return np.bitwise_count(self.bits[:, :, : self.n]).sum() / len(self.bits)
+        return self._spikes.counts().mean()
+
     def begin(self):
         """Forget what was listed: a forward pass is about to write over it."""
         if not self.lists_events:

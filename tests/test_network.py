@@ -17,10 +17,12 @@ from snnlab import (
     Network,
     SpikeTrains,
     Trace,
+    activity,
     encode,
     evaluate,
 )
 from snnlab.kernels import lif
+from snnlab.layers import Conv, Dense, Pool, Residual
 
 CHIP = LIF.brainscales2()
 N, N_STEPS = 6, 9
@@ -403,19 +405,54 @@ def test_scale_to_activity_finds_what_a_plain_bisection_finds(make, spread, targ
 
 def test_scale_to_activity_seldom_runs_a_network_in_which_all_fires(monkeypatch):
     """Such passes take long: of a plain bisection half of them are."""
-    inputs, forward, most, many = events(300, 20, 60), Network.forward, [], []
+    inputs, spikes, most, many = events(300, 20, 60), activity.Runs.spikes, [], []
 
-    def watched(self, *given, **more):
-        trace = forward(self, *given, **more)
-        spikes = trace.hidden[0].counts()
-        many.append(len(spikes))
-        most.append(spikes.mean())
-        return trace
+    def watched(self, k):
+        many.append(len(self))
+        most.append(spikes(self, k))
+        return most[-1]
 
-    monkeypatch.setattr(Network, "forward", watched)
+    monkeypatch.setattr(activity.Runs, "spikes", watched)
     network((20, 50, 3), n_steps=60).scale_to_activity(inputs, 25)
     many, most = np.array(many), np.array(most)
     assert (many == 300).sum() <= 20 and most[many == 300].max() < 40
+
+
+def test_scale_to_activity_by_rate():
+    """Layers of unlike sizes become active alike, above transforms and in composites, too."""
+    rng = np.random.default_rng(0)
+    layers = (8, 8, 2), Conv(4), Pool(), Residual(Conv(3), Conv(4)), Pool(2, "average"), 30, 4
+    for make in (current, events):
+        neuron = LIF(tau_mem=4.0, tau_syn=2.0, dt=1.0, gain=0.1)
+        net = Network(layers, neuron, n_steps=12, rng=rng)
+        inputs = make(120, 128, 12)
+        net.scale_to_activity(inputs, rate=0.1, readout=2.0)
+        trace = net.forward(inputs)
+        for train in trace.hidden:
+            assert train.counts().mean() == pytest.approx(0.1 * train.n_units * 12, rel=0.1)
+        assert trace.readout.max(axis=1).std() == pytest.approx(2, rel=1e-3)
+    before = net.parameters.copy()
+    for given, error in (
+        ({"rate": 0}, ValueError),
+        ({"rate": 1}, ValueError),
+        ({"rate": "a"}, TypeError),
+        ({"rate": 0.1, "hidden_spikes": 3}, TypeError),
+        ({}, TypeError),
+    ):
+        with pytest.raises(error, match="rate"):
+            net.scale_to_activity(inputs, **given)
+    assert np.array_equal(net.parameters, before)
+
+
+def test_scale_to_activity_leaves_what_a_shortcut_drives():
+    net = Network((20, Residual(Dense(20)), 20, 3), LIF.grad_r(), n_steps=12, rng=0)
+    before = net.weights[0].copy()
+    with pytest.warns(RuntimeWarning, match="layer 0.*by its shortcut alone"):
+        net.scale_to_activity(current(100, 20, 12), rate=0.01)
+    assert np.array_equal(net.weights[0], before)
+    assert net.forward(current(100, 20, 12)).hidden[1].counts().mean() == pytest.approx(
+        2.4, rel=0.1
+    )
 
 
 def test_scale_to_activity_refuses():
