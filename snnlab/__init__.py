@@ -47,6 +47,7 @@ _NAMES = {
     "Adam": "learning.optim",
     "Affine": "datasets.augment",
     "AugmentedImages": "datasets.augment",
+    "CroppedImages": "datasets.augment",
     "ConstantCurrent": "signals",
     "DeepR": "rewiring",
     "FixedMask": "rewiring",

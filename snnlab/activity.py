@@ -5,6 +5,9 @@ import numpy as np
 from snnlab import _check
 from snnlab.parameters import check_weights
 
+MOST = 6.0  # largest exponent of ten of a factor
+FEW = 50  # samples that tell roughly
+
 
 def scale_to_activity(network, inputs, hidden_spikes, readout=None):
     """Scale the weights of hidden layers, and of a readout, in place.
@@ -36,19 +39,50 @@ def scale_to_activity(network, inputs, hidden_spikes, readout=None):
 
 
 def _scale_layer(network, k, stage, inputs, target):
-    """Scale hidden layer k, by bisection."""
+    """Scale hidden layer k, by bisection.
+
+    A pass costs the more, the more neurons fire: a bracket is looked for first, from weights as
+    they are and with few samples, and what it tells need not be run.
+    """
     weights = [b.padded(network.parameters) for b in stage.blocks.values() if b.prunable]
     original = [w.copy() for w in weights]
-    low, high = -6.0, 6.0  # exponents of ten
-    for _ in range(24):
-        middle = (low + high) / 2
+    few = inputs[np.arange(0, len(inputs), -(-len(inputs) // FEW))]
+    traces = {}  # their memory is used again
+
+    def spikes(exponent, some=inputs):
         for w, before in zip(weights, original, strict=True):
             with np.errstate(over="ignore"):  # one tries less then
-                np.multiply(before, network.dtype.type(10.0**middle), out=w)
-        spikes = network.forward(inputs, potentials=False).hidden[k].counts().mean()
-        low, high = (middle, high) if spikes < target else (low, middle)
-    if spikes == 0:
+                np.multiply(before, network.dtype.type(10.0**exponent), out=w)
+        trace = network.forward(some, potentials=False, out=traces.get(some is few))
+        traces[some is few] = trace
+        return trace.hidden[k].counts().mean()
+
+    known = 0.0, 0.0
+    for some, step in ((few, 1.0), (few, 0.1), (inputs, 0.01)):
+        known = _bracket(lambda x, some=some: spikes(x, some) < target, np.mean(known), step)
+    low, high = -MOST, MOST
+    for _ in range(24):
+        middle, found = (low + high) / 2, None
+        if known[0] < middle < known[1]:
+            found = spikes(middle)
+        below = middle <= known[0] if found is None else found < target
+        low, high = (middle, high) if below else (low, middle)
+    if found is None:
+        found = spikes(middle)
+    if found == 0:
         raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
+
+
+def _bracket(below, start, step):
+    """Exponents between which what is ``below`` ends to be so, from ``start`` in growing steps."""
+    sign = 1 if below(start) else -1
+    here = start
+    while True:
+        last, here = here, float(np.clip(here + sign * step, -MOST, MOST))
+        if here == last or below(here) != (sign > 0):  # never so, or there
+            break
+        step *= 2
+    return min(last, here), max(last, here)
 
 
 def _scale_readout(network, inputs, size):

@@ -14,6 +14,7 @@ from snnlab.layers.stage import Stage
 from snnlab.memory import padded_width
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.parameters import Block
+from snnlab.signals import SpikeTrains
 
 FORMAT = 2  # of files
 MOST_UNITS = _check.MOST_UNITS
@@ -138,6 +139,16 @@ def make_stages(shape, layers, neurons, dtype):
         return shape
 
     expand(layers, shape)
+    for k, stage in enumerate(stages):
+        if stage.layer.gives_spikes and k > 0 and stages[k - 1].gives is not SpikeTrains:
+            raise ValueError(f"layers: {stage.layer!r} hears spikes, not values of {stages[k - 1]}")
+        if stage.layer.keeps_bits:
+            stage.lists_events = any(
+                other.source == k
+                and other.shortcut is None
+                and other.layer.follows_events(SpikeTrains)
+                for other in stages
+            )
     return stages
 
 

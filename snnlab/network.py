@@ -123,6 +123,9 @@ class Network:
         self._sizes = (self.stages[0].n_in, *(stage.n for stage in self.stages))
         self.total_width = sum(stage.width for stage in self.stages)
         self.ideal_conditions = [stage.conditions(self._parameters) for stage in self.stages]
+        # whether samples are worth a thread each, which changes the order of sums
+        per_sample = self.n_steps * self.total_width
+        self.is_heavy = per_sample >= 50_000 and any(s.layer.keeps_bits for s in self.stages)
         maps = [stage for stage in self.stages if stage.neuron is not None]
         self.hidden_stages = [stage for stage in maps[:-1] if stage.fires]
 

@@ -15,19 +15,23 @@ from snnlab.kernels import lif
 from snnlab.layers.base import firing_back_reals
 from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
+from snnlab.record import spike_bits
 from snnlab.signals import ConstantCurrent
-from snnlab.trace import spike_bits
 
 WORTH_SHARING = 100_000  # updates of neurons in a batch from which on threads are worth dispatching
 
 
 @cache
-def chunk_borders(n_samples):
+def chunk_borders(n_samples, heavy=False):
     """Borders of the chunks whose gradients are summed in order.
 
-    They depend on the batch alone, not on the number of threads, and so does the sum.
+    They depend on the batch and the network alone, not on the number of threads, and so does the
+    sum. Samples of a ``heavy`` network are worth a thread each.
     """
-    n = 1 if n_samples < 32 else 2 if n_samples < 64 else 4 if n_samples < 256 else 8
+    if heavy and n_samples < 64:
+        n = min(n_samples, 4)
+    else:
+        n = 1 if n_samples < 32 else 2 if n_samples < 64 else 4 if n_samples < 256 else 8
     return np.arange(n + 1) * n_samples // n
 
 
@@ -126,7 +130,7 @@ class Pass:
         self.stages, self.trace, self.scratch = network.stages, trace, scratch
         self.wiring = network.wiring(type(trace.inputs))
         self.n_steps, self.dtype = network.n_steps, network.dtype
-        self.edges = chunk_borders(len(trace))
+        self.edges = chunk_borders(len(trace), network.is_heavy)
         updates = len(trace) * network.n_steps * network.total_width
         self.threads = threads_worth(updates, network.workers)
 
@@ -143,12 +147,17 @@ class Pass:
 
     def values(self, k, lo, hi):
         """What layer k hears, as an array (sample, time or 1, *shape*)."""
-        x = self.signal(k).values(lo, hi, self.dtype)
+        x = self._values(self.stages[k].source, lo, hi)
         return x.reshape(*x.shape[:2], *self.stages[k].shape_in)
 
     def shortcut_values(self, k, lo, hi):
         """What is added to layer k's currents, (sample, time or 1, unit)."""
-        return self._given(self.stages[k].shortcut).values(lo, hi, self.dtype)
+        return self._values(self.stages[k].shortcut, lo, hi)
+
+    def _values(self, source, lo, hi):
+        if source < 0:
+            return self.trace.inputs.values(lo, hi, self.dtype)
+        return self.trace.records[source].values_of(lo, hi, self.dtype)
 
 
 class Forward(Pass):
@@ -199,17 +208,13 @@ class Forward(Pass):
                 for k, layer in layers:
                     layer.forward(self, k, lo, hi)
 
-            if all(self._is_compiled(k) for k in segment):
+            if all(layer.runs_by_sample(self, k) for k, layer in layers):
                 self.share(work, len(self.trace))
             else:
                 self.share(partial(self._by_chunks, work), len(self.edges) - 1)
         last = self.trace.records[-1]
         if last.values is None:
             self.trace.readout[...] = last.spikes.to_dense(self.dtype)
-
-    def _is_compiled(self, k):
-        """Whether layer k does the same to a sample whichever others are run with it."""
-        return k in self.fills or self.wiring.follows_events[k]
 
     def _by_chunks(self, work, first, last):
         for c in range(first, last):
@@ -241,6 +246,8 @@ class Backward(Pass):
             stage.neuron and without_units(stage.constants, record.dropout)
             for stage, record in zip(self.stages, trace.records, strict=True)
         ]
+        room = (stage.layer.room(stage, network.n_steps) for stage in self.stages)
+        self.most_room = max(room)
         self._lay_out_errors(g_readout, g_spikes, last)
         self._lay_out_currents(adjoints)
         self._parts = {
@@ -309,8 +316,7 @@ class Backward(Pass):
                 self.g_drives.append(None)
                 continue
             # a first layer's are used up as they come, where it hears events, or only their sums
-            used_up = k == 0 and (self.wiring.follows_events[k] or self.wiring.sums_suffice[k])
-            kept = adjoints or not stage.fires or not used_up or self.wants_error(k)
+            kept = adjoints or not stage.fires or not stage.layer.uses_up_currents(self, k)
             size = n if kept else 0, self.n_steps, stage.width
             self.g_currents.append(self.scratch.array(f"currents {k}", size, self.dtype))
             size = n if self.wiring.is_constant[k] else 0, stage.width
@@ -383,6 +389,11 @@ class Backward(Pass):
             passed, filters = self.g_currents[k + 1], {}
         reals = firing_back_reals(self.dtype, steepness=steepness, **filters)
         return passed, self.transposed[k + 1], stage.neuron.delay, reals
+
+    def chunk_scratch(self, c, size):
+        """Numbers for a layer's backward pass of chunk c, as long as it works on it."""
+        size = max(size, self.most_room)
+        return self.scratch.array(f"chunk {c}", (size,), self.dtype)
 
     # running it
 

@@ -21,6 +21,8 @@ def _samples(n, index):
     """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
     if isinstance(index, bool | np.bool_):
         raise IndexError("index must be an int, a slice, a mask or an array of indices")
+    if not isinstance(index, slice):
+        index = _check.as_array("index", index)
     try:
         chosen = np.atleast_1d(np.arange(n)[index])
     except OverflowError:

@@ -3,101 +3,8 @@
 import numpy as np
 
 from snnlab import _check
-from snnlab.kernels import lif
-from snnlab.memory import aligned, pad_units, padded_width
+from snnlab.record import Record
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
-
-
-class Record:
-    """What happened in one layer.
-
-    Parameters
-    ----------
-    name : str
-        The layer's.
-    kind : {"spiking", "integrator", "transform"}
-        Whether its units are neurons that spike, neurons without a threshold, or no neurons.
-    n : int
-        Units.
-
-    Attributes
-    ----------
-    spikes : SpikeTrains or None
-        Where the units spike.
-    potentials : array (sample, time, width) or None
-        Of spiking neurons, padded, **last step first** (`snnlab.kernels.lif`); None if they were
-        not kept.
-    bits : array of uint8 (sample, block, width) or None
-        Their spikes once more, a byte for eight steps.
-    values : array (sample, time, n) or None
-        Potentials of an integrator, or what a transform made of its input.
-    dropout : array of bool (n,) or None
-        Which units took part; None: all.
-    """
-
-    def __init__(self, name, kind, n, *, spikes=None, values=None):
-        self.name, self.kind, self.n, self.spikes, self.values = name, kind, n, spikes, values
-        self.potentials, self.bits, self.dropout = None, None, None
-
-    @classmethod
-    def empty(cls, stage, n_samples, n_steps, dtype, potentials):
-        """Memory for what a layer of a network will do."""
-        self = cls(stage.name, stage.kind, stage.n)
-        if stage.kind != "spiking":
-            self.values = np.zeros((n_samples, n_steps, stage.n), dtype)
-            return self
-        # room for a spike of every unit in every step, and for eight that are written but not kept;
-        # memory that is not written costs none
-        room = n_steps * stage.n + 8
-        start = np.arange(n_samples) * room
-        step, unit = (np.empty(n_samples * room, np.int32) for _ in range(2))
-        self.spikes = SpikeTrains.wrap(start, start.copy(), step, unit, n_steps, stage.n)
-        if potentials:
-            self.potentials = aligned((n_samples, n_steps, stage.width), dtype)
-            self.bits = spike_bits(n_samples, n_steps, stage.width)
-        return self
-
-    @classmethod
-    def measured(cls, name, potential, spikes):
-        """That of spiking neurons, from their potentials (sample, time, unit) and spikes."""
-        self = cls(name, "spiking", spikes.n_units, spikes=spikes)
-        width = padded_width(self.n)
-        self.potentials = pad_units(potential[:, ::-1], width)
-        self.bits = spike_bits(len(spikes), spikes.n_steps, width)
-        lif.mark_spikes(*spikes.events, self.bits)
-        return self
-
-    def holds(self, width, dtype):
-        """Whether its potentials and bits are those of its spikes and so many units, padded."""
-        n_samples, n_steps = len(self.spikes), self.spikes.n_steps
-        blocks = -(-n_steps // lif.BLOCK)
-        return (
-            self.potentials.shape == (n_samples, n_steps, width)
-            and self.potentials.dtype == dtype
-            and self.bits.shape == (n_samples, blocks, width)
-        )
-
-    @property
-    def v(self):
-        """Potentials in order of time, (sample, time, n); a view."""
-        if self.kind != "spiking":
-            return self.values
-        if self.potentials is None:
-            raise ValueError("this trace was made with potentials=False: it holds none")
-        return self.potentials[:, ::-1, : self.n]
-
-    @property
-    def signal(self):
-        """What the layer above hears: spikes, or values."""
-        return Values.wrap(self.values) if self.spikes is None else self.spikes
-
-    def __repr__(self):
-        return f"Record({self.name}, {self.kind}, {self.n} units)"
-
-
-def spike_bits(n_samples, n_steps, width):
-    """Memory for a layer's spikes as `kernels.lif` keeps them: a byte per unit and eight steps."""
-    return aligned((n_samples, -(-n_steps // lif.BLOCK), width), np.uint8)
 
 
 class Trace:
@@ -129,6 +36,8 @@ class Trace:
         n_samples, last = len(inputs), network.stages[-1]
         if out is not None and out._may_be_written(network, inputs, potentials):
             out.inputs = inputs
+            for record in out.records:
+                record.begin()
             return out
         records = [
             Record.empty(stage, n_samples, network.n_steps, network.dtype, potentials)
@@ -199,7 +108,7 @@ class Trace:
             and self.fits(network, len(inputs), potentials)
             and [r.name for r in self.records] == [stage.name for stage in network.stages]
             # what a layer gives may be the next network's input: do not write over what is read
-            and not any(_is_read(record, inputs) for record in self.records)
+            and not any(record.reads(inputs) for record in self.records)
         )
 
     def fits(self, network, n_samples, potentials=True):
@@ -216,16 +125,14 @@ class Trace:
         for record, stage in zip(records, stages, strict=True):
             if record.kind != stage.kind or record.n != stage.n:
                 return False
-            if record.kind != "spiking":
+            if (record.values is None) != (stage.gives is SpikeTrains):
+                return False
+            if record.values is not None:
                 if record.values.shape != (*shape, stage.n) or record.values.dtype != network.dtype:
                     return False
-            elif (len(record.spikes), record.spikes.n_steps, record.spikes.n_units) != (
-                *shape, stage.n,
-            ):  # fmt: skip
+            elif stage.fires and (record.potentials is not None) != potentials:
                 return False
-            elif (record.potentials is not None) != potentials:
-                return False
-            elif potentials and not record.holds(stage.width, network.dtype):
+            elif not record.holds(*shape, stage.width, network.dtype, potentials and stage.fires):
                 return False
         return True
 
@@ -270,10 +177,3 @@ class Trace:
     def __repr__(self):
         layers = ", ".join(f"{record.name} ({record.kind})" for record in self.records)
         return f"Trace({len(self)} samples, {self.inputs.n_steps} steps: {layers})"
-
-
-def _is_read(record, inputs):
-    """Whether inputs are what a layer gave."""
-    if isinstance(inputs, SpikeTrains):
-        return record.spikes is not None and record.spikes.events[2] is inputs.events[2]
-    return record.values is not None and np.may_share_memory(record.values, inputs.x)

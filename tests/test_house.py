@@ -125,7 +125,7 @@ def test_heavy_libraries_stay_in_their_rooms(library, rooms):
 def test_kernels_import_numpy_and_numba_only():
     for path in (PACKAGE / "kernels").glob("*.py"):
         outer = {n.partition(".")[0] for n in imports(path)}
-        allowed = {"numpy", "numba", "math", "snnlab"}
+        allowed = {"numpy", "numba", "math", "functools", "snnlab"}
         if path.stem in ("spin", "vector"):  # speak to numba's compiler
             allowed |= {"llvmlite", "operator"}
         if path.stem == "compiled":

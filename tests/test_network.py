@@ -380,6 +380,44 @@ def test_scale_to_activity_hits_its_target(build, target):
     assert_views(net)
 
 
+def by_plain_bisection(net, inputs, target):
+    """Weights of the first layer as 24 passes find them."""
+    before, low, high = net.weights[0].copy(), -6.0, 6.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        net.weights[0][...] = before * np.float32(10.0**middle)
+        found = net.forward(inputs, potentials=False).hidden[0].counts().mean()
+        low, high = (middle, high) if found < target else (low, middle)
+    return net.weights[0].copy()
+
+
+@pytest.mark.parametrize("make", [events, current])
+@pytest.mark.parametrize("spread", [None, 1e-3, 1e3])
+@pytest.mark.parametrize("target", [0.05, 6, 90])
+def test_scale_to_activity_finds_what_a_plain_bisection_finds(make, spread, target):
+    inputs = make(170, 20, 12)
+    plain, ours = (network((20, 50, 3), spread=spread, n_steps=12) for _ in range(2))
+    expected = by_plain_bisection(plain, inputs, target)
+    np.testing.assert_array_equal(ours.scale_to_activity(inputs, target).weights[0], expected)
+
+
+def test_scale_to_activity_seldom_runs_a_network_in_which_all_fires(monkeypatch):
+    """Such passes take long: of a plain bisection half of them are."""
+    inputs, forward, most, many = events(300, 20, 60), Network.forward, [], []
+
+    def watched(self, *given, **more):
+        trace = forward(self, *given, **more)
+        spikes = trace.hidden[0].counts()
+        many.append(len(spikes))
+        most.append(spikes.mean())
+        return trace
+
+    monkeypatch.setattr(Network, "forward", watched)
+    network((20, 50, 3), n_steps=60).scale_to_activity(inputs, 25)
+    many, most = np.array(many), np.array(most)
+    assert (many == 300).sum() <= 20 and most[many == 300].max() < 40
+
+
 def test_scale_to_activity_refuses():
     net = network()
     for target, error in (

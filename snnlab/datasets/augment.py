@@ -1,4 +1,4 @@
-"""Random affine augmentation of images, and the down-scaling it is combined with.
+"""Images changed at random: affine maps, with the down-scaling they go with; crops and flips.
 
 A rotated image is computed from the *source* image in one interpolation, together with the
 down-scaling, instead of turning the small result. Cramer et al. rotate the 16 x 16 image itself
@@ -249,6 +249,10 @@ class AugmentedImages:
     def __len__(self):
         return len(self.source)
 
+    def __repr__(self):
+        code = getattr(self.encode, "__qualname__", type(self.encode).__qualname__)
+        return f"AugmentedImages({len(self)} images, size={self.size}, {self.affine}, {code})"
+
     def batch(self, index, rng):
         """Newly changed images ``index``, encoded."""
 
@@ -256,3 +260,67 @@ class AugmentedImages:
             share(work, m, self.workers)
 
         return self.encode(resample(self.source, index, self.size, self.affine, rng, run=run))
+
+
+class CroppedImages:
+    """Images that are shifted and flipped anew each time: a stream for `snnlab.train`.
+
+    An image is padded with zeros, and a part of its own size cut out at a random place; every
+    second one is mirrored, left to right (as usual for CIFAR-10: He et al. 2016, section 4.2).
+
+    Parameters
+    ----------
+    source : (n, h, w) or (n, h, w, colours) uint8
+        Images.
+    encode : callable
+        From values (m, h * w * colours) float32 in [0, 1] to what the network listens to.
+    pad : int
+        Zeros on every side, less than an image has pixels.
+    flip : bool
+        Whether images are mirrored.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument that is wrong.
+    """
+
+    def __init__(self, source, encode, pad=4, flip=True):
+        if not isinstance(source, np.ndarray) or source.dtype != np.uint8:
+            raise TypeError(f"source must be a uint8 array, not {_kind(source)}")
+        _check.unmasked("source", source)
+        if source.ndim not in (3, 4) or 0 in source.shape[1:]:
+            raise ValueError(f"source must be images (n, h, w, colours), not {source.shape}")
+        if not callable(encode):
+            raise TypeError("encode must be a function of the images' values")
+        self.source, self.encode = source, encode
+        self.pad = _check.integer("pad", pad, 0, min(source.shape[1:3]) - 1)
+        self.flip = _check.flag("flip", flip)
+
+    def __len__(self):
+        return len(self.source)
+
+    def batch(self, index, rng):
+        """Images ``index``, newly shifted and flipped, encoded.
+
+        The same three numbers per image are drawn whatever is switched on.
+        """
+        index = _check.as_array("index", index)
+        if index.ndim != 1 or index.dtype.kind not in "iu":
+            raise TypeError("index must be integers, in one axis")
+        if index.size and not 0 <= index.min() <= index.max() < len(self.source):
+            raise ValueError(f"index must be in [0, {len(self.source)})")
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(f"rng must be a numpy.random.Generator, not {type(rng).__name__}")
+        (h, w), m = self.source.shape[1:3], len(index)
+        draw = rng.random((3, m))
+        down, right = np.floor(draw[:2] * (2 * self.pad + 1)).astype(int)
+        columns = np.arange(w) + right[:, None]
+        if self.flip:
+            columns = np.where((draw[2] < 0.5)[:, None], columns[:, ::-1], columns)
+        rows = np.arange(h) + down[:, None]
+        p = self.pad
+        margins = ((0, 0), (p, p), (p, p)) + ((0, 0),) * (self.source.ndim - 3)
+        padded = np.pad(self.source[index], margins)
+        out = padded[np.arange(m)[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return self.encode(np.divide(out.reshape(m, -1), 255, dtype=np.float32))

@@ -28,8 +28,9 @@ class Dataset:
         Samples in [0, 1], images flattened row by row; C-contiguous.
     y_train, y_test : (n,) int64
         Labels in [0, n_classes).
-    image_shape : (int, int) or None
-        Rows and columns of an image; None if the samples are not images.
+    image_shape : (int, int), (int, int, int) or None
+        Rows and columns of an image, and colours if it has some; None if the samples are not
+        images.
     n_classes : int
         Number of classes.
     class_names : tuple of str
@@ -38,8 +39,8 @@ class Dataset:
         What to cite.
     licence : str
         Terms of the data.
-    source_train : (n, h, w) uint8 or None
-        Training images (cropped) before scaling, for `snnlab.augment.resample`.
+    source_train : (n, h, w) or (n, h, w, colours) uint8 or None
+        Training images (cropped), grey ones before scaling, for `snnlab.datasets.augment`.
 
     Raises
     ------
@@ -52,7 +53,7 @@ class Dataset:
     y_train: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-    image_shape: tuple[int, int] | None
+    image_shape: tuple[int, ...] | None
     n_classes: int
     class_names: tuple[str, ...]
     source: str
@@ -64,7 +65,8 @@ class Dataset:
         count = _check.like(_check.integer, at_least=1)
         count("n_classes", self.n_classes)
         if self.image_shape is not None:
-            _check.each(count, 2)("image_shape", self.image_shape)
+            n_axes = 3 if len(_check.sequence("image_shape", self.image_shape)) == 3 else 2
+            _check.each(count, n_axes)("image_shape", self.image_shape)
         _check.kind("tuple", "list")("class_names", self.class_names)
         _check.each(_check.text)("class_names", self.class_names)
         for split in ("train", "test"):

@@ -1,68 +1,42 @@
 """Finding, downloading and checking the files of image sets.
 
 They are looked for in ``$SNNLAB_DATA``, then in the user cache (``$SNNLAB_CACHE`` or the platform's
-folder for caches), then downloaded from a list of mirrors. Wherever they come from, the SHA-256 of
-the un-gzipped content is checked first: the gzip wrapping differs between mirrors, the content does
-not.
+folder for caches), then downloaded from a list of mirrors. Their content is checked first, wherever
+they come from (`snnlab.datasets.files`).
 """
 
-import gzip
-import hashlib
 import io
-import math
 import os
 import textwrap
 import threading
 import time
 import warnings
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import numpy as np
-
 from snnlab._files import write_atomically
 from snnlab.datasets.dataset import DatasetCorrupt, DatasetUnavailable
+from snnlab.datasets.files import SLACK, BadContent, CifarFile, IdxFile, members, read
 
 TIMEOUT = 10.0  # seconds a mirror may be silent
 PATIENCE = 6.0  # seconds that all mirrors together may take until one says something
 SLOWEST = 50_000  # bytes per second that a download must bring on the whole
 
 _failed = {}  # of this process: what could not be downloaded, and why; it is not tried again
-GZIP_SLACK = 1 << 16  # bytes by which a gzipped file may exceed its content
-
-
-class _BadContent(ValueError):
-    """Why some bytes are refused; ``digest`` is set if they are a good IDX file, but another."""
-
-    def __init__(self, reason, digest=None):
-        super().__init__(reason)
-        self.digest = digest
-
-
-class IdxFile(NamedTuple):
-    """A file of bytes in IDX format: its shape and the SHA-256 of its un-gzipped content."""
-
-    name: str
-    shape: tuple[int, ...]
-    sha256: str
-
-    @property
-    def n_bytes(self):
-        """Length of that content."""
-        return 4 + 4 * len(self.shape) + math.prod(self.shape)
 
 
 class ImageSet(NamedTuple):
-    """Where four IDX files come from and what they hold."""
+    """Where files come from and what they hold."""
 
     folder: str
-    files: tuple[IdxFile, ...]  # training images and labels, test images and labels
+    # training images and labels, test images and labels; or parts of CIFAR-10, the test set last
+    files: tuple[IdxFile, ...] | tuple[CifarFile, ...]
     mirrors: tuple[str, ...]
     class_names: tuple[str, ...]
     source: str
     licence: str
+    archive: str | None = None  # what mirrors have instead of the files: a tar archive of them
 
 
 def _files(*digests):
@@ -128,11 +102,56 @@ IMAGE_SETS = {
         ),
         licence="MIT, Copyright (c) 2017 Zalando SE",
     ),
+    "cifar10": ImageSet(
+        folder="cifar10",
+        files=tuple(
+            CifarFile(name, 10_000, sha256)
+            for name, sha256 in {
+                "data_batch_1.bin": (
+                    "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"
+                ),
+                "data_batch_2.bin": (
+                    "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"
+                ),
+                "data_batch_3.bin": (
+                    "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"
+                ),
+                "data_batch_4.bin": (
+                    "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"
+                ),
+                "data_batch_5.bin": (
+                    "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"
+                ),
+                "test_batch.bin": (
+                    "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"
+                ),
+            }.items()
+        ),
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
+        class_names=(
+            "airplane",
+            "automobile",
+            "bird",
+            "cat",
+            "deer",
+            "dog",
+            "frog",
+            "horse",
+            "ship",
+            "truck",
+        ),
+        source=(
+            "A. Krizhevsky, Learning multiple layers of features from tiny images, technical "
+            "report, University of Toronto, 2009 (CIFAR-10: A. Krizhevsky, V. Nair, G. Hinton)"
+        ),
+        licence="none stated; its authors ask that the report be cited",
+        archive="cifar-10-binary.tar.gz",
+    ),
 }
 
 
 def image_arrays(key, progress):
-    """Get the four arrays of an image set, from this machine or from a mirror.
+    """Get the arrays of an image set, from this machine or from a mirror.
 
     Parameters
     ----------
@@ -144,7 +163,7 @@ def image_arrays(key, progress):
     Returns
     -------
     tuple of array of uint8
-        Training images and labels, test images and labels.
+        One per file: training images and labels, test images and labels; or records.
 
     Raises
     ------
@@ -155,6 +174,9 @@ def image_arrays(key, progress):
     arrays = {file: find(image_set, file, cache) for file in image_set.files}
     missing = [file for file in image_set.files if arrays[file] is None]
     for file in missing:
+        arrays[file] = find(image_set, file, cache)  # an archive may have brought it meanwhile
+        if arrays[file] is not None:
+            continue
         known = _failed.get((image_set.mirrors, cache, file.name))
         if known is None:
             arrays[file], failures = _download(image_set, file, cache, progress)
@@ -171,21 +193,21 @@ def find(image_set, file, cache):
     """Look for a file on this machine; None if it is not here."""
     own = os.environ.get("SNNLAB_DATA")
     for folder in (Path(own) / image_set.folder, Path(own)) if own else ():
-        for path in (folder / f"{file.name}.gz", folder / file.name):
+        for path in file.places(folder):
             try:
-                return _read(path, file)
+                return read(path, file)
             except FileNotFoundError:
                 continue
-            except _BadContent as error:
+            except BadContent as error:
                 if folder == Path(own) and error.digest in _digests_of_others(image_set):
                     continue  # the sets share their file names: this one is not ours
                 raise DatasetCorrupt(f"{path} (in $SNNLAB_DATA) {error}") from None
-    for path in (cache / f"{file.name}.gz", cache / file.name):
+    for path in file.places(cache):
         try:
-            return _read(path, file)
+            return read(path, file)
         except FileNotFoundError:
             continue
-        except _BadContent as error:
+        except BadContent as error:
             warnings.warn(f"{path} {error}; it is removed from the cache", stacklevel=4)
             path.unlink(missing_ok=True)
     return None
@@ -197,7 +219,7 @@ def is_here(key):
     folders = [Path(own) / image_set.folder, Path(own)] if own else []
     folders.append(cache_folder() / image_set.folder)
     return all(
-        any((folder / f"{file.name}{end}").is_file() for folder in folders for end in (".gz", ""))
+        any(path.is_file() for folder in folders for path in file.places(folder))
         for file in image_set.files
     )
 
@@ -217,45 +239,6 @@ def _digests_of_others(image_set):
     """Return the SHA-256 of every file of the other image sets."""
     others = [other for other in IMAGE_SETS.values() if other != image_set]
     return {file.sha256 for other in others for file in other.files}
-
-
-def _read(path, file):
-    """Read and check a file on this machine; FileNotFoundError, _BadContent."""
-    if not path.is_file():
-        raise FileNotFoundError(path)
-    limit = file.n_bytes + GZIP_SLACK
-    with open(path, "rb") as stream:
-        content = stream.read(limit + 1)
-    if len(content) > limit:
-        raise _BadContent(f"is too large: more than {limit:,} bytes")
-    return _unpack(content, file)
-
-
-def _unpack(content, file):
-    """Return the array in a file's content, gzipped or not; _BadContent if anything is wrong."""
-    if content[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(io.BytesIO(content)) as stream:
-                # One byte more than expected: tells a longer file without unpacking all of it.
-                content = stream.read(file.n_bytes + 1)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise _BadContent(f"is a damaged gzip file: {error}") from None
-    n_axes = len(file.shape)
-    if content[:4] != bytes([0, 0, 8, n_axes]):  # 8: unsigned bytes
-        raise _BadContent(f"is not an IDX file of bytes with {n_axes} axes")
-    start = 4 + 4 * n_axes
-    if len(content) < start:
-        raise _BadContent("is truncated within its header")
-    shape = tuple(np.frombuffer(content, ">u4", n_axes, 4).tolist())
-    if shape != file.shape:
-        raise _BadContent(f"holds shape {shape}, not {file.shape}")
-    if len(content) != file.n_bytes:
-        kind = "truncated" if len(content) < file.n_bytes else "too long"
-        raise _BadContent(f"is {kind}: its content should be {file.n_bytes:,} bytes")
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != file.sha256:
-        raise _BadContent(f"has the wrong SHA-256: {digest}, not {file.sha256}", digest)
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
 def cache_folder():
@@ -280,32 +263,38 @@ class _Bounded(io.BytesIO):
         if self.abandoned:
             raise TimeoutError("nobody waits for this any more")
         if self.tell() + len(chunk) > self.limit:
-            raise _BadContent(f"is too large: more than {self.limit:,} bytes")
+            raise BadContent(f"is too large: more than {self.limit:,} bytes")
         return super().write(chunk)
 
 
 def _download(image_set, file, cache, progress):
     """Try one mirror after the other; return the array or None, and what failed where."""
-    failures, patience = [], PATIENCE
+    failures, patience, archive = [], PATIENCE, image_set.archive
+    brought, size = archive or f"{file.name}.gz", file.n_bytes
+    if archive:
+        size = sum(part.n_bytes for part in image_set.files)
     for mirror in image_set.mirrors:
-        buffer, began = _Bounded(file.n_bytes + GZIP_SLACK), time.monotonic()
+        buffer, began = _Bounded(size + SLACK), time.monotonic()
         try:
-            _get(f"{mirror}{file.name}.gz", buffer, progress, patience)
-            content = buffer.getvalue()
-            array = _unpack(content, file)
+            _get(f"{mirror}{brought}", buffer, progress, patience)
+            contents = {file: buffer.getvalue()}
+            if archive:
+                contents = members(contents[file], image_set.files)
+            array = file.unpack(contents[file])
         except ImportError:
             return None, ["pooch is not installed: pip install 'snnlab[data]'"]
-        except _BadContent as error:
-            failures.append(f"{mirror}: {file.name}.gz {error}")
+        except BadContent as error:
+            failures.append(f"{mirror}: {brought} {error}")
         except Exception as error:  # a header that is none ends in a ValueError, and others do
             cause = str(error).rpartition("Caused by ")[2]  # requests nests its reasons
             reason = textwrap.shorten(cause, 240, placeholder=" ...")
             failures.append(f"{mirror}: {type(error).__name__}: {reason}")
             patience = max(1.0, patience - (time.monotonic() - began))
         else:
-            # A server may have undone the gzip wrapping on the way.
-            suffix = ".gz" if content[:2] == b"\x1f\x8b" else ""
-            keep(cache / f"{file.name}{suffix}", content)
+            for part, content in contents.items():
+                # A server may have undone the gzip wrapping on the way.
+                suffix = ".gz" if content[:2] == b"\x1f\x8b" else ""
+                keep(cache / f"{part.name}{suffix}", content)
             return array, failures
     return None, failures
 
@@ -385,6 +374,7 @@ def _what_to_do(key, image_set, missing, cache, failures):
         f"The data set {key} is not on this machine and could not be downloaded.",
         "Missing files, each gzipped (.gz) or not:",
         *(f"  {file.name}.gz" for file in missing),
+        *((f"(all of them are in {image_set.archive})",) if image_set.archive else ()),
         "Looked for in:",
         f"  $SNNLAB_DATA: {places}",
         f"  the cache: {cache}",

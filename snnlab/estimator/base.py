@@ -27,6 +27,7 @@ CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
+SAMPLE_STEPS = 100_000  # of what weights are scaled by at the start: fewer samples if long
 SOFT = 10.0  # steepness where currents are felt
 QUIET = (
     "features reach {:.3g}, but a feature must exceed 0.2 to spike, and those in [0, 1] are taken "
@@ -43,7 +44,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def get_params(self, deep=True):
         """Parameters by name; those of neurons, optimisers and losses as ``neuron__steepness``."""
-        params = super().get_params(deep=deep)
+        params = super().get_params(deep=_check.flag("deep", deep))
         for name, x in list(params.items()) if deep else ():
             if "__" not in name:
                 inner = parts.settings_of(x) or {}
@@ -277,7 +278,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             rng=self._rng,
             workers=self.workers,
         )
-        few = inputs[:500]
+        few = inputs[: int(np.clip(SAMPLE_STEPS // inputs.n_steps, 50, 500))]
         if isinstance(inputs, SpikeTrains):
             remedy = None if self.code_ is None else QUIET.format(self._most)
             check_hearing(network, inputs, MANY, remedy)
@@ -515,7 +516,7 @@ def weights_of(sample_weight, n):
     if out.ndim == 0:
         out = np.full(n, float(out))
     if out.ndim != 1:
-        raise ValueError("Sample weights must be 1D array or scalar")
+        raise ValueError("Sample weights must be 1D array or scalar, and so must sample_weight")
     if out.shape != (n,):
         raise ValueError(f"sample_weight.shape == {out.shape}, expected {(n,)}!")
     if out.min() < 0 or not out.any():

@@ -170,9 +170,12 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         -------
         SpikingClassifier
         """
+        if classes is not None:
+            with _check.told_of("classes"):
+                classes = np.unique(_check.as_array("classes", classes))
         if not hasattr(self, "network_"):
-            self._known = None if classes is None else np.unique(classes)
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            self._known = classes
+        elif classes is not None and not np.array_equal(classes, self.classes_):
             raise ValueError(f"classes must be those of the first call: {self.classes_}")
         try:
             return self.fit_more(X, y, sample_weight)

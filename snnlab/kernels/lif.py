@@ -37,11 +37,11 @@ from snnlab.kernels.vector import NARROW, WIDE, clear, fused, joined, load, scra
 BLOCK = 8  # steps
 
 # Of each set of eight units, as the bits of a byte: its members in order, and how many they are.
-_MEMBERS = np.zeros((256, 8), np.int32)
+MEMBERS = np.zeros((256, 8), np.int32)
 for _set in range(256):
     _of_set = [_j for _j in range(8) if _set >> _j & 1]
-    _MEMBERS[_set, : len(_of_set)] = _of_set
-_SIZE = np.array([_set.bit_count() for _set in range(256)])
+    MEMBERS[_set, : len(_of_set)] = _of_set
+SIZE = np.array([_set.bit_count() for _set in range(256)])
 _ONES = np.uint64(0x0101010101010101)
 _u = np.uint64  # unsigned indices need no test for those that count from the end
 
@@ -57,7 +57,7 @@ def firing(*, zero_reset, delay, keep, key=0):
 
 
 def firing_back(*, next_delay, zero_reset, attached, surrogate, delay):
-    """``numbers`` of `fire_backward`; ``surrogate`` counts as in `_slope`."""
+    """``numbers`` of `fire_backward`; ``surrogate`` counts as in `slope`."""
     return np.array([next_delay, zero_reset, attached, surrogate, delay], np.int64)
 
 
@@ -174,9 +174,9 @@ def list_spikes(z, r, block, n, step, t, k, out_step, out_unit):
             x |= x >> _u(14)
             x |= x >> _u(28)
             which = x & _u(255)
-            store(load(_MEMBERS, (which, 0), 8) + j, out_unit, (k,))
-            store(load(_MEMBERS, (0, 0), 8) + t, out_step, (k,))
-            k += _SIZE[which]
+            store(load(MEMBERS, (which, 0), 8) + j, out_unit, (k,))
+            store(load(MEMBERS, (0, 0), 8) + t, out_step, (k,))
+            k += SIZE[which]
     return k
 
 
@@ -278,6 +278,16 @@ def mark_spikes(start, stop, step, unit, z):
     for s in range(start.shape[0]):
         for k in range(start[s], stop[s]):
             z[s, step[k] // BLOCK, unit[k]] |= np.uint8(1 << (step[k] % BLOCK))
+
+
+@kernel
+def list_all(z, n, n_steps, out_start, out_stop, out_step, out_unit, lo, hi):
+    """Events of layers that only keep which units spike, ``z``; there is room for 8 more."""
+    for s in range(lo, hi):
+        k = out_start[s]
+        for t in range(n_steps):
+            k = list_spikes(z, s, t // BLOCK, n, t % BLOCK, t, k, out_step, out_unit)
+        out_stop[s] = k
 
 
 _fire_wide, _fire_narrow = _make_fire(WIDE), _make_fire(NARROW)
@@ -385,7 +395,7 @@ def _mark_rest(first, last, step, unit, hold, before, m, rest_bits):
 
 
 @part
-def _slope(kind, k, x, exponent, lanes):
+def slope(kind, k, x, exponent, lanes):
     """Surrogate derivative h(x); formulas and scales in ``snnlab.surrogate``.
 
     ``kind``: 0 superspike, 1 arctan, 2 triangle, 3 sigmoid, 4 gaussian, 5 rectangle; it is known
@@ -500,7 +510,7 @@ def _make_fire_backward(lanes, surrogate):
                                 when = t if g_spikes.shape[1] > 1 else 0
                                 e = e + load(g_spikes, (s, when, j), lanes)
                             x = load(v, (s, n_steps - 1 - t, j), lanes)
-                            h = _slope(surrogate, steepness, x - theta, exponent, lanes)
+                            h = slope(surrogate, steepness, x - theta, exponent, lanes)
                             bit = np.uint8(1 << q)
                             fired, resting = (spikes & bit) != 0, (at_rest & bit) != 0
                             lv, li = move_back(
@@ -528,7 +538,7 @@ def _make_fire_backward(lanes, surrogate):
     return fire_backward
 
 
-# compiled when a surrogate is first used, and kept on disk; counted as in `_slope`
+# compiled when a surrogate is first used, and kept on disk; counted as in `slope`
 _BACKWARD = {
     (lanes, k): _make_fire_backward(lanes, k) for lanes in (WIDE, NARROW) for k in range(6)
 }

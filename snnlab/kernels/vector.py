@@ -69,6 +69,33 @@ def lowest(number):
     return (number & -number).bit_length() - 1
 
 
+def repeated(tile, count):
+    """Several tiles, all like one: they stay in registers while something is added to them."""
+    return np.repeat(tile[None], count, axis=0)
+
+
+def add_products(tiles, array, index, tile):
+    """Each of some tiles plus a number times ``tile``; the first number is ``array[index]``."""
+    numbers = array[index[:-1]][index[-1] : index[-1] + len(tiles)]
+    return tiles + numbers[:, None] * tile
+
+
+def add_square(tiles, scale, array, index, down, across):
+    """To k * k tiles a square of an array that ends at ``index``, times ``scale``.
+
+    Tile ``i * k + j`` gets what begins ``i * down + j * across`` numbers before ``index``.
+    """
+    k, row, end = int(len(tiles) ** 0.5), array[index[:-1]], index[-1]
+    starts = (end - i * down - j * across for i in range(k) for j in range(k))
+    return tiles + scale * np.stack([row[at : at + tiles.shape[1]] for at in starts])
+
+
+def store_all(tiles, array, index):
+    """Some tiles into rows of an array, one below the other; the first begins at ``index``."""
+    rows, lanes = array[index[:-2]][index[-2] : index[-2] + len(tiles)], tiles.shape[1]
+    rows[:, index[-1] : index[-1] + lanes] = tiles
+
+
 def scratch(shape, like):
     """Memory for an array of numbers like ``like``, which is an array or a number.
 
@@ -102,6 +129,21 @@ class _TileModel(models.PrimitiveModel):
     def __init__(self, manager, kind):
         one = manager.lookup(kind.dtype).get_value_type()
         super().__init__(manager, kind, ir.VectorType(one, kind.lanes))
+
+
+class Tiles(types.Type):
+    """Numba's type of some tiles."""
+
+    def __init__(self, tile, count):
+        self.tile, self.count = tile, count
+        super().__init__(f"Tiles({tile}, {count})")
+
+
+@register_model(Tiles)
+class _TilesModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        one = manager.lookup(kind.tile).get_value_type()
+        super().__init__(manager, kind, ir.ArrayType(one, kind.count))
 
 
 def _define(function, result, *kinds):
@@ -240,6 +282,101 @@ def _lowest(context, builder, sig, args):
     return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
 
+def _some(tile, count):
+    known = isinstance(tile, Tile) and isinstance(count, types.IntegerLiteral)
+    return Tiles(tile, count.literal_value) if known else None
+
+
+@_define(repeated, _some, (Tile, types.Integer))
+def _repeated(context, builder, sig, args):
+    kind = sig.return_type
+    out = ir.Constant(context.get_value_type(kind), ir.Undefined)
+    for q in range(kind.count):
+        out = builder.insert_value(out, args[0], q)
+    return out
+
+
+def _entries(context, builder, kind, index):
+    """The entries of an index as machine integers."""
+    entries = zip(cgutils.unpack_tuple(builder, index), kind, strict=True)
+    return [context.cast(builder, i, t, types.intp) for i, t in entries]
+
+
+def _moved(context, builder, entries, axis, number):
+    """Type and value of an index of whose entries one is larger by a number."""
+    kind, entries = types.UniTuple(types.intp, len(entries)), list(entries)
+    entries[axis] = builder.add(entries[axis], number)
+    return kind, context.make_tuple(builder, kind, entries)
+
+
+def _plus_products(tiles, array, index, tile):
+    return tiles if isinstance(tiles, Tiles) and _addressed(array, index) else None
+
+
+@_define(add_products, _plus_products, (Tiles, types.Array, types.BaseTuple, Tile))
+def _add_products(context, builder, sig, args):
+    kind, array, index, tile = sig.args
+    one = Tile(array.dtype, kind.count)  # so that all of its numbers are within bounds
+    place, _ = _place(context, builder, array, args[1], index, args[2], one.lanes)
+    number = context.get_data_type(array.dtype)
+    first, out = builder.bitcast(place, number.as_pointer()), args[0]
+    for q in range(kind.count):
+        x = builder.load(builder.gep(first, [ir.IntType(64)(q)]))
+        product = builder.fmul(
+            _spread(context, builder, x, array.dtype, tile), args[3], flags=("contract",)
+        )
+        total = builder.fadd(product, builder.extract_value(out, q), flags=("contract",))
+        out = builder.insert_value(out, total, q)
+    return out
+
+
+def _plus_square(tiles, scale, array, index, down, across):
+    known = isinstance(tiles, Tiles) and _addressed(array, index)
+    return tiles if known else None
+
+
+@_define(
+    add_square,
+    _plus_square,
+    (Tiles, types.Number, types.Array, types.BaseTuple, types.Integer, types.Integer),
+)
+def _add_square(context, builder, sig, args):
+    kind, scale, array, index = sig.args[:4]
+    tile, out, k = kind.tile, args[0], int(kind.count**0.5)
+    down, across = (
+        context.cast(builder, x, t, types.intp) for x, t in zip(args[4:], sig.args[4:], strict=True)
+    )
+    factor = _spread(context, builder, args[1], scale, tile)
+
+    entries = _entries(context, builder, index, args[3])
+    for i in range(k):
+        for j in range(k):
+            back = builder.add(builder.mul(down, down.type(i)), builder.mul(across, down.type(j)))
+            at = _moved(context, builder, entries, -1, builder.neg(back))
+            at, size = _place(context, builder, array, args[2], *at, tile.lanes)
+            row = builder.fmul(factor, builder.load(at, align=size), flags=("contract",))
+            q = i * k + j
+            total = builder.fadd(row, builder.extract_value(out, q), flags=("contract",))
+            out = builder.insert_value(out, total, q)
+    return out
+
+
+def _all_stored(tiles, array, index):
+    known = isinstance(tiles, Tiles) and _addressed(array, index) and array.ndim > 1
+    return types.none if known else None
+
+
+@_define(store_all, _all_stored, (Tiles, types.Array, types.BaseTuple))
+def _store_all(context, builder, sig, args):
+    kind, array, index = sig.args
+    entries = _entries(context, builder, index, args[2])
+    for q in range(kind.count):
+        at = _moved(context, builder, entries, -2, entries[-2].type(q))
+        place, size = _place(context, builder, array, args[1], *at, kind.tile.lanes)
+        builder.store(builder.extract_value(args[0], q), place, align=size)
+    return context.get_dummy_value()
+
+
 def _room(shape, like):
     known = isinstance(shape, types.BaseTuple) and isinstance(like, types.Array | types.Number)
     return types.Array(getattr(like, "dtype", like), len(shape), "C") if known else None
@@ -312,5 +449,7 @@ _operator(operator.mul, _build.fmul, _build.mul)
 _operator(operator.truediv, _build.fdiv, None)
 _operator(operator.and_, None, _build.and_)
 _operator(operator.or_, None, _build.or_)
+_operator(operator.lshift, None, _build.shl)
+_operator(operator.rshift, None, _build.lshr)
 _comparison(operator.gt, ">")
 _comparison(operator.ne, "!=")

@@ -3,7 +3,9 @@
 from snnlab.layers.base import BlockShape, Composite, Layer, Linear, Transform
 from snnlab.layers.conv import Conv
 from snnlab.layers.dense import Dense
+from snnlab.layers.pool import Pool
 from snnlab.layers.residual import Residual
+from snnlab.layers.vote import Vote
 
 __all__ = [
     "BlockShape",
@@ -12,6 +14,8 @@ __all__ = [
     "Dense",
     "Layer",
     "Linear",
+    "Pool",
     "Residual",
     "Transform",
+    "Vote",
 ]

@@ -21,6 +21,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from snnlab import _check
 from snnlab.kernels import lif
 from snnlab.layers.kinds import plain, register
 from snnlab.signals import NO_EVENTS
@@ -38,6 +39,10 @@ class Layer:
 
     # whether its adjoint needs a whole batch at once, and what follows waits for it
     barrier = False
+    # of a transform: whether its units spike; of any layer that does: whether it always keeps which
+    # spike as bits, and lists events only if some other follows them; and whether its neurons can
+    # read their error through the layer above
+    gives_spikes, keeps_bits, reads_error = False, False, True
 
     def __init_subclass__(cls, **settings):
         super().__init_subclass__(**settings)
@@ -57,6 +62,19 @@ class Layer:
     def follows_events(self, kind):
         """Whether it takes a kind of signal (a class) as events; others come as values."""
         return False
+
+    def runs_by_sample(self, run, k):
+        """Whether it does the same to a sample whichever others are run with it."""
+        return k in run.fills or run.wiring.follows_events[k]
+
+    def uses_up_currents(self, run, k):
+        """Whether adjoint currents of its neurons, if they spike, are read by its kernel alone."""
+        hears = run.wiring.follows_events[k] or run.wiring.sums_suffice[k]
+        return k == 0 and hears and not run.wants_error(k)
+
+    def room(self, stage, n_steps):
+        """Numbers of scratch that its backward pass needs for a sample."""
+        return 0
 
     def error_is_read_below(self, below):
         """Whether the stage below, which alone it hears, reads its error itself."""
@@ -252,7 +270,7 @@ class Composite(Layer):
 
 def _of_shape(x, shape, what):
     """What a layer's own function gave, if it is of this shape."""
-    x = np.asarray(x)
+    x = _check.as_array(what, x)
     if x.shape != shape:
         raise ValueError(f"{what} must have shape {shape}, got {x.shape}")
     return x

@@ -60,7 +60,7 @@ class Dense(Linear):
 
     def error_is_read_below(self, below):
         """Where it hears the spikes of neurons."""
-        return below.fires
+        return below.fires and below.layer.reads_error
 
     def error_below(self, run, k, lo, hi):
         """``g_I[t + delay] @ weights.T``."""

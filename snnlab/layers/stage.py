@@ -57,7 +57,9 @@ class Stage:
         fires = isinstance(neuron, LIF)
         self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
         self.width = padded_width(self.n)
-        self.gives = SpikeTrains if fires else Values  # what others hear of it
+        # what others hear of it, and whether some of them follow it event by event
+        self.gives = SpikeTrains if fires or layer.gives_spikes else Values
+        self.lists_events = True
         if neuron is not None:
             self.constants, self.hold = pack_constants(neuron, self.n, dtype)
             _check.real("steepness", getattr(neuron, "steepness", 1.0), dtype)

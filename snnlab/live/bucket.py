@@ -67,7 +67,7 @@ class LeakyBucket(Stays, anywidget.AnyWidget):
     def __init__(
         self, spikes=(2, 4), weight=0.35, v_th=1.0, *, tau_mem=6e-6, tau_syn=6e-6, reset="subtract"
     ):
-        steps = np.asarray(spikes)
+        steps = _check.as_array("spikes", spikes)
         if steps.ndim != 1 or not (steps.size == 0 or np.issubdtype(steps.dtype, np.integer)):
             raise TypeError("spikes must be a sequence of ints, the steps of input spikes")
         if steps.size and (steps.min() < 0 or steps.max() >= N_STEPS):

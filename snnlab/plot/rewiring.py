@@ -241,6 +241,8 @@ def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=No
     fig = style.figure(6.0, 3.8, fig)
     ax = fig.subplots()
     meet = [smallest_alpha(p, lr, steps) for p in sparsities]
+    if not meet:
+        raise ValueError("sparsities must hold one, at least")
     ends = [*meet, *([published] if published else [])]
     alphas = np.geomspace(min(ends) / 10, max(ends) * 10, 100)
     drift = [prior_drift(a, lr, steps) for a in alphas]

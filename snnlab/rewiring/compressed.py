@@ -13,9 +13,10 @@ from snnlab.memory import aligned, padded_width
 from snnlab.neurons import LIF
 from snnlab.parameters import check_weights
 from snnlab.passes import threads_worth
+from snnlab.record import Record, spike_bits
 from snnlab.rewiring.connectivity import units_in_use
 from snnlab.signals import NO_EVENTS, ConstantCurrent, SpikeTrains, check_inputs
-from snnlab.trace import Record, Trace, spike_bits
+from snnlab.trace import Trace
 
 # Share of weights that are not zero up to which compressed rows beat the dense product: measured
 # (benchmarks/speed/sparse.py), for constant input and for spikes.

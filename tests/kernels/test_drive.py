@@ -290,5 +290,5 @@ def test_integrators_equal_finite_differences(delay):
 
 def test_surrogates_are_counted_alike():
     """The kernel knows them by number, in the order that its docstring gives."""
-    named = dict(re.findall(r"(\d) (\w+)", lif._slope.__doc__))
+    named = dict(re.findall(r"(\d) (\w+)", lif.slope.__doc__))
     assert {int(k): name for k, name in named.items()} == dict(enumerate(surrogate.NAMES))

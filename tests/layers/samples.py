@@ -10,7 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import LIF, Network, textbook
-from snnlab.layers import BlockShape, Composite, Conv, Dense, Linear, Residual, Transform
+from snnlab.layers import (
+    BlockShape,
+    Composite,
+    Conv,
+    Dense,
+    Linear,
+    Pool,
+    Residual,
+    Transform,
+    Vote,
+)
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 # layers of a reader's own -------------------------------------------------------------------------
@@ -90,12 +100,12 @@ class Scaled(Linear):
         return by_blocks, (inner @ w["weights"].T).reshape(x.shape)
 
 
-class Pool(Transform):
+class Halved(Transform):
     """Mean of four neighbours in an image."""
 
     def shape_out(self, shape):
         if len(shape) != 3 or shape[0] % 2 or shape[1] % 2:
-            raise ValueError(f"Pool hears images of even sides, not units of shape {shape}")
+            raise ValueError(f"Halved hears images of even sides, not units of shape {shape}")
         return (shape[0] // 2, shape[1] // 2, shape[2])
 
     def values(self, x):
@@ -107,7 +117,7 @@ class Pool(Transform):
 
 
 @dataclass(frozen=True, repr=False)
-class Vote(Transform):
+class Power(Transform):
     """Mean of the squares of so many units, for each class."""
 
     each: int
@@ -148,6 +158,16 @@ def convolve(layer, x, w):
     return out
 
 
+def pool(layer, x):
+    """`Pool`, square by square."""
+    k = layer.size
+    out = np.zeros((*x.shape[:2], x.shape[2] // k, x.shape[3] // k, x.shape[4]))
+    for y, z in np.ndindex(out.shape[2:4]):
+        square = x[:, :, y * k : (y + 1) * k, z * k : (z + 1) * k]
+        out[:, :, y, z] = square.max((2, 3)) if layer.how == "max" else square.mean((2, 3))
+    return out
+
+
 def flat(x):
     return x.reshape(*x.shape[:2], -1)
 
@@ -160,8 +180,12 @@ MAPS = {
     Shift: lambda layer, x, w: x[..., np.arange(-1, x.shape[-1] - 1)] * w["weights"],
 }
 TRANSFORMS = {
-    Pool: lambda layer, x: sum(x[:, :, a::2, b::2] / 4 for a in (0, 1) for b in (0, 1)),
-    Vote: lambda layer, x: (
+    Pool: pool,
+    Vote: lambda layer, x: np.stack(
+        [part.mean(-1) for part in np.split(flat(x), layer.classes, axis=-1)], axis=-1
+    ),
+    Halved: lambda layer, x: sum(x[:, :, a::2, b::2] / 4 for a in (0, 1) for b in (0, 1)),
+    Power: lambda layer, x: (
         sum(flat(x)[..., a :: layer.each] ** 2 for a in range(layer.each)) / layer.each
     ),
 }
@@ -320,18 +344,23 @@ STACKS = {
     "conv on conv": ((3, 4, 1), Conv(2), Conv(2, kernel=2), 3),
     "conv reads out": ((3, 3, 1), Conv(2), Conv(1, kernel=2, padding=0)),
     "the same conv twice": ((3, 3, 2), _again, _again, 3),
-    "pool between": ((4, 4, 1), Conv(2), Pool(), Conv(2), 3),
-    "pool first": ((4, 4, 1), Pool(), Conv(2), 3),
-    "pool above dense": ((6,), Shift(), Vote(2), 4, 3),
-    "vote": ((6,), 5, 6, Vote(2)),
-    "vote on one layer": ((6,), 4, Vote(2)),
-    "pool and vote": ((4, 4, 1), Conv(2), Pool(), Vote(4)),
+    "pool between": ((4, 4, 1), Conv(2), Halved(), Conv(2), 3),
+    "pool first": ((4, 4, 1), Halved(), Conv(2), 3),
+    "pool above dense": ((6,), Shift(), Power(2), 4, 3),
+    "vote": ((6,), 5, 6, Power(2)),
+    "vote on one layer": ((6,), 4, Power(2)),
+    "pool and vote": ((4, 4, 1), Conv(2), Halved(), Power(4)),
+    "max pool": ((4, 4, 2), Conv(2), Pool(), Conv(3), Pool(), 3),
+    "max pool under dense": ((6, 6, 1), Conv(3), Pool(3), 4, 3),
+    "average pool reads out": ((4, 4, 1), Conv(2), Pool(), Conv(3), Pool(2, "average")),
+    "average pool": ((4, 6, 2), Pool(2, "average"), Conv(2), Pool(1, "average"), Vote(4)),
+    "residual of a max pool": ((4, 4, 1), Conv(2), Pool(), Residual(Conv(2)), Conv(2), Vote(2)),
     "residual of convs": ((3, 3, 2), Residual(Conv(2), Conv(2)), 3),
     "residual of dense": ((6,), 5, Residual(Dense(5)), 4, 3),
     "residual of two dense": ((6,), 5, Residual(Dense(4), Dense(5)), 3),
     "residual first": ((6,), Residual(Dense(6)), 4, 3),
     "residual reads out": ((6,), 5, Residual(Dense(5))),
-    "residual of a pool": ((4, 4, 1), Conv(2), Pool(), Residual(Conv(2)), 3),
+    "residual of a pool": ((4, 4, 1), Conv(2), Halved(), Residual(Conv(2)), 3),
     "residual in residual": ((3, 3, 2), Residual(Residual(Conv(2)), Conv(2)), 3),
     "residual on residual": ((5,), 4, Residual(Dense(4)), Residual(Shift()), 3),
     "composite": ((6,), Twice([Dense(5), Shift()]), 3),
@@ -341,7 +370,15 @@ STACKS = {
     "shift of images": ((3, 2, 4), Shift(), Conv(2), Shift(), 3),
     "biased": ((6,), Biased(5), Biased(3)),
     "scaled": ((3, 2, 1), Conv(2), Scaled(7), Scaled(3)),
-    "everything": ((4, 4, 1), Conv(2), Pool(), Residual(Shift(), Conv(2)), Biased(6), 8, Vote(4)),
+    "everything": (
+        (4, 4, 1),
+        Conv(2),
+        Halved(),
+        Residual(Shift(), Conv(2)),
+        Biased(6),
+        8,
+        Power(4),
+    ),
 }
 INPUTS = ("events", "current", "values")
 

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
-from samples import Biased, Pool, Scaled, Shift, Vote, inputs_of, make
+from samples import Biased, Halved, Power, Scaled, Shift, inputs_of, make
 
 from snnlab import (
     LIF,
@@ -30,7 +30,7 @@ STACKS = {
     "dense": ((6,), 20, 5, 3),
     "wide": ((6,), 70, 65, 17),
     "blocks of other kinds": ((6,), Biased(20), Scaled(5), Biased(3)),
-    "pooled": ((4, 4, 1), Conv(3), Pool(), Dense(48), Dense(6), Vote(2)),
+    "pooled": ((4, 4, 1), Conv(3), Halved(), Dense(48), Dense(6), Power(2)),
     "images": ((4, 4, 2), Conv(3), Residual(Conv(3)), Shift(), Scaled(20), 3),
 }
 each_stack = pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)

@@ -13,17 +13,17 @@ from samples import (
     STACKS,
     TRANSFORMS,
     Biased,
+    Halved,
     Plain,
-    Pool,
+    Power,
     Shift,
-    Vote,
     adjoint,
     inputs_of,
     make,
 )
 
 from snnlab import LIF, Adam, ConstantCurrent, Network, surrogate, train
-from snnlab.layers import Conv, Dense, Linear, Residual, Transform, kinds
+from snnlab.layers import Conv, Dense, Linear, Pool, Residual, Transform, Vote, kinds
 
 each_stack = pytest.mark.parametrize("stack", STACKS)
 
@@ -250,7 +250,17 @@ def test_a_map_and_its_adjoint(layer, shape):
     assert_close(one_step.values(), held.values(), 1e-12)
 
 
-@pytest.mark.parametrize("layer, shape", [(Pool(), (4, 6, 3)), (Vote(2), (6,))])
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (Halved(), (4, 6, 3)),
+        (Power(2), (6,)),
+        (Pool(2, "max"), (4, 6, 3)),
+        (Pool(3, "average"), (3, 6, 2)),
+        (Vote(3), (6,)),
+        (Vote(2), (2, 1, 4)),
+    ],
+)
 def test_a_transform_and_its_adjoint(layer, shape):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 3, *shape))
@@ -449,13 +459,17 @@ MISFITS = {
     "a conv of units": (((6,), Conv(2), 3), "Conv hears images"),
     "a conv above dense": (((4, 4, 1), 5, Conv(2)), "Conv hears images"),
     "a kernel too large": (((2, 2, 1), Conv(2, kernel=5, padding=0), 3), "kernel 5 is larger"),
-    "a pool of units": (((6,), Pool(), 3), "Pool hears images"),
-    "a pool of odd sides": (((3, 4, 1), Pool(), 3), "Pool hears images of even sides"),
+    "a pool of units": (((6,), Halved(), 3), "Halved hears images"),
+    "a pool of odd sides": (((3, 4, 1), Halved(), 3), "Halved hears images of even sides"),
+    "a max pool of values": (((4, 4, 1), Halved(), Pool(), 3), "Pool.* hears spikes, not values"),
+    "a pool that does not fit": (((4, 6, 1), Pool(3), 3), "sides that 3 divides"),
+    "a pool that hears units": (((6,), Pool(3), 3), "Pool hears images"),
+    "a vote that is not fair": (((6,), 7, Vote(3)), "Vote shares units out to 3 classes, not 7"),
     "a residual that narrows": (((6,), 5, Residual(Dense(4)), 3), r"must give \(5,\)"),
     "a residual of images": (((4, 4, 1), Residual(Conv(2)), 3), r"must give \(4, 4, 1\)"),
-    "no neurons": (((4, 4, 1), Pool()), "layers must hold one with neurons"),
+    "no neurons": (((4, 4, 1), Halved()), "layers must hold one with neurons"),
     "no layers": (((6,),), "layers must name at least"),
-    "no units": (((6,), Vote(7), 3), "units"),
+    "no units": (((6,), Power(7), 3), "units"),
     "no inputs": (((), 3), "layers must begin with the shape of the inputs"),
 }
 
@@ -466,7 +480,7 @@ def test_shapes_that_do_not_fit_are_refused_by_name(layers, message):
         Network(layers, LIF.grad_r(), n_steps=4, rng=0, readout=LIF.grad_r())
 
 
-@pytest.mark.parametrize("layers", [([],), (Pool(),), (Dense(3), Pool()), (3,), ("Dense",)])
+@pytest.mark.parametrize("layers", [([],), (Halved(),), (Dense(3), Halved()), (3,), ("Dense",)])
 def test_a_residual_ends_with_neurons(layers):
     with pytest.raises(TypeError, match="layers must"):
         Residual(*layers)
@@ -482,6 +496,9 @@ def test_a_residual_ends_with_neurons(layers):
         (lambda: Conv(2, stride=0), "stride must be at least 1"),
         (lambda: Conv(2, padding=-1), "padding must be at least 0"),
         (lambda: Conv(2, kernel="3"), "kernel must be an integer"),
+        (lambda: Pool(0), "size must be at least 1"),
+        (lambda: Pool(2, "min"), "how must be one of 'max', 'average'"),
+        (lambda: Vote(0), "classes must be at least 1"),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(make_layer, message):
@@ -587,3 +604,19 @@ def test_a_layer_without_its_functions_says_which_are_missing():
     network = Network((6, Half(), 3), LIF.grad_r(), n_steps=4, rng=0)
     with pytest.raises(NotImplementedError, match="Half.*values"):
         network.forward(inputs_of("events", 2, 4, 6, np.random.default_rng(0)))
+
+
+def test_a_max_pool_of_inputs_hears_spikes_only():
+    network, spikes = make(((4, 4, 1), Pool(), 3), "events")
+    assert_same_as_plain(network, spikes)
+    for kind in ("current", "values"):
+        with pytest.raises(ValueError, match='layer 0.*hears values: .*"average"'):
+            network.forward(inputs_of(kind, 2, 9, 16, np.random.default_rng(0)))
+
+
+def test_a_max_pool_reads_out():
+    layers = (4, 4, 1), Conv(2), Pool(), Conv(3, kernel=1), Pool()
+    gradients = assert_same_as_plain(*make(layers, "values", fires=True, steepness=0.5))
+    assert all(g.any() for g in gradients)
+    with pytest.raises(ValueError, match="hears spikes, not values of.*integrator"):
+        make(layers, fires=False)
