@@ -62,7 +62,7 @@ def _wires(places, weights, n_wires):
 
 
 def _shares(network, n_wires):
-    """Most wires drawn of each layer: many of the last one, where one sees it decide."""
+    """How many wires of each layer are drawn at most: many of the last, which decides."""
     rest = len(network.weights) - 1
     return [int(0.7 / rest * n_wires)] * rest + [int(0.3 * n_wires) if rest else n_wires]
 
