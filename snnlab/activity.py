@@ -9,7 +9,7 @@ MOST = 6.0  # largest exponent of ten of a factor
 FEW = 50  # samples that tell roughly
 
 
-def scale_to_activity(network, inputs, hidden_spikes, readout=None):
+def scale_to_activity(network, inputs, layer_spikes, readout=None):
     """Scale the weights of hidden layers, and of a readout, in place.
 
     Parameters and errors are those of `Network.scale_to_activity`; after an error, or an interrupt,
@@ -18,7 +18,7 @@ def scale_to_activity(network, inputs, hidden_spikes, readout=None):
     network.check_inputs(inputs)
     check_weights(network)
     inputs = inputs[:1000]
-    target = _check.number("hidden_spikes", hidden_spikes, above=0)
+    target = _check.number("layer_spikes", layer_spikes, above=0)
     if readout is not None:
         readout = _check.number("readout", readout, above=0, at_most=1e15)
         last = network.stages[-1]
@@ -28,7 +28,7 @@ def scale_to_activity(network, inputs, hidden_spikes, readout=None):
     try:
         for k, stage in enumerate(network.hidden_stages):
             if target >= stage.n * network.n_steps:
-                raise ValueError(f"hidden_spikes must be below {stage.n * network.n_steps}")
+                raise ValueError(f"layer_spikes must be below {stage.n * network.n_steps}")
             _scale_layer(network, k, stage, inputs, target)
         if readout is not None:
             _scale_readout(network, inputs, readout)

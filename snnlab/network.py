@@ -274,7 +274,7 @@ class Network:
 
     # initial activity -----------------------------------------------------------------------------
 
-    def scale_to_activity(self, inputs, hidden_spikes, readout=None):
+    def scale_to_activity(self, inputs, layer_spikes, readout=None):
         """Scale each hidden layer's weights so that it starts out active.
 
         A network that begins silent, or with every neuron firing in every step, learns slowly. The
@@ -284,7 +284,7 @@ class Network:
         ----------
         inputs : SpikeTrains or ConstantCurrent
             A few hundred samples; of more, the first 1,000 are used.
-        hidden_spikes : float
+        layer_spikes : float
             Mean number of spikes per sample and hidden layer to aim at.
         readout : float, optional
             Scale the last layer's weights as well: until the standard deviation of the largest
@@ -296,7 +296,7 @@ class Network:
         Network
             This network, changed in place.
         """
-        scale_to_activity(self, inputs, hidden_spikes, readout)
+        scale_to_activity(self, inputs, layer_spikes, readout)
         return self
 
     # copies and files -----------------------------------------------------------------------------
