@@ -436,7 +436,7 @@ def test_scale_to_activity_by_rate():
         ({"rate": 0}, ValueError),
         ({"rate": 1}, ValueError),
         ({"rate": "a"}, TypeError),
-        ({"rate": 0.1, "hidden_spikes": 3}, TypeError),
+        ({"rate": 0.1, "layer_spikes": 3}, TypeError),
         ({}, TypeError),
     ):
         with pytest.raises(error, match="rate"):
