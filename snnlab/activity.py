@@ -13,7 +13,7 @@ MOST = 6.0  # largest exponent of ten of a factor
 FEW = 50  # samples that tell roughly
 
 
-def scale_to_activity(network, inputs, hidden_spikes=None, readout=None, rate=None):
+def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=None):
     """Scale the weights of hidden layers, and of a readout, in place.
 
     Parameters and errors are those of `Network.scale_to_activity`; after an error, or an interrupt,
@@ -22,7 +22,7 @@ def scale_to_activity(network, inputs, hidden_spikes=None, readout=None, rate=No
     network.check_inputs(inputs)
     check_weights(network)
     inputs = inputs[:1000]
-    targets = _targets(network, hidden_spikes, rate)
+    targets = _targets(network, layer_spikes, rate)
     if readout is not None:
         readout = _check.number("readout", readout, above=0, at_most=1e15)
         last = network.stages[-1]
@@ -42,17 +42,17 @@ def scale_to_activity(network, inputs, hidden_spikes=None, readout=None, rate=No
         raise
 
 
-def _targets(network, hidden_spikes, rate):
+def _targets(network, layer_spikes, rate):
     """Mean spikes per sample of each hidden layer."""
-    if (hidden_spikes is None) == (rate is None):
-        raise TypeError("hidden_spikes or rate must be given, one of them")
+    if (layer_spikes is None) == (rate is None):
+        raise TypeError("layer_spikes or rate must be given, one of them")
     most = [stage.n * network.n_steps for stage in network.hidden_stages]
     if rate is not None:
         rate = _check.number("rate", rate, above=0, below=1)
         return [rate * n for n in most]
-    target = _check.number("hidden_spikes", hidden_spikes, above=0)
+    target = _check.number("layer_spikes", layer_spikes, above=0)
     if most and target >= min(most):
-        raise ValueError(f"hidden_spikes must be below {min(most)}")
+        raise ValueError(f"layer_spikes must be below {min(most)}")
     return [target] * len(most)
 
 

@@ -277,7 +277,7 @@ class Network:
 
     # initial activity -----------------------------------------------------------------------------
 
-    def scale_to_activity(self, inputs, hidden_spikes=None, readout=None, *, rate=None):
+    def scale_to_activity(self, inputs, layer_spikes=None, readout=None, *, rate=None):
         """Scale each hidden layer's weights so that it starts out active.
 
         A network that begins silent, or with every neuron firing in every step, learns slowly. The
@@ -287,21 +287,21 @@ class Network:
         ----------
         inputs : SpikeTrains or ConstantCurrent
             A few hundred samples; of more, the first 1,000 are used.
-        hidden_spikes : float, optional
+        layer_spikes : float, optional
             Mean number of spikes per sample and hidden layer to aim at.
         readout : float, optional
             Scale the last layer's weights as well: until the standard deviation of the largest
             potentials, over samples and classes, is this. Left out they stay as they are; what
             reaches a readout then depends on its time constants and on the length of a sample.
         rate : float, optional
-            Instead of ``hidden_spikes``: mean spikes per unit and step, for layers of unlike sizes.
+            Instead of ``layer_spikes``: mean spikes per unit and step, for layers of unlike sizes.
 
         Returns
         -------
         Network
             This network, changed in place.
         """
-        scale_to_activity(self, inputs, hidden_spikes, readout, rate)
+        scale_to_activity(self, inputs, layer_spikes, readout, rate)
         return self
 
     # copies and files -----------------------------------------------------------------------------

@@ -367,6 +367,26 @@ def test_a_rerun_keeps_the_settings(open_notebook, page):
     assert re.match(r"panel\.set\(weight=0\.36, n_spikes=2, .*reset='subtract'\)$", code)
 
 
+def test_a_saved_picture_shows_what_was_set_last(open_notebook, lab, page):
+    """And while it is replaced nothing is seen of it."""
+    open_notebook(notebook_of_panels(["OneNeuron"]))
+    ((_, panel),) = each_panel(page, ["OneNeuron"])
+    page.evaluate(DOUBLES)
+    panel.get_by_role("slider", name="weight").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("p => p.innerText.includes('0.36')", arg=panel.element_handle())
+    page.wait_for_function("JSON.stringify(lab.cells()).includes('weight=0.36')")
+    page.wait_for_timeout(500)
+    page.evaluate("lab.counting = false")
+    assert page.evaluate("lab.frames") > 20 and page.evaluate("lab.doubles") == 0
+    _, folder = lab
+    saved = nbformat.read(saved_and_reopened(page, folder), as_version=4)
+    check_saved(saved, ["OneNeuron"])
+    (still,) = (o for o in code_cells(saved)[1].outputs if "image/png" in o.get("data", {}))
+    assert "weight=0.36" in still["data"]["text/plain"]
+    check_stills(page, ["OneNeuron"])
+
+
 def test_a_picture_never_goes_away(open_notebook, page):
     """While a slider is held down, a picture of full size is there at any time."""
     open_notebook(notebook_of_panels(["OneNeuron"]))

@@ -1,11 +1,12 @@
 """NIR graphs: there and back, as files too, with equal spikes; and what others describe."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from snnlab import LIF, Network, Substrate, encode
+from snnlab import LIF, Network, SpikeTrains, Substrate, encode
 from snnlab.layers import Dense, Residual
 
 nir = pytest.importorskip("nir")
@@ -160,3 +161,39 @@ def test_other_things_are_no_graphs():
         from_nir({}, n_steps=3)
     with pytest.raises(TypeError, match="network must be a Network"):
         to_nir(3)
+
+
+# other simulators: files of `tools/nir_peers.py` --------------------------------------------------
+
+PEERS = Path(__file__).resolve().parent / "nir_peers"
+SPIKES = np.load(PEERS / "spikes.npz")
+
+
+def spikes_that_go_in():
+    with np.load(PEERS / "inputs.npz") as file:
+        x = np.unpackbits(file["x"], count=int(np.prod(file["shape"]))).reshape(file["shape"])
+    return SpikeTrains.from_dense(x.astype(bool))
+
+
+@pytest.mark.parametrize("which", [name for name in SPIKES if name != "versions"])
+def test_other_simulators_have_the_same_spikes(which):
+    name, _ = which.split()
+    inputs = spikes_that_go_in()
+    network = from_nir(nir.read(PEERS / f"{name}.nir"), n_steps=inputs.n_steps, dt=1e-4)
+    ours = network.forward(inputs).readout > 0.5
+    theirs = np.unpackbits(SPIKES[which], count=ours.size).reshape(ours.shape) > 0
+    assert 1000 < theirs.sum() < theirs.size / 2
+    assert (ours & theirs).sum() >= 0.999 * (ours | theirs).sum()
+    network.weights[0][...] *= 1.01
+    assert ((network.forward(inputs).readout > 0.5) != theirs).any()
+
+
+@pytest.mark.parametrize("kind", ["lif", "cuba"])
+def test_the_graphs_that_others_ran_are_those_that_are_written_today(kind):
+    stored = nir.read(PEERS / f"ours-{kind}.nir")
+    today = to_nir(from_nir(stored))
+    assert set(today.nodes) == set(stored.nodes) and set(today.edges) == set(stored.edges)
+    for name, node in stored.nodes.items():
+        for key, value in vars(node).items():
+            if isinstance(value, np.ndarray):
+                np.testing.assert_array_equal(getattr(today.nodes[name], key), value, name)

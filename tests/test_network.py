@@ -436,7 +436,7 @@ def test_scale_to_activity_by_rate():
         ({"rate": 0}, ValueError),
         ({"rate": 1}, ValueError),
         ({"rate": "a"}, TypeError),
-        ({"rate": 0.1, "hidden_spikes": 3}, TypeError),
+        ({"rate": 0.1, "layer_spikes": 3}, TypeError),
         ({}, TypeError),
     ):
         with pytest.raises(error, match="rate"):
@@ -463,9 +463,9 @@ def test_scale_to_activity_refuses():
         (np.nan, ValueError),
         ("a", TypeError),
     ):
-        with pytest.raises(error, match="hidden_spikes"):
+        with pytest.raises(error, match="layer_spikes"):
             net.scale_to_activity(events(), target)
-    with pytest.raises(ValueError, match="hidden_spikes must be below 63"):
+    with pytest.raises(ValueError, match="layer_spikes must be below 63"):
         net.scale_to_activity(events(), 63)
     with pytest.raises(ValueError, match="inputs has 5 units"):
         net.scale_to_activity(events(units=5), 3)
@@ -475,7 +475,7 @@ def test_scale_to_activity_refuses():
 def test_scale_to_activity_does_not_blow_up_on_silent_inputs():
     net = network()
     silent = encode.latency(np.zeros((N, 4)), n_steps=N_STEPS)
-    with pytest.raises(ValueError, match="inputs|hidden_spikes"):
+    with pytest.raises(ValueError, match="inputs|layer_spikes"):
         net.scale_to_activity(silent, 3)
     assert np.array_equal(net.parameters, network().parameters)
 

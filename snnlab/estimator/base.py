@@ -258,7 +258,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _make(self, inputs, n_out):
         """The network, active from the start."""
-        share = _check.number("hidden_spikes", self.hidden_spikes, above=0)
+        share = _check.number("activity", self.activity, above=0)
         neuron, readout = self._neurons()
         if self.layers is not None:
             layers = _check.sequence("layers", self.layers)

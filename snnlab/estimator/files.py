@@ -19,7 +19,7 @@ from snnlab.learning.state import Stateful
 from snnlab.network import Network
 from snnlab.neurons import LeakyIntegrator
 
-FORMAT = 2  # 1: before there were currents, and regressors
+FORMAT = 3  # 1: before there were currents, and regressors; 2: activity had another name
 PLAIN = bool | int | float | str | type(None)
 
 
@@ -55,7 +55,10 @@ def load(path, cls):
         check_format(header, FORMAT)
         if header.get("class", "SpikingClassifier") != cls.__name__:
             raise ValueError(f"it holds a {header['class']}")
-        model = cls(**{k: revived(x, arrays) for k, x in header["parameters"].items()})
+        given = header["parameters"]
+        if header["format"] < 3:
+            given["activity"] = given.pop("hidden_spikes")
+        model = cls(**{k: revived(x, arrays) for k, x in given.items()})
         parts_ = {k.removeprefix("network_"): x for k, x in arrays.items() if k[:8] == "network_"}
         network = Network.from_arrays(parts_, model.workers)
         _adopt_features(model, header, arrays, network)

@@ -31,9 +31,9 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         Share of hidden neurons left out per batch. "auto": none.
     augment : Affine, optional
         Random affine changes; the features are then the pixels of a square image.
-    hidden_spikes : float
-        Mean spikes per sample and hidden layer at the start, as a share of the neurons of the
-        smallest (`Network.scale_to_activity`).
+    activity : float
+        Mean spikes per sample and neuron at the start, in the smallest hidden layer; the others
+        have as many spikes (`Network.scale_to_activity`).
     code : {"auto", "latency", "population", "current"}
         How features enter. "latency": the larger a feature the earlier its one spike
         (`snnlab.encode.latency`). "population": each feature is first spread over several units
@@ -109,7 +109,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         lr=3e-3,
         dropout="auto",
         augment=None,
-        hidden_spikes=0.25,
+        activity=0.25,
         code="auto",
         n_steps=20,
         neuron=None,
@@ -134,7 +134,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         self.lr = lr
         self.dropout = dropout
         self.augment = augment
-        self.hidden_spikes = hidden_spikes
+        self.activity = activity
         self.code = code
         self.n_steps = n_steps
         self.neuron = neuron

@@ -57,7 +57,7 @@ def tell_of_layers(network, layers, epochs):
             f"layer{'s' * many} {', '.join(map(str, layers))} of neurons did not spike once in "
             f"{epochs} epoch{'s' * (epochs > 1)}: 100% of "
             f"{'their' if many else 'its'} neurons are silent, and nothing passes there; begin "
-            "with network.scale_to_activity(inputs, hidden_spikes), or add a "
+            "with network.scale_to_activity(inputs, layer_spikes), or add a "
             "penalties.LowerBound",
         )
 
@@ -73,5 +73,5 @@ def check_writing(network, medium):
                 f"vanishes in layer {k}",
                 f"{share:.0%} of the weights of layer {k} are below half a level of the chip, and "
                 "make no synapse there: make them larger (network.scale_to_activity(inputs, "
-                "hidden_spikes), a larger spread), or the chip's weight_scale",
+                "layer_spikes), a larger spread), or the chip's weight_scale",
             )

@@ -84,6 +84,7 @@ class LeakyBucket(Stays, anywidget.AnyWidget):
         }
         spec = {"n_steps": N_STEPS, "dt": DT, "ranges": {k: list(v) for k, v in RANGES.items()}}
         super().__init__(setting=setting, _spec=spec)
+        self.observe(lambda change: self.still_changed(), "setting")
 
     def neuron(self):
         """The neuron with the constants that are set now, a `snnlab.LIF`."""

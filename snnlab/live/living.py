@@ -440,6 +440,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         with self.hold_sync():
             for name, value in traits.items():
                 setattr(self, name, value)
+        self.still_changed()
 
     def callback(self, step):
         """For ``snnlab.train(..., callback=living.callback)``: shows the network as it learns.

@@ -18,13 +18,12 @@ import traitlets
 from snnlab import _check, plot
 from snnlab.live.board import Board
 from snnlab.live.controls import Action, Control, leave_main_thread
-from snnlab.live.still import Curtain, Stays, Still
+from snnlab.live.still import SCALE, Curtain, Stays, Still
 from snnlab.live.tools import Tools
 from snnlab.live.view import View
 from snnlab.live.voice import Voice
 from snnlab.live.worker import Worker
 
-SCALE = 1.5  # pixels of a live picture per pixel on the page: sharp enough, and quick
 _NUMBERS = itertools.count()
 _OPEN = {}  # the panel that is open under each key
 
@@ -439,6 +438,7 @@ class Panel(Stays):
         rows = (len(shown) - actions) // 2 + 1 + bool(actions)  # in two columns, with the tools
         for image, picture in zip(self.images, self._pictures(), strict=True):
             image.value, image.alt, image.rows = picture.png(SCALE), picture.alt, rows
+        self.still_changed()
 
     def _show_error(self, error):
         said = f"{type(error).__name__}: {error}"
@@ -516,9 +516,10 @@ class Panel(Stays):
         """The pictures, and the line of text below them."""
         if self.picture is None:
             return None
-        line = f"<div>{html.escape(self.text)}</div>"
         with self._lock:  # the thread may be drawing
-            return Still.of(self._pictures(), line, repr(self))
+            shown = [image.value for image in self.images]
+            line = f"<div>{html.escape(self.text)}</div>"
+            return Still.of(self._pictures(), line, repr(self), shown)
 
 
 def _saved(network):

@@ -4,13 +4,17 @@ A widget's view is a reference to a model that lives in the kernel. Without it, 
 "model not found", and a page made by nbconvert shows nothing. So a widget that stays makes two
 outputs of its cell: first a still picture, as HTML with alternative text, as PNG and in words;
 then the view. Where the view comes to life, it takes the picture off the page; where it does not,
-the picture is what there is, and a rule of style hides JupyterLab's message.
+the picture is what there is, and a rule of style hides JupyterLab's message. The picture follows
+what the view shows, a moment after the last change: a notebook is saved as it was left.
 """
 
 import base64
 import html
 import io
+import threading
+import time
 import uuid
+import warnings
 from dataclasses import dataclass, field, replace
 
 import anywidget
@@ -28,6 +32,8 @@ _LOOKS = (
     "@keyframes snnlab-still { from { position: absolute; visibility: hidden; } } "
 ) + plot.style.IN_THE_DARK
 COLOURS = 128
+SCALE = 1.5  # pixels of a picture per pixel on the page: sharp enough, and quick
+QUIET = 1.0  # seconds without a change, after which a picture follows
 
 
 @dataclass
@@ -56,15 +62,19 @@ class Still:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
-    def of(cls, picture, more="", words=""):
-        """From a `snnlab.plot.Picture`, or a sequence of them, one below the other."""
+    def of(cls, picture, more="", words="", pngs=None):
+        """From a `snnlab.plot.Picture`, or a sequence of them, one below the other.
+
+        ``pngs`` are their files at `SCALE`, if there are any: then nothing is drawn.
+        """
         pictures = picture if isinstance(picture, list | tuple) else [picture]
         pictures = _check.each(_check.kind("Picture"))("picture", pictures)
         more, words = _check.text("more", more), _check.text("words", words)
         sizes = [plot.page_size(one.fig) for one in pictures]
         size = max(width for width, _ in sizes), sum(height for _, height in sizes)
         alt = " ".join(one.alt for one in pictures)
-        return cls(_small([one.png(1.5) for one in pictures]), alt, *size, more, words)
+        pngs = [one.png(SCALE) for one in pictures] if pngs is None else pngs
+        return cls(_small(pngs), alt, *size, more, words)
 
     def bundle(self):
         """MIME bundle and metadata of the picture's own output."""
@@ -135,6 +145,40 @@ class Curtain(anywidget.AnyWidget):
     )
 
 
+class Follower:
+    """A thread that has the still pictures follow, each `QUIET` seconds after its last change."""
+
+    def __init__(self):
+        self._due, self._filled, self._thread = {}, threading.Condition(), None
+
+    def soon(self, stays):
+        """The pictures of this one are to follow; if it is told again, so much later."""
+        with self._filled:
+            self._due[stays] = time.monotonic() + QUIET
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="stills", daemon=True)
+                self._thread.start()
+            self._filled.notify()
+
+    def _run(self):
+        while True:
+            with self._filled:
+                self._filled.wait_for(lambda: self._due)
+                stays, due = min(self._due.items(), key=lambda item: item[1])
+                rest = due - time.monotonic()
+                if rest > 0:
+                    self._filled.wait(rest)
+                    continue
+                del self._due[stays]
+            try:
+                stays.follow()
+            except Exception as fault:
+                warnings.warn(f"a still picture does not follow: {fault}", stacklevel=1)
+
+
+_FOLLOWER = Follower()
+
+
 class Stays:
     """Mixed into something that is shown as widgets: it leaves a still picture wherever it is.
 
@@ -142,9 +186,12 @@ class Stays:
 
     - ``still()``, the `Still` of what it shows now, or None if there is nothing to be seen;
     - ``view()``, the MIME bundle of its widgets, where it is not a widget itself;
+    - calls of ``still_changed()``, wherever it comes to show something else;
     - ``lift(key)``, which has the widgets take the picture of this key off the page: for most
       ``self.curtain.stills = [*self.curtain.stills, key]`` with a `Curtain` among them.
     """
+
+    _left = ()  # keys of the pictures that were left
 
     def view(self):
         """MIME bundle of the widget that this is mixed into."""
@@ -156,6 +203,7 @@ class Stays:
 
         key = uuid.uuid4().hex
         self.lift(key)
+        self._left = (*self._left, key)
         # the picture's place first, its content last: the view should not wait for it to be drawn
         display({"text/plain": ""}, raw=True, display_id=key)
         display(self.view() | {"text/plain": ""}, raw=True)
@@ -165,6 +213,20 @@ class Stays:
             return
         data, metadata = replace(still, key=key).bundle()
         update_display(data, display_id=key, metadata=metadata, raw=True)
+
+    def still_changed(self):
+        """Something else is shown: the pictures that were left follow, once that has an end."""
+        if self._left:
+            _FOLLOWER.soon(self)
+
+    def follow(self):
+        """Put what is shown now in the place of the pictures that were left."""
+        from IPython.display import update_display
+
+        still = self.still()
+        for key in self._left if still is not None else ():
+            data, metadata = replace(still, key=key).bundle()
+            update_display(data, display_id=key, metadata=metadata, raw=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """View, picture and words in one, for whoever asks for a bundle."""

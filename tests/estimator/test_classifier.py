@@ -224,7 +224,7 @@ def test_silent_unless_asked(capsys, monkeypatch):
     [
         ({"code": "rate"}, ValueError, "code must be one of"),
         ({"loss": "hinge"}, ValueError, "loss must be one of"),
-        ({"hidden_spikes": 0}, ValueError, "hidden_spikes"),
+        ({"activity": 0}, ValueError, "activity"),
         ({"batch_size": 0}, ValueError, "batch_size"),
         ({"batch_size": "most"}, (TypeError, ValueError), "batch_size"),
         ({"epochs": 1.5}, TypeError, "epochs"),

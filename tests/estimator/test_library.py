@@ -1,5 +1,6 @@
 """The whole library behind the estimators, and the regressor."""
 
+import json
 import resource
 import subprocess
 import sys
@@ -253,6 +254,21 @@ def test_regressors_have_all_that_classifiers_have(tmp_path):
         one.partial_fit(x, y)
     constant = quick(SpikingRegressor).fit(x, np.full(20, 7.0))
     np.testing.assert_allclose(constant.predict(x), 7.0, atol=1.5)
+
+
+def test_files_that_call_activity_by_its_old_name_are_read(tmp_path):
+    x, y = load_linnerud(return_X_y=True)
+    model = quick(SpikingRegressor, activity=0.4).fit(x, y)
+    model.save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as file:
+        arrays = dict(file)
+    header = json.loads(str(arrays["header"]))
+    header["format"] = 2
+    header["parameters"]["hidden_spikes"] = header["parameters"].pop("activity")
+    np.savez(tmp_path / "old.npz", **arrays | {"header": np.array(json.dumps(header))})
+    old = SpikingRegressor.load(tmp_path / "old.npz")
+    assert old.activity == 0.4
+    np.testing.assert_array_equal(old.predict(x), model.predict(x))
 
 
 def test_the_squared_error_has_its_gradient():

@@ -229,3 +229,63 @@ def test_only_live_imports_widgets():
     code = "import sys, snnlab.plot; print({'anywidget', 'ipywidgets'} & set(sys.modules))"
     shown = fresh_python("-c", code)
     assert shown.stdout.strip() == "set()"
+
+
+# --- what stays ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outputs(monkeypatch):
+    """What cells show, by display id; the third of each is set when it is updated."""
+    import IPython.display
+
+    shown = {}
+
+    def display(data, *, display_id=None, raw=False):
+        shown[display_id] = [data, None, threading.Event()]
+
+    def update_display(data, *, display_id, metadata, raw=False):
+        shown[display_id][:2] = data, metadata
+        shown[display_id][2].set()
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    monkeypatch.setattr(IPython.display, "update_display", update_display)
+    monkeypatch.setattr(live.still, "QUIET", 0.2)
+    return shown
+
+
+def test_a_still_picture_follows_the_controls(fragile, outputs):
+    fragile._ipython_display_()
+    (key,) = fragile.curtain.stills
+    data, about, updated = outputs[key]
+    assert "It is 2." in data["text/html"] and updated.is_set()
+    updated.clear()
+    for x in (3, 4, 5):
+        fragile.widgets["x"].value = x
+    assert not updated.is_set(), "it follows every move"
+    assert updated.wait(30)
+    data, about, _ = outputs[key]
+    assert "It is 5." in data["text/html"] and f"snnlab-still-{key}" in data["text/html"]
+    assert about["image/png"]["alt"] == "The number 5." and "x=5" in data["text/plain"]
+
+
+def test_one_thread_has_all_still_pictures_follow(fragile, panel, outputs):
+    for shown in (fragile, panel, fragile):
+        shown._ipython_display_()
+    updates = [output[2] for key, output in outputs.items() if key]
+    for updated in updates:
+        updated.clear()
+    panel.widgets["weight"].value = 0.5
+    fragile.widgets["x"].value = 3
+    assert all(updated.wait(30) for updated in updates) and len(updates) == 3
+    assert sum(thread.name == "stills" for thread in threading.enumerate()) == 1
+
+
+def test_what_goes_wrong_with_a_still_picture_is_told(fragile, outputs, monkeypatch):
+    told = threading.Event()
+    monkeypatch.setattr(live.still.warnings, "warn", lambda words, **_: told.set())
+    fragile._ipython_display_()
+    monkeypatch.setattr(fragile, "still", lambda: 1 / 0)
+    fragile.widgets["x"].value = 3
+    assert told.wait(30)
+    monkeypatch.undo()
