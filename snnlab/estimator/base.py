@@ -1,5 +1,6 @@
 """What the estimators share: from arguments to a network, training, and reading it out."""
 
+import sys
 from functools import partial
 from html import escape
 
@@ -13,6 +14,7 @@ from snnlab import _check, encode
 from snnlab.datasets.augment import Affine, AugmentedImages
 from snnlab.estimator import files, parts, tables
 from snnlab.estimator.watch import Watch
+from snnlab.kernels.compiling import telling
 from snnlab.learning.evaluation import predict_scores
 from snnlab.learning.losses import Weighted, WeightedTargets, resolve
 from snnlab.learning.optim import Adam
@@ -76,7 +78,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return ""
         if self.code_ is None:
             return f"signals as they are; {self.network_}"
-        also = ", a linear model as well" if self.code_.straight else ""
+        also = ", along the directions of a linear model, which does as well"
+        also = also if self.code_.straight else ""
         return f"code {self.code_.kind!r}: {self.code_.reason}{also}; {self.network_}"
 
     def __repr__(self, N_CHAR_MAX=700):
@@ -106,9 +109,10 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         This object, trained. After an interrupt it is usable, at its last completed step.
         """
         old = self._past()
-        samples, settings, watch = self._begin(X, y, sample_weight)
         verbose = bool(self.verbose)
-        new = train(self.network_, *samples, **settings, progress=verbose, callback=watch)
+        with telling(partial(print, file=sys.stderr, flush=True)):
+            samples, settings, watch = self._begin(X, y, sample_weight)
+            new = train(self.network_, *samples, **settings, progress=verbose, callback=watch)
         self._finish(old, new, watch)
         return self
 

@@ -39,6 +39,8 @@ def save(path, model):
     if code is not None:
         header["code"] = {"kind": code.kind, "reason": code.reason, "straight": code.straight}
         arrays |= {"mean": code.mean, "sd": code.sd}
+        if code.mix is not None:
+            arrays["mix"] = code.mix
     if hasattr(model, "minimum_"):
         arrays |= {"minimum": model.minimum_, "range": model.range_}
     if hasattr(model, "feature_names_in_"):
@@ -110,7 +112,10 @@ def _code(model, header, arrays, network, old):
             raise ValueError("sd must be above 0")
     straight = False if old else _check.flag("straight", header["code"]["straight"])
     steps, dt = network.n_steps, network.dt
-    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, not old, straight)
+    mix = arrays.get("mix")
+    if mix is not None:
+        mix = _check.array("mix", mix, np.float64, (len(low), None))
+    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, not old, straight, mix)
 
 
 def plain(name, x, arrays):

@@ -38,7 +38,9 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         How features enter. "latency": the larger a feature the earlier its one spike
         (`snnlab.encode.latency`). "population": each feature is first spread over several units
         (`snnlab.encode.population`). "current": signed features are currents that the first layer
-        feels in each step; its neurons learn to make spikes of them. "auto": the data say
+        feels in each step; its neurons learn to make spikes of them. They are mixed first so that
+        they correlate little; where a linear model does as well as a smooth kernel, what is
+        felt are its directions. "auto": the data say
         (`snnlab.estimator.tables.choose`); ``code_`` and the representation of a fitted estimator
         tell which it is, and why.
     n_steps : int

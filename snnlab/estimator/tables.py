@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from snnlab import _check, encode
 from snnlab.signals import ConstantCurrent
@@ -16,7 +17,9 @@ TAIL, REACH = 0.05, 1.0  # quantiles, and by how much of their distance values m
 MOST = 4.0  # largest size of a signed feature, in standard deviations
 BACKGROUND, SMOOTH = 0.2, 0.6  # share of zeros, or correlation of neighbours, of images
 CLEARLY = 0.25  # share of the squared error that a population code must save
-BARELY = 0.07  # share of it that random units must save, or else a linear model does as well
+SHRINK, MIXED = 0.1, 500  # added to variances; columns from which on they are not mixed
+BARELY = 0.07  # share of it that a kernel must save, or else a linear model does as well
+FOLDS, COMPARED = 5, 800  # of that comparison: folds, and most rows
 RIDGES = 0.003, 0.03, 0.3, 3.0  # strengths that are tried, per row
 ROWS, SEEN, UNITS = 2000, 30, 200  # of the comparison of two codes: most, least; random units
 
@@ -41,7 +44,11 @@ class Code:
         Whether the code's time constant is as many more steps as there are more steps than 20; not
         so in files of old.
     straight : bool
-        Whether a linear model was found to do as well as one with random units.
+        Whether a linear model was found to do as well as one with a smooth kernel.
+    mix : array of float64 (n_features, n_directions) or None
+        Signed features times this are the currents: directions of the columns that differ about
+        equally much (`decorrelated`), or those that a linear model uses (`linear_directions`).
+        None, in files of old: the features themselves.
     """
 
     kind: str
@@ -54,6 +61,7 @@ class Code:
     dt: float = encode.DT
     follows_steps: bool = True
     straight: bool = False
+    mix: np.ndarray | None = None
 
     @property
     def n_features(self):
@@ -74,6 +82,8 @@ class Code:
         """SpikeTrains, or ConstantCurrent whose last unit is always on."""
         if self.kind == "current":
             z = self.signed(X)
+            if self.mix is not None:  # in double precision: rows do not depend on their neighbours
+                z = np.clip(z.astype(np.float64) @ self.mix, -MOST, MOST).astype(np.float32)
             one = np.ones((len(z), 1), np.float32)
             return ConstantCurrent(np.hstack([z, one]), self.n_steps)
         u = self.unit(X)
@@ -119,7 +129,13 @@ def learn_code(X, y, code):
     if code == "auto":
         learned.kind, learned.reason = choose(u, learned.signed(X), y, as_it_is)
     if learned.kind == "current":
-        learned.straight = is_straight(learned.signed(X), y)
+        z = learned.signed(X)
+        strength = straight_strength(z, y)
+        learned.straight = strength is not None
+        if learned.straight:
+            learned.mix = linear_directions(z, y, strength)
+        elif len(z) >= SEEN and z.shape[1] <= MIXED:
+            learned.mix = decorrelated(z)
     return learned
 
 
@@ -205,17 +221,70 @@ def _like_images(u):
     return bool(np.mean(z[:, 1:] * z[:, :-1]) >= SMOOTH)
 
 
-def is_straight(z, y):
-    """Whether random units hardly lessen the squared error of a linear model, on held-out samples.
+def straight_strength(z, y):
+    """Strength of the ridge regression that a smooth kernel hardly improves, or None if it does.
 
-    Then there is little to be found but noise, which a network would learn as well.
+    Both predict samples held out, each of them once. A kernel that does not do better finds little
+    in the features but noise, and so would a network.
     """
     if len(z) < SEEN:
-        return False
-    _, z, y, random = _sample(z, z, y)
-    linear = _errors(z, y, len(z) // 5)
-    gain = linear - _errors(np.hstack([z, random]), y, len(z) // 5)
-    return bool(gain.mean() < max(gain.std() / np.sqrt(len(gain)), BARELY * linear.mean()))
+        return None
+    chosen = np.random.default_rng(0).permutation(len(z))[:COMPARED]
+    z, y = z[chosen].astype(np.float64), y[chosen]
+    linear, curved = [], []
+    for held in np.array_split(np.arange(len(z)), FOLDS):
+        order = np.concatenate([held, np.setdiff1d(np.arange(len(z)), held)])
+        linear.append(_all_errors(z[order], y[order], len(held)))
+        curved.append(_kernel_errors(z[order], y[order], len(held)))
+    linear, curved = np.hstack(linear), np.hstack(curved)
+    best = linear.mean(axis=1).argmin()
+    gain = linear[best] - curved[curved.mean(axis=1).argmin()]
+    enough = max(gain.std() / np.sqrt(len(gain)), BARELY * linear[best].mean())
+    return RIDGES[best] if gain.mean() < enough else None
+
+
+def _kernel_errors(z, y, held):
+    """As `_all_errors`, of ridge regressions with a Gaussian kernel of decorrelated features."""
+    z = z @ decorrelated(z[held:])
+    squares = np.square(z).sum(axis=1)
+    distances = squares[:, None] + squares[held:] - 2 * z @ z[held:].T
+    kernel = np.exp(-distances / (2 * z.shape[1]))
+    values, axes = np.linalg.eigh(kernel[held:])
+    offset = y[held:].mean(axis=0)
+    target, there = axes.T @ (y[held:] - offset), kernel[:held] @ axes
+    return _ridge_errors(values, target, there, y[:held] - offset, 0.1 * len(axes))
+
+
+def linear_directions(z, y, strength):
+    """A column per output: what a linear model makes of signed features, of size 1.
+
+    Logistic regression where outputs are classes, one of which is 1; else ridge regression.
+    """
+    z = z.astype(np.float64)
+    if y.shape[1] > 1 and (np.sort(y, axis=1)[:, -2:] == [0, 1]).all():
+        return _of_size_one(z, LogisticRegression().fit(z, y.argmax(axis=1)).coef_.T)
+    inner = (z - z.mean(axis=0)).T
+    w = np.linalg.solve(
+        inner @ inner.T + strength * len(z) * np.eye(len(inner)), inner @ (y - y.mean(axis=0))
+    )
+    return _of_size_one(z, w)
+
+
+def decorrelated(z):
+    """Columns that make of signed features others, each near its own, that correlate little.
+
+    Directions in which the features hardly vary stay small: `SHRINK` is added to their variance.
+    """
+    z = z.astype(np.float64)
+    inner = z - z.mean(axis=0)
+    values, axes = np.linalg.eigh(inner.T @ inner / len(z))
+    return _of_size_one(z, axes / np.sqrt(np.maximum(values, 0) + SHRINK) @ axes.T)
+
+
+def _of_size_one(z, w):
+    """Columns of ``w`` scaled so that ``z @ w`` has standard deviation 1."""
+    sd = (z @ w).std(axis=0)
+    return w / np.where(sd > 1e-6, sd, 1.0)
 
 
 def _gain(u, z, y):
@@ -236,7 +305,12 @@ def _sample(u, z, y):
 
 
 def _errors(x, y, held):
-    """Squared errors on the first ``held`` samples, of the ridge regression that does best there.
+    """Squared errors on the first ``held`` samples, of the ridge regression that is best there."""
+    return min(_all_errors(x, y, held), key=np.mean)
+
+
+def _all_errors(x, y, held):
+    """Squared errors on the first ``held`` samples, (strength, held), of ridge regressions.
 
     Columns are standardised, so that a strength means the same for all of them.
     """
@@ -246,8 +320,13 @@ def _errors(x, y, held):
     x = (x - mean) / np.where(sd > 1e-6, sd, 1.0)
     values, axes = np.linalg.eigh(x[held:].T @ x[held:])
     target, there = axes.T @ (x[held:].T @ (rest - offset)), x[:held] @ axes
+    return _ridge_errors(values, target, there, y[:held] - offset, len(seen))
+
+
+def _ridge_errors(values, target, there, y, unit):
+    """Squared errors (strength, sample) on ``y``, in the axes in which a problem is diagonal."""
     found = []
     for strength in RIDGES:
-        guess = there @ (target / (np.maximum(values, 0) + strength * len(seen))[:, None])
-        found.append(np.square(y[:held] - offset - guess).sum(axis=1))
-    return min(found, key=np.mean)
+        guess = there @ (target / (np.maximum(values, 0) + strength * unit)[:, None])
+        found.append(np.square(y - guess).sum(axis=1))
+    return np.array(found)

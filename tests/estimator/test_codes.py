@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from snnlab import LIF, SpikingClassifier, datasets
-from snnlab.estimator.tables import Code, learn_code, robust_bounds
+from snnlab.estimator.tables import Code, decorrelated, learn_code, robust_bounds
 
 
 def accuracy(x, y, n_splits=3, model=None):
@@ -146,3 +146,58 @@ def test_the_order_of_rows_does_not_matter():
         for k in (np.arange(150), mixed)
     )
     np.testing.assert_array_equal(one, two)
+
+
+# signed features are mixed ------------------------------------------------------------------------
+
+
+def test_features_that_share_much_are_told_apart():
+    """Classes differ where columns hardly do: a network on the columns themselves reached 0.89."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    means, shared = rng.normal(size=(2, 50)) * 2 / np.sqrt(50), rng.normal(size=(10, 50))
+    x = means[y] + rng.normal(size=(400, 10)) @ shared + 0.5 * rng.normal(size=(400, 50))
+    assert accuracy(x, y) >= accuracy(x, y, model=lines()) - 0.02
+
+
+@pytest.mark.parametrize("rows", [40, 900])
+def test_a_linear_model_is_found_to_do_as_well_or_not(rows):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(rows, 6))
+    line = (x.sum(axis=1) + 3 * rng.normal(size=rows) > 0).astype(int)
+    code = chosen(x, line, "current")
+    assert code.straight and code.mix.shape == (6, 1) and code(x).n_units == 2
+    assert len(np.unique(np.sign(code.mix))) == 1
+    ring = (np.square(x).sum(axis=1) > 5.35).astype(int)
+    bent = chosen(x, ring, "current")
+    assert bent.straight == (rows == 40) and code(x).n_steps == 20
+
+
+def test_decorrelated_features_stay_near_their_own():
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=(2000, 4)) + 2 * rng.normal(size=(2000, 1))
+    z = (z - z.mean(axis=0)) / z.std(axis=0)
+    mixed = z @ decorrelated(z)
+    before, after = np.corrcoef(z.T), np.corrcoef(mixed.T)
+    own = [np.corrcoef(z[:, k], mixed[:, k])[0, 1] for k in range(4)]
+    off = ~np.eye(4, dtype=bool)
+    assert before[off].min() > 0.7 and np.abs(after[off]).max() < 0.35 and min(own) > 0.6
+    np.testing.assert_allclose(mixed.std(axis=0), 1)
+
+
+def test_constant_columns_are_no_directions():
+    x = np.random.default_rng(3).normal(size=(60, 3))
+    x[:, 1] = 7
+    for y in (np.arange(60) % 2, (np.square(x[:, 0]) > 0.5).astype(int)):
+        code = chosen(x, y, "current")
+        assert np.isfinite(code.mix).all() and np.isfinite(code(x).x).all()
+        assert SpikingClassifier(epochs=1, random_state=0).fit(x, y).predict(x).shape == (60,)
+
+
+def test_mixing_is_written_to_files(tmp_path):
+    x, y = load_wine(return_X_y=True)
+    model = SpikingClassifier(epochs=2, random_state=0).fit(x, y)
+    model.save(tmp_path / "model.npz")
+    loaded = SpikingClassifier.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(loaded.code_.mix, model.code_.mix)
+    np.testing.assert_array_equal(loaded.decision_function(x), model.decision_function(x))

@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from sklearn.compose import TransformedTargetRegressor
@@ -27,6 +28,7 @@ from snnlab import (
     losses,
     penalties,
 )
+from snnlab.kernels.compiling import telling
 
 
 @pytest.fixture(scope="module")
@@ -317,3 +319,26 @@ def test_bad_tables_are_refused_as_scikit_learn_does(iris):
         assert set(model.predict(few)) <= set(labels)
     generator = quick(random_state=np.random.default_rng(0)).fit(x, y)
     assert generator.score(x, y) > 0.5
+
+
+def test_compiling_is_told_once():
+    told = []
+    with telling(told.append):
+        assert not told
+        numba.njit(lambda x: x + 1)(1)
+        numba.njit(lambda x: x + 2)(1)
+    assert len(told) == 1 and "compiling kernels" in told[0]
+    numba.njit(lambda x: x + 3)(1)
+    assert len(told) == 1
+
+
+def test_fit_tells_of_compiling(iris, capsys, monkeypatch):
+    columns = SpikingClassifier.columns
+
+    def with_kernel(self, targets):
+        numba.njit(lambda x: x + 4)(1)
+        return columns(self, targets)
+
+    monkeypatch.setattr(SpikingClassifier, "columns", with_kernel)
+    quick().fit(*iris)
+    assert "compiling kernels" in capsys.readouterr().err
