@@ -95,7 +95,8 @@ class Record:
     def holds(self, n_samples, n_steps, width, dtype, potentials):
         """Whether it has spikes of so many samples, steps and units, padded, and potentials."""
         train = self._spikes if self.lists_events else None
-        if train is not None and (len(train), train.n_steps) != (n_samples, n_steps):
+        wanted = n_samples, n_steps, self.n
+        if train is not None and (len(train), train.n_steps, train.n_units) != wanted:
             return False
         if train is None and self._n_steps != n_steps:
             return False

@@ -73,8 +73,10 @@ class Still:
         sizes = [plot.page_size(one.fig) for one in pictures]
         size = max(width for width, _ in sizes), sum(height for _, height in sizes)
         alt = " ".join(one.alt for one in pictures)
-        pngs = [one.png(SCALE) for one in pictures] if pngs is None else pngs
-        return cls(_small(pngs), alt, *size, more, words)
+        if pngs is None:
+            pngs = [one.png(SCALE) for one in pictures]
+        files = _check.each(_check.kind("bytes"), len(pictures), "files")("pngs", pngs)
+        return cls(_small("pngs", files), alt, *size, more, words)
 
     def bundle(self):
         """MIME bundle and metadata of the picture's own output."""
@@ -90,9 +92,12 @@ class Still:
         return data, {"image/png": about}
 
 
-def _small(pngs):
+def _small(name, pngs):
     """Pictures below each other, in few colours: a notebook is saved with every one of them."""
-    parts = [Image.open(io.BytesIO(png)).convert("RGB") for png in pngs]
+    try:
+        parts = [Image.open(io.BytesIO(png)).convert("RGB") for png in pngs]
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{name} must be PNG files: {error}") from error
     size = max(part.width for part in parts), sum(part.height for part in parts)
     whole, top = Image.new("RGB", size, "white"), 0
     for part in parts:

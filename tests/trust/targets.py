@@ -11,7 +11,8 @@ import snnlab
 PROTOCOL = {
     "Layer": "prepare prepare_back forward backward finish fill_drive chunk_adjoint "
     "error_below drive adjoint init "
-    "error_is_read_below follows_events values shape_out blocks",
+    "error_is_read_below follows_events values shape_out blocks room "
+    "uses_up_currents",
     "Optimizer": "adopt bound largest_change recipe "
     "change changes check_arrays check_fit checked rate regions take update",
     "Rule": "adopt bound largest_pull after_step check_arrays check_fit check_network "

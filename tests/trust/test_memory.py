@@ -8,6 +8,7 @@ from helpers import CHIP, fresh_python
 
 from snnlab import ConstantCurrent, Network, SpikeTrains, Substrate
 from snnlab.network import Gradients
+from snnlab.record import Record
 from snnlab.trace import Trace
 
 STEPS = 12
@@ -115,12 +116,21 @@ def test_a_trace_of_another_network_is_not_read(first, second):
             b.backward(trace, g)
 
 
+def exchanged(record, part, other):
+    """A record with one part of another's."""
+    parts = {name: getattr(record, name) for name in ("spikes", "potentials", "bits")}
+    parts[part] = getattr(other, part)
+    new = Record(record.name, record.kind, record.n, spikes=parts["spikes"])
+    new.potentials, new.bits = parts["potentials"], parts["bits"]
+    return new
+
+
 def test_traces_whose_parts_were_exchanged_are_not_read():
     net, other = NETWORKS["narrow"](), NETWORKS["other units"]()
     for part in ("spikes", "potentials", "bits"):
         trace, *_ = run(net, inputs_for(net))
         theirs, *_ = run(other, inputs_for(other))
-        setattr(trace.records[0], part, getattr(theirs.records[0], part))
+        trace.records[0] = exchanged(trace.records[0], part, theirs.records[0])
         with pytest.raises(ValueError, match="trace does not fit"):
             net.backward(trace, np.zeros((40, STEPS, 4)))
         again = net.forward(inputs_for(net), out=trace)
