@@ -86,7 +86,7 @@ def _scale_layer(network, k, stage, runs, target):
     A pass costs the more, the more neurons fire: a bracket is looked for first, from weights as
     they are and with few samples, and what it tells need not be run.
     """
-    weights = [b.padded(network.parameters) for b in stage.blocks.values() if b.prunable]
+    weights = [b.padded(network.parameters) for b in _scaled(stage)]
     original = [w.copy() for w in weights]
     (few, everything), place = runs, network.stages.index(stage)
 
@@ -120,6 +120,13 @@ def _scale_layer(network, k, stage, runs, target):
         raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
 
 
+def _scaled(stage):
+    """The blocks that currents are in proportion to: a norm's, where weights make no difference."""
+    if stage.layer.normalises:
+        return [stage.blocks["gain"], stage.blocks["shift"]]
+    return [block for block in stage.blocks.values() if block.prunable]
+
+
 def _bracket(below, start, step):
     """Exponents between which what is ``below`` ends to be so, from ``start`` in growing steps."""
     sign = 1 if below(start) else -1
@@ -137,5 +144,5 @@ def _scale_readout(network, inputs, size):
     tops = network.forward(inputs, potentials=False).readout.max(axis=1)
     if not tops.std() > 0:
         raise ValueError("readout hears nothing in these inputs, or the same in all of them")
-    block = network.stages[-1].blocks["weights"]
-    block.padded(network.parameters)[...] *= network.dtype.type(size / tops.std())
+    for block in _scaled(network.stages[-1]):
+        block.padded(network.parameters)[...] *= network.dtype.type(size / tops.std())

@@ -10,6 +10,7 @@ from snnlab._files import check_format
 from snnlab.kernels.vector import NARROW
 from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear
 from snnlab.layers.kinds import layer_from_dict
+from snnlab.layers.residual import units_added
 from snnlab.layers.stage import Stage
 from snnlab.memory import padded_width
 from snnlab.neurons import LIF, LeakyIntegrator
@@ -105,7 +106,7 @@ def initial_spread(spread, model):
 
 def make_stages(shape, layers, neurons, dtype):
     """The layers one by one, each with its neuron, and its blocks behind those before."""
-    stages, neurons, start = [], list(neurons), 0
+    stages, neurons, start, inputs = [], list(neurons), 0, shape
 
     def add(layer, shape, shortcut):
         nonlocal start
@@ -123,7 +124,12 @@ def make_stages(shape, layers, neurons, dtype):
             start = blocks[name].stop
             if start > MOST_PARAMETERS:
                 raise ValueError(f"layers: with {layer!r} there would be {start:,} parameters")
-        stages.append(Stage(k, layer, neuron, (shape, out), blocks, dtype, k - 1, shortcut))
+        added = None
+        if shortcut is not None:
+            below = inputs if shortcut < 0 else stages[shortcut].shape_out
+            added = units_added(below, out)
+        shapes = shape, out
+        stages.append(Stage(k, layer, neuron, shapes, blocks, dtype, k - 1, shortcut, added))
         return out
 
     def expand(layers, shape, added=None):

@@ -25,8 +25,10 @@ class Medium:
     age = 0
     can_evaluate = True
 
-    def run(self, network, inputs, *, potentials=True, dropout=None, out=None):
+    def run(self, network, inputs, *, potentials=True, dropout=None, out=None, training=False):
         """Run a batch; parameters as those of `Network.forward`.
+
+        (``training`` is given only to networks that normalise batches, which run here alone.)
 
         Returns
         -------
@@ -44,7 +46,7 @@ class Medium:
             for c, record in zip(self.conditions(network), trace.records, strict=True)
         ]
         with network.workspaces.borrow() as scratch:
-            Forward(network, trace, scratch, conditions).run()
+            Forward(network, trace, scratch, conditions, training).run()
         return trace
 
     def conditions(self, network):

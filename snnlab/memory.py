@@ -49,6 +49,13 @@ class Workspace:
             known = self._arrays[name] = aligned(shape, dtype)
         return known
 
+    def flat(self, name, size, dtype):
+        """So many numbers of memory that grows as it must: for several users, one after another."""
+        known = self._arrays.get(name)
+        if known is None or known.size < size or known.dtype != dtype:
+            known = self._arrays[name] = aligned((size,), dtype)
+        return known[:size]
+
     def padded(self, name, x, width):
         """`pad_units` into memory of this name."""
         return pad_units(x, width, self.array(name, (*x.shape[:-1], width), x.dtype))

@@ -98,6 +98,7 @@ class Network:
             if stage.neuron is not None:
                 sd = initial_spread(spread, stage.neuron)
                 start = stage.layer.init(rng, stage.shape_in, sd)
+                start = stage.layer.tuned(start, stage.neuron, self.n_steps)
                 if set(start) != set(stage.blocks):
                     raise ValueError(
                         f"init of {stage.name} gives {sorted(start)}, "
@@ -127,6 +128,7 @@ class Network:
         per_sample = self.n_steps * self.total_width
         self.is_heavy = per_sample >= 50_000 and any(s.layer.keeps_bits for s in self.stages)
         maps = [stage for stage in self.stages if stage.neuron is not None]
+        self.normalises = any(stage.layer.normalises for stage in self.stages)
         self.hidden_stages = [stage for stage in maps[:-1] if stage.fires]
 
     # what is laid out by them is not changed any more; parameters change in place
@@ -168,7 +170,7 @@ class Network:
 
     # the three steps ------------------------------------------------------------------------------
 
-    def forward(self, inputs, *, on=None, potentials=True, dropout=None, out=None):
+    def forward(self, inputs, *, on=None, potentials=True, dropout=None, out=None, training=False):
         """Run a batch.
 
         Parameters
@@ -185,6 +187,9 @@ class Network:
         out : Trace, optional
             A trace that an earlier call returned and that may be written over: its memory is used
             again if it fits.
+        training : bool
+            Whether layers with a norm (`snnlab.layers.norm`) take the statistics of this batch,
+            and their running ones learn from them. To others it is all the same.
 
         Returns
         -------
@@ -194,7 +199,8 @@ class Network:
         if not hasattr(medium, "run") or isinstance(medium, type):
             raise TypeError(f"on must be a Substrate, a Recording or the like, not {on!r}")
         potentials = _check.flag("potentials", potentials)
-        return medium.run(self, inputs, potentials=potentials, dropout=dropout, out=out)
+        how = {"training": True} if _check.flag("training", training) and self.normalises else {}
+        return medium.run(self, inputs, potentials=potentials, dropout=dropout, out=out, **how)
 
     def backward(self, trace, g_readout, *, g_spikes=None, out=None, adjoints=False, inputs=False):
         """Gradients by the weights, read from a trace.

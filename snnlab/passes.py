@@ -61,8 +61,6 @@ class Wiring:
         Whether the layer below reads its error itself.
     sums_suffice : list of bool
         Whether a layer's gradient needs no more of its currents than their sums over time.
-    segments : list of list of int
-        Layers that need not wait for each other, in order.
     """
 
     def __init__(self, stages, kind):
@@ -101,16 +99,21 @@ class Wiring:
             any(not self.error_is_read_below[j] for j in self.hearers(k))
             for k in range(len(stages))
         ]
-        self.segments = [[]]
-        for k, stage in enumerate(stages):
-            self.segments += [[k], []] if stage.layer.barrier else []
-            if not stage.layer.barrier:
-                self.segments[-1].append(k)
-        self.segments = [segment for segment in self.segments if segment]
 
     def hearers(self, k):
         """Numbers of the layers that hear layer k (-1: the inputs), once for each way."""
         return self._hearers[k]
+
+
+def segments_of(by_batch):
+    """Layers that need not wait for each other, in order; those that need a whole batch alone."""
+    segments = [[]]
+    for k, alone in enumerate(by_batch):
+        if alone:
+            segments += [[k], []]
+        else:
+            segments[-1].append(k)
+    return [segment for segment in segments if segment]
 
 
 class Pass:
@@ -131,6 +134,7 @@ class Pass:
         self.wiring = network.wiring(type(trace.inputs))
         self.n_steps, self.dtype = network.n_steps, network.dtype
         self.edges = chunk_borders(len(trace), network.is_heavy)
+        self.plans = {}  # of some layers: how they are run
         updates = len(trace) * network.n_steps * network.total_width
         self.threads = threads_worth(updates, network.workers)
 
@@ -152,7 +156,11 @@ class Pass:
 
     def shortcut_values(self, k, lo, hi):
         """What is added to layer k's currents, (sample, time or 1, unit)."""
-        return self._values(self.stages[k].shortcut, lo, hi)
+        stage = self.stages[k]
+        x = self._values(stage.shortcut, lo, hi)
+        if stage.added is None:
+            return x
+        return np.where(stage.added >= 0, x[:, :, stage.added], x.dtype.type(0))
 
     def _values(self, source, lo, hi):
         if source < 0:
@@ -170,14 +178,26 @@ class Forward(Pass):
         Currents of layers that do not follow events; others are empty.
     fills, neurons : dict
         Of some layers: what works out their currents, and what then runs their neurons.
+    parameters : array
+        The network's.
+    training : bool
+        Whether layers with a norm take statistics of the batch, and learn from them.
+    keeps : bool
+        Whether the trace is one to be read backwards.
+    by_batch : list of bool
+        Per layer whether it needs the whole batch at once.
     """
 
-    def __init__(self, network, trace, scratch, conditions):
+    def __init__(self, network, trace, scratch, conditions, training=False):
         super().__init__(network, trace, scratch)
+        self.parameters, self.training = network.parameters, training
         self.conditions = conditions
         none = np.empty((0, 1, 1), self.dtype)
         self.drives, self.fills, self.neurons = [none] * len(self.stages), {}, {}
         self.weights = [self._tiled(k) for k in range(len(self.stages))]
+        spiking = [record for record in trace.records if record.kind == "spiking"]
+        self.keeps = all(record.potentials is not None for record in spiking)
+        self.by_batch = [stage.layer.by_batch(self, k) for k, stage in enumerate(self.stages)]
 
     def views(self, k):
         """The blocks of layer k by name, as matrices without padding."""
@@ -206,10 +226,13 @@ class Forward(Pass):
 
     def run_some(self, first, last):
         """Layers first to last - 1; the trace holds what those below did."""
-        for segment in self.wiring.segments:
+        for segment in segments_of(self.by_batch):
             layers = [(k, self.stages[k].layer) for k in segment if first <= k < last]
             for k, layer in layers:
                 layer.prepare(self, k)
+                if self.by_batch[k]:
+                    self.share(partial(layer.gather, self, k), len(self.trace))
+                    layer.settle(self, k)
 
             def work(lo, hi, layers=layers):
                 for k, layer in layers:
@@ -361,7 +384,12 @@ class Backward(Pass):
 
     def add_shortcut_error(self, k, lo, hi, g):
         """The same for what is added to layer k's currents."""
-        source = self.stages[k].shortcut
+        source, added = self.stages[k].shortcut, self.stages[k].added
+        if added is not None:
+            n = self.stages[source].n if source >= 0 else self.stages[0].n_in
+            whole = np.zeros((*g.shape[:2], n), g.dtype)
+            whole[:, :, added[added >= 0]] = g[:, :, added >= 0]
+            g = whole
         constant = source < 0 and self.g_inputs.shape[1] == 1
         self.add_error(source, lo, hi, g.sum(axis=1, keepdims=True) if constant else g)
 
@@ -403,17 +431,27 @@ class Backward(Pass):
 
     def run(self):
         """All layers, all samples; returns the gradients."""
-        for segment in reversed(self.wiring.segments):
+        by_batch = [record.statistics is not None for record in self.trace.records]
+        for segment in reversed(segments_of(by_batch)):
             layers = [(k, self.stages[k].layer) for k in reversed(segment)]
             for k, layer in layers:
                 layer.prepare_back(self, k)
+            alone = by_batch[segment[0]]
 
-            def work(first, last, layers=layers):
+            def gather(first, last, k=segment[0]):
+                self._begin_error(k, self.edges[first], self.edges[last])
+                self.stages[k].layer.gather_back(self, k, first, last)
+
+            def work(first, last, layers=layers, alone=alone):
                 for k, layer in layers:
-                    self._begin_error(k, self.edges[first], self.edges[last])
+                    if not alone:
+                        self._begin_error(k, self.edges[first], self.edges[last])
                     layer.backward(self, k, first, last)
 
             self._clear_errors(segment)
+            if alone:
+                self.share(gather, len(self.edges) - 1)
+                self.stages[segment[0]].layer.settle_back(self, segment[0])
             self.share(work, len(self.edges) - 1)
         for k, stage in enumerate(self.stages):
             stage.layer.finish(self, k)

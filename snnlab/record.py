@@ -34,12 +34,17 @@ class Record:
         Potentials of an integrator, or what a transform made of its input.
     dropout : array of bool (n,) or None
         Which units took part; None: all.
+    statistics : Statistics or None
+        Of the batch, where the layer's currents were normalised by them (`snnlab.layers.norm`).
+    currents : array (sample, time or 1, n) or None
+        Those currents, as they were before.
     """
 
     def __init__(self, name, kind, n, *, spikes=None, values=None):
         self.name, self.kind, self.n, self._spikes, self.values = name, kind, n, spikes, values
         self.potentials, self.bits, self.dropout = None, None, None
         self.lists_events, self._n_steps = True, None
+        self.statistics, self.currents = None, None
 
     @classmethod
     def empty(cls, stage, n_samples, n_steps, dtype, potentials):
@@ -89,8 +94,16 @@ class Record:
 
     def begin(self):
         """Forget what was listed: a forward pass is about to write over it."""
+        self.statistics = None
         if not self.lists_events:
             self._spikes = None
+
+    def currents_of(self, shape, dtype):
+        """Memory for the currents."""
+        known = self.currents
+        if known is None or known.shape != shape or known.dtype != dtype:
+            self.currents = aligned(shape, dtype)
+        return self.currents
 
     def holds(self, n_samples, n_steps, width, dtype, potentials):
         """Whether it has spikes of so many samples, steps and units, padded, and potentials."""

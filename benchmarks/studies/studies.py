@@ -229,7 +229,7 @@ def main_each(doc, script, studies):
         for job in as_completed(jobs):
             k, seed, path = jobs[job]
             numbers = job.result()
-            line = {name: round(v, 4) for name, v in numbers.items()}
+            line = {name: round(v, 4) for name, v in numbers.items() if np.isscalar(v)}
             print(f"{k} seed {seed}", points[k].get("label", ""), line, flush=True)
             if not args.validate:
                 done = _done_each(args.study, script, points)

@@ -195,6 +195,26 @@ def _sum_patch(acc, which, code, columns, table, weights, at, shape, lanes):
 
 
 @part
+def _take(array, s, t, unit, own, row, lanes):
+    """A tile of an array, of whose channels ``own`` exist."""
+    if own == lanes:
+        return load(array, (s, t, unit), lanes)
+    for j in range(own):
+        row[j] = array[s, t, unit + j]
+    return load(row, (0,), lanes)
+
+
+@part
+def _scale_rows(rows, m, s, first, given, unit, at, own, row, lanes):
+    """A tile of currents that have been worked out, scaled and shifted; ``at`` is the tile's."""
+    currents, scale, shift = given
+    a, b = load(scale, (at,), lanes), load(shift, (at,), lanes)
+    for q in range(max(0, -first), m):
+        t = first + q if currents.shape[1] > 1 else 0
+        store(a * _take(currents, s, t, unit, own, row, lanes) + b, rows, (q, 0))
+
+
+@part
 def _go_through(rows, m, state, left_of, at, constants, hold, of, reset, spikes, lanes):
     """A tile of neurons through m steps: currents in ``rows`` become potentials.
 
@@ -234,8 +254,19 @@ def _go_through(rows, m, state, left_of, at, constants, hold, of, reset, spikes,
     return spikes
 
 
+@inner
+def _hear_beside(bits, which, s, first, m, n, theirs, side):
+    """As `_hear`, of n units beside; ``which``, if it is not their own, each is added."""
+    if which.shape[0] == 0:
+        _hear(bits, s, first, m, n, side)
+    else:
+        _hear(bits, s, first, m, theirs.shape[0], theirs)
+        for i in range(n):
+            side[i] = theirs[which[i]] if which[i] >= 0 else np.uint8(0)
+
+
 @part
-def _add_others(rows, m, s, first, side, added, unit, own, lanes):
+def _add_others(rows, m, s, first, side, added, which, unit, own, lanes):
     """Add what comes by a shortcut: spikes, in ``side``, or values, if there are any."""
     zero, one = rows.dtype.type(0.0), rows.dtype.type(1.0)
     for q in range(m if side.shape[0] > 0 else 0):
@@ -245,7 +276,9 @@ def _add_others(rows, m, s, first, side, added, unit, own, lanes):
         if first + q >= 0:
             t = first + q if added.shape[1] > 1 else 0
             for j in range(own):
-                rows[q, j] += added[s, t, unit + j]
+                i = which[unit + j] if which.shape[0] > 0 else unit + j
+                if i >= 0:
+                    rows[q, j] += added[s, t, i]
 
 
 @part
@@ -269,15 +302,19 @@ def make_fire(lanes, steps):
     """LIF layer: a convolution's currents, compared at once; fills ``z``, and ``v`` if it is kept.
 
     Values that are heard in one step act in every step from a delay on. By a shortcut it may hear
-    others ``beside``. ``weights`` are tiled; ``constants`` and ``hold`` are as for
+    others ``beside``: bits, values, and which of them each unit is added (-1: none; empty: its
+    own). ``weights`` are tiled; ``constants`` and ``hold`` are as for
     `snnlab.kernels.lif`, for a tile whose units are all alike, or place by place for whole tiles
-    (`snnlab.layers.patches.by_place`).
+    (`snnlab.layers.patches.by_place`). ``given``: currents (sample, time or 1, unit), scale and
+    shift per channel, whole tiles of them; where there are currents, nothing is summed up but these
+    are scaled, and else the shift is a constant current.
     """
 
     @kernel
-    def fire(heard, beside, weights, constants, hold, shape, time, v, z, lo, hi):
+    def fire(heard, beside, weights, given, constants, hold, shape, time, v, z, lo, hi):
         bits, values = heard
-        beside, added = beside
+        beside, added, others = beside
+        currents, shift = given[0], given[2]
         n_y, n_x, n_c = shape[3], shape[4], shape[5]
         image, n_steps, delay = (shape[0], shape[1], shape[2]), time[0], time[1]
         tiles, n_in, n = weights.shape[0], image[0] * image[1] * image[2], n_y * n_x * n_c
@@ -290,8 +327,9 @@ def make_fire(lanes, steps):
         columns = scratch((image[0] * (image[1] + 1),), np.int64(0))
         table = scratch((256 if spiking else n_in + 1, steps), weights)
         now, side = scratch((n_in,), z), scratch((n + lanes if beside.shape[0] > 0 else 0,), z)
+        theirs = scratch((beside.shape[2] if others.shape[0] > 0 else 0,), z)
         rows, silent = scratch((steps, lanes), weights), scratch((lanes,), weights)
-        nothing, row = scratch((lanes,), z), scratch((lanes,), z)
+        nothing, row, some = scratch((lanes,), z), scratch((lanes,), z), scratch((lanes,), weights)
         longest = 0
         for j in range(hold.shape[0]):
             longest = hold[j] if hold[j] > longest else longest
@@ -299,6 +337,7 @@ def make_fire(lanes, steps):
         clear(nothing)
         clear(side)
         clear(silent)
+        clear(some)
         if spiking:
             _factors(table)
         for s in range(lo, hi):
@@ -309,31 +348,35 @@ def make_fire(lanes, steps):
                 if spiking:
                     _hear(bits, s, first, m, n_in, now)
                     _list_spikes(now, image, which, code, columns)
-                elif before == 0 or not constant:
+                elif currents.shape[0] == 0 and (before == 0 or not constant):
                     _list_values(values, s, first, m, image, which, code, columns, table)
                 if beside.shape[0] > 0:
-                    _hear(beside, s, first, m, n, side)
+                    _hear_beside(beside, others, s, first, m, n, theirs, side)
                 for y in range(n_y):
                     for tile in range(tiles):
                         own = min(n_c - tile * lanes, lanes)
                         for x in range(n_x):
                             place = ((y * n_x + x) * tiles + tile) * lanes
                             at, of = place if several else 0, 0 if like else place
-                            if constant and before > 0:  # what was summed up in the first block
+                            unit = (y * n_x + x) * n_c + tile * lanes
+                            if currents.shape[0] > 0:
+                                to = unit, tile * lanes
+                                _scale_rows(rows, m, s, first, given, *to, own, some, lanes)
+                            elif constant and before > 0:  # what was summed up in the first block
                                 acc = repeated(load(drive, (at,), lanes), steps)
+                                store_all(acc, rows, (0, 0))
                             else:
-                                acc = repeated(load(silent, (0,), lanes), steps)
+                                acc = repeated(load(shift, (tile * lanes,), lanes), steps)
                                 to = tile, y, x
                                 acc = _sum_patch(
                                     acc, which, code, columns, table, weights, to, shape, lanes
                                 )
-                            store_all(acc, rows, (0, 0))
+                                store_all(acc, rows, (0, 0))
                             if constant:
                                 store(load(rows, (0, 0), lanes), drive, (at,))
-                                for q in range(min(m, -first)):
-                                    store(load(silent, (0,), lanes), rows, (q, 0))
-                            unit = (y * n_x + x) * n_c + tile * lanes
-                            _add_others(rows, m, s, first, side, added, unit, own, lanes)
+                            for q in range(min(m, -first)):  # nothing has arrived yet
+                                store(load(silent, (0,), lanes), rows, (q, 0))
+                            _add_others(rows, m, s, first, side, added, others, unit, own, lanes)
                             none, kept = load(nothing, (0,), lanes), at if several else -1
                             spikes = _go_through(
                                 rows,
@@ -426,16 +469,6 @@ def _clear_margin(g, i, planes, ny, nx, margin, lanes):
                 g[i, top + y * wide + j] = zero
             for j in range(edge if inside else 0):
                 g[i, top + (y + 1) * wide - 1 - j] = zero
-
-
-@part
-def _take(array, s, t, unit, own, row, lanes):
-    """A tile of an array, of whose channels ``own`` exist."""
-    if own == lanes:
-        return load(array, (s, t, unit), lanes)
-    for j in range(own):
-        row[j] = array[s, t, unit + j]
-    return load(row, (0,), lanes)
 
 
 @part

@@ -3,11 +3,13 @@
 from snnlab.layers.base import BlockShape, Composite, Layer, Linear, Transform
 from snnlab.layers.conv import Conv
 from snnlab.layers.dense import Dense
+from snnlab.layers.norm import BatchNorm
 from snnlab.layers.pool import Pool
 from snnlab.layers.residual import Residual
 from snnlab.layers.vote import Vote
 
 __all__ = [
+    "BatchNorm",
     "BlockShape",
     "Composite",
     "Conv",

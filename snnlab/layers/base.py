@@ -37,8 +37,6 @@ class Layer:
     ``shape`` is that of a sample's units in one step: ``(n,)``, or ``(y, x, channel)`` of images.
     """
 
-    # whether its adjoint needs a whole batch at once, and what follows waits for it
-    barrier = False
     # of a transform: whether its units spike; of any layer that does: whether it always keeps which
     # spike as bits, and lists events only if some other follows them; and whether its neurons can
     # read their error through the layer above
@@ -55,6 +53,12 @@ class Layer:
     def blocks(self, shape):
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
         return {}
+
+    normalises = False  # whether statistics of a batch come into its currents
+
+    def by_batch(self, run, k):
+        """Whether a forward pass needs a whole batch at once, so that what follows waits for it."""
+        return False
 
     # whether, under a constant input, its gradient needs no more than the currents' sums over time
     sums_suffice = False
@@ -129,6 +133,10 @@ class Linear(Layer):
             scale = sd / np.sqrt(block.rows)
             out[name] = rng.normal(0, scale, size) if block.prunable else np.zeros(size)
         return out
+
+    def tuned(self, start, neuron, n_steps):
+        """Initial values of the blocks for a neuron, from those of `init`."""
+        return start
 
     # forward
 

@@ -2,47 +2,64 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import drive as products
 from snnlab.kernels.vector import NARROW
-from snnlab.layers.base import Linear
+from snnlab.layers.norm import BatchNorm, check_norm
+from snnlab.layers.patchwise import Patchwise
 from snnlab.signals import SpikeTrains
 
 
 @dataclass(frozen=True, repr=False)
-class Dense(Linear):
+class Dense(Patchwise):
     """``x @ weights``, and a neuron.
 
     Spikes are followed event by event (`snnlab.kernels.lif`); the product with a constant input is
-    taken once for all steps and skips the background (`snnlab.kernels.drive`).
+    taken once for all steps and skips the background (`snnlab.kernels.drive`). With a norm it runs
+    as a convolution of one place (`snnlab.layers.patchwise`).
 
     Parameters
     ----------
     n : int
         Units.
+    norm : BatchNorm, optional
+        Normalises the currents.
     """
 
     n: int
+    norm: BatchNorm | None = None
 
     def __init_subclass__(cls, **settings):
         raise TypeError(f"{cls.__name__} must derive from Linear: spikes go past a Dense's drive")
 
-    sums_suffice: ClassVar[bool] = True
-
     def __post_init__(self):
         object.__setattr__(self, "n", _check.integer("n", self.n, 1, _check.MOST_UNITS))
+        check_norm(self.norm)
+
+    by_patches = keeps_bits = Patchwise.normalises
+
+    @property
+    def sums_suffice(self):
+        """Without a norm, whose statistics come in between."""
+        return self.norm is None
+
+    reads_error = sums_suffice
 
     def shape_out(self, shape):
         """(n,)."""
         return (self.n,)
 
     def blocks(self, shape):
-        """Weights (n_in, n)."""
-        return {"weights": (int(np.prod(shape)), self.n)}
+        """Weights (n_in, n), and a norm's."""
+        weights = {"weights": (int(np.prod(shape)), self.n)}
+        return weights if self.norm is None else weights | self.norm.blocks(self.n)
+
+    def geometry(self, stage):
+        """Images of one place."""
+        return (1, 1, stage.n_in), (1, 1, stage.n), 1, 1, 0
 
     def drive(self, x, w):
         """``x @ weights``."""
@@ -56,11 +73,11 @@ class Dense(Linear):
 
     def follows_events(self, kind):
         """Spikes are added row by row."""
-        return kind is SpikeTrains
+        return kind is SpikeTrains and self.norm is None
 
     def error_is_read_below(self, below):
         """Where it hears the spikes of neurons."""
-        return below.fires and below.layer.reads_error
+        return self.norm is None and below.fires and below.layer.reads_error
 
     def error_below(self, run, k, lo, hi):
         """``g_I[t + delay] @ weights.T``."""
@@ -71,7 +88,7 @@ class Dense(Linear):
     def prepare(self, run, k):
         """The product with a constant input, unless it is left to the threads."""
         super().prepare(run, k)
-        if run.wiring.is_constant[k]:
+        if run.wiring.is_constant[k] and self.norm is None:
             weights, out = run.conditions[k].blocks["weights"], run.drives[k][:, 0]
             run.fills[k] = constant_product(run.signal(k), weights, out)
 
@@ -93,7 +110,7 @@ class Dense(Linear):
 
     def finish(self, run, k):
         """Chunks summed in order, or ``x.T @ g`` of a constant input."""
-        if not run.wiring.is_constant[k]:
+        if self.norm is not None or not run.wiring.is_constant[k]:
             super().finish(run, k)
             return
         block = run.stages[k].blocks["weights"]
@@ -103,7 +120,8 @@ class Dense(Linear):
 def check_dense(network, what):
     """Refuse a network with layers that ``what`` cannot take: others than dense ones."""
     for stage in _check.network("network", network, needs="stages").stages:
-        if not isinstance(stage.layer, Dense) or stage.shortcut is not None:
+        plain = isinstance(stage.layer, Dense) and stage.layer.norm is None
+        if not plain or stage.shortcut is not None:
             way = " with a shortcut" * (stage.shortcut is not None)
             raise ValueError(f"network has {stage.name}{way}: {what} takes dense layers only")
 

@@ -27,6 +27,13 @@ def turned(w, k, stride, channels, lanes):
     return out.reshape(-1, channels)
 
 
+def by_channel(x, lanes):
+    """A number per channel, filled up to whole tiles."""
+    out = np.zeros(-(-len(x) // lanes) * lanes, x.dtype)
+    out[: len(x)] = x
+    return out
+
+
 def by_place(x, channels, lanes):
     """Constants (..., unit) with each place's channels filled up to whole tiles."""
     tiles = -(-channels // lanes)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from snnlab.layers.base import Composite, Layer, Linear
 
 
@@ -9,11 +11,15 @@ from snnlab.layers.base import Composite, Layer, Linear
 class Residual(Composite):
     """Layers whose input is added to the currents of the last one (He et al. 2016).
 
+    Where images become smaller or get more channels, the shortcut has no parameters either (their
+    option A): of the input every second, or third, ... place is added, as many as there are in the
+    output, and to channels that the input does not have, nothing.
+
     Parameters
     ----------
     layers : Layer or sequence of Layer
         One after the other, or in a list. The last one is a map and a neuron, of as many units as
-        the input has.
+        the input has, or of images that its own become as above.
     """
 
     layers: tuple
@@ -32,8 +38,25 @@ class Residual(Composite):
         return True
 
     def shape_out(self, shape):
-        """As the input's."""
+        """As the input's, or smaller images of at least as many channels."""
         out = super().shape_out(shape)
-        if out != shape:
-            raise ValueError(f"layers of a Residual must give {shape} as they hear it, not {out}")
+        units_added(shape, out)
         return out
+
+
+def units_added(shape, out):
+    """Which unit of an input each unit of the output is added, (n,) with -1 for none.
+
+    None if each is added its own; ValueError if shapes do not fit.
+    """
+    if shape == out:
+        return None
+    if len(shape) == len(out) == 3 and shape[2] <= out[2]:
+        every = -(-shape[0] // out[0])
+        taken = np.arange(np.prod(shape)).reshape(shape)[::every, ::every]
+        if taken.shape[:2] == out[:2]:
+            units = np.full(out, -1)
+            units[:, :, : shape[2]] = taken
+            return units.ravel()
+    images = " (or smaller images, of every second or third place)" if len(shape) == 3 else ""
+    raise ValueError(f"layers of a Residual must give {shape} as they hear it{images}, not {out}")

@@ -34,6 +34,8 @@ class Stage:
         Which stage it hears; -1: the inputs.
     shortcut : int or None
         Which stage's output is added to its currents.
+    added : array of int (n,), optional
+        Which of that stage's units each unit is added, -1 for none; by default its own.
 
     Attributes
     ----------
@@ -48,7 +50,8 @@ class Stage:
         Whether all units have the same constants.
     """
 
-    def __init__(self, k, layer, neuron, shapes, blocks, dtype, source, shortcut=None):
+    def __init__(self, k, layer, neuron, shapes, blocks, dtype, source, shortcut=None, added=None):
+        self.added = added
         self.layer, self.neuron, self.blocks, self.dtype = layer, neuron, blocks, dtype
         self.source, self.shortcut = source, shortcut
         self.shape_in, self.shape_out = shapes

@@ -74,7 +74,17 @@ def _checked_loop(network, inputs, labels, rng, settings, history):
     rng = _check.generator("rng", rng)
     n_samples = check_samples("inputs", network, inputs)
     labels = check_targets(settings.loss, "labels", labels, n_samples, network.sizes[-1])
+    if normalises(network) and n_samples % settings.batch_size == 1:
+        raise ValueError(
+            f"batch_size {settings.batch_size} leaves a batch of one of {n_samples} samples: "
+            "layers with a norm need two at least"
+        )
     return _Loop(network, inputs, labels, rng, settings, History() if history is None else history)
+
+
+def normalises(network):
+    """Whether a network's layers take statistics of a batch."""
+    return getattr(network, "normalises", False)
 
 
 class _Loop:
@@ -86,6 +96,7 @@ class _Loop:
         self.per_epoch = -(-len(inputs) // settings.batch_size)
         self.trace, self.gradients, self.factor = None, None, 1.0
         self.score = scores_of(settings.loss)
+        self.normalised = {"training": True} if normalises(network) else {}
         self.spikes = 0  # in this epoch, per layer of neurons that spike
         self.silent = {}  # for how many epochs some of these layers have been
         self._steps = self._all()
@@ -132,7 +143,8 @@ class _Loop:
         now = epoch + k / self.per_epoch, settings.epochs
         self.factor = _check.number("the schedule's factor", settings.schedule(*now), at_least=0)
 
-        trace = self.trace = settings.medium.run(network, batch, dropout=masks, out=self.trace)
+        how = {"dropout": masks, "out": self.trace, **self.normalised}
+        trace = self.trace = settings.medium.run(network, batch, **how)
         value, g_readout = called(settings.loss, trace.readout, target)
         price, g_readout, g_spikes = settings.penalties.of_trace(trace, g_readout, *now)
         if not np.isfinite(value + price):

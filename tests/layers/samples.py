@@ -11,6 +11,7 @@ import numpy as np
 
 from snnlab import LIF, Network, textbook
 from snnlab.layers import (
+    BatchNorm,
     BlockShape,
     Composite,
     Conv,
@@ -208,6 +209,37 @@ def adjoint(layer, g, x, w):
     return by_blocks, (flat(g) @ matrix.reshape(len(units), -1).T).reshape(x.shape)
 
 
+def norm(layer, currents, w, of_batch):
+    """Currents (sample, time, ..., channel) normalised, and how a gradient goes back, step by step.
+
+    By the batch's own statistics, or the running ones.
+    """
+    shape, n = currents.shape, currents[..., 0].size
+    x = currents.reshape(-1, shape[-1])
+    gain, shift, mean, variance = (w[name][0] for name in ("gain", "shift", "mean", "variance"))
+    if of_batch:
+        mean = x.mean(0)
+        variance = ((x - mean) ** 2).mean(0)
+    centred, root = x - mean, np.sqrt(variance + layer.norm.eps)
+    out = gain * (centred / root) + shift
+
+    def back(g):
+        g = g.reshape(-1, shape[-1])
+        by = {"shift": g.sum(0)[None], "gain": (g * centred / root).sum(0)[None]}
+        g_centred, g_root = g * gain / root, -(g * gain * centred).sum(0) / root**2
+        g_variance, none = g_root / (2 * root), np.zeros((1, shape[-1]))
+        if of_batch:
+            g_centred = g_centred + g_variance * 2 * centred / n
+            by |= {"mean": none, "variance": none}
+            g_x = g_centred - g_centred.sum(0) / n
+        else:
+            by |= {"mean": -g_centred.sum(0)[None], "variance": g_variance[None]}
+            g_x = g_centred
+        return by | {"batches": np.zeros((1, 1))}, g_x.reshape(shape)
+
+    return out.reshape(shape), back
+
+
 # the network in plain NumPy -----------------------------------------------------------------------
 
 
@@ -232,9 +264,14 @@ class Plain:
         Spikes that reset the membranes, one array per spiking layer, instead of its own.
     dropout : list of array of bool, optional
         Per layer of neurons which units hear something.
+    training : bool
+        Whether norms take the statistics of this batch.
     """
 
-    def __init__(self, network, x, spike=textbook.heaviside, resets=None, dropout=()):
+    def __init__(
+        self, network, x, spike=textbook.heaviside, resets=None, dropout=(), training=False
+    ):
+        self._training, self.shapes = training, {}
         self.x, self.spike, self.nodes = x.reshape(*x.shape[:2], *network.shape_in), spike, []
         self._neurons = iter(network.neurons)
         self._blocks = [b for b in network.blocks]
@@ -265,9 +302,15 @@ class Plain:
         node.neuron = next(self._neurons)
         k = len(self.nodes)
         node.w = {b.name: np.array(b.of(self._flat)) for b in self._blocks if b.stage == k}
-        drive = flat(MAPS[type(node.layer)](node.layer, node.heard, node.w))
+        drive = MAPS[type(node.layer)](node.layer, node.heard, node.w)
+        if "gain" in node.w:
+            of_batch = self._training or node.w["batches"] == 0
+            drive, node.norm_back = norm(node.layer, drive, node.w, of_batch)
+        drive = flat(drive)
         if node.shortcut is not None:
-            drive = drive + flat(self.out_of(node.shortcut))
+            beside = self.out_of(node.shortcut)
+            self.shapes[node.shortcut] = beside.shape[2:]
+            drive = drive + flat(carried(beside, shape))
         node.hears = next(self._dropout, np.ones(drive.shape[2], bool))
         drive = drive * node.hears
         if self._resets is not None and isinstance(node.neuron, LIF):
@@ -309,13 +352,39 @@ class Plain:
                 g_drive, g_i = textbook.neuron_backward(node.neuron, node.v, node.z, error)
                 g_drive, g_i = g_drive * node.hears, g_i * node.hears
                 if node.shortcut is not None:
-                    errors[node.shortcut] = errors[node.shortcut] + g_drive
+                    g = carried_back(g_drive.reshape(node.out.shape), self.shapes[node.shortcut])
+                    errors[node.shortcut] = errors[node.shortcut] + flat(g)
                 g_drive = g_drive.reshape(node.out.shape)
-                by_blocks, g_x = adjoint(node.layer, g_drive, node.heard, node.w)
+                by_norm = {}
+                if "gain" in node.w:
+                    by_norm, g_drive = node.norm_back(g_drive)
+                w = {name: x for name, x in node.w.items() if name not in by_norm}
+                by_blocks, g_x = adjoint(node.layer, g_drive, node.heard, w)
+                by_blocks = by_blocks | by_norm
                 blocks = [by_blocks[name] for name in node.w] + blocks
                 currents = [g_i, *currents]
             errors[node.source] = errors[node.source] + flat(g_x)
         return blocks, currents, errors[-1]
+
+
+def carried(x, shape):
+    """What a shortcut adds to units of a shape: places between others, and no new channels."""
+    if x.shape[2:] == tuple(shape):
+        return x
+    out, every = np.zeros((*x.shape[:2], *shape)), -(-x.shape[2] // shape[0])
+    for y, z, c in np.ndindex(*shape[:2], x.shape[4]):
+        out[:, :, y, z, c] = x[:, :, y * every, z * every, c]
+    return out
+
+
+def carried_back(g, shape):
+    """Its adjoint."""
+    if g.shape[2:] == tuple(shape):
+        return g
+    out, every = np.zeros((*g.shape[:2], *shape)), -(-shape[0] // g.shape[2])
+    for y, z, c in np.ndindex(*g.shape[2:4], shape[2]):
+        out[:, :, y * every, z * every, c] = g[:, :, y, z, c]
+    return out
 
 
 def neuron_frozen(drive, neuron, spike, recorded):
@@ -362,6 +431,14 @@ STACKS = {
     "residual reads out": ((6,), 5, Residual(Dense(5))),
     "residual of a pool": ((4, 4, 1), Conv(2), Halved(), Residual(Conv(2)), 3),
     "residual in residual": ((3, 3, 2), Residual(Residual(Conv(2)), Conv(2)), 3),
+    "residual that grows": ((4, 5, 1), Residual(Conv(3, stride=2)), Conv(3), Residual(Conv(4)), 3),
+    "residual that pools": (
+        (6, 6, 1),
+        Conv(2),
+        Residual(Conv(2), Pool(3), Conv(3, kernel=1)),
+        Residual(Shift()),
+        3,
+    ),
     "residual on residual": ((5,), 4, Residual(Dense(4)), Residual(Shift()), 3),
     "composite": ((6,), Twice([Dense(5), Shift()]), 3),
     "shift": ((6,), Shift(), 5, Shift(), 3),
@@ -370,9 +447,19 @@ STACKS = {
     "shift of images": ((3, 2, 4), Shift(), Conv(2), Shift(), 3),
     "biased": ((6,), Biased(5), Biased(3)),
     "scaled": ((3, 2, 1), Conv(2), Scaled(7), Scaled(3)),
+    "normalised convs": ((4, 4, 2), Conv(2, norm=BatchNorm()), Conv(3, 2, 2, norm=BatchNorm()), 3),
+    "normalised dense": ((6,), Dense(5, norm=BatchNorm()), Dense(4, norm=BatchNorm()), 3),
+    "a norm reads out": ((4, 4, 1), Conv(2), Pool(), Dense(3, norm=BatchNorm())),
+    "residual of a norm": (
+        (3, 3, 2),
+        Residual(Conv(2), Conv(2, norm=BatchNorm())),
+        Conv(2, norm=BatchNorm(eps=0.1)),
+        4,
+        Residual(Dense(4, norm=BatchNorm())),
+    ),
     "everything": (
         (4, 4, 1),
-        Conv(2),
+        Conv(2, norm=BatchNorm()),
         Halved(),
         Residual(Shift(), Conv(2)),
         Biased(6),
@@ -445,11 +532,21 @@ def make(
     network = Network(
         layers, models[:-1], readout=models[-1], n_steps=n_steps, rng=rng, dtype=dtype, **settings
     )
+    fill(network, rng)
+    return network, inputs_of(kind, batch, n_steps, network.sizes[0], rng)
+
+
+def fill(network, rng):
+    """Parameters with which something happens; norms have seen a batch."""
     for block in network.blocks:
         x = block.of(network.parameters)
         mean = 0.9 if block.stage else 0.5
-        x[...] = rng.normal(mean, 1.0, x.shape) / np.sqrt(block.rows) * 2
-    return network, inputs_of(kind, batch, n_steps, network.sizes[0], rng)
+        if block.name in ("gain", "variance"):
+            x[...] = rng.uniform(0.7, 1.5, x.shape)
+        elif block.name in ("shift", "mean", "batches"):
+            x[...] = 1 if block.name == "batches" else rng.normal(0.5, 0.3, x.shape)
+        else:
+            x[...] = rng.normal(mean, 1.0, x.shape) / np.sqrt(block.rows) * 2
 
 
 def inputs_of(kind, batch, n_steps, n, rng):

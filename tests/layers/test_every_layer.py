@@ -450,7 +450,8 @@ def test_training_lowers_the_loss(stack, fires):
     )
     assert history.loss[-1] < history.loss[0] - 0.005
     for block in network.blocks:
-        assert (block.of(before) != block.of(network.parameters)).any() == block.trainable
+        learns = block.trainable or block.name in ("mean", "variance", "batches")  # of batches
+        assert (block.of(before) != block.of(network.parameters)).any() == learns
 
 
 # what does not fit --------------------------------------------------------------------------------
@@ -466,7 +467,11 @@ MISFITS = {
     "a pool that hears units": (((6,), Pool(3), 3), "Pool hears images"),
     "a vote that is not fair": (((6,), 7, Vote(3)), "Vote shares units out to 3 classes, not 7"),
     "a residual that narrows": (((6,), 5, Residual(Dense(4)), 3), r"must give \(5,\)"),
-    "a residual of images": (((4, 4, 1), Residual(Conv(2)), 3), r"must give \(4, 4, 1\)"),
+    "a residual of images": (((4, 4, 2), Residual(Conv(1)), 3), r"must give \(4, 4, 2\)"),
+    "a residual of odd images": (
+        ((9, 4, 1), Residual(Conv(1, kernel=2, stride=2, padding=0)), 3),
+        r"must give \(9, 4, 1\).*smaller images.*not \(4, 2, 1\)",
+    ),
     "no neurons": (((4, 4, 1), Halved()), "layers must hold one with neurons"),
     "no layers": (((6,),), "layers must name at least"),
     "no units": (((6,), Power(7), 3), "units"),
