@@ -4,6 +4,9 @@
 
 - ``deep-mnist``, ``deep-fashion``: two convolutions and a dense layer at 28 x 28
 - ``deep-fashion16``: the same at 16 x 16
+- ``deep-depth``: 8 and 20 convolutions of 8 channels on a part of MNIST at 16 x 16, plain or
+  residual, with batch normalisation of currents or weights scaled to a rate of spikes instead;
+  surrogates as steep as in the other studies, and as `gradients.py` finds gradients to last
 - ``deep-cifar10``: six convolutions and two dense layers, as Chen et al. (2021) have them, but with
   32 or 16 channels instead of 256
 
@@ -12,12 +15,13 @@ are read out by the rates of some neurons each. Settings were chosen on the vali
 """
 
 import time
+import warnings
 
 import numpy as np
 import studies
 
 import snnlab
-from snnlab.layers import Conv, Pool, Vote
+from snnlab.layers import BatchNorm, Conv, Pool, Residual, Vote
 
 COMMON = {
     "n_steps": 4,
@@ -33,6 +37,8 @@ COMMON = {
     "surrogate": "arctan",
     "steepness": 2.0,
     "loss": "rate_mse",
+    "samples": None,
+    "norm": False,
 }
 SMALL = [["conv", 15, 5], ["pool", 2], ["conv", 40, 5], ["pool", 2], ["dense", 120]]
 
@@ -43,9 +49,29 @@ def cifar(channels):
     return [*three, *three, ["dense", 256]]
 
 
+def column(depth, residual):
+    """So many convolutions of 8 channels, with a pool in the middle and at the end."""
+    pair = [["residual", 8, 3]] if residual else [["conv", 8, 3]] * 2
+    half = depth // 2
+    if half % 2:
+        return [["conv", 8, 3], *pair * ((half - 1) // 2), ["pool", 2]] * 2
+    first = [["conv", 8, 3], ["conv", 8, 3], *pair * (half // 2 - 1), ["pool", 2]]
+    return [*first, *pair * (half // 2), ["pool", 2]]
+
+
 def make_layers(config, n_classes):
     """The layers that a config lists, and those that vote for classes."""
-    kinds = {"conv": Conv, "pool": Pool, "dense": lambda n: n}
+    norm = BatchNorm() if config["norm"] else None
+
+    def conv(*given):
+        return Conv(*given, norm=norm)
+
+    kinds = {
+        "conv": conv,
+        "residual": lambda *given: Residual(conv(*given), conv(*given)),
+        "pool": Pool,
+        "dense": lambda n: n,
+    }
     layers = [kinds[kind](*given) for kind, *given in config["layers"]]
     return [*layers, config["per_class"] * n_classes, Vote(n_classes)]
 
@@ -55,6 +81,7 @@ def run(point, seed, validate, checkpoint):
     c = COMMON | point["config"]
     data = snnlab.datasets.load(c["data"], progress=False)
     n = len(data.x_train) - 10_000 if validate else len(data.x_train)
+    known = c["samples"] or n
     held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
     mean, sd = data.x_train[:n].mean(dtype=np.float64), data.x_train[:n].std(dtype=np.float64)
 
@@ -73,8 +100,14 @@ def run(point, seed, validate, checkpoint):
         n_steps=c["n_steps"],
         rng=rng,
     )
-    network.scale_to_activity(code(data.x_train[:100]), rate=c["rate"])
-    inputs = snnlab.CroppedImages(data.source_train[:n], code, pad=c["pad"], flip=c["flip"])
+    with warnings.catch_warnings():  # of shortcuts that alone spike more
+        warnings.simplefilter("ignore", RuntimeWarning)
+        network.scale_to_activity(code(data.x_train[:100]), rate=c["rate"])
+    if c["pad"] or c["flip"]:
+        images = data.source_train[:known]
+        inputs = snnlab.CroppedImages(images, code, pad=c["pad"], flip=c["flip"])
+    else:
+        inputs = code(data.x_train[:known])
     began = time.perf_counter()
 
     def tell(step):
@@ -85,7 +118,7 @@ def run(point, seed, validate, checkpoint):
     history = snnlab.train(
         network,
         inputs,
-        data.y_train[:n],
+        data.y_train[:known],
         epochs=c["epochs"],
         rng=rng,
         batch_size=c["batch_size"],
@@ -140,6 +173,22 @@ STUDIES = {
             flip=True,
             **CODE,
         ),
+    ],
+    "deep-depth": [
+        point(
+            f"{depth} {'residual' if residual else 'plain'}{', norm' if norm else ''}, {steepness}",
+            data="mnist16",
+            layers=column(depth, residual),
+            norm=norm,
+            steepness=steepness,
+            samples=10_000,
+            epochs=5,
+            pad=0,
+        )
+        for steepness in (2.0, 1.0)
+        for norm in (False, True)
+        for residual in (False, True)
+        for depth in (8, 20)
     ],
     "deep-cifar10": [
         point(

@@ -76,6 +76,10 @@ class Layer:
         hears = run.wiring.follows_events[k] or run.wiring.sums_suffice[k]
         return k == 0 and hears and not run.wants_error(k)
 
+    def ends(self, block):
+        """What a block of weights connects, at both ends together: units, or channels and sides."""
+        return block.rows + block.columns
+
     def room(self, stage, n_steps):
         """Numbers of scratch that its backward pass needs for a sample."""
         return 0

@@ -67,6 +67,10 @@ class Conv(Patchwise):
         weights = {"weights": (self.kernel**2 * shape[2], self.channels)}
         return weights if self.norm is None else weights | self.norm.blocks(self.channels)
 
+    def ends(self, block):
+        """Channels heard and given, height and width of a kernel."""
+        return block.rows // self.kernel**2 + block.columns + 2 * self.kernel
+
     def drive(self, x, w):
         """Sum over the places of a patch."""
         y_out, x_out, _ = self.shape_out(x.shape[2:])

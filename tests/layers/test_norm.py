@@ -109,7 +109,7 @@ def test_a_small_one():
         network, inputs = make(layers, kind, batch=2, n_steps=9, steepness=0.5, delays=1)
         assert_trains_as_plain(network, inputs)
         for trace in (network.forward(inputs), network.forward(inputs, potentials=False)):
-            plain = Plain(network, inputs.to_dense())
+            plain = Plain(network, inputs.to_dense(float))
             np.testing.assert_allclose(trace.readout, plain.readout, atol=1e-10)
 
 
