@@ -46,8 +46,12 @@ class Medium:
             for c, record in zip(self.conditions(network), trace.records, strict=True)
         ]
         with network.workspaces.borrow() as scratch:
-            Forward(network, trace, scratch, conditions, training).run()
+            self.passes(network, trace, scratch, conditions, training).run()
         return trace
+
+    def passes(self, network, trace, scratch, conditions, training):
+        """The pass forward that fills a trace."""
+        return Forward(network, trace, scratch, conditions, training)
 
     def conditions(self, network):
         """Under which each layer of a network runs: a list of `Conditions`."""

@@ -363,7 +363,8 @@ class Network:
         """A copy for inference that stores and multiplies only the weights that are not zero.
 
         For pruned networks: memory and time follow the synapses that are left, and units without
-        inputs or outputs are left out. `evaluate` takes it, `train` does not.
+        inputs or outputs are left out. (Of convolutions all units stay, and ``unheard`` says
+        nothing.) `evaluate` takes it, `train` does not.
 
         Parameters
         ----------
@@ -372,8 +373,13 @@ class Network:
 
         Returns
         -------
-        snnlab.sparse.CompressedNetwork
+        snnlab.sparse.CompressedNetwork or snnlab.rewiring.compressed_images.CompressedImages
         """
+        if any(getattr(stage.layer, "by_patches", False) for stage in self.stages):
+            from snnlab.rewiring.compressed_images import CompressedImages
+
+            _check.flag("unheard", unheard)
+            return CompressedImages(self, threshold)
         from snnlab.rewiring.compressed import CompressedNetwork
 
         return CompressedNetwork(self, threshold, unheard)

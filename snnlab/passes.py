@@ -191,6 +191,7 @@ class Forward(Pass):
     def __init__(self, network, trace, scratch, conditions, training=False):
         super().__init__(network, trace, scratch)
         self.parameters, self.training = network.parameters, training
+        self.thin = {}  # of convolutions that have few weights: these (`snnlab.layers.patches`)
         self.conditions = conditions
         none = np.empty((0, 1, 1), self.dtype)
         self.drives, self.fills, self.neurons = [none] * len(self.stages), {}, {}

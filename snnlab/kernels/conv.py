@@ -35,6 +35,7 @@ from snnlab.kernels.vector import (
     WIDE,
     add_products,
     add_square,
+    add_where,
     clear,
     load,
     repeated,
@@ -392,6 +393,92 @@ def make_fire(lanes, steps):
                                 lanes,
                             )
                             _keep(rows, m, s, before, n_steps, spikes, row, unit, own, v, z, lanes)
+
+    return fire
+
+
+@inner
+def _by_rows(heard, image, margin, wide, out):
+    """The spikes of an image channel by channel, rows of ``wide`` with a margin of zeros."""
+    ny, nx, c = image
+    for y in range(ny):
+        for x in range(nx):
+            for i in range(c):
+                at = (i * (ny + 2 * margin) + y + margin) * wide + x + margin
+                out[_u(at)] = heard[_u((y * nx + x) * c + i)]
+
+
+@cache
+def make_fire_thin(lanes, steps):
+    """As `make_fire`, where few weights are left: work in proportion to them, not to the spikes.
+
+    Tiles are of ``lanes`` places in a row of the image, and each weight that is there is added
+    where it meets spikes, in the order in which `make_fire` adds. For strides of 1, spikes, neurons
+    that are alike and no shortcut. ``thin``: per channel where its weights begin, of each weight
+    the place in a patch and the channel heard, and the weights themselves.
+    """
+
+    @kernel
+    def fire(bits, thin, shift, constants, hold, shape, time, z, lo, hi):
+        begin, places, weights = thin
+        ny, nx, c, k = shape[0], shape[1], shape[2], shape[6]
+        n_y, n_x, n_c = shape[3], shape[4], shape[5]
+        margin, image, n_steps, delay = -shape[8], (shape[0], shape[1], shape[2]), time[0], time[1]
+        tiles = -(-n_x // lanes)
+        wide = max(nx + 2 * margin, tiles * lanes + k - 1)
+        high = ny + 2 * margin
+        now, rows_heard = scratch((ny * nx * c,), z), scratch((c * high * wide + lanes,), z)
+        offset = scratch((weights.shape[0] + 1,), np.int64(0))
+        for p in range(weights.shape[0]):
+            place, i = places[p] // c, places[p] % c
+            offset[p] = (i * high + place // k) * wide + place % k
+        state = scratch((2, n_c * n_y * tiles * lanes), weights)
+        left_of = scratch((n_c * n_y * tiles * lanes,), hold)
+        rows, silent = scratch((steps, lanes), weights), scratch((lanes,), weights)
+        nothing, row = scratch((lanes,), z), scratch((lanes,), z)
+        longest = hold[0]
+        reset = longest, time[2] != 0, weights.dtype.type(0.0)
+        clear(nothing)
+        clear(silent)
+        clear(rows_heard)
+        for s in range(lo, hi):
+            clear(state)
+            clear(left_of)
+            for before in range(0, n_steps, steps):
+                m, first = min(steps, n_steps - before), before - delay
+                _hear(bits, s, first, m, ny * nx * c, now)
+                _by_rows(now, image, margin, wide, rows_heard)
+                for i in range(n_c):
+                    for y in range(n_y):
+                        for tile in range(tiles):
+                            base = y * wide + tile * lanes
+                            start = load(silent, (0,), lanes) + shift[i]
+                            acc = repeated(start, steps)
+                            for p in range(begin[i], begin[i + 1]):
+                                there = load(rows_heard, (base + offset[_u(p)],), lanes)
+                                acc = add_where(acc, there, weights[_u(p)])
+                            store_all(acc, rows, (0, 0))
+                            for q in range(min(m, -first)):  # nothing has arrived yet
+                                store(load(silent, (0,), lanes), rows, (q, 0))
+                            at = ((i * n_y + y) * tiles + tile) * lanes
+                            spikes = load(nothing, (0,), lanes)
+                            spikes = _go_through(
+                                rows,
+                                m,
+                                state,
+                                left_of,
+                                at,
+                                constants,
+                                hold,
+                                0,
+                                reset,
+                                spikes,
+                                lanes,
+                            )
+                            store(spikes, row, (0,))
+                            for j in range(min(n_x - tile * lanes, lanes)):
+                                unit = (y * n_x + tile * lanes + j) * n_c + i
+                                z[s, before // BLOCK, unit] = row[j]
 
     return fire
 

@@ -80,6 +80,12 @@ def add_products(tiles, array, index, tile):
     return tiles + numbers[:, None] * tile
 
 
+def add_where(tiles, bytes_, number):
+    """Each of some tiles plus a number, in the lanes whose byte has the tile's bit set."""
+    bits_ = bytes_[None] >> np.arange(len(tiles), dtype=np.uint8)[:, None] & 1
+    return np.where(bits_ != 0, tiles + number, tiles)
+
+
 def add_square(tiles, scale, array, index, down, across):
     """To k * k tiles a square of an array that ends at ``index``, times ``scale``.
 
@@ -326,6 +332,26 @@ def _add_products(context, builder, sig, args):
             _spread(context, builder, x, array.dtype, tile), args[3], flags=("contract",)
         )
         total = builder.fadd(product, builder.extract_value(out, q), flags=("contract",))
+        out = builder.insert_value(out, total, q)
+    return out
+
+
+def _plus_where(tiles, bytes_, number):
+    known = isinstance(tiles, Tiles) and isinstance(bytes_, Tile)
+    return tiles if known and tiles.tile.lanes == bytes_.lanes else None
+
+
+@_define(add_where, _plus_where, (Tiles, Tile, types.Number))
+def _add_where(context, builder, sig, args):
+    kind, bytes_, number = sig.args
+    out, tile = args[0], kind.tile
+    added = _spread(context, builder, args[2], number, tile)
+    zero = ir.Constant(context.get_value_type(bytes_), None)
+    for q in range(kind.count):
+        bit = ir.Constant(zero.type, [1 << q] * bytes_.lanes)
+        there = builder.icmp_unsigned("!=", builder.and_(args[1], bit), zero)
+        before = builder.extract_value(out, q)
+        total = builder.select(there, builder.fadd(before, added), before)
         out = builder.insert_value(out, total, q)
     return out
 

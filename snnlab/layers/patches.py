@@ -12,6 +12,16 @@ def tiled(w, lanes):
     return np.ascontiguousarray(out.reshape(rows, tiles, lanes).swapaxes(0, 1))
 
 
+def thin(w):
+    """Weights (row, channel) that are not zero, channel by channel: where they begin, rows, values.
+
+    In a channel they are in the order of rows.
+    """
+    channel, row = np.nonzero(w.T)
+    begin = np.searchsorted(channel, np.arange(w.shape[1] + 1))
+    return begin, row, np.ascontiguousarray(w[row, channel])
+
+
 def turned(w, k, stride, channels, lanes):
     """Weights (place and channel heard, channel) as the error needs them, (row, channel heard).
 

@@ -11,6 +11,7 @@ from snnlab.layers.heard import Heard
 from snnlab.layers.norm import BLOCKS, Statistics, of_running, threshold_current
 from snnlab.surrogate import NAMES
 
+THIN = 16  # places in a tile where weights are added one by one
 MICRO = 2**18  # numbers of adjoint currents that are worked on at a time: they stay in cache
 
 
@@ -237,9 +238,20 @@ class _Firing(_Forward):
         self.fire = kernels.make_fire(self.lanes, kernels.steps_of(run.n_steps))
         given = self.currents, self.scale, self.shift
         heard = Heard(run, k, None) if self.of_batch else self.heard
+        if k in run.thin:
+            self._fire_thin(run.thin[k], under, time)
+            return
         beside = *self.beside.given, others
         self.given = heard.given, beside, self.weights, given, *physics
         self.given = *self.given, self.shape, time, v, record.bits
+
+    def _fire_thin(self, given, under, time):
+        """On single weights."""
+        weights, shift = given
+        constants, hold = (np.repeat(x[..., :1], THIN, axis=-1) for x in under[1:3])
+        self.fire = kernels.make_fire_thin(THIN, kernels.steps_of(self.run_.n_steps))
+        physics = constants, hold, self.shape, time
+        self.given = self.heard.bits, weights, shift, *physics, self.record.bits
 
     def run(self, lo, hi):
         """Run some samples."""

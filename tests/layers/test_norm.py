@@ -11,6 +11,7 @@ from samples import INPUTS, Plain, inputs_of, make
 from snnlab import LIF, Adam, ConstantCurrent, LeakyIntegrator, Network, penalties, surrogate, train
 from snnlab.chip.substrate import Substrate
 from snnlab.layers import BatchNorm, Conv, Dense, Pool, Residual, Vote
+from snnlab.rewiring import compact
 
 N = BatchNorm()
 NETS = {
@@ -400,7 +401,7 @@ def test_others_that_know_dense_layers_only_refuse_it_by_name():
     for use in (
         lambda: network.forward(inputs_of("events", 2, 3, 4, np.random.default_rng(0)),
                                 on=Substrate(seed=0)),
-        network.compressed,
+        lambda: compact(network),
     ):  # fmt: skip
         with pytest.raises(ValueError, match="layer 0 .*BatchNorm.*dense layers only"):
             use()
