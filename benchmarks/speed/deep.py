@@ -8,7 +8,8 @@ compiled; channels last), SpikingJelly and snnTorch.
 
 Gradients are compared before anything is timed. Then all take turns, step by step; printed are
 medians, and of each peer the ratio to ours, round by round. One thread each, processor time; with
-``--threads 2`` two, wall time, on a machine that does nothing else.
+``--threads 2`` two, wall time, on a machine that does nothing else. ``--norm``: currents of the
+convolutions are normalised over the batch; ours only.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import torch
 from torch.nn import functional
 
 import snnlab
-from snnlab.layers import Conv, Pool, Vote
+from snnlab.layers import BatchNorm, Conv, Pool, Vote
 
 CLASSES, POOLED = 10, (2, 5)  # convolutions above which there is a pool
 
@@ -31,8 +32,9 @@ CLASSES, POOLED = 10, (2, 5)  # convolutions above which there is a pool
 def example(channels, n_steps, batch, *, side=32, dense=(256, 100), dtype=np.float32, **more):
     """A network, a batch of currents, and labels; ``more``: workers, and the neuron's settings."""
     rng, layers = np.random.default_rng(0), [(side, side, 3)]
+    norm = BatchNorm() if more.pop("norm", False) else None
     for k in range(6):
-        layers += [Conv(channels)] + [Pool()] * (k in POOLED)
+        layers += [Conv(channels, norm=norm)] + [Pool()] * (k in POOLED)
     settings = {"n_steps": n_steps, "rng": 1, "dtype": dtype, "workers": more.pop("workers", None)}
     model, x = snnlab.LIF.grad_r(**more), rng.random((batch, side, side, 3))
     network = snnlab.Network((*layers, *dense, Vote(CLASSES)), model, readout=model, **settings)
@@ -53,7 +55,7 @@ class Ours:
 
     def step(self, learning=True):
         """Forward, loss, backward and, if ``learning``, Adam; returns the loss."""
-        self.trace = self.network.forward(self.inputs, out=self.trace)
+        self.trace = self.network.forward(self.inputs, out=self.trace, training=True)
         value, g = self.loss(self.trace.readout, self.labels)
         self.found = self.network.backward(self.trace, g, out=self.found)
         if learning:
@@ -258,6 +260,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--surrogate", default="arctan")
     parser.add_argument("--steepness", type=float, default=2.0)
+    parser.add_argument("--norm", action="store_true", help="batch normalisation, ours only")
     parser.add_argument("--compiled", action="store_true", help="compiled PyTorch, too")
     parser.add_argument("--alone", action="store_true", help="ours only")
     parser.add_argument("--output", type=Path)
@@ -266,12 +269,13 @@ def main():
     makers = {} if s.alone else peers(s.compiled)
     for name, x in check(s.compiled).items() if makers else ():
         print(f"gradients of {name}: {x:.1e} from ours", flush=True)
-    if s.surrogate != "arctan" or s.steepness != 2:
+    if s.surrogate != "arctan" or s.steepness != 2 or s.norm:
         makers = {}  # peers have the arctan
     records = []
     for channels in s.channels:
         for n_steps in s.steps:
             more = {"surrogate": s.surrogate, "steepness": s.steepness, "workers": s.threads}
+            more["norm"] = s.norm
             network, *given = example(channels, n_steps, s.batch, **more)
             sides = [Ours(network, *given), *(make(network, *given) for make in makers.values())]
             seconds = measure(sides, s.rounds, s.threads == 1)
@@ -291,6 +295,7 @@ def main():
                         "batch": s.batch,
                         "threads": s.threads,
                         "surrogate": s.surrogate,
+                        "norm": s.norm,
                         "name": name,
                         "seconds": float(middle),
                         "ratio": float(ratio),
