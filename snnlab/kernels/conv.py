@@ -196,7 +196,7 @@ def _sum_patch(acc, which, code, columns, table, weights, at, shape, lanes):
 
 
 @part
-def _take(array, s, t, unit, own, row, lanes):
+def take_tile(array, s, t, unit, own, row, lanes):
     """A tile of an array, of whose channels ``own`` exist."""
     if own == lanes:
         return load(array, (s, t, unit), lanes)
@@ -212,7 +212,7 @@ def _scale_rows(rows, m, s, first, given, unit, at, own, row, lanes):
     a, b = load(scale, (at,), lanes), load(shift, (at,), lanes)
     for q in range(max(0, -first), m):
         t = first + q if currents.shape[1] > 1 else 0
-        store(a * _take(currents, s, t, unit, own, row, lanes) + b, rows, (q, 0))
+        store(a * take_tile(currents, s, t, unit, own, row, lanes) + b, rows, (q, 0))
 
 
 @part
@@ -566,10 +566,10 @@ def _at_rest(z, s, before, unit, own, row, held, longest, resting, lanes):
         r = before - d - block * BLOCK
         still = held > d - 1
         if 0 <= block:
-            spiked = _take(z, s, block, unit, own, row, lanes) >> np.uint8(r)
+            spiked = take_tile(z, s, block, unit, own, row, lanes) >> np.uint8(r)
             resting = resting | where(still, spiked, np.uint8(0))
         if r > 0 and block + 1 < z.shape[1]:
-            spiked = _take(z, s, block + 1, unit, own, row, lanes) << np.uint8(BLOCK - r)
+            spiked = take_tile(z, s, block + 1, unit, own, row, lanes) << np.uint8(BLOCK - r)
             resting = resting | where(still, spiked, np.uint8(0))
     return resting
 

@@ -203,11 +203,12 @@ class _Forward(_Plan):
     def gather(self, lo, hi):
         """Currents of some samples, each with its moments while it is in the cache."""
         convolve, given = self.convolution(self.currents.shape[1])
+        moments = norms.make_moments(self.lanes)
         self.heard.begin(lo, hi)
         for s in range(lo, hi):
             self.currents[s] = 0
             convolve(self.heard.given, *given, self.currents, s, s + 1)
-            norms.moments(self.currents, self.places, self.channels, self.sums, s, s + 1)
+            moments(self.currents, self.shape, self.sums, s, s + 1)
 
     def settle(self):
         """Statistics of the batch; running ones learn from them in training."""
@@ -440,16 +441,21 @@ class _BackThroughBatch(_Back):
         self.sums = np.empty((size[0], 2, self.channels))
         self.currents, self.statistics = self.record.currents, self.record.statistics
         self.inverse = self.norm.inverse(self.statistics)
-        delay = 0 if self.constant else self.delay
-        self.layout = self.shape, delay, self.margin, self.lanes
+        self.layout = self.shape, 0 if self.constant else self.delay, self.margin
 
     def gather(self, c):
         """Adjoint currents of a chunk, and their sums."""
         self.begin(c)
-        given = self.statistics.mean, self.inverse, *self.layout, self.sums
+        sums_back = norms.make_sums_back(self.lanes)
+        given = *self._filled(self.statistics.mean, self.inverse), *self.layout, self.sums
         for a, b in self.micro_batches(c):
             self.find(self.g[a:b], a, b)
-            norms.sums_back(self.g, self.currents, *given, a, b)
+            sums_back(self.g, self.currents, *given, a, b)
+
+    def _filled(self, *given):
+        """Numbers per channel, filled up to whole tiles: those stay zero."""
+        dtype = self.run_.dtype
+        return [patches.by_channel(x.astype(dtype), self.lanes) for x in given]
 
     def settle(self):
         """Gradients by gain and shift, and what the statistics pass on."""
@@ -463,7 +469,7 @@ class _BackThroughBatch(_Back):
             self.statistics.mean,
             self.inverse * by_gain / n,
         )
-        self.factors = [x.astype(self.run_.dtype) for x in factors]
+        self.factors = np.array(self._filled(*factors))
 
     def run(self, c):
         """A chunk."""
@@ -471,8 +477,9 @@ class _BackThroughBatch(_Back):
         out = self.run_.part(self.stage.blocks["weights"], c)
         out[...] = 0
         self.heard.begin(lo, hi)
+        normalise_back = norms.make_normalise_back(self.lanes)
         for a, b in self.micro_batches(c):
-            norms.normalise_back(self.g, self.currents, *self.factors, *self.layout, a, b)
+            normalise_back(self.g, self.currents, self.factors, *self.layout, a, b)
             self.spread_on(self.g[a:b], a, b, out)
         self.add_to_shortcut(lo, hi)
 
