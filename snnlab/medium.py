@@ -28,7 +28,7 @@ class Medium:
     def run(self, network, inputs, *, potentials=True, dropout=None, out=None, training=False):
         """Run a batch; parameters as those of `Network.forward`.
 
-        (``training`` is given only to networks that normalise batches, which run here alone.)
+        (``training`` is given only where a network has layers with a norm.)
 
         Returns
         -------

@@ -190,7 +190,7 @@ class Recorder(Medium):
         """Restore what a checkpoint says."""
         self.substrate.age = runs
 
-    def run(self, network, inputs, *, potentials=True, dropout=None, out=None):
+    def run(self, network, inputs, *, potentials=True, dropout=None, out=None, training=False):
         """As the substrate's; batches measured without potentials are not recorded."""
         settings = {"potentials": potentials, "dropout": dropout, "out": out}
         trace = self.substrate.run(network, inputs, **settings)
@@ -242,7 +242,7 @@ class Recording(Medium):
             raise ValueError(f"folder {folder} holds no recorded traces (*.npz)")
         self.age, self._weight_max = 0, None
 
-    def run(self, network, inputs, *, potentials=True, dropout=None, out=None):
+    def run(self, network, inputs, *, potentials=True, dropout=None, out=None, training=False):
         """The next recorded trace, if it is one of these inputs and fits the network.
 
         Raises

@@ -119,7 +119,7 @@ class Substrate(ChipState, Medium):
 
     # running a network --------------------------------------------------------------------------
 
-    def run(self, network, inputs, *, potentials=True, dropout=None, out=None):
+    def run(self, network, inputs, *, potentials=True, dropout=None, out=None, training=False):
         """Run a batch on the chip and read it out: ``network.forward(inputs, on=chip)``.
 
         Noise and variation from run to run follow from the chip's seed and ``age``, which counts
@@ -133,7 +133,7 @@ class Substrate(ChipState, Medium):
             meant to have. A layer with ``tau_syn=None`` has no synapses: its input is injected as
             a current, without levels, spread or gain.
         inputs : SpikeTrains or ConstantCurrent
-        potentials, dropout, out
+        potentials, dropout, out, training
             As for `Network.forward`.
 
         Returns

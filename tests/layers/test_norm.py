@@ -402,6 +402,10 @@ def test_others_that_know_dense_layers_only_refuse_it_by_name():
         lambda: network.forward(inputs_of("events", 2, 3, 4, np.random.default_rng(0)),
                                 on=Substrate(seed=0)),
         lambda: compact(network),
+        lambda: train(
+            network, inputs_of("events", 4, 3, 4, np.random.default_rng(0)), [0, 1, 0, 1], rng=0,
+            progress=False, substrate=Substrate(seed=0),
+        ),
     ):  # fmt: skip
         with pytest.raises(ValueError, match="layer 0 .*BatchNorm.*dense layers only"):
             use()
