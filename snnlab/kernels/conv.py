@@ -361,8 +361,10 @@ def make_fire(lanes, steps):
                             at, of = place if several else 0, 0 if like else place
                             unit = (y * n_x + x) * n_c + tile * lanes
                             if currents.shape[0] > 0:
-                                to = unit, tile * lanes
-                                _scale_rows(rows, m, s, first, given, *to, own, some, lanes)
+                                of_tile = tile * lanes
+                                _scale_rows(
+                                    rows, m, s, first, given, unit, of_tile, own, some, lanes
+                                )
                             elif constant and before > 0:  # what was summed up in the first block
                                 acc = repeated(load(drive, (at,), lanes), steps)
                                 store_all(acc, rows, (0, 0))
