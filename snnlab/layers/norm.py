@@ -31,8 +31,8 @@ class BatchNorm:
     Parameters
     ----------
     scale : float
-        Initial gain, in units of the constant current that takes a neuron to its threshold within a
-        sample. Deviations of 1 begin there with one, so that no layer begins silent.
+        Initial gain, in units that suit the neurons: with 1 the standard deviation of potentials is
+        about their threshold, so that no layer begins silent.
     momentum : float
         Share of the newest batch in the running statistics; of the first batches it is the mean.
     eps : float
@@ -60,7 +60,7 @@ class BatchNorm:
         return dict(zip(BLOCKS, (learned, learned, kept, kept, number), strict=True))
 
     def init(self, channels, current):
-        """Initial values; ``current`` takes a neuron to its threshold."""
+        """Initial values; ``current`` is the unit of the gain."""
         one, zero = np.ones((1, channels)), np.zeros((1, channels))
         start = self.scale * current * one, zero, zero, one, np.zeros((1, 1))
         return dict(zip(BLOCKS, start, strict=True))
@@ -153,20 +153,21 @@ def check_norm(norm):
 
 
 def threshold_current(neuron, n_steps):
-    """The constant current that takes a neuron to its threshold by the end of a sample.
+    """Standard deviation of currents that are new in each step with which a neuron is active.
 
-    The mean of a layer's; for a readout without a threshold, to 1.
+    At the end of a sample that of the potential is then the threshold; of a readout without one, 1.
+    The mean of a layer's constants counts.
     """
     a, b, gain, theta = (
         float(np.mean(x))
         for x in (neuron.decay_syn, neuron.decay_mem, neuron.gain, getattr(neuron, "v_th", 1.0))
     )
-    current = v = reached = 0.0
+    current, v, squares = 1.0, 0.0, 0.0  # after a single current of 1
     for _ in range(min(n_steps, 10_000)):
-        current = a * current + 1
         v = b * v + gain * current
-        reached = max(reached, abs(v))
-    return theta / reached if reached > 0 else theta
+        current *= a
+        squares += v * v
+    return theta / squares**0.5 if squares > 0 else theta
 
 
 register(BatchNorm)

@@ -55,7 +55,7 @@ class Patchwise(Linear):
         return start | self.norm.init(start["gain"].shape[1], 1.0)
 
     def tuned(self, start, neuron, n_steps):
-        """Initial values for a neuron: a norm's gain takes it to its threshold."""
+        """Initial values for a neuron: a norm's gain is such that it is active."""
         if not self.normalises:
             return start
         channels = start["gain"].shape[1]
