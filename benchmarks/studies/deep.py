@@ -181,8 +181,8 @@ STUDIES = {
             layers=column(depth, residual),
             norm=norm,
             steepness=steepness,
-            samples=10_000,
-            epochs=5,
+            samples=5_000,
+            epochs=4,
             pad=0,
         )
         for steepness in (2.0, 1.0)
