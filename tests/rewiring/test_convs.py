@@ -59,9 +59,8 @@ def trained(rule, network, digits, epochs=10, **settings):
     rule.begin(network, epochs, -(-len(inputs) // 50))
     if not network.normalises:
         network.scale_to_activity(inputs[:50], rate=0.15, readout=1.0)
-    history = train(
-        network, inputs, labels, epochs=epochs, batch_size=50, optimizer=rule, rng=1, progress=False, **settings,
-    )  # fmt: skip
+    how = {"epochs": epochs, "batch_size": 50, "optimizer": rule, "progress": False}
+    history = train(network, inputs, labels, rng=1, **how, **settings)
     return history
 
 
