@@ -445,11 +445,12 @@ class Backward(Pass):
 
             def work(first, last, layers=layers, alone=alone):
                 for k, layer in layers:
+                    lo, hi = self.edges[first], self.edges[last]
+                    self._clear_below(k, lo, hi)
                     if not alone:
-                        self._begin_error(k, self.edges[first], self.edges[last])
+                        self._begin_error(k, lo, hi)
                     layer.backward(self, k, first, last)
 
-            self._clear_errors(segment)
             if alone:
                 self.share(gather, len(self.edges) - 1)
                 self.stages[segment[0]].layer.settle_back(self, segment[0])
@@ -458,13 +459,11 @@ class Backward(Pass):
             stage.layer.finish(self, k)
         return self.out
 
-    def _clear_errors(self, segment):
-        """Errors that layers add to begin at zero, also below the segment."""
-        heard = {s for k in segment for s in (self.stages[k].source, self.stages[k].shortcut)}
-        for k in heard - {None, -1}:
-            above = self.wiring.hearers(k)
-            if self._from_above[k] and max(above) in segment:
-                self.errors[k][...] = 0
+    def _clear_below(self, k, lo, hi):
+        """Errors that layer k is the first to add to begin at zero."""
+        for j in {self.stages[k].source, self.stages[k].shortcut} - {None, -1}:
+            if self._from_above[j] and max(self.wiring.hearers(j)) == k:
+                self.errors[j][lo:hi] = 0
 
     def _begin_error(self, k, lo, hi):
         """Add what a penalty says to what came from above."""
