@@ -5,8 +5,9 @@
 - ``deep-mnist``, ``deep-fashion``: two convolutions and a dense layer at 28 x 28
 - ``deep-fashion16``: the same at 16 x 16
 - ``deep-depth``: 8 and 20 convolutions of 8 channels on a part of MNIST at 16 x 16, plain or
-  residual, with batch normalisation of currents or weights scaled to a rate of spikes instead;
-  surrogates as steep as in the other studies, and as `gradients.py` finds gradients to last
+  residual, with batch normalisation of currents or weights scaled to a rate of spikes instead; the
+  surrogate is as steep as `gradients.py` finds that gradients last
+- ``deep-depth-longer``: the residual ones with normalisation, for three times as many steps
 - ``deep-cifar10``: six convolutions and two dense layers, as Chen et al. (2021) have them, but with
   32 or 16 channels instead of 256
 
@@ -151,6 +152,13 @@ def point(name, paper=None, source=None, tag="unverified", **config):
     }
 
 
+def depth(layers, residual, norm, **config):
+    """That of a network of so many convolutions."""
+    name = f"{layers} {'residual' if residual else 'plain'}{', norm' if norm else ''}"
+    layers = column(layers, residual)
+    return point(name, data="mnist16", layers=layers, norm=norm, pad=0, **config)
+
+
 TSSL = "Zhang and Li 2020 (TSSL-BP), 15C5-P2-40C5-P2-300, T = 5, its best epoch on the test set"
 RELU = "Cramer et al. 2022, ReLU network 256-246-10"
 CODE = {"tag": "quoted"}
@@ -175,20 +183,13 @@ STUDIES = {
         ),
     ],
     "deep-depth": [
-        point(
-            f"{depth} {'residual' if residual else 'plain'}{', norm' if norm else ''}, {steepness}",
-            data="mnist16",
-            layers=column(depth, residual),
-            norm=norm,
-            steepness=steepness,
-            samples=5_000,
-            epochs=4,
-            pad=0,
-        )
-        for steepness in (2.0, 1.0)
+        depth(layers, residual, norm, steepness=2.0, samples=5_000, epochs=4)
         for norm in (False, True)
         for residual in (False, True)
-        for depth in (8, 20)
+        for layers in (8, 20)
+    ],
+    "deep-depth-longer": [
+        depth(layers, True, True, steepness=2.0, samples=10_000, epochs=6) for layers in (20, 8)
     ],
     "deep-cifar10": [
         point(

@@ -247,7 +247,10 @@ def _done_each(study, script, points):
     out = []
     for point in points:
         fresh = record(
-            study, runs={"0": {"test_accuracy": 0.0, "seconds": 0.0}}, script=script, **point
+            study,
+            runs={"0": {point.get("metric", "test_accuracy"): 0.0, "seconds": 0.0}},
+            script=script,
+            **point,
         )
         key = json.dumps([fresh["config"], fresh["versions"]], sort_keys=True)
         out.append(dict(old.get(key, {})))

@@ -312,15 +312,15 @@ def test_it_trains_and_goes_on_from_a_checkpoint(tmp_path):
         how = {"epochs": epochs, "batch_size": 16, "schedule": "constant"} | more
         history = train(
             network, inputs, labels, rng=1, progress=False, checkpoint=path, dropout=0.1,
-            penalties=[penalties.Bursts(1e-4)], optimizer=Adam(0.01), **how,
+            penalties=[penalties.Bursts(1e-4)], optimizer=Adam(0.02), **how,
         )  # fmt: skip
         return network, history
 
-    network, history = run(6)
+    network, history = run(16)
     assert history.train_accuracy[-1] > 0.9
     path = tmp_path / "run.npz"
     run(3, path)
-    again, _ = run(6, path, extend=True)
+    again, _ = run(16, path, extend=True)
     assert np.array_equal(again.parameters, network.parameters)
 
 

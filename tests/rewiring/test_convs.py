@@ -57,21 +57,17 @@ def digits():
 def trained(rule, network, digits, epochs=10, **settings):
     inputs, labels = digits[0]
     rule.begin(network, epochs, -(-len(inputs) // 50))
-    if not network.normalises:
-        network.scale_to_activity(inputs[:50], rate=0.15, readout=1.0)
+    network.scale_to_activity(inputs[:50], rate=0.15, readout=1.0)
     how = {"epochs": epochs, "batch_size": 50, "optimizer": rule, "progress": False}
     history = train(network, inputs, labels, rng=1, **how, **settings)
     return history
 
 
-@pytest.mark.filterwarnings("ignore:.*spikes more than was asked for")
-@pytest.mark.parametrize(
-    "name, norm", [(name, BatchNorm() if k % 2 else None) for k, name in enumerate(RULES)]
-)
-def test_rules_rewire_convolutions(name, norm, digits):
+@pytest.mark.parametrize("name", RULES)
+def test_rules_rewire_convolutions(name, digits):
     """To the connectivity that was asked for, layer by layer; and something is learned."""
-    network = network_of(norm)
-    share = np.array(rewiring.erdos_renyi(network, SHARE))
+    network = network_of(BatchNorm())
+    share = np.maximum(rewiring.erdos_renyi(network, SHARE), 0.5)  # Grad R takes no less
     rule = RULES[name](tuple(share))
     history = trained(rule, network, digits)
     found = rewiring.connectivity(network)
