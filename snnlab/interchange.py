@@ -197,8 +197,8 @@ def from_nir(graph, *, n_steps=None, dt=None, method="euler", dtype=None, worker
     n_steps = about.get("n_steps") if n_steps is None else n_steps
     if n_steps is None:
         raise ValueError("n_steps must be given: the graph does not say how long a sample is")
-    reader = _Reader(nir, graph, dt, method)
-    for name, node in _line(nir, graph):
+    line, reader = _line(nir, graph), _Reader(nir, graph, dt, method)
+    for name, node in line:
         if not reader.take(name, node):
             raise ValueError(
                 f"graph: node {name!r} ({type(node).__name__}) has no counterpart here at its "
@@ -231,6 +231,8 @@ class _Reader:
         self.nir, self.dt, self.method = nir, dt, method
         self.layers, self.weights, self.models = [], [], []
         (entry,) = (node for node in graph.nodes.values() if isinstance(node, nir.Input))
+        if entry.input_type["input"] is None:
+            raise ValueError("graph: its input must say how many units there are")
         shape = [int(n) for n in entry.input_type["input"]]
         self.shape_in = (*shape[1:], shape[0]) if len(shape) == 3 else tuple(shape)
         self.shape = self.shape_in  # of what the next node hears
