@@ -340,7 +340,7 @@ def _inner(name, node, shape):
     """A node of neurons with constants in the order of our units; images were (channel, y, x)."""
     if len(shape) != 3:
         return node
-    node, outer = copy.copy(node), tuple(_outer_shape(shape))
+    node, outer = copy.copy(node), tuple(_outer_shape(shape).tolist())
     for key, x in vars(node).items():
         if isinstance(x, np.ndarray):
             if x.size > 1 and x.ndim != 3:

@@ -136,7 +136,7 @@ def test_what_is_wrong_with_images_is_said(given, expected, message):
         ({"layers": SMALL, "image_shape": None}, ValueError, "image_shape must be given where"),
         ({"layers": [Residual(Conv(1))], "image_shape": None}, ValueError, "image_shape must be"),
         ({"image_shape": (16, 16, 1, 1)}, ValueError, "image_shape must be rows, columns and"),
-        ({"image_shape": (0, 16, 1)}, ValueError, "image_shape must be at least 1"),
+        ({"image_shape": (0, 16, 1)}, ValueError, r"image_shape\[0\] must be at least 1"),
         ({"image_shape": 256}, TypeError, "image_shape"),
         ({"image_shape": (16, 16.5)}, TypeError, "image_shape"),
         ({"layers": [(8, 8, 4), *SMALL]}, ValueError, r"image_shape is \(16, 16, 1\), but layers"),
