@@ -64,7 +64,7 @@ def _currents_of_spikes(answer):
         )
     if np.allclose(got[1:-1, 1:-1], truth[1:-1, 1:-1]):
         return "Inside it is right. At the border the margin should be zeros."
-    return "Not yet. The unit at (y, x) sums kernel times spikes over the 3 x 3 patch around it."
+    return "The unit at (y, x) sums kernel times spikes over the 3 x 3 patch around it."
 
 
 @question(
