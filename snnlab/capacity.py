@@ -95,6 +95,8 @@ def scratch_bytes(network, kind, n_samples, backward=True):
         own = stage.layer.keeps_bits and stage.fires  # its kernel needs no array of currents
         if isinstance(stage.layer, Linear) and not (wiring.follows_events[k] or own):
             drives += stage.width * size if wiring.is_constant[k] else whole
+            # its adjoint makes an error of what it hears, wanted or not
+            errors += 0 if wiring.hears_constant[k] else n_steps * stage.n_in * size
         if wiring.hearers(k) and wiring.error_is_written[k]:
             errors += whole
         if stage.neuron is not None and not (k == 0 or (own and stage.shortcut is None)):

@@ -34,7 +34,7 @@ def colours(n=240, side=6):
 
 def test_convolutions_learn_digits():
     x, y, x_test, y_test = digits(1000)
-    model = quick(layers=[Conv(8, 5), Pool(2), 60], image_shape=(16, 16, 1), epochs=6)
+    model = quick(layers=[Conv(8, 5), Pool(2), 60], image_shape=(16, 16, 1), epochs=15)
     assert model.fit(x, y).score(x_test, y_test) > 0.9
     assert model.network_.shape_in == (16, 16, 1) and model.code_.reason == "they are images"
     assert "Conv" in repr(model) and "Conv" in model._repr_html_()
@@ -191,7 +191,7 @@ def test_in_a_grid_search():
 def test_files(tmp_path, code):
     images, labels = colours(60)
     model = quick(
-        layers=[Conv(6, 3), Pool(3, "average"), Residual(Conv(6)), Vote(8)],
+        layers=[Conv(6, 3), Pool(3, "average"), Conv(6), Vote(8)],
         image_shape=(6, 6, 3),
         augment=Crops(2, flip=False),
         code=code,

@@ -125,7 +125,6 @@ def test_counts_agree_with_brute_force(delay, readout):
     assert ops.sizes == (7, 6, 5, 3) and ops.n_samples == 5
 
 
-@pytest.mark.parametrize("delay", [0, 2, 30])
 def synapses_of(stage, w):
     """Pairs of an input and a unit of a layer, and the weight between them, spelled out."""
     if isinstance(stage.layer, Dense):
@@ -250,6 +249,7 @@ def test_large_networks_are_counted_in_small_batches(monkeypatch):
     assert parts.total("effective_acs") == pytest.approx(whole.total("effective_acs"))
 
 
+@pytest.mark.parametrize("delay", [0, 2, 30])
 def test_constant_inputs_are_multiplied_in_every_step(delay):
     net = network(delay=delay)
     x = np.random.default_rng(3).random((4, 7)).astype(np.float32)
@@ -415,6 +415,7 @@ def scaled(ops, quantity, factor):
             layer,
             spikes_in=layer.spikes_in * heard,
             effective_acs=layer.effective_acs * heard,
+            row_acs=layer.row_acs * heard,
             spikes_out=layer.spikes_out * fired,
         )
 
