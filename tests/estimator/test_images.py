@@ -33,9 +33,11 @@ def colours(n=240, side=6):
 
 
 def test_convolutions_learn_digits():
-    x, y, x_test, y_test = digits(1000)
-    model = quick(layers=[Conv(8, 5), Pool(2), 60], image_shape=(16, 16, 1), epochs=15)
-    assert model.fit(x, y).score(x_test, y_test) > 0.9
+    x, y, x_test, y_test = digits(600)
+    model = quick(
+        layers=[Conv(8, 5), Pool(2)], image_shape=(16, 16, 1), epochs=6, lr=1e-2, batch_size=20
+    )
+    assert model.fit(x, y).score(x_test, y_test) > 0.88
     assert model.network_.shape_in == (16, 16, 1) and model.code_.reason == "they are images"
     assert "Conv" in repr(model) and "Conv" in model._repr_html_()
 
