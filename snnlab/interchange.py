@@ -63,7 +63,8 @@ def to_nir(network, substrate=None):
     nodes = {"input": nir.Input(_outer_shape(network.shape_in))}
     for k, stage in enumerate(network.stages):
         convert = CONVERTERS.get(type(stage.layer))
-        if convert is None or stage.shortcut is not None:
+        normed = getattr(stage.layer, "norm", None) is not None
+        if convert is None or stage.shortcut is not None or normed:
             raise ValueError(f"network has {stage.name}, which has no counterpart in NIR here")
         if isinstance(stage.layer, Dense) and len(stage.shape_in) == 3:
             nodes[f"flatten_{k}"] = nir.Flatten({"input": _outer_shape(stage.shape_in)}, 0)

@@ -603,7 +603,6 @@ def test_a_summary_of_a_convolution():
 
 REFUSALS = {
     "a chip": lambda network, inputs: network.forward(inputs, on=Substrate(0)),
-    "a compressed network": lambda network, inputs: network.compressed(),
     "the search for units in use": lambda network, inputs: rewiring.compact(network),
     "attribution": explain,
     "a living network": lambda network, inputs: live.LivingNetwork(network, inputs),

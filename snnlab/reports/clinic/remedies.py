@@ -96,8 +96,9 @@ def _one_unit(network):
     layers = [network.shape_in]
     for stage in network.stages:
         if stage.neuron is not None:
-            conv = isinstance(stage.layer, Conv)
-            return (*layers, replace(stage.layer, channels=1) if conv else 1)
+            given, own = stage.layer, isinstance(stage.layer, Conv)
+            one = Conv(1, given.kernel, given.stride, given.padding) if own else 1
+            return (*layers, one)
         layers.append(stage.layer)
 
 

@@ -240,7 +240,8 @@ class _Counts:
             update = {
                 "states": 1 + filtered + resting,
                 "mults": 1 + filtered + bool(np.any(np.asarray(model.gain) != 1)),
-                "adds": 1 + stage.fires,  # b v + g I, and a comparison
+                # b v + g I, a comparison, and what a norm, folded into the weights, adds
+                "adds": 1 + stage.fires + (getattr(stage.layer, "norm", None) is not None),
                 "drive_steps": max(self.n_steps - self.delay, 0) if constant else 0,
             }
         there = self.weights is not None
