@@ -475,7 +475,7 @@ class Stopped(Exception):
     """As if somebody had pulled the plug."""
 
 
-CONVOLUTIONS = ("conv", "max pool", "average pool", "residual of a max pool", "vote")
+CONVOLUTIONS = "conv", "max pool", "average pool reads out", "residual of a max pool"
 
 
 def lively(stack, fires=False, **settings):
@@ -508,7 +508,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(stack, dtype, tmp
             if epochs is not None and step.ends_epoch and len(step.history) == epochs:
                 raise Stopped
 
-        rule = GradR(0.02, 0.5, rng=0)
+        rule = rewiring.DeepR(0.02, 0.5, rng=0)
         return train(network, inputs, labels, optimizer=rule, callback=stop, **settings, **more)
 
     network, inputs, labels = lively(stack, dtype=dtype)
@@ -518,12 +518,12 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(stack, dtype, tmp
         run(halves, 2, checkpoint=tmp_path / "run.npz")
     again = run(halves, checkpoint=tmp_path / "run.npz")
     np.testing.assert_array_equal(halves.parameters, whole.parameters)
-    assert again == history and halves.dtype == dtype
+    assert again.loss == history.loss and halves.dtype == dtype
     for w in whole.weights:
         assert 0 < np.count_nonzero(w) < w.size, "it was rewired"
 
 
-@pytest.mark.parametrize("stack", CONVOLUTIONS)
+@pytest.mark.parametrize("stack", ["conv", "max pool", "residual of a max pool"])
 def test_penalties_lower_what_they_punish(stack):
     network, inputs, labels = lively(stack)
     settings = {"epochs": 8, "batch_size": 20, "rng": 1, "progress": False}
@@ -610,7 +610,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("what", REFUSALS)
-@pytest.mark.parametrize("stack", CONVOLUTIONS[:4])
+@pytest.mark.parametrize("stack", CONVOLUTIONS)
 def test_what_hears_no_images_says_so(what, stack):
     network, inputs = make(stack, "events", dtype=np.float32)
     with pytest.raises(ValueError, match=rf"layer \d+ \((Conv|Pool).*: {what} takes dense layers"):
