@@ -90,13 +90,17 @@ class FeatureMaps(Panel):
         shown = [k for k, s in enumerate(stages) if isinstance(s.layer, Conv | Pool)]
         named = [(_name(stages, k), k) for k in shown if all(j in shown for j in range(k))]
         most = max(stages[k].shape_out[2] for _, k in named) - 1
+        shape = stages[0].shape_out
+        counts = self._trace(0).records[0].spikes.unit_counts()[0]
+        busy = [int(n) for n in np.unravel_index(counts.argmax(), shape)]
+        down, across = busy[0] * rows // shape[0], busy[1] * columns // shape[1]
         self.controls = {
             "step": Slider("until step", 0, last, 1, min(8, last), digits=0),
             "digit": Slider("image", 0, min(99, len(self.pixels) - 1), 1, 0, digits=0),
             "layer": Choice("layer", tuple(named), 0),
-            "channel": Slider("map", 0, most, 1, 0, digits=0),
-            "down": Slider("row", 0, rows - 1, 1, rows // 2, digits=0),
-            "across": Slider("column", 0, columns - 1, 1, columns // 2, digits=0),
+            "channel": Slider("map", 0, most, 1, busy[2], digits=0),
+            "down": Slider("row", 0, rows - 1, 1, down, digits=0),
+            "across": Slider("column", 0, columns - 1, 1, across, digits=0),
         }
         super().__init__(key)
 
@@ -119,9 +123,7 @@ class FeatureMaps(Panel):
             The argument of `snnlab.course.figures.draw_maps`.
         """
         network, stage = self.network, self.network.stages[layer]
-        image = self.pixels[digit]
-        code = {"n_steps": network.n_steps, "dt": network.dt}
-        trace = network.forward(encode.latency(image.reshape(1, -1), **code))
+        trace = self._trace(digit)
         given = trace.records[layer].values_of(0, 1, network.dtype)[0]
         rows, columns, channels = stage.shape_out
         channel = min(channel, channels - 1)
@@ -150,6 +152,11 @@ class FeatureMaps(Panel):
             "dt": network.dt,
             "layer": _name(network.stages, layer),
         }
+
+    def _trace(self, digit):
+        """What the network does with an image."""
+        code = {"n_steps": self.network.n_steps, "dt": self.network.dt}
+        return self.network.forward(encode.latency(self.pixels[digit].reshape(1, -1), **code))
 
     def _heard(self, layer):
         """The convolution that a layer is, or that it pools."""
