@@ -14,16 +14,21 @@ and ever more so with a smaller dt for exact decays. What NIR has no word for (d
 by subtraction, refractory times, surrogate) stands in the nodes' metadata, where ``from_nir`` finds
 it; to another reader a spike resets to ``v_reset`` = 0.
 
+Images are (channel, y, x) there and (y, x, channel) here: weights and constants are transposed, and
+so must be what goes in and comes out. Convolutions and pools that average have counterparts; a pool
+that sums is read, too, as one that averages, below weights that are as many times larger.
+
 Needs the extra ``nir``.
 """
 
+import copy
 import json
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.chip.substrate import Substrate
-from snnlab.layers import Dense
+from snnlab.layers import Conv, Dense, Pool
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 
@@ -42,7 +47,8 @@ def to_nir(network, substrate=None):
     Returns
     -------
     nir.NIRGraph
-        ``input``, then per layer a map, a delay where there is one, and neurons; ``output``.
+        ``input``, then per layer a map (of images that a dense layer hears, a ``Flatten`` before
+        it), a delay where there is one, and neurons; ``output``.
 
     Raises
     ------
@@ -54,18 +60,25 @@ def to_nir(network, substrate=None):
     _check.network("network", network, needs="stages")
     if substrate is not None and not isinstance(substrate, Substrate):
         raise TypeError(f"substrate must be a Substrate, not {type(substrate).__name__}")
-    nodes = {"input": nir.Input(np.array([network.sizes[0]]))}
+    nodes = {"input": nir.Input(_outer_shape(network.shape_in))}
     for k, stage in enumerate(network.stages):
         convert = CONVERTERS.get(type(stage.layer))
-        if convert is None or stage.shortcut is not None:
+        normed = getattr(stage.layer, "norm", None) is not None
+        if convert is None or stage.shortcut is not None or normed:
             raise ValueError(f"network has {stage.name}, which has no counterpart in NIR here")
+        if isinstance(stage.layer, Dense) and len(stage.shape_in) == 3:
+            nodes[f"flatten_{k}"] = nir.Flatten({"input": _outer_shape(stage.shape_in)}, 0)
         w = {name: block.of(network.parameters) for name, block in stage.blocks.items()}
         nodes[f"map_{k}"] = convert(nir, stage, w)
+        if stage.neuron is None:
+            continue
         if stage.neuron.delay:
             seconds = np.full(stage.n, stage.neuron.delay * stage.neuron.dt)
-            nodes[f"delay_{k}"] = nir.Delay(seconds)
+            nodes[f"delay_{k}"] = nir.Delay(_outer(seconds, stage.shape_out))
         nodes[f"neurons_{k}"] = _neurons(nir, stage)
-    nodes["output"] = nir.Output(np.array([network.sizes[-1]]))
+    if network.stages[-1].neuron is None:
+        raise ValueError(f"network ends with {network.stages[-1].name}: in NIR it is neurons here")
+    nodes["output"] = nir.Output(_outer_shape(network.stages[-1].shape_out))
     about = {"n_steps": network.n_steps, "dtype": str(network.dtype)}
     if substrate is not None:
         about["chip"] = {"seed": substrate.seed, "effects": dict(substrate.effects)}
@@ -74,12 +87,52 @@ def to_nir(network, substrate=None):
     return nir.NIRGraph(nodes, edges, metadata={KEY: json.dumps(about)})
 
 
+def _outer_shape(shape):
+    """A shape as NIR has it."""
+    return np.array((shape[2], *shape[:2]) if len(shape) == 3 else shape)
+
+
+def _outer(x, shape):
+    """Values of units as NIR has them, images (channel, y, x)."""
+    return x.reshape(shape).transpose(2, 0, 1).copy() if len(shape) == 3 else x
+
+
 def _dense(nir, stage, w):
     """The map of a dense layer; NIR's weights are (n_out, n_in)."""
-    return nir.Linear(np.ascontiguousarray(w["weights"].T))
+    weights = w["weights"]
+    if len(stage.shape_in) == 3:
+        n = weights.shape[1]
+        weights = weights.reshape(*stage.shape_in, n).transpose(2, 0, 1, 3).reshape(-1, n)
+    return nir.Linear(np.ascontiguousarray(weights.T))
 
 
-CONVERTERS = {Dense: _dense}  # by class of layer; each brings its own
+def _conv(nir, stage, w):
+    """That of a convolution; NIR's weights are (channel out, channel in, y, x)."""
+    layer, (y, x, channels) = stage.layer, stage.shape_in
+    weights = w["weights"].reshape(layer.kernel, layer.kernel, channels, layer.channels)
+    return nir.Conv2d(
+        input_shape=(y, x),
+        weight=np.ascontiguousarray(weights.transpose(3, 2, 0, 1)),
+        stride=layer.stride,
+        padding=layer.padding,
+        dilation=1,
+        groups=1,
+        bias=np.zeros(layer.channels, weights.dtype),
+    )
+
+
+def _pool(nir, stage, w):
+    """A pool that averages; whether any of some units spikes NIR cannot say."""
+    layer = stage.layer
+    if layer.how != "average":
+        raise ValueError(
+            f'network has {stage.name}, which has no counterpart in NIR; how="average" has'
+        )
+    size = np.array([layer.size, layer.size])
+    return nir.AvgPool2d(kernel_size=size, stride=size.copy(), padding=np.zeros(2, int))
+
+
+CONVERTERS = {Dense: _dense, Conv: _conv, Pool: _pool}  # by class of layer; each brings its own
 
 
 def _neurons(nir, stage):
@@ -102,6 +155,10 @@ def _neurons(nir, stage):
         tau_syn = np.broadcast_to(np.asarray(model.tau_syn, float), size).copy()
         kind = nir.CubaLIF if stage.fires else nir.CubaLI
         node = kind(tau_syn=tau_syn, tau_mem=tau_mem, w_in=1 / (1 - decay_syn), **shared)
+    for name, x in vars(node).items():
+        if isinstance(x, np.ndarray):
+            setattr(node, name, _outer(x, stage.shape_out))
+    node.__post_init__()  # shapes have changed
     node.metadata = {KEY: json.dumps(model.to_dict())}
     return node
 
@@ -141,29 +198,20 @@ def from_nir(graph, *, n_steps=None, dt=None, method="euler", dtype=None, worker
     n_steps = about.get("n_steps") if n_steps is None else n_steps
     if n_steps is None:
         raise ValueError("n_steps must be given: the graph does not say how long a sample is")
-    weights, models, w, delay = [], [], None, 0.0
-    for name, node in _line(nir, graph):
-        if isinstance(node, nir.Linear | nir.Affine) and w is None:
-            w = _weights(name, node)
-        elif isinstance(node, nir.Delay) and w is not None:
-            delay = _one(name, "delay", node.delay)
-        elif isinstance(node, nir.LIF | nir.LI | nir.CubaLIF | nir.CubaLI) and w is not None:
-            model, scale = _model(nir, name, node, dt, method, delay)
-            weights.append(w * scale)
-            models.append(model)
-            w, delay = None, 0.0
-        else:
+    line, reader = _line(nir, graph), _Reader(nir, graph, dt, method)
+    for name, node in line:
+        if not reader.take(name, node):
             raise ValueError(
                 f"graph: node {name!r} ({type(node).__name__}) has no counterpart here at its "
-                "place; known is Linear or Affine, then Delay if need be, then LIF, LI, CubaLIF "
-                "or CubaLI, and so on"
+                "place; known is Linear, Affine or Conv2d, then Delay if need be, then LIF, LI, "
+                "CubaLIF or CubaLI, and so on; between these AvgPool2d, SumPool2d and Flatten"
             )
-    if w is not None or not models:
+    if reader.w is not None or not reader.models or reader.pools_last:
         raise ValueError("graph must end with neurons")
-    *hidden, last = models
+    *hidden, last = reader.models
     dtype = about.get("dtype", "float32") if dtype is None else dtype
     network = Network(
-        (weights[0].shape[0], *(x.shape[1] for x in weights)),
+        (reader.shape_in, *reader.layers),
         hidden if hidden else LIF.brainscales2(dt=last.dt),
         readout=last,
         n_steps=n_steps,
@@ -172,9 +220,136 @@ def from_nir(graph, *, n_steps=None, dt=None, method="euler", dtype=None, worker
         dtype=dtype,
         workers=workers,
     )
-    for own, given in zip(network.weights, weights, strict=True):
+    for own, given in zip(network.weights, reader.weights, strict=True):
         own[...] = _check.array("weights of graph", given, network.dtype, own.shape)
     return network
+
+
+class _Reader:
+    """Layers, weights and models of nodes, which are taken one after the other."""
+
+    def __init__(self, nir, graph, dt, method):
+        self.nir, self.dt, self.method = nir, dt, method
+        self.layers, self.weights, self.models = [], [], []
+        (entry,) = (node for node in graph.nodes.values() if isinstance(node, nir.Input))
+        if entry.input_type["input"] is None:
+            raise ValueError("graph: its input must say how many units there are")
+        shape = [int(n) for n in entry.input_type["input"]]
+        self.shape_in = (*shape[1:], shape[0]) if len(shape) == 3 else tuple(shape)
+        self.shape = self.shape_in  # of what the next node hears
+        self.w, self.delay = None, 0.0  # of a map that waits for its neurons
+        self.flat, self.factor = False, 1.0  # what nodes since then did to what it hears
+
+    @property
+    def pools_last(self):
+        """Whether no neurons came after the last pool."""
+        return bool(self.layers) and isinstance(self.layers[-1], Pool)
+
+    def take(self, name, node):
+        """Take a node; False if it has no counterpart at its place."""
+        nir = self.nir
+        if self.w is None and isinstance(node, nir.Linear | nir.Affine):
+            self._take_dense(name, node)
+        elif self.w is None and isinstance(node, nir.Conv2d):
+            self._take_conv(name, node)
+        elif self.w is None and isinstance(node, nir.AvgPool2d | nir.SumPool2d):
+            self._take_pool(name, node)
+        elif self.w is None and isinstance(node, nir.Flatten):
+            if node.start_dim not in (0, 1) or node.end_dim not in (-1, 2):
+                raise ValueError(f"graph: node {name!r} must flatten all axes")
+            self.flat = True
+        elif self.w is not None and isinstance(node, nir.Delay):
+            self.delay = _one(name, "delay", node.delay)
+        elif self.w is not None and isinstance(node, nir.LIF | nir.LI | nir.CubaLIF | nir.CubaLI):
+            self._take_neurons(name, node)
+        else:
+            return False
+        return True
+
+    def _take_dense(self, name, node):
+        _no_bias(name, node)
+        w = _check.array(f"weight of node {name!r}", node.weight, float, (None, None)).T
+        if len(self.shape) == 3:
+            if not self.flat:
+                raise ValueError(f"graph: node {name!r} hears images: Flatten is missing before it")
+            if len(w) != np.prod(self.shape):
+                raise ValueError(
+                    f"graph: node {name!r} has weights of {len(w)} inputs, "
+                    f"not of images {self.shape}"
+                )
+            y, x, channels = self.shape
+            w = w.reshape(channels, y, x, -1).transpose(1, 2, 0, 3).reshape(len(w), -1)
+        self._place(Dense(w.shape[1]), w)
+
+    def _take_conv(self, name, node):
+        _no_bias(name, node)
+        w = _check.array(f"weight of node {name!r}", node.weight, float, (None,) * 4)
+        n_out, n_in, *kernel = w.shape
+        stride, dilation = (np.unique(getattr(node, key)) for key in ("stride", "dilation"))
+        same = isinstance(node.padding, str) and node.padding == "same"
+        padding = np.unique(
+            kernel[0] // 2 if same else 0 if isinstance(node.padding, str) else node.padding
+        )
+        if kernel[0] != kernel[1] or max(map(len, (stride, dilation, padding))) > 1:
+            raise ValueError(
+                f"graph: node {name!r} must have a square kernel, and one stride and "
+                "padding for both axes"
+            )
+        if dilation[0] != 1 or node.groups != 1:
+            raise ValueError(f"graph: node {name!r} must have dilation 1 and groups 1")
+        if same and (kernel[0] % 2 == 0 or stride[0] != 1):
+            raise ValueError(f"graph: node {name!r} pads unevenly: padding must be a number")
+        if len(self.shape) != 3 or self.shape[2] != n_in or self.flat:
+            raise ValueError(
+                f"graph: node {name!r} hears images of {n_in} channels, not {self.shape}"
+            )
+        layer = Conv(n_out, kernel[0], int(stride[0]), int(padding[0]))
+        self._place(layer, w.transpose(2, 3, 1, 0).reshape(-1, n_out))
+
+    def _take_pool(self, name, node):
+        size, stride = np.unique(node.kernel_size), np.unique(node.stride)
+        if len(size) != 1 or not np.array_equal(size, stride) or np.any(node.padding):
+            raise ValueError(
+                f"graph: node {name!r} must pool squares side by side, without padding"
+            )
+        layer = Pool(int(size[0]), "average")
+        self.shape = layer.shape_out(self.shape)
+        self.layers.append(layer)
+        if isinstance(node, self.nir.SumPool2d):
+            self.factor *= layer.size**2
+
+    def _place(self, layer, w):
+        """A map, which waits for its neurons."""
+        self.w, self.factor, self.flat = w * self.factor, 1.0, False
+        self.layers.append(layer)
+        self.shape = layer.shape_out(self.shape)
+
+    def _take_neurons(self, name, node):
+        node = _inner(name, node, self.shape)
+        model, scale = _model(self.nir, name, node, self.dt, self.method, self.delay)
+        if len(self.shape) == 3 and np.ndim(scale):
+            by_place = np.broadcast_to(scale, int(np.prod(self.shape))).reshape(-1, self.shape[2])
+            if np.ptp(by_place, axis=0).any():
+                raise ValueError(f"graph: w_in of node {name!r} must be one for each channel")
+            scale = by_place[0]
+        self.weights.append(self.w * scale)
+        self.models.append(model)
+        self.w, self.delay = None, 0.0
+
+
+def _inner(name, node, shape):
+    """A node of neurons with constants in the order of our units; images were (channel, y, x)."""
+    if len(shape) != 3:
+        return node
+    node, outer = copy.copy(node), tuple(_outer_shape(shape).tolist())
+    for key, x in vars(node).items():
+        if isinstance(x, np.ndarray):
+            if x.size > 1 and x.ndim != 3:
+                raise ValueError(f"graph: {key} of node {name!r} must have shape {outer}")
+            if x.size > 1:
+                x = np.broadcast_to(x, outer).transpose(1, 2, 0)
+            setattr(node, key, x.ravel())
+    return node
 
 
 def _about(graph):
@@ -206,12 +381,10 @@ def _line(nir, graph):
     return out
 
 
-def _weights(name, node):
-    """A map's weights, (n_in, n_out)."""
+def _no_bias(name, node):
     bias = getattr(node, "bias", None)
     if bias is not None and np.any(bias):
         raise ValueError(f"graph: node {name!r} has a bias, which layers here have not")
-    return _check.array(f"weight of node {name!r}", node.weight, float, (None, None)).T
 
 
 def _one(name, what, values):

@@ -33,6 +33,15 @@ def network():
 
 
 @functools.cache
+def network_of_images():
+    """Two convolutions that have learned for a moment."""
+    net = panels.small_network(digits(), maps=4, kernel=3)
+    inputs = encode.latency(digits().x_train[:300])
+    snnlab.train(net, inputs, digits().y_train[:300], epochs=2, rng=0, progress=False)
+    return net
+
+
+@functools.cache
 def network_for_chips():
     """Trained with the weights that a chip can have."""
     return learned(epochs=4, substrate=Substrate.ideal(**DIGITAL))
@@ -79,6 +88,9 @@ MAKERS = {
     "BrokenNeurons": lambda: panels.BrokenNeurons(pair(), *test_set()),
     "Clinic": lambda: panels.Clinic(n_samples=100),
     "DrawDigit": lambda: panels.DrawDigit(network(), digits().x_test[0].reshape(16, 16)),
+    "FeatureMaps": lambda: panels.FeatureMaps(
+        network_of_images(), digits().x_test[:20].reshape(-1, 16, 16)
+    ),
     "Imperfections": imperfections,
     "OneNeuron": lambda: panels.OneNeuron(),
     "PixelsToSpikes": lambda: panels.PixelsToSpikes(digits().x_test[:20].reshape(-1, 16, 16)),
@@ -92,6 +104,7 @@ MAKERS = {
     "Surrogates": lambda: panels.Surrogates(),
     "ThroughTheChip": through_the_chip,
     "TrainLive": lambda: panels.TrainLive(digits(), n_train=300, n_test=50, hidden=20, begin=3),
+    "TrainPatches": lambda: panels.TrainPatches(digits(), n_train=100, n_test=30, steps=4),
     "WireThatReturns": lambda: panels.WireThatReturns(),
     "YinYang": lambda: panels.YinYang(steps=20, n_test=50),
 }

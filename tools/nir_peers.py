@@ -22,6 +22,7 @@ PLACE = Path(__file__).resolve().parent.parent / "tests" / "nir_peers"
 DT, STEPS, SAMPLES, SIZES = 1e-4, 100, 24, (20, 40, 30)
 TAU_SYN, TAU_MEM = 5e-4, 1e-3
 KINDS = "lif", "cuba"
+IMAGES = 6, 6, 2  # of the graph with convolutions: rows, columns, channels
 SPREAD = {"lif": 1.5, "cuba": 0.4}  # of their weights
 LIBRARIES = "norse", "snntorch", "spikingjelly"
 
@@ -47,11 +48,26 @@ def write_ours():
         network.weights[1][...] *= 3 / model.gain
         nir.write(str(PLACE / f"ours-{kind}.nir"), snnlab.interchange.to_nir(network))
     np.savez_compressed(PLACE / "inputs.npz", x=np.packbits(x), shape=x.shape)
+    write_images(snnlab, models["lif"], rng)
 
 
-def inputs():
+def write_images(snnlab, model, rng):
+    """A graph with convolutions and a pool, and spikes that go in, in our order of units."""
+    from snnlab.layers import Conv, Pool
+
+    x = rng.random((SAMPLES, STEPS, int(np.prod(IMAGES)))) < 0.1
+    inputs = snnlab.SpikeTrains.from_dense(x)
+    layers = IMAGES, Conv(6), Pool(2, "average"), Conv(8, 2, padding=0), SIZES[-1]
+    network = snnlab.Network(layers, model, readout=model, n_steps=STEPS, rng=1)
+    network.scale_to_activity(inputs, rate=0.1)
+    network.weights[2][...] *= 5 / model.gain
+    nir.write(str(PLACE / "ours-conv.nir"), snnlab.interchange.to_nir(network))
+    np.savez_compressed(PLACE / "inputs-conv.npz", x=np.packbits(x), shape=x.shape)
+
+
+def inputs(name="inputs"):
     """Spikes that go in."""
-    with np.load(PLACE / "inputs.npz") as file:
+    with np.load(PLACE / f"{name}.npz") as file:
         n = int(np.prod(file["shape"]))
         return np.unpackbits(file["x"], count=n).reshape(file["shape"])
 
@@ -83,6 +99,18 @@ def run(library, graph, x):
     from snntorch.import_nir import import_from_nir
 
     return in_steps(import_from_nir(graph), x)
+
+
+def run_images(library, graph, x):
+    """The same of images, in the order of axes that NIR has.
+
+    snnTorch flattens samples, too, and so is given one at a time. (Norse does not run the graph.)
+    """
+    x = x.reshape(*x.shape[:2], *IMAGES).transpose(0, 1, 4, 2, 3)
+    if library != "snntorch":
+        return run(library, graph, x)
+    out = [run(library, graph, x[k : k + 1]) for k in range(len(x))]
+    return np.stack([one.reshape(STEPS, -1) for one in out])
 
 
 def snntorch_model(kind):
@@ -167,6 +195,9 @@ def write_theirs():
             model, graph = make(kind)
             nir.write(str(PLACE / f"{library}-{kind}.nir"), graph)
             found[f"{library}-{kind} {library}"] = np.packbits(ask(model, x))
+    images, graph = inputs("inputs-conv"), nir.read(str(PLACE / "ours-conv.nir"))
+    for library in LIBRARIES[1:]:
+        found[f"ours-conv {library}"] = np.packbits(run_images(library, graph, images))
     names = (*LIBRARIES, "nir", "nirtorch", "torch")
     found["versions"] = np.array([f"{name} {version(name)}" for name in names])
     np.savez_compressed(PLACE / "spikes.npz", **found)

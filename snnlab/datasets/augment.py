@@ -262,6 +262,27 @@ class AugmentedImages:
         return self.encode(resample(self.source, index, self.size, self.affine, rng, run=run))
 
 
+@dataclass(frozen=True)
+class Crops:
+    """Random crops and flips, as `CroppedImages` makes them; an estimator's ``augment``.
+
+    Parameters
+    ----------
+    pad : int
+        Zeros on every side, less than an image has pixels.
+    flip : bool
+        Whether every second image is mirrored.
+    """
+
+    pad: int = 4
+    flip: bool = True
+
+    def __post_init__(self):
+        """Check both."""
+        _check.integer("pad", self.pad, 0, MOST_PIXELS)
+        _check.flag("flip", self.flip)
+
+
 class CroppedImages:
     """Images that are shifted and flipped anew each time: a stream for `snnlab.train`.
 
@@ -291,6 +312,11 @@ class CroppedImages:
         _check.unmasked("source", source)
         if source.ndim not in (3, 4) or 0 in source.shape[1:]:
             raise ValueError(f"source must be images (n, h, w, colours), not {source.shape}")
+        if source.ndim == 4 and source.shape[1] in (1, 3) and source.shape[3] > 4:
+            raise ValueError(
+                f"source must be images (n, h, w, colours), not {source.shape}: colours come last, "
+                "as in source.transpose(0, 2, 3, 1)"
+            )
         if not callable(encode):
             raise TypeError("encode must be a function of the images' values")
         self.source, self.encode = source, encode

@@ -1,6 +1,7 @@
 """What the estimators share: from arguments to a network, training, and reading it out."""
 
 import sys
+from dataclasses import replace
 from functools import partial
 from html import escape
 
@@ -11,8 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from snnlab import _check, encode
-from snnlab.datasets.augment import Affine, AugmentedImages
-from snnlab.estimator import files, parts, tables
+from snnlab.estimator import files, images, parts, tables
 from snnlab.estimator.watch import Watch
 from snnlab.kernels.compiling import telling
 from snnlab.learning.evaluation import predict_scores
@@ -255,8 +255,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return self.code != "auto" or self.code_ is None or self.code_.kind == "latency"
 
     def _of_a_table(self):
-        """Whether features enter as currents."""
-        return self.code_ is not None and self.code_.kind == "current"
+        """Whether features, other than pixels, enter as currents."""
+        return self.code_ is not None and self.code_.kind == "current" and not self.code_.image
 
     # the network ----------------------------------------------------------------------------------
 
@@ -267,7 +267,10 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if self.layers is not None:
             layers = _check.sequence("layers", self.layers)
             shaped = bool(layers) and isinstance(layers[0], tuple)
-            shape = layers[0] if shaped else inputs.n_units
+            shape = layers[0] if shaped else self._image_shape() or (inputs.n_units,)
+            if np.prod(shape, dtype=object) != inputs.n_units:
+                name = "layers begin with the shape" if shaped else "image_shape is"
+                raise ValueError(f"{name} {shape}, but X has {inputs.n_units} units")
             layers = (shape, *layers[shaped:], n_out)
         else:
             one = isinstance(self.hidden, int | np.integer)
@@ -288,15 +291,19 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             check_hearing(network, inputs, MANY, remedy)
         silent = isinstance(few, SpikeTrains) and not few.counts().any()
         if network.hidden_stages and not silent:
-            smallest = min(stage.n for stage in network.hidden_stages)
-            network.scale_to_activity(few, share * smallest)
+            sizes = [stage.n for stage in network.hidden_stages]
+            if len(network.shape_in) == 3:
+                network.scale_to_activity(few, rate=min(share / inputs.n_steps, 0.5))
+            else:
+                network.scale_to_activity(few, share * min(sizes))
         self.network_ = network
 
     def _neurons(self):
         """Model, or models, of hidden neurons, and the readout's or None."""
         neuron = self.neuron
         if neuron is None:
-            neuron = _default_neuron(self.n_steps, self._of_a_table())
+            currents = self.code_ is not None and self.code_.kind == "current"
+            neuron = _default_neuron(self.n_steps, currents)
         elif not isinstance(neuron, LIF) and not (
             isinstance(neuron, list | tuple) and all(isinstance(x, LIF) for x in neuron)
         ):
@@ -320,6 +327,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _read(self, X, y=None, reset=False):
         """Signals as they are; sequences, (n, time, unit); or features, (n, n_features)."""
         _check.unmasked("X", X)
+        if (shape := self._image_shape()) is not None:
+            X = images.flattened(X, shape)
         if isinstance(X, SIGNALS) or (isinstance(X, np.ndarray) and X.ndim == 3):
             return self._read_signals(X, y, reset)
         types = [np.float64, np.float32]
@@ -333,6 +342,10 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if not reset and self.code_ is None:
             raise ValueError("X must be signals or sequences, as when this was fitted")
         return X if y is None else (X, y)
+
+    def _image_shape(self):
+        """Rows, columns and channels of images, or None."""
+        return images.shape_of(self.image_shape, self.layers)
 
     def _read_signals(self, X, y, reset):
         """Signals or sequences, and targets, of the units and steps that were fitted."""
@@ -360,9 +373,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _learn_code(self, X, targets):
         """How features become signals; None where they are."""
-        code = _check.one_of("code", self.code, tables.CODES)
-        if self.augment is not None and not isinstance(self.augment, Affine):
-            raise TypeError(f"augment must be Affine or None, not {type(self.augment).__name__}")
+        code, shape = _check.one_of("code", self.code, tables.CODES), self._image_shape()
+        if self.augment is not None:
+            images.check_augment(self.augment, shape)
         if isinstance(X, SIGNALS):
             self.code_ = None
             return
@@ -372,11 +385,12 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             self.minimum_, self.range_ = tables.robust_bounds(np.asarray(flat, np.float64))
             return
         self._most = float(X.max())
-        shaped = self.layers is not None and any(isinstance(x, tuple) for x in self.layers)
-        if code == "auto" and (shaped or self.augment is not None):
-            code = "latency"
         n_steps = _check.integer("n_steps", self.n_steps, 1, _check.MOST_STEPS)
-        learned = tables.learn_code(X, self.columns(targets), code)
+        if shape is not None:
+            learned = tables.image_code(X, shape[2], code)
+        else:
+            code = "latency" if code == "auto" and self.augment is not None else code
+            learned = tables.learn_code(X, self.columns(targets), code)
         given = self.neuron[0] if isinstance(self.neuron, list | tuple) else self.neuron
         learned.n_steps = n_steps
         learned.dt = given.dt if isinstance(given, LIF) else encode.DT * tables.STEPS / n_steps
@@ -392,14 +406,11 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return self.code_(X)
 
     def _augmented(self, X):
-        """The stream of changed images; features are the pixels of a square."""
+        """The stream of changed images."""
         if isinstance(X, SIGNALS) or X.ndim != 2:
             raise ValueError("augment needs square images; X has none")
-        side = int(np.sqrt(X.shape[1]))
-        if side * side != X.shape[1]:
-            raise ValueError(f"augment needs square images; X has {X.shape[1]} features")
-        source = np.rint(255 * self.code_.unit(X)).astype(np.uint8).reshape(-1, side, side)
-        return AugmentedImages(source, side, self.augment, _of_unit(self.code_))
+        given = self._image_shape(), self.augment, _of_unit(self.code_)
+        return images.stream(self.code_.unit(X), *given)
 
     # reading out ----------------------------------------------------------------------------------
 
@@ -477,9 +488,7 @@ def _default_neuron(n_steps, feels_currents):
 def _of_unit(code):
     """A code of pixels that are in [0, 1] already."""
     n = code.n_features
-    return tables.Code(
-        code.kind, code.reason, np.zeros(n), np.ones(n), code.mean, code.sd, code.n_steps, code.dt
-    )
+    return replace(code, minimum=np.zeros(n), range=np.ones(n))
 
 
 def _auto(x):

@@ -28,11 +28,12 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
     dropout : float or "auto"
         Share of hidden neurons left out per batch. "auto": where features enter as
         currents up to a half, the more the fewer rows there are per column; else none.
-    augment : Affine, optional
-        Random affine changes; the features are then the pixels of a square image.
+    augment : Affine or Crops, optional
+        Random changes (`snnlab.augment`): `Affine` maps, where the features are the pixels of a
+        square image; `Crops`, shifts and flips of images of any ``image_shape``.
     activity : float
         Mean spikes per sample and neuron at the start, in the smallest hidden layer; the others
-        have as many spikes (`Network.scale_to_activity`).
+        have as many spikes, or, of images, as many per neuron (`Network.scale_to_activity`).
     code : {"auto", "latency", "population", "current"}
         How features enter. "latency": the larger a feature the earlier its one spike
         (`snnlab.encode.latency`). "population": each feature is first spread over several units
@@ -55,6 +56,11 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
     layers : sequence, optional
         Hidden layers as `Network` takes them, instead of ``hidden``; the first entry may be the
         shape of the inputs, ``(y, x, channel)``.
+    image_shape : sequence of int, optional
+        Rows, columns and channels of images, for layers that hear such (`snnlab.layers.Conv`). The
+        features are then pixels in this order; images ``(n, y, x, channel)``, or ``(n, y, x)`` of
+        one channel, are taken, too. All pixels are scaled alike, and code "current" neither mixes
+        nor weights them, but for their channels' mean and standard deviation.
     loss : str or callable
         As in `snnlab.train`. "auto": "max_over_time", with a softer softmax (``scale=1``) where a
         linear model was found to do as well.
@@ -118,6 +124,7 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         neuron=None,
         readout=None,
         layers=None,
+        image_shape=None,
         loss="auto",
         optimizer=None,
         schedule="cosine",
@@ -144,6 +151,7 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         self.neuron = neuron
         self.readout = readout
         self.layers = layers
+        self.image_shape = image_shape
         self.loss = loss
         self.optimizer = optimizer
         self.schedule = schedule

@@ -7,7 +7,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, check_format, load_npz, save_npz
-from snnlab.datasets.augment import Affine
+from snnlab.datasets.augment import Affine, Crops
 from snnlab.estimator import parts, tables
 from snnlab.layers import Layer
 from snnlab.layers.kinds import layer_from_dict
@@ -19,7 +19,8 @@ from snnlab.learning.state import Stateful
 from snnlab.network import Network
 from snnlab.neurons import LeakyIntegrator
 
-FORMAT = 3  # 1: before there were currents, and regressors; 2: activity had another name
+# 1: before there were currents, and regressors; 2: activity had another name; 3: before images
+FORMAT = 4
 PLAIN = bool | int | float | str | type(None)
 
 
@@ -37,7 +38,8 @@ def save(path, model):
     more, named = model.to_file()
     code = model.code_
     if code is not None:
-        header["code"] = {"kind": code.kind, "reason": code.reason, "straight": code.straight}
+        header["code"] = {"kind": code.kind, "reason": code.reason}
+        header["code"] |= {"straight": code.straight, "image": code.image}
         arrays |= {"mean": code.mean, "sd": code.sd}
         if code.mix is not None:
             arrays["mix"] = code.mix
@@ -111,11 +113,12 @@ def _code(model, header, arrays, network, old):
         if sd.min() <= 0:
             raise ValueError("sd must be above 0")
     straight = False if old else _check.flag("straight", header["code"]["straight"])
+    image = not old and _check.flag("image", header["code"].get("image", False))
     steps, dt = network.n_steps, network.dt
     mix = arrays.get("mix")
     if mix is not None:
         mix = _check.array("mix", mix, np.float64, (len(low), None))
-    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, not old, straight, mix)
+    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, not old, straight, mix, image)
 
 
 def plain(name, x, arrays):
@@ -130,6 +133,8 @@ def plain(name, x, arrays):
         return {"pairs": [[plain(name, k, arrays), plain(name, v, arrays)] for k, v in x.items()]}
     if isinstance(x, Affine):
         return {"affine": asdict(x)}
+    if isinstance(x, Crops):
+        return {"crops": asdict(x)}
     if isinstance(x, LeakyIntegrator):
         return {"neuron": x.to_dict()}
     if isinstance(x, Layer):
@@ -157,6 +162,8 @@ def revived(x, arrays):
         return {k: revived(v, arrays) for k, v in x["pairs"]}
     if "affine" in x:
         return Affine(**x["affine"])
+    if "crops" in x:
+        return Crops(**x["crops"])
     if "neuron" in x:
         return LeakyIntegrator.from_dict(x["neuron"])
     if "layer" in x:

@@ -29,11 +29,12 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         Learning rate of Adam, where no ``optimizer`` is given.
     dropout : float or "auto"
         Share of hidden neurons left out per batch. "auto": none.
-    augment : Affine, optional
-        Random affine changes; the features are then the pixels of a square image.
+    augment : Affine or Crops, optional
+        Random changes (`snnlab.augment`): `Affine` maps, where the features are the pixels of a
+        square image; `Crops`, shifts and flips of images of any ``image_shape``.
     activity : float
         Mean spikes per sample and neuron at the start, in the smallest hidden layer; the others
-        have as many spikes (`Network.scale_to_activity`).
+        have as many spikes, or, of images, as many per neuron (`Network.scale_to_activity`).
     code : {"auto", "latency", "population", "current"}
         How features enter. "latency": the larger a feature the earlier its one spike
         (`snnlab.encode.latency`). "population": each feature is first spread over several units
@@ -56,6 +57,11 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
     layers : sequence, optional
         Hidden layers as `Network` takes them, instead of ``hidden``; the first entry may be the
         shape of the inputs, ``(y, x, channel)``.
+    image_shape : sequence of int, optional
+        Rows, columns and channels of images, for layers that hear such (`snnlab.layers.Conv`). The
+        features are then pixels in this order; images ``(n, y, x, channel)``, or ``(n, y, x)`` of
+        one channel, are taken, too. All pixels are scaled alike, and code "current" neither mixes
+        nor weights them, but for their channels' mean and standard deviation.
     loss : str or callable
         As in `snnlab.train`.
     optimizer : Adam, SGD, a rule of `snnlab.rewiring` or your own, optional
@@ -117,6 +123,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         neuron=None,
         readout=None,
         layers=None,
+        image_shape=None,
         loss="squared_error",
         optimizer=None,
         schedule="cosine",
@@ -142,6 +149,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         self.neuron = neuron
         self.readout = readout
         self.layers = layers
+        self.image_shape = image_shape
         self.loss = loss
         self.optimizer = optimizer
         self.schedule = schedule

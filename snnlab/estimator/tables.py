@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from snnlab import _check, encode
+from snnlab.estimator import images
 from snnlab.signals import ConstantCurrent
 
 CODES = ("auto", "latency", "population", "current")
@@ -48,7 +49,9 @@ class Code:
     mix : array of float64 (n_features, n_directions) or None
         Signed features times this are the currents: directions of the columns that differ about
         equally much (`decorrelated`), or those that a linear model uses (`linear_directions`).
-        None, in files of old: the features themselves.
+        None, of images and in files of old: the features themselves.
+    image : bool
+        Whether features are pixels: a current for each of them, and no unit that is always on.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class Code:
     follows_steps: bool = True
     straight: bool = False
     mix: np.ndarray | None = None
+    image: bool = False
 
     @property
     def n_features(self):
@@ -79,11 +83,13 @@ class Code:
         return standard(self.unit(X), self.mean, self.sd)
 
     def __call__(self, X):
-        """SpikeTrains, or ConstantCurrent whose last unit is always on."""
+        """SpikeTrains, or ConstantCurrent whose last unit, but for images, is always on."""
         if self.kind == "current":
             z = self.signed(X)
             if self.mix is not None:  # in double precision: rows do not depend on their neighbours
                 z = np.clip(z.astype(np.float64) @ self.mix, -MOST, MOST).astype(np.float32)
+            if self.image:
+                return ConstantCurrent(z, self.n_steps)
             one = np.ones((len(z), 1), np.float32)
             return ConstantCurrent(np.hstack([z, one]), self.n_steps)
         u = self.unit(X)
@@ -136,6 +142,32 @@ def learn_code(X, y, code):
             learned.mix = linear_directions(z, y, strength)
         elif len(z) >= SEEN and z.shape[1] <= MIXED:
             learned.mix = decorrelated(z)
+    return learned
+
+
+def image_code(X, channels, code):
+    """The code of images: "latency" unless "current" is asked for; scaled as one, not by pixel.
+
+    Parameters
+    ----------
+    X : array of float (n_samples, n_features)
+        Pixels in the order (y, x, channel).
+    channels : int
+    code : str
+        One of `CODES`.
+
+    Returns
+    -------
+    Code
+        ``n_steps`` and ``dt`` are the defaults.
+    """
+    _check.one_of("code", code, CODES)
+    if code == "population":
+        raise ValueError("code must be 'latency' or 'current' where features are images")
+    kind, reason = (code, "as asked for") if code != "auto" else ("latency", "they are images")
+    low, size = images.bounds(X)
+    learned = Code(kind, reason, low, size, low, size, image=True)
+    learned.mean, learned.sd = images.by_channel(learned.unit(X), channels)
     return learned
 
 

@@ -54,12 +54,19 @@ def tell_of_layers(network, layers, epochs):
         tell(
             network,
             "says nothing",
-            f"layer{'s' * many} {', '.join(map(str, layers))} of neurons did not spike once in "
+            f"layer{'s' * many} {_named(network, layers)} of neurons did not spike once in "
             f"{epochs} epoch{'s' * (epochs > 1)}: 100% of "
             f"{'their' if many else 'its'} neurons are silent, and nothing passes there; begin "
             "with network.scale_to_activity(inputs, layer_spikes), or add a "
             "penalties.LowerBound",
         )
+
+
+def _named(network, layers):
+    """Numbers of layers of neurons that spike, those that are not dense with what they are."""
+    firing = [stage for stage in getattr(network, "stages", ()) if stage.fires]
+    kinds = {k: repr(stage.layer) for k, stage in enumerate(firing) if len(stage.shape_out) == 3}
+    return ", ".join(f"{k} ({kinds[k]})" if k in kinds else str(k) for k in layers)
 
 
 def check_writing(network, medium):

@@ -20,6 +20,7 @@ import traitlets
 
 from snnlab import _check, encode, textbook
 from snnlab._files import load_npz
+from snnlab.layers.dense import check_dense
 from snnlab.live.modules import STATIC, alive, as_json, module_of
 from snnlab.live.still import CURTAIN, Stays, Still
 from snnlab.network import Network
@@ -162,9 +163,8 @@ def _coded_events(trains):
 def _checked_network(network):
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
+    check_dense(network, "a living network")
     shapes = [w.shape for w in network.weights]
-    if shapes != list(zip(network.sizes[:-1], network.sizes[1:], strict=True)):
-        raise ValueError("network must have dense layers only")
     if sum(a * b for a, b in shapes) > MOST_WEIGHTS:
         raise ValueError(f"network must have at most {MOST_WEIGHTS:,} weights to be drawn")
     return network

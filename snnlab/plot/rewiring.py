@@ -7,6 +7,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatt
 
 from snnlab import _check
 from snnlab._check import like
+from snnlab.layers import Dense
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
 from snnlab.rewiring import prior_centre, prior_drift, smallest_alpha
@@ -188,6 +189,9 @@ def draw_inputs(network, shape, *, fig=None):
     -------
     Picture
     """
+    first = network.stages[0]
+    if not isinstance(first.layer, Dense):
+        raise ValueError(f"network begins with {first.name}: pixels have no weights of their own")
     n_in, n_out = network.weights[0].shape
     rows, columns = shape
     if rows * columns != n_in:

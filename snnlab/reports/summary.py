@@ -29,15 +29,26 @@ def rows_of(network, inputs=None):
         there = f"{100 * sum(map(np.count_nonzero, weights)) / n:.1f} %" if n else ""
         kind = "transform" if stage.neuron is None else type(stage.neuron).__name__
         size = f"{sum(block.size for block in blocks):,}"
-        rows.append([repr(stage.layer), kind, _shape(stage.shape_out), size, there])
+        rows.append([f"{stage.layer!r}{_added(stage)}", kind, _shape(stage.shape_out), size, there])
     if inputs is not None:
         header.append("spikes per sample")
         trace = network.forward(inputs, potentials=False)
-        said = [r.spikes and f"{r.spikes.counts().mean():.1f}" for r in trace.records]
+        spike = [r.bits is not None or r.spikes is not None for r in trace.records]
+        said = [
+            f"{record.mean_count():.1f}" if spikes else ""
+            for record, spikes in zip(trace.records, spike, strict=True)
+        ]
         given = getattr(inputs, "counts", None)
         said.insert(0, f"{given().mean():.1f}" if given else "")
         rows = [[*row, text or ""] for row, text in zip(rows, said, strict=True)]
     return header, rows
+
+
+def _added(stage):
+    """What is added to a layer's currents past its weights."""
+    if stage.shortcut is None:
+        return ""
+    return " + inputs" if stage.shortcut < 0 else f" + layer {stage.shortcut}"
 
 
 def _shape(shape):

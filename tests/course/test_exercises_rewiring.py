@@ -1,4 +1,4 @@
-"""Exercises of notebooks 13 to 16: right answers pass, wrong ones get a hint and no answer."""
+"""Exercises of notebooks 13 to 17: right answers pass, wrong ones get a hint and no answer."""
 
 import re
 
@@ -37,6 +37,13 @@ def spiking(n):
     return snnlab.SpikingClassifier((n,), epochs=15, batch_size=50, lr=1e-2, random_state=0)
 
 
+def currents(spikes, kernel, border="constant"):
+    margin, out = np.pad(spikes, 1, mode=border), np.zeros(spikes.shape)
+    for y, x in np.ndindex(*spikes.shape):
+        out[y, x] = (kernel * margin[y : y + 3, x : x + 3]).sum()
+    return out
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -47,6 +54,9 @@ RIGHT = {
     "n16.q1": make_pipeline(StandardScaler(), spiking(30)),
     "n16.q2": classes,
     "n16.q3": 61,
+    "n17.q1": 9600,
+    "n17.q2": currents,
+    "n17.q3": 16,
 }
 WRONG = {
     "n13.q1": [
@@ -85,6 +95,18 @@ WRONG = {
         lambda n, x: classes(n, x, lambda r: r.sum(axis=1)),
     ],
     "n16.q3": [60, 12, 100, "many"],
+    "n17.q1": [800, 300, 14 * 14 * 9600, 1e6, "many"],
+    "n17.q2": [
+        3,
+        lambda *a: 1 / 0,
+        lambda s, w: ...,
+        lambda s, w: s[1:-1, 1:-1],
+        lambda s, w: s,
+        lambda s, w: currents(s, w[::-1, ::-1]),
+        lambda s, w: currents(s, w, "wrap"),
+        lambda s, w: currents(s, w.T),
+    ],
+    "n17.q3": [5, 14, 20, 25, 10, "far"],
 }
 
 

@@ -258,6 +258,8 @@ def test_randomness_is_what_is_handed_in():
     [
         ({"source": [[1]]}, TypeError, "source"),
         ({"source": np.zeros((3, 8), np.uint8)}, ValueError, "source"),
+        ({"source": np.zeros((3, 3, 8, 8), np.uint8)}, ValueError, "source.*colours come last"),
+        ({"source": np.zeros((3, 1, 8, 8), np.uint8)}, ValueError, "source.*colours come last"),
         ({"encode": None}, TypeError, "encode"),
         ({"pad": 8}, ValueError, "pad"),
         ({"pad": -1}, ValueError, "pad"),

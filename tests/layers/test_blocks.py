@@ -322,13 +322,21 @@ def test_what_takes_dense_layers_only_says_so(stack):
         network.compressed,
         lambda: rewiring.compact(network),
         lambda: network.forward(inputs, on=Substrate(0)),
-        lambda: energy.count(network, inputs),
         lambda: explain(network, inputs),
-        lambda: clinic.examine(network, inputs, np.zeros(len(inputs), int)),
         lambda: Substrate(0).effective_weights(network),
         lambda: rewiring.masks(network, Substrate(0)),
     ):
         with pytest.raises(ValueError, match=r"layer \d+ \(.* takes dense layers only"):
+            call()
+
+
+def test_what_takes_layers_of_the_package_only_says_so():
+    network, inputs = make(STACKS["blocks of other kinds"])
+    for call in (
+        lambda: energy.count(network, inputs),
+        lambda: clinic.examine(network, inputs, np.zeros(len(inputs), int)),
+    ):
+        with pytest.raises(ValueError, match=r"layer \d+ \(.* takes Dense, Conv, Pool, Vote"):
             call()
 
 

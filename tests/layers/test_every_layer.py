@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from html import escape
 
 import numpy as np
 import pytest
@@ -22,8 +23,25 @@ from samples import (
     make,
 )
 
-from snnlab import LIF, Adam, ConstantCurrent, Network, surrogate, train
+from snnlab import (
+    LIF,
+    Adam,
+    ConstantCurrent,
+    GradR,
+    Network,
+    Substrate,
+    clinic,
+    energy,
+    explain,
+    live,
+    plot,
+    rewiring,
+    surrogate,
+    time_to_decision,
+    train,
+)
 from snnlab.layers import Conv, Dense, Linear, Pool, Residual, Transform, Vote, kinds
+from snnlab.learning.penalties import Bursts, LowerBound, WeightDecay
 
 each_stack = pytest.mark.parametrize("stack", STACKS)
 
@@ -453,6 +471,170 @@ def test_training_lowers_the_loss(stack, fires):
     for block in network.blocks:
         learns = block.trainable or block.name in ("mean", "variance", "batches")  # of batches
         assert (block.of(before) != block.of(network.parameters)).any() == learns
+
+
+class Stopped(Exception):
+    """As if somebody had pulled the plug."""
+
+
+CONVOLUTIONS = "conv", "max pool", "average pool reads out", "residual of a max pool"
+
+
+def lively(stack, fires=False, **settings):
+    """A network in which every layer spikes, and inputs and labels for it."""
+    neuron = LIF(tau_mem=4.0, tau_syn=2.0, dt=1.0, gain=0.3)
+    settings = {"rng": 3, "spread": 2.0, "readout": neuron if fires else None} | settings
+    network = Network(STACKS[stack], neuron, n_steps=9, **settings)
+    for w in network.weights:
+        w[...] = np.abs(w)
+    n, labels = network.sizes[0], np.arange(60) % network.sizes[-1]
+    x = np.random.default_rng(0).normal(0.5, 1, (60, n))
+    return network, ConstantCurrent(x.astype(network.dtype), 9), labels
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("stack", CONVOLUTIONS)
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(stack, dtype, tmp_path):
+    """With dropout, penalties and a rule that rewires."""
+    settings = {
+        "epochs": 4,
+        "batch_size": 20,
+        "rng": 1,
+        "progress": False,
+        "dropout": 0.2,
+        "penalties": [Bursts(0.01), LowerBound(0.1, 0.5), WeightDecay(1e-3)],
+    }
+
+    def run(network, epochs=None, **more):
+        def stop(step):
+            if epochs is not None and step.ends_epoch and len(step.history) == epochs:
+                raise Stopped
+
+        rule = rewiring.DeepR(0.02, 0.5, rng=0)
+        return train(network, inputs, labels, optimizer=rule, callback=stop, **settings, **more)
+
+    network, inputs, labels = lively(stack, dtype=dtype)
+    whole, halves = network.copy(), network.copy()
+    history = run(whole)
+    with pytest.raises(Stopped):
+        run(halves, 2, checkpoint=tmp_path / "run.npz")
+    again = run(halves, checkpoint=tmp_path / "run.npz")
+    np.testing.assert_array_equal(halves.parameters, whole.parameters)
+    assert again.loss == history.loss and halves.dtype == dtype
+    for w in whole.weights:
+        assert 0 < np.count_nonzero(w) < w.size, "it was rewired"
+
+
+@pytest.mark.parametrize("stack", ["conv", "max pool", "residual of a max pool"])
+def test_penalties_lower_what_they_punish(stack):
+    network, inputs, labels = lively(stack)
+    settings = {"epochs": 8, "batch_size": 20, "rng": 1, "progress": False}
+    settings["optimizer"] = Adam(0.02)
+    plain, quiet = network.copy(), network.copy()
+    train(plain, inputs, labels, **settings)
+    settings["optimizer"] = Adam(0.02)
+    train(quiet, inputs, labels, penalties=[Bursts(1.0)], **settings)
+    spikes = [net.forward(inputs).hidden_counts().mean() for net in (network, plain, quiet)]
+    assert spikes[2] < 0.8 * spikes[1] and spikes[0] > 0
+
+
+@pytest.mark.parametrize("stack", CONVOLUTIONS)
+def test_dropout_leaves_the_same_units_out_in_every_step(stack):
+    network, inputs, labels = lively(stack)
+    seen = []
+
+    def look(step):
+        for mask, train_ in zip(step.trace.dropout, step.trace.hidden, strict=True):
+            counts = train_.unit_counts().sum(axis=0)
+            assert mask.dtype == bool and not counts[~mask].any() and counts[mask].any()
+            seen.append(mask.copy())
+
+    settings = {"epochs": 2, "batch_size": 30, "rng": 1, "progress": False, "callback": look}
+    train(network, inputs, labels, dropout=0.4, **settings)
+    kept = np.concatenate(seen)
+    assert 0.4 < kept.mean() < 0.8
+    per_layer = len(network.hidden_stages)
+    assert any((a != b).any() for a, b in zip(seen, seen[per_layer:], strict=False)), "drawn anew"
+
+
+def test_a_layer_that_falls_silent_is_named():
+    network, inputs, labels = lively("max pool")
+    network.weights[1][...] = -1
+    settings = {"epochs": 4, "batch_size": 20, "rng": 1, "progress": False}
+    with pytest.warns(RuntimeWarning, match=r"layer 1 \(Conv\(channels=3, .* did not spike once"):
+        train(network, inputs, labels, optimizer=Adam(1e-6), **settings)
+
+
+# what is said of it -------------------------------------------------------------------------------
+
+
+@each_stack
+def test_a_summary_has_a_row_for_each_layer(stack):
+    network, inputs = make(stack, "events")
+    for told in (network.summary(), network.summary(inputs), network._repr_html_()):
+        place = 0
+        for stage in network.stages:
+            text = repr(stage.layer)
+            text = escape(text) if told.startswith("<") else text
+            place = told.index(text, place) + 1
+            assert " x ".join(map(str, stage.shape_out)) in told[place:]
+    rows = network.summary(inputs).splitlines()[3:]
+    trace = network.forward(inputs)
+    for row, stage, record in zip(rows[1:], network.stages, trace.records, strict=True):
+        size = sum(block.size for block in stage.blocks.values())
+        assert f" {size:,} " in f"{row} "
+        if stage.shortcut is not None:
+            source = "inputs" if stage.shortcut < 0 else f"layer {stage.shortcut}"
+            assert f"{stage.layer!r} + {source}  " in row
+        if record.spikes is not None:
+            assert row.split()[-1] == f"{record.spikes.counts().mean():.1f}"
+
+
+def test_a_summary_of_a_convolution():
+    layers = (28, 28, 1), Conv(12, 5), Pool(2), Residual(Conv(12)), Vote(3)
+    network = Network(layers, LIF.brainscales2(), n_steps=5, rng=0)
+    rows = [line.split("  ") for line in network.summary().splitlines()[2:]]
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    assert cells[2] == [repr(Conv(12, 5)), "LIF", "28 x 28 x 12", "300", "100.0 %"]
+    assert cells[3] == ["Pool(size=2, how='max')", "transform", "14 x 14 x 12", "0"]
+    assert cells[4][0] == f"{Conv(12)!r} + layer 1" and cells[4][2:4] == [
+        "14 x 14 x 12",
+        "1,296",
+    ]
+
+
+REFUSALS = {
+    "a chip": lambda network, inputs: network.forward(inputs, on=Substrate(0)),
+    "the search for units in use": lambda network, inputs: rewiring.compact(network),
+    "attribution": explain,
+    "a living network": lambda network, inputs: live.LivingNetwork(network, inputs),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+@pytest.mark.parametrize("stack", CONVOLUTIONS)
+def test_what_hears_no_images_says_so(what, stack):
+    network, inputs = make(stack, "events", dtype=np.float32)
+    with pytest.raises(ValueError, match=rf"layer \d+ \((Conv|Pool).*: {what} takes dense layers"):
+        REFUSALS[what](network, inputs)
+
+
+def test_plots_of_networks_of_images():
+    network, inputs = make("max pool", "events", dtype=np.float32, surrogate="arctan")
+    with pytest.raises(ValueError, match=r"begins with layer 0 \(Conv.*no weights of their own"):
+        plot.draw_inputs(network, (4, 4))
+    trace = network.forward(inputs)
+    assert "hidden spike" in plot.draw_raster(trace, 0, dt=1e-3).alt
+    labels = np.arange(4) % 3
+    assert plot.draw_decision(time_to_decision(network, inputs, labels)).alt
+    history = train(network, inputs, labels, epochs=2, rng=0, progress=False, batch_size=2)
+    assert "2 epochs" in plot.draw_history(history).alt
+    rule = GradR(0.02, 0.5, rng=0)
+    train(network, inputs, labels, epochs=3, rng=0, progress=False, batch_size=2, optimizer=rule)
+    for picture in (plot.draw_connectivity(rule.log), plot.draw_theta(rule, network)):
+        assert picture.alt
+    assert "Report card" in plot.draw_report(clinic.examine(network, inputs, labels)).alt
+    assert "Bars" in plot.draw_energy(energy.compare(network, inputs)).alt
 
 
 # what does not fit --------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from snnlab import (
     train,
 )
 from snnlab.course.patients import SICK
+from snnlab.layers import Conv, Pool, Transform, Vote
+from snnlab.plot import draw_report
 from snnlab.reports.clinic import Layer, Report, examine, remedies
 
 NEURON = LIF.brainscales2()
@@ -674,3 +676,103 @@ def test_the_card_is_labelled_and_whole(cards):
         assert all(ax.get_ylabel() for ax in axes)
         looks = [(line.get_linestyle(), line.get_marker()) for line in card.artists.lines]
         assert len(set(looks)) == len(looks)
+
+
+# convolutions -------------------------------------------------------------------------------------
+
+
+@cache
+def images(seed=0, *last):
+    """A network of convolutions that starts with half a spike per unit and sample."""
+    inputs = encode.latency(datasets.load("digits16").x_train[:100])
+    layers = (16, 16, 1), Conv(6, 5), Pool(), Conv(8), Pool(2, "average"), *(last or (10,))
+    network = Network(layers, NEURON, n_steps=20, rng=seed)
+    return network.scale_to_activity(inputs, rate=0.5 / 20)
+
+
+def test_convolutions_that_are_well(digits):
+    report = examine(images(), digits["inputs"], digits["labels"])
+    assert report.findings == []
+    assert [layer.name for layer in report.layers] == [
+        "hidden layer 0",
+        "hidden layer 1",
+        "readout",
+    ]
+    assert [layer.channels for layer in report.layers] == [6, 8, None]
+    trace = images().forward(digits["inputs"])
+    for layer, train_, v in zip(report.hidden, trace.hidden, trace.v, strict=False):
+        np.testing.assert_array_equal(layer.counts, train_.unit_counts())
+        assert layer.reach.shape == (v.shape[2],) and layer.idle.shape == (layer.channels,)
+    pooled = trace.records[1].spikes.unit_counts(), (trace.records[3].values != 0).sum(axis=1)
+    for layer, heard in zip(report.layers[1:], pooled, strict=True):
+        assert layer.heard == pytest.approx(heard.sum() / (heard > 0).sum())
+    assert report.gradient.shape == (3, 20) and (report.gradient.max(axis=1) > 0).all()
+    assert "6" in draw_report(report).alt
+
+
+def test_idle_channels_are_counted_not_idle_places(digits):
+    """Where images are empty units are silent in every network."""
+    network = images().copy()
+    report = examine(network, digits["inputs"], digits["labels"])
+    assert report.hidden[0].dead.mean() > 0.3 > report.hidden[0].idle.mean()
+    network.weights[0][:, :5] = -1
+    network.weights[0][:, 5] = np.abs(network.weights[0][:, 5])
+    report = examine(network, digits["inputs"], digits["labels"])
+    assert report.hidden[0].idle.tolist() == [True] * 5 + [False]
+    (finding,) = [f for f in report.findings if f.name == "dead units"]
+    assert "of the 6 channels of hidden layer 0 never spike" in finding.measured
+    assert finding.measured.startswith("83")
+
+
+def spoiled(how):
+    network = images().copy()
+    if how == "silent layer":
+        network.weights[1][...] = -1
+    elif how == "saturated units":
+        network.weights[0][...] = 5
+    elif how == "values not finite":
+        network.weights[1][0, 0] = np.nan
+    elif how == "readout at rest":
+        network.weights[-1][...] = -1
+    return network
+
+
+@pytest.mark.parametrize(
+    "how", ["silent layer", "saturated units", "values not finite", "readout at rest"]
+)
+def test_sick_convolutions_are_treated(digits, how):
+    sick = spoiled(how)
+    report = examine(sick, digits["inputs"], digits["labels"])
+    assert names(report)[0] == how
+    if how in ("silent layer", "saturated units"):  # scaling does not change signs
+        sick.weights[:2][how == "silent layer"][...] = np.random.default_rng(0).normal(
+            0, 1e-3, sick.weights[how == "silent layer"].shape
+        )
+    treated, training = report.treat(sick, digits["inputs"])
+    after = examine(treated, digits["inputs"], digits["labels"])
+    assert after.findings == []
+    settings = {"epochs": 3, "rng": 0, "progress": False, "batch_size": 20} | training
+    history = train(treated, digits["inputs"], digits["labels"], **settings)
+    assert history.loss[-1] < history.loss[0]
+
+
+def test_treatments_of_votes(digits):
+    """Where a vote reads out, the layer that votes is scaled."""
+    network = images(1, 20, Vote(10)).copy()
+    assert examine(network, digits["inputs"], digits["labels"]).findings == []
+    network.weights[-1][...] = -1
+    report = examine(network, digits["inputs"], digits["labels"])
+    assert names(report) == ["readout at rest"]
+    treated, _ = report.treat(network, digits["inputs"])
+    tops = treated.forward(digits["inputs"]).readout.max(axis=1)
+    assert tops.std() == pytest.approx(remedies.HEARD, rel=1e-4)
+
+
+def test_layers_of_ones_own_are_refused_by_name(digits):
+    class Passing(Transform):
+        def shape_out(self, shape):
+            return shape
+
+    network = Network((256, 6, Passing(), 10), NEURON, n_steps=20, rng=0)
+    with pytest.raises(ValueError, match=r"layer 1 \(Passing.*the clinic takes Dense, Conv"):
+        examine(network, digits["inputs"], digits["labels"])

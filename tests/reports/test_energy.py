@@ -9,6 +9,7 @@ import pytest
 from helpers import assert_nothing_is_cut_off
 
 from snnlab import LIF, ConstantCurrent, LeakyIntegrator, Network, SpikeTrains, energy
+from snnlab.layers import Conv, Dense, Pool, Residual, Vote
 from snnlab.reports.energy import prices
 
 DT = 1.7e-6
@@ -122,6 +123,130 @@ def test_counts_agree_with_brute_force(delay, readout):
     zeros = sum((w == 0).sum() for w in net.weights) / sum(w.size for w in net.weights)
     assert ops.connection_sparsity == pytest.approx(zeros) and 0.2 < zeros < 0.6
     assert ops.sizes == (7, 6, 5, 3) and ops.n_samples == 5
+
+
+def synapses_of(stage, w):
+    """Pairs of an input and a unit of a layer, and the weight between them, spelled out."""
+    if isinstance(stage.layer, Dense):
+        return [(i, j, w[i, j]) for i in range(stage.n_in) for j in range(stage.n)]
+    k, stride, padding = stage.layer.kernel, stage.layer.stride, stage.layer.padding
+    rows, columns, channels = stage.shape_in
+    inputs, units = np.arange(stage.n_in).reshape(stage.shape_in), np.arange(stage.n)
+    units = units.reshape(stage.shape_out)
+    out = []
+    for y, x in np.ndindex(stage.shape_out[:2]):
+        for row, column in np.ndindex(k, k):
+            there = y * stride + row - padding, x * stride + column - padding
+            if 0 <= there[0] < rows and 0 <= there[1] < columns:
+                for c in range(channels):
+                    weights = w[(row * k + column) * channels + c]
+                    out += [
+                        (inputs[*there, c], unit, weights[m]) for m, unit in enumerate(units[y, x])
+                    ]
+    return out
+
+
+IMAGES = {
+    "conv": ((5, 4, 2), Conv(3), 3),
+    "strides and borders": ((6, 5, 1), Conv(2, 3, stride=2), Conv(3, 2, padding=0), 3),
+    "pools": ((4, 4, 2), Conv(3), Pool(), Conv(2, kernel=2), Pool(1), 3),
+    "average pool": ((4, 6, 1), Conv(3), Pool(2, "average"), Conv(2), Vote(4)),
+    "pool of the inputs": ((4, 4, 2), Pool(2, "average"), Conv(3), 3),
+    "residual": ((4, 4, 2), Conv(2), Residual(Conv(3), Conv(2)), 3),
+    "residual of a pool": ((4, 4, 2), Conv(2), Pool(2, "average"), Residual(Conv(2)), Vote(2)),
+}
+
+
+@pytest.mark.parametrize("kind", ["events", "current"])
+@pytest.mark.parametrize("layers", IMAGES.values(), ids=IMAGES)
+def test_counts_of_convolutions_agree_with_brute_force(layers, kind):
+    """One synapse after the other: at a border a spike reaches fewer units."""
+    net = network(layers, n_steps=6, delay=1, pruned=0.3)
+    n = net.sizes[0]
+    if kind == "events":
+        inputs = spikes(3, 6, n, rate=0.4)
+    else:
+        x = np.random.default_rng(0).random((3, n)).astype(np.float32)
+        inputs = ConstantCurrent(np.where(x < 0.3, 0, 2 * x), 6)
+    ops, trace = energy.count(net, inputs), net.forward(inputs)
+    given = [inputs.to_dense(), *(record.values_of(0, 3, net.dtype) for record in trace.records)]
+    assert all(x.any() for x in given), "the test has to bite"
+    for k, (layer, stage) in enumerate(zip(ops.layers, net.stages, strict=True)):
+        x, delay = given[k], 0 if stage.neuron is None else 1
+        arriving, bits = (x != 0)[:, : 6 - delay], ((x == 0) | (x == 1)).all()
+        passed = arriving.sum() if stage.neuron is None else 0
+        if stage.shortcut is not None:
+            passed += (given[stage.shortcut + 1] != 0)[:, : 6 - delay].sum()
+        assert layer.passed == pytest.approx(passed / 3)
+        assert (layer.n_in, layer.n_out) == (stage.n_in, stage.n)
+        counts = trace.records[k].spikes
+        assert layer.spikes_out == (pytest.approx(counts.counts().mean()) if counts else 0)
+        if stage.neuron is None:
+            assert layer.neuron_updates == layer.dense == layer.effective_acs == layer.nonzero == 0
+            continue
+        w = stage.blocks["weights"].of(net.parameters)
+        pairs = synapses_of(stage, w)
+        there = [(i, j) for i, j, weight in pairs if weight != 0]
+        each = arriving.sum(axis=(0, 1))
+        operations = sum(each[i] for i, _ in there) / 3
+        constant = kind == "current" and k == 0
+        as_values = constant or not bits
+        assert layer.effective_macs == pytest.approx(operations if as_values else 0)
+        assert layer.effective_acs == pytest.approx(0 if as_values else operations)
+        all_pairs = 0 if constant else sum(each[i] for i, _, _ in pairs) / 3
+        assert layer.row_acs == pytest.approx(all_pairs)
+        assert layer.spikes_in == pytest.approx(0 if as_values else each.sum() / 3)
+        assert layer.values_in == pytest.approx(each.sum() / 3 if as_values and not constant else 0)
+        active = (x != 0).any(axis=1).sum(axis=0)
+        assert layer.active_weights == pytest.approx(sum(active[i] for i, _ in there) / 3)
+        assert (layer.weights, layer.nonzero) == (w.size, np.count_nonzero(w))
+        assert (layer.synapses, layer.nonzero_synapses) == (len(pairs), len(there))
+        assert layer.dense == 6 * len(pairs) and layer.neuron_updates == 6 * stage.n
+        assert layer.row == np.bincount([i for i, _, _ in pairs]).max()
+    assert ops.hidden_spikes == pytest.approx(sum(t.counts().mean() for t in trace.hidden))
+    assert ops.sizes == net.sizes
+    numbers = sum(w.size for w in net.weights) + 2 * sum(s.n for s in net.stages if s.neuron)
+    assert ops.footprint == 4 * numbers
+    card = energy.EnergyCard(ops)
+    assert all(np.isfinite(parts).all() and parts[0] > 0 for parts in card.energies.values())
+    assert "NaN" not in card.text() and "nan" not in card.text()
+
+
+def test_a_convolution_costs_what_the_same_dense_layer_does_but_for_its_weights():
+    """Spelled out as a dense layer it makes the same operations; it stores fewer weights."""
+    conv = network(((4, 4, 2), Conv(3), 3), n_steps=6, pruned=0.3)
+    dense = Network((32, 48, 3), conv.neurons[0], n_steps=6, rng=0)
+    matrix = np.zeros((32, 48), np.float32)
+    for i, j, weight in synapses_of(conv.stages[0], conv.weights[0]):
+        matrix[i, j] = weight
+    dense.weights[0][...], dense.weights[1][...] = matrix, conv.weights[1]
+    one, other = (energy.count(net, spikes(4, 6, 32)) for net in (conv, dense))
+    for name in ("effective_acs", "spikes_in", "spikes_out", "active_weights", "neuron_updates"):
+        assert one.total(name) == pytest.approx(other.total(name)) and one.total(name) > 0
+    assert one.layers[0].nonzero_synapses == other.layers[0].nonzero
+    assert one.layers[0].weights == 9 * 2 * 3 < other.layers[0].weights
+    rows = [
+        energy.EnergyCard(ops).energies["spiking, with neurons and memory"] for ops in (one, other)
+    ]
+    np.testing.assert_allclose(rows[0][:2], rows[1][:2])
+    assert rows[0][2] < rows[1][2], "its memory is smaller, and so cheaper"
+
+
+def test_large_networks_are_counted_in_small_batches(monkeypatch):
+    net = network(((4, 4, 1), Conv(3), 3), n_steps=6)
+    inputs, sizes = spikes(5, 6, 16), []
+    whole = energy.count(net, inputs)
+    forward = Network.forward
+
+    def watched(self, batch, **settings):
+        sizes.append(len(batch))
+        return forward(self, batch, **settings)
+
+    monkeypatch.setattr(Network, "forward", watched)
+    monkeypatch.setattr("snnlab.reports.energy.operations.MOST_STATES", 2 * 6 * net.total_width)
+    parts = energy.count(net, inputs)
+    assert sizes == [2, 2, 1]
+    assert parts.total("effective_acs") == pytest.approx(whole.total("effective_acs"))
 
 
 @pytest.mark.parametrize("delay", [0, 2, 30])
@@ -290,6 +415,7 @@ def scaled(ops, quantity, factor):
             layer,
             spikes_in=layer.spikes_in * heard,
             effective_acs=layer.effective_acs * heard,
+            row_acs=layer.row_acs * heard,
             spikes_out=layer.spikes_out * fired,
         )
 

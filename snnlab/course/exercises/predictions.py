@@ -13,6 +13,7 @@ PREDICTIONS = {  # what is guessed, and how far off still counts as near
     "n07.p1": ("of the hidden spikes saved", 8),
     "n08.p1": ("read rightly after the first step", 6),
     "n11.p1": ("read rightly with half of the hidden neurons dead", 6),
+    "n17.p1": ("of the moved digits read rightly", 6),
 }
 _GUESSES = {}
 

@@ -9,6 +9,7 @@ from snnlab.course.figures.gradients import (
     update_surrogate,
 )
 from snnlab.course.figures.latency import draw_latency, update_latency
+from snnlab.course.figures.maps import draw_maps, draw_patches, update_maps, update_patches
 from snnlab.course.figures.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
 from snnlab.course.figures.readout import draw_read_out, update_read_out
 from snnlab.course.figures.regions import draw_regions, region_colours, update_regions
@@ -32,8 +33,10 @@ __all__ = [
     "draw_cost",
     "draw_latency",
     "draw_loop",
+    "draw_maps",
     "draw_neuron",
     "draw_order",
+    "draw_patches",
     "draw_read_out",
     "draw_regions",
     "draw_rewiring",
@@ -51,7 +54,9 @@ __all__ = [
     "update_cost",
     "update_latency",
     "update_loop",
+    "update_maps",
     "update_neuron",
+    "update_patches",
     "update_read_out",
     "update_regions",
     "update_rewiring",

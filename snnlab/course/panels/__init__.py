@@ -7,6 +7,7 @@ from snnlab.course.panels.clinic import Clinic
 from snnlab.course.panels.cost import SpikeCost
 from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
 from snnlab.course.panels.gradients import BackwardInTime, Surrogates
+from snnlab.course.panels.maps import FeatureMaps, TrainPatches, receptive_field, small_network
 from snnlab.course.panels.neuron import OneNeuron
 from snnlab.course.panels.readout import ReadOut
 from snnlab.course.panels.regions import YinYang
@@ -20,6 +21,7 @@ __all__ = [
     "BrokenNeurons",
     "Clinic",
     "DrawDigit",
+    "FeatureMaps",
     "Imperfections",
     "OneNeuron",
     "PixelsToSpikes",
@@ -32,6 +34,9 @@ __all__ = [
     "Surrogates",
     "ThroughTheChip",
     "TrainLive",
+    "TrainPatches",
     "WireThatReturns",
     "YinYang",
+    "receptive_field",
+    "small_network",
 ]

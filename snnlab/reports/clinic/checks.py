@@ -151,8 +151,9 @@ def _bursting_units(report):
 
 def _dead_units(report):
     for k, layer in enumerate(report.hidden):
-        if (share := layer.dead.mean()) >= DEAD:
-            said = _said(share, DEAD, f"the {layer.dead.size} units of {layer.name} never spike")
+        if (share := layer.idle.mean()) >= DEAD:
+            units = "units" if layer.channels is None else "channels"
+            said = _said(share, DEAD, f"the {layer.idle.size} {units} of {layer.name} never spike")
             yield Finding("dead units", "serious", said, remedies.REVIVE, k)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from snnlab import _check
+from snnlab.layers import Conv
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import LowerBound
 from snnlab.network import Network
@@ -44,8 +45,16 @@ def reach(v, neuron):
     return (h >= NEAR * highest).any(axis=1).mean(axis=0)
 
 
+def _scale(network, inputs):
+    """Half a spike per unit; in dense layers of the smallest, and as many in the others."""
+    if any(isinstance(stage.layer, Conv) for stage in network.stages):
+        return network.scale_to_activity(inputs, rate=ACTIVE / network.n_steps)
+    smallest = min((stage.n for stage in network.hidden_stages), default=1)
+    return network.scale_to_activity(inputs, ACTIVE * smallest)
+
+
 def _rescale(network, inputs):
-    return network.scale_to_activity(inputs, ACTIVE * min(network.sizes[1:-1])), {}
+    return _scale(network, inputs), {}
 
 
 def _draw(network):
@@ -56,7 +65,7 @@ def _draw(network):
 
 def _redraw(network, inputs):
     _draw(network)
-    network = _rescale(network, inputs)[0] if len(network.sizes) > 2 else network
+    network = _scale(network, inputs) if network.hidden_stages else network
     return network, {"optimizer": Adam(lr=Adam().lr / 10)}
 
 
@@ -72,21 +81,36 @@ def gentle_rate(network, inputs):
         means["tau_syn"] = np.mean(first.tau_syn)
     known = {f.name: getattr(first, f.name) for f in fields(LeakyIntegrator)}
     model = LeakyIntegrator(**known | {name: float(abs(x)) for name, x in means.items()})
-    sizes, n_steps = (network.sizes[0], 1), network.n_steps
-    one = Network(sizes, [], readout=model, n_steps=n_steps, rng=0, spread=0, dtype=network.dtype)
+    layers, n_steps = _one_unit(network), network.n_steps
+    one = Network(layers, [], readout=model, n_steps=n_steps, rng=0, spread=0, dtype=network.dtype)
     one.weights[0][...] = 1
     if isinstance(inputs, ConstantCurrent):
         inputs = ConstantCurrent(np.abs(inputs.x), n_steps)
-    top = one.forward(inputs).readout.max(axis=1).mean()
+    top = one.forward(inputs).readout.max(axis=(1, 2)).mean()
     largest = float(np.mean(getattr(first, "v_th", 1.0))) * GENTLE / max(float(top), 1e-6)
     return float(f"{min(largest, Adam().lr):.2g}")
+
+
+def _one_unit(network):
+    """Layers up to the first one with neurons, which has one unit, or one of each patch."""
+    layers = [network.shape_in]
+    for stage in network.stages:
+        if stage.neuron is not None:
+            given, own = stage.layer, isinstance(stage.layer, Conv)
+            one = Conv(1, given.kernel, given.stride, given.padding) if own else 1
+            return (*layers, one)
+        layers.append(stage.layer)
 
 
 def _raise(network, inputs):
     """New weights: those that are there have been driven far away."""
     _draw(network)
-    hidden = ACTIVE * min(network.sizes[1:-1], default=1)
-    network.scale_to_activity(inputs, hidden, readout=HEARD)
+    if network.hidden_stages:
+        _scale(network, inputs)
+    tops = network.forward(inputs, potentials=False).readout.max(axis=1)
+    if not tops.std() > 0:
+        raise ValueError("readout hears nothing in these inputs, or the same in all of them")
+    network.weights[-1][...] *= HEARD / tops.std()
     return network, {"optimizer": Adam(lr=gentle_rate(network, inputs))}
 
 
@@ -108,9 +132,10 @@ def _widen(network, inputs):
 
 
 def _wake(network, inputs):
-    w = network.weights[-1]
+    w, spiking = network.weights[-1], [stage for stage in network.stages if stage.fires]
     for _ in range(40):
-        per_unit = network.forward(inputs, potentials=False).spikes[-1].counts().mean() / w.shape[1]
+        spikes = network.forward(inputs, potentials=False).spikes[-1]
+        per_unit = spikes.counts().mean() / spiking[-1].n
         if ACTIVE <= per_unit <= network.n_steps / 2:
             return network, {}
         w *= 2 if per_unit < ACTIVE else 0.5

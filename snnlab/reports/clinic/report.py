@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 
 from snnlab import _check
-from snnlab.layers.dense import check_dense
+from snnlab.layers import Conv
+from snnlab.layers.known import check_known
 from snnlab.learning import losses
 from snnlab.network import Network
-from snnlab.neurons import LIF
 from snnlab.reports.clinic import checks
 from snnlab.reports.clinic.remedies import DETACH, reach
-from snnlab.signals import ConstantCurrent, Values
+from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class Layer:
         Share of weights at the limit or beyond.
     finite : bool
         Whether all weights and potentials are.
+    channels : int or None
+        Of a convolution. Where images are empty its units never spike, as they should: it is the
+        channels that must be alive.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Layer:
     reach: np.ndarray | None
     at_limit: float
     finite: bool
+    channels: int | None = None
 
     @property
     def rates(self):
@@ -57,6 +61,11 @@ class Layer:
     def dead(self):
         """Units that never spike, bool (unit,)."""
         return ~self.counts.any(axis=0)
+
+    @property
+    def idle(self):
+        """`dead`; of a convolution the channels of which no unit spikes, bool (channel,)."""
+        return self.dead if self.channels is None else self.dead.reshape(-1, self.channels).all(0)
 
     @property
     def saturated(self):
@@ -163,7 +172,7 @@ class Report:
 
         growth = "growth of gradients through resets (×)"
         return [
-            share("units that never spike", "dead", checks.DEAD),
+            share("units that never spike", "idle", checks.DEAD),
             share("units that spike nearly always", "saturated", checks.SATURATED_UNITS),
             share("units in bursts", "bursting", checks.BURSTING_UNITS),
             share("samples in the surrogate's reach", "mean_reach", checks.NARROW, "below"),
@@ -217,7 +226,7 @@ def examine(network, inputs, labels, *, loss="max_over_time", weight_limit=None)
     Parameters
     ----------
     network : Network
-        Of dense layers. Before, during or after training; it is not changed.
+        Of layers that this package brings. Before, during or after training; it is not changed.
     inputs : SpikeTrains or ConstantCurrent
         A few hundred samples of all classes: with few, many units are idle by chance.
     labels : array of int (n_samples,)
@@ -237,7 +246,7 @@ def examine(network, inputs, labels, *, loss="max_over_time", weight_limit=None)
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
-    check_dense(network, "the clinic")
+    check_known(network, "the clinic")
     network.check_inputs(inputs)
     if isinstance(inputs, Values):
         raise TypeError("inputs must be SpikeTrains or ConstantCurrent, not Values")
@@ -247,10 +256,10 @@ def examine(network, inputs, labels, *, loss="max_over_time", weight_limit=None)
         raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
     limit = np.inf if weight_limit is None else _check.number("weight_limit", weight_limit, above=0)
 
-    heard, arrivals = _input(inputs)
+    heard, arrivals = _active(inputs), _arrivals(inputs)
     with np.errstate(all="ignore"):  # what is not finite is found, not warned of
         trace = network.forward(inputs)
-        layers = _layers(network, trace, heard, limit)
+        layers = _layers(network, trace, limit)
         gradient = np.full((len(layers), network.n_steps), np.nan)
         reset_growth = np.ones(len(layers))
         if all(layer.finite for layer in layers):
@@ -262,34 +271,44 @@ def examine(network, inputs, labels, *, loss="max_over_time", weight_limit=None)
     return Report(network.sizes, network.dt, layers, *measured, labels, loss)
 
 
-def _input(inputs):
-    """Spikes per sample and unit, (sample, unit), and spikes per step, (time,)."""
+def _active(signal):
+    """Spikes per sample and unit, or the steps in which it is not 0: (sample, unit)."""
+    if isinstance(signal, SpikeTrains):
+        return signal.unit_counts()
+    if isinstance(signal, ConstantCurrent):
+        return (signal.x != 0) * signal.n_steps
+    return (signal.x != 0).sum(axis=1)
+
+
+def _arrivals(inputs):
+    """Spikes per step, (time,)."""
     if isinstance(inputs, ConstantCurrent):
-        heard = (inputs.x != 0) * inputs.n_steps
-        return heard, np.full(inputs.n_steps, heard.sum() / inputs.n_steps)
-    return inputs.unit_counts(), np.bincount(inputs.compact().step, minlength=inputs.n_steps)
+        n_steps = inputs.n_steps
+        return np.full(n_steps, float((inputs.x != 0).sum()))
+    return np.bincount(inputs.compact().step, minlength=inputs.n_steps)
 
 
-def _layers(network, trace, heard, limit):
-    """What each layer did, a list of `Layer`; the first one heard so much."""
-    layers = []
-    parts = zip(network.neurons, network.weights, trace.v, strict=True)
-    for k, (neuron, w, v) in enumerate(parts):
-        fires = isinstance(neuron, LIF)
-        counts = trace.spikes[k].unit_counts() if fires else None
+def _layers(network, trace, limit):
+    """What each layer of neurons did, a list of `Layer`."""
+    layers, n = [], len(network.neurons)
+    for stage, record in zip(network.stages, trace.records, strict=True):
+        if stage.neuron is None:
+            continue
+        signal = trace.inputs if stage.source < 0 else trace.records[stage.source].signal
+        heard, w, v = _active(signal), network.weights[len(layers)], record.v
         layers.append(
             Layer(
-                name=f"hidden layer {k}" if k < len(network.neurons) - 1 else "readout",
-                neuron=neuron,
-                counts=counts,
-                most=-(-network.n_steps // (1 + neuron.constants(w.shape[1]).hold)),
+                name=f"hidden layer {len(layers)}" if len(layers) < n - 1 else "readout",
+                neuron=stage.neuron,
+                counts=record.spikes.unit_counts() if stage.fires else None,
+                most=-(-network.n_steps // (1 + stage.hold[: stage.n])),
                 heard=float(heard.sum() / max((heard > 0).sum(), 1)),
-                reach=reach(v, neuron) if fires else None,
+                reach=reach(v, stage.neuron) if stage.fires else None,
                 at_limit=float((abs(w) >= limit).mean()),
                 finite=bool(np.isfinite(w).all() and np.isfinite(v).all()),
+                channels=stage.shape_out[2] if isinstance(stage.layer, Conv) else None,
             )
         )
-        heard = counts
     return layers
 
 

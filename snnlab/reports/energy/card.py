@@ -31,12 +31,18 @@ ROWS = (
 CHIP_ROW = "BrainScaleS-2 chip, measured"
 
 
-def _read(layer, bits, rows, weights):
-    """Bits to read for so many rows with so many non-zero weights."""
-    numbered = bits + ceil(log2(max(layer.n_out, 2)))
-    if layer.nonzero * numbered < layer.n_in * layer.n_out * bits:
-        return weights * numbered
-    return rows * layer.n_out * bits
+def _read(layer, bits, everything, nonzero):
+    """Bits to read of so many weights, of which so many are not 0."""
+    numbered = bits + ceil(log2(max(layer.row, 2)))
+    if layer.nonzero * numbered < layer.weights * bits:
+        return nonzero * numbered
+    return everything * bits
+
+
+def _read_once(layer, bits):
+    """Bits to read where each weight that an active input needs is read once."""
+    everything = min(layer.active_in * layer.row, layer.weights)
+    return _read(layer, bits, everything, min(layer.active_weights, layer.nonzero))
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,7 +76,7 @@ class EnergyCard:
         ``kept`` is how many bits the memory for states, or activations, holds.
         """
         layers = self.operations.layers
-        stored = sum(_read(layer, self.bits, layer.n_in, layer.nonzero) for layer in layers)
+        stored = sum(_read(layer, self.bits, layer.weights, layer.nonzero) for layer in layers)
         add = price_of_arithmetic(self.arithmetic, "add", self.state_bits)
         mixed = (self.bits * self.state_bits) ** 0.5
         return (
@@ -100,14 +106,17 @@ class EnergyCard:
             by["steps"] += driven * add, updates, 0, traffic * s * state_bit
             if layer.drive_steps:
                 macs = layer.effective_macs / layer.drive_steps
-                read = _read(layer, self.bits, layer.active_in, layer.active_weights)
+                read = _read_once(layer, self.bits)
                 values = layer.n_in * self.bits + layer.n_out * s
                 by["once"] += macs * mac, 0, read * weight_bit, values * state_bit
             else:
-                read = _read(layer, self.bits, layer.spikes_in, layer.effective_acs)
-                address = layer.spikes_in * ceil(log2(max(layer.n_in, 2)))
-                heard = layer.effective_acs * add, 0, read * weight_bit, address * state_bit
-                by["hidden" if k else "inputs"] += heard
+                acs, macs = layer.effective_acs, layer.effective_macs
+                read = _read(layer, self.bits, layer.row_acs, acs + macs)
+                heard = layer.spikes_in + layer.values_in
+                address = heard * ceil(log2(max(layer.n_in, 2))) + layer.values_in * s
+                operations = acs * add + macs * mac, layer.passed * add
+                memory = read * weight_bit, address * state_bit
+                by["hidden" if k else "inputs"] += *operations, *memory
             address = layer.spikes_out * ceil(log2(max(layer.n_out, 2)))
             by["hidden"] += 0, 0, 0, address * state_bit
         return by
@@ -115,16 +124,20 @@ class EnergyCard:
     def _relu(self, skip=False):
         """Energy of the network without spikes, as `PARTS`."""
         layers = self.operations.layers
+        last = max(k for k, layer in enumerate(layers) if layer.states)
         add, mac, mult, weight_bit, state_bit = self._prices(sum(self.operations.sizes) * self.bits)
         out = np.zeros(len(PARTS))
         for k, layer in enumerate(layers):
-            rows, weights = layer.n_in, layer.nonzero
+            macs = layer.nonzero_synapses
+            read = _read(layer, self.bits, layer.weights, layer.nonzero)
             if skip and k == 0:
-                rows, weights = layer.active_in, layer.active_weights
-            hidden = layer.n_out if k < len(layers) - 1 else 0
-            read = _read(layer, self.bits, rows, weights) * weight_bit
+                macs, read = layer.active_weights, _read_once(layer, self.bits)
+            hidden = layer.n_out if layer.states and k < last else 0
+            # of a pool, all that it looks at; of a shortcut, what it adds to
+            added = (layer.n_out if layer.states else layer.n_in) if layer.passed else 0
             values = (layer.n_in + layer.n_out) * self.bits
-            out += weights * mac, hidden * (add + mult), read, values * state_bit
+            arithmetic = macs * mac, hidden * (add + mult) + added * add
+            out += *arithmetic, read * weight_bit, values * state_bit
         return out
 
     @cached_property
@@ -226,10 +239,11 @@ class EnergyCard:
         if ops.layers[0].drive_steps:
             heard = f"{_short(ops.layers[0].active_in)} constant inputs (priced once, not per step)"
         done = ops.total("effective_acs") + ops.total("effective_macs")
+        each = done / max(ops.total("nonzero_synapses"), 1)
         steps = self.spiking["steps"].sum()
         out = [
             f"{heard} and {_short(ops.hidden_spikes)} hidden spikes per sample make {_short(done)} "
-            f"synaptic operations, {_short(done / max(ops.total('nonzero'), 1))} per synapse, "
+            f"synaptic operations, {_short(each)} per synapse, "
             f"{100 * done / dense:.2g} % of the dense ones.",
             f"Those alone are {_nj(proxy)}, to {_nj(bare)} for the ReLU network's arithmetic; with "
             f"neurons and memory the spiking network takes {_nj(full)}.",
@@ -243,7 +257,8 @@ class EnergyCard:
             )
         if not ops.layers[0].drive_steps:
             price = {name: cost.value for name, cost in COSTS.items()}
-            acs, spikes = ops.total("effective_acs"), ops.total("spikes_out")
+            acs = ops.total("effective_acs") + ops.total("passed")
+            spikes = sum(layer.spikes_out for layer in ops.layers if layer.fires)
             silent = ops.total("neuron_updates") - spikes
             loihi = acs * price["loihi_synapse"] + spikes * price["loihi_active"]
             out.append(
@@ -309,6 +324,9 @@ def _nj(joule):
 
 def compare(network, inputs, *, bits=8, state_bits=16, arithmetic="int", memory="fitting"):
     """Energy per sample of a network, and of one without spikes with the same sizes and bits.
+
+    A convolution's weights are read for every spike; the network without spikes is taken to read
+    each of them once per sample, which favours it.
 
     Parameters
     ----------

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
-from snnlab.layers.dense import check_dense
+from snnlab.layers.known import check_known
 from snnlab.network import Network
-from snnlab.neurons import LIF
-from snnlab.signals import ConstantCurrent, Values
+from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+MOST_STATES = 2**24  # units and steps that are run at a time: lists of their spikes are large
 
 
 @dataclass(frozen=True)
@@ -24,26 +25,48 @@ class LayerOperations:
 
     Attributes
     ----------
-    n_in, n_out, nonzero : int
-        Inputs, units, and weights that are not 0.
+    n_in, n_out : int
+        Inputs and units.
+    weights, nonzero : int
+        Weights, and those that are not 0.
+    synapses : int
+        Pairs of an input and a unit that hears it: as many as weights, more where several units
+        share them (`Conv`; at an image's border there are fewer).
+    nonzero_synapses : int
+        Those whose weight is not 0.
+    row : int
+        Most units that hear one input.
     fires : bool
         Whether its units spike (an integrator's do not).
     states, mults, adds : int
         Numbers a unit keeps from step to step (membrane; current, if filtered; refractory time);
-        multiplications and additions of one update. A reset's own addition is left out.
+        multiplications and additions of one update. A reset's own addition is left out. Pools and
+        votes keep none.
     drive_steps : int
-        Steps in which a constant input acts; 0 if the input is spikes.
-    spikes_in : float
-        Spikes that arrive; what a delay carries beyond the last step does not.
+        Steps in which a constant input acts; 0 if the input changes.
+    n_steps : int
+    spikes_in, values_in : float
+        Spikes that arrive, and values that are not 0, such as those of an average pool, step by
+        step; what a delay carries beyond the last step does not.
     active_in, active_weights : float
-        Inputs that spike at all (or are not 0), and non-zero weights in their rows.
-    spikes_out : float
+        Inputs that are active at all, and pairs of one and a unit that hears it by a weight that
+        is not 0.
+    row_acs : float
+        Pairs of an arriving spike (or value) and a unit that hears it, by whatever weight.
     effective_acs, effective_macs : float
         Synaptic operations, as NeuroBench counts them.
+    passed : float
+        Spikes that arrive past the weights: a shortcut's, each an addition to one unit's current,
+        and all that a pool or a vote gathers.
+    spikes_out : float
     """
 
     n_in: int
     n_out: int
+    weights: int
+    synapses: int
+    nonzero_synapses: int
+    row: int
     nonzero: int
     fires: bool
     states: int
@@ -52,21 +75,24 @@ class LayerOperations:
     drive_steps: int
     n_steps: int
     spikes_in: float
+    values_in: float
     active_in: float
     active_weights: float
+    row_acs: float
     effective_acs: float
     effective_macs: float
+    passed: float
     spikes_out: float
 
     @property
     def dense(self):
-        """Dense synaptic operations: every weight in every step."""
-        return self.n_in * self.n_out * self.n_steps
+        """Dense synaptic operations: every synapse in every step."""
+        return self.synapses * self.n_steps
 
     @property
     def neuron_updates(self):
-        """Updates of a unit's state: each unit in each step."""
-        return self.n_out * self.n_steps
+        """Updates of a unit's state: each unit in each step, if it keeps any."""
+        return self.n_out * self.n_steps if self.states else 0
 
 
 @dataclass(frozen=True)
@@ -100,31 +126,138 @@ class Operations:
 
     @property
     def hidden_spikes(self):
-        """Spikes per sample of all hidden layers."""
-        return sum(layer.spikes_out for layer in self.layers[:-1])
+        """Spikes per sample of all hidden layers of neurons."""
+        return sum(layer.spikes_out for layer in self._neurons[:-1])
 
     @property
     def activation_sparsity(self):
-        """Share of silent unit-steps among the units that can spike; 0 if there are none."""
-        chances = sum(layer.neuron_updates for layer in self.layers if layer.fires)
-        return 1 - self.total("spikes_out") / chances if chances else 0.0
+        """Share of silent unit-steps among the neurons that can spike; 0 if there are none."""
+        firing = [layer for layer in self._neurons if layer.fires]
+        chances = sum(layer.neuron_updates for layer in firing)
+        return 1 - sum(layer.spikes_out for layer in firing) / chances if chances else 0.0
 
     @property
     def connection_sparsity(self):
         """Share of the weights that are 0."""
-        return 1 - self.total("nonzero") / sum(layer.n_in * layer.n_out for layer in self.layers)
+        return 1 - self.total("nonzero") / self.total("weights")
+
+    @property
+    def _neurons(self):
+        return [layer for layer in self.layers if layer.states]
 
 
-def _heard(source, fan_out, delay, n_steps):
-    """Sums over a batch: spikes arriving, active inputs and their weights, ACs, MACs."""
-    if isinstance(source, ConstantCurrent):
-        active = source.x != 0
-        weights = (active @ fan_out).sum()
-        return 0, active.sum(), weights, 0, weights * max(n_steps - delay, 0)
-    source = source.compact()
-    arriving = source.unit[source.step < n_steps - delay]
-    active = source.unit_counts() > 0
-    return len(arriving), active.sum(), (active @ fan_out).sum(), fan_out[arriving].sum(), 0
+def fan_out(stage, weights=None):
+    """How many units hear each input of a layer by a weight that is not 0.
+
+    Parameters
+    ----------
+    stage : Stage
+        Of a `Dense` or a `Conv` layer.
+    weights : array, optional
+        By default all that there may be, none of them 0.
+
+    Returns
+    -------
+    array of int (n_in,)
+    """
+    size = stage.layer.blocks(stage.shape_in)["weights"]
+    there = np.ones(size) if weights is None else (weights != 0).astype(float)
+    heard, units = np.zeros((1, 1, *stage.shape_in)), np.ones((1, 1, *stage.shape_out))
+    _, found = stage.layer.adjoint(units, heard, {"weights": there})
+    return np.rint(found).astype(np.int64).ravel()
+
+
+class _Counts:
+    """What a layer does, summed over batches.
+
+    Parameters
+    ----------
+    network : Network
+    k : int
+        The layer's number.
+    """
+
+    names = ("spikes_in", "values_in", "active_in", "active_weights", "row_acs")
+    names += ("effective_acs", "effective_macs", "passed", "spikes_out")
+
+    def __init__(self, network, k):
+        self.stage = stage = network.stages[k]
+        self.sums, self.n_steps = dict.fromkeys(self.names, 0.0), network.n_steps
+        self.delay = getattr(stage.neuron, "delay", 0)
+        block = stage.blocks.get("weights")
+        self.weights = block and block.of(network.parameters)
+        if block is not None:
+            self.fan_out, self.row = fan_out(stage, self.weights), fan_out(stage)
+
+    def add(self, k, trace):
+        """Count a batch, in which it was layer k."""
+
+        def signal_of(source):
+            return trace.inputs if source < 0 else trace.records[source].signal
+
+        stage, sums, heard = self.stage, self.sums, signal_of(self.stage.source)
+        if self.weights is None:
+            sums["passed"] += self._arriving(heard)[0].sum()
+        else:
+            self._hear(heard)
+        if stage.shortcut is not None:
+            sums["passed"] += self._arriving(signal_of(stage.shortcut))[0].sum()
+        spikes = trace.records[k].spikes
+        sums["spikes_out"] += 0 if spikes is None else spikes.counts().sum()
+
+    def _arriving(self, signal):
+        """How often each input arrives in a batch, and in how many samples it is active."""
+        steps = max(self.n_steps - self.delay, 0)
+        if isinstance(signal, ConstantCurrent):
+            active = (signal.x != 0).sum(axis=0)
+            return active * steps, active
+        if isinstance(signal, Values):
+            there = signal.x != 0
+            return there[:, :steps].sum(axis=(0, 1)), there.any(axis=1).sum(axis=0)
+        signal = signal.compact()
+        units = signal.unit[signal.step < steps]
+        active = (signal.unit_counts() > 0).sum(axis=0)
+        return np.bincount(units, minlength=signal.n_units), active
+
+    def _hear(self, signal):
+        """Synaptic operations of a batch."""
+        sums, (arriving, active) = self.sums, self._arriving(signal)
+        sums["active_in"] += active.sum()
+        sums["active_weights"] += active @ self.fan_out
+        operations = "effective_acs" if isinstance(signal, SpikeTrains) else "effective_macs"
+        sums[operations] += arriving @ self.fan_out
+        if not isinstance(signal, ConstantCurrent):  # whose products are taken once
+            name = "spikes_in" if isinstance(signal, SpikeTrains) else "values_in"
+            sums[name] += arriving.sum()
+            sums["row_acs"] += arriving @ self.row
+
+    def result(self, n, constant):
+        """Means over n samples, a `LayerOperations`; ``constant``: whether its input is."""
+        stage, model = self.stage, self.stage.neuron
+        update = {"states": 0, "mults": 0, "adds": 0, "drive_steps": 0}
+        if model is not None:
+            filtered, resting = model.tau_syn is not None, bool(stage.hold[: stage.n].any())
+            update = {
+                "states": 1 + filtered + resting,
+                "mults": 1 + filtered + bool(np.any(np.asarray(model.gain) != 1)),
+                # b v + g I, a comparison, and what a norm, folded into the weights, adds
+                "adds": 1 + stage.fires + (getattr(stage.layer, "norm", None) is not None),
+                "drive_steps": max(self.n_steps - self.delay, 0) if constant else 0,
+            }
+        there = self.weights is not None
+        return LayerOperations(
+            n_in=stage.n_in,
+            n_out=stage.n,
+            weights=self.weights.size if there else 0,
+            synapses=int(self.row.sum()) if there else 0,
+            nonzero_synapses=int(self.fan_out.sum()) if there else 0,
+            row=int(self.row.max()) if there else 0,
+            nonzero=int(np.count_nonzero(self.weights)) if there else 0,
+            fires=stage.fires,
+            n_steps=self.n_steps,
+            **update,
+            **{name: float(x / n) for name, x in self.sums.items()},
+        )
 
 
 def count(network, inputs):
@@ -133,7 +266,7 @@ def count(network, inputs):
     Parameters
     ----------
     network : Network
-        Of dense layers.
+        Of layers that this package brings.
     inputs : SpikeTrains or ConstantCurrent
         At least one sample.
 
@@ -144,35 +277,24 @@ def count(network, inputs):
     Raises
     ------
     TypeError, ValueError
-        If it is not a network, or the inputs do not fit it.
+        If it is not a network, or the inputs do not fit it; layers of one's own, by name.
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
-    check_dense(network, "the count of operations")
+    check_known(network, "the count of operations")
     network.check_inputs(inputs)
     if isinstance(inputs, Values):
         raise TypeError("inputs must be SpikeTrains or ConstantCurrent, not Values")
     n, n_steps = len(inputs), network.n_steps
-    sums = np.zeros((len(network.weights), 6))
-    for low in range(0, n, 1000):
-        batch = inputs[low : low + 1000]
-        spikes = network.forward(batch, potentials=False).spikes
-        for k, (w, model) in enumerate(zip(network.weights, network.neurons, strict=True)):
-            source = spikes[k - 1] if k else batch
-            sums[k, :5] += _heard(source, np.count_nonzero(w, axis=1), model.delay, n_steps)
-            sums[k, 5] += spikes[k].counts().sum() if k < len(spikes) else 0
-    layers = []
-    for k, (w, model) in enumerate(zip(network.weights, network.neurons, strict=True)):
-        fires, filtered = isinstance(model, LIF), model.tau_syn is not None
-        driven = k == 0 and isinstance(inputs, ConstantCurrent)
-        states = 1 + filtered + bool(model.constants(w.shape[1]).hold.any())
-        mults = 1 + filtered + bool(np.any(np.asarray(model.gain) != 1))
-        adds = 1 + fires  # b v + g I, and a comparison
-        drive_steps = max(n_steps - model.delay, 0) if driven else 0
-        update = states, mults, adds, drive_steps, n_steps
-        nonzero, means = int(np.count_nonzero(w)), (sums[k] / n).tolist()
-        layers.append(LayerOperations(*w.shape, nonzero, fires, *update, *means))
-    numbers = sum(layer.n_out * (layer.n_in + layer.states) for layer in layers)
+    counts = [_Counts(network, k) for k in range(len(network.stages))]
+    batch = int(np.clip(MOST_STATES // (n_steps * network.total_width), 1, 1000))
+    for low in range(0, n, batch):
+        trace = network.forward(inputs[low : low + batch], potentials=False)
+        for k, layer in enumerate(counts):
+            layer.add(k, trace)
+    constant = network.wiring(type(inputs)).hears_constant
+    layers = [layer.result(n, constant[k]) for k, layer in enumerate(counts)]
+    numbers = sum(layer.weights + layer.n_out * layer.states for layer in layers)
     return Operations(tuple(layers), n, n_steps, numbers * network.dtype.itemsize)
 
 
@@ -216,8 +338,31 @@ def at_rate(sizes, n_steps, rate):
         spikes, active = rates[k] * n_in, min(rates[k], 1.0) * n_in
         fires = k < len(sizes) - 2
         emitted = rates[k + 1] * n_out if fires else 0.0
-        update = 2, 2, 1 + fires, 0, n_steps
-        means = spikes, active, active * n_out, spikes * n_out, 0.0, emitted
-        layers.append(LayerOperations(n_in, n_out, n_in * n_out, fires, *update, *means))
-    numbers = sum(layer.n_out * (layer.n_in + layer.states) for layer in layers)
+        layers.append(
+            LayerOperations(
+                n_in=n_in,
+                n_out=n_out,
+                weights=n_in * n_out,
+                synapses=n_in * n_out,
+                nonzero_synapses=n_in * n_out,
+                row=n_out,
+                nonzero=n_in * n_out,
+                fires=fires,
+                states=2,
+                mults=2,
+                adds=1 + fires,
+                drive_steps=0,
+                n_steps=n_steps,
+                spikes_in=spikes,
+                values_in=0.0,
+                active_in=active,
+                active_weights=active * n_out,
+                row_acs=spikes * n_out,
+                effective_acs=spikes * n_out,
+                effective_macs=0.0,
+                passed=0.0,
+                spikes_out=emitted,
+            )
+        )
+    numbers = sum(layer.weights + layer.n_out * layer.states for layer in layers)
     return Operations(tuple(layers), 1, n_steps, 4 * numbers)

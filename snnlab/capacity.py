@@ -1,0 +1,130 @@
+"""Whether a pass fits into memory: estimated before anything is allocated."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from snnlab.kernels.lif import BLOCK
+from snnlab.layers.base import Linear
+from snnlab.signals import SpikeTrains
+
+LOOK = 2**28  # bytes from which on it is worth looking how much is free
+ACTIVE = 0.1  # share of units and steps that spike, of which lists are kept
+EVENT = 8  # bytes of an event: step and unit
+
+MEMINFO = Path("/proc/meminfo")
+GROUPS = (  # limits of a container: the limit, and what is used of it
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
+
+
+def available():
+    """Bytes that can be allocated here; None where the system does not tell.
+
+    On Linux what is free without swapping, also within a container's limit; elsewhere all that
+    there is.
+    """
+    found = []
+    try:
+        lines = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+        found.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    except (OSError, KeyError, ValueError):
+        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for limit, used in GROUPS:
+        try:
+            most = int(limit.read_text())  # "max" is no number
+            found.append(max(0, most - int(used.read_text()) + _given_back(used.parent)))
+        except (OSError, ValueError):
+            continue
+    return min(found, default=None)
+
+
+def _given_back(folder):
+    """Bytes of files in a container's memory, which are given back when they are needed."""
+    lines = (folder / "memory.stat").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.split()[0] == "inactive_file")
+
+
+def trace_bytes(network, n_samples, potentials=True):
+    """Bytes of a trace; of lists of spikes, which grow with activity, what a tenth would need.
+
+    Parameters
+    ----------
+    network : Network
+    n_samples : int
+    potentials : bool
+        Whether membrane potentials are kept, for a backward pass.
+    """
+    n_steps, size, total = network.n_steps, network.dtype.itemsize, 0
+    for stage in network.stages:
+        if stage.gives is not SpikeTrains:
+            total += n_steps * stage.n * size
+            continue
+        if stage.layer.keeps_bits or (potentials and stage.fires):
+            total += -(-n_steps // BLOCK) * stage.width
+        if potentials and stage.fires:
+            total += n_steps * stage.width * size
+        if stage.lists_events:
+            total += int(ACTIVE * n_steps * stage.n) * EVENT
+    if network.stages[-1].gives is SpikeTrains:
+        total += n_steps * network.stages[-1].n * size
+    return n_samples * total
+
+
+def scratch_bytes(network, kind, n_samples, backward=True):
+    """Bytes that a forward pass, and a backward pass, work with besides.
+
+    Parameters
+    ----------
+    network : Network
+    kind : type
+        Of the inputs: SpikeTrains, ConstantCurrent or Values.
+    n_samples : int
+    backward : bool
+    """
+    wiring, n_steps, size = network.wiring(kind), network.n_steps, network.dtype.itemsize
+    drives = errors = 0
+    for k, stage in enumerate(network.stages):
+        whole = n_steps * stage.width * size
+        own = stage.layer.keeps_bits and stage.fires  # its kernel needs no array of currents
+        if isinstance(stage.layer, Linear) and not (wiring.follows_events[k] or own):
+            drives += stage.width * size if wiring.is_constant[k] else whole
+            # its adjoint makes an error of what it hears, wanted or not
+            errors += 0 if wiring.hears_constant[k] else n_steps * stage.n_in * size
+        if wiring.hearers(k) and wiring.error_is_written[k]:
+            errors += whole
+        if stage.neuron is not None and not (k == 0 or (own and stage.shortcut is None)):
+            errors += whole
+    return n_samples * (drives + backward * errors)
+
+
+def check(network, kind, n_samples, potentials):
+    """Refuse a batch whose passes do not fit; MemoryError says how many samples would.
+
+    Parameters are those of `trace_bytes` and `scratch_bytes`; where potentials are kept, a backward
+    pass is taken to follow.
+    """
+    trace = trace_bytes(network, n_samples, potentials)
+    work = scratch_bytes(network, kind, n_samples, potentials)
+    if trace + work < LOOK:
+        return
+    free = available()
+    if free is None or trace + work <= free:
+        return
+    fit = int(free // -(-(trace + work) // n_samples))
+    passes = "forward and backward" if potentials else "forward"
+    what_fits = f"a batch of at most {fit:,} fits" if fit else "not even one fits"
+    raise MemoryError(
+        f"a batch of {n_samples:,} samples needs about {_giga(trace + work)} for passes {passes} "
+        f"({_giga(trace)} of it for the trace), and {_giga(free)} are free: {what_fits}"
+    )
+
+
+def _giga(n):
+    return f"{np.format_float_positional(n / 1e9, 3, unique=False, fractional=False, trim='-')} GB"

@@ -1,0 +1,18 @@
+"""Layers that this package brings, of which reports know what they do; others are refused."""
+
+from snnlab import _check
+from snnlab.layers.conv import Conv
+from snnlab.layers.dense import Dense
+from snnlab.layers.pool import Pool
+from snnlab.layers.vote import Vote
+
+KNOWN = Dense, Conv, Pool, Vote
+WEIGHTED = Dense, Conv
+
+
+def check_known(network, what):
+    """Refuse a network with layers of somebody's own, which ``what`` cannot take."""
+    for stage in _check.network("network", network, needs="stages").stages:
+        if type(stage.layer) not in KNOWN:
+            names = ", ".join(kind.__name__ for kind in KNOWN)
+            raise ValueError(f"network has {stage.name}: {what} takes {names} and no others")

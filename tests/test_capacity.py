@@ -1,0 +1,162 @@
+"""Memory is estimated before it is taken: near what is taken, and refused where there is none."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Values, capacity, train
+from snnlab.layers import Conv, Pool, Residual, Vote
+
+GIGA = 10**9
+NEURON = LIF(tau_mem=4.0, tau_syn=2.0, dt=1.0, gain=0.3)
+NETWORKS = {
+    "dense": ((400,), 300, 200, 10),
+    "conv": ((16, 16, 3), Conv(16), Conv(16), 10),
+    "pools": ((16, 16, 3), Conv(16), Pool(), Conv(32), Pool(2, "average"), 50, Vote(10)),
+    "residual": ((12, 12, 4), Conv(16), Residual(Conv(16), Conv(16)), 10),
+}
+
+
+def make(name, n_steps=12, **settings):
+    return Network(NETWORKS[name], NEURON, n_steps=n_steps, rng=0, spread=2.0, **settings)
+
+
+def inputs_of(kind, network, n):
+    rng, size = np.random.default_rng(0), network.sizes[0]
+    if kind is ConstantCurrent:
+        return ConstantCurrent(rng.random((n, size), network.dtype), network.n_steps)
+    dense = rng.random((n, network.n_steps, size), network.dtype)
+    return Values(dense) if kind is Values else SpikeTrains.from_dense(dense < 0.1)
+
+
+def measured(work):
+    """The most that is allocated meanwhile, in bytes, and what the work gave."""
+    tracemalloc.start()
+    try:
+        given = work()
+        return tracemalloc.get_traced_memory()[1], given
+    finally:
+        tracemalloc.stop()
+
+
+def taken(network, inputs, potentials):
+    """The most that passes allocate, without what is reserved for lists of spikes, in bytes."""
+    network.workspaces = type(network.workspaces)()
+
+    def passes():
+        trace = network.forward(inputs, potentials=potentials)
+        if potentials:
+            network.backward(trace, np.zeros_like(trace.readout))
+        return trace
+
+    peak, trace = measured(passes)
+    assert trace.readout.any()
+    return peak - lists(network, len(inputs), 1.0)
+
+
+def lists(network, n, share):
+    """Bytes of lists of spikes of n samples, in which a share of units and steps spike."""
+    listing = [s for s in network.stages if s.lists_events and s.gives is SpikeTrains]
+    return sum(n * int(share * network.n_steps * s.n) * capacity.EVENT for s in listing)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [SpikeTrains, ConstantCurrent, Values])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_estimates_are_near_what_is_taken(name, kind, dtype):
+    """Of as many samples more; weights and the like do not grow with them."""
+    network = make(name, dtype=dtype)
+    few, many = inputs_of(kind, network, 64), inputs_of(kind, network, 128)
+    for potentials in (True, False):
+        more = taken(network, many, potentials) - taken(network, few, potentials)
+        estimate = capacity.trace_bytes(network, 64, potentials)
+        estimate += capacity.scratch_bytes(network, kind, 64, potentials)
+        estimate -= lists(network, 64, capacity.ACTIVE)
+        assert abs(estimate - more) < max(0.35 * more, 200_000)
+
+
+def test_a_batch_that_does_not_fit_says_how_many_samples_would(monkeypatch):
+    """Nothing is allocated: these passes would take 150 GB."""
+    network = Network(((32, 32, 1), Conv(64), Conv(64), 10), NEURON, n_steps=100, rng=0)
+    inputs = ConstantCurrent(np.ones((1000, 1024), np.float32), 100)
+    monkeypatch.setattr(capacity, "available", lambda: 8 * GIGA)
+
+    def refused():
+        with pytest.raises(MemoryError) as caught:
+            network.forward(inputs)
+        return str(caught.value)
+
+    peak, text = measured(refused)
+    assert peak < 10**6
+    need = capacity.trace_bytes(network, 1000) + capacity.scratch_bytes(
+        network, ConstantCurrent, 1000
+    )
+    fit = 8 * GIGA * 1000 // need
+    assert text.startswith(f"a batch of 1,000 samples needs about {need / GIGA:.0f}"), text
+    assert "forward and backward" in text and "8 GB are free" in text
+    assert f"a batch of at most {fit:,} fits" in text and fit > 5
+    capacity.check(network, ConstantCurrent, fit, True)
+    with pytest.raises(MemoryError):
+        capacity.check(network, ConstantCurrent, fit + 1, True)
+    monkeypatch.setattr(capacity, "available", lambda: GIGA // 10)
+    with pytest.raises(MemoryError, match="not even one fits"):
+        network.forward(inputs)
+    monkeypatch.setattr(capacity, "available", lambda: None)
+    capacity.check(network, ConstantCurrent, 10**9, True)  # nobody tells
+
+
+def test_inference_needs_less(monkeypatch):
+    network = make("conv")
+    n = 40_000
+    assert capacity.trace_bytes(network, n, False) < capacity.trace_bytes(network, n) / 10
+    monkeypatch.setattr(capacity, "available", lambda: 2 * GIGA)
+    capacity.check(network, ConstantCurrent, n, False)
+    with pytest.raises(MemoryError, match="forward and backward"):
+        capacity.check(network, ConstantCurrent, n, True)
+
+
+def test_training_says_which_batch_would_fit(monkeypatch):
+    monkeypatch.setattr(capacity, "LOOK", 0)
+    network = make("conv")
+    inputs = inputs_of(ConstantCurrent, network, 64)
+    need = capacity.trace_bytes(network, 1) + capacity.scratch_bytes(network, ConstantCurrent, 1)
+    monkeypatch.setattr(capacity, "available", lambda: 20 * need)
+    settings = {"epochs": 1, "rng": 0, "progress": False}
+    before = network.parameters.copy()
+    with pytest.raises(MemoryError, match="a batch of 50 samples .* a batch of at most 20 fits"):
+        train(network, inputs, np.arange(64) % 10, batch_size=50, **settings)
+    np.testing.assert_array_equal(network.parameters, before)
+    train(network, inputs, np.arange(64) % 10, batch_size=20, **settings)
+
+
+def test_small_batches_are_not_looked_at(monkeypatch):
+    def unwanted():
+        raise AssertionError("asked for memory")
+
+    monkeypatch.setattr(capacity, "available", unwanted)
+    network = make("dense")
+    network.forward(inputs_of(ConstantCurrent, network, 20))
+
+
+def test_what_is_available(tmp_path, monkeypatch):
+    free = capacity.available()
+    assert free is None or 10**6 < free < 10**15
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:  32000 kB\nMemFree: 100 kB\nMemAvailable:   20000 kB\n")
+    limit, used = tmp_path / "memory.max", tmp_path / "memory.current"
+    monkeypatch.setattr(capacity, "MEMINFO", meminfo)
+    monkeypatch.setattr(capacity, "GROUPS", ((limit, used),))
+    assert capacity.available() == 20000 * 1024
+    limit.write_text("max\n")
+    used.write_text("3000000\n")
+    (tmp_path / "memory.stat").write_text("anon 5\nactive_file 7\ninactive_file 1000000\n")
+    assert capacity.available() == 20000 * 1024
+    limit.write_text("5000000\n")
+    assert capacity.available() == 3_000_000
+    limit.write_text("1000\n")
+    assert capacity.available() == 0
+    meminfo.unlink()
+    limit.unlink()
+    fallback = capacity.available()
+    assert fallback is None or fallback > 10**8
