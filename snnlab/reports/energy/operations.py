@@ -6,8 +6,11 @@ accumulates (ACs) where the activation is a spike and multiply-accumulates (MACs
 number.
 """
 
+from __future__ import annotations
+
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +19,11 @@ from snnlab.layers.dense import check_dense
 from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.signals import ConstantCurrent, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snnlab._types import Signals
 
 
 @dataclass(frozen=True)
@@ -59,12 +67,12 @@ class LayerOperations:
     spikes_out: float
 
     @property
-    def dense(self):
+    def dense(self) -> int:
         """Dense synaptic operations: every weight in every step."""
         return self.n_in * self.n_out * self.n_steps
 
     @property
-    def neuron_updates(self):
+    def neuron_updates(self) -> int:
         """Updates of a unit's state: each unit in each step."""
         return self.n_out * self.n_steps
 
@@ -82,35 +90,35 @@ class Operations:
     n_steps: int
     footprint: int
 
-    def total(self, name):
+    def total(self, name: str) -> float:
         """Sum over the layers of one of their numbers, such as ``"effective_acs"``."""
         known = [k for k in dir(self.layers[0]) if k[0] != "_"] if self.layers else ()
         _check.one_of("name", name, known)
         return sum(getattr(layer, name) for layer in self.layers)
 
     @property
-    def sizes(self):
+    def sizes(self) -> tuple[int, ...]:
         """Units per layer, inputs first."""
         return (self.layers[0].n_in, *(layer.n_out for layer in self.layers))
 
     @property
-    def input_spikes(self):
+    def input_spikes(self) -> float:
         """Input spikes per sample that arrive."""
         return self.layers[0].spikes_in
 
     @property
-    def hidden_spikes(self):
+    def hidden_spikes(self) -> float:
         """Spikes per sample of all hidden layers."""
         return sum(layer.spikes_out for layer in self.layers[:-1])
 
     @property
-    def activation_sparsity(self):
+    def activation_sparsity(self) -> float:
         """Share of silent unit-steps among the units that can spike; 0 if there are none."""
         chances = sum(layer.neuron_updates for layer in self.layers if layer.fires)
         return 1 - self.total("spikes_out") / chances if chances else 0.0
 
     @property
-    def connection_sparsity(self):
+    def connection_sparsity(self) -> float:
         """Share of the weights that are 0."""
         return 1 - self.total("nonzero") / sum(layer.n_in * layer.n_out for layer in self.layers)
 
@@ -127,7 +135,7 @@ def _heard(source, fan_out, delay, n_steps):
     return len(arriving), active.sum(), (active @ fan_out).sum(), fan_out[arriving].sum(), 0
 
 
-def count(network, inputs):
+def count(network: Network, inputs: Signals) -> Operations:
     """Run a network and count its operations exactly.
 
     Parameters
@@ -176,7 +184,7 @@ def count(network, inputs):
     return Operations(tuple(layers), n, n_steps, numbers * network.dtype.itemsize)
 
 
-def at_rate(sizes, n_steps, rate):
+def at_rate(sizes: Sequence[int], n_steps: int, rate: float | Sequence[float]) -> Operations:
     """Operations of a fully connected network at a given activity, without running one.
 
     Neurons are those of the chip: two states each, membrane and current.
