@@ -195,14 +195,25 @@ def record(name, runs, config, shape):
         "codes": sorted({run["code"] for run in runs.values()}),
         "config": config,
         "command": "python benchmarks/studies/tables.py",
-        "versions": {
-            "snnlab": snnlab.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
-        },
+        "versions": versions(),
         "runs": runs,
     }
+
+
+def versions():
+    """Of what the numbers may depend on."""
+    return {
+        "snnlab": snnlab.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
+
+
+def write(path, records):
+    """A file of records, whole or not at all."""
+    text = json.dumps(list(records.values()), indent=1) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def stored(config):
@@ -245,8 +256,7 @@ def main():
             flush=True,
         )
         if not trial:
-            text = json.dumps(list(records.values()), indent=1) + "\n"
-            write_atomically(PATH, lambda file, text=text: file.write(text.encode()))
+            write(PATH, records)
     means = [np.mean([r[m] for r in records.values()]) for m in ("mean", "mlp", "logistic")]
     print("mean of the sets: ours {:.2%}, mlp {:.2%}, logistic {:.2%}".format(*means))
 
