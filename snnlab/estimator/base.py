@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 SIGNALS = SpikeTrains | ConstantCurrent | Values
 CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
+NOISY_DECAY = 5.0  # of weights, where values are better fitted less closely
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
 SAMPLE_STEPS = 100_000  # of what weights are scaled by at the start: fewer samples if long
@@ -241,6 +242,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """A new optimiser: that of the parameter, or Adam."""
         if self.optimizer is None:
             decay = TABLE_DECAY if self._of_a_table() else 0.0
+            if self._of_a_table() and self.code_.noisy and not self.code_.straight:
+                decay = NOISY_DECAY
             return Adam(lr=self.lr, weight_decay=decay)
         return parts.remade(self.optimizer)
 

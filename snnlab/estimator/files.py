@@ -37,7 +37,8 @@ def save(path, model):
     more, named = model.to_file()
     code = model.code_
     if code is not None:
-        header["code"] = {"kind": code.kind, "reason": code.reason, "straight": code.straight}
+        names = "kind", "reason", "straight", "noisy"
+        header["code"] = {name: getattr(code, name) for name in names}
         arrays |= {"mean": code.mean, "sd": code.sd}
         if code.mix is not None:
             arrays["mix"] = code.mix
@@ -111,11 +112,12 @@ def _code(model, header, arrays, network, old):
         if sd.min() <= 0:
             raise ValueError("sd must be above 0")
     straight = False if old else _check.flag("straight", header["code"]["straight"])
+    noisy = False if old else _check.flag("noisy", header["code"].get("noisy", False))
     steps, dt = network.n_steps, network.dt
     mix = arrays.get("mix")
     if mix is not None:
         mix = _check.array("mix", mix, np.float64, (len(low), None))
-    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, not old, straight, mix)
+    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, not old, straight, mix, noisy)
 
 
 def plain(name, x, arrays):

@@ -16,11 +16,12 @@ WIDE = 100  # features from which on a population code is not looked at: it woul
 TAIL, REACH = 0.05, 1.0  # quantiles, and by how much of their distance values may lie outside
 MOST = 4.0  # largest size of a signed feature, in standard deviations
 BACKGROUND, SMOOTH = 0.2, 0.6  # share of zeros, or correlation of neighbours, of images
-CLEARLY = 0.25  # share of the squared error that a population code must save
+CLEARLY, OF_VALUES = 0.25, 0.5  # share of the squared error that a population code must save
 SHRINK, MIXED = 0.1, 500  # added to variances; columns from which on they are not mixed
 BARELY = 0.07  # share of it that a kernel must save, or else a linear model does as well
 FOLDS, COMPARED = 5, 800  # of that comparison: folds, and most rows
 RIDGES = 0.003, 0.03, 0.3, 3.0  # strengths that are tried, per row
+CLOSE = 0.001  # the least one of kernels, where there are values
 ROWS, SEEN, UNITS = 2000, 30, 200  # of the comparison of two codes: most, least; random units
 
 
@@ -47,8 +48,10 @@ class Code:
         Whether a linear model was found to do as well as one with a smooth kernel.
     mix : array of float64 (n_features, n_directions) or None
         Signed features times this are the currents: directions of the columns that differ about
-        equally much (`decorrelated`), or those that a linear model uses (`linear_directions`).
-        None, in files of old: the features themselves.
+        equally much (`decorrelated`), those that a linear model uses (`linear_directions`), or,
+        of values, both. None, in files of old: the features themselves.
+    noisy : bool
+        Whether values were found to be better fitted less closely.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class Code:
     follows_steps: bool = True
     straight: bool = False
     mix: np.ndarray | None = None
+    noisy: bool = False
 
     @property
     def n_features(self):
@@ -130,12 +134,13 @@ def learn_code(X, y, code):
         learned.kind, learned.reason = choose(u, learned.signed(X), y, as_it_is)
     if learned.kind == "current":
         z = learned.signed(X)
-        strength = straight_strength(z, y)
-        learned.straight = strength is not None
+        learned.straight, ridge, learned.noisy = compare(z, y)
         if learned.straight:
-            learned.mix = linear_directions(z, y, strength)
+            learned.mix = linear_directions(z, y, ridge)
         elif len(z) >= SEEN and z.shape[1] <= MIXED:
             learned.mix = decorrelated(z)
+            if not are_classes(y):
+                learned.mix = np.hstack([learned.mix, linear_directions(z, y, ridge)])
     return learned
 
 
@@ -192,7 +197,8 @@ def choose(u, z, y, as_it_is):
         return "latency", "they look like images"
     if n_features < TILED:
         return "population", "so few features that a population covers all of their space"
-    spread = as_it_is and n_features < FEW  # made for spikes, perhaps
+    of_classes = are_classes(y)
+    spread = as_it_is and n_features < FEW and of_classes  # made for spikes, perhaps
     if n < SEEN or n_features > WIDE:
         usual = "population" if spread else "current"
         return usual, "too few samples to compare" if n < SEEN else "many signed features"
@@ -204,7 +210,7 @@ def choose(u, z, y, as_it_is):
             if gain.mean() < -sure
             else ("population", "few features in [0, 1]")
         )
-    if gain.mean() > max(sure, CLEARLY * error):
+    if gain.mean() > max(sure, (CLEARLY if of_classes else OF_VALUES) * error):
         return "population", "a population code predicts better"
     return "current", "signed features predict at least as well"
 
@@ -221,31 +227,40 @@ def _like_images(u):
     return bool(np.mean(z[:, 1:] * z[:, :-1]) >= SMOOTH)
 
 
-def straight_strength(z, y):
-    """Strength of the ridge regression, if a smooth kernel hardly improves linear models, or None.
+def compare(z, y):
+    """Linear models against a smooth kernel: all predict samples held out, each of them once.
 
-    All predict samples held out, each of them once. A kernel that does not do better finds little
-    in the features but noise, and so would a network. Where outputs are classes a logistic
-    regression is one of the linear models: squared errors of the others are mostly of samples that
-    lie far on the right side.
+    A kernel that does not do better finds little in the features but noise, and so would a network.
+    Where outputs are classes a logistic regression is one of the linear models: squared errors of
+    the others are mostly of samples that lie far on the right side.
+
+    Returns
+    -------
+    straight : bool
+        Whether a linear model does as well, unless there are too few samples to tell.
+    ridge : float
+        Strength of the ridge regression that does best.
+    noisy : bool
+        Whether the kernel does better if it fits values less closely than it could.
     """
     if len(z) < SEEN:
-        return None
+        return False, RIDGES[1], False
     chosen = np.random.default_rng(0).permutation(len(z))[:COMPARED]
     z, y = z[chosen].astype(np.float64), y[chosen]
-    linear, curved = [], []
+    linear, curved, of_classes = [], [], are_classes(y)
     for held in np.array_split(np.arange(len(z)), FOLDS):
         order = np.concatenate([held, np.setdiff1d(np.arange(len(z)), held)])
         ridges = _all_errors(z[order], y[order], len(held))
-        logistic = _logistic_errors(z[order], y[order], len(held)) if are_classes(y) else ridges[:0]
+        logistic = _logistic_errors(z[order], y[order], len(held)) if of_classes else ridges[:0]
         linear.append(np.vstack([ridges, logistic]))
         curved.append(_kernel_errors(z[order], y[order], len(held)))
     linear, curved = np.hstack(linear), np.hstack(curved)
+    closest = curved.mean(axis=1).argmin()
     best = linear.mean(axis=1).argmin()
-    gain = linear[best] - curved[curved.mean(axis=1).argmin()]
+    gain = linear[best] - curved[closest]
     enough = max(gain.std() / np.sqrt(len(gain)), BARELY * linear[best].mean())
-    ridge = RIDGES[linear[: len(RIDGES)].mean(axis=1).argmin()]
-    return ridge if gain.mean() < enough else None
+    ridge = linear[: len(RIDGES)].mean(axis=1).argmin()
+    return bool(gain.mean() < enough), RIDGES[ridge], bool(closest > 0) and not of_classes
 
 
 def are_classes(y):
@@ -274,7 +289,8 @@ def _kernel_errors(z, y, held):
     values, axes = np.linalg.eigh(kernel[held:])
     offset = y[held:].mean(axis=0)
     target, there = axes.T @ (y[held:] - offset), kernel[:held] @ axes
-    return _ridge_errors(values, target, there, y[:held] - offset, 0.1 * len(axes))
+    strengths = RIDGES if are_classes(y) else (CLOSE, *RIDGES)
+    return _ridge_errors(values, target, there, y[:held] - offset, 0.1 * len(axes), strengths)
 
 
 def linear_directions(z, y, strength):
@@ -345,10 +361,10 @@ def _all_errors(x, y, held):
     return _ridge_errors(values, target, there, y[:held] - offset, len(seen))
 
 
-def _ridge_errors(values, target, there, y, unit):
+def _ridge_errors(values, target, there, y, unit, strengths=RIDGES):
     """Squared errors (strength, sample) on ``y``, in the axes in which a problem is diagonal."""
     found = []
-    for strength in RIDGES:
+    for strength in strengths:
         guess = there @ (target / (np.maximum(values, 0) + strength * unit)[:, None])
         found.append(np.square(y - guess).sum(axis=1))
     return np.array(found)
