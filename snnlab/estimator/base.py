@@ -42,7 +42,7 @@ TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
 NOISY_DECAY = 5.0  # of weights, where values are better fitted less closely
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
-SAMPLE_STEPS = 100_000  # of what weights are scaled by at the start: fewer samples if long
+SAMPLE_STEPS = 30_000  # of what weights are scaled by at the start: fewer samples if long
 SOFT = 10.0  # steepness where currents are felt
 QUIET = (
     "features reach {:.3g}, but a feature must exceed 0.2 to spike, and those in [0, 1] are taken "
@@ -299,7 +299,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             rng=self._rng,
             workers=self.workers,
         )
-        few = inputs[: int(np.clip(SAMPLE_STEPS // inputs.n_steps, 50, 500))]
+        few = inputs[: int(np.clip(SAMPLE_STEPS // inputs.n_steps, 25, 500))]
         if isinstance(inputs, SpikeTrains):
             remedy = None if self.code_ is None else QUIET.format(self._most)
             check_hearing(network, inputs, MANY, remedy)
