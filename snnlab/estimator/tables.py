@@ -21,7 +21,7 @@ SHRINK, MIXED = 0.1, 500  # added to variances; columns from which on they are n
 BARELY = 0.07  # share of it that a kernel must save, or else a linear model does as well
 FOLDS, COMPARED = 5, 800  # of that comparison: folds, and most rows
 RIDGES = 0.003, 0.03, 0.3, 3.0  # strengths that are tried, per row
-CLOSE = 0.001  # the least one of kernels, where there are values
+CLOSE = 0.001  # the least one of kernels
 ROWS, SEEN, UNITS = 2000, 30, 200  # of the comparison of two codes: most, least; random units
 
 
@@ -250,17 +250,29 @@ def compare(z, y):
     linear, curved, of_classes = [], [], are_classes(y)
     for held in np.array_split(np.arange(len(z)), FOLDS):
         order = np.concatenate([held, np.setdiff1d(np.arange(len(z)), held)])
-        ridges = _all_errors(z[order], y[order], len(held))
-        logistic = _logistic_errors(z[order], y[order], len(held)) if of_classes else ridges[:0]
-        linear.append(np.vstack([ridges, logistic]))
-        curved.append(_kernel_errors(z[order], y[order], len(held)))
-    linear, curved = np.hstack(linear), np.hstack(curved)
-    closest = curved.mean(axis=1).argmin()
-    best = linear.mean(axis=1).argmin()
-    gain = linear[best] - curved[closest]
-    enough = max(gain.std() / np.sqrt(len(gain)), BARELY * linear[best].mean())
-    ridge = linear[: len(RIDGES)].mean(axis=1).argmin()
-    return bool(gain.mean() < enough), RIDGES[ridge], bool(closest > 0) and not of_classes
+        ridges = _ridge_guesses(z[order], y[order], len(held))
+        logistic = _logistic_guesses(z[order], y[order], len(held)) if of_classes else ridges[:0]
+        linear.append(np.concatenate([ridges, logistic]))
+        curved.append(_kernel_guesses(z[order], y[order], len(held)))
+    linear, curved = np.concatenate(linear, axis=1), np.concatenate(curved, axis=1)
+    ours, theirs = _squares(linear, y), _squares(curved, y)
+    ridge, closest = ours[: len(RIDGES)].mean(axis=1).argmin(), theirs.mean(axis=1).argmin()
+    straight = not _is_less(theirs, ours, 1, BARELY)
+    if of_classes:  # squares of a kernel's guesses tell little of how many are right
+        wrong = [x.argmax(axis=2) != y.argmax(axis=1) for x in (curved, linear)]
+        straight = straight and not _is_less(*wrong, 1, BARELY)
+    return straight, RIDGES[ridge], bool(closest > 0) and not of_classes
+
+
+def _is_less(some, others, sure, clearly):
+    """Whether the best of some errors (model, sample) are less than the best of others.
+
+    By so many standard errors, and by a share of the others.
+    """
+    some, others = (x[x.mean(axis=1).argmin()].astype(float) for x in (some, others))
+    gain = others - some
+    enough = max(sure * gain.std() / np.sqrt(len(gain)), clearly * others.mean())
+    return bool(gain.mean() > enough)
 
 
 def are_classes(y):
@@ -268,8 +280,8 @@ def are_classes(y):
     return y.shape[1] > 1 and bool((np.sort(y, axis=1)[:, -2:] == [0, 1]).all())
 
 
-def _logistic_errors(z, y, held):
-    """As `_all_errors`, of a logistic regression: one row."""
+def _logistic_guesses(z, y, held):
+    """As `_ridge_guesses`, of a logistic regression alone."""
     label = y[held:].argmax(axis=1)
     chance = np.zeros_like(y[:held])
     if (label == label[0]).all():
@@ -277,20 +289,20 @@ def _logistic_errors(z, y, held):
     else:
         model = LogisticRegression(max_iter=1000).fit(z[held:], label)
         chance[:, model.classes_] = model.predict_proba(z[:held])
-    return np.square(y[:held] - chance).sum(axis=1)[None]
+    return chance[None]
 
 
-def _kernel_errors(z, y, held):
-    """As `_all_errors`, of ridge regressions with a Gaussian kernel of decorrelated features."""
-    z = z @ decorrelated(z[held:])
+def _kernel_guesses(z, y, held):
+    """As `_ridge_guesses`, of a Gaussian kernel: narrower, of decorrelated features, for values."""
+    wide = 2 if are_classes(y) else 1
+    z = z if wide == 2 else z @ decorrelated(z[held:])
     squares = np.square(z).sum(axis=1)
     distances = squares[:, None] + squares[held:] - 2 * z @ z[held:].T
-    kernel = np.exp(-distances / (2 * z.shape[1]))
+    kernel = np.exp(-distances / (2 * wide * z.shape[1]))
     values, axes = np.linalg.eigh(kernel[held:])
     offset = y[held:].mean(axis=0)
     target, there = axes.T @ (y[held:] - offset), kernel[:held] @ axes
-    strengths = RIDGES if are_classes(y) else (CLOSE, *RIDGES)
-    return _ridge_errors(values, target, there, y[:held] - offset, 0.1 * len(axes), strengths)
+    return offset + _solved(values, target, there, 0.1 * len(axes), (CLOSE, *RIDGES))
 
 
 def linear_directions(z, y, strength):
@@ -344,11 +356,16 @@ def _sample(u, z, y):
 
 def _errors(x, y, held):
     """Squared errors on the first ``held`` samples, of the ridge regression that is best there."""
-    return min(_all_errors(x, y, held), key=np.mean)
+    return min(_squares(_ridge_guesses(x, y, held), y[:held]), key=np.mean)
 
 
-def _all_errors(x, y, held):
-    """Squared errors on the first ``held`` samples, (strength, held), of ridge regressions.
+def _squares(guesses, y):
+    """Squared errors (model, sample) of guesses (model, sample, output)."""
+    return np.square(y - guesses).sum(axis=2)
+
+
+def _ridge_guesses(x, y, held):
+    """What ridge regressions make of the first ``held`` samples: (strength, held, output).
 
     Columns are standardised, so that a strength means the same for all of them.
     """
@@ -358,13 +375,10 @@ def _all_errors(x, y, held):
     x = (x - mean) / np.where(sd > 1e-6, sd, 1.0)
     values, axes = np.linalg.eigh(x[held:].T @ x[held:])
     target, there = axes.T @ (x[held:].T @ (rest - offset)), x[:held] @ axes
-    return _ridge_errors(values, target, there, y[:held] - offset, len(seen))
+    return offset + _solved(values, target, there, len(seen), RIDGES)
 
 
-def _ridge_errors(values, target, there, y, unit, strengths=RIDGES):
-    """Squared errors (strength, sample) on ``y``, in the axes in which a problem is diagonal."""
-    found = []
-    for strength in strengths:
-        guess = there @ (target / (np.maximum(values, 0) + strength * unit)[:, None])
-        found.append(np.square(y - guess).sum(axis=1))
-    return np.array(found)
+def _solved(values, target, there, unit, strengths):
+    """Ridge regressions in the axes in which a problem is diagonal, a strength each."""
+    values = np.maximum(values, 0)
+    return np.array([there @ (target / (values + s * unit)[:, None]) for s in strengths])
