@@ -23,7 +23,7 @@ from sklearn.model_selection import KFold
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tables import versions, write
+from tables import by_repeat, versions, write
 
 import snnlab
 
@@ -96,7 +96,10 @@ def record(name, runs, config, shape):
         "metric": "R2",
         "label": name,
         "shape": list(shape),
-        "mean": float(columns["ours"].mean()),
+        **by_repeat(runs),
+        "paper": None,
+        "paper_source": None,
+        "paper_tag": "unverified",
         "mlp": float(columns["mlp"].mean()),
         "ridge": float(columns["ridge"].mean()),
         "standard_errors": errors,

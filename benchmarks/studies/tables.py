@@ -19,6 +19,7 @@ import platform
 import time
 import warnings
 
+import numba
 import numpy as np
 import sklearn
 import studies
@@ -188,7 +189,10 @@ def record(name, runs, config, shape):
         "metric": "accuracy",
         "label": name,
         "shape": list(shape),
-        "mean": float(columns["ours"].mean()),
+        **by_repeat(runs),
+        "paper": None,
+        "paper_source": None,
+        "paper_tag": "unverified",
         "mlp": float(columns["mlp"].mean()),
         "logistic": float(columns["logistic"].mean()),
         "standard_errors": errors,
@@ -206,8 +210,20 @@ def versions():
         "snnlab": snnlab.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "numba": numba.__version__,
         "scikit-learn": sklearn.__version__,
     }
+
+
+def by_repeat(runs):
+    """Means of ours over the folds of each repeat, which is its seed; their mean and deviation."""
+    seeds = sorted({int(key.split("-")[0]) for key in runs})
+    values = [
+        float(np.mean([run["ours"] for key, run in runs.items() if key.startswith(f"{seed}-")]))
+        for seed in seeds
+    ]
+    sd = float(np.std(values, ddof=1)) if len(seeds) > 1 else None
+    return {"seeds": seeds, "values": values, "mean": float(np.mean(values)), "sd": sd}
 
 
 def write(path, records):

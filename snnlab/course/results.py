@@ -34,7 +34,7 @@ def folder() -> Path:
     raise FileNotFoundError("the stored results are neither in the package nor beside it")
 
 
-def studies() -> list[str]:
+def studies() -> tuple[str, ...]:
     """Names of the stored studies, in alphabetical order."""
     return tuple(sorted(path.stem for path in folder().glob("*.json") if path.stem != "claims"))
 
