@@ -1,5 +1,7 @@
 """Compile the kernels before they are needed."""
 
+from __future__ import annotations
+
 import gc
 import time
 
@@ -8,7 +10,7 @@ import numpy as np
 from snnlab import _check
 
 
-def warm_up(verbose=True):
+def warm_up(verbose: bool = True) -> float:
     """Compile all kernels, or load them from the cache, by running each once.
 
     The first time on a machine this takes some seconds, later a fraction of one.

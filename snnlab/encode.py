@@ -1,6 +1,9 @@
 """Codes: from values in [0, 1] to what a network listens to."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,16 +12,21 @@ from snnlab._workers import share, worker_count
 from snnlab.kernels import events
 from snnlab.signals import ConstantCurrent, SpikeTrains
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Seed
+
 DT, TAU = 1.7e-6, 8e-6  # published step and time constant of the latency code, in seconds
 ONE_STEP = 0.99  # share of the values above theta which, spiking in one step, are no code
 
 
-def matching_tau(dt):
+def matching_tau(dt: float) -> float:
     """Time constant of the latency code that is to a step as published: 8 us to 1.7 us."""
     return TAU * (_check.number("dt", dt, above=0, at_most=1e300) / DT)
 
 
-def latency_times(x, tau=TAU, theta=0.2):
+def latency_times(x: ArrayLike, tau: float = TAU, theta: float = 0.2) -> np.ndarray:
     """Spike times of the latency law, aligned so that a value of 1 spikes at time 0.
 
     ``t = tau ln(x / (x - theta))`` is when a leaky integrator with time constant tau, charged by a
@@ -48,7 +56,9 @@ def latency_times(x, tau=TAU, theta=0.2):
     return out
 
 
-def latency_edges(n_steps, dt, tau=None, theta=0.2):
+def latency_edges(
+    n_steps: int, dt: float, tau: float | None = None, theta: float = 0.2
+) -> np.ndarray:
     """Values at which the latency law crosses a step's border: the inverse of `latency_times`.
 
     A value spikes in step k if ``edges[k + 1] < x <= edges[k]``; float64 (n_steps + 1,), falling
@@ -78,7 +88,15 @@ def _warn_of_one_step(edges, dt, tau, theta):
         )
 
 
-def latency(x, *, n_steps=20, dt=DT, tau=None, theta=0.2, workers=None):
+def latency(
+    x: ArrayLike,
+    *,
+    n_steps: int = 20,
+    dt: float = DT,
+    tau: float | None = None,
+    theta: float = 0.2,
+    workers: int | None = None,
+) -> SpikeTrains:
     """Latency code: the larger a value, the earlier its one spike.
 
     The defaults are the published setting for images (Cramer et al. 2022, code): 20 steps of 1.7
@@ -129,7 +147,9 @@ def latency(x, *, n_steps=20, dt=DT, tau=None, theta=0.2, workers=None):
     return trains.compact() if n_samples > 1000 else trains
 
 
-def decode_latency(trains, *, dt=DT, tau=None, theta=0.2):
+def decode_latency(
+    trains: SpikeTrains, *, dt: float = DT, tau: float | None = None, theta: float = 0.2
+) -> np.ndarray:
     """Values read back from spikes of `latency`, whose arguments these are.
 
     Parameters
@@ -151,7 +171,7 @@ def decode_latency(trains, *, dt=DT, tau=None, theta=0.2):
     return np.einsum("stu,t->su", dense, (edges[1:] + edges[:-1]) / 2)
 
 
-def population(x, *, n_centres=12, width=1.0):
+def population(x: ArrayLike, *, n_centres: int = 12, width: float = 1.0) -> np.ndarray:
     """Spread each value over several units, as the input of another code.
 
     Unit c of a value x is ``exp(-((x - centre_c) / spacing / width)^2 / 2)``, centres evenly from 0
@@ -178,7 +198,7 @@ def population(x, *, n_centres=12, width=1.0):
     return np.exp(-0.5 * distance**2).reshape(len(x), -1)
 
 
-def rate(x, *, n_steps, rng, probability=1.0):
+def rate(x: ArrayLike, *, n_steps: int, rng: Seed, probability: float = 1.0) -> SpikeTrains:
     """Rate code: in each step unit i spikes with probability ``probability * x[i]``.
 
     Parameters
@@ -201,7 +221,7 @@ def rate(x, *, n_steps, rng, probability=1.0):
     return SpikeTrains.from_dense(z)
 
 
-def constant_current(x, *, n_steps):
+def constant_current(x: ArrayLike, *, n_steps: int) -> ConstantCurrent:
     """Constant current: value i enters as it is in each step (Chen et al. 2021's input).
 
     Parameters

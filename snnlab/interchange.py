@@ -21,8 +21,11 @@ that sums is read, too, as one that averages, below weights that are as many tim
 Needs the extra ``nir``.
 """
 
+from __future__ import annotations
+
 import copy
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,10 +35,15 @@ from snnlab.layers import Conv, Dense, Pool
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 
+if TYPE_CHECKING:
+    import nir
+    from numpy.typing import DTypeLike
+
+
 KEY = "snnlab"  # of our metadata, a line of JSON
 
 
-def to_nir(network, substrate=None):
+def to_nir(network: Network, substrate: Substrate | None = None) -> nir.NIRGraph:
     """A network as a NIR graph.
 
     Parameters
@@ -163,7 +171,15 @@ def _neurons(nir, stage):
     return node
 
 
-def from_nir(graph, *, n_steps=None, dt=None, method="euler", dtype=None, workers=None):
+def from_nir(
+    graph: nir.NIRGraph,
+    *,
+    n_steps: int | None = None,
+    dt: float | None = None,
+    method: str = "euler",
+    dtype: DTypeLike | None = None,
+    workers: int | None = None,
+) -> Network:
     """A network from a NIR graph: a line of maps and neurons, from input to output.
 
     Parameters

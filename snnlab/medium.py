@@ -5,10 +5,21 @@ a `Trace` that the backward pass reads like any other. One's own needs `Medium.r
 are bounded there, `Medium.clip`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from snnlab import _check
 from snnlab.layers.stage import without_units
 from snnlab.passes import Forward
 from snnlab.trace import Trace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from snnlab._types import Signals
+    from snnlab.memory import Workspace
+    from snnlab.network import Network
 
 
 class Medium:
@@ -25,7 +36,16 @@ class Medium:
     age = 0
     can_evaluate = True
 
-    def run(self, network, inputs, *, potentials=True, dropout=None, out=None, training=False):
+    def run(
+        self,
+        network: Network,
+        inputs: Signals,
+        *,
+        potentials: bool = True,
+        dropout: list[np.ndarray | None] | None = None,
+        out: Trace | None = None,
+        training: bool = False,
+    ) -> Trace:
         """Run a batch; parameters as those of `Network.forward`.
 
         (``training`` is given only where a network has layers with a norm.)
@@ -49,15 +69,17 @@ class Medium:
             self.passes(network, trace, scratch, conditions, training).run()
         return trace
 
-    def passes(self, network, trace, scratch, conditions, training):
+    def passes(
+        self, network: Network, trace: Trace, scratch: Workspace, conditions: list, training: bool
+    ) -> Forward:
         """The pass forward that fills a trace."""
         return Forward(network, trace, scratch, conditions, training)
 
-    def conditions(self, network):
+    def conditions(self, network: Network) -> list:
         """Under which each layer of a network runs: a list of `Conditions`."""
         return network.ideal_conditions
 
-    def clip(self, network):
+    def clip(self, network: Network) -> None:
         """Hold weights within what can be written, in place; here they are not bounded."""
 
 

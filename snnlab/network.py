@@ -1,7 +1,10 @@
 """`Network`: a list of layers, run forward to a `Trace` and backward from one."""
 
+from __future__ import annotations
+
 import json
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +31,18 @@ from snnlab.passes import Backward, Wiring
 from snnlab.reports import summary
 from snnlab.signals import check_inputs
 from snnlab.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Self
+
+    from numpy.typing import DTypeLike
+
+    from snnlab._types import Inputs, Loss, PathLike, Seed, Signals
+    from snnlab.medium import Medium
+    from snnlab.neurons import LIF, LeakyIntegrator
+    from snnlab.parameters import Block
+    from snnlab.rewiring.compressed import CompressedNetwork
 
 
 class Network:
@@ -80,16 +95,16 @@ class Network:
 
     def __init__(
         self,
-        layers,
-        neuron,
+        layers: Sequence,
+        neuron: LIF | Sequence[LIF],
         *,
-        n_steps,
-        rng,
-        readout=None,
-        spread=None,
-        dtype=np.float32,
-        workers=None,
-    ):
+        n_steps: int,
+        rng: Seed,
+        readout: LeakyIntegrator | LIF | None = None,
+        spread: float | None = None,
+        dtype: DTypeLike = np.float32,
+        workers: int | None = None,
+    ) -> None:
         shape, layers = check_layers(layers)
         models = check_neurons(neuron, readout, len(with_neurons(layers)))
         rng = _check.generator("rng", rng)
@@ -143,26 +158,26 @@ class Network:
     weights = property(attrgetter("_weights"), doc="Per block of weights a view (n_in, n_out).")
 
     @property
-    def neurons(self):
+    def neurons(self) -> tuple[LeakyIntegrator, ...]:
         """Model of each layer that has neurons."""
         return tuple(stage.neuron for stage in self.stages if stage.neuron is not None)
 
     @property
-    def weight_blocks(self):
+    def weight_blocks(self) -> tuple[Block, ...]:
         """The blocks that `weights` are views of."""
         return tuple(block for block in self._blocks if block.prunable)
 
     @property
-    def spiking_readout(self):
+    def spiking_readout(self) -> bool:
         """Whether the last layer spikes."""
         return self.stages[-1].fires
 
     @property
-    def dt(self):
+    def dt(self) -> float:
         """Time step in seconds."""
         return self.neurons[-1].dt
 
-    def wiring(self, kind):
+    def wiring(self, kind: type) -> Wiring:
         """Who hears whom, for inputs of a kind (a class); a `Wiring`."""
         if kind not in self._wirings:
             self._wirings[kind] = Wiring(self.stages, kind)
@@ -170,7 +185,16 @@ class Network:
 
     # the three steps ------------------------------------------------------------------------------
 
-    def forward(self, inputs, *, on=None, potentials=True, dropout=None, out=None, training=False):
+    def forward(
+        self,
+        inputs: Signals,
+        *,
+        on: Medium | None = None,
+        potentials: bool = True,
+        dropout: list[np.ndarray | None] | None = None,
+        out: Trace | None = None,
+        training: bool = False,
+    ) -> Trace:
         """Run a batch.
 
         Parameters
@@ -202,7 +226,16 @@ class Network:
         how = {"training": True} if _check.flag("training", training) and self.normalises else {}
         return medium.run(self, inputs, potentials=potentials, dropout=dropout, out=out, **how)
 
-    def backward(self, trace, g_readout, *, g_spikes=None, out=None, adjoints=False, inputs=False):
+    def backward(
+        self,
+        trace: Trace,
+        g_readout: np.ndarray,
+        *,
+        g_spikes: Sequence[np.ndarray | None] | None = None,
+        out: Gradients | None = None,
+        adjoints: bool = False,
+        inputs: bool = False,
+    ) -> Gradients | tuple:
         """Gradients by the weights, read from a trace.
 
         Nothing is simulated again: potentials and spikes are taken as they are in the trace, also
@@ -248,7 +281,7 @@ class Network:
 
     # checks ---------------------------------------------------------------------------------------
 
-    def check_inputs(self, inputs, name="inputs"):
+    def check_inputs(self, inputs: Signals, name: str = "inputs") -> None:
         """Refuse what is no batch of inputs for this network; ``name`` is what errors call it."""
         check_inputs(name, inputs, self.sizes[0], self.n_steps)
 
@@ -283,7 +316,14 @@ class Network:
 
     # initial activity -----------------------------------------------------------------------------
 
-    def scale_to_activity(self, inputs, layer_spikes=None, readout=None, *, rate=None):
+    def scale_to_activity(
+        self,
+        inputs: Signals,
+        layer_spikes: float | None = None,
+        readout: float | None = None,
+        *,
+        rate: float | None = None,
+    ) -> Self:
         """Scale each hidden layer's weights so that it starts out active.
 
         A network that begins silent, or with every neuron firing in every step, learns slowly. The
@@ -312,11 +352,18 @@ class Network:
 
     # copies and files -----------------------------------------------------------------------------
 
-    def copy(self):
+    def copy(self) -> Network:
         """An independent network with equal weights."""
         return self.replace()
 
-    def replace(self, *, layers=None, neurons=None, n_steps=None, weights=None):
+    def replace(
+        self,
+        *,
+        layers: Sequence | None = None,
+        neurons: Sequence[LeakyIntegrator] | None = None,
+        n_steps: int | None = None,
+        weights: Sequence[np.ndarray] | None = None,
+    ) -> Network:
         """A new network with some things changed, everything else as here.
 
         Parameters
@@ -359,7 +406,9 @@ class Network:
             w[...] = _check.array(f"weights[{k}]", given, new.dtype, w.shape)
         return new
 
-    def compressed(self, threshold=None, *, unheard=False):
+    def compressed(
+        self, threshold: float | None = None, *, unheard: bool = False
+    ) -> CompressedNetwork:
         """A copy for inference that stores and multiplies only the weights that are not zero.
 
         For pruned networks: memory and time follow the synapses that are left, and units without
@@ -384,7 +433,7 @@ class Network:
 
         return CompressedNetwork(self, threshold, unheard)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """All but the parameters, as plain numbers, strings and lists (for files)."""
         return {
             "format": FORMAT,
@@ -399,7 +448,7 @@ class Network:
         arrays = block_arrays(self.blocks, self.parameters)
         return _restore, (self.to_dict(), arrays, self.workers)
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Write everything that defines the network to a ``.npz`` file, whole or not at all.
 
         Raises
@@ -409,14 +458,14 @@ class Network:
         """
         save_npz(path, self.to_arrays())
 
-    def to_arrays(self):
+    def to_arrays(self) -> dict[str, np.ndarray]:
         """What `save` writes: a dict of plain arrays."""
         check_weights(self)
         header = {"header": np.array(json.dumps(self.to_dict()))}
         return header | block_arrays(self.blocks, self.parameters)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: PathLike) -> Self:
         """Read a network written by `save`; it gives equal spikes.
 
         Layers of one's own must have been defined, or imported, before.
@@ -433,7 +482,7 @@ class Network:
             raise ValueError(f"path {path} does not hold a snnlab network: {fault}") from None
 
     @classmethod
-    def from_arrays(cls, arrays, workers=None):
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], workers: int | None = None) -> Self:
         """Inverse of `to_arrays`; raises ValueError if something is missing or wrong in them."""
         try:
             return _restore(json.loads(str(arrays["header"])), arrays, workers)
@@ -442,11 +491,11 @@ class Network:
 
     # in short -------------------------------------------------------------------------------------
 
-    def predict(self, inputs, loss="max_over_time"):
+    def predict(self, inputs: Inputs, loss: Loss = "max_over_time") -> np.ndarray:
         """The class of each sample, int64 (n_samples,), as `snnlab.evaluate` decides."""
         return predict_scores(self, inputs, loss=loss)[0].argmax(axis=1)
 
-    def summary(self, inputs=None):
+    def summary(self, inputs: Signals | None = None) -> str:
         """A table in text: layers, units, parameters; with inputs, how active they are."""
         return summary.as_text(self, inputs)
 

@@ -17,14 +17,23 @@ Cramer et al. a spike of step t moves the potential in step t + 1 (``delay=1``),
 eqs 2-3 in step t + 2 (``delay=2``).
 """
 
+from __future__ import annotations
+
 from collections import namedtuple
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.surrogate import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Self
+
+    from numpy.typing import DTypeLike
 
 Constants = namedtuple("Constants", "decay_syn decay_mem gain v_th hold")
 
@@ -88,12 +97,12 @@ class LeakyIntegrator:
                     raise ValueError(f"{name} must be at least dt with method='euler'")
 
     @property
-    def decay_mem(self):
+    def decay_mem(self) -> float | np.ndarray:
         """b, the share of the membrane potential that is left after a step; float or array."""
         return self._decay(self.tau_mem)
 
     @property
-    def decay_syn(self):
+    def decay_syn(self) -> float | np.ndarray:
         """a, the share of the synaptic current that is left after a step; float or array."""
         return 0.0 if self.tau_syn is None else self._decay(self.tau_syn)
 
@@ -102,7 +111,7 @@ class LeakyIntegrator:
             x = self.dt / np.asarray(tau)
         return np.exp(-x) if self.method == "exact" else 1.0 - x
 
-    def constants(self, n, dtype=np.float32):
+    def constants(self, n: int, dtype: DTypeLike = np.float32) -> tuple:
         """Arrays of length n for the kernels: decays, gain, threshold (inf here), hold steps."""
         n = _check.integer("n", n, 0, _check.MOST_UNITS)
         dtype = _check.plain_type("dtype", dtype)
@@ -128,19 +137,19 @@ class LeakyIntegrator:
             value = _check.real(name, value, dtype)
         return np.broadcast_to(value, (n,)).astype(dtype)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """All parameters as plain numbers, strings and lists (for files)."""
         return {"kind": type(self).__name__} | {f.name: getattr(self, f.name) for f in fields(self)}
 
     @staticmethod
-    def from_dict(values):
+    def from_dict(values: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`."""
         kinds = {"LIF": LIF, "LeakyIntegrator": LeakyIntegrator}
         rest = dict(_check.kind("dict")("values", values))
         with _check.told_of("values do not make a neuron"):
             return kinds[_check.one_of("kind", rest.pop("kind", None), tuple(kinds))](**rest)
 
-    def replace(self, **changes):
+    def replace(self, **changes: Any) -> Self:
         """A copy with some parameters changed."""
         return replace(self, **changes)
 
@@ -197,12 +206,12 @@ class LIF(LeakyIntegrator):
             steps = np.rint(np.asarray(self.refractory) / self.dt)
         return np.minimum(steps, _check.MOST_STEPS)  # longer than any sample, and still an int32
 
-    def integrator(self):
+    def integrator(self) -> LeakyIntegrator:
         """`LeakyIntegrator` with the same constants: the usual readout of a network of these."""
         return LeakyIntegrator(**{f.name: getattr(self, f.name) for f in fields(LeakyIntegrator)})
 
     @classmethod
-    def brainscales2(cls, **changes):
+    def brainscales2(cls, **changes: Any) -> Self:
         """Constants of Cramer et al. (2022): tau 6 us, dt 1.7 us, subtractive reset, SuperSpike 50.
 
         As their software runs it: no refractory time (the chip's is 2 us), no gradient through the
@@ -212,7 +221,7 @@ class LIF(LeakyIntegrator):
         return cls(**constants | changes)
 
     @classmethod
-    def grad_r(cls, **changes):
+    def grad_r(cls, **changes: Any) -> Self:
         """Constants of Chen et al. (2021): v += (x - v) / 2, threshold 1, hard reset, arctan 2.
 
         They count time in steps; a step is called 1 ms here.

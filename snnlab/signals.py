@@ -4,13 +4,23 @@ All of them have ``n_steps``, ``n_units``, a length (samples), ``events`` for th
 follow spikes (none where there are no spikes), and ``values``, an array, for all others.
 """
 
+from __future__ import annotations
+
 import copy
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import events
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from snnlab._types import Signals
 
 NO_EVENTS = (*[np.empty(0, np.int64)] * 2, *[np.empty(0, np.int32)] * 2)
 
@@ -38,7 +48,7 @@ def _checked_part(signal, lo, hi, dtype):
     return _check.integer("lo", lo, 0, hi), hi, _check.plain_type("dtype", dtype)
 
 
-def read_only(x):
+def read_only(x: ArrayLike) -> np.ndarray:
     """A view of an array that cannot be written through."""
     view = _check.as_array("x", x).view()
     view.flags.writeable = False
@@ -73,7 +83,9 @@ class SpikeTrains:
     ``start[s] : stop[s]`` of arrays that several batches may share.
     """
 
-    def __init__(self, indptr, step, unit, n_steps, n_units):
+    def __init__(
+        self, indptr: ArrayLike, step: ArrayLike, unit: ArrayLike, n_steps: int, n_units: int
+    ) -> None:
         n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         n_units = _check.integer("n_units", n_units, 1, _check.MOST_UNITS)
         for name, value in (("indptr", indptr), ("step", step), ("unit", unit)):
@@ -115,14 +127,14 @@ class SpikeTrains:
     unit = property(lambda self: read_only(self._unit), doc="Unit of each event.")
 
     @classmethod
-    def wrap(cls, *parts):
+    def wrap(cls, *parts: Any) -> Self:
         """Wrap arrays that are known to be right (made by a kernel)."""
         self = cls.__new__(cls)
         self._set(*parts)
         return self
 
     @classmethod
-    def from_dense(cls, z):
+    def from_dense(cls, z: ArrayLike) -> Self:
         """Events of a dense array of 0 and 1, (n_samples, n_steps, n_units)."""
         z = _check.as_array("z", z)
         if z.ndim != 3:
@@ -135,11 +147,11 @@ class SpikeTrains:
         indptr = np.searchsorted(sample, np.arange(len(z) + 1))
         return cls(indptr, step, unit, z.shape[1], z.shape[2])
 
-    def to_dense(self, dtype=np.float32):
+    def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
         """Array of 0 and 1, (n_samples, n_steps, n_units)."""
         return self.values(0, len(self), _check.plain_type("dtype", dtype))
 
-    def rows(self):
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Sample and position of every event, sample by sample: two arrays (n_events,)."""
         counts = self.counts()
         which = np.repeat(np.arange(len(self)), counts)
@@ -152,7 +164,7 @@ class SpikeTrains:
         found = np.array([which, self._step[events_], self._unit[events_]])
         return found[:, np.lexsort(found[::-1])]
 
-    def compact(self):
+    def compact(self) -> SpikeTrains:
         """The same trains with their events in one piece, sample by sample, nothing between."""
         _, events_ = self.rows()
         stop = np.cumsum(self.counts())
@@ -161,27 +173,27 @@ class SpikeTrains:
         return self.wrap(start, stop, step, unit, self.n_steps, self.n_units)
 
     @property
-    def indptr(self):
+    def indptr(self) -> np.ndarray:
         """Where each sample's events begin and end once `compact`, (n_samples + 1,)."""
         return np.concatenate([[0], np.cumsum(self.counts())]).astype(np.int64)
 
     @property
-    def events(self):
+    def events(self) -> tuple[np.ndarray, ...]:
         """``start, stop, step, unit``: arrays as kernels take them."""
         return self._start, self._stop, self._step, self._unit
 
-    def values(self, lo, hi, dtype):
+    def values(self, lo: int, hi: int, dtype: DTypeLike) -> np.ndarray:
         """Samples lo to hi - 1 as an array of 0 and 1, (hi - lo, n_steps, n_units)."""
         lo, hi, dtype = _checked_part(self, lo, hi, dtype)
         z = np.empty((hi - lo, self.n_steps, self.n_units), dtype)
         events.mark(self._start[lo:hi], self._stop[lo:hi], self._step, self._unit, 0, hi - lo, z)
         return z
 
-    def counts(self):
+    def counts(self) -> np.ndarray:
         """Spikes per sample, (n_samples,)."""
         return self._stop - self._start
 
-    def unit_counts(self, dtype=np.int64):
+    def unit_counts(self, dtype: DTypeLike = np.int64) -> np.ndarray:
         """Spikes per sample and unit, (n_samples, n_units)."""
         counts = np.zeros((len(self), self.n_units), _check.plain_type("dtype", dtype))
         events.count_units(self._start, self._stop, self._unit, counts)
@@ -224,7 +236,7 @@ class ConstantCurrent:
     n_steps : int
     """
 
-    def __init__(self, x, n_steps):
+    def __init__(self, x: ArrayLike, n_steps: int) -> None:
         double = getattr(x, "dtype", None) == np.float64
         x = _check.array("x", x, np.float64 if double else np.float32, (None, None))
         self.x = x.copy()
@@ -232,12 +244,12 @@ class ConstantCurrent:
         self._background = ()  # not known yet
 
     @property
-    def n_units(self):
+    def n_units(self) -> int:
         """Number of input units."""
         return self.x.shape[1]
 
     @property
-    def background(self):
+    def background(self) -> float | None:
         """The value that most of ``x`` has, or None where it is not worth skipping.
 
         More than half of any image is background: then it is the median of the first. Looked at
@@ -263,16 +275,16 @@ class ConstantCurrent:
         return part
 
     @property
-    def events(self):
+    def events(self) -> tuple[np.ndarray, ...]:
         """None: arrays of length 0."""
         return NO_EVENTS
 
-    def values(self, lo, hi, dtype):
+    def values(self, lo: int, hi: int, dtype: DTypeLike) -> np.ndarray:
         """Samples lo to hi - 1 as an array with one step for all, (hi - lo, 1, n_units)."""
         lo, hi, dtype = _checked_part(self, lo, hi, dtype)
         return self.x[lo:hi, None].astype(dtype, copy=False)
 
-    def to_dense(self, dtype=np.float32):
+    def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
         """Array (n_samples, n_steps, n_units), the same in every step."""
         return np.repeat(self.values(0, len(self), dtype), self.n_steps, axis=1)
 
@@ -294,7 +306,7 @@ class Values:
         If it is no array of finite numbers with three axes, none of them empty but the first.
     """
 
-    def __init__(self, x):
+    def __init__(self, x: ArrayLike) -> None:
         double = getattr(x, "dtype", None) == np.float64
         x = _check.array("x", x, np.float64 if double else np.float32, (None, None, None))
         if 0 in x.shape[1:]:
@@ -302,33 +314,33 @@ class Values:
         self.x = x.copy()
 
     @classmethod
-    def wrap(cls, x):
+    def wrap(cls, x: np.ndarray) -> Self:
         """Values of an array that is known to be right, which is not copied."""
         self = cls.__new__(cls)
         self.x = x
         return self
 
     @property
-    def n_steps(self):
+    def n_steps(self) -> int:
         """Number of time steps."""
         return self.x.shape[1]
 
     @property
-    def n_units(self):
+    def n_units(self) -> int:
         """Number of input units."""
         return self.x.shape[2]
 
     @property
-    def events(self):
+    def events(self) -> tuple[np.ndarray, ...]:
         """None: arrays of length 0."""
         return NO_EVENTS
 
-    def values(self, lo, hi, dtype):
+    def values(self, lo: int, hi: int, dtype: DTypeLike) -> np.ndarray:
         """Samples lo to hi - 1, (hi - lo, n_steps, n_units)."""
         lo, hi, dtype = _checked_part(self, lo, hi, dtype)
         return self.x[lo:hi].astype(dtype, copy=False)
 
-    def to_dense(self, dtype=np.float32):
+    def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
         """Array (n_samples, n_steps, n_units)."""
         return self.values(0, len(self), dtype).copy()
 
@@ -343,7 +355,7 @@ class Values:
         return f"Values({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"
 
 
-def check_inputs(name, inputs, n_units, n_steps):
+def check_inputs(name: str, inputs: Signals, n_units: int, n_steps: int) -> None:
     """Refuse what is no batch of inputs for a network of so many inputs and steps."""
     if not isinstance(inputs, SpikeTrains | ConstantCurrent | Values):
         raise TypeError(

@@ -22,6 +22,8 @@ rectangle    k where |u| < 1/(2k), else 0    k        1         Wu et al. 2018
 equal steepness do not pass equally much gradient.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from snnlab import _check
@@ -43,7 +45,7 @@ def _real(u):
     return u if u.dtype.kind == "f" else u.astype(np.float64)
 
 
-def slope(name, u, steepness):
+def slope(name: str, u: np.ndarray, steepness: float) -> np.ndarray:
     """Surrogate derivative h(u).
 
     Parameters
@@ -77,7 +79,7 @@ def slope(name, u, steepness):
         return (np.abs(u) * k < 0.5) * u.dtype.type(k)
 
 
-def soft_step(name, u, steepness):
+def soft_step(name: str, u: np.ndarray, steepness: float) -> np.ndarray:
     """Soft step whose derivative is `slope`; 1/2 of its height at u = 0.
 
     Parameters and errors as in `slope`; float64.

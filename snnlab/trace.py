@@ -1,10 +1,21 @@
 """`Trace`: what happened in a forward pass, layer by layer; all that a backward pass reads."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check, capacity
 from snnlab.record import Record
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from snnlab._types import Signals
+    from snnlab.network import Network
 
 
 class Trace:
@@ -20,12 +31,16 @@ class Trace:
         values.
     """
 
-    def __init__(self, inputs, records, readout, reusable=False):
+    def __init__(
+        self, inputs: Signals, records: list[Record], readout: np.ndarray, reusable: bool = False
+    ) -> None:
         self.inputs, self.records, self.readout = inputs, records, readout
         self._reusable = reusable  # whether a forward pass made its arrays, and may use them again
 
     @classmethod
-    def empty(cls, network, inputs, potentials, out=None):
+    def empty(
+        cls, network: Network, inputs: Signals, potentials: bool, out: Trace | None = None
+    ) -> Self:
         """A trace to fill: ``out`` if it was made for such a network and batch, else a new one."""
         if out is not None and not isinstance(out, Trace):
             raise TypeError(f"out must be a Trace, not {type(out).__name__}")
@@ -50,7 +65,14 @@ class Trace:
         return cls(inputs, records, readout, reusable=True)
 
     @classmethod
-    def measured(cls, inputs, v, spikes, readout=None, dropout=None):
+    def measured(
+        cls,
+        inputs: Signals,
+        v: Sequence[np.ndarray],
+        spikes: Sequence[SpikeTrains],
+        readout: np.ndarray | None = None,
+        dropout: list[np.ndarray | None] | None = None,
+    ) -> Self:
         """A trace from measured or recorded arrays; `Network.backward` reads it like any other.
 
         Parameters
@@ -112,7 +134,7 @@ class Trace:
             and not any(record.reads(inputs) for record in self.records)
         )
 
-    def fits(self, network, n_samples, potentials=True):
+    def fits(self, network: Network, n_samples: int, potentials: bool = True) -> bool:
         """Whether each layer's arrays are those of a network's layer and a batch of this size."""
         records = self.records
         stages = _check.network("network", network, needs="stages").stages
@@ -138,37 +160,37 @@ class Trace:
         return True
 
     @property
-    def spiking_readout(self):
+    def spiking_readout(self) -> bool:
         """Whether the last layer spikes, and is read out as 0 and 1."""
         return self.records[-1].kind == "spiking"
 
     @property
-    def spikes(self):
+    def spikes(self) -> list[SpikeTrains]:
         """Per layer of neurons that spike, its `SpikeTrains`."""
         return [record.spikes for record in self.records if record.kind == "spiking"]
 
     @property
-    def v(self):
+    def v(self) -> list[np.ndarray]:
         """Per layer of neurons (sample, time, unit), in order of time; views of the trace."""
         return [record.v for record in self.records if record.kind != "transform"]
 
     @property
-    def hidden_records(self):
+    def hidden_records(self) -> list[Record]:
         """Records of the layers whose neurons spike, but for the last layer of neurons."""
         neurons = [record for record in self.records if record.kind != "transform"]
         return [record for record in neurons[:-1] if record.kind == "spiking"]
 
     @property
-    def hidden(self):
+    def hidden(self) -> list[SpikeTrains]:
         """The hidden layers' `SpikeTrains`."""
         return [record.spikes for record in self.hidden_records]
 
     @property
-    def dropout(self):
+    def dropout(self) -> list[np.ndarray | None]:
         """Per hidden layer which units took part, array of bool or None: all."""
         return [record.dropout for record in self.hidden_records]
 
-    def hidden_counts(self):
+    def hidden_counts(self) -> np.ndarray:
         """Spikes per sample in all hidden layers together, int64 (n_samples,)."""
         return sum((train.counts() for train in self.hidden), np.zeros(len(self.inputs), np.int64))
 

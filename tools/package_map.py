@@ -3,7 +3,8 @@
     python tools/package_map.py [--check]
 
 A module stands one floor above the highest of those that it imports from the package, imports
-within functions included; what it does is the first line of its docstring. The files to read in an
+within functions included, those for annotations alone not; what it does is the first line of its
+docstring. The files to read in an
 evening are listed in the README and in the map.
 """
 
@@ -49,8 +50,15 @@ MODULES = {name_of(path): path for path in sources()}
 
 
 def tree(path):
-    """A file's syntax tree."""
-    return ast.parse(path.read_text(encoding="utf-8"))
+    """A file's syntax tree, without what only type checkers read."""
+    found = ast.parse(path.read_text(encoding="utf-8"))
+    for_checkers = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    found.body = [
+        node
+        for node in found.body
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) in for_checkers)
+    ]
+    return found
 
 
 def imports(path, within=None):

@@ -22,6 +22,9 @@ TITLES = {
 }
 
 
+OTHERS_OF_TABLES = "mean", "mlp", "logistic"
+
+
 def load(study):
     """Records of a study; empty if it has not been run."""
     return results.load(study) if study in results.studies() else []
@@ -361,10 +364,35 @@ def tables():
         "rewiring-paper": rewiring_paper_table(),
         "rewiring-chip": rewiring_chip_table(),
         "sparse": sparse_table(),
+        "tabular": tabular_table(),
+        "values": values_table(),
         "speed": speed_table(WORK, PEERS),
         "speed-w4": speed_table(WORK_W4, PEERS_W4),
         "panels": panels_table(),
     }
+
+
+def tabular_table():
+    """The classifier's defaults on tables beside scikit-learn's: accuracy over 5 x 5 folds."""
+    rows = []
+    for r in load("tables"):
+        shape, error = " x ".join(map(str, r["shape"])), r["standard_errors"]["logistic"]
+        own = [f"{100 * r[m]:.1f}" for m in OTHERS_OF_TABLES]
+        rows.append((r["label"], shape, *own, f"{100 * error:.1f}", ", ".join(r["codes"])))
+    if rows:
+        means = [f"{100 * np.mean([r[m] for r in load('tables')]):.1f}" for m in OTHERS_OF_TABLES]
+        rows.append(("mean", "", *means, "", ""))
+    head = "table", "rows x columns", "ours, %", "MLP, %", "logistic, %", "± of it", "code"
+    return pages.table(head, rows)
+
+
+def values_table():
+    """The same of the regressor: R2."""
+    rows = []
+    for r in load("regression"):
+        shape = " x ".join(map(str, r["shape"]))
+        rows.append((r["label"], shape, *(f"{r[m]:.3f}" for m in ("mean", "mlp", "ridge"))))
+    return pages.table(("table", "rows x columns", "ours", "MLP", "ridge"), rows)
 
 
 def texts():

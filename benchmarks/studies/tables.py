@@ -19,6 +19,7 @@ import platform
 import time
 import warnings
 
+import numba
 import numpy as np
 import sklearn
 import studies
@@ -188,21 +189,47 @@ def record(name, runs, config, shape):
         "metric": "accuracy",
         "label": name,
         "shape": list(shape),
-        "mean": float(columns["ours"].mean()),
+        **by_repeat(runs),
+        "paper": None,
+        "paper_source": None,
+        "paper_tag": "unverified",
         "mlp": float(columns["mlp"].mean()),
         "logistic": float(columns["logistic"].mean()),
         "standard_errors": errors,
         "codes": sorted({run["code"] for run in runs.values()}),
         "config": config,
         "command": "python benchmarks/studies/tables.py",
-        "versions": {
-            "snnlab": snnlab.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
-        },
+        "versions": versions(),
         "runs": runs,
     }
+
+
+def versions():
+    """Of what the numbers may depend on."""
+    return {
+        "snnlab": snnlab.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
+
+
+def by_repeat(runs):
+    """Means of ours over the folds of each repeat, which is its seed; their mean and deviation."""
+    seeds = sorted({int(key.split("-")[0]) for key in runs})
+    values = [
+        float(np.mean([run["ours"] for key, run in runs.items() if key.startswith(f"{seed}-")]))
+        for seed in seeds
+    ]
+    sd = float(np.std(values, ddof=1)) if len(seeds) > 1 else None
+    return {"seeds": seeds, "values": values, "mean": float(np.mean(values)), "sd": sd}
+
+
+def write(path, records):
+    """A file of records, whole or not at all."""
+    text = json.dumps(list(records.values()), indent=1) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def stored(config):
@@ -245,8 +272,7 @@ def main():
             flush=True,
         )
         if not trial:
-            text = json.dumps(list(records.values()), indent=1) + "\n"
-            write_atomically(PATH, lambda file, text=text: file.write(text.encode()))
+            write(PATH, records)
     means = [np.mean([r[m] for r in records.values()]) for m in ("mean", "mlp", "logistic")]
     print("mean of the sets: ours {:.2%}, mlp {:.2%}, logistic {:.2%}".format(*means))
 

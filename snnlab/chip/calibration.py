@@ -6,6 +6,8 @@ converter. What is left are noise, the converters' steps, thresholds that vary f
 the synapses' own differences.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +51,15 @@ class Calibration:
         return "\n".join(lines)
 
 
-def calibrate(chip, *, tau_mem=6e-6, tau_syn=6e-6, dt=1.7e-6, trials=100, rounds=12):
+def calibrate(
+    chip: Substrate,
+    *,
+    tau_mem: float = 6e-6,
+    tau_syn: float = 6e-6,
+    dt: float = 1.7e-6,
+    trials: int = 100,
+    rounds: int = 12,
+) -> tuple[Substrate, Calibration]:
     """Measure and correct time constants, synaptic gain and threshold of every neuron.
 
     Parameters

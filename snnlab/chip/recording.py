@@ -24,6 +24,10 @@ Somebody's own chip needs nothing else: write such files, one per training step 
 with ``substrate=Recording(folder)``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check
@@ -33,10 +37,17 @@ from snnlab.medium import Medium
 from snnlab.signals import SpikeTrains
 from snnlab.trace import Trace
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snnlab._types import PathLike, Signals
+    from snnlab.chip.substrate import Substrate
+    from snnlab.network import Network
+
 FORMAT = 1
 
 
-def save_trace(path, trace, weight_max=None):
+def save_trace(path: PathLike, trace: Trace, weight_max: Sequence[float] | None = None) -> None:
     """Write a trace whose inputs are spikes to a file, whole or not at all.
 
     Parameters
@@ -76,7 +87,7 @@ def save_trace(path, trace, weight_max=None):
     save_npz(path, arrays)
 
 
-def load_trace(path):
+def load_trace(path: PathLike) -> tuple[Trace, np.ndarray | None]:
     """Read what `save_trace`, or somebody's own chip, wrote.
 
     Returns
@@ -168,7 +179,7 @@ class Recorder(Medium):
         The substrate's.
     """
 
-    def __init__(self, substrate, folder):
+    def __init__(self, substrate: Substrate, folder: PathLike) -> None:
         if not hasattr(substrate, "largest_weights"):
             raise TypeError(f"substrate must be a Substrate, not {substrate!r}")
         self.substrate, self.folder = substrate, _check.path("folder", folder)
@@ -181,16 +192,25 @@ class Recorder(Medium):
         self.n_recorded = 0
 
     @property
-    def age(self):
+    def age(self) -> int:
         """Runs of the substrate so far."""
         return self.substrate.age
 
     @age.setter
-    def age(self, runs):
+    def age(self, runs: int) -> None:
         """Restore what a checkpoint says."""
         self.substrate.age = runs
 
-    def run(self, network, inputs, *, potentials=True, dropout=None, out=None, training=False):
+    def run(
+        self,
+        network: Network,
+        inputs: Signals,
+        *,
+        potentials: bool = True,
+        dropout: list[np.ndarray | None] | None = None,
+        out: Trace | None = None,
+        training: bool = False,
+    ) -> Trace:
         """As the substrate's; batches measured without potentials are not recorded."""
         settings = {"potentials": potentials, "dropout": dropout, "out": out}
         trace = self.substrate.run(network, inputs, **settings)
@@ -200,11 +220,11 @@ class Recorder(Medium):
             self.n_recorded += 1
         return trace
 
-    def vanishing(self, network):
+    def vanishing(self, network: Network) -> list[float]:
         """As the substrate's."""
         return self.substrate.vanishing(network)
 
-    def clip(self, network):
+    def clip(self, network: Network) -> None:
         """As the substrate's."""
         self.substrate.clip(network)
 
@@ -236,13 +256,22 @@ class Recording(Medium):
 
     can_evaluate = False
 
-    def __init__(self, folder):
+    def __init__(self, folder: PathLike) -> None:
         self.paths = sorted(_check.path("folder", folder).glob("*.npz"))
         if not self.paths:
             raise ValueError(f"folder {folder} holds no recorded traces (*.npz)")
         self.age, self._weight_max = 0, None
 
-    def run(self, network, inputs, *, potentials=True, dropout=None, out=None, training=False):
+    def run(
+        self,
+        network: Network,
+        inputs: Signals,
+        *,
+        potentials: bool = True,
+        dropout: list[np.ndarray | None] | None = None,
+        out: Trace | None = None,
+        training: bool = False,
+    ) -> Trace:
         """The next recorded trace, if it is one of these inputs and fits the network.
 
         Raises
@@ -275,7 +304,7 @@ class Recording(Medium):
         self.age, self._weight_max = self.age + 1, weight_max
         return trace
 
-    def clip(self, network):
+    def clip(self, network: Network) -> None:
         """Hold weights within what could be written, if the recording says so."""
         if self._weight_max is not None:
             clip_weights(network, self._weight_max)

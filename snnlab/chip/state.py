@@ -1,8 +1,11 @@
 """What a chip is, and its file: seed, effects, age, calibration; all else follows from the seed."""
 
+from __future__ import annotations
+
 import json
 from operator import attrgetter
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,14 @@ from snnlab import _check
 from snnlab._files import DAMAGE, check_format, load_npz, save_npz
 from snnlab.chip.effects import MIN_FACTOR, N_NEURONS, SPREADS
 from snnlab.signals import read_only
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import PathLike
 
 FORMAT = 1
 MOST_RUNS = 2**53
@@ -24,12 +35,12 @@ class ChipState:
     partition = property(attrgetter("_partition"), doc="Whether larger networks run in parts.")
 
     @property
-    def factors(self):
+    def factors(self) -> Mapping[str, np.ndarray]:
         """Deviations by name, read-only; can be set, a dict of some or all of them."""
         return MappingProxyType({name: read_only(x) for name, x in self._factors.items()})
 
     @factors.setter
-    def factors(self, values):
+    def factors(self, values: Mapping[str, ArrayLike]) -> None:
         """Replace some or all of them."""
         for name, x in _check.kind("dict", "mappingproxy")("factors", values).items():
             lowest = FLOORS[_check.one_of("name in factors", name, SPREADS)]
@@ -40,26 +51,26 @@ class ChipState:
         self._placed = None, None
 
     @property
-    def dead(self):
+    def dead(self) -> np.ndarray:
         """Which neurons never fire, array of bool; read-only."""
         return read_only(self._dead)
 
     @property
-    def effects(self):
+    def effects(self) -> Mapping[str, Any]:
         """The value of every effect, read-only: `replace` makes a chip with others."""
         return MappingProxyType(self._effects)
 
     @property
-    def age(self):
+    def age(self) -> int:
         """Runs so far."""
         return self._age
 
     @age.setter
-    def age(self, runs):
+    def age(self, runs: int) -> None:
         """Go back, or on, to what noise and drift were after so many runs."""
         self._age = _check.integer("age", runs, 0, MOST_RUNS)
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Write the chip to a ``.npz`` file, whole or not at all: seed, effects, age, calibration.
 
         Everything else that is frozen in it follows from its seed.
@@ -76,7 +87,7 @@ class ChipState:
         save_npz(path, {"header": np.array(json.dumps(header))} | factors)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: PathLike) -> Self:
         """Read what `save` wrote; the chip goes on as the one that was written would have.
 
         Raises

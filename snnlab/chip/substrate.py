@@ -9,8 +9,11 @@ equal neurons, and corrects for what it has seen (Cramer et al. 2022: training i
 results are those of the ideal network, bit for bit.
 """
 
+from __future__ import annotations
+
 from collections import namedtuple
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +31,14 @@ from snnlab.medium import Medium
 from snnlab.memory import aligned
 from snnlab.parameters import check_weights
 from snnlab.signals import SpikeTrains
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from snnlab._types import Signals
+    from snnlab.network import Network
+    from snnlab.trace import Trace
 
 # A layer on the chip: its stage in the network; constants of its neurons as they are there;
 # whether spikes reset them to rest; their numbers; efficacies and stuck levels of its synapses,
@@ -78,7 +89,9 @@ class Substrate(ChipState, Medium):
     >>> quiet = Substrate.ideal(0, noise=0.05)  # nothing but noise
     """
 
-    def __init__(self, seed, *, sigma_d=None, partition=False, **effects):
+    def __init__(
+        self, seed: int, *, sigma_d: float | None = None, partition: bool = False, **effects: Any
+    ) -> None:
         self._seed = _check.integer("seed", seed, at_least=0)
         default = {name: effect.default for name, effect in EFFECTS.items()}
         self._effects = check_effects(default | detuned(sigma_d) | effects)
@@ -90,12 +103,16 @@ class Substrate(ChipState, Medium):
         self._efficacy, self._stuck, self._phase = faults.efficacy, faults.stuck, faults.phase
 
     @classmethod
-    def ideal(cls, seed=0, *, sigma_d=None, partition=False, **effects):
+    def ideal(
+        cls, seed: int = 0, *, sigma_d: float | None = None, partition: bool = False, **effects: Any
+    ) -> Self:
         """A chip with every imperfection off but those named."""
         off = {name: effect.off for name, effect in EFFECTS.items()}
         return cls(seed, partition=partition, **off | detuned(sigma_d) | effects)
 
-    def replace(self, *, sigma_d=None, partition=None, **effects):
+    def replace(
+        self, *, sigma_d: float | None = None, partition: bool | None = None, **effects: Any
+    ) -> Substrate:
         """The same chip (seed, calibration) with some effects changed; its age begins at 0."""
         partition = self.partition if partition is None else partition
         changed = self.effects | detuned(sigma_d) | effects
@@ -106,20 +123,29 @@ class Substrate(ChipState, Medium):
         return chip
 
     @property
-    def weight_limit(self):
+    def weight_limit(self) -> int:
         """Largest level of a weight: 63 with 6 bits; 0 without levels."""
         bits = self.effects["weight_bits"]
         return 0 if bits is None else 2**bits - 1
 
     @property
-    def weight_max(self):
+    def weight_max(self) -> float:
         """Largest hidden weight that can be written; infinite without levels."""
         limit = self.weight_limit
         return limit / self.effects["weight_scale"] if limit else np.inf
 
     # running a network --------------------------------------------------------------------------
 
-    def run(self, network, inputs, *, potentials=True, dropout=None, out=None, training=False):
+    def run(
+        self,
+        network: Network,
+        inputs: Signals,
+        *,
+        potentials: bool = True,
+        dropout: list[np.ndarray | None] | None = None,
+        out: Trace | None = None,
+        training: bool = False,
+    ) -> Trace:
         """Run a batch on the chip and read it out: ``network.forward(inputs, on=chip)``.
 
         Noise and variation from run to run follow from the chip's seed and ``age``, which counts
@@ -155,7 +181,7 @@ class Substrate(ChipState, Medium):
         self.age += 1
         return trace
 
-    def conditions(self, network):
+    def conditions(self, network: Network) -> list:
         """Under which each layer runs here, in this run."""
         out = []
         factors = self._threshold_factors()
@@ -180,13 +206,13 @@ class Substrate(ChipState, Medium):
             )
         return out
 
-    def largest_weights(self, network):
+    def largest_weights(self, network: Network) -> list[float]:
         """Per layer the largest weight that can be written; infinite without a limit."""
         check_layers(network)
         fixed = (_has_synapses(s) and not self._uses_full_range(s) for s in network.stages)
         return [self.weight_max if limited else np.inf for limited in fixed]
 
-    def vanishing(self, network):
+    def vanishing(self, network: Network) -> list[float]:
         """Per layer the share of weights other than 0 that are written as level 0."""
         check_layers(network)
         shares = []
@@ -200,13 +226,13 @@ class Substrate(ChipState, Medium):
             shares.append(float(lost.mean()) if size.size else 0.0)
         return shares
 
-    def clip(self, network):
+    def clip(self, network: Network) -> None:
         """Hold weights within what can be written, in place (Cramer et al. 2022, code)."""
         clip_weights(network, self.largest_weights(network))
 
     # what can be seen of it ---------------------------------------------------------------------
 
-    def effective_weights(self, network):
+    def effective_weights(self, network: Network) -> list[np.ndarray]:
         """Weights as the chip's synapses have them: in levels, clipped, stuck, with their efficacy.
 
         Parameters
@@ -224,11 +250,11 @@ class Substrate(ChipState, Medium):
             out.append(np.array(w[:, : place.stage.n]))
         return out
 
-    def columns(self, network):
+    def columns(self, network: Network) -> list[np.ndarray]:
         """Which neurons of the chip the units are, per layer but the inputs: arrays of int."""
         return [place.columns.copy() for place in self._place(network)]
 
-    def badness(self):
+    def badness(self) -> np.ndarray:
         """How far each neuron is from what it should be, array (256,); infinite if it is dead.
 
         The root mean square of its relative deviations: of both time constants, the threshold, and
@@ -342,7 +368,7 @@ class Substrate(ChipState, Medium):
         efficacy[:, : stage.n], stuck[:, : stage.n] = self._efficacy[here], self._stuck[here]
         return efficacy, stuck
 
-    def runs(self, network):
+    def runs(self, network: Network) -> int:
         """How often the chip runs per sample: 1, or the number of parts of a larger network."""
         check_layers(network)
         return runs_needed(network)
@@ -373,7 +399,9 @@ class Substrate(ChipState, Medium):
 
     # what it is and what it costs ---------------------------------------------------------------
 
-    def cost(self, n_samples, network=None, *, training=False):
+    def cost(
+        self, n_samples: int, network: Network | None = None, *, training: bool = False
+    ) -> RunCost:
         """Time and energy the real chip would need, without FPGA and host.
 
         Parameters
@@ -397,11 +425,11 @@ class Substrate(ChipState, Medium):
         seconds = n_samples * runs * each
         return RunCost(seconds, seconds * WATTS, runs)
 
-    def card(self):
+    def card(self) -> str:
         """The chip's card as text: every effect with its value, its state and its source."""
         return card(self)
 
-    def describe(self):
+    def describe(self) -> None:
         """Print the card."""
         print(self.card())
 
@@ -411,7 +439,7 @@ class Substrate(ChipState, Medium):
         return f"Substrate({self.seed}{given})" + ", calibrated" * self.calibrated
 
 
-def clip_weights(network, largest):
+def clip_weights(network: Network, largest: Sequence[float]) -> None:
     """Clip each layer's weights at ``largest`` (one number per layer), in place.
 
     Raises

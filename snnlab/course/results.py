@@ -4,16 +4,22 @@ They are the JSON files of ``data/results``, beside the package in a checkout an
 is installed. Scripts under ``benchmarks`` write them; nothing here runs anything.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snnlab import _check
 from snnlab.course.tables import Table
 
+if TYPE_CHECKING:
+    from typing import Any
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def folder():
+def folder() -> Path:
     """Where the records are, as a Path.
 
     Raises
@@ -28,12 +34,12 @@ def folder():
     raise FileNotFoundError("the stored results are neither in the package nor beside it")
 
 
-def studies():
+def studies() -> tuple[str, ...]:
     """Names of the stored studies, in alphabetical order."""
     return tuple(sorted(path.stem for path in folder().glob("*.json") if path.stem != "claims"))
 
 
-def load(study):
+def load(study: str) -> list[dict[str, Any]]:
     """The records of a study: one per variant, with its values by seed.
 
     Parameters
@@ -73,7 +79,7 @@ class Claims(tuple):
         return Table(head, map(_row, self))._repr_html_()
 
 
-def claims(notebook):
+def claims(notebook: int) -> Claims:
     """What the papers found beside what was found here, for one notebook of the course.
 
     Parameters

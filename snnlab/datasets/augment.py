@@ -9,8 +9,11 @@ in ``scipy.ndimage.zoom``. ``Affine`` is defined in the frame of the result: an 
 ``p`` from the centre moves to ``R(rotation) H(shear) scale p + shift``.
 """
 
+from __future__ import annotations
+
 import operator
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +21,13 @@ from snnlab import _check
 from snnlab._workers import share, worker_count
 from snnlab.encode import latency
 from snnlab.kernels import images as kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Signals
 
 # A cubic spline needs four knots.
 MIN_SOURCE = 4
@@ -57,7 +67,9 @@ class Affine:
         _check.number("rotation", self.rotation, at_most=180)
         _check.number("scale", self.scale, below=1)
 
-    def matrices(self, n, source_shape, size, rng):
+    def matrices(
+        self, n: int, source_shape: tuple[int, int], size: int, rng: np.random.Generator
+    ) -> np.ndarray:
         """Draw ``n`` maps from the result's pixels to the source's.
 
         The same five numbers per map are drawn whatever is switched on, so that switching one
@@ -100,7 +112,15 @@ class Affine:
         )
 
 
-def resample(source, index, size, affine=None, rng=None, out=None, run=None):
+def resample(
+    source: np.ndarray,
+    index: ArrayLike,
+    size: int,
+    affine: Affine | None = None,
+    rng: np.random.Generator | None = None,
+    out: np.ndarray | None = None,
+    run: Callable | None = None,
+) -> np.ndarray:
     """Down-scale images to ``size`` x ``size``, each under its own random affine map.
 
     Without ``affine`` this is the plain down-scaling: cubic spline, end points aligned, rounded to
@@ -239,7 +259,14 @@ class AugmentedImages:
         Threads; by default all that this process may use.
     """
 
-    def __init__(self, source, size, affine, encode=latency, workers=None):
+    def __init__(
+        self,
+        source: np.ndarray,
+        size: int,
+        affine: Affine,
+        encode: Callable[[np.ndarray], Signals] = latency,
+        workers: int | None = None,
+    ) -> None:
         resample(source, np.arange(0), size, affine, np.random.default_rng(0))  # checks all
         if not callable(encode):
             raise TypeError("encode must be a function of the images' values")
@@ -253,7 +280,7 @@ class AugmentedImages:
         code = getattr(self.encode, "__qualname__", type(self.encode).__qualname__)
         return f"AugmentedImages({len(self)} images, size={self.size}, {self.affine}, {code})"
 
-    def batch(self, index, rng):
+    def batch(self, index: ArrayLike, rng: np.random.Generator) -> Signals:
         """Newly changed images ``index``, encoded."""
 
         def run(work, m):
@@ -306,7 +333,13 @@ class CroppedImages:
         Naming the argument that is wrong.
     """
 
-    def __init__(self, source, encode, pad=4, flip=True):
+    def __init__(
+        self,
+        source: np.ndarray,
+        encode: Callable[[np.ndarray], Signals],
+        pad: int = 4,
+        flip: bool = True,
+    ) -> None:
         if not isinstance(source, np.ndarray) or source.dtype != np.uint8:
             raise TypeError(f"source must be a uint8 array, not {_kind(source)}")
         _check.unmasked("source", source)
@@ -326,7 +359,7 @@ class CroppedImages:
     def __len__(self):
         return len(self.source)
 
-    def batch(self, index, rng):
+    def batch(self, index: ArrayLike, rng: np.random.Generator) -> Signals:
         """Images ``index``, newly shifted and flipped, encoded.
 
         The same three numbers per image are drawn whatever is switched on.

@@ -5,6 +5,8 @@ two pixels on every side, then both sets are scaled with a cubic spline and roun
 16 x 16 colour images are means of 2 x 2 pixels, rounded likewise.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from snnlab import _check
@@ -28,7 +30,7 @@ _IMAGES = {
 }
 
 
-def load(name, *, progress=True):
+def load(name: str, *, progress: bool = True) -> Dataset:
     """Load a data set; nothing is kept in memory, every call returns fresh arrays.
 
     Parameters
@@ -73,7 +75,7 @@ def load(name, *, progress=True):
     return _image_dataset(name, kind.class_names, kind.source, kind.licence, arrays, crop, size)
 
 
-def load_default(name="mnist16"):
+def load_default(name: str = "mnist16") -> Dataset:
     """Load 16 x 16 MNIST, or the digits if it is not to be had; print which, in one sentence.
 
     Before anything is downloaded, it is said what is tried. What has failed is not tried again

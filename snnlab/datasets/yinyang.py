@@ -1,5 +1,7 @@
 """The Yin-Yang set: points in a figure of three classes (Kriener, Göltz, Petrovici)."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from snnlab import _check
@@ -8,7 +10,9 @@ from snnlab.datasets.dataset import Dataset
 YINYANG_SEEDS = {"train": 42, "validation": 41, "test": 40}  # Kriener et al.'s; another generator
 
 
-def yinyang(n, rng, r_small=0.1, r_big=0.5):
+def yinyang(
+    n: int, rng: np.random.Generator, r_small: float = 0.1, r_big: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw points of the Yin-Yang set (Kriener, Göltz, Petrovici, arXiv:2102.08211).
 
     A circle of radius ``r_big`` around ``(r_big, r_big)``, divided by an S-shaped line into yin

@@ -1,9 +1,12 @@
 """What the estimators share: from arguments to a network, training, and reading it out."""
 
+from __future__ import annotations
+
 import sys
 from dataclasses import replace
 from functools import partial
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -24,12 +27,22 @@ from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Features, PathLike
+    from snnlab.learning.training import Step
+
 SIGNALS = SpikeTrains | ConstantCurrent | Values
 CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
+NOISY_DECAY = 5.0  # of weights, where values are better fitted less closely
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
-SAMPLE_STEPS = 100_000  # of what weights are scaled by at the start: fewer samples if long
+SAMPLE_STEPS = 30_000  # of what weights are scaled by at the start: fewer samples if long
 SOFT = 10.0  # steepness where currents are felt
 QUIET = (
     "features reach {:.3g}, but a feature must exceed 0.2 to spike, and those in [0, 1] are taken "
@@ -44,7 +57,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     # parameters -----------------------------------------------------------------------------------
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name; those of neurons, optimisers and losses as ``neuron__steepness``."""
         params = super().get_params(deep=_check.flag("deep", deep))
         for name, x in list(params.items()) if deep else ():
@@ -53,7 +66,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 params |= {f"{name}__{key}": value for key, value in inner.items()}
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Change parameters, also those of neurons, optimisers and losses."""
         own, nested = parts.split(params)
         super().set_params(**own)
@@ -93,7 +106,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     # training -------------------------------------------------------------------------------------
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train.
 
         Parameters
@@ -116,7 +129,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self._finish(old, new, watch)
         return self
 
-    def fit_steps(self, X, y, sample_weight=None):
+    def fit_steps(
+        self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Iterator[Step]:
         """Train as `fit` does, step by step: an iterator of `snnlab.training.Step`.
 
         Between two steps everything can be asked of this object that can be asked after `fit`.
@@ -142,7 +157,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         watch.restore(self.network_, new)
         self.history_ = new if old is None else old.joined(new)
 
-    def fit_more(self, X, y, sample_weight):
+    def fit_more(self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         """One epoch more, at a constant learning rate."""
         old = getattr(self, "history_", None) if hasattr(self, "network_") else None
         samples, settings, _ = self._begin(X, y, sample_weight, first=old is None)
@@ -227,6 +242,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """A new optimiser: that of the parameter, or Adam."""
         if self.optimizer is None:
             decay = TABLE_DECAY if self._of_a_table() else 0.0
+            if self._of_a_table() and self.code_.noisy and not self.code_.straight:
+                decay = NOISY_DECAY
             return Adam(lr=self.lr, weight_decay=decay)
         return parts.remade(self.optimizer)
 
@@ -238,11 +255,11 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return int(np.clip(np.ceil(self.few_updates / per_epoch), 5, 200))
         return int(np.clip(np.ceil(TABLE_UPDATES / per_epoch), 20, 200))
 
-    def is_straight(self):
+    def is_straight(self) -> bool:
         """Whether a linear model was found to do as well as one with hidden units."""
         return self.code_ is not None and self.code_.straight
 
-    def usual_dropout(self, n):
+    def usual_dropout(self, n: int) -> float:
         """A half where rows are few for the columns, none where they are many."""
         if not self._of_a_table():
             return 0.0
@@ -285,7 +302,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             rng=self._rng,
             workers=self.workers,
         )
-        few = inputs[: int(np.clip(SAMPLE_STEPS // inputs.n_steps, 50, 500))]
+        few = inputs[: int(np.clip(SAMPLE_STEPS // inputs.n_steps, 25, 500))]
         if isinstance(inputs, SpikeTrains):
             remedy = None if self.code_ is None else QUIET.format(self._most)
             check_hearing(network, inputs, MANY, remedy)
@@ -320,7 +337,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     # features -------------------------------------------------------------------------------------
 
-    def scaled(self, targets, learn):
+    def scaled(self, targets: np.ndarray, learn: bool) -> np.ndarray:
         """Targets as the loss has them."""
         return targets
 
@@ -421,18 +438,18 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         for first in range(0, len(X), CHUNK):
             yield self._coded(X[first : first + CHUNK])
 
-    def scores(self, X):
+    def scores(self, X: Features) -> tuple[np.ndarray, np.ndarray]:
         """Scores, (n_samples, n_outputs), and hidden spikes, (n_samples,)."""
         ask = partial(predict_scores, self.network_) if hasattr(self, "network_") else None
         on = {} if self.substrate is None else {"substrate": self.substrate}
         found = [ask(inputs, loss=self.readout_loss(), **on) for inputs in self._chunks(X)]
         return tuple(map(np.concatenate, zip(*found, strict=True)))
 
-    def count_spikes(self, X):
+    def count_spikes(self, X: Features) -> np.ndarray:
         """Spikes in all hidden layers, (n_samples,)."""
         return self.scores(X)[1]
 
-    def transform(self, X):
+    def transform(self, X: Features) -> np.ndarray:
         """Spike counts of all hidden neurons, (n_samples, n_hidden): features for other models."""
         on = {} if self.substrate is None else {"on": self.substrate}
         out = []
@@ -450,7 +467,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     # files ----------------------------------------------------------------------------------------
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Write a trained estimator to a ``.npz`` file, whole or not at all.
 
         It holds the network, the scaling of features, what targets are, parameters and the history,
@@ -467,7 +484,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         files.save(path, self)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: PathLike) -> Self:
         """Read what `save` wrote; it predicts the same.
 
         Raises
@@ -502,7 +519,9 @@ def _seed(random_state):
     return None if random_state is None else check_random_state(random_state).randint(2**31)
 
 
-def rows_of(X, targets, weights):
+def rows_of(
+    X: Features, targets: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Which rows are learned, in an order of their own, and their weights or None.
 
     The order does not depend on that in which they came. Rows of weight 0 are left out; whole
@@ -520,7 +539,7 @@ def rows_of(X, targets, weights):
     return order, weights
 
 
-def weights_of(sample_weight, n):
+def weights_of(sample_weight: ArrayLike, n: int) -> np.ndarray:
     """Weights of n samples: finite, not negative, not all of them 0."""
     with _check.told_of("sample_weight"):
         out = check_array(

@@ -1,5 +1,9 @@
 """`SpikingClassifier`: labels from tables, arrays, signals and sequences."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
@@ -9,6 +13,18 @@ from sklearn.utils.multiclass import check_classification_targets
 from snnlab import _check
 from snnlab.estimator.base import SpikingEstimator, weights_of
 from snnlab.learning.losses import MaxOverTime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Features, Loss, Optimizer, Penalties, Randomness, Schedule
+    from snnlab.datasets.augment import Affine
+    from snnlab.learning.training import Step
+    from snnlab.medium import Medium
+    from snnlab.neurons import LIF, LeakyIntegrator
 
 
 class SpikingClassifier(ClassifierMixin, SpikingEstimator):
@@ -111,34 +127,34 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
 
     def __init__(
         self,
-        hidden=(246,),
+        hidden: int | Sequence[int] = (246,),
         *,
-        epochs="auto",
-        batch_size="auto",
-        lr=3e-3,
-        dropout="auto",
-        augment=None,
-        activity=0.25,
-        code="auto",
-        n_steps=20,
-        neuron=None,
-        readout=None,
-        layers=None,
-        image_shape=None,
-        loss="auto",
-        optimizer=None,
-        schedule="cosine",
-        penalties=(),
-        substrate=None,
-        validation_fraction=None,
-        patience=10,
-        callbacks=None,
-        class_weight=None,
-        warm_start=False,
-        random_state=None,
-        verbose=False,
-        workers=None,
-    ):
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        lr: float = 3e-3,
+        dropout: float | str = "auto",
+        augment: Affine | None = None,
+        activity: float = 0.25,
+        code: str = "auto",
+        n_steps: int = 20,
+        neuron: LIF | Sequence[LIF] | None = None,
+        readout: LeakyIntegrator | LIF | None = None,
+        layers: Sequence | None = None,
+        image_shape: Sequence[int] | None = None,
+        loss: Loss = "auto",
+        optimizer: Optimizer | None = None,
+        schedule: Schedule = "cosine",
+        penalties: Penalties = (),
+        substrate: Medium | None = None,
+        validation_fraction: float | None = None,
+        patience: int = 10,
+        callbacks: Callable[[Step], Any] | Sequence[Callable[[Step], Any]] | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        warm_start: bool = False,
+        random_state: Randomness | None = None,
+        verbose: bool = False,
+        workers: int | None = None,
+    ) -> None:
         self.hidden = hidden
         self.epochs = epochs
         self.batch_size = batch_size
@@ -166,7 +182,13 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         self.verbose = verbose
         self.workers = workers
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: Features,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """One epoch more, on these samples, at a constant learning rate.
 
         Parameters
@@ -196,18 +218,20 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
 
     _known = None  # classes that were named
 
-    def kind_of_y(self):
+    def kind_of_y(self) -> dict[str, Any]:
         """How scikit-learn is to look at targets."""
         return {}
 
-    def read_y(self, y, n):
+    def read_y(self, y: ArrayLike, n: int) -> np.ndarray:
         """Targets of n signals."""
         y = column_or_1d(y, warn=True)
         if len(y) != n:
             raise ValueError(f"X and y must hold as many samples: {n} and {len(y)}")
         return y
 
-    def checked_targets(self, y, sample_weight, fresh):
+    def checked_targets(
+        self, y: ArrayLike, sample_weight: ArrayLike | None, fresh: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Numbers of classes, and weights or None."""
         with _check.told_of("y"):
             check_classification_targets(y)
@@ -222,22 +246,22 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
             weights = of_class if weights is None else weights * of_class
         return np.searchsorted(self.classes_, y), weights
 
-    def outputs(self, targets):
+    def outputs(self, targets: np.ndarray) -> int:
         """How many potentials are read out."""
         return len(self.classes_)
 
-    def columns(self, targets):
+    def columns(self, targets: np.ndarray) -> np.ndarray:
         """What a linear model would learn, (n_samples, n_outputs)."""
         return np.eye(len(self.classes_))[targets]
 
-    def strata(self, targets, share):
+    def strata(self, targets: np.ndarray, share: float) -> np.ndarray | None:
         """Classes to be held out alike, or None."""
         counts = np.bincount(targets)
         few = counts[counts > 0].min() < 2
         sizes = share * len(targets), (1 - share) * len(targets)
         return None if few or min(sizes) < (counts > 0).sum() else targets
 
-    def readout_loss(self):
+    def readout_loss(self) -> Loss:
         """The loss."""
         if isinstance(self.loss, str) and self.loss == "auto":
             return MaxOverTime(scale=1.0) if self.is_straight() else "max_over_time"
@@ -245,23 +269,23 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
 
     # answers --------------------------------------------------------------------------------------
 
-    def decision_function(self, X):
+    def decision_function(self, X: Features) -> np.ndarray:
         """Scores, (n_samples, n_classes); for two classes their difference, (n_samples,)."""
         scores, _ = self.scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict(self, X):
+    def predict(self, X: Features) -> np.ndarray:
         """Labels, (n_samples,)."""
         scores, _ = self.scores(X)
         return self.classes_[scores.argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Features) -> np.ndarray:
         """Softmax of the scores, (n_samples, n_classes)."""
         scores, _ = self.scores(X)
         odds = np.exp(scores - scores.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Features) -> np.ndarray:
         """Logarithm of `predict_proba`, finite however sure the network is."""
         scores, _ = self.scores(X)
         shifted = scores - scores.max(axis=1, keepdims=True)
@@ -269,7 +293,7 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
 
     # files ----------------------------------------------------------------------------------------
 
-    def to_file(self):
+    def to_file(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What of the targets is written to files: plain values, and arrays."""
         classes, as_object = self.classes_, self.classes_.dtype == object
         if as_object:
@@ -278,7 +302,9 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
             classes = classes.astype(str)
         return {"object": as_object}, {"classes": classes}
 
-    def from_file(self, header, arrays, n_out):
+    def from_file(
+        self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], n_out: int
+    ) -> None:
         """Inverse of `to_file`."""
         classes = arrays["classes"]
         if classes.shape != (n_out,) or len(np.unique(classes)) != len(classes):

@@ -38,8 +38,8 @@ def save(path, model):
     more, named = model.to_file()
     code = model.code_
     if code is not None:
-        header["code"] = {"kind": code.kind, "reason": code.reason}
-        header["code"] |= {"straight": code.straight, "image": code.image}
+        names = "kind", "reason", "straight", "image", "noisy"
+        header["code"] = {name: getattr(code, name) for name in names}
         arrays |= {"mean": code.mean, "sd": code.sd}
         if code.mix is not None:
             arrays["mix"] = code.mix
@@ -114,11 +114,13 @@ def _code(model, header, arrays, network, old):
             raise ValueError("sd must be above 0")
     straight = False if old else _check.flag("straight", header["code"]["straight"])
     image = not old and _check.flag("image", header["code"].get("image", False))
+    noisy = False if old else _check.flag("noisy", header["code"].get("noisy", False))
     steps, dt = network.n_steps, network.dt
     mix = arrays.get("mix")
     if mix is not None:
         mix = _check.array("mix", mix, np.float64, (len(low), None))
-    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, not old, straight, mix, image)
+    flags = not old, straight, mix, image, noisy
+    return tables.Code(kind, reason, low, size, mean, sd, steps, dt, *flags)
 
 
 def plain(name, x, arrays):

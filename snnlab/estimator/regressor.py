@@ -1,5 +1,9 @@
 """`SpikingRegressor`: values from tables, arrays, signals and sequences."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
@@ -7,6 +11,18 @@ from sklearn.utils.validation import check_array
 
 from snnlab import _check
 from snnlab.estimator.base import SpikingEstimator, weights_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Features, Loss, Optimizer, Penalties, Randomness, Schedule
+    from snnlab.datasets.augment import Affine
+    from snnlab.learning.training import Step
+    from snnlab.medium import Medium
+    from snnlab.neurons import LIF, LeakyIntegrator
 
 FAR = 1e15  # standard deviations whose squares are sums of float32 numbers
 
@@ -110,33 +126,33 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
 
     def __init__(
         self,
-        hidden=(246,),
+        hidden: int | Sequence[int] = (246,),
         *,
-        epochs="auto",
-        batch_size="auto",
-        lr=3e-3,
-        dropout="auto",
-        augment=None,
-        activity=0.25,
-        code="auto",
-        n_steps=20,
-        neuron=None,
-        readout=None,
-        layers=None,
-        image_shape=None,
-        loss="squared_error",
-        optimizer=None,
-        schedule="cosine",
-        penalties=(),
-        substrate=None,
-        validation_fraction=None,
-        patience=10,
-        callbacks=None,
-        warm_start=False,
-        random_state=None,
-        verbose=False,
-        workers=None,
-    ):
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        lr: float = 3e-3,
+        dropout: float | str = "auto",
+        augment: Affine | None = None,
+        activity: float = 0.25,
+        code: str = "auto",
+        n_steps: int = 20,
+        neuron: LIF | Sequence[LIF] | None = None,
+        readout: LeakyIntegrator | LIF | None = None,
+        layers: Sequence | None = None,
+        image_shape: Sequence[int] | None = None,
+        loss: Loss = "squared_error",
+        optimizer: Optimizer | None = None,
+        schedule: Schedule = "cosine",
+        penalties: Penalties = (),
+        substrate: Medium | None = None,
+        validation_fraction: float | None = None,
+        patience: int = 10,
+        callbacks: Callable[[Step], Any] | Sequence[Callable[[Step], Any]] | None = None,
+        warm_start: bool = False,
+        random_state: Randomness | None = None,
+        verbose: bool = False,
+        workers: int | None = None,
+    ) -> None:
         self.hidden = hidden
         self.epochs = epochs
         self.batch_size = batch_size
@@ -163,7 +179,9 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         self.verbose = verbose
         self.workers = workers
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """One epoch more, on these samples, at a constant learning rate.
 
         The first call learns the scaling, of targets too, and the code.
@@ -178,18 +196,20 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
 
     # targets --------------------------------------------------------------------------------------
 
-    def kind_of_y(self):
+    def kind_of_y(self) -> dict[str, Any]:
         """How scikit-learn is to look at targets."""
         return {"multi_output": True, "y_numeric": True}
 
-    def read_y(self, y, n):
+    def read_y(self, y: ArrayLike, n: int) -> np.ndarray:
         """Targets of n signals."""
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if len(y) != n:
             raise ValueError(f"X and y must hold as many samples: {n} and {len(y)}")
         return y
 
-    def checked_targets(self, y, sample_weight, fresh):
+    def checked_targets(
+        self, y: ArrayLike, sample_weight: ArrayLike | None, fresh: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Values, (n_samples, n_outputs), and weights or None."""
         y = np.asarray(y, np.float64)
         if y.ndim == 2 and y.shape[1] == 1:
@@ -201,7 +221,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
             raise ValueError(f"y must have {len(self.offset_)} columns, got {columns.shape[1]}")
         return columns, None if sample_weight is None else weights_of(sample_weight, len(y))
 
-    def scaled(self, targets, learn):
+    def scaled(self, targets: np.ndarray, learn: bool) -> np.ndarray:
         """Standardised targets; learn how, perhaps."""
         if learn:
             self.offset_ = targets.mean(axis=0)
@@ -213,29 +233,29 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
             raise ValueError("y lies too far from the values that were seen first, for a float32")
         return out
 
-    def outputs(self, targets):
+    def outputs(self, targets: np.ndarray) -> int:
         """How many potentials are read out."""
         return targets.shape[1]
 
-    def columns(self, targets):
+    def columns(self, targets: np.ndarray) -> np.ndarray:
         """What a linear model would learn, (n_samples, n_outputs)."""
         return targets
 
-    def strata(self, targets, share):
+    def strata(self, targets: np.ndarray, share: float) -> np.ndarray | None:
         """Classes to be held out alike: there are none."""
         return None
 
-    def usual_dropout(self, n):
+    def usual_dropout(self, n: int) -> float:
         """Share of hidden neurons left out: none."""
         return 0.0  # what is left out is missing in a sum
 
-    def readout_loss(self):
+    def readout_loss(self) -> Loss:
         """The loss."""
         return self.loss
 
     # answers --------------------------------------------------------------------------------------
 
-    def predict(self, X):
+    def predict(self, X: Features) -> np.ndarray:
         """Values, (n_samples,), or (n_samples, n_outputs) as in `fit`."""
         scores, _ = self.scores(X)
         values = scores * self.scale_ + self.offset_
@@ -243,11 +263,13 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
 
     # files ----------------------------------------------------------------------------------------
 
-    def to_file(self):
+    def to_file(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What of the targets is written to files: plain values, and arrays."""
         return {"flat": self._flat}, {"offset": self.offset_, "scale": self.scale_}
 
-    def from_file(self, header, arrays, n_out):
+    def from_file(
+        self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], n_out: int
+    ) -> None:
         """Inverse of `to_file`."""
         self._flat = _check.flag("flat", header["flat"])
         self.offset_, self.scale_ = (

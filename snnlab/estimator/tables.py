@@ -17,11 +17,12 @@ WIDE = 100  # features from which on a population code is not looked at: it woul
 TAIL, REACH = 0.05, 1.0  # quantiles, and by how much of their distance values may lie outside
 MOST = 4.0  # largest size of a signed feature, in standard deviations
 BACKGROUND, SMOOTH = 0.2, 0.6  # share of zeros, or correlation of neighbours, of images
-CLEARLY = 0.25  # share of the squared error that a population code must save
+CLEARLY, OF_VALUES = 0.25, 0.75  # share of the squared error that a population code must save
 SHRINK, MIXED = 0.1, 500  # added to variances; columns from which on they are not mixed
 BARELY = 0.07  # share of it that a kernel must save, or else a linear model does as well
 FOLDS, COMPARED = 5, 800  # of that comparison: folds, and most rows
 RIDGES = 0.003, 0.03, 0.3, 3.0  # strengths that are tried, per row
+CLOSE = 0.001  # the least one of kernels
 ROWS, SEEN, UNITS = 2000, 30, 200  # of the comparison of two codes: most, least; random units
 
 
@@ -48,10 +49,12 @@ class Code:
         Whether a linear model was found to do as well as one with a smooth kernel.
     mix : array of float64 (n_features, n_directions) or None
         Signed features times this are the currents: directions of the columns that differ about
-        equally much (`decorrelated`), or those that a linear model uses (`linear_directions`).
-        None, of images and in files of old: the features themselves.
+        equally much (`decorrelated`), those that a linear model uses (`linear_directions`), or,
+        of values, both. None, in files of old: the features themselves.
     image : bool
         Whether features are pixels: a current for each of them, and no unit that is always on.
+    noisy : bool
+        Whether values were found to be better fitted less closely.
     """
 
     kind: str
@@ -66,6 +69,7 @@ class Code:
     straight: bool = False
     mix: np.ndarray | None = None
     image: bool = False
+    noisy: bool = False
 
     @property
     def n_features(self):
@@ -136,12 +140,13 @@ def learn_code(X, y, code):
         learned.kind, learned.reason = choose(u, learned.signed(X), y, as_it_is)
     if learned.kind == "current":
         z = learned.signed(X)
-        strength = straight_strength(z, y)
-        learned.straight = strength is not None
+        learned.straight, ridge, learned.noisy = compare(z, y)
         if learned.straight:
-            learned.mix = linear_directions(z, y, strength)
+            learned.mix = linear_directions(z, y, ridge)
         elif len(z) >= SEEN and z.shape[1] <= MIXED:
             learned.mix = decorrelated(z)
+            if not are_classes(y):
+                learned.mix = np.hstack([learned.mix, linear_directions(z, y, ridge)])
     return learned
 
 
@@ -224,7 +229,8 @@ def choose(u, z, y, as_it_is):
         return "latency", "they look like images"
     if n_features < TILED:
         return "population", "so few features that a population covers all of their space"
-    spread = as_it_is and n_features < FEW  # made for spikes, perhaps
+    of_classes = are_classes(y)
+    spread = as_it_is and n_features < FEW and of_classes  # made for spikes, perhaps
     if n < SEEN or n_features > WIDE:
         usual = "population" if spread else "current"
         return usual, "too few samples to compare" if n < SEEN else "many signed features"
@@ -236,7 +242,7 @@ def choose(u, z, y, as_it_is):
             if gain.mean() < -sure
             else ("population", "few features in [0, 1]")
         )
-    if gain.mean() > max(sure, CLEARLY * error):
+    if gain.mean() > max(sure, (CLEARLY if of_classes else OF_VALUES) * error):
         return "population", "a population code predicts better"
     return "current", "signed features predict at least as well"
 
@@ -253,38 +259,82 @@ def _like_images(u):
     return bool(np.mean(z[:, 1:] * z[:, :-1]) >= SMOOTH)
 
 
-def straight_strength(z, y):
-    """Strength of the ridge regression that a smooth kernel hardly improves, or None if it does.
+def compare(z, y):
+    """Linear models against a smooth kernel: all predict samples held out, each of them once.
 
-    Both predict samples held out, each of them once. A kernel that does not do better finds little
-    in the features but noise, and so would a network.
+    A kernel that does not do better finds little in the features but noise, and so would a network.
+    Where outputs are classes a logistic regression is one of the linear models: squared errors of
+    the others are mostly of samples that lie far on the right side.
+
+    Returns
+    -------
+    straight : bool
+        Whether a linear model does as well, unless there are too few samples to tell.
+    ridge : float
+        Strength of the ridge regression that does best.
+    noisy : bool
+        Whether the kernel does better if it fits values less closely than it could.
     """
     if len(z) < SEEN:
-        return None
+        return False, RIDGES[1], False
     chosen = np.random.default_rng(0).permutation(len(z))[:COMPARED]
     z, y = z[chosen].astype(np.float64), y[chosen]
-    linear, curved = [], []
+    linear, curved, of_classes = [], [], are_classes(y)
     for held in np.array_split(np.arange(len(z)), FOLDS):
         order = np.concatenate([held, np.setdiff1d(np.arange(len(z)), held)])
-        linear.append(_all_errors(z[order], y[order], len(held)))
-        curved.append(_kernel_errors(z[order], y[order], len(held)))
-    linear, curved = np.hstack(linear), np.hstack(curved)
-    best = linear.mean(axis=1).argmin()
-    gain = linear[best] - curved[curved.mean(axis=1).argmin()]
-    enough = max(gain.std() / np.sqrt(len(gain)), BARELY * linear[best].mean())
-    return RIDGES[best] if gain.mean() < enough else None
+        ridges = _ridge_guesses(z[order], y[order], len(held))
+        logistic = _logistic_guesses(z[order], y[order], len(held)) if of_classes else ridges[:0]
+        linear.append(np.concatenate([ridges, logistic]))
+        curved.append(_kernel_guesses(z[order], y[order], len(held)))
+    linear, curved = np.concatenate(linear, axis=1), np.concatenate(curved, axis=1)
+    ours, theirs = _squares(linear, y), _squares(curved, y)
+    ridge, closest = ours[: len(RIDGES)].mean(axis=1).argmin(), theirs.mean(axis=1).argmin()
+    straight = not _is_less(theirs, ours, 1, BARELY)
+    if of_classes:  # squares of a kernel's guesses tell little of how many are right
+        wrong = [x.argmax(axis=2) != y.argmax(axis=1) for x in (curved, linear)]
+        straight = straight and not _is_less(*wrong, 1, BARELY)
+    return straight, RIDGES[ridge], bool(closest > 0) and not of_classes
 
 
-def _kernel_errors(z, y, held):
-    """As `_all_errors`, of ridge regressions with a Gaussian kernel of decorrelated features."""
-    z = z @ decorrelated(z[held:])
+def _is_less(some, others, sure, clearly):
+    """Whether the best of some errors (model, sample) are less than the best of others.
+
+    By so many standard errors, and by a share of the others.
+    """
+    some, others = (x[x.mean(axis=1).argmin()].astype(float) for x in (some, others))
+    gain = others - some
+    enough = max(sure * gain.std() / np.sqrt(len(gain)), clearly * others.mean())
+    return bool(gain.mean() > enough)
+
+
+def are_classes(y):
+    """Whether outputs are classes: one of them is 1, the others are 0."""
+    return y.shape[1] > 1 and bool((np.sort(y, axis=1)[:, -2:] == [0, 1]).all())
+
+
+def _logistic_guesses(z, y, held):
+    """As `_ridge_guesses`, of a logistic regression alone."""
+    label = y[held:].argmax(axis=1)
+    chance = np.zeros_like(y[:held])
+    if (label == label[0]).all():
+        chance[:, label[0]] = 1
+    else:
+        model = LogisticRegression(max_iter=1000).fit(z[held:], label)
+        chance[:, model.classes_] = model.predict_proba(z[:held])
+    return chance[None]
+
+
+def _kernel_guesses(z, y, held):
+    """As `_ridge_guesses`, of a Gaussian kernel: narrower, of decorrelated features, for values."""
+    wide = 2 if are_classes(y) else 1
+    z = z if wide == 2 else z @ decorrelated(z[held:])
     squares = np.square(z).sum(axis=1)
     distances = squares[:, None] + squares[held:] - 2 * z @ z[held:].T
-    kernel = np.exp(-distances / (2 * z.shape[1]))
+    kernel = np.exp(-distances / (2 * wide * z.shape[1]))
     values, axes = np.linalg.eigh(kernel[held:])
     offset = y[held:].mean(axis=0)
     target, there = axes.T @ (y[held:] - offset), kernel[:held] @ axes
-    return _ridge_errors(values, target, there, y[:held] - offset, 0.1 * len(axes))
+    return offset + _solved(values, target, there, 0.1 * len(axes), (CLOSE, *RIDGES))
 
 
 def linear_directions(z, y, strength):
@@ -293,8 +343,8 @@ def linear_directions(z, y, strength):
     Logistic regression where outputs are classes, one of which is 1; else ridge regression.
     """
     z = z.astype(np.float64)
-    if y.shape[1] > 1 and (np.sort(y, axis=1)[:, -2:] == [0, 1]).all():
-        return _of_size_one(z, LogisticRegression().fit(z, y.argmax(axis=1)).coef_.T)
+    if are_classes(y):
+        return _of_size_one(z, LogisticRegression(max_iter=1000).fit(z, y.argmax(axis=1)).coef_.T)
     inner = (z - z.mean(axis=0)).T
     w = np.linalg.solve(
         inner @ inner.T + strength * len(z) * np.eye(len(inner)), inner @ (y - y.mean(axis=0))
@@ -338,11 +388,16 @@ def _sample(u, z, y):
 
 def _errors(x, y, held):
     """Squared errors on the first ``held`` samples, of the ridge regression that is best there."""
-    return min(_all_errors(x, y, held), key=np.mean)
+    return min(_squares(_ridge_guesses(x, y, held), y[:held]), key=np.mean)
 
 
-def _all_errors(x, y, held):
-    """Squared errors on the first ``held`` samples, (strength, held), of ridge regressions.
+def _squares(guesses, y):
+    """Squared errors (model, sample) of guesses (model, sample, output)."""
+    return np.square(y - guesses).sum(axis=2)
+
+
+def _ridge_guesses(x, y, held):
+    """What ridge regressions make of the first ``held`` samples: (strength, held, output).
 
     Columns are standardised, so that a strength means the same for all of them.
     """
@@ -352,13 +407,10 @@ def _all_errors(x, y, held):
     x = (x - mean) / np.where(sd > 1e-6, sd, 1.0)
     values, axes = np.linalg.eigh(x[held:].T @ x[held:])
     target, there = axes.T @ (x[held:].T @ (rest - offset)), x[:held] @ axes
-    return _ridge_errors(values, target, there, y[:held] - offset, len(seen))
+    return offset + _solved(values, target, there, len(seen), RIDGES)
 
 
-def _ridge_errors(values, target, there, y, unit):
-    """Squared errors (strength, sample) on ``y``, in the axes in which a problem is diagonal."""
-    found = []
-    for strength in RIDGES:
-        guess = there @ (target / (np.maximum(values, 0) + strength * unit)[:, None])
-        found.append(np.square(y - guess).sum(axis=1))
-    return np.array(found)
+def _solved(values, target, there, unit, strengths):
+    """Ridge regressions in the axes in which a problem is diagonal, a strength each."""
+    values = np.maximum(values, 0)
+    return np.array([there @ (target / (values + s * unit)[:, None]) for s in strengths])

@@ -1,6 +1,9 @@
 """What a network makes of samples: scores, accuracy, spikes."""
 
+from __future__ import annotations
+
 from collections import namedtuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +14,26 @@ from snnlab.learning.settings import check_medium, check_samples
 from snnlab.parameters import check_weights
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Inputs, Loss, Seed
+    from snnlab.medium import Medium
+    from snnlab.network import Network
+
 Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
 Evaluation.__doc__ = "Accuracy, mean hidden spikes per sample, predicted labels (n_samples,)."
 
 
-def predict_scores(network, inputs, *, loss="max_over_time", batch_size=500, rng=0, substrate=None):
+def predict_scores(
+    network: Network,
+    inputs: Inputs,
+    *,
+    loss: Loss = "max_over_time",
+    batch_size: int = 500,
+    rng: Seed = 0,
+    substrate: Medium | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Class scores and hidden spikes of each sample.
 
     Parameters
@@ -79,8 +97,15 @@ def _checked_scores(score, readout):
 
 
 def evaluate(
-    network, inputs, labels, *, loss="max_over_time", batch_size=500, rng=0, substrate=None
-):
+    network: Network,
+    inputs: Inputs,
+    labels: ArrayLike,
+    *,
+    loss: Loss = "max_over_time",
+    batch_size: int = 500,
+    rng: Seed = 0,
+    substrate: Medium | None = None,
+) -> Evaluation:
     """Accuracy, mean hidden spikes per sample and predictions; parameters as `predict_scores`.
 
     Returns

@@ -1,5 +1,7 @@
 """`History`: what a training recorded."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, fields
 
 from snnlab import _check
@@ -42,7 +44,7 @@ class History:
     def __len__(self):
         return len(self.loss)
 
-    def line(self, epochs):
+    def line(self, epochs: int) -> str:
         """The last epoch in one line of text."""
         epochs = _check.integer("epochs", epochs, at_least=0)
         if not len(self):
@@ -55,7 +57,7 @@ class History:
             text += f"  validation {100 * self.validation_accuracy[-1]:.2f} %"
         return text + f"  {self.hidden_spikes[-1]:.1f} hidden spikes  {self.seconds[-1]:.2f} s"
 
-    def joined(self, later):
+    def joined(self, later: History) -> History:
         """A history of these epochs and those of a later one."""
         lists = {
             f.name: getattr(self, f.name) + getattr(later, f.name)

@@ -7,30 +7,42 @@ spiking readout; ``g_readout`` has its shape. Values are means over the samples.
 largest maximum over time.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.kernels.readout import first_peaks
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Loss
+
 _sound = _check.results("readout (or a number of the loss)")
 
 
-def scores_of(loss):
+def scores_of(loss: Callable) -> Callable:
     """The scores a loss decides by: its own, else the maximum over time."""
     return getattr(loss, "scores", None) or _max_over_time
 
 
-def check_targets(loss, name, targets, n_samples, n_outputs):
+def check_targets(
+    loss: Callable, name: str, targets: ArrayLike, n_samples: int, n_outputs: int
+) -> Any:
     """What is to be learned, if it fits: labels, or what the loss's own ``check_targets`` takes."""
     check = getattr(loss, "check_targets", _check.labels)
     return check(name, targets, n_samples, n_outputs)
 
 
-def agreement(loss, scores, targets):
+def agreement(loss: Callable, scores: np.ndarray, targets: ArrayLike) -> float:
     """Share of the labels that have the largest score, or the loss's own ``agreement``."""
     own = getattr(loss, "agreement", None)
     if own:
@@ -110,13 +122,13 @@ class MaxOverTime:
             object.__setattr__(self, "deadlines", steps)
 
     @_sound
-    def scores(self, readout):
+    def scores(self, readout: np.ndarray) -> np.ndarray:
         """``scale * max_t v[t]``, (sample, class)."""
         _check_readout(readout)
         return _max_over_time(readout) * _check.real("scale", self.scale, readout.dtype)
 
     @_sound
-    def __call__(self, readout, labels):
+    def __call__(self, readout: np.ndarray, labels: ArrayLike) -> tuple[float, np.ndarray]:
         """Value and gradient; at equal maxima the earliest step gets it."""
         labels = _labels_for(readout, labels)
         deadlines = self.deadlines or (readout.shape[1],)
@@ -153,13 +165,13 @@ class SumOverTime:
         _check.number("scale", self.scale, above=0)
 
     @_sound
-    def scores(self, readout):
+    def scores(self, readout: np.ndarray) -> np.ndarray:
         """``scale * sum_t v[t]``, (sample, class)."""
         _check_readout(readout)
         return readout.sum(axis=1) * _check.real("scale", self.scale, readout.dtype)
 
     @_sound
-    def __call__(self, readout, labels):
+    def __call__(self, readout: np.ndarray, labels: ArrayLike) -> tuple[float, np.ndarray]:
         """Value and gradient."""
         labels = _labels_for(readout, labels)
         value, g_scores = _softmax_cross_entropy(self.scores(readout), labels)
@@ -175,13 +187,13 @@ class RateMSE:
     """
 
     @_sound
-    def scores(self, readout):
+    def scores(self, readout: np.ndarray) -> np.ndarray:
         """Rates, (sample, class)."""
         _check_readout(readout)
         return _mean_over_time(readout)
 
     @_sound
-    def __call__(self, readout, labels):
+    def __call__(self, readout: np.ndarray, labels: ArrayLike) -> tuple[float, np.ndarray]:
         """Value and gradient."""
         labels = _labels_for(readout, labels)
         error = self.scores(readout)
@@ -216,18 +228,18 @@ class FirstSpike:
         return _check.real("1 / tau", -1 / self.tau, readout.dtype)
 
     @_sound
-    def times(self, readout):
+    def times(self, readout: np.ndarray) -> np.ndarray:
         """First spike times in steps, (sample, class); the number of steps if there is none."""
         _check_readout(readout)
         return np.cumprod(1 - readout, axis=1).sum(axis=1)
 
     @_sound
-    def scores(self, readout):
+    def scores(self, readout: np.ndarray) -> np.ndarray:
         """``-t / tau``, (sample, class)."""
         return self.times(readout) * self._factor(readout)
 
     @_sound
-    def __call__(self, readout, labels):
+    def __call__(self, readout: np.ndarray, labels: ArrayLike) -> tuple[float, np.ndarray]:
         """Value and gradient."""
         labels = _labels_for(readout, labels)
         value, g_scores = _softmax_cross_entropy(self.scores(readout), labels)
@@ -263,12 +275,12 @@ class SquaredError:
         _check.number("scale", self.scale, above=0)
 
     @staticmethod
-    def check_targets(name, targets, n_samples, n_outputs):
+    def check_targets(name: str, targets: ArrayLike, n_samples: int, n_outputs: int) -> np.ndarray:
         """Values as an array of float64 (n_samples, n_outputs)."""
         return _check.array(name, targets, np.float64, (n_samples, n_outputs))
 
     @staticmethod
-    def agreement(scores, targets):
+    def agreement(scores: np.ndarray, targets: ArrayLike) -> float:
         """R2: 1 less the share of the targets' variance that is left; 0 where they have none."""
         targets = _check.array("targets", targets, np.float64, (None, None))
         scores = _check.array("scores", scores, np.float64, targets.shape)
@@ -276,13 +288,13 @@ class SquaredError:
         return 1 - np.square(scores - targets).sum() / total if total > 0 else 0.0
 
     @_sound
-    def scores(self, readout):
+    def scores(self, readout: np.ndarray) -> np.ndarray:
         """Predictions, (sample, output)."""
         _check_readout(readout)
         return _mean_over_time(readout) * _check.real("scale", self.scale, readout.dtype)
 
     @_sound
-    def __call__(self, readout, targets):
+    def __call__(self, readout: np.ndarray, targets: ArrayLike) -> tuple[float, np.ndarray]:
         """Value and gradient."""
         _check_readout(readout)
         targets = self.check_targets("targets", targets, len(readout), readout.shape[2])
@@ -302,7 +314,7 @@ class WeightedTargets:
     weights : array of float (n_samples,)
     """
 
-    def __init__(self, targets, weights):
+    def __init__(self, targets: ArrayLike, weights: ArrayLike) -> None:
         self.targets, self.weights = targets, weights
 
     def __len__(self):
@@ -325,7 +337,9 @@ class Weighted:
 
     loss: object
 
-    def check_targets(self, name, targets, n_samples, n_outputs):
+    def check_targets(
+        self, name: str, targets: ArrayLike, n_samples: int, n_outputs: int
+    ) -> np.ndarray:
         """`WeightedTargets` whose targets fit the other loss."""
         if not isinstance(targets, WeightedTargets):
             raise TypeError(f"{name} must be WeightedTargets, not {type(targets).__name__}")
@@ -334,15 +348,15 @@ class Weighted:
             check_targets(self.loss, name, targets.targets, n_samples, n_outputs), weights
         )
 
-    def agreement(self, scores, targets):
+    def agreement(self, scores: np.ndarray, targets: ArrayLike) -> float:
         """The other loss's."""
         return agreement(self.loss, scores, targets.targets)
 
-    def scores(self, readout):
+    def scores(self, readout: np.ndarray) -> np.ndarray:
         """The other loss's."""
         return scores_of(self.loss)(readout)
 
-    def __call__(self, readout, targets):
+    def __call__(self, readout: np.ndarray, targets: ArrayLike) -> tuple[float, np.ndarray]:
         """Value and gradient."""
         if not isinstance(targets, WeightedTargets):
             raise TypeError(f"targets must be WeightedTargets, not {type(targets).__name__}")
@@ -359,7 +373,7 @@ LOSSES = {
 }
 
 
-def called(loss, readout, labels):
+def called(loss: Callable, readout: np.ndarray, labels: ArrayLike) -> tuple[float, np.ndarray]:
     """Value, a float, and gradient of a loss, which may be somebody's own.
 
     Raises
@@ -379,7 +393,7 @@ def called(loss, readout, labels):
     return _check.scalar("the value of loss", value), g_readout
 
 
-def resolve(loss):
+def resolve(loss: Loss) -> Callable:
     """A loss from its name or from any callable."""
     if isinstance(loss, str):
         return LOSSES[_check.one_of("loss", loss, tuple(LOSSES))]()

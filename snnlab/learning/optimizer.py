@@ -1,7 +1,10 @@
 """`Optimizer`: what all optimisers share, and what one of one's own must define."""
 
+from __future__ import annotations
+
 import threading
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,12 @@ from snnlab.learning.guard import on_trial, room
 from snnlab.learning.state import Stateful
 from snnlab.memory import aligned
 from snnlab.parameters import share_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from snnlab.network import Network
+    from snnlab.parameters import Gradients
 
 PIECE = 1 << 15  # parameters whose change is worked out at once: it stays in a processor's cache
 
@@ -48,7 +57,7 @@ class Optimizer(Stateful):
 
     keeps_padding = False  # whether `change` is surely 0 where gradients and moments always were
 
-    def __init__(self, lr=1e-3, *, rates=None):
+    def __init__(self, lr: float = 1e-3, *, rates: Mapping[str, float] | None = None) -> None:
         self.lr = _check.number("lr", lr, at_least=0)
         if rates is not None and not isinstance(rates, dict):
             raise TypeError(f"rates must be a dict of numbers by name, not {rates!r}")
@@ -59,7 +68,15 @@ class Optimizer(Stateful):
 
     # to be defined --------------------------------------------------------------------------------
 
-    def change(self, network, gradients, factor, lo, hi, out):
+    def change(
+        self,
+        network: Network,
+        gradients: Gradients | np.ndarray,
+        factor: float,
+        lo: int,
+        hi: int,
+        out: np.ndarray,
+    ) -> None:
         """What would be subtracted from some parameters; moments are updated.
 
         Called once per step and place, by several threads.
@@ -79,11 +96,11 @@ class Optimizer(Stateful):
         """
         raise NotImplementedError(f"{type(self).__name__} must define change")
 
-    def rate(self, factor):
+    def rate(self, factor: float) -> float:
         """Step size at the next step: with it rules scale what they subtract beside (a pull)."""
         return self.lr * factor
 
-    def largest_change(self, factor, gradient):
+    def largest_change(self, factor: float, gradient: float) -> float:
         """The most that the next step subtracts anywhere, beside weight decay.
 
         Steps that cannot overflow are taken at once; others, and those of which nothing is known,
@@ -103,7 +120,7 @@ class Optimizer(Stateful):
         """
         return np.inf
 
-    def recipe(self, network, factor, place):
+    def recipe(self, network: Network, factor: float, place: int) -> tuple | None:
         """How compiled rules work out the change by themselves, in one pass with their own work.
 
         Returns
@@ -114,7 +131,9 @@ class Optimizer(Stateful):
         """
         return None
 
-    def update(self, network, gradients, factor, lo, hi):
+    def update(
+        self, network: Network, gradients: Gradients | np.ndarray, factor: float, lo: int, hi: int
+    ) -> None:
         """Update some parameters in place; arguments as for `change`.
 
         Here by what `change` says; one may define it anew, to be faster.
@@ -124,7 +143,9 @@ class Optimizer(Stateful):
 
     # a step ---------------------------------------------------------------------------------------
 
-    def begin(self, network, epochs=None, steps_per_epoch=None):
+    def begin(
+        self, network: Network, epochs: int | None = None, steps_per_epoch: int | None = None
+    ) -> None:
         """Belong to a network, and make what is remembered; `step` does so too if need be."""
         self.claim(network)
         for name, kind in self.arrays.items():
@@ -132,7 +153,7 @@ class Optimizer(Stateful):
                 dtype = network.dtype if kind.dtype is None else kind.dtype
                 setattr(self, name, np.zeros(network.parameters.shape, dtype))
 
-    def take(self, network, flat, factor, top):
+    def take(self, network: Network, flat: np.ndarray, factor: float, top: float) -> None:
         """Take a step whose gradient is finite; ``top`` is the largest of it."""
         self.begin(network)
         regions = self.regions(network)
@@ -149,7 +170,7 @@ class Optimizer(Stateful):
             on_trial(network, self.own_arrays(), lambda: share_parameters(network, work), self)
         self.steps += 1
 
-    def bound(self, network, factor, gradient):
+    def bound(self, network: Network, factor: float, gradient: float) -> float:
         """`largest_change`, infinite where weight decay overshoots, or where it is not known.
 
         (A class that changes what is subtracted does not inherit what is known of that.)
@@ -159,7 +180,7 @@ class Optimizer(Stateful):
         bound = self.largest_change(factor, gradient) if _is_known(type(self)) else np.inf
         return abs(bound) if 0 <= shrink <= 1 else np.inf
 
-    def regions(self, network):
+    def regions(self, network: Network) -> list[tuple]:
         """Where parameters are trained: ``start, stop, rate, prunable`` of stretches."""
         out = []
         for block in network.blocks:
@@ -171,7 +192,9 @@ class Optimizer(Stateful):
                     out.append((*block.span, *alike))
         return out
 
-    def changes(self, network, gradients, factor, lo, hi):
+    def changes(
+        self, network: Network, gradients: Gradients | np.ndarray, factor: float, lo: int, hi: int
+    ) -> Iterator[tuple]:
         """`change`, piece by piece: an iterator of ``lo, hi, out``, where ``out`` is used again."""
         piece = _room(network.dtype)
         for first in range(lo, hi, PIECE):
@@ -182,7 +205,7 @@ class Optimizer(Stateful):
                 _clear_padding(network, first, last, out)
             yield first, last, out
 
-    def check_fit(self, network):
+    def check_fit(self, network: Network) -> None:
         """Refuse a network that the state does not fit, or without a block named in ``rates``."""
         super().check_fit(network)
         unknown = sorted(set(self.rates) - {block.name for block in network.blocks})

@@ -16,13 +16,20 @@ A strength is a number, or a function ``(epoch, epochs) -> number`` such as `Ram
 float that counts the epochs gone by.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from snnlab import _check
+
+if TYPE_CHECKING:
+    from snnlab.network import Network
+    from snnlab.parameters import Gradients
+    from snnlab.trace import Trace
 
 TARGETS = ("spikes", "readout", "weights")
 
@@ -45,7 +52,7 @@ class Ramp:
         _check.number("strength", self.strength, at_least=0)
         _check.number("over", self.over, above=0, at_most=1)
 
-    def __call__(self, epoch, epochs):
+    def __call__(self, epoch: float, epochs: int) -> float:
         """Strength after ``epoch`` of ``epochs`` epochs."""
         epoch = _check.number("epoch", epoch, at_least=0)
         epochs = _check.number("epochs", epochs, at_least=0)
@@ -73,14 +80,16 @@ class _Penalty:
         shown = (f"{name}={getattr(x, '__qualname__', repr(x))}" for name, x in values)
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def strength_at(self, epoch=0.0, epochs=1):
+    def strength_at(self, epoch: float = 0.0, epochs: int = 1) -> float:
         """The strength after ``epoch`` of ``epochs`` epochs."""
         if callable(self.strength):
             return _check.number("strength", self.strength(epoch, epochs), at_least=0)
         return self.strength
 
     @_check.results("x or strength")
-    def __call__(self, x, epoch=0.0, epochs=1):
+    def __call__(
+        self, x: np.ndarray, epoch: float = 0.0, epochs: int = 1
+    ) -> tuple[float, np.ndarray]:
         """Value (float) and gradient by ``x``, an array of floats, of its shape and dtype."""
         if getattr(x, "dtype", None) not in (np.float32, np.float64):
             raise TypeError(f"x must hold floats, not {getattr(x, 'dtype', type(x).__name__)}")
@@ -285,7 +294,7 @@ class Penalties:
         other; the message names the argument.
     """
 
-    def __init__(self, penalties, network):
+    def __init__(self, penalties: object, network: Network) -> None:
         if hasattr(penalties, "acts_on"):
             penalties = (penalties,)
         penalties = _check.sequence("penalties", penalties, of="penalties")
@@ -313,12 +322,14 @@ class Penalties:
             bounds = [p for p, layer in self._on["spikes"] if layer == k and isinstance(p, _Bound)]
             _check_bounds(bounds, k, n_units, network.n_steps)
 
-    def revive(self):
+    def revive(self) -> bool:
         """Whether one of them asks for spikes where there are none."""
         bounds = (p for p, _ in self._on["spikes"] if isinstance(p, _Bound))
         return any(p._range(1)[0] > 0 for p in bounds)
 
-    def of_trace(self, trace, g_readout, epoch=0.0, epochs=1):
+    def of_trace(
+        self, trace: Trace, g_readout: np.ndarray, epoch: float = 0.0, epochs: int = 1
+    ) -> tuple[float, np.ndarray, list[np.ndarray | None]]:
         """Value of all penalties on spikes and readout, and their gradients.
 
         Parameters
@@ -356,7 +367,13 @@ class Penalties:
             return total, g_readout, None
         return total, g_readout, [None if g is None else g[:, None, :] for g in g_spikes]
 
-    def of_weights(self, network, gradients, epoch=0.0, epochs=1):
+    def of_weights(
+        self,
+        network: Network,
+        gradients: Gradients | np.ndarray,
+        epoch: float = 0.0,
+        epochs: int = 1,
+    ) -> float:
         """Value of all penalties on weights; their gradients are added to ``gradients``.
 
         Raises

@@ -3,14 +3,22 @@
 ``epoch`` is a float that counts the epochs gone by.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def constant(epoch, epochs):
+    from snnlab._types import Schedule
+
+
+def constant(epoch: float, epochs: int) -> float:
     """Learning rate as given, all the time."""
     return 1.0
 
@@ -30,7 +38,7 @@ class Exponential:
     def __post_init__(self):
         _check.number("factor", self.factor, above=0, at_most=1)
 
-    def __call__(self, epoch, epochs):
+    def __call__(self, epoch: float, epochs: int) -> float:
         """Factor after ``epoch`` epochs."""
         return self.factor ** int(epoch)
 
@@ -54,7 +62,7 @@ class Cosine:
         _check.number("warmup", self.warmup, at_least=0)
         _check.number("end", self.end, at_least=0, at_most=1)
 
-    def __call__(self, epoch, epochs):
+    def __call__(self, epoch: float, epochs: int) -> float:
         """Factor after ``epoch`` of ``epochs`` epochs."""
         if epoch < self.warmup:
             return epoch / self.warmup
@@ -65,7 +73,7 @@ class Cosine:
 SCHEDULES = {"constant": lambda: constant, "exponential": Exponential, "cosine": Cosine}
 
 
-def resolve_schedule(schedule):
+def resolve_schedule(schedule: Schedule) -> Callable[[float, int], float]:
     """A schedule from its name or from any callable."""
     if isinstance(schedule, str):
         return SCHEDULES[_check.one_of("schedule", schedule, tuple(SCHEDULES))]()

@@ -4,9 +4,12 @@ Optimisers and rewiring rules have it. It belongs to the network that it was mad
 another one, of equal size even, it would be nonsense that nobody notices.
 """
 
+from __future__ import annotations
+
 import inspect
 import weakref
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,13 @@ from snnlab import _check
 from snnlab.learning import stored
 from snnlab.learning.guard import check_gradients, real
 from snnlab.parameters import Gradients, check_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Self
+
+    from snnlab._types import PathLike
+    from snnlab.network import Network
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,9 @@ class Stateful:
     steps = 0
     _network = None  # a weak reference
 
-    def step(self, network, gradients, factor=1.0):
+    def step(
+        self, network: Network, gradients: Gradients | np.ndarray, factor: float = 1.0
+    ) -> None:
         """Update the network's parameters in place.
 
         Parameters
@@ -83,7 +95,7 @@ class Stateful:
         flat = flat_gradients(network, gradients)
         self.take(network, flat, factor, check_gradients(network, flat, self))
 
-    def take(self, network, flat, factor, top):
+    def take(self, network: Network, flat: np.ndarray, factor: float, top: float) -> None:
         """Take a step whose gradient is finite, and count it.
 
         Parameters
@@ -97,22 +109,22 @@ class Stateful:
         """
         raise NotImplementedError(f"{type(self).__name__} must define take")
 
-    def own_arrays(self):
+    def own_arrays(self) -> dict[str, np.ndarray]:
         """What is remembered, by name."""
         found = {name: getattr(self, name, None) for name in self.arrays}
         return {name: x for name, x in found.items() if x is not None}
 
     # whose it is ----------------------------------------------------------------------------------
 
-    def is_used(self):
+    def is_used(self) -> bool:
         """Whether there is any state."""
         return self.steps > 0 or bool(self.own_arrays())
 
-    def owner(self):
+    def owner(self) -> Network | None:
         """The network it belongs to; None if it belongs to none, or to one that is gone."""
         return None if self._network is None else self._network()
 
-    def claim(self, network):
+    def claim(self, network: Network) -> None:
         """Belong to a network from now on.
 
         Raises
@@ -134,7 +146,7 @@ class Stateful:
         check_weights(network)
         self._network = weakref.ref(network)
 
-    def rebind(self, network):
+    def rebind(self, network: Network) -> Self:
         """Go on with another network, such as a copy of the one so far.
 
         Parameters
@@ -151,11 +163,11 @@ class Stateful:
         self._network = weakref.ref(network)
         return self
 
-    def check_fit(self, network):
+    def check_fit(self, network: Network) -> None:
         """Refuse a network that the state does not fit."""
         self.check_arrays(self.own_arrays(), network)
 
-    def check_arrays(self, found, network):
+    def check_arrays(self, found: dict[str, np.ndarray], network: Network) -> None:
         """Refuse arrays that are not laid out as a network's parameters."""
         _check.network("network", network, needs="blocks")
         for name, x in found.items():
@@ -173,12 +185,12 @@ class Stateful:
 
     # saved and restored ---------------------------------------------------------------------------
 
-    def state(self):
+    def state(self) -> dict[str, np.ndarray]:
         """All of it as a dict of arrays (for checkpoints); copies."""
         out = {"steps": np.array(self.steps)}
         return out | {name: x.copy() for name, x in self.own_arrays().items()}
 
-    def restore(self, state, network=None):
+    def restore(self, state: Mapping[str, np.ndarray], network: Network | None = None) -> None:
         """Inverse of `state`.
 
         Parameters
@@ -200,7 +212,7 @@ class Stateful:
             _check.network("network", network, needs="blocks")
         self.adopt(self.checked(state, network), network)
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Write settings and state to a ``.npz`` file, whole or not at all.
 
         Raises
@@ -211,7 +223,7 @@ class Stateful:
         stored.save(path, self)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: PathLike) -> Self:
         """Read what `save` wrote; it belongs to the next network that it is used with.
 
         Classes of one's own must have been defined, or imported, before.
@@ -223,7 +235,9 @@ class Stateful:
         """
         return stored.load(path, cls, Stateful)
 
-    def checked(self, state, network=None):
+    def checked(
+        self, state: Mapping[str, np.ndarray], network: Network | None = None
+    ) -> dict[str, Any]:
         """A state as it may be adopted: a dict of attributes; raises as `restore` does."""
         if not isinstance(state, dict):
             raise TypeError(f"state must be a dict of arrays, not {type(state).__name__}")
@@ -255,7 +269,7 @@ class Stateful:
             )
         return np.array(x)
 
-    def adopt(self, values, network=None):
+    def adopt(self, values: Mapping[str, Any], network: Network | None = None) -> None:
         """Take over what `checked` returned."""
         for name, x in values.items():
             setattr(self, name, x)
@@ -263,7 +277,7 @@ class Stateful:
 
     # what it is -----------------------------------------------------------------------------------
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """What it was made with, by name, as it is now."""
         names = inspect.signature(type(self).__init__).parameters
         return {name: getattr(self, name) for name in names if name in vars(self)}

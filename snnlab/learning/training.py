@@ -1,9 +1,12 @@
 """The training loop: the three plain steps and an update, over batches and epochs."""
 
+from __future__ import annotations
+
 import time
 import warnings
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +21,15 @@ from snnlab.learning.progress import Interrupts, Progress
 from snnlab.learning.settings import check_samples, takes_settings
 from snnlab.learning.state import Stateful
 from snnlab.parameters import check_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Inputs, PathLike, Seed
+    from snnlab.network import Network
 
 LARGE = "(are inputs, penalties, scale of the loss or lr too large for this network?)"
 
@@ -52,13 +64,21 @@ class Step:
     trace: object
 
     @property
-    def ends_epoch(self):
+    def ends_epoch(self) -> bool:
         """Whether this was the last step of its epoch."""
         return self.step == self.steps_per_epoch - 1
 
 
 @takes_settings
-def steps(network, inputs, labels, *, rng, history=None, settings):
+def steps(
+    network: Network,
+    inputs: Inputs,
+    labels: ArrayLike,
+    *,
+    rng: Seed,
+    history: History | None = None,
+    settings: Any,
+) -> Iterator[Step]:
     """Train step by step: an iterator that yields a `Step` after each update.
 
     `train` runs through it; use it directly to pause between steps or to change ``optimizer.lr``
@@ -214,17 +234,17 @@ class _Loop:
 
 @takes_settings
 def train(
-    network,
-    inputs,
-    labels,
+    network: Network,
+    inputs: Inputs,
+    labels: ArrayLike,
     *,
-    rng,
-    callback=None,
-    progress=True,
-    checkpoint=None,
-    extend=False,
-    settings,
-):
+    rng: Seed,
+    callback: Callable[[Step], Any] | None = None,
+    progress: bool = True,
+    checkpoint: PathLike | None = None,
+    extend: bool = False,
+    settings: Any,
+) -> History:
     """Train a network in place.
 
     Parameters

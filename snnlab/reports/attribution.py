@@ -1,6 +1,9 @@
 """Attribution: which input and hidden spikes moved the readout that won."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,10 @@ from snnlab import _check
 from snnlab.layers.dense import check_dense
 from snnlab.learning.losses import MaxOverTime, SumOverTime, resolve
 from snnlab.signals import SpikeTrains
+
+if TYPE_CHECKING:
+    from snnlab._types import Loss
+    from snnlab.network import Network
 
 
 @dataclass(frozen=True)
@@ -73,11 +80,11 @@ class Explanation:
     dt: float
 
     @property
-    def time(self):
+    def time(self) -> np.ndarray | None:
         """``step`` in seconds, None for sums."""
         return None if self.step is None else self.step * self.dt
 
-    def map(self, shape):
+    def map(self, shape: tuple[int, ...]) -> np.ndarray:
         """Contributions of the input spikes per pixel, float64 of this shape; 0 without a spike.
 
         Parameters
@@ -93,16 +100,16 @@ class Explanation:
 
 
 def explain(
-    network,
-    inputs,
-    sample=0,
+    network: Network,
+    inputs: SpikeTrains,
+    sample: int = 0,
     *,
-    target=None,
-    against=None,
-    loss="max_over_time",
-    method="removal",
-    batch_size=500,
-):
+    target: int | None = None,
+    against: int | None = None,
+    loss: Loss = "max_over_time",
+    method: str = "removal",
+    batch_size: int = 500,
+) -> Explanation:
     """Contributions of a sample's input and hidden spikes to the score of a class.
 
     Parameters

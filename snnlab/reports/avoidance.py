@@ -1,13 +1,20 @@
 """Avoidance: whether the bad neurons of a chip have fewer synapses than chance would give them."""
 
+from __future__ import annotations
+
 import math
 from collections import namedtuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.chip.substrate import Substrate
 from snnlab.rewiring.connectivity import masks
+
+if TYPE_CHECKING:
+    from snnlab._types import Seed
+    from snnlab.network import Network
 
 Avoidance = namedtuple("Avoidance", "badness counts possible correlation worst dead")
 Avoidance.__doc__ = "What `avoidance` found: arrays, a number, and three `Comparison`s."
@@ -16,7 +23,16 @@ Comparison = namedtuple("Comparison", "value chance p")
 Comparison.__doc__ = "A number, what is expected of it by chance, and the two-sided p-value."
 
 
-def avoidance(network, substrate, *, layer=0, of="inputs", worst=0.1, permutations=10_000, rng=0):
+def avoidance(
+    network: Network,
+    substrate: Substrate,
+    *,
+    layer: int = 0,
+    of: str = "inputs",
+    worst: float = 0.1,
+    permutations: int = 10_000,
+    rng: Seed = 0,
+) -> Avoidance:
     """Whether the bad neurons of a chip have fewer synapses than the good ones.
 
     Chance is that the same numbers of synapses were dealt out to the neurons anew: p-values are

@@ -4,14 +4,23 @@ The scores of a loss are worked out anew on a readout that is cut off at a deadl
 deadline there is (Cramer et al. 2022, for the maximum over time).
 """
 
+from __future__ import annotations
+
 from collections import namedtuple
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.learning.losses import MaxOverTime, resolve, scores_of
 from snnlab.signals import ConstantCurrent
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Loss, Signals
+    from snnlab.network import Network
 
 Published = namedtuple("Published", "time source")
 Published.__doc__ = "A published time to decision in seconds, and what it was measured on."
@@ -49,25 +58,31 @@ class DecisionTime:
     tolerance: float
 
     @property
-    def final_accuracy(self):
+    def final_accuracy(self) -> float:
         """Accuracy of the full readout."""
         return float(self.accuracy[-1])
 
     @property
-    def peak_time(self):
+    def peak_time(self) -> float:
         """Earliest deadline from which on accuracy is the final one, less at most ``tolerance``."""
         short = self.accuracy < self.final_accuracy - self.tolerance - 1e-12  # 1e-12: rounding
         return float(self.times[np.flatnonzero(short)[-1] + 1 if short.any() else 0])
 
     @property
-    def best_time(self):
+    def best_time(self) -> float:
         """Earliest deadline of the highest accuracy of all, which may be above the final one."""
         return float(self.times[self.accuracy.argmax()])
 
 
 def time_to_decision(
-    network, inputs, labels, *, loss="max_over_time", tolerance=1e-3, batch_size=500
-):
+    network: Network,
+    inputs: Signals,
+    labels: ArrayLike,
+    *,
+    loss: Loss = "max_over_time",
+    tolerance: float = 1e-3,
+    batch_size: int = 500,
+) -> DecisionTime:
     """Accuracy for every deadline, and when each sample's prediction is settled.
 
     Parameters
@@ -138,7 +153,7 @@ def time_to_decision(
     )
 
 
-def first_input_step(inputs):
+def first_input_step(inputs: Signals) -> np.ndarray:
     """Step of each sample's first input spike, int64 (n_samples,); 0 where there is none."""
     _check.kind("SpikeTrains", "ConstantCurrent")("inputs", inputs)
     first = np.zeros(len(inputs), np.int64)

@@ -1,16 +1,30 @@
 """The frontier: runs on one data set, and those that no other one beats for what they cost."""
 
+from __future__ import annotations
+
 import json
 import math
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from statistics import mean, stdev
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, check_format, write_atomically
 from snnlab.learning.training import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Inputs, Loss, PathLike
+    from snnlab.medium import Medium
+    from snnlab.network import Network
+    from snnlab.plot.style import Picture
 
 FORMAT = 1
 RUN_COSTS = ("hidden_spikes", "connectivity", "mismatch")
@@ -114,28 +128,36 @@ class Frontier:
     [(0.9, 5.0), (0.97, 20.0)]
     """
 
-    def __init__(self, data, points=()):
+    def __init__(self, data: str, points: Iterable[Point] = ()) -> None:
         if not isinstance(data, str) or not data:
             raise TypeError(f"data must be the name of a data set, not {data!r}")
         self.data, self.points = data, []
         for point in _check.sequence("points", points):
             self.append(point)
 
-    def append(self, point):
+    def append(self, point: Point) -> None:
         """Take in a run that is a `Point` already."""
         if not isinstance(point, Point):
             raise TypeError(f"points must be Point objects; this point is a {type(point).__name__}")
         self.points.append(point)
 
-    def add(self, accuracy, hidden_spikes, **rest):
+    def add(self, accuracy: float, hidden_spikes: float, **rest: Any) -> Point:
         """Append a `Point` of these values and return it."""
         point = Point(accuracy, hidden_spikes, **rest)
         self.append(point)
         return point
 
     def measure(
-        self, network, inputs, labels, *, data=None, loss="max_over_time", substrate=None, **rest
-    ):
+        self,
+        network: Network,
+        inputs: Inputs,
+        labels: ArrayLike,
+        *,
+        data: str | None = None,
+        loss: Loss = "max_over_time",
+        substrate: Medium | None = None,
+        **rest: Any,
+    ) -> Point:
         """Evaluate a network on test samples and append it as a `Point`.
 
         Parameters
@@ -171,7 +193,9 @@ class Frontier:
             raise ValueError("the frontier is empty: add runs first")
         return self.points
 
-    def pareto(self, costs=("hidden_spikes",), *, means=False):
+    def pareto(
+        self, costs: Sequence[str] = ("hidden_spikes",), *, means: bool = False
+    ) -> list[Point] | list[Mean]:
         """Points that no other one beats: more accurate costs more.
 
         Parameters
@@ -204,7 +228,7 @@ class Frontier:
         ]
         return sorted(kept, key=lambda p: (getattr(p, costs[0]), p.accuracy))
 
-    def means(self):
+    def means(self) -> list[Mean]:
         """Means over runs that differ in nothing but the seed, as a list of `Mean`."""
         groups = {}
         for p in self._filled():
@@ -241,19 +265,19 @@ class Frontier:
     def __repr__(self):
         return f"Frontier({self.data!r}, {len(self)} runs)"
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Write all runs to a small JSON file, whole or not at all."""
         self._filled()
         text = json.dumps(self.to_dict(), indent=1) + "\n"
         write_atomically(path, lambda file: file.write(text.encode()))
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """All of it, as JSON has it."""
         points = [asdict(p) for p in self.points]
         return {"format": FORMAT, "data": self.data, "points": points}
 
     @classmethod
-    def from_dict(cls, content):
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`; raises ValueError if something is missing or wrong."""
         try:
             check_format(content, FORMAT)
@@ -262,7 +286,7 @@ class Frontier:
             raise ValueError(f"content is no frontier: {fault}") from None
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: PathLike) -> Self:
         """Read what `save` wrote.
 
         Raises
@@ -278,7 +302,7 @@ class Frontier:
             raise ValueError(f"path {path} does not hold a frontier: {fault}") from None
 
     @classmethod
-    def from_records(cls, records):
+    def from_records(cls, records: Iterable[Mapping[str, Any]]) -> Self:
         """The runs stored in ``data/results``: a list of records with values by seed.
 
         Raises
@@ -301,7 +325,7 @@ class Frontier:
             raise ValueError(f"records must be of one data set, they are of {sorted(names)}")
         return cls(names.pop(), points)
 
-    def draw(self, **settings):
+    def draw(self, **settings: Any) -> Picture:
         """Picture of all runs; settings as for `snnlab.plot.draw_frontier`."""
         from snnlab.plot.sweep import draw_frontier
 

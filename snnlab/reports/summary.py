@@ -74,7 +74,7 @@ def as_html(network, inputs=None):
         + "</tr>"
         for first, *rest in rows
     )
-    about = f"{escape(repr(network))}: {network.n_steps} steps of {network.dt:g} s"
+    about = escape(repr(network))
     return (
         f'<table><caption style="text-align:left">{about}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

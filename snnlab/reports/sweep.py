@@ -1,8 +1,11 @@
 """Sweeps: one network trained along a range of strengths, runs repeated, chips exchanged."""
 
+from __future__ import annotations
+
 import warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,27 +18,38 @@ from snnlab.reports.frontier import Frontier, Point
 from snnlab.reports.runbook import RunBook, SweepBook
 from snnlab.reports.tasks import Failure, run_tasks
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Inputs, Loss, PathLike, Seed, Signals
+    from snnlab.chip.substrate import Substrate
+    from snnlab.medium import Medium
+    from snnlab.network import Network
+
 
 def sweep(
-    network,
-    inputs,
-    labels,
-    strengths,
+    network: Network,
+    inputs: Inputs,
+    labels: ArrayLike,
+    strengths: Iterable[float],
     *,
-    test,
-    data,
-    rng,
-    penalty=Bursts,
-    epochs=5,
-    lr=1.5e-3,
-    loss="max_over_time",
-    substrate=None,
-    mismatch=0.0,
-    seed=None,
-    config=None,
-    path=None,
-    **settings,
-):
+    test: tuple[Inputs, ArrayLike],
+    data: str,
+    rng: Seed,
+    penalty: Callable[[float], Penalties] = Bursts,
+    epochs: int = 5,
+    lr: float = 1.5e-3,
+    loss: Loss = "max_over_time",
+    substrate: Medium | None = None,
+    mismatch: float = 0.0,
+    seed: int | None = None,
+    config: dict[str, Any] | None = None,
+    path: PathLike | None = None,
+    **settings: Any,
+) -> Iterator[tuple[Network, Point]]:
     """Train a network along strengths of a penalty, each from where the last one ended.
 
     An iterator: a run is trained when the next point is asked for, so that a notebook can draw each
@@ -158,8 +172,16 @@ def _some(name, values):
 
 
 def repeat(
-    run, seeds, *, n_jobs=None, executor=None, path=None, retries=1, progress=False, failures=None
-):
+    run: Callable[..., Frontier],
+    seeds: Iterable[int | dict[str, Any]],
+    *,
+    n_jobs: int | None = None,
+    executor: Any = None,
+    path: PathLike | None = None,
+    retries: int = 1,
+    progress: bool = False,
+    failures: list | None = None,
+) -> Frontier:
     """Call ``run`` for each of some seeds, or settings, and join the frontiers it returns.
 
     A run that fails, or whose process is killed, is tried again, then named in a warning; the
@@ -251,7 +273,7 @@ def _tell(failures, n):
 
 
 @contextmanager
-def progress_bar(total, done, wanted):
+def progress_bar(total: int, done: int, wanted: bool) -> Iterator[Any]:
     """A tqdm bar, or nothing that has `update`."""
     if not wanted:
         yield SimpleNamespace(update=lambda: None)
@@ -262,7 +284,14 @@ def progress_bar(total, done, wanted):
         yield bar
 
 
-def transfer_matrix(networks, chips, inputs, labels, *, loss="max_over_time"):
+def transfer_matrix(
+    networks: Sequence[Network],
+    chips: Sequence[Substrate],
+    inputs: Signals,
+    labels: ArrayLike,
+    *,
+    loss: Loss = "max_over_time",
+) -> np.ndarray:
     """Test every network on every chip.
 
     Parameters

@@ -1,6 +1,9 @@
 """Compressed networks: inference at a cost that follows the synapses a pruned network has left."""
 
+from __future__ import annotations
+
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +20,12 @@ from snnlab.record import Record, spike_bits
 from snnlab.rewiring.connectivity import units_in_use
 from snnlab.signals import NO_EVENTS, ConstantCurrent, SpikeTrains, check_inputs
 from snnlab.trace import Trace
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from snnlab._types import Signals
+    from snnlab.network import Network
 
 # Share of weights that are not zero up to which compressed rows beat the dense product: measured
 # (benchmarks/speed/sparse.py), for constant input and for spikes.
@@ -72,7 +81,9 @@ class CompressedNetwork:
     see `loudest_silence`. Such units are not simulated.
     """
 
-    def __init__(self, network, threshold=None, unheard=False):
+    def __init__(
+        self, network: Network, threshold: float | None = None, unheard: bool = False
+    ) -> None:
         if not hasattr(network, "stages"):
             raise TypeError(f"network must be a Network, not {type(network).__name__}")
         check_dense(network, "a compressed network")
@@ -90,21 +101,21 @@ class CompressedNetwork:
         self.n_synapses = np.array([len(layer.weight) for layer in self.layers])
 
     @property
-    def spiking_readout(self):
+    def spiking_readout(self) -> bool:
         """Whether the readout layer spikes."""
         return self.layers[-1].fires
 
     @property
-    def dt(self):
+    def dt(self) -> float:
         """Time step in seconds."""
         return self.neurons[-1].dt
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Memory of the weights and their places, as far as they have been needed, in bytes."""
         return sum(layer.nbytes for layer in self.layers)
 
-    def on_rows(self, constant=False):
+    def on_rows(self, constant: bool = False) -> list[bool]:
         """Per layer whether it runs on compressed rows; ``constant``: under a `ConstantCurrent`."""
         constant = _check.flag("constant", constant)
         return [
@@ -114,7 +125,15 @@ class CompressedNetwork:
 
     # forward ------------------------------------------------------------------------------------
 
-    def forward(self, inputs, *, on=None, potentials=False, dropout=None, out=None):
+    def forward(
+        self,
+        inputs: Signals,
+        *,
+        on: None = None,
+        potentials: bool = False,
+        dropout: list[np.ndarray | None] | None = None,
+        out: Trace | None = None,
+    ) -> Trace:
         """Run a batch.
 
         Parameters
@@ -172,7 +191,7 @@ class CompressedNetwork:
         share(work, n, workers)
         return trace
 
-    def check_inputs(self, inputs, name="inputs"):
+    def check_inputs(self, inputs: Signals, name: str = "inputs") -> None:
         """As `Network.check_inputs`."""
         check_inputs(name, inputs, self.sizes[0], self.n_steps)
 
@@ -353,7 +372,9 @@ def _ideal(dtype):
     return np.empty(0, dtype), np.array([-np.inf, np.inf], dtype)
 
 
-def loudest_silence(neuron, n_steps, n=1, dtype=np.float32):
+def loudest_silence(
+    neuron: LIF, n_steps: int, n: int = 1, dtype: DTypeLike = np.float32
+) -> np.ndarray:
     """The largest constant drive under which a neuron never spikes within a sample.
 
     Under a constant drive x the potential before the first spike is

@@ -4,7 +4,10 @@ On a chip there may be fewer: those below half a level are gone. The rules that 
 in `snnlab.rewiring`, which has most of these names too.
 """
 
+from __future__ import annotations
+
 from collections import namedtuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +15,15 @@ from snnlab import _check
 from snnlab.layers.dense import check_dense
 from snnlab.parameters import check_weights
 
+if TYPE_CHECKING:
+    from snnlab.medium import Medium
+    from snnlab.network import Network
+
 Connectivity = namedtuple("Connectivity", "overall layers")
 Connectivity.__doc__ = "Share of the weights that are not zero, in all and per layer."
 
 
-def masks(network, substrate=None):
+def masks(network: Network, substrate: Medium | None = None) -> list[np.ndarray]:
     """Which weights are not zero: a list of arrays of bool (n_in, n_out), one per layer.
 
     Parameters
@@ -33,7 +40,7 @@ def masks(network, substrate=None):
     return [w != 0 for w in substrate.effective_weights(network)]
 
 
-def connectivity(network, substrate=None):
+def connectivity(network: Network, substrate: Medium | None = None) -> Connectivity:
     """Share of the weights that are not zero.
 
     Parameters
@@ -57,7 +64,7 @@ def _check_chip(substrate):
         raise TypeError(f"substrate must be a Substrate, not {type(substrate).__name__}")
 
 
-def compact(network):
+def compact(network: Network) -> Network:
     """A smaller network with the same readout: without the hidden units that play no part.
 
     A unit without inputs never spikes, and one without outputs is not heard. At least one unit of
@@ -91,7 +98,7 @@ def _of_units(model, units):
     return model.replace(**{name: tuple(np.array(x)[units]) for name, x in values.items()})
 
 
-def units_in_use(network, unheard=False):
+def units_in_use(network: Network, unheard: bool = False) -> list[np.ndarray]:
     """Which units play a part: those with inputs that lead to the readout.
 
     Parameters
@@ -132,17 +139,17 @@ def _weights(network):
     return _check.network("network", network, needs="weights").weights
 
 
-def n_weights(network):
+def n_weights(network: Network) -> np.ndarray:
     """Weights per layer, array of int."""
     return np.array([w.size for w in _weights(network)])
 
 
-def n_active(network):
+def n_active(network: Network) -> np.ndarray:
     """Weights per layer that are not zero, array of int."""
     return np.array([np.count_nonzero(w) for w in _weights(network)])
 
 
-def views(network, flat):
+def views(network: Network, flat: np.ndarray) -> list[np.ndarray]:
     """Per block of weights a view (n_in, n_out) of a flat array laid out as the parameters."""
     blocks = _check.network("network", network, needs="weight_blocks").weight_blocks
     if _check.kind("ndarray")("flat", flat).shape != network.parameters.shape:

@@ -1,7 +1,10 @@
 """Deep R and soft Deep R: rewiring at random."""
 
+from __future__ import annotations
+
 import math
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,12 @@ from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import views
 from snnlab.rewiring.quota import checked_sparsity, largest, per_layer
 from snnlab.rewiring.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from snnlab._types import Optimizer, Seed
+    from snnlab.network import Network
 
 NEWBORN = 1e-12  # strength of a reactivated synapse; Bellec et al. (2018), code
 
@@ -74,9 +83,17 @@ class DeepR(Rule):
     arrays = {"theta": Kind(padded=False), "sign": Kind(np.int8, -1, 1)}
 
     def __init__(
-        self, lr=None, sparsity=0.95, alpha=1e-5, temperature=1e-5, *, optimizer="adam",
-        max_fan_in=None, log_every=None, rng,
-    ):  # fmt: skip
+        self,
+        lr: float | None = None,
+        sparsity: float | Sequence[float] = 0.95,
+        alpha: float = 1e-5,
+        temperature: float = 1e-5,
+        *,
+        optimizer: Optimizer | str = "adam",
+        max_fan_in: int | None = None,
+        log_every: int | None = None,
+        rng: Seed,
+    ) -> None:
         super().__init__(
             lr, optimizer=optimizer, log_every=log_every, rng=rng, max_fan_in=max_fan_in
         )
@@ -84,7 +101,7 @@ class DeepR(Rule):
         self.alpha = _check.number("alpha", alpha, at_least=0)
         self.temperature = _check.number("temperature", temperature, at_least=0)
 
-    def prepare(self, network):
+    def prepare(self, network: Network) -> None:
         """Draw which synapses are active, and the signs of those that have none."""
         rng = np.random.default_rng([self.key, 1])
         self.theta, chosen = np.zeros_like(network.parameters), []
@@ -100,18 +117,18 @@ class DeepR(Rule):
         for w, sign, theta in zip(network.weights, signs, thetas, strict=True):
             w[...] = np.where(theta > 0, sign * theta, 0)
 
-    def check_network(self, network):
+    def check_network(self, network: Network) -> None:
         """All synapses must find room under the limit."""
         super().check_network(network)
         self.check_room(network)
 
-    def check_arrays(self, found, network):
+    def check_arrays(self, found: dict[str, np.ndarray], network: Network) -> None:
         """A weight without a sign could never become active, and would be looked for in vain."""
         super().check_arrays(found, network)
         if "sign" in found and not all(x.all() for x in views(network, found["sign"])):
             raise ValueError("sign must be 1 or -1 wherever there is a weight")
 
-    def check_room(self, network):
+    def check_room(self, network: Network) -> None:
         """Whether the active synapses find room where no unit has too many."""
         for k, (w, quota) in enumerate(zip(network.weights, self.quota, strict=True)):
             if self.max_fan_in is not None and quota > self.max_fan_in * w.shape[1]:
@@ -120,16 +137,16 @@ class DeepR(Rule):
                     f"{self.max_fan_in} for each of its {w.shape[1]} units"
                 )
 
-    def low(self, network):
+    def low(self, network: Network) -> list[float]:
         """Per layer the least strength: 0, for dormant synapses have none."""
         return [0.0] * len(network.weights)
 
-    def largest_pull(self, network, rates):
+    def largest_pull(self, network: Network, rates: Sequence[float]) -> float:
         """Penalty and noise, which is a sum of four bytes."""
         rate, low = max(map(abs, rates)), min(self.low(network))
         return rate * self.alpha + math.sqrt(2 * rate * self.temperature) / SPREAD * 510 - low
 
-    def kernel(self, network, rates):
+    def kernel(self, network: Network, rates: Sequence[float]) -> Callable:
         """Strengths of active synapses move by change, penalty and noise."""
         real = partial(guard.real, dtype=network.dtype, what="what a strength moves in a step")
         key = np.uint32(self.key)
@@ -140,7 +157,7 @@ class DeepR(Rule):
             own.append((real(rate * self.alpha), real(noise), key, self.steps + 1, real(low)))
         return lambda k, lo, hi, way, *change: rewire.DEEP_R[way](*arrays, lo, hi, *change, *own[k])
 
-    def after_step(self, network):
+    def after_step(self, network: Network) -> None:
         """As many dormant synapses become active as have gone."""
         newborn = network.dtype.type(NEWBORN)
         rooms = [np.full(b.width, b.rows, np.int32) for b in network.weight_blocks]
@@ -172,9 +189,18 @@ class SoftDeepR(DeepR):
     """
 
     def __init__(
-        self, lr=None, sparsity=0.95, alpha=1e-2, temperature=1e-4, *, theta_min=None,
-        optimizer="adam", max_fan_in=None, log_every=None, rng,
-    ):  # fmt: skip
+        self,
+        lr: float | None = None,
+        sparsity: float | Sequence[float] = 0.95,
+        alpha: float = 1e-2,
+        temperature: float = 1e-4,
+        *,
+        theta_min: float | None = None,
+        optimizer: Optimizer | str = "adam",
+        max_fan_in: int | None = None,
+        log_every: int | None = None,
+        rng: Seed,
+    ) -> None:
         super().__init__(
             lr, sparsity, alpha, temperature, optimizer=optimizer, max_fan_in=max_fan_in,
             log_every=log_every, rng=rng,
@@ -187,14 +213,14 @@ class SoftDeepR(DeepR):
         else:
             self.theta_min = _check.number("theta_min", theta_min, below=0)
 
-    def check_room(self, network):
+    def check_room(self, network: Network) -> None:
         """The number of synapses is not fixed."""
 
-    def after_step(self, network):
+    def after_step(self, network: Network) -> None:
         """Dormant synapses come back by themselves."""
         Rule.after_step(self, network)
 
-    def low(self, network):
+    def low(self, network: Network) -> list[float]:
         """Per layer theta_min."""
         scale = self.temperature / self.alpha if self.alpha else 0
         given = self.theta_min

@@ -1,6 +1,9 @@
 """Gradient rewiring (Grad R)."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +15,12 @@ from snnlab.rewiring.connectivity import views
 from snnlab.rewiring.prior import centre
 from snnlab.rewiring.quota import checked_sparsity, per_layer
 from snnlab.rewiring.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from snnlab._types import Optimizer, Seed
+    from snnlab.network import Network
 
 
 class GradR(Rule):
@@ -76,9 +85,19 @@ class GradR(Rule):
     _pull = math.inf
 
     def __init__(
-        self, lr=None, sparsity=0.95, alpha=1e-3, *, optimizer="adam", hold=None, settle=None,
-        zero_weights="random", max_fan_in=None, log_every=None, rng=0,
-    ):  # fmt: skip
+        self,
+        lr: float | None = None,
+        sparsity: float | Sequence[float] = 0.95,
+        alpha: float | Callable[[float, int], float] = 1e-3,
+        *,
+        optimizer: Optimizer | str = "adam",
+        hold: str | None = None,
+        settle: float | None = None,
+        zero_weights: str = "random",
+        max_fan_in: int | None = None,
+        log_every: int | None = None,
+        rng: Seed = 0,
+    ) -> None:
         super().__init__(
             lr, optimizer=optimizer, log_every=log_every, rng=rng, max_fan_in=max_fan_in
         )
@@ -88,7 +107,7 @@ class GradR(Rule):
         self.settle = None if settle is None else _check.number("settle", settle, at_least=0)
         self.zero_weights = _check.one_of("zero_weights", zero_weights, ("random", "frozen"))
 
-    def alpha_now(self):
+    def alpha_now(self) -> float:
         """Strength of the pull at the next step."""
         if self._settled():
             return 0.0
@@ -103,7 +122,7 @@ class GradR(Rule):
         self.now()  # complains if nothing is known of epochs
         return self.steps - ago >= self.settle * self.steps_per_epoch
 
-    def prepare(self, network):
+    def prepare(self, network: Network) -> None:
         """Strengths are the sizes of the weights, with their signs."""
         self.alpha_now()  # complains if it follows a schedule that is not known
         self.theta = np.zeros_like(network.parameters)
@@ -113,11 +132,11 @@ class GradR(Rule):
         if self.zero_weights == "frozen":
             self.sign[network.parameters == 0] = 0
 
-    def largest_pull(self, network, rates):
+    def largest_pull(self, network: Network, rates: Sequence[float]) -> float:
         """``eta_t alpha``."""
         return max(map(abs, rates)) * self._pull
 
-    def kernel(self, network, rates):
+    def kernel(self, network: Network, rates: Sequence[float]) -> Callable:
         """Strengths move by the optimiser's change and by the pull."""
         real, alpha, n, quota = network.dtype.type, self.alpha_now(), self.active, self.quota
         self._pull = alpha  # a function of one's own is asked once a step

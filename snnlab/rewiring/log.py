@@ -1,11 +1,21 @@
 """A log of what a rewiring rule does: connectivity, what came and went, strengths."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.rewiring.connectivity import masks, n_weights, views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from snnlab.learning.training import Step
+    from snnlab.network import Network
 
 SAMPLE = 10_000  # strengths per layer from which a log's quantiles are taken
 
@@ -59,11 +69,11 @@ class Log:
     def __len__(self):
         return len(self.steps)
 
-    def overall(self):
+    def overall(self) -> np.ndarray:
         """Connectivity of the whole network at each entry, array (entry,)."""
         return np.array(self.connectivity) @ self.sizes / self.sizes.sum()
 
-    def observe(self, step):
+    def observe(self, step: Step) -> None:
         """Note a batch's spikes: ``train(..., callback=rule.log.observe)``.
 
         Parameters
@@ -81,7 +91,9 @@ class Log:
             self.silent[-1] = np.array([(n.sum(axis=0) == 0).mean() for n in counts])
             self._unobserved = False
 
-    def add(self, step, network, strengths):
+    def add(
+        self, step: int, network: Network, strengths: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
         """Make an entry (rules do); ``strengths(flat positions)`` gives some of the strengths."""
         now = network.parameters != 0
         if self.substrate is not None:
@@ -104,7 +116,7 @@ class Log:
             getattr(self, name).append(value)
         self._before, self._unobserved = now, True
 
-    def state(self):
+    def state(self) -> dict[str, np.ndarray]:
         """All of it as a dict of arrays."""
         if not self.steps:
             return {}
@@ -112,7 +124,7 @@ class Log:
         dead = np.array(sorted(self.dead.items()), int).reshape(-1, 2)
         return out | {"dead": dead, "sizes": self.sizes, "before": np.packbits(self._before)}
 
-    def restore(self, state, n_parameters):
+    def restore(self, state: Mapping[str, np.ndarray], n_parameters: int) -> None:
         """Inverse of `state`; `ValueError`, and nothing changed, if that is none of a log.
 
         Parameters
@@ -123,7 +135,9 @@ class Log:
         """
         self.adopt(self.checked(state, n_parameters))
 
-    def checked(self, state, n_parameters, network=None):
+    def checked(
+        self, state: Mapping[str, np.ndarray], n_parameters: int, network: Network | None = None
+    ) -> dict[str, Any]:
         """A state as it may be adopted: a dict of attributes."""
         state = _check.kind("dict")("state", state)
         n_parameters = _check.integer("n_parameters", n_parameters, at_least=0)
@@ -168,7 +182,7 @@ class Log:
             "_before": np.unpackbits(found["before"], count=n_parameters).astype(bool),
         }
 
-    def adopt(self, values):
+    def adopt(self, values: Mapping[str, Any]) -> None:
         """Take over what `checked` returned."""
         for name, x in values.items():
             setattr(self, name, x)

@@ -1,11 +1,17 @@
 """What the target does in Grad R: where its prior turns round, and whether strengths get there."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from snnlab import _check
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def prior_centre(sparsity, alpha):
+
+def prior_centre(sparsity: float | Sequence[float], alpha: float) -> float:
     """Centre mu of Grad R's prior, ``ln(2 (1 - p)) / alpha``.
 
     A Laplacian of that centre has a share ``1 - p`` of its mass above 0. It is where the pull on a
@@ -36,7 +42,7 @@ def centre(p, alpha):
     return math.log(2 * (1 - p)) / alpha
 
 
-def prior_drift(alpha, lr, steps):
+def prior_drift(alpha: float, lr: float, steps: int) -> float:
     """How far the pull alone moves a strength: ``lr alpha steps``.
 
     Parameters
@@ -53,7 +59,7 @@ def prior_drift(alpha, lr, steps):
     return math.prod(_check.number(name, x, at_least=0) for name, x in values.items())
 
 
-def smallest_alpha(sparsity, lr, steps):
+def smallest_alpha(sparsity: float | Sequence[float], lr: float, steps: int) -> float:
     """The alpha from which on Grad R's target matters: the drift then reaches the prior's centre.
 
     With a smaller one no strength gets from 0 to mu by the pull, its sign never changes, and alpha

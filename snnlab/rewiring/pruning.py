@@ -1,6 +1,9 @@
 """Pruning: magnitude pruning, and masks that stay as they are."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,14 @@ from snnlab.rewiring.connectivity import n_active, n_weights, views
 from snnlab.rewiring.quota import checked_sparsity, largest, per_layer, quota
 from snnlab.rewiring.rule import Rule
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Optimizer, Seed
+    from snnlab.network import Network
+
 
 class _Masked(Rule):
     """An optimiser on the weights that are kept."""
@@ -18,23 +29,23 @@ class _Masked(Rule):
     compiled = True
     arrays = {"kept": Kind(np.int8, 0, 1)}
 
-    def hidden(self, network):
+    def hidden(self, network: Network) -> np.ndarray:
         """The weights themselves."""
         return network.parameters
 
-    def strength(self, x):
+    def strength(self, x: np.ndarray) -> np.ndarray:
         """Size of a weight."""
         return np.abs(x)
 
-    def pruned(self, network):
+    def pruned(self, network: Network) -> list[np.ndarray]:
         """All but those that are kept."""
         return [kept == 0 for kept in views(network, self.kept)]
 
-    def largest_pull(self, network, rates):
+    def largest_pull(self, network: Network, rates: Sequence[float]) -> float:
         """Nothing but the optimiser moves a weight."""
         return 0.0
 
-    def kernel(self, network, rates):
+    def kernel(self, network: Network, rates: Sequence[float]) -> Callable:
         """Weights that are kept move by the optimiser's change."""
         arrays = network.parameters, self.kept
         return lambda k, lo, hi, way, *change: rewire.MASKED[way](*arrays, lo, hi, *change)
@@ -84,16 +95,16 @@ class Magnitude(_Masked):
 
     def __init__(
         self,
-        lr=None,
-        sparsity=0.95,
+        lr: float | None = None,
+        sparsity: float | Sequence[float] = 0.95,
         *,
-        start=0.0,
-        end=None,
-        every=100,
-        scope="layer",
-        optimizer="adam",
-        log_every=None,
-    ):
+        start: float = 0.0,
+        end: float | None = None,
+        every: int = 100,
+        scope: str = "layer",
+        optimizer: Optimizer | str = "adam",
+        log_every: int | None = None,
+    ) -> None:
         super().__init__(lr, optimizer=optimizer, log_every=log_every)
         self.sparsity = checked_sparsity(sparsity, 0)
         self.start = _check.number("start", start, at_least=0)
@@ -103,7 +114,7 @@ class Magnitude(_Masked):
         if scope == "network" and isinstance(self.sparsity, tuple):
             raise ValueError("sparsity must be one number where scope is 'network'")
 
-    def prepare(self, network):
+    def prepare(self, network: Network) -> None:
         """All weights are kept at first."""
         if self._last() > 0:
             _, epochs = self.now()
@@ -125,7 +136,7 @@ class Magnitude(_Masked):
             return 1 - (1 - (t - first) / (last - first)) ** 3
         return None
 
-    def after_step(self, network):
+    def after_step(self, network: Network) -> None:
         """Prune, if that is due."""
         share = self._due()
         if share is None:
@@ -171,8 +182,15 @@ class FixedMask(_Masked):
     """
 
     def __init__(
-        self, lr=None, sparsity=None, masks=None, *, optimizer="adam", log_every=None, rng=None
-    ):
+        self,
+        lr: float | None = None,
+        sparsity: float | Sequence[float] | None = None,
+        masks: Sequence[ArrayLike] | None = None,
+        *,
+        optimizer: Optimizer | str = "adam",
+        log_every: int | None = None,
+        rng: Seed | None = None,
+    ) -> None:
         if (sparsity is None) == (masks is None):
             raise ValueError("sparsity or masks must be given, and not both")
         super().__init__(
@@ -181,7 +199,7 @@ class FixedMask(_Masked):
         self.sparsity = None if sparsity is None else checked_sparsity(sparsity, 0)
         self.masks = list(masks) if isinstance(masks, tuple) else masks
 
-    def prepare(self, network):
+    def prepare(self, network: Network) -> None:
         """Prune what is not kept."""
         if self.masks is None:
             rng = np.random.default_rng(self.key)

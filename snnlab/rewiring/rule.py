@@ -31,7 +31,10 @@ SGD come by what they subtract. Another optimiser writes that down piece by piec
 kernel reads it while it is in the cache; so do rules of one's own.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -44,6 +47,13 @@ from snnlab.rewiring.connectivity import n_active, views
 from snnlab.rewiring.log import Log
 from snnlab.rewiring.quota import quota
 from snnlab.rewiring.wrapping import stretches, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Self
+
+    from snnlab._types import Optimizer, Seed
+    from snnlab.network import Network
 
 EVERY = 100  # steps between entries of a log if nothing is known of epochs
 _BOUNDED = "kernel", "largest_pull"  # of one class, if a bound is that of this kernel
@@ -81,7 +91,15 @@ class Rule(Stateful):
     sparsity = None
     compiled = False  # whether `kernel` is told how a change comes about, not the change
 
-    def __init__(self, lr=None, *, optimizer="adam", log_every=None, rng=0, max_fan_in=None):
+    def __init__(
+        self,
+        lr: float | None = None,
+        *,
+        optimizer: Optimizer | str = "adam",
+        log_every: int | None = None,
+        rng: Seed = 0,
+        max_fan_in: int | None = None,
+    ) -> None:
         self.optimizer = wrapped(optimizer, lr)
         if log_every is not None:
             log_every = _check.integer("log_every", log_every, at_least=1)
@@ -95,22 +113,22 @@ class Rule(Stateful):
         self.active, self.quota = None, None
 
     @property
-    def lr(self):
+    def lr(self) -> float:
         """Learning rate of the optimiser."""
         return self.optimizer.lr
 
     @lr.setter
-    def lr(self, value):
+    def lr(self, value: float) -> None:
         """Set it, while training too."""
         self.optimizer.lr = value
 
     # what a rule defines --------------------------------------------------------------------------
 
-    def prepare(self, network):
+    def prepare(self, network: Network) -> None:
         """Make the ``arrays``, and prune if the rule is sparse from the start."""
         raise NotImplementedError(f"{type(self).__name__} must define prepare")
 
-    def kernel(self, network, rates):
+    def kernel(self, network: Network, rates: Sequence[float]) -> Callable:
         """What is to be done with some weights at this step.
 
         Parameters
@@ -128,7 +146,7 @@ class Rule(Stateful):
         """
         raise NotImplementedError(f"{type(self).__name__} must define kernel")
 
-    def largest_pull(self, network, rates):
+    def largest_pull(self, network: Network, rates: Sequence[float]) -> float:
         """The most that a strength moves in the next step beside the optimiser's change.
 
         Infinite by default: nothing is known, and each step is taken on trial
@@ -136,24 +154,24 @@ class Rule(Stateful):
         """
         return np.inf
 
-    def after_step(self, network):
+    def after_step(self, network: Network) -> None:
         """What is left to do once all weights are updated."""
         if self.max_fan_in is not None:
             self.limit_fan_in(network)
 
-    def hidden(self, network):
+    def hidden(self, network: Network) -> np.ndarray:
         """The array from which strengths are read, flat."""
         return self.theta
 
-    def strength(self, x):
+    def strength(self, x: np.ndarray) -> np.ndarray:
         """Strengths of entries of the hidden array; 0 or less where pruned."""
         return x
 
-    def pruned(self, network):
+    def pruned(self, network: Network) -> list[np.ndarray]:
         """Which weights must be 0 now: a list of arrays of bool (n_in, n_out), one per layer."""
         return [x <= 0 for x in self.strengths(network)]
 
-    def check_network(self, network):
+    def check_network(self, network: Network) -> None:
         """Refuse a network on which the rule cannot act."""
         if not network.weight_blocks:
             raise ValueError("network has no weights that may be pruned")
@@ -166,7 +184,9 @@ class Rule(Stateful):
 
     # a step ---------------------------------------------------------------------------------------
 
-    def begin(self, network, epochs=None, steps_per_epoch=None):
+    def begin(
+        self, network: Network, epochs: int | None = None, steps_per_epoch: int | None = None
+    ) -> None:
         """Prepare the network before the first forward pass; `snnlab.train` calls this.
 
         Rules that are sparse from the start prune here. A schedule runs over the epochs named by
@@ -199,7 +219,7 @@ class Rule(Stateful):
             self.after_step(network)
             self._note(network)
 
-    def take(self, network, flat, factor, top):
+    def take(self, network: Network, flat: np.ndarray, factor: float, top: float) -> None:
         """Take a step whose gradient is finite. The first calls `begin`, unless somebody did."""
         if self.active is None:
             self.begin(network)
@@ -241,12 +261,12 @@ class Rule(Stateful):
         for k, n in found:
             self.active[k] += n
 
-    def bound(self, network, rates):
+    def bound(self, network: Network, rates: Sequence[float]) -> float:
         """`largest_pull`, infinite where a class of one's own does something else in its kernel."""
         homes = {next(c for c in type(self).__mro__ if name in vars(c)) for name in _BOUNDED}
         return abs(self.largest_pull(network, rates)) if len(homes) == 1 else np.inf
 
-    def strengths(self, network):
+    def strengths(self, network: Network) -> list[np.ndarray]:
         """Strength of every synapse, 0 or less where it is pruned.
 
         Parameters
@@ -265,7 +285,7 @@ class Rule(Stateful):
 
     # what rules use -------------------------------------------------------------------------------
 
-    def limit_fan_in(self, network, rest=0.0):
+    def limit_fan_in(self, network: Network, rest: float = 0.0) -> list[np.ndarray]:
         """Prune the weakest inputs of units that have too many; inputs left, per layer's columns.
 
         ``rest`` is the size of a hidden strength whose weight is just 0.
@@ -288,7 +308,7 @@ class Rule(Stateful):
                 self.active[k] -= prune((w, self.theta, *block.span, left[k]))
         return left
 
-    def now(self):
+    def now(self) -> tuple[float, int]:
         """Epochs done (a float), and epochs in all."""
         if self.n_steps is None:
             raise ValueError(
@@ -297,7 +317,7 @@ class Rule(Stateful):
             )
         return self.steps / self.steps_per_epoch, self.n_steps // self.steps_per_epoch
 
-    def signs(self, network, where=None):
+    def signs(self, network: Network, where: list[np.ndarray] | None = None) -> np.ndarray:
         """Signs of the weights as int8, 0 in the padding; random where a weight is 0 (or False)."""
         rng, flat = np.random.default_rng(self.key), np.zeros(network.parameters.size, np.int8)
         for k, (sign, w) in enumerate(zip(views(network, flat), network.weights, strict=True)):
@@ -323,14 +343,14 @@ class Rule(Stateful):
 
     # whose it is, saved and restored --------------------------------------------------------------
 
-    def claim(self, network):
+    def claim(self, network: Network) -> None:
         """Belong to a network from now on, and the optimiser too."""
         if self.owner() is not network:
             self.active = None  # `begin` looks whether it fits
         super().claim(network)
         self.optimizer.claim(network)
 
-    def rebind(self, network):
+    def rebind(self, network: Network) -> Self:
         """Go on with another network, such as a copy of the one so far.
 
         Its weights must be 0 where they are pruned; the next step sees to that.
@@ -340,7 +360,7 @@ class Rule(Stateful):
         self.active = None
         return self
 
-    def check_fit(self, network):
+    def check_fit(self, network: Network) -> None:
         """Refuse a network that the state does not fit, the optimiser's included."""
         super().check_fit(network)
         self.optimizer.check_fit(network)
@@ -354,7 +374,7 @@ class Rule(Stateful):
                     "this network: its strengths are those of another one"
                 )
 
-    def state(self):
+    def state(self) -> dict[str, np.ndarray]:
         """Moments, hidden strengths, log and step count as a dict of arrays (for checkpoints)."""
         out = super().state() | {"key": np.array(self.key)}
         if self.n_steps is not None:
@@ -363,7 +383,9 @@ class Rule(Stateful):
             out |= {prefix + name: x for name, x in part.state().items()}
         return out
 
-    def checked(self, state, network=None):
+    def checked(
+        self, state: Mapping[str, np.ndarray], network: Network | None = None
+    ) -> dict[str, Any]:
         """A state as it may be adopted; raises as `restore` does."""
         if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
             raise TypeError("state must be a dict of arrays by name")
@@ -389,7 +411,7 @@ class Rule(Stateful):
         values["log"] = self.log.checked(parts["log_"], n_parameters, network)
         return values
 
-    def adopt(self, values, network=None):
+    def adopt(self, values: Mapping[str, Any], network: Network | None = None) -> None:
         """Take over what `checked` returned."""
         values = dict(values)
         self.optimizer.adopt(values.pop("optimizer"), network)

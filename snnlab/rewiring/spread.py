@@ -1,11 +1,18 @@
 """How a share of the weights is spread over the layers of a network."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def erdos_renyi(sizes, connectivity):
+
+def erdos_renyi(sizes: Sequence[int], connectivity: float) -> tuple[float, ...]:
     """Sparsity per layer that leaves a connectivity in all, with more of it in small layers.
 
     A layer's weights are in proportion to the units at its two ends, as in a random graph of Erdos

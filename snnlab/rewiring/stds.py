@@ -1,6 +1,9 @@
 """State transition of dendritic spines (STDS): a soft threshold that rises."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,12 @@ from snnlab.kernels import rewire
 from snnlab.learning.state import Kind
 from snnlab.rewiring.connectivity import views
 from snnlab.rewiring.rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from snnlab._types import Optimizer
+    from snnlab.network import Network
 
 
 class STDS(Rule):
@@ -46,14 +55,20 @@ class STDS(Rule):
     arrays = {"theta": Kind()}
 
     def __init__(
-        self, lr=None, threshold=0.05, *, schedule="sine", optimizer="adam", max_fan_in=None,
-        log_every=None,
-    ):  # fmt: skip
+        self,
+        lr: float | None = None,
+        threshold: float = 0.05,
+        *,
+        schedule: str = "sine",
+        optimizer: Optimizer | str = "adam",
+        max_fan_in: int | None = None,
+        log_every: int | None = None,
+    ) -> None:
         super().__init__(lr, optimizer=optimizer, log_every=log_every, max_fan_in=max_fan_in)
         self.threshold = _check.number("threshold", threshold, at_least=0)
         self.schedule = _check.one_of("schedule", schedule, ("sine", "linear"))
 
-    def threshold_at(self, step):
+    def threshold_at(self, step: int) -> float:
         """Threshold d after so many steps."""
         self.now()
         done = min(step / self.n_steps, 1.0)
@@ -61,27 +76,27 @@ class STDS(Rule):
             done = (1 + math.sin(math.pi * (done - 0.5))) / 2
         return self.threshold * done
 
-    def prepare(self, network):
+    def prepare(self, network: Network) -> None:
         """Hidden weights are the weights."""
         self.now()
         self.theta = np.zeros_like(network.parameters)
         for theta, w in zip(views(network, self.theta), network.weights, strict=True):
             theta[...] = w
 
-    def strength(self, x):
+    def strength(self, x: np.ndarray) -> np.ndarray:
         """By how much a hidden weight is above the threshold."""
         return np.abs(x) - x.dtype.type(self.threshold_at(self.steps))
 
-    def largest_pull(self, network, rates):
+    def largest_pull(self, network: Network, rates: Sequence[float]) -> float:
         """The threshold."""
         return self.threshold
 
-    def kernel(self, network, rates):
+    def kernel(self, network: Network, rates: Sequence[float]) -> Callable:
         """Hidden weights move by the optimiser's change, and the threshold rises."""
         d = [network.dtype.type(self.threshold_at(self.steps + k)) for k in (0, 1)]
         arrays = network.parameters, self.theta
         return lambda k, lo, hi, way, *change: rewire.STDS[way](*arrays, lo, hi, *change, *d)
 
-    def limit_fan_in(self, network, rest=None):
+    def limit_fan_in(self, network: Network, rest: float | None = None) -> list[np.ndarray]:
         """Hidden weights of those that go are set to the threshold."""
         return super().limit_fan_in(network, self.threshold_at(self.steps))

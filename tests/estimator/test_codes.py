@@ -2,13 +2,20 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris, load_wine, make_classification, make_moons
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_iris,
+    load_wine,
+    make_classification,
+    make_friedman1,
+    make_moons,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from snnlab import LIF, SpikingClassifier, datasets
+from snnlab import LIF, SpikingClassifier, SpikingRegressor, datasets
 from snnlab.estimator.tables import Code, decorrelated, learn_code, robust_bounds
 
 
@@ -171,6 +178,41 @@ def test_a_linear_model_is_found_to_do_as_well_or_not(rows):
     ring = (np.square(x).sum(axis=1) > 5.35).astype(int)
     bent = chosen(x, ring, "current")
     assert bent.straight == (rows == 40) and code(x).n_steps == 20
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
+def test_a_linear_model_of_classes_is_logistic(load):
+    """A kernel beats the squared errors of ridge regressions here, and is no better than a line."""
+    x, y = load(return_X_y=True)
+    assert chosen(x, y).straight
+    assert accuracy(x, y) >= accuracy(x, y, model=lines()) - 0.015
+
+
+def test_one_class_is_straight_too():
+    x = np.random.default_rng(4).normal(size=(60, 3))
+    y = np.zeros((60, 2))
+    y[:, 0] = 1
+    y[:9] = y[:9, ::-1]  # now and then the rest is of one class
+    code = learn_code(x, y, "current")
+    assert np.isfinite(code.mix).all()
+
+
+@pytest.mark.parametrize("noise, noisy", [(0.0, False), (3.0, True)])
+def test_values_are_fitted_less_closely_where_they_are_noisy(noise, noisy, tmp_path):
+    x, y = make_friedman1(500, noise=noise, random_state=0)
+    model = SpikingRegressor((20,), epochs=1, random_state=0).fit(x, y)
+    assert model.code_.kind == "current" and model.code_.noisy is noisy
+    assert model.code_.mix.shape == (10, 11)  # also along a linear model's direction
+    model.save(tmp_path / "model.npz")
+    loaded = SpikingRegressor.load(tmp_path / "model.npz")
+    assert loaded.code_.noisy is noisy
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+
+
+def test_values_may_need_a_population():
+    x = np.random.default_rng(0).random((500, 8))
+    wave = np.sin(12 * x[:, 0]) + np.cos(9 * x[:, 1])
+    assert SpikingRegressor((5,), epochs=1).fit(x, wave).code_.kind == "population"
 
 
 def test_decorrelated_features_stay_near_their_own():

@@ -303,22 +303,41 @@ def test_settings_survive_a_file(iris, tmp_path):
 # bad input ----------------------------------------------------------------------------------------
 
 
-def test_bad_tables_are_refused_as_scikit_learn_does(iris):
+@pytest.mark.parametrize("cls", [SpikingClassifier, SpikingRegressor])
+def test_bad_tables_are_refused_as_scikit_learn_does(iris, cls):
     scipy = pytest.importorskip("scipy.sparse")
     x, y = iris
     for bad, message in (
         (np.full((150, 4), np.nan), "NaN"),
+        (np.where(np.arange(600).reshape(150, 4) == 7, np.inf, x), "infinity"),
         (np.array([["a", "b"]] * 150), "could not convert string"),
+        (x[:0], "minimum of 1 is required"),
+        (x[:, :0], "minimum of 1 is required"),
+        (x[:100], "inconsistent numbers of samples"),
     ):
         with pytest.raises(ValueError, match=message):
-            quick().fit(bad, y)
+            quick(cls).fit(bad, y[: len(bad)] if len(bad) == 0 else y)
     with pytest.raises(TypeError, match=r"[Ss]parse"):
-        quick().fit(scipy.csr_matrix(x), y)
-    for few, labels in ((np.ones((10, 3)), np.arange(10) % 2), (x, np.zeros(150)), (x[:1], y[:1])):
-        model = quick().fit(few, labels)
-        assert set(model.predict(few)) <= set(labels)
-    generator = quick(random_state=np.random.default_rng(0)).fit(x, y)
-    assert generator.score(x, y) > 0.5
+        quick(cls).fit(scipy.csr_matrix(x), y)
+    with pytest.raises(ValueError, match="expecting 4 features"):
+        quick(cls).fit(x, y).predict(x[:, :3])
+
+
+@pytest.mark.parametrize("cls", [SpikingClassifier, SpikingRegressor])
+@pytest.mark.parametrize("rows", [1, 2, 10, 60])
+def test_little_to_learn_is_learned(iris, cls, rows):
+    one_class = iris[0][:rows], iris[1][:rows]
+    constant_columns = np.full((rows, 3), 7.0), np.arange(rows) % 2
+    for x, y in (one_class, constant_columns):
+        model = quick(cls).fit(x, y)
+        answers = model.predict(x)
+        assert answers.shape == (rows,) and np.isfinite(answers).all()
+        assert cls is SpikingRegressor or set(answers) <= set(y)
+
+
+def test_a_generator_is_a_random_state(iris):
+    generator = quick(random_state=np.random.default_rng(0)).fit(*iris)
+    assert generator.score(*iris) > 0.5
 
 
 def test_compiling_is_told_once():

@@ -8,16 +8,23 @@ What was answered is kept in a file of the reader's (`progress`), from which a c
 (`hand_in`) and a teacher collect it (`collect`).
 """
 
+from __future__ import annotations
+
 import html
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from snnlab import _check
 from snnlab.course.exercises import records
 from snnlab.course.exercises.answers import collect, hand_in, progress
 from snnlab.course.exercises.predictions import predict, reveal
 from snnlab.course.exercises.registry import QUESTIONS, Right, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 __all__ = [
     "Verdict",
@@ -53,7 +60,7 @@ class Verdict:
         return f"<details><summary>Solution</summary>{said}</details>" if self.folded else said
 
 
-def check(question, answer, *, solution=False):
+def check(question: str, answer: Any, *, solution: bool | Sequence[str] = False) -> Verdict:
     """Check the answer to an exercise of a notebook.
 
     Parameters
@@ -106,6 +113,6 @@ def _compared(score, best):
     return f" Your best so far is {best:.4g}."
 
 
-def questions():
+def questions() -> list[str]:
     """Names of all questions."""
     return tuple(QUESTIONS)

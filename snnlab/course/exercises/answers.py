@@ -1,13 +1,21 @@
 """How far a reader is, and answers of a whole class: handed in as files, collected in a table."""
 
+from __future__ import annotations
+
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from snnlab import _check
 from snnlab._files import check_writable, write_atomically
 from snnlab.course.exercises import records
 from snnlab.course.exercises.registry import QUESTIONS
 from snnlab.course.tables import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from snnlab._types import PathLike
 
 RIGHT, WRONG, OPEN = "✓", "✗", "·"
 
@@ -24,7 +32,7 @@ def _by_notebook(found):
     return books
 
 
-def progress():
+def progress() -> Table:
     """How far the reader is: a row per notebook, a mark per exercise.
 
     Returns
@@ -48,7 +56,7 @@ def progress():
     return Table(("notebook", "right", key, "challenge"), rows, note=note)
 
 
-def hand_in(path, name):
+def hand_in(path: PathLike, name: str) -> Path:
     """Write what was answered so far to a file that a teacher can collect.
 
     Parameters
@@ -86,7 +94,7 @@ def hand_in(path, name):
     return path
 
 
-def collect(folder, question=None):
+def collect(folder: PathLike, question: str | None = None) -> Table:
     """Read all that was handed in: a row per student, a column per notebook.
 
     Parameters

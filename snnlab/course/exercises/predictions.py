@@ -4,6 +4,8 @@
 beforehand; whoever has guessed looks at the result with other eyes.
 """
 
+from __future__ import annotations
+
 from snnlab import _check
 from snnlab.course.exercises.registry import no_number, plain
 
@@ -25,7 +27,7 @@ class Said(str):
         return str(self)
 
 
-def predict(question, guess):
+def predict(question: str, guess: float) -> str:
     """Note what a reader expects, in %.
 
     Parameters
@@ -60,7 +62,7 @@ def predict(question, guess):
     return Said(f"Noted: {guess:g} % {what}. Now run the next cells.")
 
 
-def reveal(question, happened):
+def reveal(question: str, happened: float) -> str:
     """Put what happened beside what was expected.
 
     Parameters

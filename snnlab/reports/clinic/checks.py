@@ -5,7 +5,10 @@ Thresholds are this package's own. "Measured" refers to networks trained on scik
 surrogates, steepness 1 to 100, three seeds, eight epochs.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,10 @@ from snnlab import _check
 from snnlab.learning import losses
 from snnlab.reports.clinic import remedies
 from snnlab.reports.clinic.remedies import NEAR
+
+if TYPE_CHECKING:
+    from snnlab._types import Signals
+    from snnlab.network import Network
 
 DEAD = 0.75  # share of a layer; measured networks learn well with up to 2/3 of their units idle
 SATURATED = 0.9  # of the spikes a unit can make: its count then says little about the sample
@@ -57,7 +64,7 @@ class Finding:
     remedy: remedies.Remedy
     layer: int | None = None
 
-    def treat(self, network, inputs):
+    def treat(self, network: Network, inputs: Signals) -> tuple:
         """Carry out the remedy on a copy.
 
         Parameters

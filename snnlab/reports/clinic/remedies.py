@@ -1,8 +1,11 @@
 """Remedies: one sentence each, and a function that carries it out where code can."""
 
+from __future__ import annotations
+
 from collections import namedtuple
 from dataclasses import fields, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,9 @@ from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.signals import ConstantCurrent
 from snnlab.surrogate import slope
+
+if TYPE_CHECKING:
+    from snnlab._types import Signals
 
 ACTIVE = 0.5  # spikes per unit and sample to start with: some units answer, none all the time
 NEAR = 0.1  # of the slope at threshold; measured: accuracy follows how often slopes are above it
@@ -69,7 +75,7 @@ def _redraw(network, inputs):
     return network, {"optimizer": Adam(lr=Adam().lr / 10)}
 
 
-def gentle_rate(network, inputs):
+def gentle_rate(network: Network, inputs: Signals) -> float:
     """A learning rate of Adam, which moves every weight by it, so that no step upsets a neuron.
 
     A step then moves no potential of the first layer by more than `GENTLE` thresholds: with long

@@ -1,8 +1,11 @@
 """What a batch, run forward and backward, says of a network: a report of measurements."""
 
+from __future__ import annotations
+
 import textwrap
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,12 @@ from snnlab.network import Network
 from snnlab.reports.clinic import checks
 from snnlab.reports.clinic.remedies import DETACH, reach
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Loss, Signals
+    from snnlab.reports.clinic.checks import Finding
 
 
 @dataclass(frozen=True)
@@ -53,27 +62,27 @@ class Layer:
     channels: int | None = None
 
     @property
-    def rates(self):
+    def rates(self) -> np.ndarray:
         """Mean spikes per sample, (unit,)."""
         return self.counts.mean(axis=0)
 
     @property
-    def dead(self):
+    def dead(self) -> np.ndarray:
         """Units that never spike, bool (unit,)."""
         return ~self.counts.any(axis=0)
 
     @property
-    def idle(self):
+    def idle(self) -> np.ndarray:
         """`dead`; of a convolution the channels of which no unit spikes, bool (channel,)."""
         return self.dead if self.channels is None else self.dead.reshape(-1, self.channels).all(0)
 
     @property
-    def saturated(self):
+    def saturated(self) -> np.ndarray:
         """Units that spike nearly as often as they can, bool (unit,)."""
         return self.rates >= checks.SATURATED * self.most
 
     @property
-    def mean_reach(self):
+    def mean_reach(self) -> float:
         """Mean of `reach` over the units that spike, but not nearly always; NaN without any."""
         if self.counts is None:
             return np.nan
@@ -81,7 +90,7 @@ class Layer:
         return self.reach[alive].mean() if alive.any() else np.nan
 
     @property
-    def bursting(self):
+    def bursting(self) -> np.ndarray:
         """Units with many spikes where they respond, but not everywhere, bool (unit,)."""
         responses = np.maximum((self.counts > 0).sum(axis=0), 1)
         return (self.counts.sum(axis=0) / responses > checks.BURST * self.heard) & ~self.saturated
@@ -123,35 +132,35 @@ class Report:
     loss: object
 
     @property
-    def hidden(self):
+    def hidden(self) -> tuple:
         """The hidden layers."""
         return self.layers[:-1]
 
     @property
-    def hidden_counts(self):
+    def hidden_counts(self) -> np.ndarray:
         """Spikes per sample in all hidden layers, (sample,)."""
         none = np.zeros(len(self.labels), np.int64)
         return sum((layer.counts.sum(axis=1) for layer in self.hidden), none)
 
     @property
-    def silent(self):
+    def silent(self) -> np.ndarray:
         """Samples without a spike in the last hidden layer, bool (sample,): nothing to read out."""
         last = self.hidden[-1].counts if self.hidden else self.input_counts[:, None]
         return ~last.any(axis=1)
 
     @property
-    def sure_and_wrong(self):
+    def sure_and_wrong(self) -> float:
         """Share of samples that are wrong with a probability of `SURE` or more."""
         p = np.exp(self.scores - self.scores.max(axis=1, keepdims=True))
         sure = p.max(axis=1) / p.sum(axis=1) >= checks.SURE
         return (sure & (p.argmax(axis=1) != self.labels)).mean()
 
     @property
-    def accuracy(self):
+    def accuracy(self) -> float:
         """Share of samples that are right."""
         return (self.scores.argmax(axis=1) == self.labels).mean()
 
-    def signs(self):
+    def signs(self) -> list[tuple[str, list, str]]:
         """The measurements that most diagnoses rest on, as rows of a table.
 
         Returns
@@ -182,7 +191,7 @@ class Report:
         ]
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         """The network, its accuracy and the number of findings in one line."""
         n = len(self.findings)
         right = 100 * self.accuracy
@@ -193,7 +202,7 @@ class Report:
         )
 
     @cached_property
-    def findings(self):
+    def findings(self) -> list[Finding]:
         """List of `Finding`, worst first; none after a critical one, which may have caused it."""
         found = []
         for check in checks.CHECKS:
@@ -202,7 +211,7 @@ class Report:
                 break
         return sorted(found, key=lambda finding: checks.SEVERITIES.index(finding.severity))
 
-    def treat(self, network, inputs):
+    def treat(self, network: Network, inputs: Signals) -> tuple:
         """Treat the worst finding that code can treat; as `Finding.treat`."""
         for finding in self.findings:
             if finding.remedy.cure is not None:
@@ -220,7 +229,14 @@ class Report:
         return "\n".join(lines)
 
 
-def examine(network, inputs, labels, *, loss="max_over_time", weight_limit=None):
+def examine(
+    network: Network,
+    inputs: Signals,
+    labels: ArrayLike,
+    *,
+    loss: Loss = "max_over_time",
+    weight_limit: float | None = None,
+) -> Report:
     """Run a batch forward and backward, and look for reasons not to learn.
 
     Parameters

@@ -1,10 +1,13 @@
 """The card: energies per sample of a spiking network, and of one without spikes."""
 
+from __future__ import annotations
+
 import csv
 import io
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log2
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +22,12 @@ from snnlab.reports.energy.prices import (
     price_of_arithmetic,
     price_of_memory,
 )
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from snnlab._types import PathLike, Signals
+    from snnlab.network import Network
 
 PARTS = ("synaptic", "neurons", "weights", "states")  # what a row of the card is made of
 ROWS = (
@@ -148,12 +157,12 @@ class EnergyCard:
         return dict(zip(ROWS, values, strict=True))
 
     @property
-    def chip(self):
+    def chip(self) -> float | None:
         """Energy per image measured on the chip, in joule; None for any but its own network."""
         return COSTS["chip_energy"].value if self.operations.sizes == CHIP_SIZES else None
 
     @property
-    def rows(self):
+    def rows(self) -> list[dict[str, Any]]:
         """The table as a list of dicts, ready for a spreadsheet; energies in joule."""
         ops = self.operations
         named = ("bits", "state_bits", "arithmetic", "memory")
@@ -171,7 +180,7 @@ class EnergyCard:
             rows.append(dict.fromkeys(rows[0], "") | measured)
         return rows
 
-    def to_csv(self, path):
+    def to_csv(self, path: PathLike) -> None:
         """Write `rows` as a table with a header (UTF-8), whole or not at all."""
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, list(self.rows[0]))
@@ -179,7 +188,9 @@ class EnergyCard:
         writer.writerows(self.rows)
         write_atomically(path, lambda file: file.write(text.getvalue().encode()))
 
-    def break_even(self, quantity="hidden_spikes", against="ReLU, with memory"):
+    def break_even(
+        self, quantity: str = "hidden_spikes", against: str = "ReLU, with memory"
+    ) -> float | None:
         """Where the spiking network, with neurons and memory, takes as much as another row.
 
         The model is linear: only this quantity changes, all else stays as counted.
@@ -222,7 +233,7 @@ class EnergyCard:
         return float(value) if value > 0 else None
 
     @property
-    def assumptions(self):
+    def assumptions(self) -> str:
         """One line: what the modelled numbers rest on."""
         fitting = self.memory == "fitting"
         memory = "memories as large as needed" if fitting else COSTS[self.memory].what
@@ -231,7 +242,7 @@ class EnergyCard:
             f"{memory}; 45 nm (Horowitz 2014)"
         )
 
-    def sentences(self):
+    def sentences(self) -> list[str]:
         """What the table means, as a list of sentences."""
         ops, dense = self.operations, self.operations.total("dense")
         proxy, full, bare, relu, skipping = (parts.sum() for parts in self.energies.values())
@@ -295,7 +306,7 @@ class EnergyCard:
                 words.append(f"{unit} never" if value is None else f"{_short(value)} {unit}")
         return ", ".join(words)
 
-    def text(self):
+    def text(self) -> str:
         """The table in nanojoule, and what it means in plain sentences."""
         sizes = "-".join(map(str, self.operations.sizes))
         lines = [
@@ -322,7 +333,15 @@ def _nj(joule):
     return f"{_short(1e9 * joule)} nJ"
 
 
-def compare(network, inputs, *, bits=8, state_bits=16, arithmetic="int", memory="fitting"):
+def compare(
+    network: Network,
+    inputs: Signals,
+    *,
+    bits: int = 8,
+    state_bits: int = 16,
+    arithmetic: str = "int",
+    memory: str = "fitting",
+) -> EnergyCard:
     """Energy per sample of a network, and of one without spikes with the same sizes and bits.
 
     A convolution's weights are read for every spike; the network without spikes is taken to read

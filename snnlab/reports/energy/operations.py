@@ -6,8 +6,11 @@ accumulates (ACs) where the activation is a spike and multiply-accumulates (MACs
 number.
 """
 
+from __future__ import annotations
+
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +20,11 @@ from snnlab.network import Network
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 MOST_STATES = 2**24  # units and steps that are run at a time: lists of their spikes are large
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snnlab._types import Signals
 
 
 @dataclass(frozen=True)
@@ -85,12 +93,12 @@ class LayerOperations:
     spikes_out: float
 
     @property
-    def dense(self):
+    def dense(self) -> int:
         """Dense synaptic operations: every synapse in every step."""
         return self.synapses * self.n_steps
 
     @property
-    def neuron_updates(self):
+    def neuron_updates(self) -> int:
         """Updates of a unit's state: each unit in each step, if it keeps any."""
         return self.n_out * self.n_steps if self.states else 0
 
@@ -108,36 +116,36 @@ class Operations:
     n_steps: int
     footprint: int
 
-    def total(self, name):
+    def total(self, name: str) -> float:
         """Sum over the layers of one of their numbers, such as ``"effective_acs"``."""
         known = [k for k in dir(self.layers[0]) if k[0] != "_"] if self.layers else ()
         _check.one_of("name", name, known)
         return sum(getattr(layer, name) for layer in self.layers)
 
     @property
-    def sizes(self):
+    def sizes(self) -> tuple[int, ...]:
         """Units per layer, inputs first."""
         return (self.layers[0].n_in, *(layer.n_out for layer in self.layers))
 
     @property
-    def input_spikes(self):
+    def input_spikes(self) -> float:
         """Input spikes per sample that arrive."""
         return self.layers[0].spikes_in
 
     @property
-    def hidden_spikes(self):
+    def hidden_spikes(self) -> float:
         """Spikes per sample of all hidden layers of neurons."""
         return sum(layer.spikes_out for layer in self._neurons[:-1])
 
     @property
-    def activation_sparsity(self):
+    def activation_sparsity(self) -> float:
         """Share of silent unit-steps among the neurons that can spike; 0 if there are none."""
         firing = [layer for layer in self._neurons if layer.fires]
         chances = sum(layer.neuron_updates for layer in firing)
         return 1 - sum(layer.spikes_out for layer in firing) / chances if chances else 0.0
 
     @property
-    def connection_sparsity(self):
+    def connection_sparsity(self) -> float:
         """Share of the weights that are 0."""
         return 1 - self.total("nonzero") / self.total("weights")
 
@@ -260,7 +268,7 @@ class _Counts:
         )
 
 
-def count(network, inputs):
+def count(network: Network, inputs: Signals) -> Operations:
     """Run a network and count its operations exactly.
 
     Parameters
@@ -298,7 +306,7 @@ def count(network, inputs):
     return Operations(tuple(layers), n, n_steps, numbers * network.dtype.itemsize)
 
 
-def at_rate(sizes, n_steps, rate):
+def at_rate(sizes: Sequence[int], n_steps: int, rate: float | Sequence[float]) -> Operations:
     """Operations of a fully connected network at a given activity, without running one.
 
     Neurons are those of the chip: two states each, membrane and current.
