@@ -44,7 +44,7 @@ CPUS = os.cpu_count() or 1
 ANSWER = 300  # ms in which a move must show while a network trains; asserted at as many times
 BEGIN = 3000  # ms from a move to the first thing that is seen to be learned; likewise
 PATIENCE = 10_000 * SLOW  # ms until a picture must have changed
-MOVES = 200
+MOVES = 200 if os.environ.get("SNNLAB_THIRD") == "all" else 60
 
 
 def allowed():

@@ -127,6 +127,9 @@ def test_the_package_is_read_in_an_evening():
 # the site ---------------------------------------------------------------------------------------
 
 
+SITE = pytest.mark.xdist_group("site")  # built once
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site, built with warnings as errors and no way to a network."""
@@ -161,6 +164,7 @@ class Loaded(HTMLParser):
             self.addresses.append(attributes["href"])
 
 
+@SITE
 def test_the_site_loads_nothing_from_elsewhere(site):
     found = sorted(site.rglob("*.html"))
     assert len(found) > 40
@@ -173,11 +177,13 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         assert not re.search(r"""(url\(\s*["']?|@import\s*["'])(\w+:)?//""", text), path.name
 
 
+@SITE
 def test_formulas_need_no_script(site):
     text = (site / "further-reading.html").read_text(encoding="utf-8")
     assert text.count("<math") > 10 and "arithmatex" not in text
 
 
+@SITE
 def test_the_reference_has_every_public_name(site):
     import site_pages
 
@@ -190,6 +196,7 @@ def test_the_reference_has_every_public_name(site):
     assert [n for n in snnlab.__all__ if f">snnlab.{n}</code>" not in text] == ["__version__"]
 
 
+@SITE
 def test_the_front_page_has_a_living_network(site):
     assert "living.html" in Loaded(site / "index.html").addresses
     text = (site / "living.html").read_text(encoding="utf-8")

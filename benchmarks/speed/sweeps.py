@@ -1,6 +1,6 @@
 """A sweep of 48 trainings, one after the other and on two workers of a Dask cluster.
 
-    python benchmarks/speed/sweeps.py [--tasks 48] [--executor cluster]
+    python benchmarks/speed/sweeps.py [--tasks 48] [--epochs 40]
 
 In a second sweep on the cluster one task raises and one worker is killed midway: the other runs
 must be those of the serial sweep, bit for bit. Let nothing else run meanwhile.
@@ -23,7 +23,7 @@ from snnlab.reports.frontier import Frontier
 from snnlab.reports.sweep import repeat
 
 
-def run(seed, inputs=None, labels=None, bad=None, deadly=None, folder=None):
+def run(seed, inputs=None, labels=None, epochs=40, bad=None, deadly=None, folder=None):
     """Train a network; raise for one seed, and for another one kill the process, once."""
     if seed == bad:
         raise ValueError("this run always fails")
@@ -33,7 +33,7 @@ def run(seed, inputs=None, labels=None, bad=None, deadly=None, folder=None):
     neuron = snnlab.LIF.brainscales2()
     network = snnlab.Network((64, 128, 10), neuron, n_steps=20, rng=seed)
     network.scale_to_activity(inputs, 30)
-    snnlab.train(network, inputs[:1500], labels[:1500], epochs=4, rng=seed, progress=False)
+    snnlab.train(network, inputs[:1500], labels[:1500], epochs=epochs, rng=seed, progress=False)
     runs = Frontier("digits")
     runs.measure(network, inputs[1500:], labels[1500:], seed=seed)
     return runs
@@ -45,10 +45,12 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=48)
-    n = parser.parse_args().tasks
+    parser.add_argument("--epochs", type=int, default=40)
+    arguments = parser.parse_args()
+    n = arguments.tasks
     x, labels = load_digits(return_X_y=True)
     inputs = snnlab.encode.latency(x.astype(np.float32) / 16, n_steps=20)
-    task = partial(run, inputs=inputs, labels=labels)
+    task = partial(run, inputs=inputs, labels=labels, epochs=arguments.epochs)
     task(0)
     began = time.perf_counter()
     serial = repeat(task, range(n))

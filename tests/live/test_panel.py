@@ -9,7 +9,7 @@ from helpers import fresh_python
 pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
-from snnlab import live, panels, plot, textbook
+from snnlab import Network, SpikeTrains, live, panels, plot
 from snnlab.neurons import LIF
 
 
@@ -63,16 +63,19 @@ def test_values_are_in_seconds(panel):
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
-def test_simulate_agrees_with_the_textbook(reset):
+def test_simulate_agrees_with_the_kernels(reset):
     values = dict(weight=0.8, n_spikes=4, gap=5.1e-6, tau_mem=9e-6, tau_syn=4e-6, v_th=0.9)
     got = panels.OneNeuron.simulate(panels.OneNeuron, **values, reset=reset)
     x = np.zeros((1, 40, 1))
     x[0, [2, 5, 8, 11], 0] = 1
     neuron = LIF.brainscales2(tau_mem=9e-6, tau_syn=4e-6, v_th=0.9, reset=reset)
-    v, z = textbook.layer_forward(x, np.array([[0.8]]), neuron)
+    net = Network((1, 1), neuron, readout=neuron, n_steps=40, rng=0, dtype=np.float64)
+    net.weights[0][...] = 0.8
+    trace = net.forward(SpikeTrains.from_dense(x))
     np.testing.assert_array_equal(got["x"], x[0, :, 0])
-    np.testing.assert_allclose(got["v"], v[0, :, 0], atol=1e-12)
-    np.testing.assert_array_equal(got["z"], z[0, :, 0])
+    np.testing.assert_allclose(got["v"], trace.v[0][0, :, 0], atol=1e-12)
+    np.testing.assert_array_equal(got["z"], trace.readout[0, :, 0])
+    assert got["z"].sum() > 1
     decay, current = np.exp(-1.7 / 4), 0.0
     for t in range(40):
         current = decay * current + 0.8 * x[0, t, 0]

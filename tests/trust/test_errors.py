@@ -208,6 +208,7 @@ ANSWERS = {
 }  # fmt: skip
 
 
+@pytest.mark.xdist_group("answers")  # what is right is worked out once per process
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_no_answer_ends_in_an_error(answer):
     for question in snnlab.exercises.questions():
@@ -221,6 +222,7 @@ def test_no_answer_ends_in_an_error(answer):
         assert dataclasses.is_dataclass(verdict) and (verdict.right or verdict.text), question
 
 
+@pytest.mark.xdist_group("answers")
 def test_numbers_of_numpy_are_answers():
     right = next(k for k in range(40) if snnlab.check("n01.q2", k))
     for answer in (np.int64(right), np.array(right), np.float32(right), np.array(float(right))):

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from functools import cache
 
 import numpy as np
 import pytest
@@ -153,6 +154,7 @@ def test_damaged_files_are_refused_by_name(damage, model, tmp_path):
         refused(cls, path, "bytes unpacked" if damage == "bomb" and name != "frontier" else None)
 
 
+@cache
 def bomb():
     """A file of 300 KB that would be 300 MB."""
     file = io.BytesIO()

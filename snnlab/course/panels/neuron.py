@@ -2,11 +2,10 @@
 
 import numpy as np
 
+from snnlab import textbook
 from snnlab.course import figures
 from snnlab.live import Choice, Panel, Slider
-from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.signals import SpikeTrains
 
 
 class OneNeuron(Panel):
@@ -27,7 +26,7 @@ class OneNeuron(Panel):
     }
 
     def simulate(self, *, weight, n_spikes, gap, tau_mem, tau_syn, v_th, reset):
-        """Run a network of one input and one neuron; times in seconds.
+        """Run one neuron with one input; times in seconds.
 
         Returns
         -------
@@ -40,20 +39,13 @@ class OneNeuron(Panel):
         # the synaptic current is itself a leaky integrator, of the bare input
         synapse = LeakyIntegrator(tau_mem=tau_syn, tau_syn=None, dt=dt)
         step = self.first + int(round(gap / dt)) * np.arange(n_spikes)
-        inputs = SpikeTrains([0, len(step)], step, np.zeros_like(step), n, 1)
-        traces = []
-        for model in (neuron, synapse):
-            network = Network((1, 1), neuron, readout=model, n_steps=n, rng=0, dtype=np.float64)
-            network.weights[0][...] = weight
-            traces.append(network.forward(inputs))
-        return {
-            "x": inputs.to_dense()[0, :, 0],
-            "i_syn": traces[1].readout[0, :, 0],
-            "v": traces[0].v[0][0, :, 0],
-            "z": traces[0].readout[0, :, 0],
-            "v_th": v_th,
-            "dt": dt,
-        }
+        x, weights = np.zeros((1, n, 1)), np.array([[weight]])
+        x[0, step] = 1
+        # one neuron is not worth a kernel: nothing has to be compiled before it is seen
+        i_syn, _ = textbook.layer_forward(x, weights, synapse)
+        v, z = textbook.layer_forward(x, weights, neuron)
+        series = {"x": x, "i_syn": i_syn, "v": v, "z": z}
+        return {name: y[0, :, 0] for name, y in series.items()} | {"v_th": v_th, "dt": dt}
 
     def draw(self, data):
         """Input, current, membrane."""
