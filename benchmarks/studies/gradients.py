@@ -29,9 +29,9 @@ COMMON = {
     "channels": 8,
     "n_steps": 6,
     "rate": 0.15,
-    "samples": 16,
-    "batches": 2,
-    "steepness": [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
+    "samples": 32,
+    "batches": 4,
+    "steepness": [0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0],
 }
 
 
@@ -117,10 +117,10 @@ POINTS = [
         "config": {"depth": depth, "residual": residual, "norm": norm, "surrogate": surrogate},
         "metric": "distance",
     }
-    for depth in (4, 8, 14, 20)
     for surrogate in ("superspike", "arctan")
-    for norm in (False, True)
     for residual in (False, True)
+    for norm in (False, True)
+    for depth in (4, 8, 14, 20)
 ]
 
 if __name__ == "__main__":
