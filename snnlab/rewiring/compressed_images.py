@@ -12,7 +12,7 @@ from snnlab.passes import Forward
 from snnlab.signals import SpikeTrains
 
 # Share of a convolution's weights that are there up to which adding them one by one is faster than
-# whole rows for each spike: measured (benchmarks/speed/thin.py).
+# whole rows for each spike: measured (benchmarks/speed/thin.py). What is left then is neurons.
 FEW = 0.1
 NARROW = 8  # rows of an image that are shorter leave most of a tile empty
 

@@ -454,9 +454,9 @@ STACKS = {
         (3, 3, 2),
         Residual(Conv(2), Conv(2, norm=BatchNorm())),
         Conv(2, norm=BatchNorm(eps=0.1)),
-        4,
-        Residual(Dense(4, norm=BatchNorm())),
+        3,
     ),
+    "residual of a dense norm": ((6,), 5, Residual(Dense(5, norm=BatchNorm())), 3),
     "everything": (
         (4, 4, 1),
         Conv(2, norm=BatchNorm()),

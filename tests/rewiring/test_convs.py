@@ -73,7 +73,7 @@ def test_rules_rewire_convolutions(name, digits):
     found = rewiring.connectivity(network)
     assert len(found.layers) == 5 == len(rule.log.connectivity[-1])
     np.testing.assert_allclose(rule.log.connectivity[-1], found.layers)
-    assert 0.05 < found.overall < 0.6
+    assert 0.05 < found.overall < (0.85 if name == "STDS" else 0.6)  # STDS has no target
     if name not in ("SoftDeepR", "STDS", "GradR", "GradR-settle"):
         np.testing.assert_allclose(found.layers, 1 - share, atol=0.01)
     assert evaluate(network, *digits[1]).accuracy > 0.5, history
