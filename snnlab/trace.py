@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnlab import _check, capacity
+from snnlab import _capacity, _check
 from snnlab.record import Record
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
@@ -54,7 +54,7 @@ class Trace:
             for record in out.records:
                 record.begin()
             return out
-        capacity.check(network, type(inputs), n_samples, potentials)
+        _capacity.check(network, type(inputs), n_samples, potentials)
         records = [
             Record.empty(stage, n_samples, network.n_steps, network.dtype, potentials)
             for stage in network.stages

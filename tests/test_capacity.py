@@ -5,7 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Values, capacity, train
+from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Values, train
+from snnlab import _capacity as capacity
 from snnlab.layers import Conv, Pool, Residual, Vote
 
 GIGA = 10**9

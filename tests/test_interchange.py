@@ -347,6 +347,368 @@ def test_one_constant_for_all_of_an_image_is_spread():
         from_nir(graph_of(IMAGES, conv(), by_channel, OUT), n_steps=10, dt=0.1)
 
 
+# images -------------------------------------------------------------------------------------------
+
+STACKS = {
+    "conv": ((6, 5, 2), Conv(3), 4),
+    "strides": ((7, 6, 1), Conv(4, 3, stride=2), Conv(3, 2, padding=0), 4),
+    "average pools": ((6, 4, 2), Conv(3), Pool(2, "average"), Conv(4, 2), 4),
+    "pool of the inputs": ((6, 4, 2), Pool(2, "average"), Conv(4, 2), 4),
+    "conv reads out": ((4, 4, 2), Conv(3), Conv(2, kernel=4, padding=0)),
+    "dense on images": ((3, 4, 2), 7, 4),
+}
+
+
+def image_network(stack, model=EULER, **more):
+    network = Network(STACKS[stack], model, n_steps=25, rng=1, dtype=np.float64, **more)
+    rng = np.random.default_rng(0)
+    inputs = SpikeTrains.from_dense(rng.random((20, 25, network.sizes[0])) < 0.15)
+    network.scale_to_activity(inputs, rate=0.1)
+    return network, inputs
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_images_there_and_back(stack, tmp_path):
+    network, inputs = image_network(stack, CHIP.replace(delay=1))
+    nir.write(tmp_path / "x.nir", to_nir(network))
+    for graph in (to_nir(network), nir.read(tmp_path / "x.nir")):
+        again = from_nir(graph)
+        assert again.shape_in == network.shape_in and again.sizes == network.sizes
+        assert [stage.shape_out for stage in again.stages] == [s.shape_out for s in network.stages]
+        assert again.neurons == network.neurons
+        a, b = network.forward(inputs), again.forward(inputs)
+        assert np.array_equal(a.readout, b.readout) and a.hidden == b.hidden
+        assert all(train.counts().sum() > 20 for train in a.hidden)
+
+
+def by_nir(graph, x):
+    """Spikes (sample, time, unit) of a graph, by NIR's words alone, with Euler's steps of 1 ms."""
+    dt = 1e-3
+    for node in graph.nodes.values():
+        if isinstance(node, nir.Conv2d):
+            x = correlate(x, node)
+        elif isinstance(node, nir.AvgPool2d):
+            k = node.kernel_size[0]
+            n, t, c, height, width = x.shape
+            x = x.reshape(n, t, c, height // k, k, width // k, k).mean((4, 6))
+        elif isinstance(node, nir.Flatten):
+            x = x.reshape(*x.shape[:2], -1)
+        elif isinstance(node, nir.Linear):
+            x = x @ node.weight.T
+        elif isinstance(node, nir.CubaLIF):
+            x = cuba(x, node, dt)
+    return x
+
+
+def correlate(x, node):
+    """What PyTorch calls a convolution, place by place."""
+    (py, px), (sy, sx), (_, _, ky, kx) = node.padding, node.stride, node.weight.shape
+    x = np.pad(x, ((0, 0), (0, 0), (0, 0), (py, py), (px, px)))
+    height, width = (x.shape[3] - ky) // sy + 1, (x.shape[4] - kx) // sx + 1
+    out = np.zeros((*x.shape[:2], len(node.weight), height, width))
+    for i, j in np.ndindex(height, width):
+        patch = x[..., i * sy : i * sy + ky, j * sx : j * sx + kx]
+        out[..., i, j] = np.einsum("ntcyx,ocyx->nto", patch, node.weight)
+    return out
+
+
+def cuba(x, node, dt):
+    current, v, out = np.zeros(x[:, 0].shape), np.zeros(x[:, 0].shape), np.zeros(x.shape)
+    for t in range(x.shape[1]):
+        current = (1 - dt / node.tau_syn) * current + dt / node.tau_syn * node.w_in * x[:, t]
+        v = v + dt / node.tau_mem * (node.v_leak - v + node.r * current)
+        out[:, t] = v > node.v_threshold
+        v = np.where(out[:, t] > 0, node.v_reset, v)
+    return out
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_images_mean_there_what_they_mean_here(stack):
+    """Axes, padding, strides and averages, with constants that differ from unit to unit."""
+    plain, _ = image_network(stack)
+    models = [
+        EULER.replace(v_th=tuple(np.linspace(0.8, 1.2, stage.n)))
+        for stage in plain.stages
+        if stage.neuron is not None
+    ]
+    network, inputs = image_network(stack, models[:-1], readout=models[-1])
+    network.weights[-1][...] *= 40
+    x = inputs.to_dense(float)
+    if len(network.shape_in) == 3:
+        x = x.reshape(20, 25, *network.shape_in).transpose(0, 1, 4, 2, 3)
+    out = by_nir(to_nir(network), x)
+    if out.ndim == 5:
+        out = out.transpose(0, 1, 3, 4, 2)
+    ours = network.forward(inputs).readout
+    assert 20 < ours.sum() < ours.size / 2
+    np.testing.assert_array_equal(out.reshape(ours.shape), ours)
+
+
+def test_sums_are_read_as_averages():
+    network, inputs = image_network("average pools")
+    graph = to_nir(network)
+    node = graph.nodes["map_1"]
+    graph.nodes["map_1"] = nir.SumPool2d(node.kernel_size, node.stride, node.padding)
+    graph.nodes["map_2"].weight = graph.nodes["map_2"].weight / 4
+    again = from_nir(graph)
+    a, b = network.forward(inputs), again.forward(inputs)
+    np.testing.assert_allclose(a.readout, b.readout, rtol=1e-12, atol=1e-12)
+    assert a.hidden == b.hidden and again.stages[1].layer == Pool(2, "average")
+
+
+@pytest.mark.parametrize(
+    "layers, message",
+    [
+        (((4, 4, 2), Conv(3), Pool(), 4), r"layer 1 \(Pool\(size=2, how='max'\)\).*\"average\" has"),
+        (((4, 4, 2), Conv(3), Residual(Conv(3)), 4), r"layer 1 \(Conv.*no counterpart in NIR here"),
+        (((4, 4, 2), Conv(3), Vote(4)), r"layer 1 \(Vote\(classes=4\).*no counterpart"),
+        (((4, 4, 2), Conv(3), Conv(2), Pool(2, "average")), "ends with layer 2.*neurons"),
+    ],
+)
+def test_images_without_a_counterpart_are_named(layers, message):
+    network = Network(layers, CHIP, n_steps=5, rng=0)
+    with pytest.raises(ValueError, match=message):
+        to_nir(network)
+
+
+def conv(n_in=2, kernel=(3, 3), **changes):
+    given = {"stride": 1, "padding": 1, "dilation": 1, "groups": 1, "bias": np.zeros(2)} | changes
+    return nir.Conv2d((4, 4), np.ones((2, n_in, *kernel)), **given)
+
+
+def image_cell(shape=(2, 4, 4), kind=None):
+    names = ("r", "v_threshold") + (("tau",) if kind is None else ("tau_mem", "tau_syn", "w_in"))
+    own = {name: np.ones(shape) for name in names}
+    return (kind or nir.LIF)(**own, v_leak=np.zeros(shape), v_reset=np.zeros(shape))
+
+
+def sizes(*numbers):
+    return [np.array([n, n]) for n in numbers]
+
+
+IMAGES = nir.Input(np.array([2, 4, 4]))
+
+
+@pytest.mark.parametrize(
+    "nodes, message",
+    [
+        ([conv(kernel=(3, 2)), image_cell()], "'n1' must have a square kernel"),
+        ([conv(stride=(1, 2)), image_cell()], "'n1' must have a square kernel, and one stride"),
+        ([conv(dilation=2), image_cell()], "'n1' must have dilation 1 and groups 1"),
+        ([conv(groups=2), image_cell()], "'n1' must have dilation 1 and groups 1"),
+        ([conv(bias=np.ones(2)), image_cell()], "'n1' has a bias"),
+        ([conv(kernel=(2, 2), padding="same"), image_cell()], "'n1' pads unevenly"),
+        ([conv(3), image_cell()], r"'n1' hears images of 3 channels, not \(4, 4, 2\)"),
+        ([conv(), image_cell((32,))], r"of node 'n2' must have shape \(2, 4, 4\)"),
+        ([nir.Linear(np.ones((3, 32))), cell()], "'n1' hears images: Flatten is missing"),
+        ([nir.Flatten(IMAGES.input_type, 0), nir.Linear(np.ones((2, 30))), cell()], "30 inputs"),
+        ([nir.Flatten(IMAGES.input_type, 0), conv(), image_cell()], "'n2' hears images of 2"),
+        ([nir.Flatten(IMAGES.input_type, 2), conv(), image_cell()], "'n1' must flatten all axes"),
+        ([nir.SumPool2d(*sizes(2, 1, 0)), conv(), image_cell()], "'n1' must pool squares side by"),
+        ([nir.AvgPool2d(*sizes(2, 2, 1)), conv(), image_cell()], "'n1' must pool squares side by"),
+        ([conv(), image_cell(), nir.AvgPool2d(*sizes(2, 2, 0))], "graph must end with neurons"),
+        ([nir.AvgPool2d(*sizes(3, 3, 0)), conv(), image_cell()], "sides that 3 divides"),
+    ],
+)
+def test_graphs_of_images_that_are_not_taken(nodes, message):
+    with pytest.raises(ValueError, match=message):
+        from_nir(graph_of(IMAGES, *nodes, OUT), n_steps=10, dt=0.1)
+
+
+def test_one_constant_for_all_of_an_image_is_spread():
+    node = image_cell((1,))
+    network = from_nir(graph_of(IMAGES, conv(padding="same"), node, OUT), n_steps=10, dt=0.1)
+    assert network.neurons[-1].v_th == 1 and network.sizes == (32, 32)
+    by_channel = image_cell(kind=nir.CubaLIF)
+    by_channel.w_in = by_channel.w_in * np.array([1.0, 3.0])[:, None, None]
+    network = from_nir(graph_of(IMAGES, conv(), by_channel, OUT), n_steps=10, dt=0.1)
+    np.testing.assert_allclose(network.weights[0][:, 1], 3 * network.weights[0][:, 0])
+    by_channel.w_in[0, 0, 0] = 7
+    with pytest.raises(ValueError, match="w_in of node 'n2' must be one for each channel"):
+        from_nir(graph_of(IMAGES, conv(), by_channel, OUT), n_steps=10, dt=0.1)
+
+
+# images -------------------------------------------------------------------------------------------
+
+STACKS = {
+    "conv": ((6, 5, 2), Conv(3), 4),
+    "strides": ((7, 6, 1), Conv(4, 3, stride=2), Conv(3, 2, padding=0), 4),
+    "average pools": ((6, 4, 2), Conv(3), Pool(2, "average"), Conv(4, 2), 4),
+    "pool of the inputs": ((6, 4, 2), Pool(2, "average"), Conv(4, 2), 4),
+    "conv reads out": ((4, 4, 2), Conv(3), Conv(2, kernel=4, padding=0)),
+    "dense on images": ((3, 4, 2), 7, 4),
+}
+
+
+def image_network(stack, model=EULER, **more):
+    network = Network(STACKS[stack], model, n_steps=25, rng=1, dtype=np.float64, **more)
+    rng = np.random.default_rng(0)
+    inputs = SpikeTrains.from_dense(rng.random((20, 25, network.sizes[0])) < 0.15)
+    network.scale_to_activity(inputs, rate=0.1)
+    return network, inputs
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_images_there_and_back(stack, tmp_path):
+    network, inputs = image_network(stack, CHIP.replace(delay=1))
+    nir.write(tmp_path / "x.nir", to_nir(network))
+    for graph in (to_nir(network), nir.read(tmp_path / "x.nir")):
+        again = from_nir(graph)
+        assert again.shape_in == network.shape_in and again.sizes == network.sizes
+        assert [stage.shape_out for stage in again.stages] == [s.shape_out for s in network.stages]
+        assert again.neurons == network.neurons
+        a, b = network.forward(inputs), again.forward(inputs)
+        assert np.array_equal(a.readout, b.readout) and a.hidden == b.hidden
+        assert all(train.counts().sum() > 20 for train in a.hidden)
+
+
+def by_nir(graph, x):
+    """Spikes (sample, time, unit) of a graph, by NIR's words alone, with Euler's steps of 1 ms."""
+    dt = 1e-3
+    for node in graph.nodes.values():
+        if isinstance(node, nir.Conv2d):
+            x = correlate(x, node)
+        elif isinstance(node, nir.AvgPool2d):
+            k = node.kernel_size[0]
+            n, t, c, height, width = x.shape
+            x = x.reshape(n, t, c, height // k, k, width // k, k).mean((4, 6))
+        elif isinstance(node, nir.Flatten):
+            x = x.reshape(*x.shape[:2], -1)
+        elif isinstance(node, nir.Linear):
+            x = x @ node.weight.T
+        elif isinstance(node, nir.CubaLIF):
+            x = cuba(x, node, dt)
+    return x
+
+
+def correlate(x, node):
+    """What PyTorch calls a convolution, place by place."""
+    (py, px), (sy, sx), (_, _, ky, kx) = node.padding, node.stride, node.weight.shape
+    x = np.pad(x, ((0, 0), (0, 0), (0, 0), (py, py), (px, px)))
+    height, width = (x.shape[3] - ky) // sy + 1, (x.shape[4] - kx) // sx + 1
+    out = np.zeros((*x.shape[:2], len(node.weight), height, width))
+    for i, j in np.ndindex(height, width):
+        patch = x[..., i * sy : i * sy + ky, j * sx : j * sx + kx]
+        out[..., i, j] = np.einsum("ntcyx,ocyx->nto", patch, node.weight)
+    return out
+
+
+def cuba(x, node, dt):
+    current, v, out = np.zeros(x[:, 0].shape), np.zeros(x[:, 0].shape), np.zeros(x.shape)
+    for t in range(x.shape[1]):
+        current = (1 - dt / node.tau_syn) * current + dt / node.tau_syn * node.w_in * x[:, t]
+        v = v + dt / node.tau_mem * (node.v_leak - v + node.r * current)
+        out[:, t] = v > node.v_threshold
+        v = np.where(out[:, t] > 0, node.v_reset, v)
+    return out
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_images_mean_there_what_they_mean_here(stack):
+    """Axes, padding, strides and averages, with constants that differ from unit to unit."""
+    plain, _ = image_network(stack)
+    models = [
+        EULER.replace(v_th=tuple(np.linspace(0.8, 1.2, stage.n)))
+        for stage in plain.stages
+        if stage.neuron is not None
+    ]
+    network, inputs = image_network(stack, models[:-1], readout=models[-1])
+    network.weights[-1][...] *= 40
+    x = inputs.to_dense(float)
+    if len(network.shape_in) == 3:
+        x = x.reshape(20, 25, *network.shape_in).transpose(0, 1, 4, 2, 3)
+    out = by_nir(to_nir(network), x)
+    if out.ndim == 5:
+        out = out.transpose(0, 1, 3, 4, 2)
+    ours = network.forward(inputs).readout
+    assert 20 < ours.sum() < ours.size / 2
+    np.testing.assert_array_equal(out.reshape(ours.shape), ours)
+
+
+def test_sums_are_read_as_averages():
+    network, inputs = image_network("average pools")
+    graph = to_nir(network)
+    node = graph.nodes["map_1"]
+    graph.nodes["map_1"] = nir.SumPool2d(node.kernel_size, node.stride, node.padding)
+    graph.nodes["map_2"].weight = graph.nodes["map_2"].weight / 4
+    again = from_nir(graph)
+    a, b = network.forward(inputs), again.forward(inputs)
+    np.testing.assert_allclose(a.readout, b.readout, rtol=1e-12, atol=1e-12)
+    assert a.hidden == b.hidden and again.stages[1].layer == Pool(2, "average")
+
+
+@pytest.mark.parametrize(
+    "layers, message",
+    [
+        (((4, 4, 2), Conv(3), Pool(), 4), r"layer 1 \(Pool\(size=2, how='max'\)\).*\"average\" has"),
+        (((4, 4, 2), Conv(3), Residual(Conv(3)), 4), r"layer 1 \(Conv.*no counterpart in NIR here"),
+        (((4, 4, 2), Conv(3), Vote(4)), r"layer 1 \(Vote\(classes=4\).*no counterpart"),
+        (((4, 4, 2), Conv(3), Conv(2), Pool(2, "average")), "ends with layer 2.*neurons"),
+    ],
+)
+def test_images_without_a_counterpart_are_named(layers, message):
+    network = Network(layers, CHIP, n_steps=5, rng=0)
+    with pytest.raises(ValueError, match=message):
+        to_nir(network)
+
+
+def conv(n_in=2, kernel=(3, 3), **changes):
+    given = {"stride": 1, "padding": 1, "dilation": 1, "groups": 1, "bias": np.zeros(2)} | changes
+    return nir.Conv2d((4, 4), np.ones((2, n_in, *kernel)), **given)
+
+
+def image_cell(shape=(2, 4, 4), kind=None):
+    names = ("r", "v_threshold") + (("tau",) if kind is None else ("tau_mem", "tau_syn", "w_in"))
+    own = {name: np.ones(shape) for name in names}
+    return (kind or nir.LIF)(**own, v_leak=np.zeros(shape), v_reset=np.zeros(shape))
+
+
+def sizes(*numbers):
+    return [np.array([n, n]) for n in numbers]
+
+
+IMAGES = nir.Input(np.array([2, 4, 4]))
+
+
+@pytest.mark.parametrize(
+    "nodes, message",
+    [
+        ([conv(kernel=(3, 2)), image_cell()], "'n1' must have a square kernel"),
+        ([conv(stride=(1, 2)), image_cell()], "'n1' must have a square kernel, and one stride"),
+        ([conv(dilation=2), image_cell()], "'n1' must have dilation 1 and groups 1"),
+        ([conv(groups=2), image_cell()], "'n1' must have dilation 1 and groups 1"),
+        ([conv(bias=np.ones(2)), image_cell()], "'n1' has a bias"),
+        ([conv(kernel=(2, 2), padding="same"), image_cell()], "'n1' pads unevenly"),
+        ([conv(3), image_cell()], r"'n1' hears images of 3 channels, not \(4, 4, 2\)"),
+        ([conv(), image_cell((32,))], r"of node 'n2' must have shape \(2, 4, 4\)"),
+        ([nir.Linear(np.ones((3, 32))), cell()], "'n1' hears images: Flatten is missing"),
+        ([nir.Flatten(IMAGES.input_type, 0), nir.Linear(np.ones((2, 30))), cell()], "30 inputs"),
+        ([nir.Flatten(IMAGES.input_type, 0), conv(), image_cell()], "'n2' hears images of 2"),
+        ([nir.Flatten(IMAGES.input_type, 2), conv(), image_cell()], "'n1' must flatten all axes"),
+        ([nir.SumPool2d(*sizes(2, 1, 0)), conv(), image_cell()], "'n1' must pool squares side by"),
+        ([nir.AvgPool2d(*sizes(2, 2, 1)), conv(), image_cell()], "'n1' must pool squares side by"),
+        ([conv(), image_cell(), nir.AvgPool2d(*sizes(2, 2, 0))], "graph must end with neurons"),
+        ([nir.AvgPool2d(*sizes(3, 3, 0)), conv(), image_cell()], "sides that 3 divides"),
+    ],
+)
+def test_graphs_of_images_that_are_not_taken(nodes, message):
+    with pytest.raises(ValueError, match=message):
+        from_nir(graph_of(IMAGES, *nodes, OUT), n_steps=10, dt=0.1)
+
+
+def test_one_constant_for_all_of_an_image_is_spread():
+    node = image_cell((1,))
+    network = from_nir(graph_of(IMAGES, conv(padding="same"), node, OUT), n_steps=10, dt=0.1)
+    assert network.neurons[-1].v_th == 1 and network.sizes == (32, 32)
+    by_channel = image_cell(kind=nir.CubaLIF)
+    by_channel.w_in = by_channel.w_in * np.array([1.0, 3.0])[:, None, None]
+    network = from_nir(graph_of(IMAGES, conv(), by_channel, OUT), n_steps=10, dt=0.1)
+    np.testing.assert_allclose(network.weights[0][:, 1], 3 * network.weights[0][:, 0])
+    by_channel.w_in[0, 0, 0] = 7
+    with pytest.raises(ValueError, match="w_in of node 'n2' must be one for each channel"):
+        from_nir(graph_of(IMAGES, conv(), by_channel, OUT), n_steps=10, dt=0.1)
+
+
 # other simulators: files of `tools/nir_peers.py` --------------------------------------------------
 
 PEERS = Path(__file__).resolve().parent / "nir_peers"

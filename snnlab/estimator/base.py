@@ -15,7 +15,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from snnlab import _check, encode
-from snnlab.estimator import files, images, parts, tables
+from snnlab.estimator import _images as images
+from snnlab.estimator import files, parts, tables
 from snnlab.estimator.watch import Watch
 from snnlab.kernels.compiling import telling
 from snnlab.learning.evaluation import predict_scores

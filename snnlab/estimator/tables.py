@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from snnlab import _check, encode
-from snnlab.estimator import images
+from snnlab.estimator import _images as images
 from snnlab.signals import ConstantCurrent
 
 CODES = ("auto", "latency", "population", "current")

@@ -24,7 +24,7 @@ LONG = frozenset(
     "epochs steps trials rounds permutations n_jobs n_train n_test n_samples limit begin n_steps n "
     "hidden timeout n_centres n_spikes size columns channels batch_size wires sizes layers height "
     "width workers seed layer scale duration kernel padding seeds rows options images Dense shape "
-    "steps_per_epoch fan_out step sparsity".split()
+    "steps_per_epoch fan_out step sparsity maps pad".split()
 )
 MOST = 300  # of those
 
@@ -153,6 +153,10 @@ PANEL_ARGUMENTS = {
         "start": lambda: None,
         "names": lambda: list("0123456789"),
     },
+    "FeatureMaps": {
+        "network": _D.network_of_images,
+        "images": lambda: _D.digits().x_test[:20].reshape(-1, 16, 16),
+    },
     "Imperfections": {
         "network": _D.network_for_chips,
         "inputs": lambda: _D.test_set()[0],
@@ -176,6 +180,7 @@ PANEL_ARGUMENTS = {
         "test": _D.test_set,
     },
     "TrainLive": {"data": values.small_digits},
+    "TrainPatches": {"data": values.small_digits},
 }
 
 

@@ -16,6 +16,7 @@ from snnlab.neurons import LIF
 
 EVERY = 20  # steps between two looks at the test images
 BATCH = 50
+PLACE = _check.each(_check.like(_check.integer, at_least=0), 2)
 
 
 def receptive_field(network, k, place):
@@ -45,7 +46,10 @@ def receptive_field(network, k, place):
     """
     stages = _check.network("network", network, needs="stages").stages
     k = _check.integer("k", k, 0, len(stages) - 1)
-    ends = [(n, n + 1) for n in map(int, _check.sequence("place", place, 2, "numbers"))]
+    place = PLACE("place", place)
+    ends = [(n, n + 1) for n in place]
+    for n, size in zip(place, stages[k].shape_out, strict=False):
+        _check.integer("place", n, 0, size - 1)
     for stage in reversed(stages[: k + 1]):
         layer = stage.layer
         if isinstance(layer, Conv):
@@ -194,6 +198,7 @@ def _name(stages, k):
     return f"{what} {convolutions}"
 
 
+@of_course
 def small_network(data, *, maps=12, kernel=5, how="max", n_steps=20, seed=0):
     """Maps-P-32-P and a readout, which begins with a quarter of a spike per unit and image.
 
@@ -213,6 +218,7 @@ def small_network(data, *, maps=12, kernel=5, how="max", n_steps=20, seed=0):
     -------
     Network
     """
+    maps = _check.integer("maps", maps, 1, 1000)
     layers = Conv(maps, kernel), Pool(2, how), Conv(32, kernel), Pool(2, how), data.n_classes
     shape = (*data.image_shape, 1)
     network = Network((shape, *layers), LIF.brainscales2(), n_steps=n_steps, rng=seed)

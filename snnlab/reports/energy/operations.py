@@ -154,7 +154,7 @@ class Operations:
         return [layer for layer in self.layers if layer.states]
 
 
-def fan_out(stage, weights=None):
+def _fan_out(stage, weights=None):
     """How many units hear each input of a layer by a weight that is not 0.
 
     Parameters
@@ -195,7 +195,7 @@ class _Counts:
         block = stage.blocks.get("weights")
         self.weights = block and block.of(network.parameters)
         if block is not None:
-            self.fan_out, self.row = fan_out(stage, self.weights), fan_out(stage)
+            self.fan_out, self.row = _fan_out(stage, self.weights), _fan_out(stage)
 
     def add(self, k, trace):
         """Count a batch, in which it was layer k."""
