@@ -113,6 +113,6 @@ def _compared(score, best):
     return f" Your best so far is {best:.4g}."
 
 
-def questions() -> list[str]:
+def questions() -> tuple[str, ...]:
     """Names of all questions."""
     return tuple(QUESTIONS)

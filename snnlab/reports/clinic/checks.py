@@ -18,6 +18,8 @@ from snnlab.reports.clinic import remedies
 from snnlab.reports.clinic.remedies import NEAR
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from snnlab._types import Signals
     from snnlab.network import Network
 
@@ -64,7 +66,7 @@ class Finding:
     remedy: remedies.Remedy
     layer: int | None = None
 
-    def treat(self, network: Network, inputs: Signals) -> tuple:
+    def treat(self, network: Network, inputs: Signals) -> tuple[Network, dict[str, Any]]:
         """Carry out the remedy on a copy.
 
         Parameters

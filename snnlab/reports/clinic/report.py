@@ -19,6 +19,8 @@ from snnlab.reports.clinic.remedies import DETACH, reach
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import ArrayLike
 
     from snnlab._types import Loss, Signals
@@ -211,7 +213,7 @@ class Report:
                 break
         return sorted(found, key=lambda finding: checks.SEVERITIES.index(finding.severity))
 
-    def treat(self, network: Network, inputs: Signals) -> tuple:
+    def treat(self, network: Network, inputs: Signals) -> tuple[Network, dict[str, Any]]:
         """Treat the worst finding that code can treat; as `Finding.treat`."""
         for finding in self.findings:
             if finding.remedy.cure is not None:
