@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import DAMAGE, load_npz, save_npz
 from snnlab._workers import worker_count
 from snnlab.activity import scale_to_activity
 from snnlab.blueprint import (
-    FORMAT,
     check_layers,
     check_models,
     check_neurons,
@@ -26,7 +23,8 @@ from snnlab.layers import Dense
 from snnlab.learning.evaluation import predict_scores
 from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces
-from snnlab.parameters import Gradients, block_arrays, check_weights, fill_blocks, new_flat
+from snnlab.network_file import NetworkFile
+from snnlab.parameters import Gradients, fill_blocks, new_flat
 from snnlab.passes import Backward, Wiring
 from snnlab.reports import summary
 from snnlab.signals import check_inputs
@@ -38,14 +36,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from snnlab._types import Inputs, Loss, PathLike, Seed, Signals
+    from snnlab._types import Inputs, Loss, Seed, Signals
     from snnlab.medium import Medium
     from snnlab.neurons import LIF, LeakyIntegrator
     from snnlab.parameters import Block
     from snnlab.rewiring.compressed import CompressedNetwork
 
 
-class Network:
+class Network(NetworkFile):
     """A network of spiking neurons: layers, one upon the other.
 
     Parameters
@@ -350,7 +348,7 @@ class Network:
         scale_to_activity(self, inputs, layer_spikes, readout, rate)
         return self
 
-    # copies and files -----------------------------------------------------------------------------
+    # copies -----------------------------------------------------------------------------
 
     def copy(self) -> Network:
         """An independent network with equal weights."""
@@ -433,61 +431,16 @@ class Network:
 
         return CompressedNetwork(self, threshold, unheard)
 
-    def to_dict(self) -> dict[str, Any]:
-        """All but the parameters, as plain numbers, strings and lists (for files)."""
-        return {
-            "format": FORMAT,
-            "shape": list(self._shape),
-            "layers": [layer.to_dict() for layer in self._layers],
-            "neurons": [model.to_dict() for model in self.neurons],
-            "n_steps": self.n_steps,
-            "dtype": self.dtype.name,
-        }
-
-    def __reduce__(self):  # blocks are views of one array: build them anew
-        arrays = block_arrays(self.blocks, self.parameters)
-        return _restore, (self.to_dict(), arrays, self.workers)
-
-    def save(self, path: PathLike) -> None:
-        """Write everything that defines the network to a ``.npz`` file, whole or not at all.
-
-        Raises
-        ------
-        FloatingPointError
-            If its weights are not finite: `load` would refuse them.
-        """
-        save_npz(path, self.to_arrays())
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """What `save` writes: a dict of plain arrays."""
-        check_weights(self)
-        header = {"header": np.array(json.dumps(self.to_dict()))}
-        return header | block_arrays(self.blocks, self.parameters)
-
     @classmethod
-    def load(cls, path: PathLike) -> Self:
-        """Read a network written by `save`; it gives equal spikes.
-
-        Layers of one's own must have been defined, or imported, before.
-
-        Raises
-        ------
-        ValueError
-            If the file is not a whole, readable network; the message says what is wrong.
-        """
-        arrays = load_npz(path)
-        try:
-            return cls.from_arrays(arrays)
-        except DAMAGE as fault:
-            raise ValueError(f"path {path} does not hold a snnlab network: {fault}") from None
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], workers: int | None = None) -> Self:
-        """Inverse of `to_arrays`; raises ValueError if something is missing or wrong in them."""
-        try:
-            return _restore(json.loads(str(arrays["header"])), arrays, workers)
-        except DAMAGE as fault:
-            raise ValueError(f"arrays do not hold a network: {fault}") from None
+    def restored(
+        cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], workers: int | None = None
+    ) -> Self:
+        """A network from the header and arrays of a file."""
+        shape, layers, models = from_header(header)
+        network = cls.__new__(cls)
+        network._build(shape, layers, models, header["n_steps"], header["dtype"], workers)
+        fill_blocks(network.blocks, network.parameters, arrays)
+        return network
 
     # in short -------------------------------------------------------------------------------------
 
@@ -519,12 +472,3 @@ def _real_type(dtype):
     if found not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
     return found.newbyteorder("=")
-
-
-def _restore(header, arrays, workers=None):
-    """A network from the header and arrays of a file."""
-    shape, layers, models = from_header(header)
-    network = Network.__new__(Network)
-    network._build(shape, layers, models, header["n_steps"], header["dtype"], workers)
-    fill_blocks(network.blocks, network.parameters, arrays)
-    return network

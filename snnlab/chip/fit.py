@@ -1,12 +1,21 @@
-"""Whether a network fits the chip, and how often the chip must run if it does not."""
+"""Whether a network fits the chip: its size, its weights, how often the chip must run."""
+
+from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.chip.effects import N_NEURONS
 from snnlab.layers.dense import check_dense
+from snnlab.parameters import check_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snnlab.network import Network
 
 
 def check_layers(network):
@@ -58,3 +67,22 @@ def warn_of_times(chip, network):
             RuntimeWarning,
             stacklevel=4,
         )
+
+
+def clip_weights(network: Network, largest: Sequence[float]) -> None:
+    """Clip each layer's weights at ``largest`` (one number per layer), in place.
+
+    Raises
+    ------
+    FloatingPointError
+        If they are not finite: an infinite weight would be hidden, not cured.
+    """
+    check_weights(_check.network("network", network, needs="weight_blocks"))
+    blocks = network.weight_blocks
+    largest = _check.sequence("largest", largest, len(blocks), "numbers, one per layer")
+    for block, top in zip(blocks, largest, strict=True):
+        if not (top := _check.scalar("largest", top)) > 0:
+            raise ValueError(f"largest must be above 0, got {top}")
+        if top < np.inf:
+            w = block.padded(network.parameters)
+            np.clip(w, -top, top, out=w)

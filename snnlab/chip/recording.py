@@ -32,7 +32,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, load_npz, save_npz
-from snnlab.chip.substrate import clip_weights
+from snnlab.chip.fit import clip_weights
 from snnlab.medium import Medium
 from snnlab.signals import SpikeTrains
 from snnlab.trace import Trace

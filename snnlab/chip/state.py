@@ -11,7 +11,8 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, check_format, load_npz, save_npz
-from snnlab.chip.effects import MIN_FACTOR, N_NEURONS, SPREADS
+from snnlab.chip.card import card
+from snnlab.chip.effects import EFFECTS, MIN_FACTOR, N_NEURONS, SPREADS
 from snnlab.signals import read_only
 
 if TYPE_CHECKING:
@@ -107,3 +108,16 @@ class ChipState:
             return chip
         except DAMAGE as fault:
             raise ValueError(f"path {path} does not hold a chip: {fault}") from None
+
+    def card(self) -> str:
+        """The chip's card as text: every effect with its value, its state and its source."""
+        return card(self)
+
+    def describe(self) -> None:
+        """Print the card."""
+        print(self.card())
+
+    def __repr__(self):
+        changed = {k: v for k, v in self.effects.items() if v != EFFECTS[k].default}
+        given = "".join(f", {k}={v!r}" for k, v in changed.items())
+        return f"Substrate({self.seed}{given})" + ", calibrated" * self.calibrated

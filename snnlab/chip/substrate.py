@@ -18,22 +18,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.chip.card import SECONDS_PER_IMAGE, SECONDS_PER_TRAINING_IMAGE, WATTS, RunCost, card
+from snnlab.chip.card import SECONDS_PER_IMAGE, SECONDS_PER_TRAINING_IMAGE, WATTS, RunCost
+from snnlab.chip.clamp import forget_later
 from snnlab.chip.effects import EFFECTS, MAX_SCALE, N_NEURONS, SPREADS, check_effects, detuned
 from snnlab.chip.faults import Faults
-from snnlab.chip.fit import check_fit, check_layers, runs_needed, warn_of_times
+from snnlab.chip.fit import check_fit, check_layers, clip_weights, runs_needed, warn_of_times
 from snnlab.chip.state import ChipState
 from snnlab.kernels import chip as kernels
-from snnlab.kernels import lif
 from snnlab.kernels.noise import SPREAD
 from snnlab.layers.stage import Conditions, pack_constants
 from snnlab.medium import Medium
 from snnlab.memory import aligned
 from snnlab.parameters import check_weights
-from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any, Self
 
     from snnlab._types import Signals
@@ -177,7 +175,7 @@ class Substrate(ChipState, Medium):
         trace = super().run(network, inputs, **settings)
         _check.finite("network or inputs", trace.readout)
         if self.effects["clamp"] is not None:
-            _forget(trace, min(self.effects["clamp"] / network.dt, _check.MOST_STEPS))
+            forget_later(trace, min(self.effects["clamp"] / network.dt, _check.MOST_STEPS))
         self.age += 1
         return trace
 
@@ -425,38 +423,6 @@ class Substrate(ChipState, Medium):
         seconds = n_samples * runs * each
         return RunCost(seconds, seconds * WATTS, runs)
 
-    def card(self) -> str:
-        """The chip's card as text: every effect with its value, its state and its source."""
-        return card(self)
-
-    def describe(self) -> None:
-        """Print the card."""
-        print(self.card())
-
-    def __repr__(self):
-        changed = {k: v for k, v in self.effects.items() if v != EFFECTS[k].default}
-        given = "".join(f", {k}={v!r}" for k, v in changed.items())
-        return f"Substrate({self.seed}{given})" + ", calibrated" * self.calibrated
-
-
-def clip_weights(network: Network, largest: Sequence[float]) -> None:
-    """Clip each layer's weights at ``largest`` (one number per layer), in place.
-
-    Raises
-    ------
-    FloatingPointError
-        If they are not finite: an infinite weight would be hidden, not cured.
-    """
-    check_weights(_check.network("network", network, needs="weight_blocks"))
-    blocks = network.weight_blocks
-    largest = _check.sequence("largest", largest, len(blocks), "numbers, one per layer")
-    for block, top in zip(blocks, largest, strict=True):
-        if not (top := _check.scalar("largest", top)) > 0:
-            raise ValueError(f"largest must be above 0, got {top}")
-        if top < np.inf:
-            w = block.padded(network.parameters)
-            np.clip(w, -top, top, out=w)
-
 
 def _weights(network, stage):
     """A layer's weights, padded."""
@@ -478,24 +444,3 @@ def _read(converter, last_first, v, lo, hi):
 def _has_synapses(stage):
     """Whether input passes through synapses; a current without a filter is injected."""
     return stage.neuron.tau_syn is not None
-
-
-def _forget(trace, steps):
-    """Clear all that is later than so many steps after each sample's first input spike."""
-    first = np.zeros(len(trace), np.int64)
-    if isinstance(trace.inputs, SpikeTrains):
-        some = trace.inputs.counts() > 0
-        first[some] = trace.inputs.step[trace.inputs.start[some]]
-    end = first + max(1, int(steps + 1e-9))  # whole steps; a quotient may be an ulp too small
-    for train in trace.spikes:
-        which, events = train.rows()
-        early = train.step[events] < end[which]
-        start, stop, *_ = train.events
-        stop[...] = start + np.bincount(which[early], minlength=len(trace))
-    late = np.arange(trace.inputs.n_steps) >= end[:, None]
-    trace.readout[late] = 0
-    for record in trace.records:
-        if record.potentials is not None:
-            record.bits[...] = 0
-            lif.mark_spikes(*record.spikes.events, record.bits)
-            record.potentials[:, ::-1][late] = 0  # stored last step first

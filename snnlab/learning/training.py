@@ -102,7 +102,7 @@ def _checked_loop(network, inputs, labels, rng, settings, history):
     return _Loop(network, inputs, labels, rng, settings, History() if history is None else history)
 
 
-def normalises(network):
+def normalises(network: Network) -> bool:
     """Whether a network's layers take statistics of a batch."""
     return getattr(network, "normalises", False)
 

@@ -25,8 +25,9 @@ def test_penalties_on_maps_of_features(name):
         penalties.LowerBound(0.5, 4.0, layers=1),
         penalties.Homeostasis(0.01, 20.0, layers=0),
     ]
-    network, inputs = make(LAYERS[name], "values", batch=3, n_steps=5, detach=True, steepness=1.0,
-                           surrogate="arctan")  # fmt: skip
+    network, inputs = make(
+        LAYERS[name], "values", batch=3, n_steps=5, detach=True, steepness=1.0, surrogate="arctan"
+    )
     rng = np.random.default_rng(0)
     dropout = [rng.random(stage.n) < 0.7 for stage in network.hidden_stages]
     x = inputs.to_dense(float)
@@ -91,8 +92,18 @@ def test_a_price_on_spikes_silences_and_a_bound_revives(norm):
         layers = (6, 6, 1), Conv(4, norm=norm), Pool(), Conv(4, norm=norm), 2
         network = Network(layers, LIF.grad_r(), n_steps=6, rng=0)
         network.scale_to_activity(inputs, rate=0.1)
-        history = train(network, inputs, labels, epochs=15, batch_size=10, rng=0, dropout=0.2,
-                        optimizer=Adam(0.01), penalties=chosen, progress=False)  # fmt: skip
+        history = train(
+            network,
+            inputs,
+            labels,
+            epochs=15,
+            batch_size=10,
+            rng=0,
+            dropout=0.2,
+            optimizer=Adam(0.01),
+            penalties=chosen,
+            progress=False,
+        )
         spikes[name] = history.hidden_spikes[-1]
     assert spikes["bursts"] < 0.7 * spikes["none"] < 0.7 * spikes["bound"]
 

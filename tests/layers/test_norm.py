@@ -311,9 +311,17 @@ def test_it_trains_and_goes_on_from_a_checkpoint(tmp_path):
         network = Network(layers, LIF.grad_r(), n_steps=6, rng=0)
         how = {"epochs": epochs, "batch_size": 16, "schedule": "constant"} | more
         history = train(
-            network, inputs, labels, rng=1, progress=False, checkpoint=path, dropout=0.1,
-            penalties=[penalties.Bursts(1e-4)], optimizer=Adam(0.02), **how,
-        )  # fmt: skip
+            network,
+            inputs,
+            labels,
+            rng=1,
+            progress=False,
+            checkpoint=path,
+            dropout=0.1,
+            penalties=[penalties.Bursts(1e-4)],
+            optimizer=Adam(0.02),
+            **how,
+        )
         return network, history
 
     network, history = run(16)
@@ -399,14 +407,19 @@ def test_what_is_not_a_norm_is_refused():
 def test_others_that_know_dense_layers_only_refuse_it_by_name():
     network = Network((4, Dense(3, norm=N), 2), LIF.grad_r(), n_steps=3, rng=0)
     for use in (
-        lambda: network.forward(inputs_of("events", 2, 3, 4, np.random.default_rng(0)),
-                                on=Substrate(seed=0)),
+        lambda: network.forward(
+            inputs_of("events", 2, 3, 4, np.random.default_rng(0)), on=Substrate(seed=0)
+        ),
         lambda: compact(network),
         lambda: train(
-            network, inputs_of("events", 4, 3, 4, np.random.default_rng(0)), [0, 1, 0, 1], rng=0,
-            progress=False, substrate=Substrate(seed=0),
+            network,
+            inputs_of("events", 4, 3, 4, np.random.default_rng(0)),
+            [0, 1, 0, 1],
+            rng=0,
+            progress=False,
+            substrate=Substrate(seed=0),
         ),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ValueError, match="layer 0 .*BatchNorm.*dense layers only"):
             use()
 
@@ -417,10 +430,15 @@ def test_names():
     assert repr(BatchNorm(scale=2)) == "BatchNorm(scale=2.0)"
     assert "norm" not in Conv(3).to_dict()
     reads = LeakyIntegrator(tau_mem=2.0, tau_syn=None, dt=1.0)
-    network = Network((4, Dense(3, norm=N)), LIF.grad_r(dt=1.0, tau_mem=2.0), readout=reads,
-                      n_steps=3, rng=0)  # fmt: skip
+    network = Network(
+        (4, Dense(3, norm=N)), LIF.grad_r(dt=1.0, tau_mem=2.0), readout=reads, n_steps=3, rng=0
+    )
     names = [(b.name, b.prunable, b.trainable) for b in network.blocks]
     assert names == [
-        ("weights", True, True), ("gain", False, True), ("shift", False, True),
-        ("mean", False, False), ("variance", False, False), ("batches", False, False),
-    ]  # fmt: skip
+        ("weights", True, True),
+        ("gain", False, True),
+        ("shift", False, True),
+        ("mean", False, False),
+        ("variance", False, False),
+        ("batches", False, False),
+    ]

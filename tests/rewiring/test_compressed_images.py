@@ -12,9 +12,16 @@ NETS = {
     "convs": ((9, 10, 2), Conv(5), Conv(17, 5), Conv(3, kernel=2, padding=0), 4),
     "pools": ((16, 16, 1), Conv(4), Pool(), Conv(6, padding=0), Dense(8), Vote(2)),
     "norms": ((8, 8, 2), Conv(4, norm=N), Conv(4, norm=N), Dense(6, norm=N), 3),
-    "others": ((10, 20, 1), Conv(3), Residual(Conv(3)), Conv(3, stride=2), Pool(1, "average"),
-               Conv(2), 3),
-}  # fmt: skip
+    "others": (
+        (10, 20, 1),
+        Conv(3),
+        Residual(Conv(3)),
+        Conv(3, stride=2),
+        Pool(1, "average"),
+        Conv(2),
+        3,
+    ),
+}
 
 
 def pruned(net, share=0.2, n_steps=10, dtype=np.float32, neuron=None, workers=None):
@@ -74,8 +81,13 @@ def test_which_layers_run_on_single_weights():
     assert sum(wide.compressed().on_weights()) == 3
     wide.weights[1][...] = 1
     assert wide.compressed().on_weights() == [True, False, True, False]
-    one = Network(((9, 9, 1), Conv(2), 2), [LIF.grad_r(v_th=[0.5] * 161 + [1.0])],
-                  readout=LIF.grad_r(), n_steps=3, rng=0)  # fmt: skip
+    one = Network(
+        ((9, 9, 1), Conv(2), 2),
+        [LIF.grad_r(v_th=[0.5] * 161 + [1.0])],
+        readout=LIF.grad_r(),
+        n_steps=3,
+        rng=0,
+    )
     assert one.compressed(1.0).on_weights() == [False, False]
 
 
@@ -98,8 +110,10 @@ def test_it_never_changes_and_is_evaluated_as_the_network_is():
     assert got.accuracy == expected.accuracy and got.hidden_spikes == expected.hidden_spikes
     assert repr(fast).startswith("CompressedImages(Network(") and fast.n_synapses.sum() > 0
     assert (fast.sizes, fast.n_steps, fast.dtype) == (
-        network.sizes, network.n_steps, network.dtype,
-    )  # fmt: skip
+        network.sizes,
+        network.n_steps,
+        network.dtype,
+    )
     trace = fast.forward(inputs)
     assert fast.forward(inputs, out=trace) is trace
 

@@ -96,10 +96,17 @@ def test_checkpoints_of_rewired_convolutions(digits, tmp_path):
             network = network_of(BatchNorm())
             rule = DeepR(3e-3, 0.8, 1e-3, 1e-7, rng=1)
             train(
-                network, *digits[0], epochs=epochs, batch_size=50, optimizer=rule,
-                rng=1, progress=False, checkpoint=path, extend=True,
+                network,
+                *digits[0],
+                epochs=epochs,
+                batch_size=50,
+                optimizer=rule,
+                rng=1,
+                progress=False,
+                checkpoint=path,
+                extend=True,
                 schedule="constant",
-            )  # fmt: skip
+            )
         ends.append((network.parameters.tobytes(), rule.strengths(network)[1].tobytes()))
     assert ends[0] == ends[1]
 

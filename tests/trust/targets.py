@@ -12,7 +12,8 @@ PROTOCOL = {
     "Layer": "prepare prepare_back forward backward finish fill_drive chunk_adjoint "
     "error_below drive adjoint init "
     "error_is_read_below follows_events values shape_out blocks room "
-    "uses_up_currents",
+    "uses_up_currents ends geometry",
+    "BatchNorm": "adjoint factors folded init inverse learn statistics values",
     "Optimizer": "adopt bound largest_change recipe "
     "change changes check_arrays check_fit checked rate regions take update",
     "Rule": "adopt bound largest_pull after_step check_arrays check_fit check_network "
@@ -24,7 +25,7 @@ PROTOCOL = {
     "LivingNetwork": "callback lift",
     "LeakyBucket": "lift",
     "Panel": "describe draw update render put changed publish ask show work",
-    "Medium": "conditions",
+    "Medium": "conditions passes",
     "Weighted": "agreement check_targets",
     "WeightedTargets": "__getitem__",
     "SquaredError": "agreement check_targets",

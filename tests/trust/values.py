@@ -425,6 +425,7 @@ VALUES = {
     "neurons": lambda: network().neurons,
     "noise": lambda: 0.1,
     "nonzero": ONE,
+    "norm": lambda: snnlab.layers.BatchNorm(),
     "notebook": lambda: "13_where_not_to_wire",
     "of": lambda: "inputs",
     "on": lambda: Substrate(0),
