@@ -31,8 +31,8 @@ from snnlab.signals import check_inputs
 from snnlab.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any, Self
+    from collections.abc import Sequence
+    from typing import Self
 
     from numpy.typing import DTypeLike
 
@@ -432,9 +432,7 @@ class Network(NetworkFile):
         return CompressedNetwork(self, threshold, unheard)
 
     @classmethod
-    def restored(
-        cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], workers: int | None = None
-    ) -> Self:
+    def _restored(cls, header, arrays, workers=None):
         """A network from the header and arrays of a file."""
         shape, layers, models = from_header(header)
         network = cls.__new__(cls)

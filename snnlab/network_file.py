@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 class NetworkFile:
     """How a network is saved and loaded."""
 
+    @classmethod
+    def _restored(cls, header, arrays, workers=None):
+        raise NotImplementedError  # a network knows how it is built
+
     def to_dict(self) -> dict[str, Any]:
         """All but the parameters, as plain numbers, strings and lists (for files)."""
         return {
@@ -34,7 +38,7 @@ class NetworkFile:
 
     def __reduce__(self):  # blocks are views of one array: build them anew
         arrays = block_arrays(self.blocks, self.parameters)
-        return type(self).restored, (self.to_dict(), arrays, self.workers)
+        return type(self)._restored, (self.to_dict(), arrays, self.workers)
 
     def save(self, path: PathLike) -> None:
         """Write everything that defines the network to a ``.npz`` file, whole or not at all.
@@ -73,6 +77,6 @@ class NetworkFile:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], workers: int | None = None) -> Self:
         """Inverse of `to_arrays`; raises ValueError if something is missing or wrong in them."""
         try:
-            return cls.restored(json.loads(str(arrays["header"])), arrays, workers)
+            return cls._restored(json.loads(str(arrays["header"])), arrays, workers)
         except DAMAGE as fault:
             raise ValueError(f"arrays do not hold a network: {fault}") from None
