@@ -676,7 +676,7 @@ def check_training(page, panel):
 LENGTHEN = """
 import dataclasses
 from snnlab.live import panel
-(p,) = panel._OPEN.values()
+(p,) = (p for p in panel._OPEN.values() if p.worker is not None)
 task, n_steps = getattr(p, "task", None), getattr(p, "n_steps", None)
 if task:
     p.task = dataclasses.replace(task, epochs=1000 * task.epochs)

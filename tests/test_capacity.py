@@ -110,8 +110,8 @@ def test_a_batch_that_does_not_fit_says_how_many_samples_would(monkeypatch):
 def test_inference_needs_less(monkeypatch):
     network = make("conv")
     n = 40_000
-    assert capacity.trace_bytes(network, n, False) < capacity.trace_bytes(network, n) / 10
-    monkeypatch.setattr(capacity, "available", lambda: 2 * GIGA)
+    assert capacity.trace_bytes(network, n, False) < capacity.trace_bytes(network, n) / 5
+    monkeypatch.setattr(capacity, "available", lambda: 3 * GIGA)
     capacity.check(network, ConstantCurrent, n, False)
     with pytest.raises(MemoryError, match="forward and backward"):
         capacity.check(network, ConstantCurrent, n, True)

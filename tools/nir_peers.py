@@ -110,7 +110,7 @@ def run_images(library, graph, x):
     if library != "snntorch":
         return run(library, graph, x)
     out = [run(library, graph, x[k : k + 1]) for k in range(len(x))]
-    return np.stack([one.reshape(STEPS, -1) for one in out])
+    return np.stack([one.T for one in out])  # it has flattened the one sample: (unit, time)
 
 
 def snntorch_model(kind):

@@ -21,6 +21,7 @@ from snnlab.course.panels.chip import KNOBS
 AT_FIRST = {"OneNeuron": {"weight": 0.9}}
 BEFORE = {("BrokenNeurons", "draw"): {"order": "random"}}
 BEFORE |= {("Imperfections", k): {"only": k} for k in KNOBS}
+BEFORE |= {("FeatureMaps", k): {"layer": 0} for k in ("down", "across")}  # a place for each pixel
 NOT_MOVED = {("TrainLive", "back")}  # follows the training
 MAY_BE_ENDLESS = {"defect", "centre"}  # of a dead neuron; of a prior without a pull
 MAY_BE_MISSING = {"matrix", "v"}  # not measured yet; not recorded

@@ -121,7 +121,7 @@ def test_the_unit_is_that_of_the_frame(panel, network, data):
     pooled = look(panel, digit=2, layer=3, channel=5, down=10, across=4)
     assert pooled["sees"] == panels.receptive_field(network, 3, (2, 1))
     assert "pool 2" in panel.describe(pooled)
-    assert look(panel, layer=0, channel=31)["chosen"][0] == 3, "of fewer maps the last"
+    assert look(panel, layer=0, channel=31)["chosen"][0] == 3, "of fewer maps, counted around"
 
 
 def test_networks_that_have_no_maps_are_refused(data):

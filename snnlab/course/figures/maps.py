@@ -198,7 +198,7 @@ def draw_patches(data, *, fig=None):
     tests = place_accuracy(curve, data["steps"], "test accuracy (%)")
     (others,) = curve.plot([], [], ls="--", color=QUIET, marker="s", ms=3, label="dense network")
     tests.set_label("convolutions")
-    curve.legend(loc="lower right")
+    curve.legend(loc="upper center", bbox_to_anchor=(0.45, -0.24), ncols=2, columnspacing=1)
     titles = [ax.set_title(" ") for ax in (weights, maps, shown, curve)]
     parts = {"kernels": kernels, "tiles": tiles, "image": image, "frames": frames}
     parts |= {"tests": tests, "others": others, "titles": titles, "curve": curve}

@@ -117,7 +117,7 @@ class FeatureMaps(Panel):
         layer : int
             A number of a stage of the network.
         channel : int
-            Which map; of fewer, the last.
+            Which map; where there are fewer, counted around.
         down, across : int
             Row and column of the image above the middle of which a unit is chosen.
 
@@ -130,7 +130,7 @@ class FeatureMaps(Panel):
         trace = self._trace(digit)
         given = trace.records[layer].values_of(0, 1, network.dtype)[0]
         rows, columns, channels = stage.shape_out
-        channel = min(channel, channels - 1)
+        channel %= channels  # of fewer maps, around
         place = down * rows // self.shape[0], across * columns // self.shape[1]
         below = self._heard(layer)  # a pool has no weights and no potential: its convolution's
         conv = network.stages[below]
