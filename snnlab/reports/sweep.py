@@ -14,6 +14,7 @@ from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import Bursts, Penalties
 from snnlab.learning.settings import check_medium, check_samples
 from snnlab.learning.training import evaluate, steps, train
+from snnlab.parameters import check_weights
 from snnlab.reports.frontier import Frontier, Point
 from snnlab.reports.runbook import RunBook, SweepBook
 from snnlab.reports.tasks import Failure, run_tasks
@@ -311,7 +312,7 @@ def transfer_matrix(
     """
     networks, chips = _some("networks", networks), _some("chips", chips)
     for network in networks:
-        _check.network("networks", network, needs="backward")
+        check_weights(_check.network("networks", network, needs="backward"), "one of networks")
     for chip in chips:
         check_medium("chips", chip)
     out = np.empty((len(networks), len(chips)))

@@ -12,8 +12,8 @@ PROTOCOL = {
     "Layer": "prepare prepare_back forward backward finish fill_drive chunk_adjoint "
     "error_below drive adjoint init "
     "error_is_read_below follows_events values shape_out blocks room "
-    "uses_up_currents ends geometry",
-    "BatchNorm": "adjoint factors folded init inverse learn statistics values",
+    "uses_up_currents ends geometry by_batch gather settle gather_back settle_back tuned",
+    "BatchNorm": "adjoint factors folded init inverse is_new learn running statistics values",
     "Optimizer": "adopt bound largest_change recipe "
     "change changes check_arrays check_fit checked rate regions take update",
     "Rule": "adopt bound largest_pull after_step check_arrays check_fit check_network "

@@ -209,7 +209,7 @@ def small_network(data, *, maps=12, kernel=5, how="max", n_steps=20, seed=0):
     maps : int
         Of the first convolution.
     kernel : int
-        Width of both convolutions.
+        Width of both convolutions, odd.
     how : {"max", "average"}
         How maps are pooled.
     n_steps, seed : int
@@ -219,6 +219,8 @@ def small_network(data, *, maps=12, kernel=5, how="max", n_steps=20, seed=0):
     Network
     """
     maps = _check.integer("maps", maps, 1, 1000)
+    if _check.integer("kernel", kernel, 1, 99) % 2 == 0:
+        raise ValueError(f"kernel must be odd: images keep their size, got {kernel}")
     layers = Conv(maps, kernel), Pool(2, how), Conv(32, kernel), Pool(2, how), data.n_classes
     shape = (*data.image_shape, 1)
     network = Network((shape, *layers), LIF.brainscales2(), n_steps=n_steps, rng=seed)
