@@ -35,7 +35,7 @@ def pruned(net, share=0.2, n_steps=10, dtype=np.float32, neuron=None, workers=No
         network.forward(some("values", network), training=True)
         for block in network.blocks:
             if block.name == "shift":
-                block.of(network.parameters)[...] = rng.normal(0, 0.3, (1, block.columns))
+                block.of(network.parameters)[...] = rng.normal(0.3, 0.3, (1, block.columns))
     return network
 
 
