@@ -134,7 +134,7 @@ def test_what_is_wrong_with_images_is_said(given, expected, message):
         ({"layers": [Conv(2, 19, padding=0)]}, ValueError, "kernel 19 is larger than the padded"),
         ({"layers": [20, Conv(2)]}, ValueError, "Conv hears images"),
         ({"layers": [Conv(3), Vote(7)]}, ValueError, "7 classes, not 768"),
-        ({"layers": [Residual(Conv(3))]}, ValueError, r"must give \(16, 16, 1\)"),
+        ({"layers": [Residual(Conv(1, 4, padding=0))]}, ValueError, "Residual"),
         ({"layers": SMALL, "image_shape": None}, ValueError, "image_shape must be given where"),
         ({"layers": [Residual(Conv(1))], "image_shape": None}, ValueError, "image_shape must be"),
         ({"image_shape": (16, 16, 1, 1)}, ValueError, "image_shape must be rows, columns and"),
