@@ -15,6 +15,15 @@ def test_page(k): pass
 
 def test_always(): pass
 """
+GROUPED = """
+import os, pytest
+
+@pytest.mark.xdist_group("pages")
+@pytest.mark.parametrize("k", range(8))
+def test_page(k):
+    assert int(os.environ.setdefault("SO_FAR", "0")) == k
+    os.environ["SO_FAR"] = str(k + 1)
+"""
 SKIPPED = """
 import pytest
 
@@ -50,7 +59,7 @@ def test_tests_lie_in_the_folders_of_what_they_test():
 def suite(tmp_path):
     """Runs pytest on a file of its own with this suite's conftest; returns process and outcomes."""
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = browser: a page\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n browser: a page\n")
 
     def run(text, *options, **env):
         (tmp_path / "test_probe.py").write_text(text)
@@ -84,6 +93,11 @@ def test_three_thirds_are_the_whole(suite):
     assert f"{len(parts[1])} passed" in suite(PROBE, "-n", "2", SNNLAB_THIRD="1").stdout
     whole = suite(PROBE, "--all", "-n", "2", SNNLAB_THIRD="1").stdout
     assert "8 passed" in whole and "all the tests in a browser" in whole
+
+
+def test_a_group_of_tests_shares_a_process(suite):
+    done = suite(GROUPED, "-n", "2", "--dist", "loadgroup", "-s")
+    assert done.returncode == 0 and "8 passed" in done.stdout, done.stdout
 
 
 def test_the_summary_says_which_third_is_run(suite):
