@@ -53,12 +53,12 @@ $(STAMP): pyproject.toml constraints.txt
 lab: venv  ## open the first notebook in JupyterLab
 	$(PY) -m jupyterlab $(AS_ROOT) $(LAB_FLAGS) notebooks/01_one_leaky_neuron.ipynb
 
-# All passes run even if one fails.
+# All passes run even if one fails; the full run comes last, so its summary is the last one shown.
 # The kernels are compiled once beforehand: parallel workers must not write the same cache. The
 # pass with bounds checks compiles other code, so it has a cache of its own and one process, which
-# runs beside the others; what it said is shown last. Tests in a browser go to one
-# process (loadgroup): one JupyterLab is enough. `make test` has notebooks train less and checks a
-# third of them in a browser, another one each day (SNNLAB_THIRD=0, 1, 2 or all).
+# runs beside the shorter ones: beside the full one, threads would wait for each other. Tests in a
+# browser go to one process (loadgroup): one JupyterLab is enough. `make test` has notebooks train
+# less and checks a third of them in a browser, another one each day (SNNLAB_THIRD=0, 1, 2 or all).
 test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full), in twelve minutes
 	@failed=""; mkdir -p .cache; said="$(CURDIR)/.cache/bounds.txt"; \
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
@@ -68,10 +68,9 @@ test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full)
 	echo "== without JIT"; \
 	NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m nojit || failed="$$failed nojit"; \
 	$(WARM_UP) || failed="$$failed warm-up"; \
+	echo "== with bounds checks"; wait $$bounds || failed="$$failed bounds"; cat "$$said"; \
 	echo "== all tests"; \
 	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(WHOLE) || failed="$$failed tests"; \
-	echo "== with bounds checks"; \
-	if wait $$bounds; then tail -n 1 "$$said"; else failed="$$failed bounds"; cat "$$said"; fi; \
 	if [ -n "$$failed" ]; then echo "make test: failed:$$failed"; exit 1; fi
 
 test-all: WHOLE := --all
