@@ -33,6 +33,8 @@ PROTOCOL = {
     "SpikingEstimator": "kind_of_y read_y checked_targets outputs columns strata readout_loss "
     "scaled usual_dropout fit_more is_straight to_file from_file scores",
 }
+# Where what a class inherits is listed with the first that has it.
+INHERITING = "snnlab.course.panels", "snnlab.live", "snnlab.layers"
 ABSTRACT = ("Layer", "Linear", "Transform", "Composite", "Optimizer", "Rule", "Panel")
 
 
@@ -110,8 +112,8 @@ def all_targets():
             found[name] = Target(name, x, maker=True)
         for method, function, bound in _methods(x):
             key = getattr(function, "__func__", function)
-            if key in seen and x.__module__.startswith(("snnlab.course.panels", "snnlab.live")):
-                continue  # inherited from Panel
+            if key in seen and x.__module__.startswith(INHERITING):
+                continue  # inherited from Panel, or from Layer
             seen.add(key)
             full = f"{name}.{method}"
             found[full] = Target(full, function, None if bound else x)
