@@ -9,14 +9,8 @@ How closely values are fitted, and by which currents, was chosen on folds of Fri
 and on the others that ``--fresh`` runs (nothing is written then).
 """
 
-import argparse
-import json
-import os
-import time
-import warnings
-
+import folds
 import numpy as np
-import studies
 from sklearn import datasets
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import RidgeCV
@@ -24,11 +18,9 @@ from sklearn.model_selection import KFold
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tables import by_repeat, versions, write
 
 import snnlab
 
-PATH = studies.RESULTS / "regression.json"
 MODELS = "ours", "mlp", "ridge"
 
 
@@ -76,74 +68,21 @@ def models(seed):
     return dict(zip(MODELS, (ours, *others), strict=True))
 
 
-def fold(x, y, folds, repeat, k):
-    """R2 on one fold, and seconds of ours."""
-    seen, held = list(KFold(folds, shuffle=True, random_state=repeat).split(x))[k]
-    out = {}
-    for name, model in models(repeat).items():
-        began = time.perf_counter()
-        out[name] = float(model.fit(x[seen], y[seen]).score(x[held], y[held]))
-        if name == "ours":
-            out |= {"seconds": time.perf_counter() - began, "code": model.code_.kind}
-    return out
+def splits(x, y, n, repeat):
+    """Folds of rows, shuffled."""
+    return KFold(n, shuffle=True, random_state=repeat).split(x)
 
 
-def record(name, runs, config, shape):
-    """Means and their standard errors of one set."""
-    columns = {m: np.array([run[m] for run in runs.values()]) for m in MODELS}
-    errors = {m: float(x.std(ddof=1) / np.sqrt(len(x))) for m, x in columns.items()}
-    return {
-        "study": "regression",
-        "metric": "R2",
-        "label": name,
-        "shape": list(shape),
-        **by_repeat(runs),
-        "paper": None,
-        "paper_source": None,
-        "paper_tag": "unverified",
-        "mlp": float(columns["mlp"].mean()),
-        "ridge": float(columns["ridge"].mean()),
-        "standard_errors": errors,
-        "codes": sorted({run["code"] for run in runs.values()}),
-        "config": config,
-        "command": "python benchmarks/studies/regression.py",
-        "versions": versions(),
-        "runs": runs,
-    }
+LINE = "{label:20} ours {mean:.3f}  mlp {mlp:.3f}  ridge {ridge:.3f} {codes}"
 
 
 def main():
     """Run what is missing; a line per set."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--sets", nargs="+")
+    parser = folds.parser(__doc__)
     parser.add_argument("--fresh", action="store_true")
     args = parser.parse_args()
-    if hasattr(os, "nice"):
-        os.nice(10)
-    warnings.simplefilter("ignore")  # MLPRegressor's, of epochs that do not suffice
-    config = {"folds": args.folds, "defaults": snnlab.SpikingRegressor().get_params(deep=False)}
-    config = json.loads(json.dumps(config))
-    old = json.loads(PATH.read_text()) if PATH.exists() and not args.fresh else []
-    done = {r["label"]: r["runs"] for r in old if r["config"] == config}
-    records = {}
-    for name, (x, y) in (fresh_sets() if args.fresh else the_sets()).items():
-        runs = done.get(name, {})
-        for repeat in range(args.repeats if not args.sets or name in args.sets else 0):
-            for k in range(args.folds):
-                if f"{repeat}-{k}" not in runs:
-                    runs[f"{repeat}-{k}"] = fold(x, y, args.folds, repeat, k)
-        if len(runs) < 2:
-            continue
-        r = records[name] = record(name, runs, config, x.shape)
-        print(
-            f"{name:20} ours {r['mean']:.3f}  mlp {r['mlp']:.3f}  ridge {r['ridge']:.3f} "
-            f"{', '.join(r['codes'])}",
-            flush=True,
-        )
-        if not args.fresh:
-            write(PATH, records)
+    study = folds.Study("regression", "R2", models, splits, LINE)
+    records = study.run(fresh_sets() if args.fresh else the_sets(), args, trial=args.fresh)
     means = [np.mean([r[m] for r in records.values()]) for m in ("mean", "mlp", "ridge")]
     print("mean of the sets: ours {:.3f}, mlp {:.3f}, ridge {:.3f}".format(*means))
 

@@ -14,17 +14,8 @@ on. With ``--others`` the sets are others on which the defaults were chosen, wit
 SEED`` generated ones; nothing is written then.
 """
 
-import argparse
-import json
-import os
-import platform
-import time
-import warnings
-
-import numba
+import folds
 import numpy as np
-import sklearn
-import studies
 from sklearn import datasets
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -33,9 +24,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import snnlab
-from snnlab._files import write_atomically
-
-PATH = studies.RESULTS / "tables.json"
 
 
 def made(n_features, n_informative, n_classes, seed, n=1000):
@@ -169,112 +157,27 @@ def models(seed):
     }
 
 
-def fold(x, y, folds, repeat, k):
-    """Accuracies on one fold, and seconds of ours."""
-    splits = StratifiedKFold(folds, shuffle=True, random_state=repeat).split(x, y)
-    seen, held = list(splits)[k]
-    out = {}
-    for name, model in models(repeat).items():
-        began = time.perf_counter()
-        out[name] = float(model.fit(x[seen], y[seen]).score(x[held], y[held]))
-        if name == "ours":
-            out |= {"seconds": time.perf_counter() - began, "code": model.code_.kind}
-    return out
+def splits(x, y, n, repeat):
+    """Folds that hold a share of each class."""
+    return StratifiedKFold(n, shuffle=True, random_state=repeat).split(x, y)
 
 
-def record(name, runs, config, shape):
-    """Means, differences and their standard errors of one set."""
-    columns = {m: np.array([run[m] for run in runs.values()]) for m in models(0)}
-    errors = {m: float(x.std(ddof=1) / np.sqrt(len(x))) for m, x in columns.items()}
-    return {
-        "study": "tables",
-        "metric": "accuracy",
-        "label": name,
-        "shape": list(shape),
-        **by_repeat(runs),
-        "paper": None,
-        "paper_source": None,
-        "paper_tag": "unverified",
-        "mlp": float(columns["mlp"].mean()),
-        "logistic": float(columns["logistic"].mean()),
-        "standard_errors": errors,
-        "codes": sorted({run["code"] for run in runs.values()}),
-        "config": config,
-        "command": "python benchmarks/studies/tables.py",
-        "versions": versions(),
-        "runs": runs,
-    }
-
-
-def versions():
-    """Of what the numbers may depend on."""
-    return {
-        "snnlab": snnlab.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "scikit-learn": sklearn.__version__,
-    }
-
-
-def by_repeat(runs):
-    """Means of ours over the folds of each repeat, which is its seed; their mean and deviation."""
-    seeds = sorted({int(key.split("-")[0]) for key in runs})
-    values = [
-        float(np.mean([run["ours"] for key, run in runs.items() if key.startswith(f"{seed}-")]))
-        for seed in seeds
-    ]
-    sd = float(np.std(values, ddof=1)) if len(seeds) > 1 else None
-    return {"seeds": seeds, "values": values, "mean": float(np.mean(values)), "sd": sd}
-
-
-def write(path, records):
-    """A file of records, whole or not at all."""
-    text = json.dumps(list(records.values()), indent=1) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
-
-
-def stored(config):
-    """Runs by set that are in the file, if they are of this study."""
-    old = json.loads(PATH.read_text()) if PATH.exists() else []
-    return {r["label"]: r["runs"] for r in old if r["config"] == config}
+LINE = (
+    "{label:22} ours {mean:.1%}  mlp {mlp:.1%}  logistic {logistic:.1%} "
+    "+- {standard_errors[logistic]:.1%}  {codes}"
+)
 
 
 def main():
     """Run what is missing; a line per set."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--sets", nargs="+")
+    parser = folds.parser(__doc__)
     parser.add_argument("--others", action="store_true")
     parser.add_argument("--generated", type=int, metavar="SEED")
     args = parser.parse_args()
-    if hasattr(os, "nice"):
-        os.nice(10)
-    warnings.simplefilter("ignore")  # MLPClassifier's, of epochs that do not suffice
-    config = {"folds": args.folds, "defaults": snnlab.SpikingClassifier().get_params(deep=False)}
-    config = json.loads(json.dumps(config))
     sets = other_sets() if args.others else the_sets()
     sets = sets if args.generated is None else generated(args.generated)
-    trial = args.others or args.generated is not None
-    done = {} if trial else stored(config)
-    records = {}
-    for name, (x, y) in sets.items():
-        runs = done.get(name, {})
-        for repeat in range(args.repeats if not args.sets or name in args.sets else 0):
-            for k in range(args.folds):
-                if f"{repeat}-{k}" not in runs:
-                    runs[f"{repeat}-{k}"] = fold(x, y, args.folds, repeat, k)
-        if len(runs) < 2:
-            continue
-        r = records[name] = record(name, runs, config, x.shape)
-        print(
-            f"{name:22} ours {r['mean']:.1%}  mlp {r['mlp']:.1%}  logistic {r['logistic']:.1%} "
-            f"+- {r['standard_errors']['logistic']:.1%}  {', '.join(r['codes'])}",
-            flush=True,
-        )
-        if not trial:
-            write(PATH, records)
+    study = folds.Study("tables", "accuracy", models, splits, LINE)
+    records = study.run(sets, args, trial=args.others or args.generated is not None)
     means = [np.mean([r[m] for r in records.values()]) for m in ("mean", "mlp", "logistic")]
     print("mean of the sets: ours {:.2%}, mlp {:.2%}, logistic {:.2%}".format(*means))
 
