@@ -13,7 +13,7 @@ import snnlab
 
 PACKAGE = Path(snnlab.__file__).parent
 # drawn or told rather than called, and a text that is to be read
-UNANNOTATED = {"layers", "lessons", "live", "panels", "patients", "plot", "textbook"}
+UNANNOTATED = {"lessons", "live", "panels", "patients", "plot", "textbook"}
 CLASSES = sorted(name for name in snnlab._NAMES if name[0].isupper())
 FUNCTIONS = sorted(set(snnlab._NAMES) - set(CLASSES))
 MODULES = sorted(set(snnlab._MODULES) - UNANNOTATED)
