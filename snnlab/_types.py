@@ -20,7 +20,6 @@ Randomness = int | RandomState | np.random.Generator | None
 Shape = tuple[int, ...]
 Blocks = dict[str, np.ndarray]  # parameters of a layer, or gradients by them, by name
 Neuron = LIF | LeakyIntegrator
-Pairs = Sequence[tuple[np.ndarray, np.ndarray | None]]  # potentials and spikes of each layer
 
 
 class Batches(Protocol):

@@ -6,35 +6,21 @@ tested against it. Arrays are (sample, time, unit), weights (n_in, n_out). A lay
 are explained in `snnlab.neurons`.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from snnlab._textbook import checked
 from snnlab.neurons import LIF
 from snnlab.surrogate import slope
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from snnlab._types import Neuron, Pairs
-
 
 @checked
-def heaviside(u: np.ndarray) -> np.ndarray:
+def heaviside(u):
     """Step: a spike (1) where the potential is above the threshold."""
     return (u > 0).astype(u.dtype)
 
 
 @checked
-def layer_forward(
-    x: np.ndarray,
-    weights: np.ndarray,
-    neuron: Neuron,
-    spike: Callable[[np.ndarray], np.ndarray] = heaviside,
-) -> tuple[np.ndarray, np.ndarray | None]:
+def layer_forward(x, weights, neuron, spike=heaviside):
     """One dense layer through time.
 
     Parameters
@@ -57,9 +43,7 @@ def layer_forward(
 
 
 @checked
-def neuron_forward(
-    drive: np.ndarray, neuron: Neuron, spike: Callable[[np.ndarray], np.ndarray] = heaviside
-) -> tuple[np.ndarray, np.ndarray | None]:
+def neuron_forward(drive, neuron, spike=heaviside):
     """Its neurons, from what is sent to each in a step, (sample, time, n); returns v and z."""
     n_steps, n = drive.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
@@ -92,14 +76,7 @@ def _held(z, hold, t):
 
 
 @checked
-def layer_backward(
-    x: np.ndarray,
-    weights: np.ndarray,
-    neuron: Neuron,
-    v: np.ndarray,
-    z: np.ndarray | None,
-    error: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def layer_backward(x, weights, neuron, v, z, error):
     """One dense layer backwards through time, reading the trace (v, z).
 
     Parameters
@@ -124,9 +101,7 @@ def layer_backward(
 
 
 @checked
-def neuron_backward(
-    neuron: Neuron, v: np.ndarray, z: np.ndarray | None, error: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def neuron_backward(neuron, v, z, error):
     """Its neurons; returns gradients by the drive and by the current, which it feeds later on."""
     n_steps, n = v.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)
@@ -152,12 +127,7 @@ def neuron_backward(
 
 
 @checked
-def forward(
-    x: np.ndarray,
-    weights: Sequence[np.ndarray],
-    neurons: Sequence[Neuron],
-    spike: Callable[[np.ndarray], np.ndarray] = heaviside,
-) -> Pairs:
+def forward(x, weights, neurons, spike=heaviside):
     """All layers; returns the trace, a list of (v, z) per layer. The last one is the readout."""
     trace = []
     for w, neuron in zip(weights, neurons, strict=True):
@@ -168,21 +138,14 @@ def forward(
 
 
 @checked
-def readout(trace: Pairs) -> np.ndarray:
+def readout(trace):
     """What a loss is given: the last layer's potentials, or its spikes if it spikes."""
     v, z = trace[-1]
     return v if z is None else z
 
 
 @checked
-def backward(
-    x: np.ndarray,
-    weights: Sequence[np.ndarray],
-    neurons: Sequence[Neuron],
-    trace: Pairs,
-    g_readout: np.ndarray,
-    g_spikes: Sequence[np.ndarray | None] | None = None,
-) -> list[np.ndarray]:
+def backward(x, weights, neurons, trace, g_readout, g_spikes=None):
     """All layers backwards, from the gradient by the readout; returns those by all weights.
 
     ``g_spikes``: per hidden layer a penalty's gradient by its spikes (broadcastable), or None.
