@@ -17,6 +17,9 @@ export SNNLAB_DATA := $(CURDIR)/../shared/data
 endif
 endif
 
+# Where it is set, every process would compile the package's source anew, and tests start many.
+unexport PYTHONDONTWRITEBYTECODE
+
 INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet -c constraints.txt
 WARM_UP := $(PY) -c "import snnlab; snnlab.warm_up()"
 LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \

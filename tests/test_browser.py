@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+import quick_notebook
 from notebook_checks import (
     IN_A_BROWSER,
     NOTEBOOKS,
@@ -44,7 +45,8 @@ CPUS = os.cpu_count() or 1
 ANSWER = 300  # ms in which a move must show while a network trains; asserted at as many times
 BEGIN = 3000  # ms from a move to the first thing that is seen to be learned; likewise
 PATIENCE = 10_000 * SLOW  # ms until a picture must have changed
-MOVES = 200 if os.environ.get("SNNLAB_THIRD") == "all" else 60
+QUICK = os.environ.get("SNNLAB_THIRD") != "all"
+MOVES = 60 if QUICK else 200
 
 
 def allowed():
@@ -196,6 +198,8 @@ def lab(tmp_path_factory):
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
     }
+    if QUICK:
+        surroundings |= quick_notebook.profile(home / "ipython")
     command = [
         sys.executable,
         "-m",
@@ -750,7 +754,7 @@ def test_notebook(path, open_notebook, page, scratch):
     notebook = open_notebook(path)
     ran = time.perf_counter() - began
     check_outputs(notebook)
-    check_exercises(notebook)
+    check_exercises(notebook, quick_notebook.OPEN if QUICK else ())
     check_data(notebook, mnist())
     # a notebook may have no panel, but pictures that live on the page, tested elsewhere
     any_panel = any("panels." in cell.source for cell in notebook.cells)
