@@ -29,7 +29,7 @@ NO_EVENTS = (*[np.empty(0, np.int64)] * 2, *[np.empty(0, np.int32)] * 2)
 SPARSE = 0.25  # share of inputs other than the background up to which skipping it is faster
 
 
-def _samples(n, index):
+def chosen_samples(n: int, index: Any) -> np.ndarray:
     """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
     if isinstance(index, bool | np.bool_):
         raise IndexError("index must be an int, a slice, a mask or an array of indices")
@@ -316,7 +316,7 @@ class SpikeTrains:
 
     def __getitem__(self, index):
         """The trains of some samples (an int, a slice, a mask or an array of indices); a view."""
-        chosen = _samples(len(self), index)
+        chosen = chosen_samples(len(self), index)
         start, stop = self._start[chosen], self._stop[chosen]
         return self.wrap(start, stop, self._step, self._unit, self.n_steps, self.n_units)
 
@@ -380,7 +380,7 @@ class ConstantCurrent:
 
     def __getitem__(self, index):
         """The input of some samples; a view if ``index`` is a slice."""
-        chosen = index if isinstance(index, slice) else _samples(len(self), index)
+        chosen = index if isinstance(index, slice) else chosen_samples(len(self), index)
         part = copy.copy(self)  # its values have been checked
         part.x = np.ascontiguousarray(self.x[chosen])
         part._background = ()
@@ -461,7 +461,8 @@ class Values:
 
     def __getitem__(self, index):
         """The values of some samples; a view if ``index`` is a slice."""
-        return self.wrap(self.x[index if isinstance(index, slice) else _samples(len(self), index)])
+        chosen = index if isinstance(index, slice) else chosen_samples(len(self), index)
+        return self.wrap(self.x[chosen])
 
     def __repr__(self):
         return f"Values({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"

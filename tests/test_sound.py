@@ -148,7 +148,6 @@ def test_sound_again():
         {"low": -1},
         {"low": 4000},
         {"high": 4001},
-        {"high": 50},
         {"span": 0},
         {"code": "rate"},
         {"threshold": 0},
