@@ -83,6 +83,10 @@ def labels(n=BATCH):
     return np.arange(n) % N_OUT
 
 
+def masked_targets():
+    return snnlab.losses.MaskedTargets(labels(), np.ones((BATCH, STEPS), bool))
+
+
 def rule(cls=rewiring.GradR, **settings):
     kind = {"rng": 0} if cls is not rewiring.Magnitude and cls is not rewiring.STDS else {}
     return cls(1e-3, **kind | settings)
@@ -447,6 +451,7 @@ VALUES = {
     "penalty": lambda: snnlab.penalties.Bursts,
     "per_sample": lambda: np.ones(3),
     "permutations": lambda: 10,
+    "pool": ONE,
     "picture": None,
     "png": lambda: b"png",
     "point": lambda: frontier().points[0],
@@ -572,6 +577,7 @@ VALUES = {
     "theta_in": lambda: 0.2,
     "theta_min": lambda: -1.0,
     "threshold": lambda: 0.05,
+    "tick": lambda: 1e-6,
     "time": lambda: 1e-6,
     "timeout": lambda: 0.01,
     "times": lambda: np.arange(3.0),
@@ -825,6 +831,28 @@ OWN = {
     "Operations.total.name": lambda: "adds",
     # data
     "load.name": lambda: "digits16",
+    "spoken_digits.which": lambda: "stand-in",
+    "n_mnist.which": lambda: "stand-in",
+    "held_out": ONE,
+    "read_events.path": lambda: saved(_write_events, ".bin"),
+    "read_events.shape": lambda: (2, 40, 40),
+    "read_events.sensor": lambda: "davis",
+    "recordings_of.events": lambda: structured(),
+    "recordings_of.shape": lambda: (2, 4, 4),
+    "recordings_of.labels": lambda: np.array([1]),
+    "Recordings.times": lambda: np.array([0, 10, 30]),
+    "Recordings.units": lambda: np.array([0, 3, 2]),
+    "Recordings.indptr": lambda: np.array([0, 2, 3]),
+    "Recordings.shape": lambda: (2, 3),
+    "Recordings.labels": lambda: np.array([0, 1]),
+    "Recordings.spikes.dt": lambda: 1e-5,
+    "RecordedDataset.train": lambda: sounds(),
+    "RecordedDataset.test": lambda: sounds(),
+    "RecordedDataset.source": TEXT,
+    "Sounds.sounds": lambda: [np.arange(5, dtype=np.int16), np.ones(3, np.int16)],
+    "Sounds.labels": lambda: np.array([0, 1]),
+    "Sounds.speakers": lambda: np.array([0, 0]),
+    "chosen_samples.n": lambda: 4,
     "yinyang.n": lambda: 20,
     "resample.index": lambda: np.array([0, 1]),
     "resample.run": lambda: None,
@@ -870,6 +898,14 @@ OWN = {
     "SpikingRegressor.load.path": lambda: saved(regressor().save),
     "WeightedTargets.weights": lambda: np.ones(BATCH),
     "Weighted.loss": lambda: snnlab.losses.MaxOverTime(),
+    "Masked.loss": lambda: snnlab.losses.MaxOverTime(),
+    "scores_for.targets": lambda: masked_targets(),
+    "Masked.__call__.targets": lambda: masked_targets(),
+    "Masked.__call__.readout": G_READOUT,
+    "PerStep.__call__.targets": lambda: np.zeros((BATCH, STEPS), int),
+    "SquaredErrorPerStep.__call__.targets": lambda: np.zeros((BATCH, STEPS, N_OUT)),
+    "mask_of.lengths": lambda: np.array([3, 1, 8]),
+    "MaskedTargets.mask": lambda: np.ones((BATCH, STEPS), bool),
     # course
     "lessons.begin.method": lambda: "Grad R",
     "lessons.rewire.method": lambda: "Grad R",
@@ -975,6 +1011,20 @@ def _textbook_trace():
     return snnlab.textbook.forward(trains().to_dense(float), w, network().neurons)
 
 
+def structured():
+    fields = [("x", int), ("y", int), ("t", int), ("p", int)]
+    return np.array([(0, 1, 3, 1), (2, 0, 40, 0), (3, 3, 41, 1)], fields)
+
+
+def sounds():
+    parts = np.arange(5, dtype=np.int16), np.ones(3, np.int16)
+    return snnlab.datasets.Sounds(parts, np.array([0, 1]), np.array([0, 0]))
+
+
+def _write_events(path):
+    path.write_bytes(bytes([3, 4, 128, 0, 9, 5, 6, 0, 1, 0]))
+
+
 def _wrapped(t):
     return t.start, t.stop, t.step, t.unit, t.n_steps, t.n_units
 
@@ -1008,9 +1058,12 @@ def _living_step():
 OBJECTS = {
     "SpikingClassifier": classifier,
     "SpikingRegressor": regressor,
+    "MaskedTargets": masked_targets,
     "WeightedTargets": lambda: snnlab.losses.WeightedTargets(labels(), np.ones(BATCH)),
     "Network": network,
     "CompressedNetwork": lambda: network().compressed(),
+    "Recordings": lambda: snnlab.datasets.recordings_of(structured()),
+    "Sounds": lambda: sounds(),
     "SpikeTrains": trains,
     "ConstantCurrent": lambda: ConstantCurrent(np.ones((BATCH, N_IN)), STEPS),
     "Values": lambda: Values(np.ones((BATCH, STEPS, N_IN))),
