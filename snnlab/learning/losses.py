@@ -60,6 +60,7 @@ def agreement(loss: Callable, scores: np.ndarray, targets: ArrayLike) -> float:
 
 def scored(loss: Callable, readout: np.ndarray, targets: Any) -> np.ndarray:
     """Scores of a readout, of the steps that count, if targets (or None) and loss tell them."""
+    _check_readout(readout)
     own = getattr(loss, "scores_for", None)
     return scores_of(loss)(readout) if own is None or targets is None else own(readout, targets)
 

@@ -331,6 +331,7 @@ ALLOWED = {
     "save": (OSError,),
     "to_csv": (OSError,),
     "load_trace": (OSError,),
+    "read_events": (OSError,),
     "save_trace": (OSError,),
     "simulate": (NotImplementedError,),
     "draw": (NotImplementedError,),
