@@ -65,6 +65,14 @@ def scored(loss: Callable, readout: np.ndarray, targets: Any) -> np.ndarray:
     return scores_of(loss)(readout) if own is None or targets is None else own(readout, targets)
 
 
+def of_samples(name: str, loss: Loss) -> Callable:
+    """A loss that has a score per sample and class, by its name or any callable; else refused."""
+    loss = resolve(loss)
+    if getattr(loss, "per_step", False):
+        raise ValueError(f"{name} must be one of whole samples, not of every step: {loss!r}")
+    return loss
+
+
 def mask_of(lengths: ArrayLike, n_steps: int) -> np.ndarray:
     """Which steps of samples count that end early: True for the first ``lengths`` of each.
 
@@ -476,9 +484,7 @@ class Masked:
     loss: Loss
 
     def __post_init__(self):
-        object.__setattr__(self, "loss", resolve(self.loss))
-        if getattr(self.loss, "per_step", False):
-            raise ValueError(f"loss must be one of whole samples: {self.loss!r} takes masks itself")
+        object.__setattr__(self, "loss", of_samples("loss", self.loss))
 
     @property
     def of_values(self) -> bool:
