@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.learning.losses import MaxOverTime, resolve, scores_of
+from snnlab.learning.losses import MaxOverTime, of_samples, scores_of
 from snnlab.signals import ConstantCurrent
 
 if TYPE_CHECKING:
