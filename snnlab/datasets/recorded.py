@@ -217,7 +217,6 @@ TITLES = {
 def _found(key, which, progress):
     """Arrays of a set's files (of one: that one's; None for a stand-in), and what to say of it."""
     _check.one_of("which", which, WHICH)
-    _check.text("which", which)
     _check.flag("progress", progress)
     kind, (name, title, made) = fetch.IMAGE_SETS[key], TITLES[key]
     about = {"class_names": kind.class_names}

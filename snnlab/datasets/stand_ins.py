@@ -52,11 +52,10 @@ def _voice(pitch, formants, ends, length, rng):
     at = np.linspace(0, 1, n)
     middles = (ends + np.concatenate([[0], ends[:-1]])) / 2
     phase = 2 * np.pi * np.cumsum(pitch * (1.1 - 0.2 * at)) / RATE
-    out = np.zeros(n)
+    (low, high), out = (np.interp(at, middles, f) for f in formants), np.zeros(n)
     for h in range(1, int(3500 / pitch)):
-        gain = 0.0
-        for f, width in zip(formants, (90, 140), strict=True):
-            gain = gain + 1 / (1 + ((h * pitch - np.interp(at, middles, f)) / width) ** 2)
+        f = h * pitch
+        gain = 1 / (1 + ((f - low) / 90) ** 2) + 1 / (1 + ((f - high) / 140) ** 2)
         out += gain * np.sin(h * phase) / h**0.5
     out *= np.sin(np.pi * at) ** 0.5
     out /= np.abs(out).max()
