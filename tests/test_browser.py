@@ -295,6 +295,48 @@ def saved_and_reopened(page, folder):
     return path
 
 
+PICTURES = """
+(k) => {
+  const images = [...lab.widget.content.widgets[k].node.querySelectorAll("img")];
+  return images.length && images.every((e) => e.complete && e.naturalWidth && e.alt.length > 20);
+}
+"""
+
+
+def check_reopened(page, folder):
+    """Saved and reopened without a kernel, every picture of a notebook is seen, and described."""
+    path = saved_and_reopened(page, folder)
+    shown = [
+        k
+        for k, cell in enumerate(nbformat.read(path, as_version=4).cells)
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", ()))
+        and not cell.metadata.get("jupyter", {}).get("outputs_hidden")
+    ]
+    assert shown, "there is no picture"
+    for k in shown:
+        page.evaluate("k => lab.widget.content.scrollToItem(k)", k)
+        page.wait_for_function(PICTURES, arg=k, timeout=PATIENCE)
+    for words in ("Loading widget", "model not found"):
+        assert page.locator(".jp-Notebook:visible").get_by_text(words).count() == 0
+    return path, len(shown)
+
+
+def check_exported(page, path, n, folder):
+    """So it is in HTML, without a network."""
+    exporters = pytest.importorskip("nbconvert")
+    body, _ = exporters.HTMLExporter().from_filename(str(path))
+    (folder / "exported.html").write_text(body, encoding="utf-8")
+    context = page.context.browser.new_context(offline=True)
+    exported = context.new_page()
+    exported.goto((folder / "exported.html").as_uri())
+    alts = exported.evaluate(
+        "[...document.querySelectorAll('.jp-OutputArea-output img')]"
+        ".map((e) => e.complete && e.naturalWidth ? e.alt : '')"
+    )
+    context.close()
+    assert len(alts) >= n and all(len(alt) > 20 for alt in alts), (n, alts)
+
+
 def notebook_of(page):
     """The notebook as it stands on the page."""
     return nbformat.from_dict(page.evaluate("lab.cells()"))
@@ -749,7 +791,7 @@ BESIDES |= dict.fromkeys(RETRAINED, check_retraining)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook(path, open_notebook, page, scratch):
+def test_notebook(path, open_notebook, lab, page, scratch, tmp_path):
     began = time.perf_counter()
     notebook = open_notebook(path)
     ran = time.perf_counter() - began
@@ -780,6 +822,7 @@ def test_notebook(path, open_notebook, page, scratch):
             | (BESIDES.get(name, none)(page, panel) or {})
         )
     check_outputs(notebook_of(page))
+    check_exported(page, *check_reopened(page, lab[1]), tmp_path)
     report = {
         "panels": measured,
         "seconds": {"run_all": round(ran, 1), "all": round(time.perf_counter() - began, 1)},
