@@ -122,7 +122,9 @@ def test_structured_arrays_as_of_tonic(tmp_path):
     two = recordings_of([structured(), structured()[:3]], labels=[5, 6], shape=(2, 40, 40))
     assert two.indptr.tolist() == [0, 5, 8] and two.labels.tolist() == [5, 6]
     is_what_was_written(two[0])
-    signed = structured().astype([("t", "<f8"), ("p", "<i8"), ("x", "<f8"), ("y", "<u4")])
+    signed = np.empty(5, [("t", "<f8"), ("p", "<i8"), ("x", "<f8"), ("y", "<u4")])
+    for name in signed.dtype.names:
+        signed[name] = structured()[name]
     signed["p"] = 2 * signed["p"] - 1  # some write -1 for darker
     is_what_was_written(recordings_of(signed))
     audio = recordings_of(structured()[["t", "x"]], shape=(700,))  # as of SHD: no rows, no polarity
