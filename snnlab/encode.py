@@ -238,7 +238,7 @@ def rate(x: ArrayLike, *, n_steps: int, rng: Seed, probability: float = 1.0) -> 
             more = np.empty(part.size + n // 8, np.int32)
             step, unit = np.concatenate([step[:n], more]), np.concatenate([unit[:n], more])
         n = events.below(part, x, probability, first, n_steps, stop, step, unit, n)
-    start = np.concatenate([[0], stop[:-1]]).astype(np.int64)[:n_samples]
+    start = np.concatenate([[0], stop])[:-1]
     return SpikeTrains.wrap(start, stop, step[:n], unit[:n], n_steps, n_units)
 
 

@@ -255,9 +255,9 @@ class SpikeTrains:
                 )
         packed = [part.compact() for part in trains]
         step, unit = (np.concatenate([getattr(p, k) for p in packed]) for k in ("step", "unit"))
-        stop = np.cumsum(np.concatenate([part.counts() for part in trains]))
-        start = np.concatenate([[0], stop[:-1]]).astype(np.int64)[: len(stop)]
-        return cls.wrap(start, stop, step, unit, trains[0].n_steps, trains[0].n_units)
+        counts = np.concatenate([part.counts() for part in trains])
+        stop = np.cumsum(counts)
+        return cls.wrap(stop - counts, stop, step, unit, trains[0].n_steps, trains[0].n_units)
 
     def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
         """Array of 0 and 1, (n_samples, n_steps, n_units)."""
@@ -280,7 +280,7 @@ class SpikeTrains:
         """The same trains with their events in one piece, sample by sample, nothing between."""
         _, events_ = self.rows()
         stop = np.cumsum(self.counts())
-        start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
+        start = stop - self.counts()
         step, unit = self._step[events_], self._unit[events_]
         return self.wrap(start, stop, step, unit, self.n_steps, self.n_units)
 

@@ -141,7 +141,7 @@ def test_sound_again():
     [
         {"sample_rate": 0},
         {"n_channels": 0},
-        {"n_channels": 200},
+        {"n_channels": 400},
         {"n_channels": 4.0},
         {"dt": 1e-6},
         {"window": 0.005},
