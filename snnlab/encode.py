@@ -271,7 +271,7 @@ def delta(x: ArrayLike, *, threshold: float, start: float = 0.0) -> SpikeTrains:
 
     Examples
     --------
-    >>> trains = delta([[[0.0], [1.2], [1.0], [0.1]]], threshold=1)
+    >>> trains = delta([[[0.0], [1.2], [1.0], [-0.1]]], threshold=1)
     >>> trains.step.tolist(), trains.unit.tolist()
     ([1, 3], [0, 1])
     """
