@@ -2,6 +2,12 @@
 
 from snnlab.course.figures.broken import draw_broken, update_broken
 from snnlab.course.figures.cost import draw_cost, update_cost
+from snnlab.course.figures.depth import (
+    draw_deep_training,
+    draw_depth,
+    update_deep_training,
+    update_depth,
+)
 from snnlab.course.figures.gradients import (
     draw_backward,
     draw_surrogate,
@@ -31,6 +37,8 @@ __all__ = [
     "draw_chip_wires",
     "draw_cloud",
     "draw_cost",
+    "draw_deep_training",
+    "draw_depth",
     "draw_latency",
     "draw_loop",
     "draw_maps",
@@ -52,6 +60,8 @@ __all__ = [
     "update_chip_wires",
     "update_cloud",
     "update_cost",
+    "update_deep_training",
+    "update_depth",
     "update_latency",
     "update_loop",
     "update_maps",
