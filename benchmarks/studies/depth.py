@@ -158,7 +158,7 @@ def point(label, metric="test_accuracy", **config):
 
 def deep(n, start, shortcut, **config):
     """That of a network of so many convolutions."""
-    label = f"{n} layers, {start}, {shortcut} shortcuts"
+    label = f"{n} layers, {start}, {depth.SHORTCUTS[shortcut]}"
     if "steepness" in config:
         label += f", steepness {config['steepness']:g}"
     return point(label, depth=n, start=start, shortcut=shortcut, **EFFORT, **config)

@@ -66,7 +66,11 @@ def run(point, seed, validate, checkpoint):
     if point["metric"] == "last_rate":
         return {"last_rate": rates[-1], "rates": rates, "seconds": seconds}
     factors = depth.growth(norms)
-    found = {"flat": depth.flat_at(c["steepness"], factors), "growth": factors.tolist()}
+    found = {
+        "flat": depth.flat_at(c["steepness"], factors),
+        "steepnesses": c["steepness"],
+        "growth": [float(f"{factor:.4g}") for factor in factors],
+    }
     if c["depth"] == max(DEPTHS):
         shown = norms[[c["steepness"].index(k) for k in c["shown"]]]
         found["adjoints"] = [[float(f"{x:.4g}") for x in row / row[-1]] for row in shown]
@@ -81,7 +85,7 @@ def point(metric, label, **config):
 POINTS = [
     point(
         "flat",
-        f"{n} layers, {start}, {shortcut} shortcuts, {surrogate}",
+        f"{n} layers, {start}, {depth.SHORTCUTS[shortcut]}, {surrogate}",
         depth=n,
         start=start,
         shortcut=shortcut,

@@ -13,7 +13,7 @@ from snnlab.neurons import LIF
 
 CHANNELS, N_STEPS, RATE = 8, 4, 0.15
 STARTS = "small", "scaled", "norm"  # how the layers begin
-SHORTCUTS = "none", "weak", "strong"
+SHORTCUTS = {"none": "no shortcuts", "weak": "weak shortcuts", "strong": "strong shortcuts"}
 # what a spike lifts the potential by, on a shortcut: half the threshold, or beyond it
 GAINS = {"none": 0.5, "weak": 0.5, "strong": 1.1}
 
@@ -89,7 +89,7 @@ def deep_network(
     Network
     """
     _check.one_of("start", start, STARTS)
-    _check.one_of("shortcut", shortcut, SHORTCUTS)
+    _check.one_of("shortcut", shortcut, tuple(SHORTCUTS))
     norm = BatchNorm() if start == "norm" else None
     layers = convolutions(depth, norm=norm, shortcuts=shortcut != "none", channels=channels)
     gain = GAINS[shortcut]

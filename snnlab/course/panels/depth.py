@@ -18,13 +18,13 @@ BATCH = 50
 START = Choice(
     "weights", (("small", "small"), ("scaled", "scaled"), ("normalised", "norm")), "norm"
 )
-SHORTCUT = Choice("shortcuts", as_options(deep.SHORTCUTS, "{}"), "none")
+SHORTCUT = Choice("shortcuts", as_options(tuple(deep.SHORTCUTS), "{}"), "none")
 WORDS = {"small": "small weights", "scaled": "scaled weights", "norm": "normalised currents"}
 
 
 def _settings(start, shortcut, surrogate=None):
     """A few words on a network."""
-    words = [WORDS[start], "no shortcuts" if shortcut == "none" else f"{shortcut} shortcuts"]
+    words = [WORDS[start], deep.SHORTCUTS[shortcut]]
     return ", ".join(words + ([surrogate] if surrogate else []))
 
 
