@@ -12,7 +12,7 @@ from snnlab.learning.optim import Adam
 from snnlab.learning.training import evaluate, steps
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
 
-STEEPNESSES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0)
+STEEPNESSES = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0, 8.0, 16.0)
 EVERY = 20  # steps between two looks at the test images
 BATCH = 50
 START = Choice(
