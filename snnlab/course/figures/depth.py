@@ -42,6 +42,16 @@ def _show_layers(lines, rates, norms):
     return relative
 
 
+def multiple(x):
+    """A ratio in words, rounded to two digits: "3.1 times", "1,200,000 times", "1/62,000 of"."""
+    if x >= 0.995:
+        rounded = float(f"{x:.2g}")
+        return f"{rounded:,.0f} times" if rounded >= 10 else f"{rounded:g} times"
+    return (
+        f"{x:.2g} of" if x >= 0.01 else f"1/{float(f'{1 / x:.2g}'):,.0f} of" if x else "nothing of"
+    )
+
+
 def _said_of(factor):
     """What a factor from layer to layer means."""
     if factor == 0:
@@ -103,11 +113,11 @@ def update_depth(picture, data):
     a.said[0].set_text(f"{depth} layers; the last one at {data['rates'][-1]:.2f}")
     a.said[1].set_text(_said_of(factor))
     even = f"; it would be 1 at {data['flat']:.2g}" if data["flat"] else ""
-    arrives = f"{relative[0]:.2g} of the last layer's" if factor else "nothing"
     picture.alt = (
         f"A network of {depth} layers before training, {data['settings']}: its first layer spikes "
         f"at a rate of {data['rates'][0]:.2f}, its last at {data['rates'][-1]:.2f}. Of the "
-        f"gradient the first layer gets {arrives}; the factor from layer to layer at steepness "
+        f"gradient the first layer gets {multiple(relative[0])} what the last one gets; the factor from "
+        f"layer to layer at steepness "
         f"{data['steepness']:g} is {factor:.2f}{even}."
     )
 
@@ -161,5 +171,5 @@ def update_deep_training(picture, data):
         f"A network of {depth} layers as it learns, {data['settings']}: after step {step} of "
         f"{data['steps']} it reads {accuracy:.1f} % of the test images rightly{shallow}. Its last "
         f"layer spikes at a rate of {data['rates'][-1]:.2f}; the gradient at the first layer is "
-        f"{relative[0]:.2g} of the last one's."
+        f"{multiple(relative[0])} the last one's."
     )

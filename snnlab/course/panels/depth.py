@@ -8,6 +8,7 @@ from snnlab import _check
 from snnlab.course import depth as deep
 from snnlab.course import figures
 from snnlab.course.arguments import of_course
+from snnlab.course.figures.depth import multiple
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import evaluate, steps
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
@@ -46,7 +47,7 @@ class Depth(Panel):
 
     controls = {
         "steepness": Stops("steepness", as_options(STEEPNESSES), 4.0),
-        "depth": Stops("layers", as_options((2, 4, 8, 14, 20)), 20),
+        "depth": Stops("layers", as_options((4, 8, 14, 20)), 20),
         "start": START,
         "shortcut": SHORTCUT,
         "surrogate": Choice("surrogate", as_options(("superspike", "arctan"), "{}"), "superspike"),
@@ -108,10 +109,11 @@ class Depth(Panel):
         what += f"{data['rates'][-1]:.2f} per step; "
         if factor == 0:
             return what + "no gradient arrives at the first layer"
-        even = f", even at {data['flat']:.2g}" if data["flat"] else ""
+        even = f"; 1 at {data['flat']:.2g}" if data["flat"] else ""
         return what + (
             f"at steepness {data['steepness']:g} the gradient changes by a factor of {factor:.2f} "
-            f"from layer to layer, by {factor ** (n - 1):.2g} in all{even}"
+            f"from layer to layer: the first one gets {multiple(factor ** (n - 1))} what the last "
+            f"one gets{even}"
         )
 
 
@@ -131,7 +133,7 @@ class TrainDeep(Panel):
     """
 
     controls = {
-        "depth": Stops("layers", as_options((2, 4, 8, 12, 16)), 8),
+        "depth": Stops("layers", as_options((4, 8, 14)), 8),
         "start": START,
         "shortcut": SHORTCUT,
         "steepness": Stops("steepness", as_options(STEEPNESSES), 1.4),
@@ -139,7 +141,7 @@ class TrainDeep(Panel):
     }
 
     @of_course
-    def __init__(self, data, *, n_train=2000, n_test=300, steps=200, key=None):
+    def __init__(self, data, *, n_train=2000, n_test=300, steps=160, key=None):
         self.data, self.n_steps = data, steps
         self.inputs = deep.images_as_currents(data, data.x_train[:n_train])
         self.labels = data.y_train[:n_train]
