@@ -73,6 +73,7 @@ def run(point, seed, validate, checkpoint):
     }
     if c["depth"] == max(DEPTHS):
         shown = norms[[c["steepness"].index(k) for k in c["shown"]]]
+        found["shown"] = c["shown"]
         found["adjoints"] = [[float(f"{x:.4g}") for x in row / row[-1]] for row in shown]
     return found | {"rates": rates, "seconds": seconds}
 

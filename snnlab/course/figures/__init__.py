@@ -5,6 +5,7 @@ from snnlab.course.figures.cost import draw_cost, update_cost
 from snnlab.course.figures.depth import (
     draw_deep_training,
     draw_depth,
+    draw_growth,
     update_deep_training,
     update_depth,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "draw_cost",
     "draw_deep_training",
     "draw_depth",
+    "draw_growth",
     "draw_latency",
     "draw_loop",
     "draw_maps",

@@ -1,15 +1,16 @@
 """Depth: what comes up through the layers of a network, and what of its gradient comes down."""
 
+import matplotlib
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from snnlab.course.figures.parts import place_accuracy, show_accuracy
 from snnlab.plot import style
-from snnlab.plot.style import OKABE_ITO, QUIET, ROLES
+from snnlab.plot.style import QUIET, ROLES
 
 LEAST = 1e-6  # of a norm, relative to the last layer's, that is shown
 MOST = 1 / LEAST
-WELL = OKABE_ITO["bluish green"]
+LOOKS = {"superspike": ("-", ROLES["gradient"]), "arctan": ("--", ROLES["input"])}
 
 
 def _place_layers(rates, norms, depth):
@@ -116,10 +117,65 @@ def update_depth(picture, data):
     picture.alt = (
         f"A network of {depth} layers before training, {data['settings']}: its first layer spikes "
         f"at a rate of {data['rates'][0]:.2f}, its last at {data['rates'][-1]:.2f}. Of the "
-        f"gradient the first layer gets {multiple(relative[0])} what the last one gets; the factor from "
-        f"layer to layer at steepness "
-        f"{data['steepness']:g} is {factor:.2f}{even}."
+        f"gradient the first layer gets {multiple(relative[0])} what the last one gets; the factor "
+        f"from layer to layer at steepness {data['steepness']:g} is {factor:.2f}{even}."
     )
+
+
+@style.styled
+def draw_growth(records, *, start="norm", shortcut="none", fig=None):
+    """The stored map: factors from layer to layer by steepness, and gradients of 20 layers.
+
+    Parameters
+    ----------
+    records : list of dict
+        Of the study ``gradients``.
+    start, shortcut : str
+        Which networks.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = style.figure(7.4, 3.6, fig)
+    growth, layers = (fig.add_subplot(1, 2, k) for k in (1, 2))
+    wanted = {"start": start, "shortcut": shortcut}
+    kept = [r for r in records if r["metric"] == "flat" and wanted.items() <= r["config"].items()]
+    depths = sorted({r["config"]["depth"] for r in kept})
+    for r in kept:
+        depth, surrogate = r["config"]["depth"], r["config"]["surrogate"]
+        dash, colour = LOOKS[surrogate]
+        factors = np.exp(np.log(r["growth_values"]).mean(axis=0))
+        (line,) = growth.plot(r["steepnesses_values"][0], factors, dash, color=colour)
+        line.set_alpha(0.3 + 0.7 * depths.index(depth) / (len(depths) - 1))
+        line.set_label(surrogate if depth == depths[-1] else "_")
+    growth.axhline(1, color=QUIET, lw=0.8)
+    growth.set(xscale="log", yscale="log")
+    growth.legend()
+    title = f"{depths[0]} (pale) to {depths[-1]} layers"
+    style.label_axes(growth, "steepness", "gradient: factor from layer to layer", title)
+    wanted = {"depth": depths[-1], "surrogate": "superspike"}
+    (deepest,) = (r for r in kept if wanted.items() <= r["config"].items())
+    shown = deepest["shown_values"][0]
+    norms = np.exp(np.log(deepest["adjoints_values"]).mean(axis=0))
+    for k, (steepness, row) in enumerate(zip(shown, norms, strict=True)):
+        colour = matplotlib.colormaps["cividis"](0.9 * k / (len(shown) - 1))
+        layers.plot(np.arange(1, len(row) + 1), row, color=colour, label=f"{steepness:g}")
+    layers.set_yscale("log")
+    layers.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    layers.legend(title="steepness", ncols=2)
+    title = f"{depths[-1]} layers, superspike"
+    style.label_axes(layers, "layer, from the image up", "gradient, by the last layer's", title)
+    alt = (
+        f"Left: the factor by which a gradient changes from layer to layer, over the steepness of "
+        f"two surrogates; curves of {depths[0]} to {depths[-1]} layers lie nearly upon each other. "
+        f"That of superspike falls and crosses 1 at {deepest['mean']:.2g}, that of arctan rises. "
+        f"Right: gradients of {depths[-1]} layers, layer by layer, from exploding at steepness "
+        f"{shown[0]:g} to vanishing at {shown[-1]:g}."
+    )
+    return style.Picture(fig, alt)
 
 
 @style.styled
