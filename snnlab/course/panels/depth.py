@@ -142,6 +142,8 @@ class TrainDeep(Panel):
 
     @of_course
     def __init__(self, data, *, n_train=2000, n_test=300, steps=160, key=None):
+        n_train = min(_check.integer("n_train", n_train, at_least=2), len(data.x_train))
+        n_train -= n_train % BATCH == 1  # a norm has no use for a batch of one
         self.data, self.n_steps = data, steps
         self.inputs = deep.images_as_currents(data, data.x_train[:n_train])
         self.labels = data.y_train[:n_train]
