@@ -79,6 +79,7 @@ def test_ratios_in_words():
 def test_what_is_shown_is_the_network_that_learns(data):
     panel = panels.TrainDeep(data, n_train=200, n_test=40, steps=6, key="test")
     try:
+        assert panel.wait(small_panels.PATIENCE)  # it shows itself before
         values = {"depth": 4, "start": "norm", "shortcut": "strong", "steepness": 1.4, "lr": 1e-2}
         frames = [frame for frame in panel.simulate(**values) if frame is not None]
         last, network = frames[-1], panel.downloads()["network"]
