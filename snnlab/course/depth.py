@@ -14,11 +14,13 @@ from snnlab.neurons import LIF
 CHANNELS, N_STEPS, RATE = 8, 4, 0.12
 STARTS = "small", "scaled", "norm"  # how the layers begin
 SHORTCUTS = {"none": "no shortcuts", "weak": "weak shortcuts", "strong": "strong shortcuts"}
-# what a spike lifts the potential by, on a shortcut: half the threshold, or beyond it
-GAINS = {"none": 0.5, "weak": 0.5, "strong": 1.1}
+# what a spike on a shortcut lifts the potential by: half the threshold, or twice
+GAINS = {"none": 0.5, "weak": 0.5, "strong": 2.0}
+# and how large what a pair of layers adds is at first, of what a layer without a shortcut gets
+BRANCHES = {"none": 1.0, "weak": 1.0, "strong": 0.5}
 
 
-def convolutions(depth, *, norm=None, shortcuts=False, channels=CHANNELS):
+def convolutions(depth, *, norm=None, shortcuts=False, branch=None, channels=CHANNELS):
     """So many convolutions; the first one halves an image's sides.
 
     Parameters
@@ -28,6 +30,8 @@ def convolutions(depth, *, norm=None, shortcuts=False, channels=CHANNELS):
     norm : BatchNorm, optional
     shortcuts : bool
         Whether pairs of layers have one; not the first and the last layer.
+    branch : BatchNorm, optional
+        Of the second layer of such a pair; by default the others'.
     channels : int
 
     Returns
@@ -41,8 +45,9 @@ def convolutions(depth, *, norm=None, shortcuts=False, channels=CHANNELS):
     if depth % 2:
         raise ValueError(f"depth must be even: shortcuts are around pairs of layers, got {depth}")
     pairs = (depth - 2) // 2
-    pair = [Residual(Conv(channels, norm=norm), Conv(channels, norm=norm)) for _ in range(pairs)]
-    return [first, *pair, Conv(channels, norm=norm)]
+    second = Conv(channels, norm=norm if branch is None else branch)
+    pair = Residual(Conv(channels, norm=norm), second)
+    return [first, *pairs * [pair], Conv(channels, norm=norm)]
 
 
 def images_as_currents(data, images, n_steps=N_STEPS):
@@ -90,8 +95,12 @@ def deep_network(
     """
     _check.one_of("start", start, STARTS)
     _check.one_of("shortcut", shortcut, tuple(SHORTCUTS))
-    norm = BatchNorm() if start == "norm" else None
-    layers = convolutions(depth, norm=norm, shortcuts=shortcut != "none", channels=channels)
+    norm, branch = None, None
+    if start == "norm":
+        norm, branch = BatchNorm(), BatchNorm(scale=BRANCHES[shortcut])
+    layers = convolutions(
+        depth, norm=norm, shortcuts=shortcut != "none", branch=branch, channels=channels
+    )
     gain = GAINS[shortcut]
     neuron = LIF.grad_r(surrogate=surrogate, steepness=steepness, gain=gain)
     shape = (*data.image_shape, 1)
