@@ -17,6 +17,9 @@ export SNNLAB_DATA := $(CURDIR)/../shared/data
 endif
 endif
 
+# Where it is set, every process would compile the package's source anew, and tests start many.
+unexport PYTHONDONTWRITEBYTECODE
+
 INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet -c constraints.txt
 WARM_UP := $(PY) -c "import snnlab; snnlab.warm_up()"
 LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \
@@ -62,7 +65,7 @@ lab: venv  ## open the first notebook in JupyterLab
 test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full), in twelve minutes
 	@failed=""; mkdir -p .cache; said="$(CURDIR)/.cache/bounds.txt"; \
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
-	  $(PY) -m pytest -q -m bounds > "$$said" 2>&1 & bounds=$$!; \
+	  $(PY) -m pytest -q -m bounds $(WHOLE) > "$$said" 2>&1 & bounds=$$!; \
 	trap 'kill $$bounds 2>/dev/null; exit 130' INT TERM; \
 	echo "== lint"; { $(LINT); } || failed="$$failed lint"; \
 	echo "== without JIT"; \

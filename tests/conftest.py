@@ -1,7 +1,8 @@
 """Set-up of all tests: shared fixtures, which tests are run, and which may be skipped.
 
 ``pytest`` runs a quick selection: notebooks with less training (`quick_notebook`), and a third of
-the tests in a browser, another one each day. ``pytest --all`` runs everything as it is.
+the tests that are marked so (in a browser, and others that take long in many cases), another one
+each day. ``pytest --all`` runs everything as it is.
 """
 
 import datetime
@@ -11,6 +12,7 @@ import re
 import pytest
 
 THIRDS = "0", "1", "2", "all"
+MARKS = "browser", "rotates"  # of tests of which a third is run
 
 # Why a test may be skipped where the environment variable CI is set, as regular expressions of the
 # whole reason. Any other skip there is a failure: else nobody notices that an extra is missing.
@@ -57,10 +59,23 @@ def pytest_collection_modifyitems(config, items):
     third = os.environ["SNNLAB_THIRD"]
     if third == "all":
         return
-    rotating = sorted(item.nodeid for item in items if item.get_closest_marker("browser"))
-    others = {nodeid for k, nodeid in enumerate(rotating) if k % 3 != int(third)}
-    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in others])
-    items[:] = [item for item in items if item.nodeid not in others]
+    units = [unit_of(item) for item in items]
+    turns = {mark: sorted({name for m, name in filter(None, units) if m == mark}) for mark in MARKS}
+    if os.environ.get("NUMBA_BOUNDSCHECK") == "1":  # would compile for minutes: none without --all
+        turns = {}
+    now = {(m, name) for m, names in turns.items() for name in names[int(third) :: 3]}
+    kept = [unit is None or unit in now for unit in units]
+    others = [item for item, stays in zip(items, kept, strict=True) if not stays]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item, stays in zip(items, kept, strict=True) if stays]
+
+
+def unit_of(item):
+    """What a test is left out with: its mark, and its own name or that which the mark gives it."""
+    for name in MARKS:
+        if mark := item.get_closest_marker(name):
+            return name, mark.args[0] if mark.args else item.nodeid
+    return None
 
 
 class Skips:
@@ -93,7 +108,7 @@ class Skips:
         third = os.environ["SNNLAB_THIRD"]
         what = "all" if third == "all" else f"third {third} of 0 to 2 of"
         terminalreporter.write_line(
-            f"{what} the tests in a browser (SNNLAB_THIRD), "
+            f"{what} the tests in a browser and others that rotate (SNNLAB_THIRD), "
             f"notebooks {'whole' if config.getoption('--all') else 'with less training'} (--all)"
         )
         if self.strict and self.refused:

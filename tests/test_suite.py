@@ -13,6 +13,16 @@ import pytest
 @pytest.mark.parametrize("k", range(7))
 def test_page(k): pass
 
+@pytest.mark.rotates
+@pytest.mark.parametrize("k", range(3))
+def test_case(k): pass
+
+names = [pytest.param(name, marks=pytest.mark.rotates(name)) for name in "abc"]
+
+@pytest.mark.parametrize("k", range(2))
+@pytest.mark.parametrize("name", names)
+def test_name(name, k): pass
+
 def test_always(): pass
 """
 GROUPED = """
@@ -59,7 +69,8 @@ def test_tests_lie_in_the_folders_of_what_they_test():
 def suite(tmp_path):
     """Runs pytest on a file of its own with this suite's conftest; returns process and outcomes."""
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n browser: a page\n")
+    marks = "browser: a page\n rotates: a case"
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nmarkers =\n {marks}\n")
 
     def run(text, *options, **env):
         (tmp_path / "test_probe.py").write_text(text)
@@ -87,12 +98,17 @@ def passed(done):
 def test_three_thirds_are_the_whole(suite):
     parts = [passed(suite(PROBE, SNNLAB_THIRD=str(k))) for k in range(3)]
     assert all("test_always" in part for part in parts)
-    pages = [part - {"test_always"} for part in parts]
+    pages, cases, named = (
+        [{name for name in part if name.startswith(start)} for part in parts]
+        for start in ("test_page", "test_case", "test_name")
+    )
     assert sorted(map(len, pages)) == [2, 2, 3] and len(set.union(*pages)) == 7
+    assert list(map(len, cases)) == [1, 1, 1] and len(set.union(*cases)) == 3
+    assert named == [{f"test_name[{name}-{k}]" for k in range(2)} for name in "abc"]
     # processes that share the tests agree on which these are
     assert f"{len(parts[1])} passed" in suite(PROBE, "-n", "2", SNNLAB_THIRD="1").stdout
     whole = suite(PROBE, "--all", "-n", "2", SNNLAB_THIRD="1").stdout
-    assert "8 passed" in whole and "all the tests in a browser" in whole
+    assert "17 passed" in whole and "all the tests in a browser" in whole
 
 
 def test_a_group_of_tests_shares_a_process(suite):
