@@ -4,13 +4,14 @@
 
 - ``deep-depth``: 8 and 20 convolutions of 8 channels (`snnlab.course.depth`) on a part of MNIST at
   16 x 16, with weights scaled to a rate of spikes or with currents normalised, without shortcuts or
-  with weak or strong ones; and 20 of them with a surrogate that is too wide, or too narrow
+  with weak or strong ones
+- ``deep-depth-longer``: the last ones of these for five times as many steps
 - ``norm-or-scale``: 8 convolutions of 16 channels with two pools between them, on the same images,
   with weights scaled or currents normalised; and how many times as long a training step takes with
   the latter: one of either in turn, medians, on one thread
 
-The surrogate is as steep as `gradients.py` finds that gradients come down evenly, if nothing else
-is said. Settings were chosen on the validation split.
+The surrogate is as steep as `gradients.py` finds that gradients come down evenly. Settings were
+chosen on the validation split.
 """
 
 import time
@@ -25,8 +26,8 @@ from snnlab.layers import BatchNorm, Conv, Pool
 COMMON = {
     "data": "mnist16",
     "surrogate": "superspike",
-    "steepness": 1.5,
-    "rate": 0.15,
+    "steepness": 1.4,
+    "rate": 0.12,
     "batch_size": 50,
     "lr": 3e-3,
     "schedule": "cosine",
@@ -159,21 +160,29 @@ def point(label, metric="test_accuracy", **config):
 def deep(n, start, shortcut, **config):
     """That of a network of so many convolutions."""
     label = f"{n} layers, {start}, {depth.SHORTCUTS[shortcut]}"
-    if "steepness" in config:
-        label += f", steepness {config['steepness']:g}"
-    return point(label, depth=n, start=start, shortcut=shortcut, **EFFORT, **config)
+    steepness = EVEN[shortcut]
+    return point(label, depth=n, start=start, shortcut=shortcut, steepness=steepness, **config)
 
 
-EFFORT = {"samples": 10_000, "epochs": 4}
+# steepnesses at which gradients come down evenly (`gradients.py`)
+EVEN = {"none": 1.4, "weak": 1.3, "strong": 1.0}
+EFFORT = {"samples": 5_000, "epochs": 4}
 ENTRIES = {
     "deep-depth": (
         [
-            deep(n, start, shortcut)
-            for shortcut in depth.SHORTCUTS
-            for start in ("scaled", "norm")
+            deep(n, start, shortcut, **EFFORT)
+            for start, shortcut in (
+                ("scaled", "none"),
+                ("norm", "none"),
+                ("norm", "weak"),
+                ("norm", "strong"),
+            )
             for n in (8, 20)
-        ]
-        + [deep(20, "norm", "none", steepness=k) for k in (0.5, 4.0)],
+        ],
+        run_depth,
+    ),
+    "deep-depth-longer": (
+        [deep(n, "norm", "strong", samples=20_000, epochs=5) for n in (8, 20)],
         run_depth,
     ),
     "norm-or-scale": (

@@ -38,8 +38,9 @@ def test_small_weights_are_silent_and_others_are_not(data, samples):
         network = depth.deep_network(data, 6, start=start)
         rates[start] = depth.adjoint_norms(network, *samples, [1.0])[1]
     assert rates["small"][0] > rates["small"][1] >= rates["small"][-1] == 0
-    for start in ("scaled", "norm"):
-        np.testing.assert_allclose(rates[start], depth.RATE, atol=0.05)
+    for start in ("scaled", "norm"):  # the image is a constant current, which adds up
+        np.testing.assert_allclose(rates[start][1:], depth.RATE, atol=0.05)
+    np.testing.assert_allclose(rates["scaled"][0], depth.RATE, atol=0.02)
 
 
 def test_a_strong_shortcut_suffices_for_a_spike_and_a_weak_one_does_not(data):
