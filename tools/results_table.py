@@ -254,20 +254,20 @@ def gradients_table():
 
 def depth_table():
     """Test accuracy of deep networks: a row per kind, 8 layers and 20."""
-    rows = []
-    for start, words in (("scaled", "weights scaled"), ("norm", "currents normalised")):
-        for shortcut, said in depth.SHORTCUTS.items():
-            how = {"start": start, "shortcut": shortcut}
-            found = [by_config("deep-depth", depth=n, **how) for n in (8, 20)]
-            if all(found):
-                lost = 100 * np.subtract(*(r["values"] for r in found))
-                cells = [_percent(r) for r in found]
-                cells += [f"{lost.mean():.2f} ± {lost.std(ddof=1):.2f}"]
-                rows.append((f"{words}, {said}", *cells))
-    for r in load("deep-depth"):
-        if "steepness" in r["config"] and r["config"]["start"] == "norm":
-            rows.append((r["label"].removeprefix("20 layers, "), "-", _percent(r), "-"))
-    return pages.table(("network", "8 layers", "20 layers", "points lost"), rows)
+    rows, starts = [], {"scaled": "weights scaled", "norm": "currents normalised"}
+    for study in ("deep-depth", "deep-depth-longer"):
+        for shallow in (r for r in load(study) if r["config"]["depth"] == 8):
+            c = shallow["config"]
+            names = "start", "shortcut"
+            deep = by_config(study, depth=20, **{name: c[name] for name in names})
+            if deep is not None and len(deep["values"]) == len(shallow["values"]):
+                lost = 100 * np.subtract(shallow["values"], deep["values"])
+                words = f"{starts[c['start']]}, {depth.SHORTCUTS[c['shortcut']]}"
+                effort = f"{c['epochs']} epochs of {c['samples']:,}"
+                cells = _percent(shallow), _percent(deep), f"{lost.mean():.2f}"
+                rows.append((words, effort, *cells))
+    head = "network", "images", "8 layers", "20 layers", "points lost"
+    return pages.table(head, rows)
 
 
 def norm_table():
