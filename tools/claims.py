@@ -25,7 +25,6 @@ CODE = "Cramer et al. 2022, code"
 CHEN = "Chen et al. 2021, Table 1"
 KIM = "table 2 of Kim et al. 2022"
 DAMPFHOFFER = "Dampfhoffer et al. 2023, abstract"
-DEEP = "{} layers, norm, strong shortcuts"
 LEDINAUSKAS = "Ledinauskas et al. 2020, in a survey of 2026"
 
 
@@ -599,17 +598,6 @@ CLAIMS = (
         "at most",
         0,
         factor("20 layers, norm, no shortcuts, superspike", 16.0),
-        "second-hand",
-    ),
-    Claim(
-        "n18.deep",
-        "with a good width and normalised currents deep ones learn: points lost by 20 layers",
-        "points",
-        0,
-        LEDINAUSKAS + ", without a figure",
-        "at most",
-        1,
-        difference("deep-depth", DEEP.format(8), DEEP.format(20)),
         "second-hand",
     ),
     Claim(
