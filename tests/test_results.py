@@ -16,7 +16,7 @@ SEEDS = {  # where there are not five
     "rewiring-chip": 3,
     "rewiring-mnist-paper": 1,
     "rewiring-mnist-long": 2,
-    "gradients": 3,
+    "gradients": 2,
     "deep-depth": 3,
     "norm-or-scale": 3,
 }
