@@ -59,9 +59,11 @@ lab: venv  ## open the first notebook in JupyterLab
 # All passes run even if one fails; the full run comes last, so its summary is the last one shown.
 # The kernels are compiled once beforehand: parallel workers must not write the same cache. The
 # pass with bounds checks compiles other code, so it has a cache of its own and one process, which
-# runs beside the shorter ones: beside the full one, threads would wait for each other. Tests in a
+# runs beside the shorter ones. Each process has a core, so networks take one thread where a test
+# does not ask for more: else they wait for each other, and tests take twice as long. Tests in a
 # browser go to one process (loadgroup): one JupyterLab is enough. `make test` has notebooks train
-# less and checks a third of them in a browser, another one each day (SNNLAB_THIRD=0, 1, 2 or all).
+# less and runs a fifth of what takes long, another one each day (SNNLAB_PART=0 to 4, or all).
+test: export SNNLAB_WORKERS ?= 1
 test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full), in twelve minutes
 	@failed=""; mkdir -p .cache; said="$(CURDIR)/.cache/bounds.txt"; \
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
