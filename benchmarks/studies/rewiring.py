@@ -37,7 +37,7 @@ def make_rule(config, network, seed):
     if "connectivity" in given:
         # soft Deep R knows no layer that stays whole
         least = 0.01 if config["rule"] == "SoftDeepR" else 0.0
-        sparsity = rewiring.erdos_renyi(network.sizes, given.pop("connectivity"))
+        sparsity = rewiring.erdos_renyi(network, given.pop("connectivity"))
         given["sparsity"] = tuple(max(p, least) for p in sparsity)
     if config["rule"] in ("DeepR", "SoftDeepR", "FixedMask"):
         given["rng"] = seed
