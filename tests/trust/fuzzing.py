@@ -46,6 +46,7 @@ UNBOUNDED = {
     "Slider.read": "what a slider shows",
     "LeakyIntegrator.constants": "no threshold, so an infinite one",
     "ThroughTheChip.simulate": "steps that are not done yet",
+    "RewireDeep.simulate": "steps that are not done yet",
     "RewireOnChip.simulate": "steps that are not done yet",
     "Rewire.simulate": "a centre at minus infinity without a pull",
     "WireThatReturns.simulate": "a centre at minus infinity without a pull",
@@ -166,6 +167,7 @@ PANEL_ARGUMENTS = {
     "PixelsToSpikes": {"images": lambda: _D.digits().x_test[:20].reshape(-1, 16, 16)},
     "ReadOut": {"data": values.small_digits, "names": lambda: ("usual", "early")},
     "Rewire": {"data": values.small_digits},
+    "RewireDeep": {"data": values.small_digits},
     "RewireOnChip": {"data": values.small_digits},
     "Silence": {
         "network": lambda: _D.late_and_early()[0],
