@@ -1,4 +1,4 @@
-"""Panel of notebook 19: rules on a deep network, what is left of each layer, which wires it shows."""
+"""Panel of notebook 19: rules on a deep network, what is left of each layer, and which wires."""
 
 import numpy as np
 import pytest
@@ -101,7 +101,8 @@ def test_what_is_shown_is_the_network_that_learns(panel):
     last = settled(panel.simulate(**VALUES))
     network = panel.downloads()["network"]
     np.testing.assert_array_equal(last["wires"], synapses.n_active(network))
-    np.testing.assert_array_equal(last["shown"], np.sign(network.weights[6]).T)
+    np.testing.assert_array_equal(last["signs"], np.sign(network.weights[6]))
+    assert last["kernel"] == 1 and settled(panel.simulate(**VALUES | {"layer": 2}))["kernel"] == 3
     assert last["left"][-1] == (12, synapses.connectivity(network).overall)
     assert last["tested"][0][0] == 0 and last["tested"][-1][0] == 12
     task = panel.task

@@ -46,7 +46,6 @@ UNBOUNDED = {
     "Slider.read": "what a slider shows",
     "LeakyIntegrator.constants": "no threshold, so an infinite one",
     "ThroughTheChip.simulate": "steps that are not done yet",
-    "RewireDeep.simulate": "steps that are not done yet",
     "RewireOnChip.simulate": "steps that are not done yet",
     "Rewire.simulate": "a centre at minus infinity without a pull",
     "WireThatReturns.simulate": "a centre at minus infinity without a pull",

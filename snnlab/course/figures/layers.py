@@ -47,8 +47,8 @@ def draw_layers(data, *, fig=None):
         list of (step, accuracy in [0, 1]); ``before``: the same of the run before, or empty;
         ``left``: list of (step, connectivity in [0, 1]); ``target``: connectivity wanted, or
         None; ``names``: of the layers; ``wires`` and ``sizes``: weights that each has, and could
-        have; ``chosen``: number of a layer; ``shown`` (rows, columns): its wires, as `picture_of`
-        has them.
+        have; ``chosen``: number of a layer; ``signs`` (n_in, n_out): of its weights, 0 where there
+        is no wire; ``kernel``: width of its kernels, 1 of a dense layer.
     fig : Figure or SubFigure, optional
         Where to draw.
 
@@ -120,7 +120,7 @@ def update_layers(picture, data):
         bar.set_width(max(shares[k], TICKS[0]) - TICKS[0])
         bar.set_color(ROLES["spike"] if k == data["chosen"] else QUIET)
         a.numbers[k].set_text(f"{wires[k]:,} of {sizes[k]:,}")
-    show_any(a.image, data["shown"])
+    show_any(a.image, picture_of(data["signs"], data["kernel"]))
     name = data["names"][data["chosen"]]
     a.result.set_text(f"{accuracy:.1f} % right at step {step}")
     a.rule.set_text(f"{data['method']}, {data['settings']}")

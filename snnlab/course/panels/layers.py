@@ -5,7 +5,6 @@ import numpy as np
 from snnlab import synapses
 from snnlab.course import figures, lessons, photographs
 from snnlab.course.arguments import of_course
-from snnlab.course.figures.layers import picture_of
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
 
 _TARGETS = tuple((f"{100 * x:g} %", x) for x in (0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5))
@@ -99,7 +98,6 @@ class RewireDeep(Panel):
         told = method not in ("STDS", photographs.ALL_WIRES)
         said = {"Grad R": f"α = {strength}", "STDS": f"d = {strength} at the end"}
         words = said.get(method, f"{100 * target:g} %" if told else "none pruned")
-        kernel = getattr(self.stages[layer].layer, "kernel", 1)
         network = run.network
         return {
             "method": method,
@@ -113,7 +111,8 @@ class RewireDeep(Panel):
             "wires": synapses.n_active(network),
             "sizes": synapses.n_weights(network),
             "chosen": layer,
-            "shown": picture_of(network.weights[layer], kernel),
+            "signs": np.sign(network.weights[layer]).astype(np.int8),
+            "kernel": getattr(self.stages[layer].layer, "kernel", 1),
         }
 
     def downloads(self):
