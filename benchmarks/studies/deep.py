@@ -45,6 +45,7 @@ COMMON = {
     "samples": None,
     "norm": False,
 }
+HEARD = 5.0  # deviation of the weights of voting neurons times the root of their number
 SMALL = [["conv", 15, 5], ["pool", 2], ["conv", 40, 5], ["pool", 2], ["dense", 120]]
 
 
@@ -114,6 +115,9 @@ def make_active(network, few, config):
     with warnings.catch_warnings():  # of shortcuts that alone spike more
         warnings.simplefilter("ignore", RuntimeWarning)
         network.scale_to_activity(few, rate=config["rate"], readout=readout)
+    if config["readout"] == "vote":  # as active as the others, or so
+        last = network.weights[-1]
+        last *= np.float32(HEARD / np.sqrt(np.count_nonzero(last, axis=0).mean()) / last.std())
 
 
 def make_inputs(config, data, known, code):
@@ -191,7 +195,7 @@ def depth(layers, residual, norm, **config):
 TSSL = "Zhang and Li 2020 (TSSL-BP), 15C5-P2-40C5-P2-300, T = 5, its best epoch on the test set"
 RELU = "Cramer et al. 2022, ReLU network 256-246-10"
 CODE = {"tag": "quoted"}
-ENTRIES = {
+STUDIES = {
     "deep-mnist": [
         point("MNIST", 0.995, TSSL, data="mnist", layers=SMALL, epochs=10, **CODE),
     ],
@@ -238,6 +242,8 @@ ENTRIES = {
         ),
     ],
 }
+
+ENTRIES = {name: (points, run) for name, points in STUDIES.items()}
 
 if __name__ == "__main__":
     studies.main_each(__doc__, "deep", ENTRIES)

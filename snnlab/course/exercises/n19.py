@@ -14,7 +14,7 @@ LEFT, LEFT_DENSE = 0.0073, 0.005  # shares of all weights, and of the first dens
 
 
 @question(
-    "n19.q1", "Every map of 8 by 8 units below reaches each of 2,048 neurons by its own weight."
+    "n19.q1", "Each of 8 by 8 units in 256 maps reaches each of 2,048 neurons by its own weight."
 )
 def _the_largest_layer(answer):
     truth = 100 * DENSE[0] / ALL
