@@ -117,7 +117,8 @@ def make_active(network, few, config):
         network.scale_to_activity(few, rate=config["rate"], readout=readout)
     if config["readout"] == "vote":  # as active as the others, or so
         last = network.weights[-1]
-        last *= np.float32(HEARD / np.sqrt(np.count_nonzero(last, axis=0).mean()) / last.std())
+        there = last[last != 0]
+        last *= np.float32(HEARD / np.sqrt(len(there) / last.shape[1]) / there.std())
 
 
 def make_inputs(config, data, known, code):
