@@ -6,7 +6,7 @@ from matplotlib.colors import ListedColormap
 from snnlab.course.figures.maps import mosaic, show_any
 from snnlab.course.figures.parts import place_accuracy, show_accuracy
 from snnlab.plot import style
-from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
+from snnlab.plot.style import OKABE_ITO, QUIET, ROLES
 
 TICKS = [0.1, 1, 10, 100]  # percent
 AGAINST, FOR = OKABE_ITO["orange"], OKABE_ITO["blue"]  # signs of weights
@@ -124,8 +124,8 @@ def update_layers(picture, data):
     name = data["names"][data["chosen"]]
     a.result.set_text(f"{accuracy:.1f} % right at step {step}")
     a.rule.set_text(f"{data['method']}, {data['settings']}")
-    a.sum.set_text(f"{count(int(wires.sum()), 'wire')} left: {100 * left[-1]:.3g} %")
-    a.says.set_text(f"{name}: {count(int(wires[data['chosen']]), 'wire')}")
+    a.sum.set_text(f"{int(wires.sum()):,} wires left: {100 * left[-1]:.3g} %")
+    a.says.set_text(f"{name}: {int(wires[data['chosen']]):,} wires")
     listed = ", ".join(f"{n} {s:.3g}" for n, s in zip(data["names"], shares, strict=True))
     picture.alt = (
         f"{data['method']}, {data['settings']}, on a network of {len(wires)} layers: {accuracy:.1f}"
