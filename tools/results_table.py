@@ -185,7 +185,7 @@ def rewiring_long_table():
 
 
 def rewiring_images_table():
-    """Rules on a network of convolutions: accuracy, connectivity layer by layer, regrown weights."""
+    """Rules on a network of convolutions: accuracy, connectivity by layer, regrown weights."""
     rows, records = [], load("rewiring-cifar16")
     for r in records:
         names = sorted(k for k in r if re.fullmatch(r"connectivity_\d", k))
