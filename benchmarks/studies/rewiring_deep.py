@@ -28,6 +28,8 @@ COMMON = deep.COMMON | {
     "norm": True,
     "flip": True,
     "pad": 2,
+    "readout": "integrator",
+    "loss": "max_over_time",
     "lr": 3e-3,
     "samples": 20_000,
     "epochs": 10,
