@@ -21,7 +21,7 @@ import studies
 import snnlab
 from snnlab import synapses
 
-TARGETS = (0.25, 0.1, 0.05)
+TARGETS = (0.25, 0.05)
 COMMON = deep.COMMON | {
     "data": "cifar10-16",
     "layers": deep.cifar(16, 128),
@@ -31,10 +31,10 @@ COMMON = deep.COMMON | {
     "readout": "integrator",
     "loss": "max_over_time",
     "lr": 3e-3,
-    "samples": 20_000,
-    "epochs": 10,
+    "samples": 10_000,
+    "epochs": 8,
 }
-STRENGTHS = {"grad_r": (0.3, 0.3, 0.3), "stds": (0.05, 0.1, 0.15)}
+STRENGTHS = {"grad_r": (0.3, 0.3), "stds": (0.05, 0.15)}
 
 
 def run(point, seed, validate, checkpoint):

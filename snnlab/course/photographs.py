@@ -23,7 +23,7 @@ RATE = 0.15  # spikes per unit and step at the beginning
 
 @dataclass(frozen=True)
 class PhotographTask(lessons.Task):
-    """Images as constant currents, to be learned in a thousand steps or so.
+    """Images as constant currents, to be learned in half a thousand steps or so.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class PhotographTask(lessons.Task):
 
 
 @of_course
-def photograph_task(data, *, n_train=10_000, n_test=1000, steps=1000, hidden=128):
+def photograph_task(data, *, n_train=5000, n_test=1000, steps=600, hidden=128):
     """Make a task of a data set of images, grey or in colour.
 
     Parameters

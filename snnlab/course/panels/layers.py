@@ -52,7 +52,7 @@ class RewireDeep(Panel):
 
     @of_course
     def __init__(
-        self, data, *, n_train=5000, n_test=500, steps=600, channels=16, hidden=128, key=None
+        self, data, *, n_train=4000, n_test=500, steps=400, channels=16, hidden=128, key=None
     ):
         self.task = photographs.photograph_task(
             data, n_train=n_train, n_test=n_test, steps=steps, hidden=hidden
