@@ -43,7 +43,7 @@ def photograph_task(data, *, n_train=5000, n_test=1000, steps=600, hidden=128):
     data : Dataset
         Images whose sides 4 divides.
     n_train, n_test : int
-        Images, or all there are.
+        Images (of the first two at least), or all there are.
     steps : int
         About how many; there are whole epochs.
     hidden : int
@@ -54,7 +54,10 @@ def photograph_task(data, *, n_train=5000, n_test=1000, steps=600, hidden=128):
     PhotographTask
         Pixels are less their mean, and divided by their standard deviation.
     """
+    if data.image_shape is None:
+        raise ValueError(f"data must hold images, which {data.name} does not")
     shape = (*data.image_shape, 1)[:3]
+    n_train = _check.integer("n_train", n_train, at_least=2)  # a norm needs as many
     x = data.x_train[:n_train]
     mean, sd = np.float32(x.mean(dtype=np.float64)), np.float32(x.std(dtype=np.float64))
 
@@ -62,6 +65,8 @@ def photograph_task(data, *, n_train=5000, n_test=1000, steps=600, hidden=128):
         return encode.constant_current((x - mean) / sd, n_steps=N_STEPS)
 
     batch_size = min(50, len(x))
+    while len(x) % batch_size == 1:  # the last batch would be of one image
+        batch_size -= 1
     epochs = max(1, round(steps / -(-len(x) // batch_size)))
     return PhotographTask(
         inputs=coded(x),

@@ -9,7 +9,7 @@ pytest.importorskip("anywidget")
 import small_panels
 from small_panels import settled
 
-from snnlab import LIF, Network, evaluate, lessons, panels, synapses
+from snnlab import LIF, Network, datasets, evaluate, lessons, panels, synapses
 from snnlab.course import photographs
 from snnlab.course.figures.layers import picture_of
 from snnlab.layers import Conv
@@ -136,3 +136,13 @@ def test_what_is_given_up_goes_on_where_it_was(panel):
     assert panel.downloads()["network"] is network and last["left"][-1][0] == 12
     steps = [k for k, _ in last["left"]]
     assert steps == list(range(13))
+
+
+def test_images_that_cannot_be_learned_are_refused():
+    data = small_panels.digits()
+    with pytest.raises(ValueError, match="n_train must be at least 2"):
+        photographs.photograph_task(data, n_train=1)
+    with pytest.raises(ValueError, match="data must hold images"):
+        photographs.photograph_task(datasets.load("yinyang"))
+    task = photographs.photograph_task(data, n_train=101, n_test=20, steps=5)
+    assert len(task.inputs) % task.batch_size != 1, "a norm needs two samples"
