@@ -17,6 +17,9 @@ export SNNLAB_DATA := $(CURDIR)/../shared/data
 endif
 endif
 
+# Where it is set, every process would compile the package's source anew, and tests start many.
+unexport PYTHONDONTWRITEBYTECODE
+
 INSTALL := $(PY) -m pip install --disable-pip-version-check --quiet -c constraints.txt
 WARM_UP := $(PY) -c "import snnlab; snnlab.warm_up()"
 LINT := $(PY) -m ruff check . && $(PY) -m ruff format --check . && \
@@ -56,13 +59,15 @@ lab: venv  ## open the first notebook in JupyterLab
 # All passes run even if one fails; the full run comes last, so its summary is the last one shown.
 # The kernels are compiled once beforehand: parallel workers must not write the same cache. The
 # pass with bounds checks compiles other code, so it has a cache of its own and one process, which
-# runs beside the shorter ones: beside the full one, threads would wait for each other. Tests in a
+# runs beside the shorter ones. Each process has a core, so networks take one thread where a test
+# does not ask for more: else they wait for each other, and tests take twice as long. Tests in a
 # browser go to one process (loadgroup): one JupyterLab is enough. `make test` has notebooks train
-# less and checks a third of them in a browser, another one each day (SNNLAB_THIRD=0, 1, 2 or all).
+# less and runs a fifth of what takes long, another one each day (SNNLAB_PART=0 to 4, or all).
+test: export SNNLAB_WORKERS ?= 1
 test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full), in twelve minutes
 	@failed=""; mkdir -p .cache; said="$(CURDIR)/.cache/bounds.txt"; \
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
-	  $(PY) -m pytest -q -m bounds > "$$said" 2>&1 & bounds=$$!; \
+	  $(PY) -m pytest -q -m bounds $(WHOLE) > "$$said" 2>&1 & bounds=$$!; \
 	trap 'kill $$bounds 2>/dev/null; exit 130' INT TERM; \
 	echo "== lint"; { $(LINT); } || failed="$$failed lint"; \
 	echo "== without JIT"; \

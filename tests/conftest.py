@@ -1,7 +1,8 @@
 """Set-up of all tests: shared fixtures, which tests are run, and which may be skipped.
 
-``pytest`` runs a quick selection: notebooks with less training (`quick_notebook`), and a third of
-the tests in a browser, another one each day. ``pytest --all`` runs everything as it is.
+``pytest`` runs a quick selection: notebooks with less training (`quick_notebook`), and a fifth of
+the tests that are marked so (in a browser, and others that take long in many cases), another one
+each day. ``pytest --all`` runs everything as it is.
 """
 
 import datetime
@@ -10,7 +11,8 @@ import re
 
 import pytest
 
-THIRDS = "0", "1", "2", "all"
+PARTS = 5
+MARKS = "browser", "rotates"  # of tests of which one part is run, another one each day
 
 # Why a test may be skipped where the environment variable CI is set, as regular expressions of the
 # whole reason. Any other skip there is a failure: else nobody notices that an extra is missing.
@@ -44,27 +46,40 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     # once for all processes that share the tests, also at midnight
     day = datetime.date.today().timetuple().tm_yday
-    third = "all" if config.getoption("--all") else os.environ.get("SNNLAB_THIRD", str(day % 3))
-    if third not in THIRDS:
-        raise pytest.UsageError(f"SNNLAB_THIRD must be one of {', '.join(THIRDS)}, not {third!r}")
-    os.environ["SNNLAB_THIRD"] = third
+    part = "all" if config.getoption("--all") else os.environ.get("SNNLAB_PART", str(day % PARTS))
+    if part not in {"all", *map(str, range(PARTS))}:
+        raise pytest.UsageError(f"SNNLAB_PART must be 0 to {PARTS - 1} or all, not {part!r}")
+    os.environ["SNNLAB_PART"] = part
     config.pluginmanager.register(Skips(config), "skips")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Leave out what belongs to another third."""
-    third = os.environ["SNNLAB_THIRD"]
-    if third == "all":
+    """Leave out what belongs to another part."""
+    part = os.environ["SNNLAB_PART"]
+    if part == "all":
         return
-    rotating = sorted(item.nodeid for item in items if item.get_closest_marker("browser"))
-    others = {nodeid for k, nodeid in enumerate(rotating) if k % 3 != int(third)}
-    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in others])
-    items[:] = [item for item in items if item.nodeid not in others]
+    units = [unit_of(item) for item in items]
+    turns = {mark: sorted({name for m, name in filter(None, units) if m == mark}) for mark in MARKS}
+    if os.environ.get("NUMBA_BOUNDSCHECK") == "1":  # would compile for minutes: none without --all
+        turns = {}
+    now = {(m, name) for m, names in turns.items() for name in names[int(part) :: PARTS]}
+    kept = [unit is None or unit in now for unit in units]
+    others = [item for item, stays in zip(items, kept, strict=True) if not stays]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item, stays in zip(items, kept, strict=True) if stays]
+
+
+def unit_of(item):
+    """What a test is left out with: its mark, and its own name or that which the mark gives it."""
+    for name in MARKS:
+        if mark := item.get_closest_marker(name):
+            return name, mark.args[0] if mark.args else item.nodeid
+    return None
 
 
 class Skips:
-    """Says which third was run, and in CI makes the run fail where a skip is not allowed."""
+    """Says which part was run, and in CI makes the run fail where a skip is not allowed."""
 
     def __init__(self, config):
         self.refused = {}
@@ -90,10 +105,10 @@ class Skips:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter, config):
-        third = os.environ["SNNLAB_THIRD"]
-        what = "all" if third == "all" else f"third {third} of 0 to 2 of"
+        part = os.environ["SNNLAB_PART"]
+        what = "all" if part == "all" else f"part {part} of 0 to {PARTS - 1} of"
         terminalreporter.write_line(
-            f"{what} the tests in a browser (SNNLAB_THIRD), "
+            f"{what} the tests in a browser and others that rotate (SNNLAB_PART), "
             f"notebooks {'whole' if config.getoption('--all') else 'with less training'} (--all)"
         )
         if self.strict and self.refused:

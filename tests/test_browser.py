@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+import quick_notebook
 from notebook_checks import (
     IN_A_BROWSER,
     NOTEBOOKS,
@@ -44,7 +45,8 @@ CPUS = os.cpu_count() or 1
 ANSWER = 300  # ms in which a move must show while a network trains; asserted at as many times
 BEGIN = 3000  # ms from a move to the first thing that is seen to be learned; likewise
 PATIENCE = 10_000 * SLOW  # ms until a picture must have changed
-MOVES = 200 if os.environ.get("SNNLAB_THIRD") == "all" else 60
+QUICK = os.environ.get("SNNLAB_PART") != "all"
+MOVES = 60 if QUICK else 200
 
 
 def allowed():
@@ -196,6 +198,8 @@ def lab(tmp_path_factory):
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
     }
+    if QUICK:
+        surroundings |= quick_notebook.profile(home / "ipython")
     command = [
         sys.executable,
         "-m",
@@ -289,6 +293,49 @@ def saved_and_reopened(page, folder):
         path.name,
     )
     return path
+
+
+PICTURES = """
+(k) => {
+  const images = [...lab.widget.content.widgets[k].node.querySelectorAll("img")];
+  return images.length && images.every((e) => e.complete && e.naturalWidth && e.alt.length > 20);
+}
+"""
+
+
+def check_reopened(page, folder):
+    """Saved and reopened without a kernel, every picture of a notebook is seen, and described."""
+    path = saved_and_reopened(page, folder)
+    shown = [
+        k
+        for k, cell in enumerate(nbformat.read(path, as_version=4).cells)
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", ()))
+        and not cell.metadata.get("jupyter", {}).get("outputs_hidden")
+    ]
+    assert shown, "there is no picture"
+    for k in shown:
+        page.evaluate("k => lab.widget.content.scrollToItem(k)", k)
+        page.wait_for_function(PICTURES, arg=k, timeout=PATIENCE)
+    for words in ("Loading widget", "model not found"):
+        said = page.locator(".jp-Notebook:visible").get_by_text(words)
+        assert said.locator("visible=true").count() == 0
+    return path, len(shown)
+
+
+def check_exported(page, path, n, folder):
+    """So it is in HTML, without a network."""
+    exporters = pytest.importorskip("nbconvert")
+    body, _ = exporters.HTMLExporter().from_filename(str(path))
+    (folder / "exported.html").write_text(body, encoding="utf-8")
+    context = page.context.browser.new_context(offline=True)
+    exported = context.new_page()
+    exported.goto((folder / "exported.html").as_uri())
+    alts = exported.evaluate(
+        "[...document.querySelectorAll('.jp-OutputArea-output img')]"
+        ".map((e) => e.complete && e.naturalWidth ? e.alt : '')"
+    )
+    context.close()
+    assert len(alts) >= n and all(len(alt) > 20 for alt in alts), (n, alts)
 
 
 def notebook_of(page):
@@ -745,12 +792,12 @@ BESIDES |= dict.fromkeys(RETRAINED, check_retraining)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook(path, open_notebook, page, scratch):
+def test_notebook(path, open_notebook, lab, page, scratch, tmp_path):
     began = time.perf_counter()
     notebook = open_notebook(path)
     ran = time.perf_counter() - began
     check_outputs(notebook)
-    check_exercises(notebook)
+    check_exercises(notebook, quick_notebook.OPEN if QUICK else ())
     check_data(notebook, mnist())
     # a notebook may have no panel, but pictures that live on the page, tested elsewhere
     any_panel = any("panels." in cell.source for cell in notebook.cells)
@@ -776,6 +823,7 @@ def test_notebook(path, open_notebook, page, scratch):
             | (BESIDES.get(name, none)(page, panel) or {})
         )
     check_outputs(notebook_of(page))
+    check_exported(page, *check_reopened(page, lab[1]), tmp_path)
     report = {
         "panels": measured,
         "seconds": {"run_all": round(ran, 1), "all": round(time.perf_counter() - began, 1)},

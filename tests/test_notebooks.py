@@ -146,6 +146,7 @@ def execute(path, monkeypatch, tmp_path, data, training):
 
 @pytest.mark.notebook
 @pytest.mark.slow
+@pytest.mark.rotates
 @pytest.mark.filterwarnings("ignore")  # of the client's own machinery
 def test_runs_without_image_files(path, monkeypatch, tmp_path, training):
     check_data(execute(path, monkeypatch, tmp_path, tmp_path / "data", training), None)

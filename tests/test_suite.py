@@ -1,4 +1,4 @@
-"""The suite itself: every third of the browser tests is run, and no skip goes unnoticed in CI."""
+"""The suite itself: every part of what rotates is run, and no skip goes unnoticed in CI."""
 
 import shutil
 
@@ -10,8 +10,18 @@ PROBE = """
 import pytest
 
 @pytest.mark.browser
-@pytest.mark.parametrize("k", range(7))
+@pytest.mark.parametrize("k", range(8))
 def test_page(k): pass
+
+@pytest.mark.rotates
+@pytest.mark.parametrize("k", range(5))
+def test_case(k): pass
+
+names = [pytest.param(name, marks=pytest.mark.rotates(name)) for name in "abcde"]
+
+@pytest.mark.parametrize("k", range(2))
+@pytest.mark.parametrize("name", names)
+def test_name(name, k): pass
 
 def test_always(): pass
 """
@@ -59,11 +69,12 @@ def test_tests_lie_in_the_folders_of_what_they_test():
 def suite(tmp_path):
     """Runs pytest on a file of its own with this suite's conftest; returns process and outcomes."""
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n browser: a page\n")
+    marks = "browser: a page\n rotates: a case"
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nmarkers =\n {marks}\n")
 
     def run(text, *options, **env):
         (tmp_path / "test_probe.py").write_text(text)
-        env = {"CI": None, "SNNLAB_THIRD": None, "SNNLAB_NO_BROWSER": None} | env
+        env = {"CI": None, "SNNLAB_PART": None, "SNNLAB_NO_BROWSER": None} | env
         return fresh_python(
             "-m",
             "pytest",
@@ -84,15 +95,20 @@ def passed(done):
     return {line.split("::")[1].split()[0] for line in done.stdout.splitlines() if "PASSED" in line}
 
 
-def test_three_thirds_are_the_whole(suite):
-    parts = [passed(suite(PROBE, SNNLAB_THIRD=str(k))) for k in range(3)]
+def test_five_parts_are_the_whole(suite):
+    parts = [passed(suite(PROBE, SNNLAB_PART=str(k))) for k in range(5)]
     assert all("test_always" in part for part in parts)
-    pages = [part - {"test_always"} for part in parts]
-    assert sorted(map(len, pages)) == [2, 2, 3] and len(set.union(*pages)) == 7
+    pages, cases, named = (
+        [{name for name in part if name.startswith(start)} for part in parts]
+        for start in ("test_page", "test_case", "test_name")
+    )
+    assert sorted(map(len, pages)) == [1, 1, 2, 2, 2] and len(set.union(*pages)) == 8
+    assert list(map(len, cases)) == 5 * [1] and len(set.union(*cases)) == 5
+    assert named == [{f"test_name[{name}-{k}]" for k in range(2)} for name in "abcde"]
     # processes that share the tests agree on which these are
-    assert f"{len(parts[1])} passed" in suite(PROBE, "-n", "2", SNNLAB_THIRD="1").stdout
-    whole = suite(PROBE, "--all", "-n", "2", SNNLAB_THIRD="1").stdout
-    assert "8 passed" in whole and "all the tests in a browser" in whole
+    assert f"{len(parts[1])} passed" in suite(PROBE, "-n", "2", SNNLAB_PART="1").stdout
+    whole = suite(PROBE, "--all", "-n", "2", SNNLAB_PART="1").stdout
+    assert "24 passed" in whole and "all the tests in a browser" in whole
 
 
 def test_a_group_of_tests_shares_a_process(suite):
@@ -100,12 +116,12 @@ def test_a_group_of_tests_shares_a_process(suite):
     assert done.returncode == 0 and "8 passed" in done.stdout, done.stdout
 
 
-def test_the_summary_says_which_third_is_run(suite):
-    done = suite(PROBE, SNNLAB_THIRD="2")
-    assert "third 2 of 0 to 2 of the tests in a browser" in done.stdout
+def test_the_summary_says_which_part_is_run(suite):
+    done = suite(PROBE, SNNLAB_PART="2")
+    assert "part 2 of 0 to 4 of the tests in a browser" in done.stdout
     day = suite(PROBE)  # another one each day
     assert day.returncode == 0 and "the tests in a browser" in day.stdout
-    assert suite(PROBE, SNNLAB_THIRD="3").returncode == pytest.ExitCode.USAGE_ERROR
+    assert suite(PROBE, SNNLAB_PART="5").returncode == pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")])

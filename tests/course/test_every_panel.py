@@ -27,10 +27,12 @@ MAY_BE_ENDLESS = {"defect", "centre"}  # of a dead neuron; of a prior without a 
 MAY_BE_MISSING = {"matrix", "v"}  # not measured yet; not recorded
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in sorted(MAKERS)],
-)
+def alone(name):
+    """All tests of a panel in one process, and on the same days."""
+    return pytest.param(name, marks=[pytest.mark.xdist_group(name), pytest.mark.rotates(name)])
+
+
+@pytest.fixture(scope="module", params=map(alone, sorted(MAKERS)))
 def made(request):
     """One panel after the other, each kept for all tests of it; its name, and where it began."""
     panel = MAKERS[request.param]()

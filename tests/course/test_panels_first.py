@@ -131,6 +131,7 @@ def test_a_drawing_is_read_by_the_network(make, network, data):
 # --- gradients ---------------------------------------------------------------------------------
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("name", surrogate.NAMES)
 def test_smooth_losses_are_those_of_the_soft_textbook(make, name):
     panel = make("Surrogates")

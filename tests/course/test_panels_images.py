@@ -13,6 +13,8 @@ from snnlab import LIF, Network, encode, evaluate, panels
 from snnlab.course.figures.maps import GAP, columns_of, mosaic, place_of
 from snnlab.layers import Conv, Pool
 
+pytestmark = pytest.mark.rotates("images")  # kernels of their network are compiled
+
 
 @pytest.fixture(scope="module")
 def data():

@@ -18,6 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from snnlab import LIF, SpikingClassifier, SpikingRegressor, datasets
 from snnlab.estimator.tables import Code, decorrelated, learn_code, robust_bounds
 
+pytestmark = pytest.mark.rotates
+
 
 def accuracy(x, y, n_splits=3, model=None):
     """Mean over folds."""

@@ -11,6 +11,8 @@ from snnlab.datasets.augment import CroppedImages, Crops
 from snnlab.layers import Conv, Pool, Residual, Vote
 from snnlab.signals import ConstantCurrent
 
+pytestmark = pytest.mark.rotates
+
 SMALL = [Conv(4, 3), Pool(2), 20]
 
 

@@ -30,6 +30,8 @@ from snnlab import (
 )
 from snnlab.kernels.compiling import telling
 
+pytestmark = pytest.mark.rotates
+
 
 @pytest.fixture(scope="module")
 def iris():

@@ -267,22 +267,23 @@ def test_padding_gets_no_gradient():
     assert np.count_nonzero(gradients.flat) == sum(np.count_nonzero(g) for g in gradients)
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("fires", [False, True])
-def test_single_precision(fires):
+@pytest.mark.parametrize("name", surrogate.NAMES)
+def test_single_precision(name, fires):
     """float32 gradients are those of float64 within 1e-4, where the spikes are the same."""
-    for name in surrogate.NAMES:
-        double, inputs = build(name, "zero", False, fires, 2, seed=2, batch=33)
-        single, _ = build(name, "zero", False, fires, 2, seed=2, batch=33, dtype=np.float32)
-        for a, b in zip(double.weights, single.weights, strict=True):
-            a[...] = b
-        results = []
-        for network in (double, single):
-            trace = network.forward(inputs)
-            _, g_readout = LOSSES[1](trace.readout, np.arange(33) % 3)
-            results.append((trace.spikes, network.backward(trace, g_readout)))
-        assert results[0][0] == results[1][0]
-        assert results[1][1][0].dtype == np.float32 and results[1][1][0].any()
-        assert_close(results[1][1], results[0][1], 1e-4)
+    double, inputs = build(name, "zero", False, fires, 2, seed=2, batch=33)
+    single, _ = build(name, "zero", False, fires, 2, seed=2, batch=33, dtype=np.float32)
+    for a, b in zip(double.weights, single.weights, strict=True):
+        a[...] = b
+    results = []
+    for network in (double, single):
+        trace = network.forward(inputs)
+        _, g_readout = LOSSES[1](trace.readout, np.arange(33) % 3)
+        results.append((trace.spikes, network.backward(trace, g_readout)))
+    assert results[0][0] == results[1][0]
+    assert results[1][1][0].dtype == np.float32 and results[1][1][0].any()
+    assert_close(results[1][1], results[0][1], 1e-4)
 
 
 # --- measured traces -----------------------------------------------------------------------------

@@ -76,6 +76,7 @@ def assert_equals_plain(network, inputs, tolerance=1e-10, all_learn=True):
     assert np.array_equal(plainly.flat, got.flat)
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("padding", [0, 1, 2])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
@@ -86,6 +87,7 @@ def test_kernels_strides_and_paddings(kernel, stride, padding):
         assert_equals_plain(*make(layers, kind, rng, n_steps=8))
 
 
+@pytest.mark.rotates
 @pytest.mark.bounds
 @pytest.mark.parametrize("n_steps", [1, 3, 4, 5, 8, 9, 20, 100])
 @pytest.mark.parametrize("delay", [0, 1, 9])
@@ -101,11 +103,18 @@ def test_lengths_and_delays(n_steps, delay):
             np.testing.assert_allclose(trace.v[1], Plain(network, inputs.to_dense()).nodes[1].v)
 
 
+# of every kind of tile, whole ones and others, on the same days
+CHANNELS = [
+    pytest.param(n, marks=pytest.mark.rotates(f"{k % 3} of tiles"))
+    for k, n in enumerate((3, 8, 15, 32, 16, 17, 31, 64, 33, 40))
+]
+
+
 @pytest.mark.bounds
 @pytest.mark.parametrize("unlike", [False, True])
-@pytest.mark.parametrize("channels", [3, 8, 15, 16, 17, 31, 32, 33, 40, 64])
+@pytest.mark.parametrize("channels", CHANNELS)
 def test_numbers_of_channels(channels, unlike):
-    """Of every kind of tile, whole ones and others; in float32 tiles are twice as wide."""
+    """In float32 tiles are twice as wide."""
     rng = np.random.default_rng(channels)
     layers = (4, 3, 2), Conv(channels), Conv(channels, kernel=5), 3
     single = os.environ.get("NUMBA_BOUNDSCHECK") == "1"  # kernels of both have the same indices
@@ -116,6 +125,7 @@ def test_numbers_of_channels(channels, unlike):
         assert_equals_plain(network, inputs, tolerance)
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 @pytest.mark.parametrize("name", surrogate.NAMES)
 def test_surrogates_and_resets(name, reset):
@@ -153,6 +163,7 @@ def test_shortcuts_of_values_and_inputs():
                 assert_equals_plain(*make(layers, kind, rng, n_steps=9, delay=delay))
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("n_steps", [4, 8, 20])
 def test_threads_change_no_bit(n_steps, monkeypatch):
     """Also of networks whose samples are worth a thread each."""

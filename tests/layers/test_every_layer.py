@@ -103,6 +103,7 @@ def assert_same_as_plain(network, inputs, dropout=None, tolerance=1e-10):
 # plain NumPy --------------------------------------------------------------------------------------
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("fires", [False, True])
 @pytest.mark.parametrize("kind", INPUTS)
 @each_stack
@@ -191,6 +192,7 @@ def test_single_precision_is_near_double(stack):
 # finite differences -------------------------------------------------------------------------------
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("detach", [False, True])
 @each_stack
 def test_gradients_equal_finite_differences_of_the_smoothed_network(stack, detach):

@@ -122,6 +122,7 @@ def test_units_left_out(net):
     assert_trains_as_plain(network, inputs, dropout)
 
 
+@pytest.mark.rotates
 @each_net
 def test_single_precision_is_near_double(net):
     for kind in INPUTS:
@@ -135,6 +136,7 @@ def test_single_precision_is_near_double(net):
         assert_close([a[0].flat, a[1]], [b[0].flat, b[1]], 2e-4)
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("training", [True, False])
 @each_net
 def test_gradients_equal_finite_differences(net, training):

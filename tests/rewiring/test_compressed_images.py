@@ -60,6 +60,7 @@ NEURONS = (
 CASES = tuple(zip((1, 3, 4, 8, 20, 20), 2 * NEURONS, 3 * (np.float32, np.float64), strict=True))
 
 
+@pytest.mark.rotates
 @pytest.mark.bounds
 @pytest.mark.parametrize("kind", ["events", "current", "values"])
 @pytest.mark.parametrize("net", NETS)

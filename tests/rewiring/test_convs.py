@@ -63,6 +63,7 @@ def trained(rule, network, digits, epochs=10, **settings):
     return history
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("name", RULES)
 def test_rules_rewire_convolutions(name, digits):
     """To the connectivity that was asked for, layer by layer; and something is learned."""

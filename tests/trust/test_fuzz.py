@@ -1,6 +1,6 @@
 """Hostile input to everything public, in short (the long form: tools/fuzz.py).
 
-Each day another fifth of the targets is tried; ``SNNLAB_FUZZ=7`` tries the values of that number.
+Each day another tenth of the targets is tried; ``SNNLAB_FUZZ=7`` tries the values of that number.
 (New values every day are the long form's: what they find must not stop an unrelated change.)
 """
 
@@ -19,7 +19,7 @@ from targets import Target, all_targets
 pytest.importorskip("pandas")
 KNOWN = all_targets()
 FREE = [t for t in KNOWN.values() if not t.is_protocol]
-PARTS, CASES = 5, 3
+PARTS, CASES = 10, 3
 SEED = int(os.environ.get("SNNLAB_FUZZ", datetime.date.today().toordinal() % PARTS))
 
 

@@ -4,6 +4,7 @@ import grow
 import pytest
 
 
+@pytest.mark.rotates
 @pytest.mark.slow
 @pytest.mark.parametrize("name", grow.WORK)
 def test_memory_does_not_grow(name):
