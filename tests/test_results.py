@@ -129,8 +129,9 @@ def test_speed_tables_show_both_medians():
 
 STOPPED = """
 import json, pathlib, sys, tempfile
-import deep, snnlab, studies
+import deep, snnlab
 
+sys.stdout = sys.stderr  # epochs are told there
 load, train = snnlab.datasets.load, snnlab.train
 snnlab.datasets.load = lambda name, progress: load("digits16-colour")
 config = {"data": "cifar10-16", "layers": deep.cifar(2, 6), "samples": 100, "epochs": 4}
@@ -159,7 +160,6 @@ with tempfile.TemporaryDirectory() as folder:
         pass
     snnlab.train = train
     assert path.exists()
-    sys.stdout = sys.stderr
     found = result(path), result(None)
 print(json.dumps(found), file=sys.__stdout__)
 """
