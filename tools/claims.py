@@ -24,6 +24,7 @@ TEXT = "Cramer et al. 2022, text"
 CODE = "Cramer et al. 2022, code"
 CHEN = "Chen et al. 2021, Table 1"
 KIM = "table 2 of Kim et al. 2022"
+CIFAR = "rewiring-cifar16"
 DAMPFHOFFER = "Dampfhoffer et al. 2023, abstract"
 
 
@@ -120,6 +121,11 @@ def ahead(first, second, connectivity, study):
         return over_seeds(100 * np.array(lead), where)
 
     return ours
+
+
+def once_stored(study, ours):
+    """A figure of a study that takes hours, once it has been run."""
+    return ours if study in results.studies() else None
 
 
 def computed(function, digits=3):
@@ -584,7 +590,7 @@ CLAIMS = (
         KIM,
         "at most",
         0.2,
-        lost_by("Grad R", 0.25, "rewiring-cifar16"),
+        once_stored(CIFAR, lost_by("Grad R", 0.25, CIFAR)),
         "second-hand",
     ),
     Claim(
@@ -595,7 +601,7 @@ CLAIMS = (
         KIM,
         "at most",
         1.2,
-        lost_by("Grad R", 0.05, "rewiring-cifar16"),
+        once_stored(CIFAR, lost_by("Grad R", 0.05, CIFAR)),
         "second-hand",
     ),
     Claim(
@@ -606,7 +612,7 @@ CLAIMS = (
         "follows from " + KIM,
         "at least",
         0.5,
-        ahead("Grad R", "Deep R", 0.05, "rewiring-cifar16"),
+        once_stored(CIFAR, ahead("Grad R", "Deep R", 0.05, CIFAR)),
         "second-hand",
     ),
     Claim(
@@ -617,7 +623,7 @@ CLAIMS = (
         "follows from Chen et al. 2022, released logs, and " + KIM,
         "at least",
         0.5,
-        ahead("STDS", "Grad R", 0.05, "rewiring-cifar16"),
+        once_stored(CIFAR, ahead("STDS", "Grad R", 0.05, CIFAR)),
         "second-hand",
     ),
 )
