@@ -4,11 +4,11 @@
 
 The network of Chen et al. (2021) for CIFAR-10, six convolutions and two dense layers, at 16 x 16
 with 16 channels and normalised currents, on a part of CIFAR-10, under one recipe for all rules and
-at the same connectivities. Rules that are told how many synapses to keep share them among the layers
-as random graphs do (`snnlab.rewiring.erdos_renyi`). Grad R is told so, too (``hold="layer"``), which
-is not in the paper: with a target for the sum, in so short a training, it emptied convolutions while
-the large dense layer was coming down. STDS knows no target; its thresholds are those that lead
-there. The connectivity of each layer is in the records.
+at the same connectivities. Rules that are told how many synapses to keep share them among the
+layers as random graphs do (`snnlab.rewiring.erdos_renyi`). Grad R is told so, too (hold="layer"),
+which is not in the paper: with a target for the sum, in so short a training, it emptied
+convolutions while the large dense layer was coming down. STDS knows no target; its thresholds are
+those that lead there. The connectivity of each layer is in the records.
 """
 
 import time

@@ -125,8 +125,8 @@ def begin(
     strength : float
         Grad R's pull alpha, or STDS's last threshold. The others have none.
     shares : {"free", "alike"}
-        What each layer is left with: what the rule finds (Grad R) or what random graphs have (Deep
-        R, magnitude, fixed mask); or the same share of each. STDS is always free.
+        What each layer is left with: what comes of a target for the sum (Grad R) or what random
+        graphs have (Deep R, magnitude, fixed mask); or the same share of each. STDS is always free.
     channels : int
     lr : float
     seed : int
