@@ -11,6 +11,7 @@ from snnlab import neurons as neurons
 from snnlab import plot as plot
 from snnlab import rewiring as rewiring
 from snnlab import signals as spikes
+from snnlab import sound as sound
 from snnlab import surrogate as surrogate
 from snnlab import textbook as textbook
 from snnlab._warm_up import warm_up as warm_up
@@ -65,6 +66,7 @@ from snnlab.rewiring import connectivity as synapses
 from snnlab.signals import ConstantCurrent as ConstantCurrent
 from snnlab.signals import SpikeTrains as SpikeTrains
 from snnlab.signals import Values as Values
+from snnlab.sound import Cochlea as Cochlea
 from snnlab.trace import Trace as Trace
 
 __version__: str
@@ -95,6 +97,7 @@ __all__ = [
     "recording",
     "results",
     "rewiring",
+    "sound",
     "sparse",
     "spikes",
     "substrate",
@@ -107,6 +110,7 @@ __all__ = [
     "Affine",
     "AugmentedImages",
     "CroppedImages",
+    "Cochlea",
     "ConstantCurrent",
     "DeepR",
     "FixedMask",

@@ -444,7 +444,7 @@ class Network(NetworkFile):
 
     def predict(self, inputs: Inputs, loss: Loss = "max_over_time") -> np.ndarray:
         """The class of each sample, int64 (n_samples,), as `snnlab.evaluate` decides."""
-        return predict_scores(self, inputs, loss=loss)[0].argmax(axis=1)
+        return predict_scores(self, inputs, loss=loss)[0].argmax(axis=-1)
 
     def summary(self, inputs: Signals | None = None) -> str:
         """A table in text: layers, units, parameters; with inputs, how active they are."""

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab._binning import BinningReport, binned, tell_of_cut
 from snnlab.kernels import events
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, Self
 
     from numpy.typing import ArrayLike, DTypeLike
@@ -27,7 +29,7 @@ NO_EVENTS = (*[np.empty(0, np.int64)] * 2, *[np.empty(0, np.int32)] * 2)
 SPARSE = 0.25  # share of inputs other than the background up to which skipping it is faster
 
 
-def _samples(n, index):
+def chosen_samples(n: int, index: Any) -> np.ndarray:
     """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
     if isinstance(index, bool | np.bool_):
         raise IndexError("index must be an int, a slice, a mask or an array of indices")
@@ -147,6 +149,116 @@ class SpikeTrains:
         indptr = np.searchsorted(sample, np.arange(len(z) + 1))
         return cls(indptr, step, unit, z.shape[1], z.shape[2])
 
+    @classmethod
+    def from_events(
+        cls,
+        times: ArrayLike,
+        units: ArrayLike,
+        samples: ArrayLike | None = None,
+        *,
+        indptr: ArrayLike | None = None,
+        dt: float,
+        n_units: int,
+        n_steps: int | None = None,
+        n_samples: int | None = None,
+        ordered: bool = True,
+        cut: bool = False,
+        allow_empty: bool = False,
+        return_report: bool = False,
+    ) -> Self | tuple[Self, BinningReport]:
+        """Spike trains of recordings, from the time of each event: binned into steps of ``dt``.
+
+        An event at time t is in step ``floor(t / dt)``. Several of a unit in one step are one
+        spike. Recordings that end early are silent from then on.
+
+        Parameters
+        ----------
+        times : array of float or int, (n_events,)
+            From the start of its recording, in the unit of ``dt`` (which need not be seconds).
+        units : array of int, (n_events,)
+            In [0, n_units).
+        samples : array of int, (n_events,), optional
+            The recording that each event is of, in any order. By default all are of one.
+        indptr : array of int, (n_samples + 1,), optional
+            Instead of ``samples``, where events stand recording by recording: those of recording s
+            are ``indptr[s] : indptr[s + 1]``.
+        dt : float
+            Length of a step.
+        n_units : int
+            Extent of the layer.
+        n_steps : int, optional
+            Extent of time; by default as long as the longest recording.
+        n_samples : int, optional
+            Number of recordings, if it does not follow from ``samples``.
+        ordered : bool
+            Times never fall within a recording, as a sensor tells them: where they do, something
+            is wrong with them. False takes them in any order.
+        cut : bool
+            Leave out events after the last step, and warn of how many there were; else recordings
+            that are longer are refused.
+        allow_empty : bool
+            Take recordings without any event; else they are refused.
+        return_report : bool
+            Return also what became of the events, instead of a warning.
+
+        Returns
+        -------
+        SpikeTrains
+        report : BinningReport
+            ``events, kept, doubles, cut, recordings_cut``: numbers. Only with ``return_report``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Times that are negative, not finite or run backwards, units or samples out of range,
+            recordings that are too long or empty; the message names the argument.
+
+        Examples
+        --------
+        >>> trains = SpikeTrains.from_events([0.1, 0.4, 0.5, 2.0], [3, 3, 3, 0], dt=0.5, n_units=4)
+        >>> trains.step.tolist(), trains.unit.tolist()
+        ([0, 1, 4], [3, 3, 0])
+        """
+        return_report = _check.flag("return_report", return_report)
+        extent = {"dt": dt, "n_steps": n_steps, "n_units": n_units, "n_samples": n_samples}
+        how = {"ordered": ordered, "cut": cut, "allow_empty": allow_empty}
+        parts, report = binned(times, units, samples, indptr, **extent, **how)
+        if return_report:
+            return cls.wrap(*parts), report
+        tell_of_cut(report, n_steps)
+        return cls.wrap(*parts)
+
+    @classmethod
+    def concatenate(cls, trains: Sequence[SpikeTrains]) -> Self:
+        """All samples of several batches, one batch after another; copied.
+
+        Parameters
+        ----------
+        trains : sequence of SpikeTrains
+            At least one; of the same numbers of steps and units.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Something else than spike trains, or of other extent; the message names which.
+        """
+        trains = _check.sequence("trains", trains, of="SpikeTrains")
+        if not trains:
+            raise ValueError("trains must hold at least one batch")
+        for k, part in enumerate(trains):
+            _check.kind("SpikeTrains")(f"trains[{k}]", part)
+            extent, wanted = (part.n_steps, part.n_units), (trains[0].n_steps, trains[0].n_units)
+            if extent != wanted:
+                raise ValueError(
+                    f"trains[{k}] has {extent[0]} steps and {extent[1]} units, trains[0] "
+                    f"{wanted[0]} and {wanted[1]}"
+                )
+        packed = [part.compact() for part in trains]
+        step, unit = (np.concatenate([getattr(p, k) for p in packed]) for k in ("step", "unit"))
+        counts = np.concatenate([part.counts() for part in trains])
+        stop = np.cumsum(counts)
+        return cls.wrap(stop - counts, stop, step, unit, trains[0].n_steps, trains[0].n_units)
+
     def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
         """Array of 0 and 1, (n_samples, n_steps, n_units)."""
         return self.values(0, len(self), _check.plain_type("dtype", dtype))
@@ -168,7 +280,7 @@ class SpikeTrains:
         """The same trains with their events in one piece, sample by sample, nothing between."""
         _, events_ = self.rows()
         stop = np.cumsum(self.counts())
-        start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
+        start = stop - self.counts()
         step, unit = self._step[events_], self._unit[events_]
         return self.wrap(start, stop, step, unit, self.n_steps, self.n_units)
 
@@ -204,7 +316,7 @@ class SpikeTrains:
 
     def __getitem__(self, index):
         """The trains of some samples (an int, a slice, a mask or an array of indices); a view."""
-        chosen = _samples(len(self), index)
+        chosen = chosen_samples(len(self), index)
         start, stop = self._start[chosen], self._stop[chosen]
         return self.wrap(start, stop, self._step, self._unit, self.n_steps, self.n_units)
 
@@ -268,7 +380,7 @@ class ConstantCurrent:
 
     def __getitem__(self, index):
         """The input of some samples; a view if ``index`` is a slice."""
-        chosen = index if isinstance(index, slice) else _samples(len(self), index)
+        chosen = index if isinstance(index, slice) else chosen_samples(len(self), index)
         part = copy.copy(self)  # its values have been checked
         part.x = np.ascontiguousarray(self.x[chosen])
         part._background = ()
@@ -349,7 +461,8 @@ class Values:
 
     def __getitem__(self, index):
         """The values of some samples; a view if ``index`` is a slice."""
-        return self.wrap(self.x[index if isinstance(index, slice) else _samples(len(self), index)])
+        chosen = index if isinstance(index, slice) else chosen_samples(len(self), index)
+        return self.wrap(self.x[chosen])
 
     def __repr__(self):
         return f"Values({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"

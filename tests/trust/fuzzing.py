@@ -24,7 +24,7 @@ LONG = frozenset(
     "epochs steps trials rounds permutations n_jobs n_train n_test n_samples limit begin n_steps n "
     "hidden timeout n_centres n_spikes size columns channels batch_size wires sizes layers height "
     "width workers seed layer scale duration kernel padding seeds rows options images Dense shape "
-    "steps_per_epoch fan_out step sparsity maps pad".split()
+    "steps_per_epoch fan_out step sparsity maps pad n_frames substeps".split()
 )
 MOST = 300  # of those
 
@@ -332,6 +332,7 @@ ALLOWED = {
     "save": (OSError,),
     "to_csv": (OSError,),
     "load_trace": (OSError,),
+    "read_events": (OSError,),
     "save_trace": (OSError,),
     "simulate": (NotImplementedError,),
     "draw": (NotImplementedError,),
