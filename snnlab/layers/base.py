@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import NO_EVENTS
 from snnlab.kernels import lif
 from snnlab.layers.kinds import plain, register
-from snnlab.signals import NO_EVENTS
 from snnlab.surrogate import NAMES
 
 if TYPE_CHECKING:

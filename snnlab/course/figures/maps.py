@@ -71,7 +71,7 @@ def _put_box(box, rows, columns):
     box.set(width=columns[1] - columns[0], height=rows[1] - rows[0])
 
 
-def _show(image, values):
+def show_any(image, values):
     """Another image, of any shape, in axes of their own."""
     rows, columns = values.shape
     image.set_data(values)
@@ -130,14 +130,14 @@ def draw_maps(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None)
 def update_maps(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_maps`; arguments as there."""
     a, (chosen, row, column) = picture.artists, data["chosen"]
-    _show(a.image, data["image"])
+    show_any(a.image, data["image"])
     a.image.set_clim(0, max(1, data["image"].max()))
     _put_box(a.boxes[0], *data["sees"])
-    _show(a.kernel, data["kernel"])
+    show_any(a.kernel, data["kernel"])
     largest = abs(data["kernel"]).max() or 1
     a.kernel.set_clim(-largest, largest)
     columns = columns_of(len(data["maps"]))
-    _show(a.tiles, mosaic(data["maps"], columns))
+    show_any(a.tiles, mosaic(data["maps"], columns))
     a.tiles.set_clim(0, max(1, data["most"]))
     shape = data["maps"].shape[1:]
     y, x = place_of(chosen, columns, shape)
@@ -222,12 +222,12 @@ def update_patches(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_patches`; arguments as there."""
     a, n = picture.artists, len(data["kernels"])
     columns = columns_of(n)
-    _show(a.kernels, mosaic(data["kernels"], columns))
+    show_any(a.kernels, mosaic(data["kernels"], columns))
     largest = abs(data["kernels"]).max() or 1
     a.kernels.set_clim(-largest, largest)
-    _show(a.tiles, mosaic(data["maps"], columns))
+    show_any(a.tiles, mosaic(data["maps"], columns))
     a.tiles.set_clim(0, max(1, data["maps"].max()))
-    _show(a.image, data["image"])
+    show_any(a.image, data["image"])
     a.curve.set_xlim(-0.03 * data["steps"], 1.03 * data["steps"])
     step, accuracy = show_accuracy(a.tests, data["tested"])
     others = np.array(data["others"], float).reshape(-1, 2)
