@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 SIGNALS = SpikeTrains | ConstantCurrent | Values
 CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
+IMAGE_DROPOUT, LITTLE, IMAGE_UPDATES = 0.25, 0.1, 2000  # little: there is none, then
 NOISY_DECAY = 5.0  # of weights, where values are better fitted less closely
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
@@ -250,10 +251,12 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _usual_epochs(self, per_epoch):
         """20, or as many as make enough steps."""
-        if not self._of_a_table():
+        if self.code_ is None:
             return 20
         if self.is_straight():
             return int(np.clip(np.ceil(self.few_updates / per_epoch), 5, 200))
+        if self._of_images():
+            return int(np.clip(np.ceil(IMAGE_UPDATES / per_epoch), 20, 60))
         return int(np.clip(np.ceil(TABLE_UPDATES / per_epoch), 20, 200))
 
     def is_straight(self) -> bool:
@@ -261,16 +264,26 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return self.code_ is not None and self.code_.straight
 
     def usual_dropout(self, n: int) -> float:
-        """A half where rows are few for the columns, none where they are many."""
-        if not self._of_a_table():
+        """A half, of images a quarter, where rows are few for the columns; none where many.
+
+        None of images that are changed as they are learned, or heard by layers of one's own.
+        """
+        pictures = self._of_images() and self.augment is None and self.layers is None
+        if not (pictures or self._of_a_table()):
             return 0.0
         if self.is_straight():
             return TABLE_DROPOUT
-        return TABLE_DROPOUT / (1 + (n / self.n_features_in_ / MANY_ROWS) ** 2)
+        most = IMAGE_DROPOUT if pictures else TABLE_DROPOUT
+        share = most / (1 + (n / self.n_features_in_ / MANY_ROWS) ** 2)
+        return 0.0 if pictures and share < LITTLE else share
 
     def _as_they_come(self):
         """Whether rows are learned in the order in which they came: of images, or if asked for."""
         return self.code != "auto" or self.code_ is None or self.code_.kind == "latency"
+
+    def _of_images(self):
+        """Whether features are pixels, or spikes like theirs."""
+        return self.code_ is not None and (self.code_.image or self.code_.kind == "latency")
 
     def _of_a_table(self):
         """Whether features, other than pixels, enter as currents."""

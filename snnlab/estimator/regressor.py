@@ -37,8 +37,8 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
     hidden : tuple of int
         Neurons per hidden layer.
     epochs : int or "auto"
-        "auto": 20; where features enter as currents at least 400 steps are made, so more epochs of
-        small sets, at most 200; 80 steps where a linear model does as well.
+        "auto": 20, or as many more as make 400 steps of a table, at most 200, or 2,000 of images,
+        at most 60; 80 steps where a linear model does as well.
     batch_size : int or "auto"
         "auto": a tenth of the samples, between 1 and 100.
     lr : float
@@ -130,7 +130,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         *,
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        lr: float = 3e-3,
+        lr: float = 1.5e-3,
         dropout: float | str = "auto",
         augment: Affine | None = None,
         activity: float = 0.25,
