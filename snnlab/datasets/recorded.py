@@ -98,7 +98,8 @@ class RecordedDataset:
     licence: str
 
     def __post_init__(self):
-        _check.each(_check.text)("class_names", self.class_names)
+        names = tuple(_check.each(_check.text)("class_names", self.class_names))
+        object.__setattr__(self, "class_names", names)
         for part in ("train", "test"):
             found = _check.kind("Sounds", "Recordings")(part, getattr(self, part))
             if found.labels is None:
