@@ -1,5 +1,9 @@
 """Feature maps: what a unit of a convolution sees, and what all of them say; weights of patches."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -8,6 +12,14 @@ from snnlab.course.figures.parts import place_accuracy, show_accuracy
 from snnlab.plot import style
 from snnlab.plot.decision import SIGNED
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, US, count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 BOX = OKABE_ITO["vermillion"]
 GAP = 1  # pixels between two maps
@@ -68,7 +80,7 @@ def show_any(image, values):
 
 
 @style.styled
-def draw_maps(data, *, fig=None):
+def draw_maps(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """A unit of a convolution: what it sees, its weights, its potential; and all maps.
 
     Parameters
@@ -115,7 +127,7 @@ def draw_maps(data, *, fig=None):
 
 
 @style.styled
-def update_maps(picture, data):
+def update_maps(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_maps`; arguments as there."""
     a, (chosen, row, column) = picture.artists, data["chosen"]
     show_any(a.image, data["image"])
@@ -164,7 +176,7 @@ def _show_potential(a, data):
 
 
 @style.styled
-def draw_patches(data, *, fig=None):
+def draw_patches(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """A convolution as it learns: its weights, what it makes of an image, and the accuracy.
 
     Parameters
@@ -206,7 +218,7 @@ def draw_patches(data, *, fig=None):
 
 
 @style.styled
-def update_patches(picture, data):
+def update_patches(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_patches`; arguments as there."""
     a, n = picture.artists, len(data["kernels"])
     columns = columns_of(n)
