@@ -87,6 +87,7 @@ MAKERS = {
     "BackwardInTime": backward_in_time,
     "BrokenNeurons": lambda: panels.BrokenNeurons(pair(), *test_set()),
     "Clinic": lambda: panels.Clinic(n_samples=100),
+    "Depth": lambda: panels.Depth(digits(), n_samples=4),
     "DrawDigit": lambda: panels.DrawDigit(network(), digits().x_test[0].reshape(16, 16)),
     "FeatureMaps": lambda: panels.FeatureMaps(
         network_of_images(), digits().x_test[:20].reshape(-1, 16, 16)
@@ -103,6 +104,7 @@ MAKERS = {
     "SpikeCost": lambda: panels.SpikeCost(),
     "Surrogates": lambda: panels.Surrogates(),
     "ThroughTheChip": through_the_chip,
+    "TrainDeep": lambda: panels.TrainDeep(digits(), n_train=100, n_test=30, steps=4),
     "TrainLive": lambda: panels.TrainLive(digits(), n_train=300, n_test=50, hidden=20, begin=3),
     "TrainPatches": lambda: panels.TrainPatches(digits(), n_train=100, n_test=30, steps=4),
     "WireThatReturns": lambda: panels.WireThatReturns(),

@@ -1000,7 +1000,7 @@ def test_constant_inputs_that_are_mostly_background_skip_it(monkeypatch, share, 
         if own:
             assert np.array_equal(readout, found[0][0])
             assert np.array_equal(gradient, found[0][1])
-    monkeypatch.setattr("snnlab.signals.SPARSE", -1.0)  # the other way
+    monkeypatch.setattr("snnlab.currents.SPARSE", -1.0)  # the other way
     trace = net.forward(ConstantCurrent(x, 5))
     np.testing.assert_allclose(trace.readout, found[0][0], rtol=1e-12, atol=1e-12)
     gradient = net.backward(trace, np.ones_like(trace.readout)).flat

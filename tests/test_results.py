@@ -16,6 +16,9 @@ SEEDS = {  # where there are not five
     "rewiring-chip": 3,
     "rewiring-mnist-paper": 1,
     "rewiring-mnist-long": 2,
+    "gradients": 2,
+    "deep-depth": 3,
+    "norm-or-scale": 3,
 }
 MEASURED = "speed", "panels-latency", "sparse-execution"  # times, not studies with seeds
 FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
@@ -124,6 +127,7 @@ def test_speed_tables_show_both_medians():
 def test_studies_on_the_shelf_are_those_in_the_scripts():
     """A stored study can be made again with the command it names, from the settings it names."""
     scripts = ["accuracy", "sparsity", "decision", "chip", "rewiring", "rewiring_chip"]
+    scripts += ["gradients", "depth"]
     code = (
         f"import json, importlib; modules = map(importlib.import_module, {scripts})\n"
         "print(json.dumps({name: [m.__name__, [p['config'] for p in points]]\n"

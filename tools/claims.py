@@ -25,6 +25,7 @@ CODE = "Cramer et al. 2022, code"
 CHEN = "Chen et al. 2021, Table 1"
 KIM = "table 2 of Kim et al. 2022"
 DAMPFHOFFER = "Dampfhoffer et al. 2023, abstract"
+LEDINAUSKAS = "Ledinauskas et al. 2020, in a survey of 2026"
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,24 @@ def lost_by(label, connectivity, study="rewiring-mnist"):
         return over_seeds(100 * lost, where)
 
     return ours
+
+
+def factor(label, steepness):
+    """Factor by which a gradient changes from layer to layer, at one of the stored steepnesses."""
+
+    def ours():
+        (record,) = (r for r in results.load("gradients") if r["label"] == label)
+        at = steepnesses().index(steepness)
+        values = [growth[at] for growth in record["growth_values"]]
+        return over_seeds(values, f"gradients, {label}")
+
+    return ours
+
+
+def steepnesses():
+    """Those of the stored map of gradients."""
+    (record, *_) = results.load("gradients")
+    return record["steepnesses_values"][0]
 
 
 def computed(function, digits=3):
@@ -557,6 +576,39 @@ CLAIMS = (
         "at least",
         0.5,
         stored("yinyang"),
+        "second-hand",
+    ),
+    Claim(
+        "n18.wide",
+        "a wide surrogate, steepness 0.25, makes gradients explode: factor per layer above",
+        "",
+        1,
+        LEDINAUSKAS,
+        "at least",
+        0,
+        factor("20 layers, norm, no shortcuts, superspike", 0.25),
+        "second-hand",
+    ),
+    Claim(
+        "n18.narrow",
+        "a narrow one, steepness 16, makes them vanish: factor per layer below",
+        "",
+        1,
+        LEDINAUSKAS,
+        "at most",
+        0,
+        factor("20 layers, norm, no shortcuts, superspike", 16.0),
+        "second-hand",
+    ),
+    Claim(
+        "n18.resnet",
+        "CIFAR-10, a residual network of 11 layers, 10 steps",
+        "%",
+        90.2,
+        "Ledinauskas et al. 2020, in a table of the BlocTrain paper, 2021",
+        "about",
+        0,
+        None,
         "second-hand",
     ),
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pages
 
 from snnlab import results
+from snnlab.course import depth
 
 PLACEHOLDER = "OWNER/REPOSITORY"  # where the project has no published repository yet
 TITLES = {
@@ -230,6 +231,59 @@ def sparse_table():
     return pages.table((*head, "product with the input", "whole inference"), rows)
 
 
+def by_config(study, **wanted):
+    """The record of a study whose settings are these, among others; None if it was not run."""
+    found = [r for r in load(study) if wanted.items() <= r["config"].items()]
+    return found[0] if found else None
+
+
+def gradients_table():
+    """At which steepness a gradient neither grows nor shrinks: a row per kind of network."""
+    depths, rows = (4, 8, 14, 20), []
+    for surrogate in ("superspike", "arctan"):
+        for start, words in (("scaled", "weights scaled"), ("norm", "currents normalised")):
+            for shortcut, said in depth.SHORTCUTS.items():
+                how = {"surrogate": surrogate, "start": start, "shortcut": shortcut}
+                found = [by_config("gradients", depth=n, **how) for n in depths]
+                if all(found):
+                    cells = [f"{r['mean']:.2f} ± {r['sd']:.2f}" for r in found]
+                    rows.append((surrogate, f"{words}, {said}", *cells))
+    head = "surrogate", "network", *(f"{n} layers" for n in depths)
+    return pages.table(head, rows)
+
+
+def depth_table():
+    """Test accuracy of deep networks: a row per kind, 8 layers and 20."""
+    rows, starts = [], {"scaled": "weights scaled", "norm": "currents normalised"}
+    for study in ("deep-depth", "deep-depth-longer"):
+        for shallow in (r for r in load(study) if r["config"]["depth"] == 8):
+            c = shallow["config"]
+            names = "start", "shortcut"
+            deep = by_config(study, depth=20, **{name: c[name] for name in names})
+            if deep is not None and len(deep["values"]) == len(shallow["values"]):
+                lost = 100 * np.subtract(shallow["values"], deep["values"])
+                words = f"{starts[c['start']]}, {depth.SHORTCUTS[c['shortcut']]}"
+                effort = f"{c['epochs']} epochs of {c['samples']:,}"
+                cells = _percent(shallow), _percent(deep), f"{lost.mean():.2f}"
+                rows.append((words, effort, *cells))
+    head = "network", "images", "8 layers", "20 layers", "points lost"
+    return pages.table(head, rows)
+
+
+def norm_table():
+    """Eight layers with pools, normalised or scaled: accuracy, and what a training step costs."""
+    records = load("norm-or-scale")
+    cost = [r for r in records if r["metric"] == "ratio"]
+    rows = []
+    for r in records:
+        if r["metric"] == "test_accuracy":
+            normalised = r["config"]["normalised"]
+            step = f"{cost[0]['mean']:.2f} ± {cost[0]['sd']:.2f}" if normalised else "1"
+            rows.append((r["label"], _percent(r), f"{r['hidden_spikes']:,.0f}", step))
+    head = "network", "test accuracy", "hidden spikes per image", "time of a training step"
+    return pages.table(head, rows)
+
+
 WORK = {
     "W1-T20": "training step, 20 steps",
     "W1": "training step, 100 steps",
@@ -364,6 +418,9 @@ def tables():
         "rewiring-paper": rewiring_paper_table(),
         "rewiring-chip": rewiring_chip_table(),
         "sparse": sparse_table(),
+        "gradients": gradients_table(),
+        "depth": depth_table(),
+        "norm-or-scale": norm_table(),
         "tabular": tabular_table(),
         "values": values_table(),
         "speed": speed_table(WORK, PEERS),

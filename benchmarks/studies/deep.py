@@ -4,10 +4,6 @@
 
 - ``deep-mnist``, ``deep-fashion``: two convolutions and a dense layer at 28 x 28
 - ``deep-fashion16``: the same at 16 x 16
-- ``deep-depth``: 8 and 20 convolutions of 8 channels on a part of MNIST at 16 x 16, plain or
-  residual, with batch normalisation of currents or weights scaled to a rate of spikes instead; the
-  surrogate is as steep as `gradients.py` finds that gradients last
-- ``deep-depth-longer``: the residual ones with normalisation, for three times as many steps
 - ``deep-cifar10``: six convolutions and two dense layers, as Chen et al. (2021) have them, but with
   32 or 16 channels instead of 256
 
@@ -48,16 +44,6 @@ def cifar(channels):
     """Six convolutions and two dense layers, of so many channels."""
     three = [["conv", channels, 3]] * 3 + [["pool", 2]]
     return [*three, *three, ["dense", 256]]
-
-
-def column(depth, residual):
-    """So many convolutions of 8 channels, with a pool in the middle and at the end."""
-    pair = [["residual", 8, 3]] if residual else [["conv", 8, 3]] * 2
-    half = depth // 2
-    if half % 2:
-        return [["conv", 8, 3], *pair * ((half - 1) // 2), ["pool", 2]] * 2
-    first = [["conv", 8, 3], ["conv", 8, 3], *pair * (half // 2 - 1), ["pool", 2]]
-    return [*first, *pair * (half // 2), ["pool", 2]]
 
 
 def make_layers(config, n_classes):
@@ -152,13 +138,6 @@ def point(name, paper=None, source=None, tag="unverified", **config):
     }
 
 
-def depth(layers, residual, norm, **config):
-    """That of a network of so many convolutions."""
-    name = f"{layers} {'residual' if residual else 'plain'}{', norm' if norm else ''}"
-    layers = column(layers, residual)
-    return point(name, data="mnist16", layers=layers, norm=norm, pad=0, **config)
-
-
 TSSL = "Zhang and Li 2020 (TSSL-BP), 15C5-P2-40C5-P2-300, T = 5, its best epoch on the test set"
 RELU = "Cramer et al. 2022, ReLU network 256-246-10"
 CODE = {"tag": "quoted"}
@@ -181,15 +160,6 @@ STUDIES = {
             flip=True,
             **CODE,
         ),
-    ],
-    "deep-depth": [
-        depth(layers, residual, norm, steepness=2.0, samples=5_000, epochs=4)
-        for norm in (False, True)
-        for residual in (False, True)
-        for layers in (8, 20)
-    ],
-    "deep-depth-longer": [
-        depth(layers, True, True, steepness=2.0, samples=10_000, epochs=6) for layers in (20, 8)
     ],
     "deep-cifar10": [
         point(

@@ -22,9 +22,9 @@ from functools import lru_cache, partial
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import NO_EVENTS
 from snnlab.kernels import lif
 from snnlab.layers.kinds import plain, register
-from snnlab.signals import NO_EVENTS
 from snnlab.surrogate import NAMES
 
 # Shape of a block that is not simply ``(rows, columns)``, which can be pruned and trained.

@@ -1,4 +1,4 @@
-"""Exercises of notebooks 13 to 17: right answers pass, wrong ones get a hint and no answer."""
+"""Exercises of notebooks 13 to 18: right answers pass, wrong ones get a hint and no answer."""
 
 import re
 
@@ -44,6 +44,10 @@ def currents(spikes, kernel, border="constant"):
     return out
 
 
+def standardised(currents, axes=(0, 1, 2, 3)):
+    return (currents - currents.mean(axes)) / currents.std(axes)
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -57,6 +61,9 @@ RIGHT = {
     "n17.q1": 9600,
     "n17.q2": currents,
     "n17.q3": 16,
+    "n18.q1": 22,
+    "n18.q2": standardised,
+    "n18.q3": 1.28,
 }
 WRONG = {
     "n13.q1": [
@@ -107,6 +114,19 @@ WRONG = {
         lambda s, w: currents(s, w.T),
     ],
     "n17.q3": [5, 14, 20, 25, 10, "far"],
+    "n18.q1": [21, 20, 5, 100, "many"],
+    "n18.q2": [
+        3,
+        lambda x: 1 / 0,
+        lambda x: ...,
+        lambda x: x.mean((0, 1, 2, 3)),
+        lambda x: x,
+        lambda x: x - x.mean((0, 1, 2, 3)),
+        lambda x: standardised(x, None),
+        lambda x: standardised(x, (0, 1)),
+        lambda x: (x - x.mean((0, 1, 2, 3))) / x.var((0, 1, 2, 3)),
+    ],
+    "n18.q3": [0.25, 4.0, 100.0, 1000, "steep"],
 }
 
 

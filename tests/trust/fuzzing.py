@@ -148,6 +148,7 @@ PANEL_ARGUMENTS = {
         "inputs": lambda: _D.test_set()[0],
         "labels": lambda: _D.test_set()[1],
     },
+    "Depth": {"data": values.small_digits, "n_samples": lambda: 4},
     "DrawDigit": {
         "network": _D.network,
         "start": lambda: None,
@@ -179,6 +180,7 @@ PANEL_ARGUMENTS = {
         "labels": lambda: _D.test_set()[1],
         "test": _D.test_set,
     },
+    "TrainDeep": {"data": values.small_digits},
     "TrainLive": {"data": values.small_digits},
     "TrainPatches": {"data": values.small_digits},
 }
@@ -330,7 +332,6 @@ ALLOWED = {
     "load": (OSError,),
     "save": (OSError,),
     "to_csv": (OSError,),
-    "chosen_samples": (IndexError,),
     "load_trace": (OSError,),
     "read_events": (OSError,),
     "save_trace": (OSError,),

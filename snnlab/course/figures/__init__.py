@@ -2,6 +2,13 @@
 
 from snnlab.course.figures.broken import draw_broken, update_broken
 from snnlab.course.figures.cost import draw_cost, update_cost
+from snnlab.course.figures.depth import (
+    draw_deep_training,
+    draw_depth,
+    draw_growth,
+    update_deep_training,
+    update_depth,
+)
 from snnlab.course.figures.gradients import (
     draw_backward,
     draw_surrogate,
@@ -31,6 +38,9 @@ __all__ = [
     "draw_chip_wires",
     "draw_cloud",
     "draw_cost",
+    "draw_deep_training",
+    "draw_depth",
+    "draw_growth",
     "draw_latency",
     "draw_loop",
     "draw_maps",
@@ -52,6 +62,8 @@ __all__ = [
     "update_chip_wires",
     "update_cloud",
     "update_cost",
+    "update_deep_training",
+    "update_depth",
     "update_latency",
     "update_loop",
     "update_maps",

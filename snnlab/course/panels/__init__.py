@@ -5,6 +5,7 @@ from snnlab.course.panels.chip import Imperfections, ThroughTheChip
 from snnlab.course.panels.chipwires import RewireOnChip
 from snnlab.course.panels.clinic import Clinic
 from snnlab.course.panels.cost import SpikeCost
+from snnlab.course.panels.depth import Depth, TrainDeep
 from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
 from snnlab.course.panels.gradients import BackwardInTime, Surrogates
 from snnlab.course.panels.maps import FeatureMaps, TrainPatches, receptive_field, small_network
@@ -20,6 +21,7 @@ __all__ = [
     "BackwardInTime",
     "BrokenNeurons",
     "Clinic",
+    "Depth",
     "DrawDigit",
     "FeatureMaps",
     "Imperfections",
@@ -33,6 +35,7 @@ __all__ = [
     "SpikeCost",
     "Surrogates",
     "ThroughTheChip",
+    "TrainDeep",
     "TrainLive",
     "TrainPatches",
     "WireThatReturns",
