@@ -16,6 +16,11 @@ def digits():
     return datasets.load("digits16")
 
 
+@functools.cache
+def coloured_digits():
+    return datasets.load("digits16-colour")
+
+
 def learned(seed=0, *, sizes=(256, 30, 10), neuron=None, epochs=3, **settings):
     """A network that has been trained on the digits for a moment."""
     network = Network(sizes, neuron or LIF.brainscales2(), n_steps=20, rng=seed)
@@ -97,6 +102,9 @@ MAKERS = {
     "PixelsToSpikes": lambda: panels.PixelsToSpikes(digits().x_test[:20].reshape(-1, 16, 16)),
     "ReadOut": lambda: panels.ReadOut(*late_and_early(), digits(), n_test=200),
     "Rewire": lambda: panels.Rewire(digits(), **REWIRED),
+    "RewireDeep": lambda: panels.RewireDeep(
+        coloured_digits(), n_train=200, n_test=50, steps=12, channels=4, hidden=12
+    ),
     "RewireOnChip": lambda: panels.RewireOnChip(digits(), **REWIRED),
     "Silence": lambda: panels.Silence(
         late_and_early()[0], digits(), n_train=400, n_test=100, epochs=8

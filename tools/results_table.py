@@ -4,6 +4,7 @@ python tools/results_table.py [--check]
 """
 
 import os
+import re
 import tomllib
 
 import course_map
@@ -182,6 +183,36 @@ def rewiring_long_table():
         (*_connected(r), f"{r['hidden_units']:.0f}", f"{r['hidden_spikes']:.0f}") for r in records
     ]
     return pages.table(head, rows)
+
+
+def rewiring_images_table():
+    """Rules on a network of convolutions: accuracy, connectivity by layer, regrown weights."""
+    rows, records = [], load("rewiring-cifar16")
+    for r in records:
+        names = sorted(k for k in r if re.fullmatch(r"connectivity_\d", k))
+        layers = " / ".join(f"{100 * r[k]:.2g}" for k in names)
+        regrown = f"{r['regrown']:,.0f}" if r["regrown"] else "-"
+        rows.append((*_connected(r), layers, regrown, f"{r['hidden_spikes']:,.0f}"))
+    if not rows:
+        return ""
+    n = len(records[0]["seeds"])
+    head = "rule", f"test accuracy, {n} seeds", "connectivity", "of each layer, %"
+    return pages.table((*head, "weights that came back", "hidden spikes"), rows)
+
+
+DEEP = "deep-mnist", "deep-fashion", "deep-fashion16", "deep-cifar10", "deep-cifar10-16"
+
+
+def deep_table():
+    """Networks of convolutions: a row per study that has been run."""
+    rows = [
+        (r["label"], f"{r['weights']:,.0f}", _percent(r), f"{r['hidden_spikes']:,.0f}")
+        + (len(r["seeds"]), _published(r), f"{np.mean(r['seconds']) / 60:.0f} min")
+        for study in DEEP
+        for r in load(study)
+    ]
+    head = "data", "weights", "test accuracy", "hidden spikes per image", "seeds", "published"
+    return pages.table((*head, "time per run"), rows)
 
 
 def rewiring_paper_table():
@@ -410,11 +441,13 @@ def tables():
         "badges": badges(),
         "summary": summary_table(),
         "results": accuracy_table(),
+        "deep": deep_table(),
         "sparsity": sparsity_table(),
         "decision": decision_table(),
         "chip": chip_table(),
         "rewiring": rewiring_tables(),
         "rewiring-long": rewiring_long_table(),
+        "rewiring-images": rewiring_images_table(),
         "rewiring-paper": rewiring_paper_table(),
         "rewiring-chip": rewiring_chip_table(),
         "sparse": sparse_table(),

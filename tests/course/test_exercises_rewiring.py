@@ -1,4 +1,4 @@
-"""Exercises of notebooks 13 to 18: right answers pass, wrong ones get a hint and no answer."""
+"""Exercises of notebooks 13 to 19: right answers pass, wrong ones get a hint and no answer."""
 
 import re
 
@@ -48,6 +48,10 @@ def standardised(currents, axes=(0, 1, 2, 3)):
     return (currents - currents.mean(axes)) / currents.std(axes)
 
 
+def shares(network):
+    return [(w != 0).mean() for w in network.weights]
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -64,6 +68,9 @@ RIGHT = {
     "n18.q1": 22,
     "n18.q2": standardised,
     "n18.q3": 1.28,
+    "n19.q1": 91.4,
+    "n19.q2": shares,
+    "n19.q3": 3.17,
 }
 WRONG = {
     "n13.q1": [
@@ -127,6 +134,19 @@ WRONG = {
         lambda x: (x - x.mean((0, 1, 2, 3))) / x.var((0, 1, 2, 3)),
     ],
     "n18.q3": [0.25, 4.0, 100.0, 1000, "steep"],
+    "n19.q1": [0.914, 33_554_432, 50, 99, "most"],
+    "n19.q2": [
+        3,
+        lambda network: 1 / 0,
+        lambda network: ...,
+        lambda network: shares(network)[:-1],
+        lambda network: [1 - x for x in shares(network)],
+        lambda network: [100 * x for x in shares(network)],
+        lambda network: [(w != 0).sum() for w in network.weights],
+        lambda network: [np.abs(w).mean() for w in network.weights],
+        lambda network: [w.fill(1) or 1.0 for w in network.weights],
+    ],
+    "n19.q3": [0.0317, 0.73, 0.5, 10, "more"],
 }
 
 

@@ -167,6 +167,7 @@ PANEL_ARGUMENTS = {
     "PixelsToSpikes": {"images": lambda: _D.digits().x_test[:20].reshape(-1, 16, 16)},
     "ReadOut": {"data": values.small_digits, "names": lambda: ("usual", "early")},
     "Rewire": {"data": values.small_digits},
+    "RewireDeep": {"data": values.small_digits},
     "RewireOnChip": {"data": values.small_digits},
     "Silence": {
         "network": lambda: _D.late_and_early()[0],

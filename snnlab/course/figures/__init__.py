@@ -16,6 +16,7 @@ from snnlab.course.figures.gradients import (
     update_surrogate,
 )
 from snnlab.course.figures.latency import draw_latency, update_latency
+from snnlab.course.figures.layers import draw_layers, update_layers
 from snnlab.course.figures.maps import draw_maps, draw_patches, update_maps, update_patches
 from snnlab.course.figures.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
 from snnlab.course.figures.readout import draw_read_out, update_read_out
@@ -42,6 +43,7 @@ __all__ = [
     "draw_depth",
     "draw_growth",
     "draw_latency",
+    "draw_layers",
     "draw_loop",
     "draw_maps",
     "draw_neuron",
@@ -65,6 +67,7 @@ __all__ = [
     "update_deep_training",
     "update_depth",
     "update_latency",
+    "update_layers",
     "update_loop",
     "update_maps",
     "update_neuron",

@@ -8,6 +8,7 @@ from snnlab.course.panels.cost import SpikeCost
 from snnlab.course.panels.depth import Depth, TrainDeep
 from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
 from snnlab.course.panels.gradients import BackwardInTime, Surrogates
+from snnlab.course.panels.layers import RewireDeep
 from snnlab.course.panels.maps import FeatureMaps, TrainPatches, receptive_field, small_network
 from snnlab.course.panels.neuron import OneNeuron
 from snnlab.course.panels.readout import ReadOut
@@ -29,6 +30,7 @@ __all__ = [
     "PixelsToSpikes",
     "ReadOut",
     "Rewire",
+    "RewireDeep",
     "RewireOnChip",
     "Run",
     "Silence",
