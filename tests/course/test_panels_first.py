@@ -10,6 +10,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 import small_panels
+from helpers import pixels
 
 import snnlab
 from snnlab import LIF, Network, encode, live, panels, plot, surrogate, textbook
@@ -193,6 +194,19 @@ def test_adjoints_are_the_textbooks(make, network, data, reset):
     _, error, _ = textbook.layer_backward(trace[0][1], weights[1], models[1], *trace[1], g)
     _, _, adjoint = textbook.layer_backward(x, weights[0], neuron, *trace[0], error)
     np.testing.assert_allclose(out["adjoints"], adjoint[0], atol=1e-4 * np.abs(adjoint).max())
+
+
+def test_marks_of_the_first_neuron_are_as_large_as_others(make):
+    """Its row ends at the frame, and may be lower than a mark."""
+    panel, inked = make("BackwardInTime"), []
+    data = panel.simulate(t=0, sample=0, steepness=10.0, reset=False)
+    for unit in (0, 10, 29):
+        for spikes in ([], [5]):
+            where = np.array(spikes, int), np.array([unit] * len(spikes))
+            panel.update(panel.picture, data | {"spikes": where, "adjoints": data["adjoints"] * 0})
+            inked.append(pixels(panel.picture.png(2)))
+    sizes = [np.any(a != b, axis=-1).sum() for a, b in zip(inked[::2], inked[1::2], strict=True)]
+    assert sizes[0] > 0.95 * sizes[1] < sizes[2] / 0.95**2, sizes
 
 
 # --- training live -----------------------------------------------------------------------------
