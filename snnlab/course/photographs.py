@@ -1,6 +1,7 @@
 """Small photographs, a network of convolutions that learns them, and rules that rewire it."""
 
 import warnings
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ METHODS = (*lessons.METHODS, ALL_WIRES)
 SHARES = "free", "alike"
 N_STEPS = 4
 RATE = 0.15  # spikes per unit and step at the beginning
+# the network made last, and for what: a panel that begins anew at every move asks for it again
+_made = [(lambda: None, (), None)]
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,14 @@ def photograph_network(task, *, channels=16, seed=0):
         Its currents are normalised, and its neurons are active.
     """
     channels, norm = _check.integer("channels", channels, 1, 1000), BatchNorm()
+    of, how, made = _made[0]
+    if of() is task and how == (channels, seed):
+        return made.copy()
     three = [Conv(channels, 3, norm=norm)] * 3 + [Pool(2)]
     layers = task.shape, *three, *three, task.hidden, int(task.labels.max()) + 1
-    network = Network(layers, LIF.grad_r(), n_steps=N_STEPS, rng=seed)
-    return make_active(network, task)
+    network = make_active(Network(layers, LIF.grad_r(), n_steps=N_STEPS, rng=seed), task)
+    _made[0] = weakref.ref(task), (channels, seed), network.copy()
+    return network
 
 
 def make_active(network, task):

@@ -43,6 +43,18 @@ def test_a_task_is_what_it_says(task):
     assert grey.shape == (16, 16, 1)
 
 
+def test_a_network_that_is_asked_for_again_is_the_same_and_another_one(task):
+    first, again = (photographs.photograph_network(task, channels=3) for _ in range(2))
+    assert first.parameters.tobytes() == again.parameters.tobytes()
+    first.weights[0][...] = 0
+    assert again.weights[0].any()
+    assert photographs.photograph_network(task, channels=3).weights[0].any()
+    others = {"channels": 3, "seed": 1}, {"channels": 2}
+    for how in others:
+        made = photographs.photograph_network(task, **how)
+        assert made.parameters.tobytes() != again.parameters.tobytes()
+
+
 def test_networks_begin_active(task):
     network = photographs.photograph_network(task, channels=4)
     stages = photographs.with_weights(network)
