@@ -67,7 +67,7 @@ class RewireDeep(Panel):
         data: Dataset,
         *,
         n_train: int = 4000,
-        n_test: int = 500,
+        n_test: int = 200,
         steps: int = 400,
         channels: int = 16,
         hidden: int = 128,
