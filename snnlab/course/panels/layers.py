@@ -152,5 +152,5 @@ class RewireDeep(Panel):
             f"{data['method']} after {data['left'][-1][0]} of {data['steps']} steps: "
             f"{100 * accuracy:.1f} % of test images right (at step {step}), "
             f"{100 * data['left'][-1][1]:.3g} % of the wires left; {data['names'][most]} has "
-            f"{shares[most]:.3g} % of its own, {data['names'][least]} {shares[least]:.2g} %"
+            f"{shares[most]:.3g} % of its own, {data['names'][least]} {shares[least]:.3g} %"
         )
