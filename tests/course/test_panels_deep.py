@@ -43,16 +43,17 @@ def test_a_task_is_what_it_says(task):
     assert grey.shape == (16, 16, 1)
 
 
-def test_a_network_that_is_asked_for_again_is_the_same_and_another_one(task):
-    first, again = (photographs.photograph_network(task, channels=3) for _ in range(2))
-    assert first.parameters.tobytes() == again.parameters.tobytes()
-    first.weights[0][...] = 0
-    assert again.weights[0].any()
-    assert photographs.photograph_network(task, channels=3).weights[0].any()
-    others = {"channels": 3, "seed": 1}, {"channels": 2}
-    for how in others:
-        made = photographs.photograph_network(task, **how)
-        assert made.parameters.tobytes() != again.parameters.tobytes()
+@pytest.mark.parametrize("method", ["Grad R", "Deep R"])
+def test_a_network_that_is_handed_in_is_begun_with_and_left_alone(task, method):
+    made = photographs.photograph_network(task, channels=3)
+    before = made.parameters.tobytes()
+    given, _ = photographs.begin(task, method, network=made)
+    anew, _ = photographs.begin(task, method, channels=3)
+    assert given.parameters.tobytes() == anew.parameters.tobytes()
+    given.weights[0][...] = 0
+    assert made.parameters.tobytes() == before
+    with pytest.raises(TypeError, match="network must be"):
+        photographs.begin(task, method, network=3)
 
 
 def test_networks_begin_active(task):
