@@ -21,6 +21,7 @@ SPARSE = 0.25  # share of inputs other than the background up to which skipping 
 
 def chosen_samples(n: int, index: Any) -> np.ndarray:
     """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
+    n = _check.integer("n", n, 0)
     if isinstance(index, bool | np.bool_):
         raise IndexError("index must be an int, a slice, a mask or an array of indices")
     if not isinstance(index, slice):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import chosen_samples
 from snnlab.datasets import fetch, stand_ins
 from snnlab.datasets.dataset import DatasetUnavailable
 from snnlab.datasets.events import Recordings
-from snnlab.signals import chosen_samples
 
 WHICH = "real", "stand-in", "either"
 N_SPEAKERS = 6
@@ -98,7 +98,8 @@ class RecordedDataset:
     licence: str
 
     def __post_init__(self):
-        _check.each(_check.text)("class_names", self.class_names)
+        names = tuple(_check.each(_check.text)("class_names", self.class_names))
+        object.__setattr__(self, "class_names", names)
         for part in ("train", "test"):
             found = _check.kind("Sounds", "Recordings")(part, getattr(self, part))
             if found.labels is None:

@@ -42,8 +42,14 @@ def check_targets(
     loss: Callable, name: str, targets: ArrayLike, n_samples: int, n_outputs: int
 ) -> Any:
     """What is to be learned, if it fits: labels, or what the loss's own ``check_targets`` takes."""
+    n_samples, n_outputs = _sizes(n_samples, n_outputs)
     check = getattr(loss, "check_targets", _check.labels)
     return check(name, targets, n_samples, n_outputs)
+
+
+def _sizes(n_samples, n_outputs):
+    """Two numbers of things, as ints."""
+    return _check.integer("n_samples", n_samples, 0), _check.integer("n_outputs", n_outputs, 1)
 
 
 def agreement(loss: Callable, scores: np.ndarray, targets: ArrayLike) -> float:
@@ -319,6 +325,7 @@ class SquaredError:
     @staticmethod
     def check_targets(name: str, targets: ArrayLike, n_samples: int, n_outputs: int) -> np.ndarray:
         """Values as an array of float64 (n_samples, n_outputs)."""
+        n_samples, n_outputs = _sizes(n_samples, n_outputs)
         return _check.array(name, targets, np.float64, (n_samples, n_outputs))
 
     @staticmethod
@@ -566,6 +573,7 @@ class PerStep:
         name: str, targets: ArrayLike, n_samples: int, n_outputs: int
     ) -> MaskedTargets:
         """Labels as `MaskedTargets` of int64 (n_samples, n_steps); 0 where they do not count."""
+        n_samples, n_outputs = _sizes(n_samples, n_outputs)
         targets = _of_steps(name, targets, n_samples)
         labels = targets.targets
         if labels.dtype.kind not in "iu":
@@ -641,6 +649,7 @@ class SquaredErrorPerStep:
         name: str, targets: ArrayLike, n_samples: int, n_outputs: int
     ) -> MaskedTargets:
         """Values as `MaskedTargets` of float64; 0 where they do not count."""
+        n_samples, n_outputs = _sizes(n_samples, n_outputs)
         targets = _of_steps(name, targets, n_samples)
         values, mask = targets.targets, targets.mask
         if values.dtype.kind not in "biuf":

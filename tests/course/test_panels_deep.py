@@ -43,6 +43,19 @@ def test_a_task_is_what_it_says(task):
     assert grey.shape == (16, 16, 1)
 
 
+@pytest.mark.parametrize("method", ["Grad R", "Deep R"])
+def test_a_network_that_is_handed_in_is_begun_with_and_left_alone(task, method):
+    made = photographs.photograph_network(task, channels=3)
+    before = made.parameters.tobytes()
+    given, _ = photographs.begin(task, method, network=made)
+    anew, _ = photographs.begin(task, method, channels=3)
+    assert given.parameters.tobytes() == anew.parameters.tobytes()
+    given.weights[0][...] = 0
+    assert made.parameters.tobytes() == before
+    with pytest.raises(TypeError, match="network must be"):
+        photographs.begin(task, method, network=3)
+
+
 def test_networks_begin_active(task):
     network = photographs.photograph_network(task, channels=4)
     stages = photographs.with_weights(network)
@@ -54,6 +67,7 @@ def test_networks_begin_active(task):
         assert 0.02 < train.counts().mean() / (train.n_units * network.n_steps) < 0.4
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("method", photographs.METHODS)
 def test_rules_end_where_they_should(task, method):
     strength = 0.5 if method == "Grad R" else 0.05
@@ -70,6 +84,7 @@ def test_rules_end_where_they_should(task, method):
     assert result.accuracy == evaluate(network, task.test_inputs, task.test_labels).accuracy
 
 
+@pytest.mark.rotates
 def test_the_network_learns():
     task = photographs.photograph_task(small_panels.digits(), **SMALL | {"steps": 120})
     network, rule = photographs.begin(task, photographs.ALL_WIRES, channels=8, lr=0.01)
@@ -77,6 +92,7 @@ def test_the_network_learns():
     assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:20])
 
 
+@pytest.mark.rotates
 def test_layers_are_cut_alike_only_if_that_is_wanted(task):
     found = {}
     for shares in photographs.SHARES:
