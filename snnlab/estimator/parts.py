@@ -12,9 +12,12 @@ def settings_of(x):
         return None
     if is_dataclass(x):
         return {field.name: getattr(x, field.name) for field in fields(x) if field.init}
-    if callable(getattr(x, "settings", None)) and hasattr(x, "step"):
-        return dict(x.settings())
-    return None
+    if not (callable(getattr(x, "settings", None)) and hasattr(x, "step")):
+        return None
+    known = dict(x.settings())
+    if "optimizer" in known:  # that of a rule, whose learning rate it is
+        known["lr"] = known["optimizer"].lr
+    return known
 
 
 def changed(name, x, changes):
@@ -36,6 +39,8 @@ def remade(x, changes=None):
     if known is None or is_dataclass(x):
         return x
     known |= changes or {}
+    if "optimizer" in known:
+        known["optimizer"] = remade(known["optimizer"], {"lr": known.pop("lr")})
     if known.get("masks") is not None and "sparsity" in known:  # they say it
         known["sparsity"] = None
     names = inspect.signature(type(x).__init__).parameters

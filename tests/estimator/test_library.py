@@ -1,5 +1,6 @@
 """The whole library behind the estimators, and the regressor."""
 
+import inspect
 import json
 import resource
 import subprocess
@@ -17,7 +18,10 @@ from sklearn.preprocessing import StandardScaler
 
 from snnlab import (
     LIF,
+    SGD,
     Adam,
+    Affine,
+    DeepR,
     GradR,
     SpikingClassifier,
     SpikingRegressor,
@@ -27,6 +31,7 @@ from snnlab import (
     layers,
     losses,
     penalties,
+    sweep,
 )
 from snnlab.kernels.compiling import telling
 
@@ -65,6 +70,40 @@ def test_an_optimizer_serves_many_fits(iris):
     first, second = (quick(optimizer=optimizer).fit(*iris).predict_proba(iris[0]) for _ in "ab")
     np.testing.assert_array_equal(first, second)
     assert not optimizer.is_used()
+
+
+@pytest.mark.parametrize("rule", [GradR(1e-2, rng=0), DeepR(optimizer=SGD(0.1), rng=0)])
+def test_a_rule_serves_many_fits(rule, iris):
+    """So does the optimiser that it wraps, whose learning rate is searched as if its own."""
+    model = quick(optimizer=rule)
+    first = model.fit(*iris).predict_proba(iris[0])
+    model.fit(iris[0][:, :2], iris[1])  # a network of another size
+    np.testing.assert_array_equal(model.fit(*iris).predict_proba(iris[0]), first)
+    assert not rule.is_used() and not rule.optimizer.is_used()
+    assert model.get_params()["optimizer__lr"] == rule.lr
+    model.set_params(optimizer__lr=1e-9)
+    assert model.optimizer.lr == 1e-9 != rule.lr and type(model.optimizer) is type(rule)
+    assert type(model.optimizer.optimizer) is type(rule.optimizer)
+
+
+def test_one_default_learning_rate():
+    default = inspect.signature(sweep.sweep).parameters["lr"].default
+    rates = [x().lr for x in (SpikingClassifier, SpikingRegressor, GradR, Adam)]
+    assert {default, *rates} == {1.5e-3}
+
+
+def test_usual_epochs_and_dropout():
+    """2,000 steps, at most 60 epochs, at least 20; a quarter of few images is left out."""
+    data = datasets.load("digits16")
+    x, y = data.x_train[:100], data.y_train[:100]
+    model = SpikingClassifier((5,), random_state=0).fit(x, y)
+    assert len(model.history_) == 60
+    assert [model._usual_epochs(n) for n in (50, 99, 600)] == [40, 21, 20]
+    assert [model.usual_dropout(n) for n in (100, 9999, 10_000, 60_000)] == [0.25, 0.25, 0, 0]
+    plain = quick(layers=[layers.Dense(5)]).fit(x, y), quick(augment=Affine()).fit(x, y)
+    assert [one.usual_dropout(100) for one in plain] == [0, 0]
+    spikes = quick(epochs=1).fit(encode.latency(x), y)
+    assert spikes._usual_epochs(10) == 60 and spikes.usual_dropout(100) == 0
 
 
 def test_settings_reach_the_training(iris):
