@@ -210,11 +210,13 @@ def test_one_class_is_straight_too():
 
 
 def test_classes_that_come_later_have_directions_too():
-    x, y = load_iris(return_X_y=True)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4))
+    y = (x @ rng.normal(size=(4, 3))).argmax(axis=1)
     model = SpikingClassifier((30,), random_state=0)
-    for some in (y < 1, y < 2, *[y < 3] * 40):
+    for some in (y < 1, y < 2, *[y < 3] * 30):
         model.partial_fit(x[some], y[some], classes=[0, 1, 2])
-    assert not model.code_.straight and model.score(x, y) > 0.9
+    assert not model.code_.straight and model.score(x, y) > 0.8
 
 
 @pytest.mark.parametrize("noise, noisy", [(0.0, False), (3.0, True)])
