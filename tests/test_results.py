@@ -26,7 +26,7 @@ SEEDS = {  # where there are not five
     "deep-cifar10": 2,
     "deep-cifar10-16": 2,
 }
-MEASURED = "speed", "panels-latency", "sparse-execution", "fit"  # times, not studies with seeds
+MEASURED = "speed", "panels-latency", "sparse-execution", "fit", "nir"  # no seeds
 OF_FOLDS = "tables", "regression", "images"  # of given sets, without settings
 FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
 

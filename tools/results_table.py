@@ -357,6 +357,28 @@ def speed_table(work, peers):
     return pages.table(("work", *peers.values()), rows)
 
 
+NIR_GRAPHS = {
+    "lif": "dense layers of LIF",
+    "cuba": "dense layers of CuBa-LIF",
+    "conv": "convolutions, a pool, LIF",
+}
+NIR_LIBRARIES = {"norse": "Norse", "snntorch": "snnTorch", "spikingjelly": "SpikingJelly"}
+
+
+def nir_table():
+    """Spikes that another simulator and this one both have, of all that either has."""
+    shares = {r["label"]: f"{100 * r['mean']:.2f} % of {r['spikes']:,}" for r in load("nir")}
+    rows = []
+    for kind, title in NIR_GRAPHS.items():
+        for made, who in (("ours", "here"), ("", "by the other")):
+            found = [
+                shares.get(f"{made or library}-{kind} {library}", "-") for library in NIR_LIBRARIES
+            ]
+            if set(found) != {"-"}:
+                rows.append((title, who, *found))
+    return pages.table(("graph of", "written", *NIR_LIBRARIES.values()), rows)
+
+
 def fit_table():
     """What estimators take beside their epochs, and memory of predicting."""
     rows = []
@@ -476,6 +498,7 @@ def tables():
         "speed-w4": speed_table(WORK_W4, PEERS_W4),
         "panels": panels_table(),
         "fit": fit_table(),
+        "nir": nir_table(),
     }
 
 
