@@ -357,6 +357,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _read(self, X, y=None, reset=False):
         """Signals as they are; sequences, (n, time, unit); or features, (n, n_features)."""
         _check.unmasked("X", X)
+        if isinstance(X, list) and X and all(isinstance(x, SpikeTrains) for x in X):
+            X = SpikeTrains.concatenate(X)  # scikit-learn's folds are lists of samples
         if (shape := self._image_shape()) is not None:
             X = images.flattened(X, shape)
         if isinstance(X, SIGNALS) or (isinstance(X, np.ndarray) and X.ndim == 3):

@@ -209,6 +209,16 @@ def test_spike_trains_are_taken_as_they_are():
         model.predict(encode.latency(data.x_train[:5, 1:]))
 
 
+def test_spike_trains_are_cross_validated():
+    """Of what has no shape, scikit-learn makes folds that are lists of samples."""
+    data = datasets.load("digits16")
+    trains, y = encode.latency(data.x_train[:120]), data.y_train[:120]
+    scores = cross_val_score(quick(epochs=20), trains, y, cv=2, error_score="raise")
+    assert scores.min() > 0.6
+    model = quick().fit(list(trains), y)
+    np.testing.assert_array_equal(model.predict(trains[3:5]), model.predict([trains[3], trains[4]]))
+
+
 def test_sequences():
     rng = np.random.default_rng(0)
     y = np.arange(150) % 3
