@@ -384,7 +384,7 @@ def _list_errors(g, s, first, n, m, at, which, scale):
 
 
 @inner
-def _mark_rest(first, last, step, unit, hold, before, m, rest_bits):
+def mark_rest(first, last, step, unit, hold, before, m, rest_bits):
     """Set the bits of a block's steps in which a unit is held at rest after a spike."""
     for k in range(first, last):
         j = unit[k]
@@ -483,7 +483,7 @@ def _make_fire_backward(lanes, surrogate):
                     )
                     if longest > 0:
                         own = own_start[s], own_stop[s], own_step, own_unit
-                        _mark_rest(*own, hold, before, m, rest_bits)
+                        mark_rest(*own, hold, before, m, rest_bits)
                     for j in range(0, n, lanes):
                         a, b = load(constants, (0, j), lanes), load(constants, (1, j), lanes)
                         g, theta = load(constants, (2, j), lanes), load(constants, (3, j), lanes)
