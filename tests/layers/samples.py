@@ -365,7 +365,11 @@ class Plain:
                 if "gain" in node.w:
                     by_rest, g_drive = node.norm_back(g_drive)
                 if node.loop is not None:
-                    heard = zip(np.moveaxis(node.z[:, :-1], 1, 0), np.moveaxis(g_i[:, 1:], 1, 0))
+                    heard = zip(
+                        np.moveaxis(node.z[:, :-1], 1, 0),
+                        np.moveaxis(g_i[:, 1:], 1, 0),
+                        strict=True,
+                    )
                     by_rest["recurrent"] = sum((z.T @ g for z, g in heard), 0 * node.loop)
                 w = {name: x for name, x in node.w.items() if name not in by_rest}
                 by_blocks, g_x = adjoint(node.layer, g_drive, node.heard, w)
