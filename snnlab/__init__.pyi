@@ -11,6 +11,7 @@ from snnlab import neurons as neurons
 from snnlab import plot as plot
 from snnlab import rewiring as rewiring
 from snnlab import signals as spikes
+from snnlab import sound as sound
 from snnlab import surrogate as surrogate
 from snnlab import textbook as textbook
 from snnlab._warm_up import warm_up as warm_up
@@ -27,6 +28,8 @@ from snnlab.course.exercises import check as check
 from snnlab.course.exercises import predict as predict
 from snnlab.course.exercises import progress as progress
 from snnlab.course.exercises import reveal as reveal
+from snnlab.currents import ConstantCurrent as ConstantCurrent
+from snnlab.currents import Values as Values
 from snnlab.datasets import augment as augment
 from snnlab.datasets.augment import Affine as Affine
 from snnlab.datasets.augment import AugmentedImages as AugmentedImages
@@ -62,9 +65,8 @@ from snnlab.rewiring import Magnitude as Magnitude
 from snnlab.rewiring import SoftDeepR as SoftDeepR
 from snnlab.rewiring import compressed as sparse
 from snnlab.rewiring import connectivity as synapses
-from snnlab.signals import ConstantCurrent as ConstantCurrent
 from snnlab.signals import SpikeTrains as SpikeTrains
-from snnlab.signals import Values as Values
+from snnlab.sound import Cochlea as Cochlea
 from snnlab.trace import Trace as Trace
 
 __version__: str
@@ -95,6 +97,7 @@ __all__ = [
     "recording",
     "results",
     "rewiring",
+    "sound",
     "sparse",
     "spikes",
     "substrate",
@@ -107,6 +110,7 @@ __all__ = [
     "Affine",
     "AugmentedImages",
     "CroppedImages",
+    "Cochlea",
     "ConstantCurrent",
     "DeepR",
     "FixedMask",

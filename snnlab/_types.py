@@ -10,12 +10,16 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 
+from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 Signals = SpikeTrains | ConstantCurrent | Values
 PathLike = str | os.PathLike[str]
 Seed = int | np.random.Generator
 Randomness = int | RandomState | np.random.Generator | None
+Shape = tuple[int, ...]
+Blocks = dict[str, np.ndarray]  # parameters of a layer, or gradients by them, by name
+Neuron = LIF | LeakyIntegrator
 
 
 class Batches(Protocol):

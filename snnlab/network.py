@@ -325,7 +325,8 @@ class Network(NetworkFile):
         """Scale each hidden layer's weights so that it starts out active.
 
         A network that begins silent, or with every neuron firing in every step, learns slowly. The
-        factor is found by bisection, layer by layer.
+        factor is found layer by layer, so that spikes are within a hundredth of what is aimed at:
+        with a few samples first, then in two or three passes of all of them.
 
         Parameters
         ----------
@@ -444,7 +445,7 @@ class Network(NetworkFile):
 
     def predict(self, inputs: Inputs, loss: Loss = "max_over_time") -> np.ndarray:
         """The class of each sample, int64 (n_samples,), as `snnlab.evaluate` decides."""
-        return predict_scores(self, inputs, loss=loss)[0].argmax(axis=1)
+        return predict_scores(self, inputs, loss=loss)[0].argmax(axis=-1)
 
     def summary(self, inputs: Signals | None = None) -> str:
         """A table in text: layers, units, parameters; with inputs, how active they are."""

@@ -6,46 +6,23 @@ follow spikes (none where there are no spikes), and ``values``, an array, for al
 
 from __future__ import annotations
 
-import copy
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
+from snnlab._binning import BinningReport, binned, tell_of_cut
+from snnlab.currents import ConstantCurrent, Values, checked_part, chosen_samples
 from snnlab.kernels import events
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, Self
 
     from numpy.typing import ArrayLike, DTypeLike
 
     from snnlab._types import Signals
-
-NO_EVENTS = (*[np.empty(0, np.int64)] * 2, *[np.empty(0, np.int32)] * 2)
-
-SPARSE = 0.25  # share of inputs other than the background up to which skipping it is faster
-
-
-def _samples(n, index):
-    """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
-    if isinstance(index, bool | np.bool_):
-        raise IndexError("index must be an int, a slice, a mask or an array of indices")
-    if not isinstance(index, slice):
-        index = _check.as_array("index", index)
-    try:
-        chosen = np.atleast_1d(np.arange(n)[index])
-    except OverflowError:
-        raise IndexError(f"index {index} is out of bounds for {n} samples") from None
-    if chosen.ndim != 1:
-        raise IndexError(f"index must have one axis, not {chosen.ndim}")
-    return chosen
-
-
-def _checked_part(signal, lo, hi, dtype):
-    """Numbers of samples, from lo to hi - 1, and a type of numbers."""
-    hi = _check.integer("hi", hi, 0, len(signal))
-    return _check.integer("lo", lo, 0, hi), hi, _check.plain_type("dtype", dtype)
 
 
 def read_only(x: ArrayLike) -> np.ndarray:
@@ -147,6 +124,116 @@ class SpikeTrains:
         indptr = np.searchsorted(sample, np.arange(len(z) + 1))
         return cls(indptr, step, unit, z.shape[1], z.shape[2])
 
+    @classmethod
+    def from_events(
+        cls,
+        times: ArrayLike,
+        units: ArrayLike,
+        samples: ArrayLike | None = None,
+        *,
+        indptr: ArrayLike | None = None,
+        dt: float,
+        n_units: int,
+        n_steps: int | None = None,
+        n_samples: int | None = None,
+        ordered: bool = True,
+        cut: bool = False,
+        allow_empty: bool = False,
+        return_report: bool = False,
+    ) -> Self | tuple[Self, BinningReport]:
+        """Spike trains of recordings, from the time of each event: binned into steps of ``dt``.
+
+        An event at time t is in step ``floor(t / dt)``. Several of a unit in one step are one
+        spike. Recordings that end early are silent from then on.
+
+        Parameters
+        ----------
+        times : array of float or int, (n_events,)
+            From the start of its recording, in the unit of ``dt`` (which need not be seconds).
+        units : array of int, (n_events,)
+            In [0, n_units).
+        samples : array of int, (n_events,), optional
+            The recording that each event is of, in any order. By default all are of one.
+        indptr : array of int, (n_samples + 1,), optional
+            Instead of ``samples``, where events stand recording by recording: those of recording s
+            are ``indptr[s] : indptr[s + 1]``.
+        dt : float
+            Length of a step.
+        n_units : int
+            Extent of the layer.
+        n_steps : int, optional
+            Extent of time; by default as long as the longest recording.
+        n_samples : int, optional
+            Number of recordings, if it does not follow from ``samples``.
+        ordered : bool
+            Times never fall within a recording, as a sensor tells them: where they do, something
+            is wrong with them. False takes them in any order.
+        cut : bool
+            Leave out events after the last step, and warn of how many there were; else recordings
+            that are longer are refused.
+        allow_empty : bool
+            Take recordings without any event; else they are refused.
+        return_report : bool
+            Return also what became of the events, instead of a warning.
+
+        Returns
+        -------
+        SpikeTrains
+        report : BinningReport
+            ``events, kept, doubles, cut, recordings_cut``: numbers. Only with ``return_report``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Times that are negative, not finite or run backwards, units or samples out of range,
+            recordings that are too long or empty; the message names the argument.
+
+        Examples
+        --------
+        >>> trains = SpikeTrains.from_events([0.1, 0.4, 0.5, 2.0], [3, 3, 3, 0], dt=0.5, n_units=4)
+        >>> trains.step.tolist(), trains.unit.tolist()
+        ([0, 1, 4], [3, 3, 0])
+        """
+        return_report = _check.flag("return_report", return_report)
+        extent = {"dt": dt, "n_steps": n_steps, "n_units": n_units, "n_samples": n_samples}
+        how = {"ordered": ordered, "cut": cut, "allow_empty": allow_empty}
+        parts, report = binned(times, units, samples, indptr, **extent, **how)
+        if return_report:
+            return cls.wrap(*parts), report
+        tell_of_cut(report, n_steps)
+        return cls.wrap(*parts)
+
+    @classmethod
+    def concatenate(cls, trains: Sequence[SpikeTrains]) -> Self:
+        """All samples of several batches, one batch after another; copied.
+
+        Parameters
+        ----------
+        trains : sequence of SpikeTrains
+            At least one; of the same numbers of steps and units.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Something else than spike trains, or of other extent; the message names which.
+        """
+        trains = _check.sequence("trains", trains, of="SpikeTrains")
+        if not trains:
+            raise ValueError("trains must hold at least one batch")
+        for k, part in enumerate(trains):
+            _check.kind("SpikeTrains")(f"trains[{k}]", part)
+            extent, wanted = (part.n_steps, part.n_units), (trains[0].n_steps, trains[0].n_units)
+            if extent != wanted:
+                raise ValueError(
+                    f"trains[{k}] has {extent[0]} steps and {extent[1]} units, trains[0] "
+                    f"{wanted[0]} and {wanted[1]}"
+                )
+        packed = [part.compact() for part in trains]
+        step, unit = (np.concatenate([getattr(p, k) for p in packed]) for k in ("step", "unit"))
+        counts = np.concatenate([part.counts() for part in trains])
+        stop = np.cumsum(counts)
+        return cls.wrap(stop - counts, stop, step, unit, trains[0].n_steps, trains[0].n_units)
+
     def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
         """Array of 0 and 1, (n_samples, n_steps, n_units)."""
         return self.values(0, len(self), _check.plain_type("dtype", dtype))
@@ -168,7 +255,7 @@ class SpikeTrains:
         """The same trains with their events in one piece, sample by sample, nothing between."""
         _, events_ = self.rows()
         stop = np.cumsum(self.counts())
-        start = np.concatenate([[0], stop[:-1]]).astype(np.int64)
+        start = stop - self.counts()
         step, unit = self._step[events_], self._unit[events_]
         return self.wrap(start, stop, step, unit, self.n_steps, self.n_units)
 
@@ -184,7 +271,7 @@ class SpikeTrains:
 
     def values(self, lo: int, hi: int, dtype: DTypeLike) -> np.ndarray:
         """Samples lo to hi - 1 as an array of 0 and 1, (hi - lo, n_steps, n_units)."""
-        lo, hi, dtype = _checked_part(self, lo, hi, dtype)
+        lo, hi, dtype = checked_part(self, lo, hi, dtype)
         z = np.empty((hi - lo, self.n_steps, self.n_units), dtype)
         events.mark(self._start[lo:hi], self._stop[lo:hi], self._step, self._unit, 0, hi - lo, z)
         return z
@@ -204,7 +291,7 @@ class SpikeTrains:
 
     def __getitem__(self, index):
         """The trains of some samples (an int, a slice, a mask or an array of indices); a view."""
-        chosen = _samples(len(self), index)
+        chosen = chosen_samples(len(self), index)
         start, stop = self._start[chosen], self._stop[chosen]
         return self.wrap(start, stop, self._step, self._unit, self.n_steps, self.n_units)
 
@@ -225,134 +312,6 @@ class SpikeTrains:
             f"SpikeTrains({len(self)} samples, {self.n_steps} steps, {self.n_units} units, "
             f"{per:.1f} spikes per sample)"
         )
-
-
-class ConstantCurrent:
-    """Input that stays the same in every step: unit i feeds ``x[i]`` in each of ``n_steps`` steps.
-
-    Parameters
-    ----------
-    x : array of float, (n_samples, n_units)
-    n_steps : int
-    """
-
-    def __init__(self, x: ArrayLike, n_steps: int) -> None:
-        double = getattr(x, "dtype", None) == np.float64
-        x = _check.array("x", x, np.float64 if double else np.float32, (None, None))
-        self.x = x.copy()
-        self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
-        self._background = ()  # not known yet
-
-    @property
-    def n_units(self) -> int:
-        """Number of input units."""
-        return self.x.shape[1]
-
-    @property
-    def background(self) -> float | None:
-        """The value that most of ``x`` has, or None where it is not worth skipping.
-
-        More than half of any image is background: then it is the median of the first. Looked at
-        once: products with these inputs are right whatever it is (`snnlab.kernels.drive`).
-        """
-        if isinstance(self._background, tuple):
-            x = self.x
-            if not x.size:
-                return None
-            c = np.partition(x[0], x.shape[1] // 2)[x.shape[1] // 2]
-            self._background = c if np.count_nonzero(x != c) <= SPARSE * x.size else None
-        return self._background
-
-    def __len__(self):
-        return len(self.x)
-
-    def __getitem__(self, index):
-        """The input of some samples; a view if ``index`` is a slice."""
-        chosen = index if isinstance(index, slice) else _samples(len(self), index)
-        part = copy.copy(self)  # its values have been checked
-        part.x = np.ascontiguousarray(self.x[chosen])
-        part._background = ()
-        return part
-
-    @property
-    def events(self) -> tuple[np.ndarray, ...]:
-        """None: arrays of length 0."""
-        return NO_EVENTS
-
-    def values(self, lo: int, hi: int, dtype: DTypeLike) -> np.ndarray:
-        """Samples lo to hi - 1 as an array with one step for all, (hi - lo, 1, n_units)."""
-        lo, hi, dtype = _checked_part(self, lo, hi, dtype)
-        return self.x[lo:hi, None].astype(dtype, copy=False)
-
-    def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
-        """Array (n_samples, n_steps, n_units), the same in every step."""
-        return np.repeat(self.values(0, len(self), dtype), self.n_steps, axis=1)
-
-    def __repr__(self):
-        return f"ConstantCurrent({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"
-
-
-class Values:
-    """Input of any values: in step t unit i feeds ``x[t, i]``.
-
-    Parameters
-    ----------
-    x : array of float, (n_samples, n_steps, n_units)
-        Copied.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no array of finite numbers with three axes, none of them empty but the first.
-    """
-
-    def __init__(self, x: ArrayLike) -> None:
-        double = getattr(x, "dtype", None) == np.float64
-        x = _check.array("x", x, np.float64 if double else np.float32, (None, None, None))
-        if 0 in x.shape[1:]:
-            raise ValueError(f"x must have steps and units, got shape {x.shape}")
-        self.x = x.copy()
-
-    @classmethod
-    def wrap(cls, x: np.ndarray) -> Self:
-        """Values of an array that is known to be right, which is not copied."""
-        self = cls.__new__(cls)
-        self.x = x
-        return self
-
-    @property
-    def n_steps(self) -> int:
-        """Number of time steps."""
-        return self.x.shape[1]
-
-    @property
-    def n_units(self) -> int:
-        """Number of input units."""
-        return self.x.shape[2]
-
-    @property
-    def events(self) -> tuple[np.ndarray, ...]:
-        """None: arrays of length 0."""
-        return NO_EVENTS
-
-    def values(self, lo: int, hi: int, dtype: DTypeLike) -> np.ndarray:
-        """Samples lo to hi - 1, (hi - lo, n_steps, n_units)."""
-        lo, hi, dtype = _checked_part(self, lo, hi, dtype)
-        return self.x[lo:hi].astype(dtype, copy=False)
-
-    def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
-        """Array (n_samples, n_steps, n_units)."""
-        return self.values(0, len(self), dtype).copy()
-
-    def __len__(self):
-        return len(self.x)
-
-    def __getitem__(self, index):
-        """The values of some samples; a view if ``index`` is a slice."""
-        return self.wrap(self.x[index if isinstance(index, slice) else _samples(len(self), index)])
-
-    def __repr__(self):
-        return f"Values({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"
 
 
 def check_inputs(name: str, inputs: Signals, n_units: int, n_steps: int) -> None:

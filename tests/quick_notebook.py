@@ -1,7 +1,7 @@
 """Quick form of the notebooks, for tests: the same cells, with less training.
 
 A kernel that finds `START` in its IPython profile caps epochs of `snnlab.train` and steps of the
-small experiments of `snnlab.lessons` before a notebook's first cell. Notebooks and package know
+small experiments of the course before a notebook's first cell. Notebooks and package know
 nothing of it; ``pytest --all`` runs them as they are.
 """
 
@@ -38,9 +38,10 @@ def install():
     whole = training.train
     training.train = capped(whole, "epochs", EPOCHS)
 
-    from snnlab.course import exercises, lessons
+    from snnlab.course import exercises, lessons, photographs
 
     lessons.task = capped(lessons.task, "steps", STEPS)
+    photographs.photograph_task = capped(photographs.photograph_task, "steps", STEPS)
     check = exercises.check
 
     @functools.wraps(check)

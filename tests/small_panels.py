@@ -16,6 +16,11 @@ def digits():
     return datasets.load("digits16")
 
 
+@functools.cache
+def coloured_digits():
+    return datasets.load("digits16-colour")
+
+
 def learned(seed=0, *, sizes=(256, 30, 10), neuron=None, epochs=3, **settings):
     """A network that has been trained on the digits for a moment."""
     network = Network(sizes, neuron or LIF.brainscales2(), n_steps=20, rng=seed)
@@ -87,6 +92,7 @@ MAKERS = {
     "BackwardInTime": backward_in_time,
     "BrokenNeurons": lambda: panels.BrokenNeurons(pair(), *test_set()),
     "Clinic": lambda: panels.Clinic(n_samples=100),
+    "Depth": lambda: panels.Depth(digits(), n_samples=4),
     "DrawDigit": lambda: panels.DrawDigit(network(), digits().x_test[0].reshape(16, 16)),
     "FeatureMaps": lambda: panels.FeatureMaps(
         network_of_images(), digits().x_test[:20].reshape(-1, 16, 16)
@@ -96,6 +102,9 @@ MAKERS = {
     "PixelsToSpikes": lambda: panels.PixelsToSpikes(digits().x_test[:20].reshape(-1, 16, 16)),
     "ReadOut": lambda: panels.ReadOut(*late_and_early(), digits(), n_test=200),
     "Rewire": lambda: panels.Rewire(digits(), **REWIRED),
+    "RewireDeep": lambda: panels.RewireDeep(
+        coloured_digits(), n_train=200, n_test=50, steps=12, channels=4, hidden=12
+    ),
     "RewireOnChip": lambda: panels.RewireOnChip(digits(), **REWIRED),
     "Silence": lambda: panels.Silence(
         late_and_early()[0], digits(), n_train=400, n_test=100, epochs=8
@@ -103,6 +112,7 @@ MAKERS = {
     "SpikeCost": lambda: panels.SpikeCost(),
     "Surrogates": lambda: panels.Surrogates(),
     "ThroughTheChip": through_the_chip,
+    "TrainDeep": lambda: panels.TrainDeep(digits(), n_train=100, n_test=30, steps=4),
     "TrainLive": lambda: panels.TrainLive(digits(), n_train=300, n_test=50, hidden=20, begin=3),
     "TrainPatches": lambda: panels.TrainPatches(digits(), n_train=100, n_test=30, steps=4),
     "WireThatReturns": lambda: panels.WireThatReturns(),

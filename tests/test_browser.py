@@ -786,7 +786,8 @@ def none(page, panel):
     """Nothing besides."""
 
 
-RETRAINED = "ThroughTheChip", "Rewire", "RewireOnChip", "TrainPatches", "YinYang"
+RETRAINED = "Rewire", "RewireDeep", "RewireOnChip", "ThroughTheChip", "TrainDeep"
+RETRAINED += "TrainPatches", "YinYang"
 BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training, "BrokenNeurons": check_quick_drag}
 BESIDES |= dict.fromkeys(RETRAINED, check_retraining)
 

@@ -62,6 +62,7 @@ def lists(network, n, share):
     return sum(n * int(share * network.n_steps * s.n) * capacity.EVENT for s in listing)
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", [SpikeTrains, ConstantCurrent, Values])
 @pytest.mark.parametrize("name", NETWORKS)

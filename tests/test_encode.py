@@ -1,5 +1,7 @@
 """Codes: the latency law against its formula, and the statistics of the rate code."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -169,6 +171,7 @@ def test_the_input_is_left_alone():
     before = x.copy()
     x.flags.writeable = False
     encode.latency(x), encode.population(x), encode.rate(x, n_steps=2, rng=0)
+    encode.delta(x[None], threshold=0.1)
     assert np.array_equal(x, before)
 
 
@@ -204,6 +207,142 @@ def test_rate_is_decided_by_its_generator():
     assert first != encode.rate(x, n_steps=9, rng=5)
     rng = np.random.default_rng(4)
     assert first == encode.rate(x, n_steps=9, rng=rng) != encode.rate(x, n_steps=9, rng=rng)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 100, 2**18])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rate_draws_what_one_large_array_would(monkeypatch, at_once, dtype):
+    monkeypatch.setattr(encode, "AT_ONCE", at_once)
+    x = np.random.default_rng(8).random((4, 9)).astype(dtype)
+    p = np.float32(0.6) * x.astype(np.float32)
+    expected = np.random.default_rng(5).random((4, 11, 9), np.float32) < p[:, None]
+    trains = encode.rate(x, n_steps=11, rng=5, probability=0.6)
+    assert np.array_equal(trains.to_dense(bool), expected)
+    SpikeTrains(trains.indptr, trains.step, trains.unit, 11, 9)  # looks at every event
+
+
+@pytest.mark.bounds
+def test_rate_makes_room_where_more_spike_than_is_likely(monkeypatch):
+    class Generous(np.random.Generator):
+        def random(self, out, dtype):
+            out[...] = 0
+
+    monkeypatch.setattr(encode, "AT_ONCE", 50)
+    x = np.full((40, 5), 1e-6)
+    trains = encode.rate(x, n_steps=20, rng=Generous(np.random.PCG64(0)))
+    assert trains.counts().tolist() == [100] * 40 and trains.to_dense().all()
+
+
+def test_rate_needs_memory_for_its_spikes_only():
+    x = np.zeros((300, 784), np.float32)
+    x[:, ::10] = 0.5
+    encode.rate(x[:1], n_steps=1, rng=0)
+    tracemalloc.start()
+    trains = encode.rate(x, n_steps=100, rng=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    own = 8 * trains.step.size
+    assert own > 2**23  # the dense array is eleven times as large
+    assert peak < 1.1 * own + 2**22
+
+
+def test_rate_of_no_samples_and_of_no_units():
+    assert len(encode.rate(np.zeros((0, 4)), n_steps=3, rng=0)) == 0
+    with pytest.raises(ValueError, match="x must have units"):
+        encode.rate(np.zeros((3, 0)), n_steps=3, rng=0)
+    with pytest.raises(ValueError, match="probability must be larger"):
+        encode.rate(np.ones((2, 3)), n_steps=2, rng=0, probability=1e-60)
+
+
+# delta --------------------------------------------------------------------------------------------
+
+
+def walk(seed, shape=(3, 50, 4), most=1.0):
+    """Signals that begin at 0 and move by less than ``most`` in each step."""
+    x = np.random.default_rng(seed).uniform(-most, most, shape)
+    x[:, 0] = 0
+    return x.cumsum(axis=1)
+
+
+def delta_by_hand(x, threshold, start):
+    n = x.shape[2]
+    z, level = np.zeros((*x.shape[:2], 2 * n)), np.zeros((len(x), n))
+    for t in range(x.shape[1]):
+        away = x[:, t] - (start + threshold * level)
+        z[:, t, :n], z[:, t, n:] = away >= threshold, away <= -threshold
+        level += z[:, t, :n] - z[:, t, n:]
+    return z
+
+
+@pytest.mark.nojit
+@pytest.mark.bounds
+@pytest.mark.parametrize("threshold, start", [(0.3, 0.0), (1.0, 0.5), (7.0, -3.0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_delta_follows_its_rule(threshold, start, dtype):
+    x = walk(1).astype(dtype)
+    trains = encode.delta(x, threshold=threshold, start=start)
+    assert np.array_equal(trains.to_dense(), delta_by_hand(x, threshold, start))
+    assert trains.n_units == 8 and trains.n_steps == 50
+    SpikeTrains(trains.indptr, trains.step, trains.unit, 50, 8)
+    step, unit = trains[1].compact().step, trains[1].compact().unit
+    assert np.array_equal(np.lexsort((unit, step)), np.arange(step.size))
+
+
+def test_delta_is_read_back_to_within_a_threshold():
+    for threshold in (1.0, 1.7):
+        x = walk(2)
+        back = encode.decode_delta(encode.delta(x, threshold=threshold), threshold=threshold)
+        assert back.shape == x.shape and back.dtype == np.float64
+        assert 0.3 < np.abs(back - x).max() < threshold
+
+
+def test_delta_catches_up_with_a_jump():
+    x = np.zeros((1, 12, 1))
+    x[:, 2:] = 4.5
+    trains = encode.delta(x, threshold=1)
+    assert trains.step.tolist() == [2, 3, 4, 5] and trains.unit.tolist() == [0] * 4
+    back = encode.decode_delta(trains, threshold=1)[0, :, 0]
+    assert back.tolist() == [0, 0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 4]
+    down = encode.delta(-x, threshold=1)
+    assert down.step.tolist() == [2, 3, 4, 5] and down.unit.tolist() == [1] * 4
+
+
+def test_delta_knows_where_it_starts():
+    x = np.full((2, 6, 3), 5.0)
+    assert encode.delta(x, threshold=0.5, start=5.0).counts().tolist() == [0, 0]
+    back = encode.decode_delta(encode.delta(x, threshold=1, start=3.0), threshold=1, start=3.0)
+    assert back[0, :, 0].tolist() == [4, 5, 5, 5, 5, 5]
+    assert len(encode.delta(x[:0], threshold=1)) == 0
+
+
+@pytest.mark.parametrize(
+    "change, error, message",
+    [
+        ({"x": np.zeros((2, 3))}, ValueError, "x must have shape"),
+        ({"x": np.zeros((2, 0, 3))}, ValueError, "x must have steps"),
+        ({"x": np.full((1, 2, 3), np.nan)}, ValueError, "x must be finite"),
+        ({"x": [["a"]]}, TypeError, "x must be an array of numbers"),
+        ({"threshold": 0}, ValueError, "threshold must be above 0"),
+        ({"threshold": np.inf}, ValueError, "threshold must be finite"),
+        ({"threshold": None}, TypeError, "threshold must be a number"),
+        ({"start": np.nan}, ValueError, "start must be finite"),
+        ({"start": "0"}, TypeError, "start must be a number"),
+    ],
+)
+def test_bad_delta_arguments_are_refused_by_name(change, error, message):
+    with pytest.raises(error, match=message):
+        encode.delta(**{"x": np.zeros((1, 2, 3)), "threshold": 1} | change)
+
+
+def test_decode_delta_refuses():
+    trains = encode.delta(walk(0), threshold=1)
+    with pytest.raises(TypeError, match="trains must be SpikeTrains"):
+        encode.decode_delta(trains.to_dense(), threshold=1)
+    with pytest.raises(ValueError, match="trains must have units in pairs"):
+        encode.decode_delta(SpikeTrains([0, 0], [], [], 3, 5), threshold=1)
+    for change in ({"threshold": -1}, {"start": np.inf}, {"threshold": 1.7e308}):
+        with pytest.raises(ValueError, match=next(iter(change))):
+            encode.decode_delta(trains, **{"threshold": 1} | change)
 
 
 # population and constant current ------------------------------------------------------------------

@@ -16,6 +16,15 @@ SEEDS = {  # where there are not five
     "rewiring-chip": 3,
     "rewiring-mnist-paper": 1,
     "rewiring-mnist-long": 2,
+    "gradients": 2,
+    "deep-depth": 3,
+    "norm-or-scale": 3,
+    "rewiring-cifar16": 2,
+    "deep-mnist": 3,
+    "deep-fashion": 2,
+    "deep-fashion16": 2,
+    "deep-cifar10": 2,
+    "deep-cifar10-16": 2,
 }
 MEASURED = "speed", "panels-latency", "sparse-execution"  # times, not studies with seeds
 FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
@@ -121,9 +130,54 @@ def test_speed_tables_show_both_medians():
     assert second == "| training step, pixels normalised | - | - | - | - |"
 
 
+STOPPED = """
+import json, pathlib, sys, tempfile
+import deep, snnlab
+
+sys.stdout = sys.stderr  # epochs are told there
+load, train = snnlab.datasets.load, snnlab.train
+snnlab.datasets.load = lambda name, progress: load("digits16-colour")
+config = {"data": "cifar10-16", "layers": deep.cifar(2, 6), "samples": 100, "epochs": 4}
+point = {"config": config | {"norm": True, "flip": True}}
+
+
+def stopping(*given, callback, **settings):
+    def stop(step):
+        callback(step)
+        if step.epoch == 2:
+            raise KeyError("killed")
+
+    return train(*given, callback=stop, **settings)
+
+
+def result(path):
+    return {k: v for k, v in deep.run(point, 0, False, path).items() if k != "seconds"}
+
+
+with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder) / "run.npz"
+    snnlab.train = stopping
+    try:
+        deep.run(point, 0, False, path)
+    except KeyError:
+        pass
+    snnlab.train = train
+    assert path.exists()
+    found = result(path), result(None)
+print(json.dumps(found), file=sys.__stdout__)
+"""
+
+
+def test_deep_studies_go_on_where_they_were_stopped():
+    """Bit by bit: accuracy, spikes and training accuracy are those of a run without a stop."""
+    resumed, whole = beside("benchmarks/studies", STOPPED)
+    assert resumed == whole and whole["hidden_spikes"] > 0
+
+
 def test_studies_on_the_shelf_are_those_in_the_scripts():
     """A stored study can be made again with the command it names, from the settings it names."""
-    scripts = ["accuracy", "sparsity", "decision", "chip", "rewiring", "rewiring_chip"]
+    scripts = ["accuracy", "sparsity", "decision", "chip", "rewiring", "rewiring_chip", "deep"]
+    scripts += ["rewiring_deep", "gradients", "depth"]
     code = (
         f"import json, importlib; modules = map(importlib.import_module, {scripts})\n"
         "print(json.dumps({name: [m.__name__, [p['config'] for p in points]]\n"

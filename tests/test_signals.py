@@ -54,6 +54,7 @@ def test_no_samples():
     assert len(empty) == 0 and empty.indptr.tolist() == [0]
     assert empty.to_dense().shape == (0, 3, 2) and "0 samples" in repr(empty)
     assert SpikeTrains([0], [], [], 3, 2) == empty
+    assert len(empty.compact()) == 0 and empty.compact() == empty  # it had one, once
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from snnlab import LIF, Frontier, Network, plot
+from snnlab.course import figures
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks" / "studies"))
@@ -88,6 +89,11 @@ def rewiring_prior():
     return plot.draw_prior(1e-3, 513 * 468, sparsities=(0.6, 0.95, 0.99), published=1e-3)
 
 
+def gradients():
+    """How gradients come down through deep networks, by the surrogate's steepness."""
+    return figures.draw_growth(studies.load("gradients"))
+
+
 DRAWN = (
     frontier,
     fashion,
@@ -98,6 +104,7 @@ DRAWN = (
     rewiring_log,
     rewiring_theta,
     rewiring_prior,
+    gradients,
 )
 
 

@@ -4,6 +4,7 @@ python tools/results_table.py [--check]
 """
 
 import os
+import re
 import tomllib
 
 import course_map
@@ -11,6 +12,7 @@ import numpy as np
 import pages
 
 from snnlab import results
+from snnlab.course import depth
 
 PLACEHOLDER = "OWNER/REPOSITORY"  # where the project has no published repository yet
 TITLES = {
@@ -183,6 +185,36 @@ def rewiring_long_table():
     return pages.table(head, rows)
 
 
+def rewiring_images_table():
+    """Rules on a network of convolutions: accuracy, connectivity by layer, regrown weights."""
+    rows, records = [], load("rewiring-cifar16")
+    for r in records:
+        names = sorted(k for k in r if re.fullmatch(r"connectivity_\d", k))
+        layers = " / ".join(f"{100 * r[k]:.2g}" for k in names)
+        regrown = f"{r['regrown']:,.0f}" if r["regrown"] else "-"
+        rows.append((*_connected(r), layers, regrown, f"{r['hidden_spikes']:,.0f}"))
+    if not rows:
+        return ""
+    n = len(records[0]["seeds"])
+    head = "rule", f"test accuracy, {n} seeds", "connectivity", "of each layer, %"
+    return pages.table((*head, "weights that came back", "hidden spikes"), rows)
+
+
+DEEP = "deep-mnist", "deep-fashion", "deep-fashion16", "deep-cifar10", "deep-cifar10-16"
+
+
+def deep_table():
+    """Networks of convolutions: a row per study that has been run."""
+    rows = [
+        (r["label"], f"{r['weights']:,.0f}", _percent(r), f"{r['hidden_spikes']:,.0f}")
+        + (len(r["seeds"]), _published(r), f"{np.mean(r['seconds']) / 60:.0f} min")
+        for study in DEEP
+        for r in load(study)
+    ]
+    head = "data", "weights", "test accuracy", "hidden spikes per image", "seeds", "published"
+    return pages.table((*head, "time per run"), rows)
+
+
 def rewiring_paper_table():
     """The second paper's own recipe at full length; nothing if it has not been run."""
     records = load("rewiring-mnist-paper")
@@ -228,6 +260,59 @@ def sparse_table():
             )
     head = "what left it", "synapses", "hidden units heard", "hidden spikes"
     return pages.table((*head, "product with the input", "whole inference"), rows)
+
+
+def by_config(study, **wanted):
+    """The record of a study whose settings are these, among others; None if it was not run."""
+    found = [r for r in load(study) if wanted.items() <= r["config"].items()]
+    return found[0] if found else None
+
+
+def gradients_table():
+    """At which steepness a gradient neither grows nor shrinks: a row per kind of network."""
+    depths, rows = (4, 8, 14, 20), []
+    for surrogate in ("superspike", "arctan"):
+        for start, words in (("scaled", "weights scaled"), ("norm", "currents normalised")):
+            for shortcut, said in depth.SHORTCUTS.items():
+                how = {"surrogate": surrogate, "start": start, "shortcut": shortcut}
+                found = [by_config("gradients", depth=n, **how) for n in depths]
+                if all(found):
+                    cells = [f"{r['mean']:.2f} ± {r['sd']:.2f}" for r in found]
+                    rows.append((surrogate, f"{words}, {said}", *cells))
+    head = "surrogate", "network", *(f"{n} layers" for n in depths)
+    return pages.table(head, rows)
+
+
+def depth_table():
+    """Test accuracy of deep networks: a row per kind, 8 layers and 20."""
+    rows, starts = [], {"scaled": "weights scaled", "norm": "currents normalised"}
+    for study in ("deep-depth", "deep-depth-longer"):
+        for shallow in (r for r in load(study) if r["config"]["depth"] == 8):
+            c = shallow["config"]
+            names = "start", "shortcut"
+            deep = by_config(study, depth=20, **{name: c[name] for name in names})
+            if deep is not None and len(deep["values"]) == len(shallow["values"]):
+                lost = 100 * np.subtract(shallow["values"], deep["values"])
+                words = f"{starts[c['start']]}, {depth.SHORTCUTS[c['shortcut']]}"
+                effort = f"{c['epochs']} epochs of {c['samples']:,}"
+                cells = _percent(shallow), _percent(deep), f"{lost.mean():.2f}"
+                rows.append((words, effort, *cells))
+    head = "network", "images", "8 layers", "20 layers", "points lost"
+    return pages.table(head, rows)
+
+
+def norm_table():
+    """Eight layers with pools, normalised or scaled: accuracy, and what a training step costs."""
+    records = load("norm-or-scale")
+    cost = [r for r in records if r["metric"] == "ratio"]
+    rows = []
+    for r in records:
+        if r["metric"] == "test_accuracy":
+            normalised = r["config"]["normalised"]
+            step = f"{cost[0]['mean']:.2f} ± {cost[0]['sd']:.2f}" if normalised else "1"
+            rows.append((r["label"], _percent(r), f"{r['hidden_spikes']:,.0f}", step))
+    head = "network", "test accuracy", "hidden spikes per image", "time of a training step"
+    return pages.table(head, rows)
 
 
 WORK = {
@@ -356,14 +441,19 @@ def tables():
         "badges": badges(),
         "summary": summary_table(),
         "results": accuracy_table(),
+        "deep": deep_table(),
         "sparsity": sparsity_table(),
         "decision": decision_table(),
         "chip": chip_table(),
         "rewiring": rewiring_tables(),
         "rewiring-long": rewiring_long_table(),
+        "rewiring-images": rewiring_images_table(),
         "rewiring-paper": rewiring_paper_table(),
         "rewiring-chip": rewiring_chip_table(),
         "sparse": sparse_table(),
+        "gradients": gradients_table(),
+        "depth": depth_table(),
+        "norm-or-scale": norm_table(),
         "tabular": tabular_table(),
         "values": values_table(),
         "speed": speed_table(WORK, PEERS),

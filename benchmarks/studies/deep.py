@@ -4,15 +4,13 @@
 
 - ``deep-mnist``, ``deep-fashion``: two convolutions and a dense layer at 28 x 28
 - ``deep-fashion16``: the same at 16 x 16
-- ``deep-depth``: 8 and 20 convolutions of 8 channels on a part of MNIST at 16 x 16, plain or
-  residual, with batch normalisation of currents or weights scaled to a rate of spikes instead; the
-  surrogate is as steep as `gradients.py` finds that gradients last
-- ``deep-depth-longer``: the residual ones with normalisation, for three times as many steps
 - ``deep-cifar10``: six convolutions and two dense layers, as Chen et al. (2021) have them, but with
   32 or 16 channels instead of 256
+- ``deep-cifar10-16``: the same at 16 x 16, with 16 channels; what `rewiring_deep.py` prunes
 
-Pixels are constant currents, less the mean and divided by the standard deviation of all; classes
-are read out by the rates of some neurons each. Settings were chosen on the validation split.
+Pixels are constant currents, less the mean and divided by the standard deviation of all. Classes
+are read out by the rates of some neurons each (``vote``), or by a leaky integrator each. Settings
+were chosen on the validation split. A run that was stopped goes on from its last epoch.
 """
 
 import time
@@ -35,29 +33,22 @@ COMMON = {
     "per_class": 10,
     "pad": 2,
     "flip": False,
+    "affine": None,
+    "readout": "vote",
     "surrogate": "arctan",
     "steepness": 2.0,
     "loss": "rate_mse",
     "samples": None,
     "norm": False,
 }
+HEARD = 5.0  # deviation of the weights of voting neurons times the root of their number
 SMALL = [["conv", 15, 5], ["pool", 2], ["conv", 40, 5], ["pool", 2], ["dense", 120]]
 
 
-def cifar(channels):
-    """Six convolutions and two dense layers, of so many channels."""
+def cifar(channels, hidden=256):
+    """Six convolutions of so many channels and two dense layers, the readout's being the second."""
     three = [["conv", channels, 3]] * 3 + [["pool", 2]]
-    return [*three, *three, ["dense", 256]]
-
-
-def column(depth, residual):
-    """So many convolutions of 8 channels, with a pool in the middle and at the end."""
-    pair = [["residual", 8, 3]] if residual else [["conv", 8, 3]] * 2
-    half = depth // 2
-    if half % 2:
-        return [["conv", 8, 3], *pair * ((half - 1) // 2), ["pool", 2]] * 2
-    first = [["conv", 8, 3], ["conv", 8, 3], *pair * (half // 2 - 1), ["pool", 2]]
-    return [*first, *pair * (half // 2), ["pool", 2]]
+    return [*three, *three, ["dense", hidden]]
 
 
 def make_layers(config, n_classes):
@@ -74,7 +65,57 @@ def make_layers(config, n_classes):
         "dense": lambda n: n,
     }
     layers = [kinds[kind](*given) for kind, *given in config["layers"]]
+    if config["readout"] == "integrator":
+        return [*layers, n_classes]
     return [*layers, config["per_class"] * n_classes, Vote(n_classes)]
+
+
+def code_of(x, n_steps):
+    """The code of a training set: constant currents, less its mean, divided by its deviation."""
+    mean, sd = np.float32(x.mean(dtype=np.float64)), np.float32(x.std(dtype=np.float64))
+
+    def code(x):
+        return snnlab.encode.constant_current((x - mean) / sd, n_steps=n_steps)
+
+    return code
+
+
+def make_network(config, data, few, rng):
+    """A network that begins active on a few coded images."""
+    neuron = snnlab.LIF.grad_r(surrogate=config["surrogate"], steepness=config["steepness"])
+    shape = (*data.image_shape, 1) if len(data.image_shape) == 2 else data.image_shape
+    network = snnlab.Network(
+        (shape, *make_layers(config, data.n_classes)),
+        neuron,
+        readout=neuron if config["readout"] == "vote" else None,
+        n_steps=config["n_steps"],
+        rng=rng,
+    )
+    make_active(network, few, config)
+    return network
+
+
+def make_active(network, few, config):
+    """Scale a network until it begins active on a few coded images."""
+    readout = None if config["readout"] == "vote" else 1.0
+    with warnings.catch_warnings():  # of shortcuts that alone spike more
+        warnings.simplefilter("ignore", RuntimeWarning)
+        network.scale_to_activity(few, rate=config["rate"], readout=readout)
+    if config["readout"] == "vote":  # as active as the others, or so
+        last = network.weights[-1]
+        there = last[last != 0]
+        last *= np.float32(HEARD / np.sqrt(len(there) / last.shape[1]) / there.std())
+
+
+def make_inputs(config, data, known, code):
+    """Training images: changed anew each time, if anything is to be changed."""
+    images = data.source_train[:known]
+    if config["affine"]:
+        side, affine = data.image_shape[0], snnlab.Affine(**config["affine"])
+        return snnlab.AugmentedImages(images, side, affine, code)
+    if config["pad"] or config["flip"]:
+        return snnlab.CroppedImages(images, code, pad=config["pad"], flip=config["flip"])
+    return code(data.x_train[:known])
 
 
 def run(point, seed, validate, checkpoint):
@@ -84,31 +125,10 @@ def run(point, seed, validate, checkpoint):
     n = len(data.x_train) - 10_000 if validate else len(data.x_train)
     known = c["samples"] or n
     held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
-    mean, sd = data.x_train[:n].mean(dtype=np.float64), data.x_train[:n].std(dtype=np.float64)
-
-    def code(x):
-        return snnlab.encode.constant_current(
-            (x - np.float32(mean)) / np.float32(sd), n_steps=c["n_steps"]
-        )
-
+    code = code_of(data.x_train[:n], c["n_steps"])
     rng = np.random.default_rng(seed)
-    neuron = snnlab.LIF.grad_r(surrogate=c["surrogate"], steepness=c["steepness"])
-    shape = (*data.image_shape, 1) if len(data.image_shape) == 2 else data.image_shape
-    network = snnlab.Network(
-        (shape, *make_layers(c, data.n_classes)),
-        neuron,
-        readout=neuron,
-        n_steps=c["n_steps"],
-        rng=rng,
-    )
-    with warnings.catch_warnings():  # of shortcuts that alone spike more
-        warnings.simplefilter("ignore", RuntimeWarning)
-        network.scale_to_activity(code(data.x_train[:100]), rate=c["rate"])
-    if c["pad"] or c["flip"]:
-        images = data.source_train[:known]
-        inputs = snnlab.CroppedImages(images, code, pad=c["pad"], flip=c["flip"])
-    else:
-        inputs = code(data.x_train[:known])
+    network = make_network(c, data, code(data.x_train[:100]), rng)
+    inputs = make_inputs(c, data, known, code)
     began = time.perf_counter()
 
     def tell(step):
@@ -152,13 +172,6 @@ def point(name, paper=None, source=None, tag="unverified", **config):
     }
 
 
-def depth(layers, residual, norm, **config):
-    """That of a network of so many convolutions."""
-    name = f"{layers} {'residual' if residual else 'plain'}{', norm' if norm else ''}"
-    layers = column(layers, residual)
-    return point(name, data="mnist16", layers=layers, norm=norm, pad=0, **config)
-
-
 TSSL = "Zhang and Li 2020 (TSSL-BP), 15C5-P2-40C5-P2-300, T = 5, its best epoch on the test set"
 RELU = "Cramer et al. 2022, ReLU network 256-246-10"
 CODE = {"tag": "quoted"}
@@ -182,22 +195,26 @@ STUDIES = {
             **CODE,
         ),
     ],
-    "deep-depth": [
-        depth(layers, residual, norm, steepness=2.0, samples=5_000, epochs=4)
-        for norm in (False, True)
-        for residual in (False, True)
-        for layers in (8, 20)
-    ],
-    "deep-depth-longer": [
-        depth(layers, True, True, steepness=2.0, samples=10_000, epochs=6) for layers in (20, 8)
-    ],
     "deep-cifar10": [
         point(
             f"CIFAR-10, {c} channels", data="cifar10", layers=cifar(c), epochs=30, pad=4, flip=True
         )
         for c in (32, 16)
     ],
+    "deep-cifar10-16": [
+        point(
+            "CIFAR-10 16 x 16, 16 channels",
+            data="cifar10-16",
+            layers=cifar(16, 128),
+            epochs=30,
+            pad=2,
+            flip=True,
+            norm=True,
+        ),
+    ],
 }
 
+ENTRIES = {name: (points, run) for name, points in STUDIES.items()}
+
 if __name__ == "__main__":
-    studies.main_each(__doc__, "deep", {name: (points, run) for name, points in STUDIES.items()})
+    studies.main_each(__doc__, "deep", ENTRIES)

@@ -35,9 +35,9 @@ def make_rule(config, network, seed):
     if "ramp" in given:
         given["alpha"] = Ramp(given["alpha"], given.pop("ramp"))
     if "connectivity" in given:
-        # soft Deep R knows no layer that stays whole
-        least = 0.01 if config["rule"] == "SoftDeepR" else 0.0
-        sparsity = rewiring.erdos_renyi(network.sizes, given.pop("connectivity"))
+        # soft Deep R knows no layer that stays whole, and Grad R none of which more than half stays
+        least = {"SoftDeepR": 0.01, "GradR": 0.5}.get(config["rule"], 0.0)
+        sparsity = rewiring.erdos_renyi(network, given.pop("connectivity"))
         given["sparsity"] = tuple(max(p, least) for p in sparsity)
     if config["rule"] in ("DeepR", "SoftDeepR", "FixedMask"):
         given["rng"] = seed

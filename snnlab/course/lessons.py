@@ -1,8 +1,11 @@
 """Small experiments of the course on rewiring, which its panels show and its exercises check."""
 
+from __future__ import annotations
+
 import functools
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +15,14 @@ from snnlab.course.arguments import of_course
 from snnlab.learning import training
 from snnlab.network import Network
 from snnlab.neurons import LIF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from snnlab._types import Optimizer
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.learning.evaluation import Evaluation
+    from snnlab.learning.training import Step
 
 # a cloud of wires --------------------------------------------------------------------------------
 
@@ -46,27 +57,35 @@ class Cloud:
     error: np.ndarray
 
     @property
-    def active(self):
+    def active(self) -> np.ndarray:
         """Which wires exist, array of bool (step + 1, wire)."""
         return self.theta > 0
 
     @property
-    def pruned(self):
+    def pruned(self) -> np.ndarray:
         """How many wires went in each step, array of int (step,)."""
         return (self.active[:-1] & ~self.active[1:]).sum(axis=1)
 
     @property
-    def regrown(self):
+    def regrown(self) -> np.ndarray:
         """How many came back in each step, array of int (step,)."""
         return (~self.active[:-1] & self.active[1:]).sum(axis=1)
 
     @property
-    def kept(self):
+    def kept(self) -> int:
         """How many of the wires that the task needs at the end exist at the end."""
         return int((self.active[-1] & self.needed[1]).sum())
 
 
-def cloud(*, alpha, lr, sparsity, hear=True, n_steps=CLOUD_STEPS, seed=0):
+def cloud(
+    *,
+    alpha: float,
+    lr: float,
+    sparsity: float,
+    hear: bool = True,
+    n_steps: int = CLOUD_STEPS,
+    seed: int = 0,
+) -> Cloud:
     """Grad R on 200 wires of one linear neuron, whose task changes halfway.
 
     The neuron is to add up 30 of its 200 inputs (plus or minus 1 at random); in the middle 15 of
@@ -158,23 +177,25 @@ class Task:
     hidden: int = 50
 
     @property
-    def sizes(self):
+    def sizes(self) -> tuple[int, int, int]:
         """Of the networks."""
         return self.inputs.n_units, self.hidden, int(self.labels.max()) + 1
 
     @property
-    def per_epoch(self):
+    def per_epoch(self) -> int:
         """Steps of an epoch."""
         return -(-len(self.inputs) // self.batch_size)
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """Steps of a training."""
         return self.epochs * self.per_epoch
 
 
 @of_course
-def task(data, *, n_train=3000, n_test=500, steps=600, hidden=50):
+def task(
+    data: Dataset, *, n_train: int = 3000, n_test: int = 500, steps: int = 600, hidden: int = 50
+) -> Task:
     """Make a small task of a data set.
 
     Parameters
@@ -201,7 +222,15 @@ def task(data, *, n_train=3000, n_test=500, steps=600, hidden=50):
 
 
 @of_course
-def begin(task, method, *, connectivity=0.05, strength=0.2, lr=1e-2, seed=0):
+def begin(
+    task: Task,
+    method: str,
+    *,
+    connectivity: float = 0.05,
+    strength: float = 0.2,
+    lr: float = 1e-2,
+    seed: int = 0,
+) -> tuple[Network, Optimizer]:
     """A network and a rule, ready to learn a task.
 
     Parameters
@@ -245,7 +274,14 @@ def begin(task, method, *, connectivity=0.05, strength=0.2, lr=1e-2, seed=0):
 
 
 @of_course
-def learn(task, network, rule, *, seed=0, substrate=None):
+def learn(
+    task: Task,
+    network: Network,
+    rule: Optimizer,
+    *,
+    seed: int = 0,
+    substrate: Substrate | None = None,
+) -> Iterator[Step]:
     """Train on a task with a rule.
 
     Parameters
@@ -279,7 +315,9 @@ def _without_warnings(steps):
 
 
 @of_course
-def watch(task, network, rule, *, every, substrate=None):
+def watch(
+    task: Task, network: Network, rule: Optimizer, *, every: int, substrate: Substrate | None = None
+) -> Iterator[tuple[int, list[tuple[int, float]]]]:
     """Train as `learn` does, and look at the test images now and then.
 
     Parameters
@@ -310,7 +348,9 @@ def _tested(task, network, substrate=None):
 
 
 @of_course
-def rewire(task, method, *, seed=0, **settings):
+def rewire(
+    task: Task, method: str, *, seed: int = 0, **settings: float
+) -> tuple[Network, Optimizer, Evaluation]:
     """Train a network under a rule, from beginning to end.
 
     Parameters
@@ -337,7 +377,15 @@ def rewire(task, method, *, seed=0, **settings):
 
 
 @of_course
-def begin_on_chip(task, *, sigma_d, dead, alpha, connectivity=0.05, seed=0):
+def begin_on_chip(
+    task: Task,
+    *,
+    sigma_d: float,
+    dead: float,
+    alpha: float,
+    connectivity: float = 0.05,
+    seed: int = 0,
+) -> tuple[Substrate, Network, Optimizer]:
     """A chip with faults, a network and Grad R, ready to learn in the loop.
 
     Parameters
@@ -364,7 +412,9 @@ def begin_on_chip(task, *, sigma_d, dead, alpha, connectivity=0.05, seed=0):
 
 
 @of_course
-def rewire_on_chip(task, *, seed=0, **settings):
+def rewire_on_chip(
+    task: Task, *, seed: int = 0, **settings: float
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Train on a chip under Grad R, from beginning to end; arguments as for `begin_on_chip`.
 
     Returns

@@ -3,6 +3,8 @@
 ``SICK["silent"](seed)`` is a `Patient`; `admit` gives one by number, in a shuffled order.
 """
 
+from __future__ import annotations
+
 from collections import namedtuple
 
 from snnlab import _check, datasets, encode
@@ -77,7 +79,7 @@ SICK = {
 BEDS = ("dead", "exploding", "silent", "overconfident", "narrow", "saturated")  # a shuffled order
 
 
-def admit(bed, seed=0):
+def admit(bed: int, seed: int = 0) -> Patient:
     """A patient by number, for readers who are to find out what it suffers from.
 
     Parameters

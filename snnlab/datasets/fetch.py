@@ -1,4 +1,4 @@
-"""Finding, downloading and checking the files of image sets.
+"""Finding, downloading and checking the files of image sets, and of recordings.
 
 They are looked for in ``$SNNLAB_DATA``, then in the user cache (``$SNNLAB_CACHE`` or the platform's
 folder for caches), then downloaded from a list of mirrors. Their content is checked first, wherever
@@ -11,13 +11,23 @@ import textwrap
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from snnlab._files import write_atomically
+from snnlab.datasets import archives
 from snnlab.datasets.dataset import DatasetCorrupt, DatasetUnavailable
-from snnlab.datasets.files import SLACK, BadContent, CifarFile, IdxFile, members, read
+from snnlab.datasets.files import (
+    SLACK,
+    BadContent,
+    CifarFile,
+    IdxFile,
+    PackedFile,
+    members,
+    read,
+)
 
 TIMEOUT = 10.0  # seconds a mirror may be silent
 PATIENCE = 6.0  # seconds that all mirrors together may take until one says something
@@ -30,13 +40,17 @@ class ImageSet(NamedTuple):
     """Where files come from and what they hold."""
 
     folder: str
-    # training images and labels, test images and labels; or parts of CIFAR-10, the test set last
-    files: tuple[IdxFile, ...] | tuple[CifarFile, ...]
+    # training images and labels, test images and labels; or parts of CIFAR-10, the test set last;
+    # or packed recordings
+    files: tuple[IdxFile, ...] | tuple[CifarFile, ...] | tuple[PackedFile, ...]
     mirrors: tuple[str, ...]
     class_names: tuple[str, ...]
     source: str
     licence: str
     archive: str | None = None  # what mirrors have instead of the files: a tar archive of them
+    unpack: Callable = members  # makes contents by file of an archive's content, and the files
+    archive_bytes: int | None = None  # how large it may be, where that does not follow from them
+    without: str = "load('digits16') or load('yinyang')"  # what needs no files
 
 
 def _files(*digests):
@@ -146,6 +160,72 @@ IMAGE_SETS = {
         ),
         licence="none stated; its authors ask that the report be cited",
         archive="cifar-10-binary.tar.gz",
+    ),
+    "spoken-digits": ImageSet(
+        folder="spoken-digits",
+        files=(
+            PackedFile(
+                "spoken-digits.npz",
+                (
+                    ("planes", "<u1", (2, 10_498_424)),
+                    ("length", "<i4", (3000,)),
+                    ("digit", "<u1", (3000,)),
+                    ("speaker", "<u1", (3000,)),
+                    ("number", "<u1", (3000,)),
+                ),
+                "ac5b6281f06284dc75bd1e79e82ed70c2473e4940dab53412ab2f8e67b7e4b94",
+            ),
+        ),
+        mirrors=("https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/tar.gz/",),
+        class_names=tuple("0123456789"),
+        source="Free Spoken Digit Dataset (FSDD), Jakobovski and contributors",
+        licence="CC BY-SA 4.0",
+        archive="26eb9aaf76e81b692f806f9140c2d2777410d7a1",
+        unpack=archives.spoken_digits,
+        archive_bytes=100_000_000,
+        without="spoken_digits(which='stand-in')",
+    ),
+    "n-mnist": ImageSet(
+        folder="n-mnist-small",
+        files=tuple(
+            PackedFile(
+                name,
+                (
+                    *((key, "<u1", (n_events,)) for key in "xyp"),
+                    ("t", "<i4", (n_events,)),
+                    ("offsets", "<i8", (n + 1,)),
+                    ("label", "<u1", (n,)),
+                ),
+                sha256,
+            )
+            for name, n, n_events, sha256 in (
+                (
+                    "train.npz",
+                    1000,
+                    4_133_231,
+                    "bb528d2afe0c613de7eadf7c6b293c0f7d956992fc3949c856900b71ccae25e5",
+                ),
+                (
+                    "test.npz",
+                    100,
+                    385_596,
+                    "d5caa3ea2562e3e240d3b08ebd88a2573ea8d21e64c2d673aee9619a3b17996c",
+                ),
+            )
+        ),
+        mirrors=("https://codeload.github.com/bamsumit/slayerPytorch/tar.gz/",),
+        class_names=tuple("0123456789"),
+        source=(
+            "G. Orchard, A. Jayawant, G. K. Cohen, N. Thakor, Converting static image datasets to "
+            "spiking neuromorphic datasets using saccades, Frontiers in Neuroscience 9:437, 2015 "
+            "(N-MNIST; here the recordings of the first 1,000 training and 100 test digits, as "
+            "among the tests of SLAYER)"
+        ),
+        licence="CC BY-SA 4.0",
+        archive="01beeeb6a181546d6c6830382ce6086bfc587836",
+        unpack=archives.n_mnist,
+        archive_bytes=100_000_000,
+        without="n_mnist(which='stand-in')",
     ),
 }
 
@@ -272,14 +352,14 @@ def _download(image_set, file, cache, progress):
     failures, patience, archive = [], PATIENCE, image_set.archive
     brought, size = archive or f"{file.name}.gz", file.n_bytes
     if archive:
-        size = sum(part.n_bytes for part in image_set.files)
+        size = image_set.archive_bytes or sum(part.n_bytes for part in image_set.files)
     for mirror in image_set.mirrors:
         buffer, began = _Bounded(size + SLACK), time.monotonic()
         try:
             _get(f"{mirror}{brought}", buffer, progress, patience)
             contents = {file: buffer.getvalue()}
             if archive:
-                contents = members(contents[file], image_set.files)
+                contents = image_set.unpack(contents[file], image_set.files)
             array = file.unpack(contents[file])
         except ImportError:
             return None, ["pooch is not installed: pip install 'snnlab[data]'"]
@@ -373,7 +453,7 @@ def _what_to_do(key, image_set, missing, cache, failures):
     lines = [
         f"The data set {key} is not on this machine and could not be downloaded.",
         "Missing files, each gzipped (.gz) or not:",
-        *(f"  {file.name}.gz" for file in missing),
+        *(f"  {file.places(Path())[0]}" for file in missing),
         *((f"(all of them are in {image_set.archive})",) if image_set.archive else ()),
         "Looked for in:",
         f"  $SNNLAB_DATA: {places}",
@@ -383,6 +463,6 @@ def _what_to_do(key, image_set, missing, cache, failures):
         f"What to do: get the files from any copy of {key} (they are checked) and put them into",
         f"  {cache}",
         f"or into a folder of your choice, within it in {image_set.folder}/, and set the variable",
-        "SNNLAB_DATA to that folder. Without any files: load('digits16') or load('yinyang').",
+        f"SNNLAB_DATA to that folder. Without any files: {image_set.without}.",
     ]
     return "\n".join(lines)

@@ -95,6 +95,33 @@ class CifarFile(NamedTuple):
         return np.frombuffer(content, np.uint8).reshape(self.n, RECORD)
 
 
+class PackedFile(NamedTuple):
+    """An ``.npz`` file of arrays, without pickled objects.
+
+    ``arrays`` are key, type and shape of each; the SHA-256 is that of their bytes, one after
+    another in this order: how an archive is compressed does not matter.
+    """
+
+    name: str
+    arrays: tuple[tuple[str, str, tuple[int, ...]], ...]
+    sha256: str
+
+    @property
+    def n_bytes(self):
+        """Bytes of all arrays."""
+        return sum(np.dtype(dtype).itemsize * math.prod(shape) for _, dtype, shape in self.arrays)
+
+    def places(self, folder):
+        """Paths where it may lie in a folder."""
+        return (folder / self.name,)
+
+    def unpack(self, content):
+        """Arrays by key; BadContent if anything is wrong."""
+        arrays = _packed(content, self.arrays)
+        check(b"".join(x.tobytes() for x in arrays.values()), self)
+        return arrays
+
+
 def check(content, file):
     """Raise BadContent if a content's length or SHA-256 is not that of a file."""
     if len(content) != file.n_bytes:
@@ -119,22 +146,36 @@ def read(path, file):
 
 def members(content, files):
     """Contents of files in a tar archive, gzipped or not, by file; BadContent."""
-    content = _without_gzip(content, sum(file.n_bytes for file in files) + 100 * SLACK)
+    known = {file.name: file for file in files}
     found = {}
-    try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
-            for member in archive:
-                name = member.name.rpartition("/")[2]
-                for file in files:
-                    if name == file.name and member.isfile():
-                        found[file] = archive.extractfile(member).read(file.n_bytes + 1)
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        raise BadContent(f"is a damaged tar archive: {error}") from None
+    for path, part in tar_members(
+        content,
+        sum(file.n_bytes for file in files) + 100 * SLACK,
+        lambda name: known[name].n_bytes if name in known else None,
+    ):
+        found[known[path.rpartition("/")[2]]] = part
     for file in files:
         if file not in found:
             raise BadContent(f"is an archive without {file.name}")
         file.unpack(found[file])
     return found
+
+
+def tar_members(content, n_bytes, most):
+    """Paths and contents of files in a tar archive, gzipped or not, of at most ``n_bytes``.
+
+    ``most(name)`` is how large a file of a name may be (a byte more is read), None if it is not
+    wanted. BadContent if the archive is none.
+    """
+    content = _without_gzip(content, n_bytes)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+            for member in archive:
+                limit = most(member.name.rpartition("/")[2]) if member.isfile() else None
+                if limit is not None:
+                    yield member.name, archive.extractfile(member).read(limit + 1)
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise BadContent(f"is a damaged tar archive: {error}") from None
 
 
 def _without_gzip(content, n_bytes):
@@ -151,22 +192,28 @@ def _without_gzip(content, n_bytes):
         raise BadContent(f"is a damaged gzip file: {error}") from None
 
 
-def _records(content, n):
-    """Records (n, RECORD) of a packed part of CIFAR-10."""
-    wanted = {"d": (COLOURS, n, SIDE, SIDE), "y": (n,)}
+def _packed(content, wanted):
+    """Arrays of an ``.npz`` file by key, of which type and shape are known."""
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for name, shape in wanted.items():
-                length = math.prod(shape) + SLACK
+            for name, dtype, shape in wanted:
+                length = math.prod(shape) * np.dtype(dtype).itemsize + SLACK
                 with archive.open(f"{name}.npy") as stream:
                     one = io.BytesIO(stream.read(length + 1))
                 arrays[name] = np.load(one, allow_pickle=False)
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, OSError) as error:
         raise BadContent(f"is a damaged packed file: {error}") from None
-    for name, shape in wanted.items():
-        if arrays[name].shape != shape or arrays[name].dtype != np.uint8:
-            raise BadContent(f"holds {name} of shape {arrays[name].shape}, not bytes {shape}")
+    for name, dtype, shape in wanted:
+        found = arrays[name]
+        if found.shape != shape or found.dtype != np.dtype(dtype):
+            raise BadContent(f"holds {name} of {found.dtype} {found.shape}, not {dtype} {shape}")
+    return arrays
+
+
+def _records(content, n):
+    """Records (n, RECORD) of a packed part of CIFAR-10."""
+    arrays = _packed(content, (("d", "u1", (COLOURS, n, SIDE, SIDE)), ("y", "u1", (n,))))
     out = np.empty((n, RECORD), np.uint8)
     green, red, blue = arrays["d"].cumsum(2, dtype=np.uint8).cumsum(3, dtype=np.uint8)
     out[:, 0] = arrays["y"]

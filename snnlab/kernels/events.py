@@ -1,4 +1,4 @@
-"""Kernels on spike events: values to latencies, the check of events given by users, counts."""
+"""Kernels on spike events: codes, the check and the binning of events given by users, counts."""
 
 import numpy as np
 
@@ -63,6 +63,81 @@ def first_fault(start, stop, step, unit, n_steps, n_units, last):
                 return k, 4
             last[unit[k]] = k + 1
     return -1, 0
+
+
+@kernel
+def merge(indptr, step, unit, n_steps, last, kept, to_step, to_unit):
+    """Copy events, but late ones and those of a unit that has spiked in the step; count the latter.
+
+    Steps never fall within a sample. The copies of sample s are ``kept[s] : kept[s + 1]``.
+    ``last`` is scratch, zeros: for each unit one more than the position of its latest copy.
+    """
+    k, doubles = 0, 0
+    kept[0] = 0
+    for s in range(indptr.shape[0] - 1):
+        for i in range(indptr[s], indptr[s + 1]):
+            if step[i] >= n_steps:
+                break
+            before = last[unit[i]] - 1
+            if before >= kept[s] and to_step[before] == step[i]:
+                doubles += 1
+                continue
+            to_step[k] = step[i]
+            to_unit[k] = unit[i]
+            k += 1
+            last[unit[i]] = k
+        kept[s + 1] = k
+    return doubles
+
+
+@kernel
+def below(u, x, probability, first, n_steps, stop, step, unit, k):
+    """Events where random numbers lie below probabilities; rows of ``u`` are steps of samples.
+
+    Row r is step ``(first + r) % n_steps`` of sample ``(first + r) // n_steps``, whose units spike
+    where ``u[r] < probability * x[sample]``. Events go to slots from ``k`` on: ``u.size`` of them
+    there must be. Returns the first slot that is free then.
+    """
+    for r in range(u.shape[0]):
+        s = (first + r) // n_steps
+        t = first + r - s * n_steps
+        for i in range(u.shape[1]):
+            step[k] = t  # written over by the next, unless it counts
+            unit[k] = i
+            k += 1 if u[r, i] < probability * x[s, i] else 0
+        stop[s] = k
+    return k
+
+
+@kernel
+def delta(x, threshold, offset, start, stop, step, unit):
+    """Crossings of levels ``offset + threshold * integer``: unit i going up, unit n + i down.
+
+    Of the levels at most one is crossed per step. The events of sample s go to the slots from
+    ``start[s]`` on, sorted by step, then by unit.
+    """
+    n_steps, n = x.shape[1], x.shape[2]
+    level = scratch((n,), start)
+    down = scratch((n,), step)
+    for s in range(x.shape[0]):
+        k = start[s]
+        clear(level)
+        for t in range(n_steps):
+            for i in range(n):
+                away = x[s, t, i] - (offset + threshold * level[i])
+                down[i] = 1 if away <= -threshold else 0
+                level[i] -= down[i]
+                if away >= threshold:
+                    level[i] += 1
+                    step[k] = t
+                    unit[k] = i
+                    k += 1
+            for i in range(n):
+                if down[i]:
+                    step[k] = t
+                    unit[k] = n + i
+                    k += 1
+        stop[s] = k
 
 
 @kernel

@@ -15,17 +15,28 @@ where dense layers hear spikes of neurons, the layer *below* reads its error thr
 layer's weights, in the kernel that needs it (`Layer.error_is_read_below`).
 """
 
+from __future__ import annotations
+
 from collections import namedtuple
 from dataclasses import fields, is_dataclass
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import NO_EVENTS
 from snnlab.kernels import lif
 from snnlab.layers.kinds import plain, register
-from snnlab.signals import NO_EVENTS
 from snnlab.surrogate import NAMES
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from snnlab._types import Blocks, Neuron, Shape
+    from snnlab.layers.stage import Stage
+    from snnlab.parameters import Block
+    from snnlab.passes import Backward, Forward
 
 # Shape of a block that is not simply ``(rows, columns)``, which can be pruned and trained.
 BlockShape = namedtuple("BlockShape", "rows columns prunable trainable", defaults=(True, True))
@@ -46,11 +57,11 @@ class Layer:
         super().__init_subclass__(**settings)
         register(cls)
 
-    def shape_out(self, shape):
+    def shape_out(self, shape: Shape) -> Shape:
         """Shape of the units, for inputs of a shape; ValueError if it cannot hear them."""
         raise _missing(self, "shape_out")
 
-    def blocks(self, shape):
+    def blocks(self, shape: Shape) -> dict[str, tuple[int, int] | BlockShape]:
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
         return {}
 
@@ -59,39 +70,39 @@ class Layer:
 
     normalises = False  # whether statistics of a batch come into its currents
 
-    def by_batch(self, run, k):
+    def by_batch(self, run: Forward, k: int) -> bool:
         """Whether a forward pass needs a whole batch at once, so that what follows waits for it."""
         return False
 
     # whether, under a constant input, its gradient needs no more than the currents' sums over time
     sums_suffice = False
 
-    def follows_events(self, kind):
+    def follows_events(self, kind: type) -> bool:
         """Whether it takes a kind of signal (a class) as events; others come as values."""
         return False
 
-    def runs_by_sample(self, run, k):
+    def runs_by_sample(self, run: Forward, k: int) -> bool:
         """Whether it does the same to a sample whichever others are run with it."""
         return k in run.fills or run.wiring.follows_events[k]
 
-    def uses_up_currents(self, run, k):
+    def uses_up_currents(self, run: Backward, k: int) -> bool:
         """Whether adjoint currents of its neurons, if they spike, are read by its kernel alone."""
         hears = run.wiring.follows_events[k] or run.wiring.sums_suffice[k]
         return k == 0 and hears and not run.wants_error(k)
 
-    def ends(self, block):
+    def ends(self, block: Block) -> int:
         """What a block of weights connects, at both ends together: units, or channels and sides."""
         return block.rows + block.columns
 
-    def room(self, stage, n_steps):
+    def room(self, stage: Stage, n_steps: int) -> int:
         """Numbers of scratch that its backward pass needs for a sample."""
         return 0
 
-    def error_is_read_below(self, below):
+    def error_is_read_below(self, below: Stage) -> bool:
         """Whether the stage below, which alone it hears, reads its error itself."""
         return False
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Kind and settings, for files."""
         settings = {name: plain(x) for name, x in self._settings().items()}
         return {"kind": type(self).__name__} | settings
@@ -120,15 +131,15 @@ class Linear(Layer):
     are called with some samples of a batch at a time.
     """
 
-    def drive(self, x, w):
+    def drive(self, x: np.ndarray, w: Blocks) -> np.ndarray:
         """Currents (sample, time, *shape_out*) that an input feeds the neurons."""
         raise _missing(self, "drive")
 
-    def adjoint(self, g, x, w):
+    def adjoint(self, g: np.ndarray, x: np.ndarray, w: Blocks) -> tuple[Blocks, np.ndarray]:
         """From the gradient by the currents: those by the blocks (a dict), and by ``x``."""
         raise _missing(self, "adjoint")
 
-    def init(self, rng, shape, sd):
+    def init(self, rng: np.random.Generator, shape: Shape, sd: float) -> Blocks:
         """Initial values of the blocks, by name; ``sd`` is for a unit with a single input.
 
         By default normal with standard deviation ``sd / sqrt(rows)``, zero where not prunable.
@@ -141,13 +152,13 @@ class Linear(Layer):
             out[name] = rng.normal(0, scale, size) if block.prunable else np.zeros(size)
         return out
 
-    def tuned(self, start, neuron, n_steps):
+    def tuned(self, start: Blocks, neuron: Neuron, n_steps: int) -> Blocks:
         """Initial values of the blocks for a neuron, from those of `init`."""
         return start
 
     # forward
 
-    def prepare(self, run, k):
+    def prepare(self, run: Forward, k: int) -> None:
         """Before a forward pass: memory for currents, and what the kernels are called with."""
         stage, n = run.stages[k], len(run.trace)
         if not run.wiring.follows_events[k]:
@@ -155,13 +166,13 @@ class Linear(Layer):
             run.drives[k] = run.scratch.array(f"drive {k}", (n, steps, stage.width), run.dtype)
         run.neurons[k] = neurons(run, k)
 
-    def forward(self, run, k, lo, hi):
+    def forward(self, run: Forward, k: int, lo: int, hi: int) -> None:
         """Run some samples."""
         if not run.wiring.follows_events[k]:
             self.fill_drive(run, k, lo, hi)
         run.neurons[k](lo, hi)
 
-    def fill_drive(self, run, k, lo, hi):
+    def fill_drive(self, run: Forward, k: int, lo: int, hi: int) -> None:
         """Currents of some samples into ``run.drives[k]``."""
         stage, x = run.stages[k], run.values(k, lo, hi)
         out = run.drives[k][lo:hi, :, : stage.n]
@@ -171,11 +182,11 @@ class Linear(Layer):
 
     # backward
 
-    def prepare_back(self, run, k):
+    def prepare_back(self, run: Backward, k: int) -> None:
         """Before a backward pass: what the kernels are called with."""
         run.neurons[k] = neurons_back(run, k)
 
-    def backward(self, run, k, first, last):
+    def backward(self, run: Backward, k: int, first: int, last: int) -> None:
         """Errors and gradients of some chunks of samples."""
         run.neurons[k](first, last)
         follows = run.wiring.follows_events[k]
@@ -189,7 +200,7 @@ class Linear(Layer):
             else:
                 run.add_error(run.stages[k].source, lo, hi, self.error_below(run, k, lo, hi))
 
-    def chunk_adjoint(self, run, k, c, lo, hi):
+    def chunk_adjoint(self, run: Backward, k: int, c: int, lo: int, hi: int) -> np.ndarray:
         """Gradients of a chunk by the blocks; returns that by the input."""
         stage = run.stages[k]
         g = run.g_arriving(k, lo, hi)
@@ -214,11 +225,11 @@ class Linear(Layer):
             run.part(block, c)[:, : block.columns] = part
         return _of_shape(g_x, x.shape, f"adjoint of {stage.name}: gradient by x")
 
-    def error_below(self, run, k, lo, hi):
+    def error_below(self, run: Backward, k: int, lo: int, hi: int) -> np.ndarray:
         """Gradient by an input that was heard as events."""
         raise _missing(self, "error_below")
 
-    def finish(self, run, k):
+    def finish(self, run: Backward, k: int) -> None:
         """After a backward pass: chunks are summed, in order."""
         for block in run.stages[k].blocks.values():
             run.sum_chunks(block)
@@ -227,25 +238,25 @@ class Linear(Layer):
 class Transform(Layer):
     """A stateless transform. One's own defines `shape_out`, `values`, `adjoint`."""
 
-    def values(self, x):
+    def values(self, x: np.ndarray) -> np.ndarray:
         """Output (sample, time, *shape_out*) for an input (sample, time, *shape*)."""
         raise _missing(self, "values")
 
-    def adjoint(self, g, x, y):
+    def adjoint(self, g: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Gradient by the input ``x``, from that by the output ``y``."""
         raise _missing(self, "adjoint")
 
-    def prepare(self, run, k):
+    def prepare(self, run: Forward, k: int) -> None:
         """Before a forward pass: nothing."""
 
     prepare_back = prepare
 
-    def forward(self, run, k, lo, hi):
+    def forward(self, run: Forward, k: int, lo: int, hi: int) -> None:
         """Run some samples."""
         stage, x = run.stages[k], run.values(k, lo, hi)
         run.trace.records[k].values[lo:hi] = _flat(self.values(x), x, stage, "values")
 
-    def backward(self, run, k, first, last):
+    def backward(self, run: Backward, k: int, first: int, last: int) -> None:
         """Errors of some chunks of samples."""
         stage = run.stages[k]
         for c in range(first, last):
@@ -258,7 +269,7 @@ class Transform(Layer):
             g_x = _of_shape(self.adjoint(g, x, y), x.shape, f"adjoint of {stage.name}: gradient")
             run.add_error(stage.source, lo, hi, g_x)
 
-    def finish(self, run, k):
+    def finish(self, run: Backward, k: int) -> None:
         """After a backward pass: there is nothing to sum."""
 
 
@@ -273,11 +284,11 @@ class Composite(Layer):
     layers = ()
 
     @property
-    def shortcut(self):
+    def shortcut(self) -> bool:
         """Whether the last layer's neurons also feel the composite's input, unit by unit."""
         return False
 
-    def shape_out(self, shape):
+    def shape_out(self, shape: Shape) -> Shape:
         """Shape of the last layer's units."""
         for layer in self.layers:
             shape = layer.shape_out(shape)

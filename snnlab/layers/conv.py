@@ -1,13 +1,21 @@
 """`Conv`: units hear a patch of an image, all with the same weights."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.layers.norm import BatchNorm, check_norm
 from snnlab.layers.patchwise import Patchwise
+
+if TYPE_CHECKING:
+    from snnlab._types import Blocks, Shape
+    from snnlab.layers.base import BlockShape
+    from snnlab.layers.stage import Stage
+    from snnlab.parameters import Block
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,7 +61,7 @@ class Conv(Patchwise):
         )
         check_norm(self.norm)
 
-    def shape_out(self, shape):
+    def shape_out(self, shape: Shape) -> Shape:
         """(y, x, channels)."""
         if len(shape) != 3:
             raise ValueError(f"Conv hears images (y, x, channel), not units of shape {shape}")
@@ -62,16 +70,16 @@ class Conv(Patchwise):
             raise ValueError(f"kernel {self.kernel} is larger than the padded image {shape}")
         return (y, x, self.channels)
 
-    def blocks(self, shape):
+    def blocks(self, shape: Shape) -> dict[str, tuple[int, int] | BlockShape]:
         """Weights (kernel kernel channels_in, channels), and a norm's."""
         weights = {"weights": (self.kernel**2 * shape[2], self.channels)}
         return weights if self.norm is None else weights | self.norm.blocks(self.channels)
 
-    def ends(self, block):
+    def ends(self, block: Block) -> int:
         """Channels heard and given, height and width of a kernel."""
         return block.rows // self.kernel**2 + block.columns + 2 * self.kernel
 
-    def drive(self, x, w):
+    def drive(self, x: np.ndarray, w: Blocks) -> np.ndarray:
         """Sum over the places of a patch."""
         y_out, x_out, _ = self.shape_out(x.shape[2:])
         out = np.zeros((*x.shape[:2], y_out, x_out, self.channels), w["weights"].dtype)
@@ -79,7 +87,7 @@ class Conv(Patchwise):
             out += part @ rows
         return out
 
-    def adjoint(self, g, x, w):
+    def adjoint(self, g: np.ndarray, x: np.ndarray, w: Blocks) -> tuple[Blocks, np.ndarray]:
         """Gradients by the weights and by the image."""
         y_out, x_out = g.shape[2:4]
         image = _padded(x, self.padding)
@@ -102,7 +110,7 @@ class Conv(Patchwise):
             part = image[:, :, y : y + s * y_out : s, x : x + s * x_out : s]
             yield part[:, :, :y_out, :x_out], weights[k * n : (k + 1) * n]
 
-    def geometry(self, stage):
+    def geometry(self, stage: Stage) -> tuple[Shape, Shape, int, int, int]:
         """Images heard and given, and how patches lie in them."""
         return stage.shape_in, stage.shape_out, self.kernel, self.stride, self.padding
 

@@ -1,7 +1,10 @@
 """`Dense`: every unit hears every input."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,12 @@ from snnlab.kernels.vector import NARROW
 from snnlab.layers.norm import BatchNorm, check_norm
 from snnlab.layers.patchwise import Patchwise
 from snnlab.signals import SpikeTrains
+
+if TYPE_CHECKING:
+    from snnlab._types import Blocks, Shape
+    from snnlab.layers.base import BlockShape
+    from snnlab.layers.stage import Stage
+    from snnlab.passes import Backward, Forward
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,64 +51,64 @@ class Dense(Patchwise):
     by_patches = keeps_bits = Patchwise.normalises
 
     @property
-    def sums_suffice(self):
+    def sums_suffice(self) -> bool:
         """Without a norm, whose statistics come in between."""
         return self.norm is None
 
     reads_error = sums_suffice
 
-    def shape_out(self, shape):
+    def shape_out(self, shape: Shape) -> Shape:
         """(n,)."""
         return (self.n,)
 
-    def blocks(self, shape):
+    def blocks(self, shape: Shape) -> dict[str, tuple[int, int] | BlockShape]:
         """Weights (n_in, n), and a norm's."""
         weights = {"weights": (int(np.prod(shape)), self.n)}
         return weights if self.norm is None else weights | self.norm.blocks(self.n)
 
-    def geometry(self, stage):
+    def geometry(self, stage: Stage) -> tuple[Shape, Shape, int, int, int]:
         """Images of one place."""
         return (1, 1, stage.n_in), (1, 1, stage.n), 1, 1, 0
 
-    def drive(self, x, w):
+    def drive(self, x: np.ndarray, w: Blocks) -> np.ndarray:
         """``x @ weights``."""
         return x.reshape(*x.shape[:2], -1) @ w["weights"]
 
-    def adjoint(self, g, x, w):
+    def adjoint(self, g: np.ndarray, x: np.ndarray, w: Blocks) -> tuple[Blocks, np.ndarray]:
         """``x.T @ g`` and ``g @ weights.T``."""
         flat = x.reshape(*x.shape[:2], -1)
         by_weights = np.tensordot(flat, g, axes=([0, 1], [0, 1]))
         return {"weights": by_weights}, (g @ w["weights"].T).reshape(x.shape)
 
-    def follows_events(self, kind):
+    def follows_events(self, kind: type) -> bool:
         """Spikes are added row by row."""
         return kind is SpikeTrains and self.norm is None
 
-    def error_is_read_below(self, below):
+    def error_is_read_below(self, below: Stage) -> bool:
         """Where it hears the spikes of neurons."""
         return self.norm is None and below.fires and below.layer.reads_error
 
-    def error_below(self, run, k, lo, hi):
+    def error_below(self, run: Backward, k: int, lo: int, hi: int) -> np.ndarray:
         """``g_I[t + delay] @ weights.T``."""
         return run.g_arriving(k, lo, hi) @ run.views(k)["weights"].T
 
     # constant input: one product for all steps ----------------------------------------------------
 
-    def prepare(self, run, k):
+    def prepare(self, run: Forward, k: int) -> None:
         """The product with a constant input, unless it is left to the threads."""
         super().prepare(run, k)
         if run.wiring.is_constant[k] and self.norm is None:
             weights, out = run.conditions[k].blocks["weights"], run.drives[k][:, 0]
             run.fills[k] = constant_product(run.signal(k), weights, out)
 
-    def fill_drive(self, run, k, lo, hi):
+    def fill_drive(self, run: Forward, k: int, lo: int, hi: int) -> None:
         """Currents of some samples."""
         if k not in run.fills:
             super().fill_drive(run, k, lo, hi)
         elif run.fills[k] is not None:
             run.fills[k](lo, hi)
 
-    def chunk_adjoint(self, run, k, c, lo, hi):
+    def chunk_adjoint(self, run: Backward, k: int, c: int, lo: int, hi: int) -> np.ndarray:
         """Gradients of a chunk; those of a constant input are left to `finish`."""
         if not run.wiring.is_constant[k]:
             return super().chunk_adjoint(run, k, c, lo, hi)
@@ -108,7 +117,7 @@ class Dense(Patchwise):
         g = run.g_arriving(k, lo, hi).sum(axis=1, keepdims=True)
         return g @ run.views(k)["weights"].T
 
-    def finish(self, run, k):
+    def finish(self, run: Backward, k: int) -> None:
         """Chunks summed in order, or ``x.T @ g`` of a constant input."""
         if self.norm is not None or not run.wiring.is_constant[k]:
             super().finish(run, k)

@@ -1,13 +1,21 @@
 """`BatchNorm`: currents of a layer, normalised over a batch, its places and its steps."""
 
+from __future__ import annotations
+
 from collections import namedtuple
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.layers.base import BlockShape
 from snnlab.layers.kinds import register
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from snnlab._types import Blocks
 
 Statistics = namedtuple("Statistics", "mean variance")  # of each channel, float64
 BLOCKS = "gain", "shift", "mean", "variance", "batches"
@@ -52,20 +60,20 @@ class BatchNorm:
             number = _check.number(name, getattr(self, name), **bounds)
             object.__setattr__(self, name, number)
 
-    def blocks(self, channels):
+    def blocks(self, channels: int) -> dict[str, BlockShape]:
         """Its parameters: none can be pruned, and running statistics are not trained."""
         learned = BlockShape(1, channels, prunable=False)
         kept = BlockShape(1, channels, prunable=False, trainable=False)
         number = BlockShape(1, 1, prunable=False, trainable=False)
         return dict(zip(BLOCKS, (learned, learned, kept, kept, number), strict=True))
 
-    def init(self, channels, current):
+    def init(self, channels: int, current: float) -> Blocks:
         """Initial values; ``current`` is the unit of the gain."""
         one, zero = np.ones((1, channels)), np.zeros((1, channels))
         start = self.scale * current * one, zero, zero, one, np.zeros((1, 1))
         return dict(zip(BLOCKS, start, strict=True))
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Kind and settings, for files."""
         settings = {f.name: getattr(self, f.name) for f in fields(self)}
         return {"kind": type(self).__name__} | settings
@@ -76,16 +84,16 @@ class BatchNorm:
 
     # in plain NumPy, of a layer's blocks by name ``w``
 
-    def is_new(self, w):
+    def is_new(self, w: Blocks) -> bool:
         """Whether there are no running statistics yet."""
         return w["batches"][0, 0] == 0
 
-    def running(self, w):
+    def running(self, w: Blocks) -> Statistics:
         """The statistics that are kept."""
         mean, variance = (w[name][0].astype(np.float64) for name in ("mean", "variance"))
         return Statistics(mean, variance)
 
-    def learn(self, w, statistics):
+    def learn(self, w: Blocks, statistics: Statistics) -> None:
         """Take those of a batch into the running ones, in place, if they are finite."""
         if not all(np.isfinite(x).all() for x in statistics):
             return
@@ -94,33 +102,42 @@ class BatchNorm:
         for name, x in statistics._asdict().items():
             w[name][0] += share * (x - w[name][0])
 
-    def inverse(self, statistics):
+    def inverse(self, statistics: Statistics) -> np.ndarray:
         """``1 / sqrt(variance + eps)``."""
         return 1 / np.sqrt(statistics.variance + self.eps)
 
-    def factors(self, w, statistics):
+    def factors(self, w: Blocks, statistics: Statistics) -> tuple[np.ndarray, np.ndarray]:
         """Scale and shift of currents, per channel."""
         scale = w["gain"][0] * self.inverse(statistics)
         return scale, w["shift"][0] - scale * statistics.mean
 
-    def folded(self, w, statistics=None):
+    def folded(
+        self, w: Blocks, statistics: Statistics | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Weights with the scale in them, and the shift: by the running statistics, if left out."""
         statistics = self.running(w) if statistics is None else statistics
         scale, shift = self.factors(w, statistics)
         dtype = w["weights"].dtype
         return (w["weights"] * scale).astype(dtype), shift.astype(dtype)
 
-    def statistics(self, currents):
+    def statistics(self, currents: np.ndarray) -> Statistics:
         """Mean and variance of each channel of currents (sample, time, ..., channel)."""
         axes = tuple(range(currents.ndim - 1))
         return Statistics(currents.mean(axes, np.float64), currents.var(axes, np.float64))
 
-    def values(self, currents, w, statistics):
+    def values(self, currents: np.ndarray, w: Blocks, statistics: Statistics) -> np.ndarray:
         """Normalised currents."""
         scale, shift = self.factors(w, statistics)
         return (currents * scale + shift).astype(currents.dtype, copy=False)
 
-    def adjoint(self, g, currents, w, statistics, of_batch=True):
+    def adjoint(
+        self,
+        g: np.ndarray,
+        currents: np.ndarray,
+        w: Blocks,
+        statistics: Statistics,
+        of_batch: bool = True,
+    ) -> tuple[Blocks, np.ndarray]:
         """From the gradient by normalised currents: those by its blocks (a dict), and by currents.
 
         ``of_batch``: whether the statistics are those of these currents, and change with them.

@@ -1,5 +1,9 @@
 """`Patchwise`: maps that the kernels of convolutions run, their currents normalised or not."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab.kernels import conv as kernels
@@ -10,6 +14,11 @@ from snnlab.layers.base import Linear, neurons, neurons_back
 from snnlab.layers.heard import Heard
 from snnlab.layers.norm import BLOCKS, Statistics, of_running, threshold_current
 from snnlab.surrogate import NAMES
+
+if TYPE_CHECKING:
+    from snnlab._types import Blocks, Neuron, Shape
+    from snnlab.layers.stage import Stage
+    from snnlab.passes import Backward, Forward
 
 THIN = 16  # places in a tile where weights are added one by one
 MICRO = 2**18  # numbers of adjoint currents that are worked on at a time: they stay in cache
@@ -29,16 +38,16 @@ class Patchwise(Linear):
     norm = None
 
     @property
-    def by_patches(self):
+    def by_patches(self) -> bool:
         """Whether the kernels of convolutions run it, and not those of `Linear`."""
         return True
 
     @property
-    def normalises(self):
+    def normalises(self) -> bool:
         """Whether its currents are normalised over a batch."""
         return self.norm is not None
 
-    def geometry(self, stage):
+    def geometry(self, stage: Stage) -> tuple[Shape, Shape, int, int, int]:
         """Images heard and given (y, x, channel), width of a patch, stride, padding."""
         raise NotImplementedError
 
@@ -47,14 +56,14 @@ class Patchwise(Linear):
         settings = super()._settings()
         return {name: x for name, x in settings.items() if name != "norm" or x is not None}
 
-    def init(self, rng, shape, sd):
+    def init(self, rng: np.random.Generator, shape: Shape, sd: float) -> Blocks:
         """Initial values of the blocks; the norm's are those of `tuned`."""
         start = super().init(rng, shape, sd)
         if not self.normalises:
             return start
         return start | self.norm.init(start["gain"].shape[1], 1.0)
 
-    def tuned(self, start, neuron, n_steps):
+    def tuned(self, start: Blocks, neuron: Neuron, n_steps: int) -> Blocks:
         """Initial values for a neuron: a norm's gain is such that it is active."""
         if not self.normalises:
             return start
@@ -63,21 +72,21 @@ class Patchwise(Linear):
 
     # what the passes ask ------------------------------------------------------------------------
 
-    def by_batch(self, run, k):
+    def by_batch(self, run: Forward, k: int) -> bool:
         """Whether a forward pass normalises by the batch's own statistics."""
         return self.normalises and (run.training or self.norm.is_new(run.views(k)))
 
-    def runs_by_sample(self, run, k):
+    def runs_by_sample(self, run: Forward, k: int) -> bool:
         """Always, by kernels."""
         return self.by_patches or super().runs_by_sample(run, k)
 
-    def uses_up_currents(self, run, k):
+    def uses_up_currents(self, run: Backward, k: int) -> bool:
         """Unless they go to a shortcut, too."""
         if not self.by_patches:
             return super().uses_up_currents(run, k)
         return run.stages[k].shortcut is None
 
-    def room(self, stage, n_steps):
+    def room(self, stage: Stage, n_steps: int) -> int:
         """Its adjoint currents, with a margin."""
         if not self.by_patches:
             return super().room(stage, n_steps)
@@ -87,22 +96,22 @@ class Patchwise(Linear):
 
     # forward ------------------------------------------------------------------------------------
 
-    def prepare(self, run, k):
+    def prepare(self, run: Forward, k: int) -> None:
         """Weights in tiles, what is heard, and what the kernels are called with."""
         if not self.by_patches:
             super().prepare(run, k)
             return
         run.plans[k] = (_Firing if run.stages[k].fires else _Integrating)(self, run, k)
 
-    def gather(self, run, k, lo, hi):
+    def gather(self, run: Forward, k: int, lo: int, hi: int) -> None:
         """Currents of some samples, and their sums."""
         run.plans[k].gather(lo, hi)
 
-    def settle(self, run, k):
+    def settle(self, run: Forward, k: int) -> None:
         """What the samples have in common: the statistics of the batch."""
         run.plans[k].settle()
 
-    def forward(self, run, k, lo, hi):
+    def forward(self, run: Forward, k: int, lo: int, hi: int) -> None:
         """Run some samples."""
         if not self.by_patches:
             super().forward(run, k, lo, hi)
@@ -111,7 +120,7 @@ class Patchwise(Linear):
 
     # backward -----------------------------------------------------------------------------------
 
-    def prepare_back(self, run, k):
+    def prepare_back(self, run: Backward, k: int) -> None:
         """What the kernels are called with."""
         if not self.by_patches:
             super().prepare_back(run, k)
@@ -119,16 +128,16 @@ class Patchwise(Linear):
         of_batch = run.trace.records[k].statistics is not None
         run.plans[k] = (_BackThroughBatch if of_batch else _Back)(self, run, k)
 
-    def gather_back(self, run, k, first, last):
+    def gather_back(self, run: Backward, k: int, first: int, last: int) -> None:
         """Adjoint currents of some chunks, and their sums."""
         for c in range(first, last):
             run.plans[k].gather(c)
 
-    def settle_back(self, run, k):
+    def settle_back(self, run: Backward, k: int) -> None:
         """What flows back through the statistics of the batch."""
         run.plans[k].settle()
 
-    def backward(self, run, k, first, last):
+    def backward(self, run: Backward, k: int, first: int, last: int) -> None:
         """Errors and gradients of some chunks of samples."""
         if not self.by_patches:
             super().backward(run, k, first, last)

@@ -1,6 +1,9 @@
 """`Pool`: squares of an image become one unit each."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,10 @@ from snnlab.kernels import lif
 from snnlab.kernels import pool as kernels
 from snnlab.layers.base import Transform
 from snnlab.layers.heard import Heard
+
+if TYPE_CHECKING:
+    from snnlab._types import Shape
+    from snnlab.passes import Backward, Forward
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,13 +40,13 @@ class Pool(Transform):
         _check.one_of("how", self.how, ("max", "average"))
 
     @property
-    def gives_spikes(self):
+    def gives_spikes(self) -> bool:
         """Whether its units spike, of which bits are kept."""
         return self.how == "max"
 
     keeps_bits = gives_spikes
 
-    def shape_out(self, shape):
+    def shape_out(self, shape: Shape) -> Shape:
         """(y, x, channels)."""
         if len(shape) != 3:
             raise ValueError(f"Pool hears images (y, x, channel), not units of shape {shape}")
@@ -56,12 +63,12 @@ class Pool(Transform):
         x = x.reshape(n, t, ny // k, k, nx // k, k, c)
         return x.transpose(0, 1, 2, 4, 6, 3, 5).reshape(n, t, ny // k, nx // k, c, k * k)
 
-    def values(self, x):
+    def values(self, x: np.ndarray) -> np.ndarray:
         """The largest, or the mean, of each square."""
         squares = self._squares(x)
         return squares.max(-1) if self.how == "max" else squares.mean(-1)
 
-    def adjoint(self, g, x, y):
+    def adjoint(self, g: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Gradient by the image; to the first of the largest, or in equal parts."""
         k, squares = self.size, self._squares(x)
         if self.how == "max":
@@ -73,11 +80,11 @@ class Pool(Transform):
 
     # kernels
 
-    def runs_by_sample(self, run, k):
+    def runs_by_sample(self, run: Forward, k: int) -> bool:
         """Always."""
         return True
 
-    def prepare(self, run, k):
+    def prepare(self, run: Forward, k: int) -> None:
         """What the kernels are called with."""
         stage, record = run.stages[k], run.trace.records[k]
         heard, shape = self._heard(run, k), np.array(stage.shape_in)
@@ -103,11 +110,11 @@ class Pool(Transform):
             raise ValueError(f'{run.stages[k].name} hears values: of these, "average" can be taken')
         return heard
 
-    def forward(self, run, k, lo, hi):
+    def forward(self, run: Forward, k: int, lo: int, hi: int) -> None:
         """Run some samples."""
         run.neurons[k](lo, hi)
 
-    def prepare_back(self, run, k):
+    def prepare_back(self, run: Backward, k: int) -> None:
         """What the kernels are called with."""
         stage, g = run.stages[k], run.errors[k]
         heard, shape, source = self._heard(run, k), np.array(stage.shape_in), stage.source
@@ -125,6 +132,6 @@ class Pool(Transform):
 
         run.neurons[k] = work
 
-    def backward(self, run, k, first, last):
+    def backward(self, run: Backward, k: int, first: int, last: int) -> None:
         """Errors of some chunks of samples."""
         run.neurons[k](run.edges[first], run.edges[last])

@@ -1,10 +1,18 @@
 """`Residual`: layers whose input is added to what they make of it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab.layers.base import Composite, Layer, Linear
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snnlab._types import Shape
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,7 +32,7 @@ class Residual(Composite):
 
     layers: tuple
 
-    def __init__(self, layers, *more):
+    def __init__(self, layers: Layer | Sequence[Layer], *more: Layer) -> None:
         layers = (*layers, *more) if isinstance(layers, tuple | list) else (layers, *more)
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
             raise TypeError("layers must be layers, at least one")
@@ -33,11 +41,11 @@ class Residual(Composite):
         object.__setattr__(self, "layers", layers)
 
     @property
-    def shortcut(self):
+    def shortcut(self) -> bool:
         """The input is added."""
         return True
 
-    def shape_out(self, shape):
+    def shape_out(self, shape: Shape) -> Shape:
         """As the input's, or smaller images of at least as many channels."""
         out = super().shape_out(shape)
         units_added(shape, out)

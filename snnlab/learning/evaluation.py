@@ -9,7 +9,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.learning import silence
-from snnlab.learning.losses import agreement, check_targets, resolve, scores_of
+from snnlab.learning.losses import agreement, check_targets, resolve, scored
 from snnlab.learning.settings import check_medium, check_samples
 from snnlab.parameters import check_weights
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from snnlab.network import Network
 
 Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
-Evaluation.__doc__ = "Accuracy, mean hidden spikes per sample, predicted labels (n_samples,)."
+Evaluation.__doc__ = (
+    "Accuracy, mean hidden spikes per sample, predicted labels (n_samples,), or those of each step."
+)
 
 
 def predict_scores(
@@ -52,11 +54,16 @@ def predict_scores(
     Returns
     -------
     scores : array (n_samples, n_classes)
+        Of losses of every step (n_samples, n_steps, n_classes).
     hidden_spikes : array of int (n_samples,)
         In all hidden layers together.
     """
     _check.network("network", network)
-    score = scores_of(resolve(loss))
+    return _predicted(network, inputs, resolve(loss), None, batch_size, rng, substrate)
+
+
+def _predicted(network, inputs, loss, targets, batch_size, rng, substrate):
+    """Scores and hidden spikes; targets, if they are known, may say which steps count."""
     batch_size = _check.integer("batch_size", batch_size, at_least=1)
     rng = _check.generator("rng", rng)
     check_medium("substrate", substrate)
@@ -67,19 +74,20 @@ def predict_scores(
     on = {} if substrate is None else {"on": substrate}
     scores, counts, trace = [], [], None
     for first in range(0, len(inputs), batch_size):
-        batch = batch_of(inputs, slice(first, min(first + batch_size, len(inputs))), rng)
-        trace = network.forward(batch, **on, potentials=False, out=trace)
-        scores.append(_checked_scores(score, trace.readout))
+        some = slice(first, min(first + batch_size, len(inputs)))
+        trace = network.forward(batch_of(inputs, some, rng), **on, potentials=False, out=trace)
+        known = None if targets is None else targets[some]
+        scores.append(_checked_scores(loss, trace.readout, known))
         counts.append(trace.hidden_counts())
     return np.concatenate(scores), np.concatenate(counts)
 
 
-def _checked_scores(score, readout):
+def _checked_scores(loss, readout, targets):
     """A batch's scores as a copy: one per class, numbers that can be compared."""
+    shape = readout.shape if getattr(loss, "per_step", False) else readout[:, 0].shape
     try:
         with np.errstate(over="ignore"):  # it is heard here
-            scores, shape = _check.as_array("scores of loss", score(readout)), readout[:, 0].shape
-        scores = scores.copy()
+            scores = _check.as_array("scores of loss", scored(loss, readout, targets)).copy()
         finite = scores.dtype.kind not in "iuf" or np.isfinite(scores).all()
     except _check.NotFinite:
         finite = False
@@ -116,10 +124,9 @@ def evaluate(
     n_samples = check_samples("inputs", network, inputs)
     loss = resolve(loss)
     labels = check_targets(loss, "labels", labels, n_samples, network.sizes[-1])
-    scores, counts = predict_scores(
-        network, inputs, loss=loss, batch_size=batch_size, rng=rng, substrate=substrate
-    )
-    predictions = scores if hasattr(loss, "of_values") else scores.argmax(axis=1)
+    known = labels if hasattr(loss, "scores_for") else None
+    scores, counts = _predicted(network, inputs, loss, known, batch_size, rng, substrate)
+    predictions = scores if hasattr(loss, "of_values") else scores.argmax(axis=-1)
     return Evaluation(agreement(loss, scores, labels), float(counts.mean()), predictions)
 
 

@@ -5,10 +5,14 @@ is (sample, time, class): the membrane potentials of leaky integrators, or the s
 spiking readout; ``g_readout`` has its shape. Values are means over the samples. If a loss also has
 ``scores(readout) -> (sample, class)``, predictions take the largest score; without it they take the
 largest maximum over time.
+
+Targets of every step, and samples of different lengths, have `MaskedTargets`: `PerStep` and
+`SquaredErrorPerStep` look at each step that counts, `Masked` makes any other loss see only these.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -38,8 +42,14 @@ def check_targets(
     loss: Callable, name: str, targets: ArrayLike, n_samples: int, n_outputs: int
 ) -> Any:
     """What is to be learned, if it fits: labels, or what the loss's own ``check_targets`` takes."""
+    n_samples, n_outputs = _sizes(n_samples, n_outputs)
     check = getattr(loss, "check_targets", _check.labels)
     return check(name, targets, n_samples, n_outputs)
+
+
+def _sizes(n_samples, n_outputs):
+    """Two numbers of things, as ints."""
+    return _check.integer("n_samples", n_samples, 0), _check.integer("n_outputs", n_outputs, 1)
 
 
 def agreement(loss: Callable, scores: np.ndarray, targets: ArrayLike) -> float:
@@ -52,6 +62,44 @@ def agreement(loss: Callable, scores: np.ndarray, targets: ArrayLike) -> float:
         raise ValueError(f"scores must be numbers (sample, class), not {scores.shape}")
     targets = _check.labels("targets", targets, *scores.shape)
     return float((scores.argmax(axis=1) == targets).mean())
+
+
+def scored(loss: Callable, readout: np.ndarray, targets: Any) -> np.ndarray:
+    """Scores of a readout, of the steps that count, if targets (or None) and loss tell them."""
+    _check_readout(readout)
+    own = getattr(loss, "scores_for", None)
+    return scores_of(loss)(readout) if own is None or targets is None else own(readout, targets)
+
+
+def of_samples(name: str, loss: Loss) -> Callable:
+    """A loss that has a score per sample and class, by its name or any callable; else refused."""
+    loss = resolve(loss)
+    if getattr(loss, "per_step", False):
+        raise ValueError(f"{name} must be one of whole samples, not of every step: {loss!r}")
+    return loss
+
+
+def mask_of(lengths: ArrayLike, n_steps: int) -> np.ndarray:
+    """Which steps of samples count that end early: True for the first ``lengths`` of each.
+
+    Parameters
+    ----------
+    lengths : array of int (n_samples,)
+        In [1, n_steps].
+    n_steps : int
+
+    Returns
+    -------
+    array of bool (n_samples, n_steps)
+    """
+    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+    lengths = _check.as_array("lengths", lengths)
+    if lengths.ndim != 1:
+        raise ValueError(f"lengths must have shape (sample,), got {lengths.shape}")
+    lengths = _check.labels("lengths", lengths, len(lengths), n_steps + 1)
+    if lengths.size and lengths.min() < 1:
+        raise ValueError(f"lengths must be at least 1; that of {lengths.argmin()} is 0")
+    return np.arange(n_steps) < lengths[:, None]
 
 
 def _max_over_time(readout):
@@ -277,6 +325,7 @@ class SquaredError:
     @staticmethod
     def check_targets(name: str, targets: ArrayLike, n_samples: int, n_outputs: int) -> np.ndarray:
         """Values as an array of float64 (n_samples, n_outputs)."""
+        n_samples, n_outputs = _sizes(n_samples, n_outputs)
         return _check.array(name, targets, np.float64, (n_samples, n_outputs))
 
     @staticmethod
@@ -356,6 +405,10 @@ class Weighted:
         """The other loss's."""
         return scores_of(self.loss)(readout)
 
+    def scores_for(self, readout: np.ndarray, targets: WeightedTargets) -> np.ndarray:
+        """The other loss's, of the steps that count."""
+        return scored(self.loss, readout, targets.targets)
+
     def __call__(self, readout: np.ndarray, targets: ArrayLike) -> tuple[float, np.ndarray]:
         """Value and gradient."""
         if not isinstance(targets, WeightedTargets):
@@ -364,12 +417,307 @@ class Weighted:
         return value, g_readout * targets.weights[:, None, None].astype(readout.dtype)
 
 
+class MaskedTargets:
+    """Targets, and which steps of each sample count; chosen by index like an array.
+
+    Parameters
+    ----------
+    targets : array (n_samples, ...)
+        Labels (n_samples,) or values (n_samples, n_outputs) for `Masked`; labels
+        (n_samples, n_steps) for `PerStep`, values (n_samples, n_steps, n_outputs) for
+        `SquaredErrorPerStep`: of these nothing is read where the mask hides it.
+    mask : array of bool (n_samples, n_steps)
+        True where a step counts; `mask_of` makes it of lengths.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A mask of other than True and False, of another number of samples, or one that hides every
+        step of a sample.
+    """
+
+    def __init__(self, targets: ArrayLike, mask: ArrayLike) -> None:
+        self.targets, mask = _check.as_array("targets", targets), _check.as_array("mask", mask)
+        if mask.dtype != np.bool_:
+            raise TypeError(f"mask must hold True and False, not {mask.dtype}")
+        if mask.ndim != 2 or self.targets.shape[:1] != mask.shape[:1]:
+            raise ValueError(
+                f"mask must have shape (sample, time), with as many samples as targets of shape "
+                f"{self.targets.shape}, got {mask.shape}"
+            )
+        hidden = np.flatnonzero(~mask.any(axis=1))
+        if hidden.size:
+            raise ValueError(f"mask must leave a step of each sample; it hides all of {hidden[0]}")
+        self.mask = mask
+
+    def __len__(self):
+        return len(self.targets)
+
+    def __getitem__(self, index):
+        part = copy.copy(self)  # it has been looked at
+        part.targets, part.mask = self.targets[index], self.mask[index]
+        return part
+
+
+def _masked(name, targets, n_samples):
+    """Targets as `MaskedTargets`, of so many samples."""
+    if not isinstance(targets, MaskedTargets):
+        raise TypeError(f"{name} must be MaskedTargets, not {type(targets).__name__}")
+    if len(targets) != n_samples:
+        raise ValueError(f"{name} must be of {n_samples} samples, got {len(targets)}")
+    return targets
+
+
+def _check_steps(targets, readout):
+    """Refuse a mask of another length than the readout."""
+    n = targets.mask.shape[1]
+    if n != readout.shape[1]:
+        raise ValueError(f"mask of targets has {n} steps, the readout {readout.shape[1]}")
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Another loss, to which the steps that do not count are as if they had never been.
+
+    Targets are `MaskedTargets` of the other loss's targets. Samples of which as many steps count
+    are given to the other loss together; the value is the mean over all samples. Scores are of the
+    steps that count where targets are known (`snnlab.train`, `snnlab.evaluate`), else of all.
+
+    Parameters
+    ----------
+    loss : str or callable
+    """
+
+    loss: Loss
+
+    def __post_init__(self):
+        object.__setattr__(self, "loss", of_samples("loss", self.loss))
+
+    @property
+    def of_values(self) -> bool:
+        """There only if the other loss has it: its scores are predictions."""
+        return self.loss.of_values
+
+    def check_targets(
+        self, name: str, targets: ArrayLike, n_samples: int, n_outputs: int
+    ) -> MaskedTargets:
+        """`MaskedTargets` whose targets fit the other loss."""
+        targets = _masked(name, targets, n_samples)
+        checked = check_targets(self.loss, name, targets.targets, n_samples, n_outputs)
+        return MaskedTargets(checked, targets.mask)
+
+    def agreement(self, scores: np.ndarray, targets: ArrayLike) -> float:
+        """The other loss's."""
+        return agreement(self.loss, scores, _masked("targets", targets, len(scores)).targets)
+
+    def scores(self, readout: np.ndarray) -> np.ndarray:
+        """The other loss's, of all steps."""
+        return scores_of(self.loss)(readout)
+
+    def scores_for(self, readout: np.ndarray, targets: MaskedTargets) -> np.ndarray:
+        """The other loss's, of the steps that count."""
+        score = scores_of(self.loss)
+        out = None
+        for who, seen in self._groups(readout, targets):
+            found = score(readout[who][seen].reshape(len(who), -1, readout.shape[2]))
+            out = np.empty((len(readout), *found.shape[1:]), found.dtype) if out is None else out
+            out[who] = found
+        return out
+
+    def _groups(self, readout, targets):
+        """Samples of which as many steps count, and which these are."""
+        _check_readout(readout)
+        mask = _masked("targets", targets, len(readout)).mask
+        _check_steps(targets, readout)
+        counts = np.count_nonzero(mask, axis=1)
+        for n in np.unique(counts):
+            who = np.flatnonzero(counts == n)
+            yield who, mask[who]
+
+    @_sound
+    def __call__(self, readout: np.ndarray, targets: MaskedTargets) -> tuple[float, np.ndarray]:
+        """Value and gradient, which is 0 in the steps that do not count."""
+        total, out = 0.0, np.zeros_like(readout)
+        for who, seen in self._groups(readout, targets):
+            heard = readout[who][seen].reshape(len(who), -1, readout.shape[2])
+            value, g_heard = called(self.loss, heard, targets.targets[who])
+            share = len(who) / len(readout)
+            total += share * value
+            g = np.zeros((len(who), *readout.shape[1:]), readout.dtype)
+            g[seen] = readout.dtype.type(share) * g_heard.reshape(-1, readout.shape[2])
+            out[who] = g
+        return total, out
+
+
+@dataclass(frozen=True)
+class PerStep:
+    """Softmax cross-entropy in every step: the mean over a sample's steps that count.
+
+    Targets are labels (n_samples, n_steps), or `MaskedTargets` of them; scores, and what
+    `snnlab.evaluate` predicts, are of every step. Each sample counts the same, however long.
+
+    Parameters
+    ----------
+    scale : float
+        Factor before the softmax.
+    """
+
+    scale: float = 1.0
+    per_step: ClassVar[bool] = True  # scores are of every step
+
+    def __post_init__(self):
+        _check.number("scale", self.scale, above=0)
+
+    @staticmethod
+    def check_targets(
+        name: str, targets: ArrayLike, n_samples: int, n_outputs: int
+    ) -> MaskedTargets:
+        """Labels as `MaskedTargets` of int64 (n_samples, n_steps); 0 where they do not count."""
+        n_samples, n_outputs = _sizes(n_samples, n_outputs)
+        targets = _of_steps(name, targets, n_samples)
+        labels = targets.targets
+        if labels.dtype.kind not in "iu":
+            raise TypeError(f"{name} must be integers, not {labels.dtype}")
+        if labels.shape != targets.mask.shape:
+            wanted = targets.mask.shape
+            raise ValueError(f"{name} must have shape {wanted}, (sample, time), got {labels.shape}")
+        seen = labels[targets.mask]
+        if seen.size and (seen.min() < 0 or seen.max() >= n_outputs):
+            raise ValueError(
+                f"{name} must lie in 0 ... {n_outputs - 1}; it reaches from {seen.min()} to "
+                f"{seen.max()}"
+            )
+        labels = np.where(targets.mask, labels, 0).astype(np.int64)
+        return MaskedTargets(labels, targets.mask)
+
+    @staticmethod
+    def agreement(scores: np.ndarray, targets: ArrayLike) -> float:
+        """Share of a sample's steps whose label has the largest score; the mean over samples."""
+        scores = _check.array("scores", scores, np.float64, (None, None, None))
+        targets = PerStep.check_targets("targets", targets, len(scores), scores.shape[2])
+        _check_steps(targets, scores)
+        right = (scores.argmax(axis=2) == targets.targets) & targets.mask
+        return float((right.sum(axis=1) / targets.mask.sum(axis=1)).mean())
+
+    @_sound
+    def scores(self, readout: np.ndarray) -> np.ndarray:
+        """``scale * v[t]``, (sample, time, class)."""
+        _check_readout(readout)
+        return readout * _check.real("scale", self.scale, readout.dtype)
+
+    @_sound
+    def __call__(self, readout: np.ndarray, targets: ArrayLike) -> tuple[float, np.ndarray]:
+        """Value and gradient, which is 0 in the steps that do not count."""
+        scores, (n, n_steps, n_classes) = self.scores(readout), readout.shape
+        targets = self.check_targets("targets", targets, n, n_classes)
+        _check_steps(targets, readout)
+        rows, labels = np.arange(n * n_steps), targets.targets.ravel()
+        scores = scores.reshape(n * n_steps, n_classes)
+        scores -= scores.max(axis=1, keepdims=True)
+        p = np.exp(scores)
+        total = p.sum(axis=1)
+        weight = _weights(targets.mask, readout.dtype).ravel()
+        value = np.vdot(np.log(total) - scores[rows, labels], weight)
+        p *= (weight / total)[:, None]
+        p[rows, labels] -= weight
+        p *= readout.dtype.type(self.scale)
+        return float(value), p.reshape(readout.shape)
+
+
+@dataclass(frozen=True)
+class SquaredErrorPerStep:
+    """Mean squared difference of the readout in every step and values: regression over time.
+
+    Targets are arrays of float (n_samples, n_steps, n_outputs), or `MaskedTargets` of them; the
+    mean runs over outputs, over a sample's steps that count, and over samples.
+
+    Parameters
+    ----------
+    scale : float
+        Factor before the difference: ``scale * v[t]`` is the prediction.
+    """
+
+    scale: float = 1.0
+    per_step: ClassVar[bool] = True
+    of_values: ClassVar[bool] = True
+
+    def __post_init__(self):
+        _check.number("scale", self.scale, above=0)
+
+    @staticmethod
+    def check_targets(
+        name: str, targets: ArrayLike, n_samples: int, n_outputs: int
+    ) -> MaskedTargets:
+        """Values as `MaskedTargets` of float64; 0 where they do not count."""
+        n_samples, n_outputs = _sizes(n_samples, n_outputs)
+        targets = _of_steps(name, targets, n_samples)
+        values, mask = targets.targets, targets.mask
+        if values.dtype.kind not in "biuf":
+            raise TypeError(f"{name} must be an array of numbers, not {values.dtype}")
+        if values.shape != (*mask.shape, n_outputs):
+            wanted = (*mask.shape, n_outputs)
+            raise ValueError(
+                f"{name} must have shape {wanted}, (sample, time, output), got {values.shape}"
+            )
+        values = _check.array(name, np.where(mask[:, :, None], values, 0), np.float64)
+        return MaskedTargets(values, mask)
+
+    @staticmethod
+    def agreement(scores: np.ndarray, targets: ArrayLike) -> float:
+        """R2, of all steps that count; 0 where the targets have no variance."""
+        scores = _check.array("scores", scores, np.float64, (None, None, None))
+        targets = SquaredErrorPerStep.check_targets(
+            "targets", targets, len(scores), scores.shape[2]
+        )
+        _check_steps(targets, scores)
+        wanted, found = targets.targets[targets.mask], scores[targets.mask]
+        return SquaredError.agreement(found, wanted)
+
+    @_sound
+    def scores(self, readout: np.ndarray) -> np.ndarray:
+        """Predictions, (sample, time, output)."""
+        _check_readout(readout)
+        return readout * _check.real("scale", self.scale, readout.dtype)
+
+    @_sound
+    def __call__(self, readout: np.ndarray, targets: ArrayLike) -> tuple[float, np.ndarray]:
+        """Value and gradient, which is 0 in the steps that do not count."""
+        predictions = self.scores(readout)
+        targets = self.check_targets("targets", targets, len(readout), readout.shape[2])
+        _check_steps(targets, readout)
+        error = predictions - targets.targets.astype(readout.dtype)
+        weight = _weights(targets.mask, readout.dtype)[:, :, None]
+        weight = weight / readout.dtype.type(readout.shape[2])
+        g_readout = weight * error
+        value = float(np.vdot(g_readout, error))
+        return value, g_readout * readout.dtype.type(2 * self.scale)
+
+
+def _of_steps(name, targets, n_samples):
+    """Targets of every step as `MaskedTargets`; without a mask all steps count."""
+    if not isinstance(targets, MaskedTargets):
+        targets = _check.as_array(name, targets)
+        if targets.ndim < 2 or 0 in targets.shape[1:2]:
+            raise ValueError(
+                f"{name} must be of every step, (sample, time, ...), got {targets.shape}"
+            )
+        targets = MaskedTargets(targets, np.ones(targets.shape[:2], bool))
+    return _masked(name, targets, n_samples)
+
+
+def _weights(mask, dtype):
+    """What each step counts: those of a sample together 1 by the number of samples."""
+    return (mask / (mask.sum(axis=1, keepdims=True) * len(mask))).astype(dtype)
+
+
 LOSSES = {
     "max_over_time": MaxOverTime,
     "sum_over_time": SumOverTime,
     "rate_mse": RateMSE,
     "first_spike": FirstSpike,
     "squared_error": SquaredError,
+    "per_step": PerStep,
+    "squared_error_per_step": SquaredErrorPerStep,
 }
 
 

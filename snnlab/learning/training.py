@@ -16,7 +16,7 @@ from snnlab.learning.checkpoint import Checkpoint
 from snnlab.learning.evaluation import Evaluation, batch_of, evaluate, predict_scores  # noqa: F401
 from snnlab.learning.guard import check_gradients, on_trial
 from snnlab.learning.history import History
-from snnlab.learning.losses import agreement, called, check_targets, scores_of
+from snnlab.learning.losses import agreement, called, check_targets, scored
 from snnlab.learning.progress import Interrupts, Progress
 from snnlab.learning.settings import check_samples, takes_settings
 from snnlab.learning.state import Stateful
@@ -115,7 +115,6 @@ class _Loop:
         self.settings, self.history = settings, history
         self.per_epoch = -(-len(inputs) // settings.batch_size)
         self.trace, self.gradients, self.factor = None, None, 1.0
-        self.score = scores_of(settings.loss)
         self.normalised = {"training": True} if normalises(network) else {}
         self.spikes = 0  # in this epoch, per layer of neurons that spike
         self.silent = {}  # for how many epochs some of these layers have been
@@ -183,7 +182,7 @@ class _Loop:
             silence.check_hearing(network, batch)
         self.spikes = self.spikes + np.array([train.counts().sum() for train in trace.spikes])
 
-        correct = agreement(settings.loss, self.score(trace.readout), target)
+        correct = agreement(settings.loss, scored(settings.loss, trace.readout, target), target)
         return Step(
             network=network,
             history=self.history,
@@ -255,7 +254,8 @@ def train(
         returns one of the others: `snnlab.augment.AugmentedImages`, or your own.
     labels : array of int (n_samples,)
         In [0, n_classes). For "squared_error" values, (n_samples, n_outputs), and accuracies are
-        then R2.
+        then R2. For losses of every step one of each step; `snnlab.losses.MaskedTargets` say which
+        steps count.
     rng : numpy.random.Generator or int
         For the order of samples, dropout and streams.
     callback : callable, optional

@@ -4,13 +4,19 @@
 that on a slow machine no queue of old ones builds up; after a second anyway, should no answer come.
 """
 
+from __future__ import annotations
+
 import threading
+from typing import TYPE_CHECKING
 
 import anywidget
 import numpy as np
 import traitlets
 
 from snnlab.live.controls import leave_main_thread
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # For the module that a board's ``_esm`` is. ``mailbox(model, kind, state)`` is shared by all views
 # of it; ``state()`` gives what is to be sent. ``cells(model, kind, n)`` are the bytes that all of
@@ -128,7 +134,7 @@ class Board(anywidget.AnyWidget):
     _css = STYLE
     _from_page = None
 
-    def __init__(self, **settings):
+    def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.on_msg(self._received)
         self.observe(self._set, "value")

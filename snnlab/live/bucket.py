@@ -4,6 +4,10 @@ The picture is made in the browser (``static/bucket.js``), which runs the neuron
 the kernels compute it. From here comes what it is set to at first.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import anywidget
 import numpy as np
 import traitlets
@@ -13,6 +17,9 @@ from snnlab.live.modules import alive, module_of
 from snnlab.live.still import CURTAIN, Stays, Still
 from snnlab.neurons import LIF
 from snnlab.plot.bucket import draw_bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MODULE, STYLE = module_of("bucket")
 N_STEPS, DT = 40, 1.7e-6
@@ -65,8 +72,15 @@ class LeakyBucket(Stays, anywidget.AnyWidget):
     _css = STYLE
 
     def __init__(
-        self, spikes=(2, 4), weight=0.35, v_th=1.0, *, tau_mem=6e-6, tau_syn=6e-6, reset="subtract"
-    ):
+        self,
+        spikes: Sequence[int] = (2, 4),
+        weight: float = 0.35,
+        v_th: float = 1.0,
+        *,
+        tau_mem: float = 6e-6,
+        tau_syn: float = 6e-6,
+        reset: str = "subtract",
+    ) -> None:
         steps = _check.as_array("spikes", spikes)
         if steps.ndim != 1 or not (steps.size == 0 or np.issubdtype(steps.dtype, np.integer)):
             raise TypeError("spikes must be a sequence of ints, the steps of input spikes")
@@ -86,16 +100,16 @@ class LeakyBucket(Stays, anywidget.AnyWidget):
         super().__init__(setting=setting, _spec=spec)
         self.observe(lambda change: self.still_changed(), "setting")
 
-    def neuron(self):
+    def neuron(self) -> LIF:
         """The neuron with the constants that are set now, a `snnlab.LIF`."""
         names = "v_th", "tau_mem", "tau_syn", "reset"
         return LIF.brainscales2(dt=DT, **{name: self.setting[name] for name in names})
 
-    def lift(self, key):
+    def lift(self, key: str) -> None:
         """The page is to take the still picture of this key away."""
         self._stills = [*self._stills, key]
 
-    def still(self):
+    def still(self) -> Still:
         """The neuron's whole run as a picture, which comes to life without a kernel."""
         setting, neuron = self.setting, self.neuron()
         x = np.zeros((1, N_STEPS, 1))

@@ -1,11 +1,20 @@
 """The controls of a panel: each makes a widget, and says what its value is for ``simulate``."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
 
 from snnlab import _check
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ipywidgets import Widget
 
 _LOOKS = {"style": {"description_width": "120px"}, "layout": {"width": "auto"}}
 
@@ -14,15 +23,15 @@ class Control:
     """What controls with a ``label`` have in common."""
 
     @property
-    def name(self):
+    def name(self) -> str:
         """What the control is called, for readers who do not see it."""
         return self.label
 
-    def read(self, shown):
+    def read(self, shown: Any) -> Any:
         """What ``simulate`` is given for the value shown."""
         return shown
 
-    def check(self, name, value):
+    def check(self, name: str, value: Any) -> Any:
         """A value for ``simulate`` as it may be used; errors call it ``name``."""
         return value
 
@@ -54,11 +63,11 @@ class Slider(Control):
     digits: int = 2
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Label with unit."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
-    def widget(self):
+    def widget(self) -> Widget:
         """A slider that reports while it is dragged."""
         make = ipywidgets.FloatSlider if self.digits else ipywidgets.IntSlider
         ends = {"min": self.low, "max": self.high, "step": self.step}
@@ -67,12 +76,12 @@ class Slider(Control):
             self.value, description=self.name, continuous_update=True, **ends, **shown, **_LOOKS
         )
 
-    def read(self, shown):
+    def read(self, shown: Any) -> float:
         """What ``simulate`` is given."""
         shown = _check.number("shown", shown)
         return round(shown * self.scale, 12) if self.digits else int(shown)
 
-    def check(self, name, value):
+    def check(self, name: str, value: Any) -> Any:
         """A number between the ends."""
         if not self.digits:
             return _check.integer(name, value, self.low, self.high)
@@ -97,7 +106,7 @@ class Choice(Control):
     options: tuple
     value: object
 
-    def widget(self):
+    def widget(self) -> Widget:
         """A row of buttons of which one is down, or a menu."""
         same = {"options": self.options, "value": self.value, "description": self.label}
         if len(self.options) > 3:
@@ -105,7 +114,7 @@ class Choice(Control):
         style = _LOOKS["style"] | {"button_width": "auto"}
         return ipywidgets.ToggleButtons(**same, style=style, layout=_LOOKS["layout"])
 
-    def check(self, name, value):
+    def check(self, name: str, value: Any) -> Any:
         """One of the values."""
         values = [known for _, known in self.options]
         plain = isinstance(value, str | bool | int | float | np.generic | None)
@@ -131,12 +140,12 @@ class Stops(Control):
     options: tuple
     value: object
 
-    def widget(self):
+    def widget(self) -> Widget:
         """A slider that snaps to the values."""
         same = {"options": self.options, "value": self.value, "description": self.label}
         return ipywidgets.SelectionSlider(**same, continuous_update=True, **_LOOKS)
 
-    def check(self, name, value):
+    def check(self, name: str, value: Any) -> Any:
         """One of the values, or a number between two of them."""
         values = [known for _, known in self.options]
         if value is None and None in values:
@@ -161,13 +170,13 @@ class Action:
     label: str
     tooltip: str = ""
 
-    def widget(self):
+    def widget(self) -> Widget:
         """A button."""
         layout = {"width": "auto"}
         return ipywidgets.Button(description=self.label, tooltip=self.tooltip, layout=layout)
 
 
-def as_options(values, words="{:g}"):
+def as_options(values: Sequence, words: str = "{:g}") -> tuple[tuple[str, Any], ...]:
     """Values as options of `Choice` and `Stops`, each with what it is called.
 
     Examples

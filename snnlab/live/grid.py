@@ -1,6 +1,9 @@
 """A grid of cells that can be switched off, by mouse, pen, finger or keyboard."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import traitlets
@@ -8,6 +11,11 @@ import traitlets
 from snnlab import _check
 from snnlab.live.board import COMMON, Board
 from snnlab.live.controls import Control
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ipywidgets import Widget
 
 
 class Grid(Board):
@@ -143,7 +151,9 @@ class Grid(Board):
     """
     )
 
-    def __init__(self, n=128, columns=16, name="cells", **settings):
+    def __init__(
+        self, n: int = 128, columns: int = 16, name: str = "cells", **settings: Any
+    ) -> None:
         n = _check.integer("n", n, at_least=1)
         columns = _check.integer("columns", columns, at_least=1)
         _check.text("name", name)
@@ -156,11 +166,11 @@ class Grid(Board):
             raise ValueError(f"value must be {self.n} bools, got {value.dtype} {value.shape}")
         return value.copy()
 
-    def to_bytes(self, value):
+    def to_bytes(self, value: Any) -> bytes:
         """A byte per cell, 1 if it is off."""
         return value.astype(np.uint8).tobytes()
 
-    def from_bytes(self, content):
+    def from_bytes(self, content: np.ndarray) -> np.ndarray:
         """The inverse, of an array of uint8."""
         return content > 0
 
@@ -185,13 +195,13 @@ class Switches(Control):
     columns: int = 16
     value: object = None
 
-    def check(self, name, value):
+    def check(self, name: str, value: Any) -> np.ndarray:
         """An array of bools."""
         if value is None:
             raise TypeError(f"{name} must hold True and False, not None")
         return _check.masks(name, [value], [self.n])[0]
 
-    def widget(self):
+    def widget(self) -> Widget:
         """A grid."""
         grid = Grid(self.n, self.columns, self.label)
         if self.value is not None:

@@ -5,6 +5,8 @@ spike as the kernels compute it, so that playing costs this process nothing. Fro
 network, the samples and, while it is trained, new weights.
 """
 
+from __future__ import annotations
+
 import base64
 import html
 import importlib.util
@@ -13,6 +15,7 @@ import re
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anywidget
 import numpy as np
@@ -28,6 +31,13 @@ from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.plot.living import draw_living, wires_drawn
 from snnlab.signals import SpikeTrains
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from snnlab.learning.training import Step
+
 MODULE, STYLE = module_of("living")
 MOST_WEIGHTS = 1_000_000  # that are sent to a browser
 MOST_SAMPLES = 500
@@ -39,7 +49,7 @@ ANSWER = 1.0  # seconds for which the page may take to say that it has drawn the
 # the shipped network ------------------------------------------------------------------------------
 
 
-def small_network():
+def small_network() -> Network:
     """The trained network that the package ships: 256-246-10, BrainScaleS-2's constants.
 
     It was trained by ``tools/train_small_network.py`` on MNIST and scikit-learn's digits at 16 x 16
@@ -65,7 +75,7 @@ def _shipped():
     return arrays, json.loads(str(arrays["header"]))
 
 
-def sample_digits():
+def sample_digits() -> tuple[np.ndarray, np.ndarray]:
     """A hundred of scikit-learn's digits that the shipped network was not trained on.
 
     Scaled to 16 x 16 as `snnlab.datasets.load("digits16")` does. Neither scikit-learn nor a kernel
@@ -235,16 +245,16 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
 
     def __init__(
         self,
-        network=None,
-        inputs=None,
-        images=None,
-        labels=None,
+        network: Network | None = None,
+        inputs: SpikeTrains | None = None,
+        images: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
         *,
-        names=None,
-        tau=None,
-        theta=0.2,
-        wires=1400,
-    ):
+        names: Sequence[str] | None = None,
+        tau: float | None = None,
+        theta: float = 0.2,
+        wires: int = 1400,
+    ) -> None:
         self.network = small_network() if network is None else _checked_network(network)
         if inputs is not None and images is not None:
             raise ValueError("inputs and images must not both be given")
@@ -320,7 +330,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in parts.items()
         }
 
-    def page(self, title="A living network"):
+    def page(self, title: str = "A living network") -> str:
         """The network as one HTML file that needs neither Python nor a network connection."""
         _check.text("title", title)
         still = self.still()
@@ -338,11 +348,11 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
 
     # what stays where no kernel runs -------------------------------------------------------------
 
-    def lift(self, key):
+    def lift(self, key: str) -> None:
         """The page is to take the still picture of this key away."""
         self._stills = [*self._stills, key]
 
-    def still(self):
+    def still(self) -> Still:
         """The first sample, after its last step."""
         network, x, image = self.network, self._first(), None
         if self._shown_images is not None:
@@ -413,7 +423,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
 
     # while it learns ------------------------------------------------------------------------------
 
-    def update(self, network=None, caption=None):
+    def update(self, network: Network | None = None, caption: str | None = None) -> None:
         """Draw the weights that a network has now; its wires move to them.
 
         Parameters
@@ -442,7 +452,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
                 setattr(self, name, value)
         self.still_changed()
 
-    def callback(self, step):
+    def callback(self, step: Step) -> None:
         """For ``snnlab.train(..., callback=living.callback)``: shows the network as it learns.
 
         It sends weights a few times a second, no sooner than the page has drawn those before, and

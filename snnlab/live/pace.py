@@ -1,8 +1,15 @@
 """When to show how long work stands."""
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING
 
 from snnlab import _check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 
 class Pace:
@@ -28,11 +35,11 @@ class Pace:
             yield from pace.frame(lambda: picture_of(...), now=k == n - 1)
     """
 
-    def __init__(self, pause=0.06, wait=0.0):
+    def __init__(self, pause: float = 0.06, wait: float = 0.0) -> None:
         self.pause = _check.number("pause", pause, at_least=0)
         self._due = time.perf_counter() + _check.number("wait", wait, at_least=0)
 
-    def frame(self, make, now=False):
+    def frame(self, make: Callable[[], Any], now: bool = False) -> Iterator[Any]:
         """Yield what is to be shown after a slice of work.
 
         Parameters

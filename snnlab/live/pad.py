@@ -1,6 +1,9 @@
 """A pad to draw on, by mouse, pen, finger or keyboard."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import traitlets
@@ -8,6 +11,12 @@ import traitlets
 from snnlab import _check
 from snnlab.live.board import COMMON, Board
 from snnlab.live.controls import Control
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ipywidgets import Widget
+    from numpy.typing import ArrayLike
 
 
 class Pad(Board):
@@ -162,7 +171,9 @@ class Pad(Board):
     """
     )
 
-    def __init__(self, n=16, name="drawing", samples=None, **settings):
+    def __init__(
+        self, n: int = 16, name: str = "drawing", samples: ArrayLike | None = None, **settings: Any
+    ) -> None:
         n = _check.integer("n", n, at_least=2)
         _check.text("name", name)
         if samples is not None:
@@ -176,11 +187,11 @@ class Pad(Board):
         shape = self.n, self.n
         return _check.array("value", proposal["value"], np.float32, shape, unit_interval=True)
 
-    def to_bytes(self, value):
+    def to_bytes(self, value: Any) -> bytes:
         """A byte per pixel."""
         return np.rint(255 * value).astype(np.uint8).tobytes()
 
-    def from_bytes(self, content):
+    def from_bytes(self, content: np.ndarray) -> np.ndarray:
         """The inverse, of an array of uint8."""
         return content.reshape(self.n, self.n) / np.float32(255)
 
@@ -205,11 +216,11 @@ class Drawing(Control):
     value: object = None
     samples: object = None
 
-    def check(self, name, value):
+    def check(self, name: str, value: Any) -> np.ndarray:
         """An array of numbers from 0 to 1."""
         return _check.array(name, value, np.float32, (self.n, self.n), unit_interval=True)
 
-    def widget(self):
+    def widget(self) -> Widget:
         """A pad."""
         pad = Pad(self.n, self.label, self.samples)
         if self.value is not None:

@@ -1,5 +1,7 @@
 """`Panel`: controls, pictures that follow them, and a line of text, for notebooks."""
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import functools
@@ -10,6 +12,7 @@ import itertools
 import threading
 import zipfile
 import zlib
+from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
@@ -23,6 +26,13 @@ from snnlab.live.tools import Tools
 from snnlab.live.view import View
 from snnlab.live.voice import Voice
 from snnlab.live.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from snnlab.network import Network
+    from snnlab.plot.style import Picture
 
 _NUMBERS = itertools.count()
 _OPEN = {}  # the panel that is open under each key
@@ -101,7 +111,7 @@ class Panel(Stays):
             cls.simulate = of_controls(cls.simulate)
 
     @_check.given(key=_check.text)
-    def __init__(self, key=None):
+    def __init__(self, key: str | None = None) -> None:
         self.key = type(self).__name__ if key is None else key
         former = _OPEN.get(self.key)
         if former is not None:
@@ -165,32 +175,32 @@ class Panel(Stays):
         return View().add_class(f"{self._prefix}-picture-{k}")
 
     @property
-    def image(self):
+    def image(self) -> View:
         """The widget of the first picture."""
         return self.images[0]
 
     # what a subclass gives ----------------------------------------------------------------------
 
-    def simulate(self, **values):
+    def simulate(self, **values: Any) -> Any:
         """Data for these values of the controls."""
         raise NotImplementedError
 
-    def draw(self, data):
+    def draw(self, data: Any) -> Picture | tuple[Picture, ...]:
         """A new `snnlab.plot.Picture` of the data."""
         raise NotImplementedError
 
-    def update(self, picture, data):
+    def update(self, picture: Picture | tuple[Picture, ...], data: Any) -> None:
         """Show other data in a picture that `draw` made."""
         raise NotImplementedError
 
-    def describe(self, data):
+    def describe(self, data: Any) -> str:
         """The line of text."""
         raise NotImplementedError
 
     # what the panel does ------------------------------------------------------------------------
 
     @property
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """What ``simulate`` is given: the controls' values by name, in SI units."""
         return {
             name: control.read(self.widgets[name].value)
@@ -198,7 +208,7 @@ class Panel(Stays):
             if not isinstance(control, Action)
         }
 
-    def render(self):
+    def render(self) -> None:
         """Simulate and draw the controls' values; raises what goes wrong, and shows it too."""
         if self.worker is not None:
             self.worker.stop()
@@ -206,7 +216,7 @@ class Panel(Stays):
                 self.worker.wait(5)  # it may be within a step
         self._render(catch=False)
 
-    def settings(self):
+    def settings(self) -> dict[str, tuple[Control, Any]]:
         """What a reader has set: each control, and what its widget shows, by name."""
         return {
             name: (control, self.widgets[name].value)
@@ -214,7 +224,7 @@ class Panel(Stays):
             if not isinstance(control, Action) and name not in self.forgets
         }
 
-    def set(self, **values):
+    def set(self, **values: Any) -> None:
         """Set controls as a reader would; `code` writes such a call.
 
         Parameters
@@ -242,11 +252,11 @@ class Panel(Stays):
                 raise ValueError(f"{name} cannot be {value!r}: {fault}") from fault
         self.moved()
 
-    def reset(self):
+    def reset(self) -> None:
         """Set all controls to what they were at first."""
         self.set(**{name: value for name, (_, value) in self._first.items()})
 
-    def code(self):
+    def code(self) -> str:
         """The controls' values as a line of Python, for a panel that is called ``panel``."""
         shown = []
         for name, (_, value) in self.settings().items():
@@ -256,15 +266,15 @@ class Panel(Stays):
             shown.append(f"{name}={value!r}")
         return f"panel.set({', '.join(shown)})"
 
-    def pin(self):
+    def pin(self) -> None:
         """Leave what is shown now in the picture, pale, to compare with; for one that is there."""
         self._pin(True)
 
-    def unpin(self):
+    def unpin(self) -> None:
         """Take away what `pin` has left."""
         self._pin(False)
 
-    def wait(self, timeout=None):
+    def wait(self, timeout: float | None = None) -> bool:
         """Wait until long work has ended; raises what ended it.
 
         Returns
@@ -274,12 +284,12 @@ class Panel(Stays):
         """
         return self.worker is None or self.worker.wait(timeout)
 
-    def stop(self):
+    def stop(self) -> None:
         """Stop long work."""
         if self.worker is not None:
             self.worker.stop()
 
-    def close(self):
+    def close(self) -> None:
         """End the thread, stop listening, take the widgets off the page. Twice does no harm."""
         if self.worker is not None:  # before the lock: the thread may be about to take it
             self.worker.close()
@@ -308,44 +318,44 @@ class Panel(Stays):
 
     # what a subclass may do otherwise ------------------------------------------------------------
 
-    def work(self, request):
+    def work(self, request: Any) -> Iterator[Any]:
         """A generator of what is to be shown for a request to the worker."""
         return self.simulate(**request)
 
-    def ask(self):
+    def ask(self) -> None:
         """Have the controls' current values shown: quick work is done here, long by the worker."""
         if self.worker is None:
             self._render(catch=True)
         else:
             self.worker.ask(self.values)
 
-    def changed(self, change):
+    def changed(self, change: Any) -> None:
         """What a reader's move of a control does; ``change.owner`` is its widget."""
         self.ask()
 
-    def moved(self):
+    def moved(self) -> None:
         """What is done when several controls were set at once."""
         self.ask()
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """Networks that a reader can download, by name."""
         return {}
 
-    def show(self, data):
+    def show(self, data: Any) -> None:
         """Show a frame of long work; called by the worker's thread."""
         with self._lock:
             if not self.closed:
                 self.publish(data)
                 self.error = None
 
-    def fail(self, error):
+    def fail(self, error: BaseException) -> None:
         """Show and keep what went wrong."""
         with self._lock:
             if not self.closed:
                 self._shown, self.error = None, error
                 self._show_error(error)
 
-    def publish(self, data):
+    def publish(self, data: Any) -> None:
         """Put data on the page; nothing else writes to the output widgets."""
         if self.picture is None:
             self.picture = self.draw(data)
@@ -357,7 +367,7 @@ class Panel(Stays):
         self._line.value = self._voice.say = self.text
         self._fault.layout.display, self._line.layout.display = "none", ""
 
-    def put(self, **controls):
+    def put(self, **controls: Any) -> None:
         """Set controls without that being taken for a reader's move; nothing if it is closed.
 
         Parameters
@@ -501,18 +511,18 @@ class Panel(Stays):
 
     # where no kernel runs -------------------------------------------------------------------------
 
-    def lift(self, key):
+    def lift(self, key: str) -> None:
         """The page is to take the still picture of this key away."""
         self.curtain.stills = [*self.curtain.stills, key]
 
-    def view(self):
+    def view(self) -> dict[str, Any]:
         """MIME bundle of the widgets."""
         if self.closed:
             return {}
         model = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
         return {"application/vnd.jupyter.widget-view+json": model}
 
-    def still(self):
+    def still(self) -> Still:
         """The pictures, and the line of text below them."""
         if self.picture is None:
             return None

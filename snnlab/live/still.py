@@ -8,6 +8,8 @@ the picture is what there is, and a rule of style hides JupyterLab's message. Th
 what the view shows, a moment after the last change: a notebook is saved as it was left.
 """
 
+from __future__ import annotations
+
 import base64
 import html
 import io
@@ -16,12 +18,19 @@ import time
 import uuid
 import warnings
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import anywidget
 import traitlets
 from PIL import Image
 
 from snnlab import _check, plot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from snnlab.plot.style import Picture
 
 # The view's output follows the picture's; alive, it has elements in it, and the message has none.
 # While a notebook is open the picture waits for the view, which is about to take it off the page.
@@ -62,7 +71,13 @@ class Still:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
-    def of(cls, picture, more="", words="", pngs=None):
+    def of(
+        cls,
+        picture: Picture | Sequence[Picture],
+        more: str = "",
+        words: str = "",
+        pngs: Sequence[bytes] | None = None,
+    ) -> Still:
         """From a `snnlab.plot.Picture`, or a sequence of them, one below the other.
 
         ``pngs`` are their files at `SCALE`, if there are any: then nothing is drawn.
@@ -78,7 +93,7 @@ class Still:
         files = _check.each(_check.kind("bytes"), len(pictures), "files")("pngs", pngs)
         return cls(_small("pngs", files), alt, *size, more, words)
 
-    def bundle(self):
+    def bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """MIME bundle and metadata of the picture's own output."""
         png = base64.b64encode(self.png).decode()
         page = (
@@ -198,7 +213,7 @@ class Stays:
 
     _left = ()  # keys of the pictures that were left
 
-    def view(self):
+    def view(self) -> dict[str, Any]:
         """MIME bundle of the widget that this is mixed into."""
         data = super()._repr_mimebundle_()
         return dict(data[0] if isinstance(data, tuple) else data)
@@ -219,12 +234,12 @@ class Stays:
         data, metadata = replace(still, key=key).bundle()
         update_display(data, display_id=key, metadata=metadata, raw=True)
 
-    def still_changed(self):
+    def still_changed(self) -> None:
         """Something else is shown: the pictures that were left follow, once that has an end."""
         if self._left:
             _FOLLOWER.soon(self)
 
-    def follow(self):
+    def follow(self) -> None:
         """Put what is shown now in the place of the pictures that were left."""
         from IPython.display import update_display
 

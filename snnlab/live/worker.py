@@ -6,6 +6,8 @@ only one that writes to the picture. While a slider is dragged, what is being co
 for the newest request, but not before its first frame was shown: a drag never starves the picture.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import itertools
@@ -13,6 +15,11 @@ import signal
 import sys
 import threading
 import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 _ALIVE = weakref.WeakSet()  # workers that an interrupt stops
 _NUMBERS = itertools.count(1)
@@ -43,7 +50,12 @@ class Worker:
     The thread begins with the first request and is a daemon: it does not keep Python alive.
     """
 
-    def __init__(self, work, show, fail):
+    def __init__(
+        self,
+        work: Callable[[Any], Iterator],
+        show: Callable[[Any], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
         self._work, self._show, self._fail = work, show, fail
         self._change = threading.Condition()
         # requests are counted: the newest asked for, taken up, finished, and dropped by `stop`
@@ -56,16 +68,16 @@ class Worker:
         _watch_for_interrupts()
 
     @property
-    def busy(self):
+    def busy(self) -> bool:
         """Whether there is work that was neither finished nor stopped."""
         return self._asked > max(self._finished, self._dropped) and not self._closed
 
     @property
-    def closed(self):
+    def closed(self) -> bool:
         """Whether it was closed, and does nothing any more."""
         return self._closed
 
-    def ask(self, request=None):
+    def ask(self, request: Any = None) -> None:
         """Have this done instead of anything asked before; from any thread, returns at once."""
         with self._change:
             if self._closed:
@@ -78,13 +90,13 @@ class Worker:
                 self._thread.start()
             self._change.notify_all()
 
-    def stop(self):
+    def stop(self) -> None:
         """Give up the present work after its present slice, and whatever waits; returns at once."""
         with self._change:
             self._dropped = self._asked
             self._change.notify_all()
 
-    def close(self, timeout=2.0):
+    def close(self, timeout: float = 2.0) -> None:
         """Stop, and end the thread; waits for it unless it is the caller. Twice does no harm."""
         with self._change:
             self._closed = True
@@ -93,7 +105,7 @@ class Worker:
         if self._thread not in (None, threading.current_thread()):
             self._thread.join(timeout)
 
-    def wait(self, timeout=None):
+    def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is left to do; raises what ended the work.
 
         Returns

@@ -1,5 +1,9 @@
 """The chip: accuracy against mismatch, from chip to chip, and its defects below the synapses."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
@@ -8,6 +12,14 @@ from snnlab import _check
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, count
 from snnlab.reports.avoidance import avoidance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import ArrayLike
+
+    from snnlab.chip.substrate import Substrate
+    from snnlab.network import Network
+    from snnlab.plot.style import Picture
 
 MODES = {
     "loop": ("trained in the loop", "training", "o", "-"),
@@ -20,7 +32,13 @@ GONE, DEAD = (1.0, 1.0, 1.0), (0.86, 0.86, 0.86)
 
 
 @style.drawing(calibrated=_check.number)
-def draw_mismatch(sigma_d, *, calibrated=None, fig=None, **accuracies):
+def draw_mismatch(
+    sigma_d: ArrayLike,
+    *,
+    calibrated: float | None = None,
+    fig: Figure | SubFigure | None = None,
+    **accuracies: ArrayLike,
+) -> Picture:
     """Test accuracy against the spread of the neurons' parameters.
 
     Parameters
@@ -65,7 +83,7 @@ def draw_mismatch(sigma_d, *, calibrated=None, fig=None, **accuracies):
 
 
 @style.drawing()
-def draw_transfer(matrix, *, fig=None):
+def draw_transfer(matrix: ArrayLike, *, fig: Figure | SubFigure | None = None) -> Picture:
     """Test accuracy of networks trained on one chip (rows) and tested on another (columns).
 
     Parameters
@@ -105,7 +123,9 @@ def draw_transfer(matrix, *, fig=None):
 
 
 @style.drawing()
-def draw_defects(network, substrate, *, layer=0, fig=None):
+def draw_defects(
+    network: Network, substrate: Substrate, *, layer: int = 0, fig: Figure | SubFigure | None = None
+) -> Picture:
     """Which synapses there are, above what is wrong with the neurons they lead to.
 
     Neurons stand from best to worst (`Substrate.badness`), dead ones at the right end; beside it
@@ -187,7 +207,7 @@ def _draw_factors(ax, substrate, columns, dead):
 
 
 @style.drawing()
-def update_defects(picture, network, substrate):
+def update_defects(picture: Picture, network: Network, substrate: Substrate) -> None:
     """Show other weights of the network in a picture of `draw_defects`, on the same chip."""
     a = style.artists(picture, "badness", "living", "titles")
     found = avoidance(network, substrate, layer=a.layer, permutations=1000)

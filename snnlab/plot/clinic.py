@@ -1,6 +1,9 @@
 """A network's report card: activity, gradients, and the findings in words."""
 
+from __future__ import annotations
+
 import textwrap
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -8,13 +11,19 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, US, count
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
+    from snnlab.reports.clinic.report import Report
+
 LOOKS = ("o-", "s--", "^:", "D-.", "v-")  # hidden layers from the first on, then over again
 BINS = 20
 LINE, WIDTH = 0.19, 115  # of the text: inches per line, letters in a line
 
 
 @style.drawing()
-def draw_report(report, *, fig=None):
+def draw_report(report: Report, *, fig: Figure | SubFigure | None = None) -> Picture:
     """A `snnlab.clinic.Report`: units, samples, gradients, and what was found.
 
     Parameters

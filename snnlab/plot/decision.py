@@ -1,5 +1,9 @@
 """How soon a network decides, and which spikes made it decide so."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
@@ -10,6 +14,16 @@ from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, US, count
 from snnlab.reports.decision import PUBLISHED
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import ArrayLike
+
+    from snnlab.plot.style import Picture
+    from snnlab.reports.attribution import Explanation
+    from snnlab.reports.decision import DecisionTime, Published
+
 SIGNED = "PuOr"  # orange, white at 0, purple: readers who confuse red and green tell them apart
 AGAINST, FOR = (to_hex(colormaps[SIGNED](x)) for x in (0.15, 0.85))
 SILENT = "#D0D0D0"
@@ -17,7 +31,12 @@ ROUND = [1, 2, 2.5, 5, 10]  # steps of ticks
 
 
 @style.drawing(published=_check.optional(_check.kind("Published")))
-def draw_decision(decision, *, published=PUBLISHED, fig=None):
+def draw_decision(
+    decision: DecisionTime,
+    *,
+    published: Published | None = PUBLISHED,
+    fig: Figure | SubFigure | None = None,
+) -> Picture:
     """Accuracy against the deadline of the readout, and when the samples are decided.
 
     Parameters
@@ -94,7 +113,14 @@ def _draw_deadlines(ax, decision):
 
 
 @style.drawing()
-def draw_explanation(explanation, image, *, label=None, names=None, fig=None):
+def draw_explanation(
+    explanation: Explanation,
+    image: ArrayLike,
+    *,
+    label: int | None = None,
+    names: Sequence[str] | None = None,
+    fig: Figure | SubFigure | None = None,
+) -> Picture:
     """Why a sample was taken for a class: contributions of its pixels and its hidden spikes.
 
     Parameters

@@ -1,9 +1,19 @@
 """What a spiking network costs, beside one without spikes and what was measured."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
+    from snnlab.reports.energy.card import EnergyCard
 
 NJ = 1e9  # nanojoules in a joule
 CHIP = "BrainScaleS-2 chip, measured"
@@ -44,7 +54,7 @@ def stack(ax, parts):
 
 
 @style.drawing()
-def draw_energy(card, *, fig=None):
+def draw_energy(card: EnergyCard, *, fig: Figure | SubFigure | None = None) -> Picture:
     """Energy per sample as bars, made of what it is spent on; the chip's measured value apart.
 
     The scale is linear, so that lengths and parts can be compared by eye. The measured bar is cut

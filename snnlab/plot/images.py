@@ -1,5 +1,9 @@
 """Images: with what the network says of them, and as spikes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -7,9 +11,27 @@ from snnlab import _check
 from snnlab.plot import style
 from snnlab.plot.style import ROLES, US, count
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import ArrayLike
+
+    from snnlab.plot.style import Picture
+    from snnlab.signals import SpikeTrains
+
 
 @style.drawing()
-def draw_images(x, shape, *, labels=None, predictions=None, names=None, columns=8, fig=None):
+def draw_images(
+    x: ArrayLike,
+    shape: tuple[int, int],
+    *,
+    labels: ArrayLike | None = None,
+    predictions: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    columns: int = 8,
+    fig: Figure | SubFigure | None = None,
+) -> Picture:
     """A grid of images with what the network says of each.
 
     Parameters
@@ -49,7 +71,13 @@ def draw_images(x, shape, *, labels=None, predictions=None, names=None, columns=
 
 
 @style.drawing()
-def update_images(picture, x, *, labels=None, predictions=None):
+def update_images(
+    picture: Picture,
+    x: ArrayLike,
+    *,
+    labels: ArrayLike | None = None,
+    predictions: ArrayLike | None = None,
+) -> None:
     """Show as many other images in a picture of `draw_images`; arguments as there."""
     a = style.artists(picture, "images", "shape", "names")
     x = _check.array("x", x, x.dtype, (len(a.images), a.shape[0] * a.shape[1]))
@@ -83,7 +111,7 @@ def update_images(picture, x, *, labels=None, predictions=None):
 
 
 @style.drawing()
-def draw_code(image, trains, sample=0, *, dt):
+def draw_code(image: ArrayLike, trains: SpikeTrains, sample: int = 0, *, dt: float) -> Picture:
     """An image beside the spikes it is coded as.
 
     Parameters

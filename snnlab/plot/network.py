@@ -1,5 +1,9 @@
 """A sample going through a network, and the history of its training."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -8,11 +12,29 @@ from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, US, count
 from snnlab.signals import SpikeTrains
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import ArrayLike
+
+    from snnlab.learning.history import History
+    from snnlab.plot.style import Picture
+    from snnlab.trace import Trace
+
 
 @style.drawing()
 def draw_raster(
-    trace, sample=0, *, dt, label=None, image=None, names=None, size=(8.6, 5.2), fig=None
-):
+    trace: Trace,
+    sample: int = 0,
+    *,
+    dt: float,
+    label: int | None = None,
+    image: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    size: tuple[float, float] = (8.6, 5.2),
+    fig: Figure | SubFigure | None = None,
+) -> Picture:
     """One sample of a batch: its image, input and hidden spikes, the readout, and the decision.
 
     Parameters
@@ -135,7 +157,14 @@ def show_classes(lines, t, readout, decision, label, width=2.2):
 
 
 @style.drawing()
-def update_raster(picture, trace, sample=0, *, label=None, image=None):
+def update_raster(
+    picture: Picture,
+    trace: Trace,
+    sample: int = 0,
+    *,
+    label: int | None = None,
+    image: ArrayLike | None = None,
+) -> None:
     """Show another sample in a picture of `draw_raster`; arguments as there."""
     _check_trace(trace, sample)
     a = style.artists(picture, "bars_ax", "titles", "image")
@@ -218,7 +247,9 @@ def _decides_nothing(picture, decision, heard):
 
 
 @style.drawing()
-def draw_history(history, *, epochs=None, fig=None):
+def draw_history(
+    history: History, *, epochs: int | None = None, fig: Figure | SubFigure | None = None
+) -> Picture:
     """Training: loss, accuracy and hidden spikes per epoch.
 
     Parameters
@@ -262,7 +293,7 @@ def draw_history(history, *, epochs=None, fig=None):
 
 
 @style.drawing()
-def update_history(picture, history):
+def update_history(picture: Picture, history: History) -> None:
     """Show a longer or another history in a picture of `draw_history`."""
     a = style.artists(picture, "lines", "axes", "epochs")
     for name, line in a.lines.items():

@@ -1,11 +1,20 @@
 """Pictures that change quickly: axes are drawn once, then pixels are pasted into them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import to_rgb
 
 from snnlab import _check
 from snnlab.plot import style
 from snnlab.plot.style import DPI
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import ArrayLike
 
 _WHITE = np.full((1, 1, 3), 255, np.uint8)
 
@@ -29,14 +38,14 @@ class Raster(style.Picture):
     The pixels are in the PNG, not in the figure.
     """
 
-    def __init__(self, fig, alt, **axes):
+    def __init__(self, fig: Figure | SubFigure, alt: str, **axes: Axes) -> None:
         super().__init__(fig, alt)
         self.axes = axes
         self._inside = dict.fromkeys(axes, lambda shape: _WHITE)
         self._pinned = {}  # what stays behind it, likewise by name
         self._frames = {}  # per scale: pixels of the figure, and where its axes are
 
-    def paste(self, name, rgb):
+    def paste(self, name: str, rgb: np.ndarray) -> None:
         """Fill axes with an image.
 
         Parameters
@@ -51,7 +60,15 @@ class Raster(style.Picture):
             raise ValueError(f"rgb must be uint8 (rows, columns, 3), got {rgb.dtype} {rgb.shape}")
         self._put(name, lambda shape: _enlarged(rgb, shape))
 
-    def paste_events(self, name, step, unit, n_steps, n_units, color):
+    def paste_events(
+        self,
+        name: str,
+        step: ArrayLike,
+        unit: ArrayLike,
+        n_steps: int,
+        n_units: int,
+        color: np.ndarray,
+    ) -> None:
         """Fill axes with a mark per event: time from left to right, the first unit on top.
 
         Parameters
@@ -87,15 +104,15 @@ class Raster(style.Picture):
         _check.one_of("name", name, tuple(self.axes))
         self._inside[name] = content
 
-    def pin(self):
+    def pin(self) -> None:
         """Leave what is shown now behind whatever is shown next, pale."""
         self._pinned = dict(self._inside)
 
-    def unpin(self):
+    def unpin(self) -> None:
         """Take away what `pin` has left."""
         self._pinned = {}
 
-    def png(self, scale=2.0):
+    def png(self, scale: float = 2.0) -> bytes:
         """PNG bytes; ``scale`` pixels of the file per pixel on the page."""
         scale = style.CHECKS["scale"]("scale", scale)
         if scale not in self._frames:
@@ -116,7 +133,7 @@ class Raster(style.Picture):
         return np.minimum(now, before.astype(np.uint8))
 
     @style.styled
-    def svg(self):
+    def svg(self) -> bytes:
         """The picture as bytes of an SVG file, with the pixels as images in it."""
         shown = []
         for name, ax in self.axes.items():

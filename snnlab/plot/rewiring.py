@@ -1,5 +1,9 @@
 """Rewiring: how many synapses there are, how strong, where they come from, what they are worth."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm, to_rgb
@@ -11,6 +15,17 @@ from snnlab.layers import Dense
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
 from snnlab.rewiring import prior_centre, prior_drift, smallest_alpha
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.network import Network
+    from snnlab.plot.style import Picture
+    from snnlab.rewiring.log import Log
+    from snnlab.rewiring.rule import Rule
 
 PRUNED, REGROWN = OKABE_ITO["vermillion"], OKABE_ITO["bluish green"]
 LAYERS = (  # colour, marker and line style
@@ -25,7 +40,7 @@ TINTS = [  # of the bands of quantiles, outer ones lighter; opaque, so that the 
 
 
 @style.drawing()
-def draw_connectivity(log, *, fig=None):
+def draw_connectivity(log: Log, *, fig: Figure | SubFigure | None = None) -> Picture:
     """How many weights are left in each layer, and how many came and went.
 
     Parameters
@@ -100,7 +115,7 @@ def _round_numbers(axis):
 
 
 @style.drawing()
-def draw_theta(rule, network, *, fig=None):
+def draw_theta(rule: Rule, network: Network, *, fig: Figure | SubFigure | None = None) -> Picture:
     """Strengths of all synapses: now, as histograms, and over the training, from the rule's log.
 
     Parameters
@@ -174,7 +189,9 @@ def _edges(low, high, n=60):
 
 
 @style.drawing()
-def draw_inputs(network, shape, *, fig=None):
+def draw_inputs(
+    network: Network, shape: tuple[int, int], *, fig: Figure | SubFigure | None = None
+) -> Picture:
     """Where the network looks: how many weights each pixel still has.
 
     Parameters
@@ -222,7 +239,14 @@ def draw_inputs(network, shape, *, fig=None):
 
 
 @style.drawing(published=like(_check.number, at_least=1e-12, at_most=1e12))
-def draw_prior(lr, steps, *, sparsities=(0.6, 0.9, 0.99), published=None, fig=None):
+def draw_prior(
+    lr: float,
+    steps: float,
+    *,
+    sparsities: Sequence[float] = (0.6, 0.9, 0.99),
+    published: float | None = None,
+    fig: Figure | SubFigure | None = None,
+) -> Picture:
     """When Grad R's target matters: how far the pull can go, and how far the prior's centre is.
 
     Parameters
@@ -278,7 +302,9 @@ RULES = [OKABE_ITO[name] for name in RULES]
 
 
 @style.drawing(records=_check.each(_check.kind("dict"), of="dicts"))
-def draw_tradeoff(records, *, fig=None):
+def draw_tradeoff(
+    records: Sequence[Mapping[str, Any]], *, fig: Figure | SubFigure | None = None
+) -> Picture:
     """Accuracy against connectivity, with spikes as the colour: three things that are traded.
 
     A point is in a ring if no other one is as good in all three and better in one.
@@ -351,7 +377,9 @@ def draw_tradeoff(records, *, fig=None):
 
 
 @style.drawing(studies=_check.kind("dict"))
-def draw_rules(studies, *, fig=None):
+def draw_rules(
+    studies: Mapping[str, Sequence[Mapping[str, Any]]], *, fig: Figure | SubFigure | None = None
+) -> Picture:
     """Test error against connectivity, a line per rule and a panel per study.
 
     Parameters

@@ -1,5 +1,7 @@
 """The house style: colours by role, pictures that a notebook shows, figures without pyplot."""
 
+from __future__ import annotations
+
 import base64
 import functools
 import html
@@ -7,6 +9,7 @@ import io
 import struct
 import zlib
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -20,6 +23,12 @@ from matplotlib.patches import Rectangle
 from snnlab import _check
 from snnlab._files import write_atomically
 from snnlab.plot.arguments import CHECKS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from snnlab._types import PathLike
 
 OKABE_ITO = {
     "black": "#000000",
@@ -118,14 +127,16 @@ class Picture:
     """
 
     @_check.given(fig=CHECKS["fig"], alt=_check.text, moving=_check.sequence)
-    def __init__(self, fig, alt, moving=(), **artists):
+    def __init__(
+        self, fig: Figure | SubFigure, alt: str, moving: Sequence[Artist] = (), **artists: Any
+    ) -> None:
         self.fig, self.alt, self.artists = fig, alt, SimpleNamespace(**artists)
         self.moving = list(moving)
         self._rest = None  # the kept image, and what it was made for
         self._ghosts = []
 
     @_check.given(CHECKS)
-    def png(self, scale=2.0):
+    def png(self, scale: float = 2.0) -> bytes:
         """PNG bytes; ``scale`` pixels of the file per pixel on the page."""
         if not self.moving:
             return to_png(self.fig, scale)
@@ -150,17 +161,17 @@ class Picture:
             if artist.axes is None or artist.axes in axes:
                 self.fig.draw_artist(artist)
 
-    def forget(self):
+    def forget(self) -> None:
         """Draw everything anew the next time: something changed that is not in ``moving``."""
         self._rest = None
 
-    def save(self, path, scale=2.0):
+    def save(self, path: PathLike, scale: float = 2.0) -> None:
         """Write a PNG file, whole or not at all."""
         content = self.png(scale)
         write_atomically(path, lambda file: file.write(content))
 
     @styled
-    def svg(self):
+    def svg(self) -> bytes:
         """The picture as bytes of an SVG file."""
         file = io.BytesIO()
         dpi = self.fig.dpi
@@ -171,7 +182,7 @@ class Picture:
         return file.getvalue()
 
     @styled
-    def pin(self):
+    def pin(self) -> None:
         """Leave what is shown now behind whatever is shown next, pale, in place of an earlier pin.
 
         Lines, marks and bars stay where they are in the data, also if limits of axes change.
@@ -184,7 +195,7 @@ class Picture:
                 self._ghosts.append(ghost)
         self._rest = None
 
-    def unpin(self):
+    def unpin(self) -> None:
         """Take away what `pin` has left."""
         for ghost in self._ghosts:
             ghost.remove()
@@ -225,7 +236,7 @@ def _ghost(artist):
 
 
 @_check.given(fig=_check.kind("Figure", "SubFigure", "Picture"), alt=_check.text)
-def show(fig, alt):
+def show(fig: Figure | Picture, alt: str) -> Picture:
     """A figure of your own as something that a notebook shows.
 
     Parameters
@@ -247,13 +258,13 @@ def show(fig, alt):
 
 
 @_check.given(CHECKS)
-def page_size(fig):
+def page_size(fig: Figure | SubFigure) -> tuple[int, int]:
     """Width and height on the page in pixels."""
     return tuple(int(round(DPI * inches)) for inches in fig.get_size_inches())
 
 
 @drawing()
-def to_png(fig, scale=1.0):
+def to_png(fig: Figure | SubFigure, scale: float = 1.0) -> bytes:
     """Render a figure to PNG bytes."""
     fig.dpi = DPI * scale
     canvas = FigureCanvasAgg(fig) if not isinstance(fig.canvas, FigureCanvasAgg) else fig.canvas
@@ -279,7 +290,7 @@ def encode_png(rgb):
 
 
 @drawing()
-def new_figure(width, height):
+def new_figure(width: float, height: float) -> Figure:
     """An empty figure of so many inches, with a canvas and without pyplot."""
     fig = Figure((width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(fig)
@@ -292,7 +303,7 @@ def figure(width, height, within=None):
 
 
 @_check.given(CHECKS)
-def freeze(fig):
+def freeze(fig: Figure | SubFigure) -> None:
     """Solve the layout now and keep it: nothing moves when data change, and drawing is faster."""
     if isinstance(fig, SubFigure):
         return

@@ -1,11 +1,23 @@
 """The frontier: accuracy of runs against what they cost."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator, SymmetricalLogLocator
 
 from snnlab import _check
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
+    from snnlab.reports.frontier import Frontier
 
 # axis label, how many of its units are 1
 AXES = {
@@ -17,15 +29,15 @@ AXES = {
 
 @style.drawing(label=_check.text, published=_check.each(_check.sequence, of="points"))
 def draw_frontier(
-    frontier,
+    frontier: Frontier,
     *,
-    cost="hidden_spikes",
-    label="",
-    published=(),
-    stored=None,
-    stored_label="best stored runs",
-    fig=None,
-):
+    cost: str = "hidden_spikes",
+    label: str = "",
+    published: Sequence[tuple[float, float, str]] = (),
+    stored: Frontier | None = None,
+    stored_label: str = "best stored runs",
+    fig: Figure | SubFigure | None = None,
+) -> Picture:
     """Runs as points, with means where there are several seeds, and the Pareto set as a line.
 
     Parameters
@@ -84,7 +96,7 @@ def draw_frontier(
 
 
 @style.drawing()
-def update_frontier(picture, frontier):
+def update_frontier(picture: Picture, frontier: Frontier) -> None:
     """Show other runs on the same data in a picture of `draw_frontier`."""
     a = style.artists(picture, "means", "behind", "cost")
     if frontier.data != a.data:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.learning.losses import MaxOverTime, resolve, scores_of
+from snnlab.learning.losses import MaxOverTime, of_samples, scores_of
 from snnlab.signals import ConstantCurrent
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def time_to_decision(
     as before anything has reached the readout, accuracy counts that too (about a tenth of ten
     classes is right by chance), but ``per_sample`` takes it for what it is: no decision yet.
     """
-    loss = resolve(loss)
+    loss = of_samples("loss", loss)
     _check.network("network", network)
     network.check_inputs(inputs)
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])

@@ -9,6 +9,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._workers import share
+from snnlab.currents import NO_EVENTS
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
 from snnlab.layers.dense import check_dense, constant_product
@@ -18,7 +19,7 @@ from snnlab.parameters import check_weights
 from snnlab.passes import threads_worth
 from snnlab.record import Record, spike_bits
 from snnlab.rewiring.connectivity import units_in_use
-from snnlab.signals import NO_EVENTS, ConstantCurrent, SpikeTrains, check_inputs
+from snnlab.signals import ConstantCurrent, SpikeTrains, check_inputs
 from snnlab.trace import Trace
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Exercises of notebooks 13 to 17: right answers pass, wrong ones get a hint and no answer."""
+"""Exercises of notebooks 13 to 19: right answers pass, wrong ones get a hint and no answer."""
 
 import re
 
@@ -44,6 +44,14 @@ def currents(spikes, kernel, border="constant"):
     return out
 
 
+def standardised(currents, axes=(0, 1, 2, 3)):
+    return (currents - currents.mean(axes)) / currents.std(axes)
+
+
+def shares(network):
+    return [(w != 0).mean() for w in network.weights]
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -57,6 +65,12 @@ RIGHT = {
     "n17.q1": 9600,
     "n17.q2": currents,
     "n17.q3": 16,
+    "n18.q1": 22,
+    "n18.q2": standardised,
+    "n18.q3": 1.28,
+    "n19.q1": 91.4,
+    "n19.q2": shares,
+    "n19.q3": 3.17,
 }
 WRONG = {
     "n13.q1": [
@@ -107,6 +121,32 @@ WRONG = {
         lambda s, w: currents(s, w.T),
     ],
     "n17.q3": [5, 14, 20, 25, 10, "far"],
+    "n18.q1": [21, 20, 5, 100, "many"],
+    "n18.q2": [
+        3,
+        lambda x: 1 / 0,
+        lambda x: ...,
+        lambda x: x.mean((0, 1, 2, 3)),
+        lambda x: x,
+        lambda x: x - x.mean((0, 1, 2, 3)),
+        lambda x: standardised(x, None),
+        lambda x: standardised(x, (0, 1)),
+        lambda x: (x - x.mean((0, 1, 2, 3))) / x.var((0, 1, 2, 3)),
+    ],
+    "n18.q3": [0.25, 4.0, 100.0, 1000, "steep"],
+    "n19.q1": [0.914, 33_554_432, 50, 99, "most"],
+    "n19.q2": [
+        3,
+        lambda network: 1 / 0,
+        lambda network: ...,
+        lambda network: shares(network)[:-1],
+        lambda network: [1 - x for x in shares(network)],
+        lambda network: [100 * x for x in shares(network)],
+        lambda network: [(w != 0).sum() for w in network.weights],
+        lambda network: [np.abs(w).mean() for w in network.weights],
+        lambda network: [w.fill(1) or 1.0 for w in network.weights],
+    ],
+    "n19.q3": [0.0317, 0.73, 0.5, 10, "more"],
 }
 
 

@@ -146,7 +146,7 @@ def test_a_damaged_archive_is_never_kept(tiny, damage, reason):
     ("content", "reason"),
     [
         (lambda part: packed(part)[:-40], "damaged packed"),
-        (lambda part: packed(part[:-1]), "not bytes"),
+        (lambda part: packed(part[:-1]), "holds d of uint8"),
         (lambda part: packed(part ^ 1), "SHA-256"),
         (lambda part: b"PK\x03\x04" + bytes(100), "damaged packed"),
     ],

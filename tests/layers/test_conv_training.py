@@ -17,6 +17,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("name", LAYERS)
 def test_penalties_on_maps_of_features(name):
     """Their gradient by every weight equals finite differences of soft spikes; units left out."""
@@ -79,6 +80,7 @@ def test_penalties_on_maps_of_features(name):
     assert_close([got.by_name()[b.stage, b.name] for b in network.blocks], blocks, 1e-10)
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("norm", [None, N])
 def test_a_price_on_spikes_silences_and_a_bound_revives(norm):
     rng, labels = np.random.default_rng(0), np.arange(40) % 2

@@ -737,6 +737,7 @@ def spoiled(how):
     return network
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize(
     "how", ["silent layer", "saturated units", "values not finite", "readout at rest"]
 )

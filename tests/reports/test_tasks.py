@@ -78,6 +78,7 @@ def test_a_task_that_goes_on_failing_is_given_up_by_name(tmp_path, executor):
     assert "fail_until" in got[3].details
 
 
+@pytest.mark.rotates
 def test_a_process_that_is_killed_costs_nobody_else(tmp_path):
     run = partial(fail_until, str(tmp_path), 2, "kill")
     got = run_tasks(run, range(9), executor="loky", n_jobs=2, retries=2)
@@ -193,6 +194,7 @@ print(repeat(partial(slow, marks), range(12), path=path, executor=how, n_jobs=2)
 """
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_killed_sweep_goes_on(tmp_path, executor):
     marks, path = tmp_path / "marks", tmp_path / "runs.json"

@@ -24,7 +24,7 @@ LONG = frozenset(
     "epochs steps trials rounds permutations n_jobs n_train n_test n_samples limit begin n_steps n "
     "hidden timeout n_centres n_spikes size columns channels batch_size wires sizes layers height "
     "width workers seed layer scale duration kernel padding seeds rows options images Dense shape "
-    "steps_per_epoch fan_out step sparsity maps pad".split()
+    "steps_per_epoch fan_out step sparsity maps pad n_frames substeps".split()
 )
 MOST = 300  # of those
 
@@ -148,6 +148,7 @@ PANEL_ARGUMENTS = {
         "inputs": lambda: _D.test_set()[0],
         "labels": lambda: _D.test_set()[1],
     },
+    "Depth": {"data": values.small_digits, "n_samples": lambda: 4},
     "DrawDigit": {
         "network": _D.network,
         "start": lambda: None,
@@ -166,6 +167,7 @@ PANEL_ARGUMENTS = {
     "PixelsToSpikes": {"images": lambda: _D.digits().x_test[:20].reshape(-1, 16, 16)},
     "ReadOut": {"data": values.small_digits, "names": lambda: ("usual", "early")},
     "Rewire": {"data": values.small_digits},
+    "RewireDeep": {"data": values.small_digits},
     "RewireOnChip": {"data": values.small_digits},
     "Silence": {
         "network": lambda: _D.late_and_early()[0],
@@ -179,6 +181,7 @@ PANEL_ARGUMENTS = {
         "labels": lambda: _D.test_set()[1],
         "test": _D.test_set,
     },
+    "TrainDeep": {"data": values.small_digits},
     "TrainLive": {"data": values.small_digits},
     "TrainPatches": {"data": values.small_digits},
 }
@@ -330,7 +333,9 @@ ALLOWED = {
     "load": (OSError,),
     "save": (OSError,),
     "to_csv": (OSError,),
+    "chosen_samples": (IndexError,),
     "load_trace": (OSError,),
+    "read_events": (OSError,),
     "save_trace": (OSError,),
     "simulate": (NotImplementedError,),
     "draw": (NotImplementedError,),

@@ -31,6 +31,7 @@ X = np.zeros((2, 3), np.float32)
 TAKERS = {
     "n_steps": [
         lambda n: SpikeTrains([0, 0], [], [], n, 3),
+        lambda n: SpikeTrains.from_events([0.5], [0], dt=1, n_units=3, n_steps=n),
         lambda n: ConstantCurrent(X, n),
         lambda n: Network((3, 2), LIF(**NEURON), n_steps=n, rng=0),
         lambda n: network().replace(n_steps=n),
@@ -39,7 +40,10 @@ TAKERS = {
         lambda n: encode.constant_current(X, n_steps=n),
         lambda n: loudest_silence(LIF(**NEURON), n),
     ],
-    "n_units": [lambda n: SpikeTrains([0, 0], [], [], 4, n)],
+    "n_units": [
+        lambda n: SpikeTrains([0, 0], [], [], 4, n),
+        lambda n: SpikeTrains.from_events([0.5], [0], dt=1, n_units=n),
+    ],
     "delay": [lambda n: LIF(**NEURON, delay=n), lambda n: LeakyIntegrator(**NEURON, delay=n)],
     "layers": [
         lambda n: Network((n, 2), LIF(**NEURON), n_steps=2, rng=0),

@@ -83,6 +83,10 @@ def labels(n=BATCH):
     return np.arange(n) % N_OUT
 
 
+def masked_targets():
+    return snnlab.losses.MaskedTargets(labels(), np.ones((BATCH, STEPS), bool))
+
+
 def rule(cls=rewiring.GradR, **settings):
     kind = {"rng": 0} if cls is not rewiring.Magnitude and cls is not rewiring.STDS else {}
     return cls(1e-3, **kind | settings)
@@ -246,6 +250,7 @@ VALUES = {
     "Explanation.against": lambda: 1,
     "EnergyCard.break_even.against": lambda: "ReLU, with memory",
     "alpha": lambda: 1e-3,
+    "allow_empty": FLAG,
     "alt": TEXT,
     "answer": lambda: 3.0,
     "arithmetic": lambda: "int",
@@ -298,6 +303,7 @@ VALUES = {
     "counts": lambda: np.ones((3, 4)),
     "cure": lambda: None,
     "data": lambda: "toy",
+    "cut": FLAG,
     "dead": lambda: 0.1,
     "deadline": lambda: 1e-5,
     "deadlines": lambda: (1, 4),
@@ -433,6 +439,7 @@ VALUES = {
     "optimizer": lambda: Adam(1e-3),
     "options": lambda: (("a", 1), ("b", 2)),
     "order": lambda: "random",
+    "ordered": FLAG,
     "out": lambda: None,
     "over": lambda: 0.5,
     "overall": lambda: 0.5,
@@ -444,6 +451,7 @@ VALUES = {
     "penalty": lambda: snnlab.penalties.Bursts,
     "per_sample": lambda: np.ones(3),
     "permutations": lambda: 10,
+    "pool": ONE,
     "picture": None,
     "png": lambda: b"png",
     "point": lambda: frontier().points[0],
@@ -475,6 +483,7 @@ VALUES = {
     "request": lambda: 1,
     "reset": lambda: "subtract",
     "reset_growth": lambda: np.ones(3),
+    "return_report": FLAG,
     "reusable": FLAG,
     "rgb": lambda: np.ones((4, 4, 3)),
     "right": FLAG,
@@ -491,6 +500,15 @@ VALUES = {
     "wanted": lambda: False,
     "executor": lambda: "serial",
     "retries": ONE,
+    "frequency": lambda: np.array([100.0, 1000.0]),
+    "loudness": lambda: np.full((2, 4, 40), 0.5),
+    "mels": lambda: np.array([100.0, 1000.0]),
+    "n_channels": SMALL,
+    "n_frames": lambda: 6,
+    "sample_rate": lambda: 8000.0,
+    "sounds": lambda: [np.sin(np.arange(400.0)), np.ones(300)],
+    "span": lambda: 50.0,
+    "substeps": lambda: 4,
     "failures": list,
     "scale": lambda: 2.0,
     "schedule": lambda: "cosine",
@@ -559,6 +577,7 @@ VALUES = {
     "theta_in": lambda: 0.2,
     "theta_min": lambda: -1.0,
     "threshold": lambda: 0.05,
+    "tick": lambda: 1e-6,
     "time": lambda: 1e-6,
     "timeout": lambda: 0.01,
     "times": lambda: np.arange(3.0),
@@ -643,6 +662,13 @@ OWN = {
     "SpikeTrains.step": lambda: np.array([0, 1]),
     "SpikeTrains.unit": lambda: np.array([0, 1]),
     "SpikeTrains.indptr": lambda: np.array([0, 1, 2]),
+    "from_events.times": lambda: np.array([0.0, 0.5, 0.5, 1.5]),
+    "from_events.units": lambda: np.array([0, 1, 2, 0]),
+    "from_events.samples": lambda: np.array([0, 0, 1, 1]),
+    "from_events.indptr": lambda: np.array([0, 2, 4]),
+    "from_events.n_samples": SMALL,
+    "from_events.dt": lambda: 0.5,
+    "concatenate.trains": lambda: [trains(), trains(2)],
     "SpikeTrains.from_dense.z": lambda: np.zeros((2, STEPS, 3)),
     "SpikeTrains.values.lo": ZERO,
     "SpikeTrains.values.hi": SMALL,
@@ -766,6 +792,14 @@ OWN = {
     "Frontier.load.path": lambda: saved(frontier().save, ".json"),
     "Frontier.from_records.records": lambda: [_record()],
     "draw_tradeoff.records": lambda: [_record()],
+    "delta.x": lambda: np.zeros((BATCH, STEPS, 3)),
+    "Cochlea.n_channels": lambda: 6,
+    "Cochlea.low": lambda: 100.0,
+    "Cochlea.high": lambda: 3000.0,
+    "Cochlea.window": lambda: 0.02,
+    "Cochlea.dt": lambda: 0.01,
+    "Cochlea.decode.trains": lambda: snnlab.Cochlea().spikes([np.sin(np.arange(400.0))]),
+    "Cochlea.resynthesise.loudness": lambda: np.full((2, 4, 40), 0.5),
     "explain.target": ONE,
     "explain.method": lambda: "removal",
     "avoidance.permutations": lambda: 10,
@@ -797,6 +831,28 @@ OWN = {
     "Operations.total.name": lambda: "adds",
     # data
     "load.name": lambda: "digits16",
+    "spoken_digits.which": lambda: "stand-in",
+    "n_mnist.which": lambda: "stand-in",
+    "held_out": ONE,
+    "read_events.path": lambda: saved(_write_events, ".bin"),
+    "read_events.shape": lambda: (2, 40, 40),
+    "read_events.sensor": lambda: "davis",
+    "recordings_of.events": lambda: structured(),
+    "recordings_of.shape": lambda: (2, 4, 4),
+    "recordings_of.labels": lambda: np.array([1]),
+    "Recordings.times": lambda: np.array([0, 10, 30]),
+    "Recordings.units": lambda: np.array([0, 3, 2]),
+    "Recordings.indptr": lambda: np.array([0, 2, 3]),
+    "Recordings.shape": lambda: (2, 3),
+    "Recordings.labels": lambda: np.array([0, 1]),
+    "Recordings.spikes.dt": lambda: 1e-5,
+    "RecordedDataset.train": lambda: sounds(),
+    "RecordedDataset.test": lambda: sounds(),
+    "RecordedDataset.source": TEXT,
+    "Sounds.sounds": lambda: [np.arange(5, dtype=np.int16), np.ones(3, np.int16)],
+    "Sounds.labels": lambda: np.array([0, 1]),
+    "Sounds.speakers": lambda: np.array([0, 0]),
+    "chosen_samples.n": lambda: 4,
     "yinyang.n": lambda: 20,
     "resample.index": lambda: np.array([0, 1]),
     "resample.run": lambda: None,
@@ -842,6 +898,14 @@ OWN = {
     "SpikingRegressor.load.path": lambda: saved(regressor().save),
     "WeightedTargets.weights": lambda: np.ones(BATCH),
     "Weighted.loss": lambda: snnlab.losses.MaxOverTime(),
+    "Masked.loss": lambda: snnlab.losses.MaxOverTime(),
+    "scores_for.targets": lambda: masked_targets(),
+    "Masked.__call__.targets": lambda: masked_targets(),
+    "Masked.__call__.readout": G_READOUT,
+    "PerStep.__call__.targets": lambda: np.zeros((BATCH, STEPS), int),
+    "SquaredErrorPerStep.__call__.targets": lambda: np.zeros((BATCH, STEPS, N_OUT)),
+    "mask_of.lengths": lambda: np.array([3, 1, 8]),
+    "MaskedTargets.mask": lambda: np.ones((BATCH, STEPS), bool),
     # course
     "lessons.begin.method": lambda: "Grad R",
     "lessons.rewire.method": lambda: "Grad R",
@@ -947,6 +1011,20 @@ def _textbook_trace():
     return snnlab.textbook.forward(trains().to_dense(float), w, network().neurons)
 
 
+def structured():
+    fields = [("x", int), ("y", int), ("t", int), ("p", int)]
+    return np.array([(0, 1, 3, 1), (2, 0, 40, 0), (3, 3, 41, 1)], fields)
+
+
+def sounds():
+    parts = np.arange(5, dtype=np.int16), np.ones(3, np.int16)
+    return snnlab.datasets.Sounds(parts, np.array([0, 1]), np.array([0, 0]))
+
+
+def _write_events(path):
+    path.write_bytes(bytes([3, 4, 128, 0, 9, 5, 6, 0, 1, 0]))
+
+
 def _wrapped(t):
     return t.start, t.stop, t.step, t.unit, t.n_steps, t.n_units
 
@@ -980,9 +1058,12 @@ def _living_step():
 OBJECTS = {
     "SpikingClassifier": classifier,
     "SpikingRegressor": regressor,
+    "MaskedTargets": masked_targets,
     "WeightedTargets": lambda: snnlab.losses.WeightedTargets(labels(), np.ones(BATCH)),
     "Network": network,
     "CompressedNetwork": lambda: network().compressed(),
+    "Recordings": lambda: snnlab.datasets.recordings_of(structured()),
+    "Sounds": lambda: sounds(),
     "SpikeTrains": trains,
     "ConstantCurrent": lambda: ConstantCurrent(np.ones((BATCH, N_IN)), STEPS),
     "Values": lambda: Values(np.ones((BATCH, STEPS, N_IN))),

@@ -16,6 +16,8 @@ PREDICTIONS = {  # what is guessed, and how far off still counts as near
     "n08.p1": ("read rightly after the first step", 6),
     "n11.p1": ("read rightly with half of the hidden neurons dead", 6),
     "n17.p1": ("of the moved digits read rightly", 6),
+    "n18.p1": ("of the last layer's gradient", 3),
+    "n19.p1": ("of the images read rightly with a tenth of the wires", 6),
 }
 _GUESSES = {}
 

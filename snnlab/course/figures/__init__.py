@@ -2,6 +2,13 @@
 
 from snnlab.course.figures.broken import draw_broken, update_broken
 from snnlab.course.figures.cost import draw_cost, update_cost
+from snnlab.course.figures.depth import (
+    draw_deep_training,
+    draw_depth,
+    draw_growth,
+    update_deep_training,
+    update_depth,
+)
 from snnlab.course.figures.gradients import (
     draw_backward,
     draw_surrogate,
@@ -9,6 +16,7 @@ from snnlab.course.figures.gradients import (
     update_surrogate,
 )
 from snnlab.course.figures.latency import draw_latency, update_latency
+from snnlab.course.figures.layers import draw_layers, update_layers
 from snnlab.course.figures.maps import draw_maps, draw_patches, update_maps, update_patches
 from snnlab.course.figures.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
 from snnlab.course.figures.readout import draw_read_out, update_read_out
@@ -31,7 +39,11 @@ __all__ = [
     "draw_chip_wires",
     "draw_cloud",
     "draw_cost",
+    "draw_deep_training",
+    "draw_depth",
+    "draw_growth",
     "draw_latency",
+    "draw_layers",
     "draw_loop",
     "draw_maps",
     "draw_neuron",
@@ -52,7 +64,10 @@ __all__ = [
     "update_chip_wires",
     "update_cloud",
     "update_cost",
+    "update_deep_training",
+    "update_depth",
     "update_latency",
+    "update_layers",
     "update_loop",
     "update_maps",
     "update_neuron",

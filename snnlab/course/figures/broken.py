@@ -1,5 +1,9 @@
 """Hidden neurons that die: what is still recognised, and what is taken for what."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import MaxNLocator
@@ -7,11 +11,19 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.plot import style
 from snnlab.plot.style import ROLES
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
+
 LOOKS = (("wrong", "s", "--"), ("training", "o", "-"))  # of the two networks
 
 
 @style.styled
-def draw_broken(data, *, fig=None):
+def draw_broken(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """Confusions of a network with dead neurons, and accuracy against their share.
 
     Parameters
@@ -58,7 +70,7 @@ def draw_broken(data, *, fig=None):
 
 
 @style.styled
-def update_broken(picture, data):
+def update_broken(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_broken`; arguments as there."""
     a, counts = picture.artists, np.asarray(data["confusion"])
     a.shown.set_data(100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))

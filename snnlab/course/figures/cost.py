@@ -1,11 +1,23 @@
 """What a spike costs at prices to choose: energy per image by cause, and against the rate."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from snnlab.plot import style
 from snnlab.plot.energy import CAUSES, CHIP, NJ, number, place_cut, show_cut, stack
 from snnlab.plot.style import QUIET, ROLES, count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 CURVES = {  # rows of `snnlab.energy.ROWS` that are drawn over the rate, as they look
     "spiking, synaptic operations only": (ROLES["spike"], ":", "d"),
@@ -23,7 +35,7 @@ def _end(x):
 
 
 @style.styled
-def draw_cost(data, *, fig=None):
+def draw_cost(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """Energy per sample by cause, and against the rate of spikes.
 
     Parameters
@@ -89,7 +101,7 @@ def _place_curves(ax, rates):
 
 
 @style.styled
-def update_cost(picture, data):
+def update_cost(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_cost`; arguments as there."""
     a = picture.artists
     highest = max(max(data["lines"][name]) for name in a.lines)

@@ -1,14 +1,26 @@
 """Gradients: what a surrogate makes of the step, and how adjoints run backwards in time."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, US
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
+
 
 @style.styled
-def draw_surrogate(data, *, fig=None):
+def draw_surrogate(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """A surrogate's slope, the loss along one weight, and its gradient told in three ways.
 
     Parameters
@@ -66,7 +78,7 @@ def draw_surrogate(data, *, fig=None):
 
 
 @style.styled
-def update_surrogate(picture, data):
+def update_surrogate(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_surrogate`; arguments as there."""
     a, w, at = picture.artists, data["weights"], data["at"]
     a.h.set_data(data["u"], data["h"] / data["h"].max())
@@ -96,7 +108,7 @@ def update_surrogate(picture, data):
 
 
 @style.styled
-def draw_backward(data, *, fig=None):
+def draw_backward(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """Adjoints of hidden neurons, filled in from the last time step back to the present one.
 
     Parameters
@@ -143,7 +155,7 @@ def draw_backward(data, *, fig=None):
 
 
 @style.styled
-def update_backward(picture, data):
+def update_backward(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_backward`; arguments as there."""
     a, at = picture.artists, data["at"]
     adjoints = np.asarray(data["adjoints"], float)

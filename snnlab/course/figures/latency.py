@@ -1,5 +1,9 @@
 """The latency code of an image, and what can be read back from it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -7,9 +11,15 @@ from snnlab.plot import style
 from snnlab.plot.raster import Raster, grey_rgb, rgb_of
 from snnlab.plot.style import ROLES, US, count
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from snnlab.plot.style import Picture
+
 
 @style.styled
-def draw_latency(data):
+def draw_latency(data: Mapping[str, Any]) -> Picture:
     """An image, its spikes, and the image decoded from them.
 
     Parameters
@@ -42,7 +52,7 @@ def draw_latency(data):
     return picture
 
 
-def update_latency(picture, data):
+def update_latency(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_latency`; arguments as there."""
     n_pixels = data["image"].size
     picture.paste("image", grey_rgb(data["image"]))

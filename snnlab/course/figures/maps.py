@@ -1,5 +1,9 @@
 """Feature maps: what a unit of a convolution sees, and what all of them say; weights of patches."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -8,6 +12,14 @@ from snnlab.course.figures.parts import place_accuracy, show_accuracy
 from snnlab.plot import style
 from snnlab.plot.decision import SIGNED
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, US, count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 BOX = OKABE_ITO["vermillion"]
 GAP = 1  # pixels between two maps
@@ -59,7 +71,7 @@ def _put_box(box, rows, columns):
     box.set(width=columns[1] - columns[0], height=rows[1] - rows[0])
 
 
-def _show(image, values):
+def show_any(image, values):
     """Another image, of any shape, in axes of their own."""
     rows, columns = values.shape
     image.set_data(values)
@@ -68,7 +80,7 @@ def _show(image, values):
 
 
 @style.styled
-def draw_maps(data, *, fig=None):
+def draw_maps(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """A unit of a convolution: what it sees, its weights, its potential; and all maps.
 
     Parameters
@@ -115,17 +127,17 @@ def draw_maps(data, *, fig=None):
 
 
 @style.styled
-def update_maps(picture, data):
+def update_maps(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_maps`; arguments as there."""
     a, (chosen, row, column) = picture.artists, data["chosen"]
-    _show(a.image, data["image"])
+    show_any(a.image, data["image"])
     a.image.set_clim(0, max(1, data["image"].max()))
     _put_box(a.boxes[0], *data["sees"])
-    _show(a.kernel, data["kernel"])
+    show_any(a.kernel, data["kernel"])
     largest = abs(data["kernel"]).max() or 1
     a.kernel.set_clim(-largest, largest)
     columns = columns_of(len(data["maps"]))
-    _show(a.tiles, mosaic(data["maps"], columns))
+    show_any(a.tiles, mosaic(data["maps"], columns))
     a.tiles.set_clim(0, max(1, data["most"]))
     shape = data["maps"].shape[1:]
     y, x = place_of(chosen, columns, shape)
@@ -164,7 +176,7 @@ def _show_potential(a, data):
 
 
 @style.styled
-def draw_patches(data, *, fig=None):
+def draw_patches(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """A convolution as it learns: its weights, what it makes of an image, and the accuracy.
 
     Parameters
@@ -206,16 +218,16 @@ def draw_patches(data, *, fig=None):
 
 
 @style.styled
-def update_patches(picture, data):
+def update_patches(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_patches`; arguments as there."""
     a, n = picture.artists, len(data["kernels"])
     columns = columns_of(n)
-    _show(a.kernels, mosaic(data["kernels"], columns))
+    show_any(a.kernels, mosaic(data["kernels"], columns))
     largest = abs(data["kernels"]).max() or 1
     a.kernels.set_clim(-largest, largest)
-    _show(a.tiles, mosaic(data["maps"], columns))
+    show_any(a.tiles, mosaic(data["maps"], columns))
     a.tiles.set_clim(0, max(1, data["maps"].max()))
-    _show(a.image, data["image"])
+    show_any(a.image, data["image"])
     a.curve.set_xlim(-0.03 * data["steps"], 1.03 * data["steps"])
     step, accuracy = show_accuracy(a.tests, data["tested"])
     others = np.array(data["others"], float).reshape(-1, 2)

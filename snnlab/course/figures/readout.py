@@ -1,5 +1,9 @@
 """Two networks that are read out at the same time."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -8,12 +12,20 @@ from snnlab.plot import style
 from snnlab.plot.decision import ROUND
 from snnlab.plot.style import QUIET, ROLES, US
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
+
 LOOKS = ((ROLES["training"], "-", "o"), (ROLES["wrong"], "--", "s"))  # of the networks
 REACHES = (0.25, 0.5, 1, 2, 3, 4, 6, 8, 10, 15, 20, 50, 1e9)  # ends of the axes of potentials
 
 
 @style.styled
-def draw_read_out(data, *, fig=None):
+def draw_read_out(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """Two networks, one image: the potentials of the classes up to a deadline, and accuracies.
 
     Both networks' potentials have one scale; the two highest classes are named.
@@ -77,7 +89,7 @@ def _place_potentials(ax, k, data, end):
 
 
 @style.styled
-def update_read_out(picture, data):
+def update_read_out(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_read_out`; names and accuracies stay what they were."""
     a, at, t = picture.artists, data["at"], data["times"] * US
     show_image(a, data)

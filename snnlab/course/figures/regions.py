@@ -1,11 +1,23 @@
 """Decision regions: which class a model gives to each point of a plane."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import to_rgb
 
 from snnlab.course.figures.parts import place_accuracy, show_accuracy
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 CLASSES = (  # per class: colour and marker
     (OKABE_ITO["blue"], "o"),
@@ -37,7 +49,7 @@ def region_colours(odds):
 
 
 @style.styled
-def draw_regions(data, *, fig=None):
+def draw_regions(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """Decision regions with the points that were learned, and the accuracy as training goes on.
 
     Parameters
@@ -78,7 +90,7 @@ def draw_regions(data, *, fig=None):
 
 
 @style.styled
-def update_regions(picture, data):
+def update_regions(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_regions`; arguments as there."""
     a, odds = picture.artists, data["odds"]
     a.image.set_data(region_colours(odds))

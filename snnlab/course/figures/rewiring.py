@@ -1,11 +1,23 @@
 """A network while it is rewired: what is left of it, where, and how well it still reads."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from snnlab.course.figures.parts import in_percent, place_accuracy, show_accuracy
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 PERCENT = [1, 2, 5, 10, 20, 50, 100]  # ticks
 LOOKS = {  # colour and marker
@@ -18,7 +30,7 @@ LOOKS = {  # colour and marker
 
 
 @style.styled
-def draw_rewiring(data, *, fig=None):
+def draw_rewiring(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """A network while a rule rewires it: connectivity, accuracy, its pixels, and other runs.
 
     Parameters
@@ -89,7 +101,7 @@ def _place_frontier(ax, stored):
 
 
 @style.styled
-def update_rewiring(picture, data):
+def update_rewiring(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_rewiring`; arguments as there."""
     a = picture.artists
     left = 100 * np.asarray(data["left"], float)
@@ -124,7 +136,7 @@ DEAD = 0.82  # place of the dead
 
 
 @style.styled
-def draw_chip_wires(data, *, fig=None):
+def draw_chip_wires(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """Which wires are left on a chip, its neurons in the order of their faults.
 
     Parameters
@@ -184,7 +196,7 @@ def _place_numbers(ax):
 
 
 @style.styled
-def update_chip_wires(picture, data):
+def update_chip_wires(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_chip_wires`; arguments as there."""
     a, defect, wires = picture.artists, data["defect"], data["wires"]
     order = np.argsort(defect, kind="stable")

@@ -1,11 +1,23 @@
 """Training as it goes: curves of several runs, and one image in each of the networks."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from snnlab.course.figures.parts import place_image, place_spikes, say, show_image
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, US, count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 RUNS = (  # per run: colour, line style, marker
     (OKABE_ITO["blue"], "-", "o"),
@@ -16,7 +28,7 @@ POINTS = 300  # of a curve
 
 
 @style.styled
-def draw_runs(data, *, fig=None):
+def draw_runs(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """Loss and test accuracy of training runs, and what they make of one image.
 
     Parameters
@@ -86,7 +98,7 @@ def _thinned(y):
 
 
 @style.styled
-def update_runs(picture, data):
+def update_runs(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_runs`; arguments as there."""
     a = picture.artists
     longest = max([len(y) for y in data["loss"]] + [1])

@@ -1,11 +1,23 @@
 """A network on its way along the frontier, as a penalty on spikes pushes it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import NullLocator
 
 from snnlab.course.figures.parts import in_percent, place_image, place_spikes, say, show_image
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, US
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 TICKS = (2, 5, 10, 20, 50, 100, 200, 500)  # spikes per image
 WHEN = "before", "now"  # of the rasters
@@ -16,7 +28,7 @@ LOOKS = (
 
 
 @style.styled
-def draw_silence(data, *, fig=None):
+def draw_silence(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """Accuracy and spikes of a network as a penalty pushes it along, and one image's spikes.
 
     Parameters
@@ -69,7 +81,7 @@ def _place_frontier(ax, data):
 
 
 @style.styled
-def update_silence(picture, data):
+def update_silence(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_silence`; arguments as there."""
     a = picture.artists
     a.trail.set_data(*in_percent(data["trail"]))

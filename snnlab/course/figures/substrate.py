@@ -1,5 +1,9 @@
 """A network as simulated and on the chip; and two ways of training for a chip."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -7,6 +11,14 @@ from snnlab.course.figures.parts import place_image, say, show_image
 from snnlab.plot import style
 from snnlab.plot.chip import MODES
 from snnlab.plot.style import QUIET, ROLES, US, count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 LOOKS = {  # of the two networks: colour, line, marker
     "ideal": (QUIET, "-", "o"),
@@ -16,7 +28,7 @@ HEIGHTS = (0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 50, 1e9)  # ends of the 
 
 
 @style.styled
-def draw_substrate(data, *, fig=None):
+def draw_substrate(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """One image in a network as simulated and as measured on a chip, drawn over each other.
 
     Parameters
@@ -97,7 +109,7 @@ def _place_outputs(ax):
 
 
 @style.styled
-def update_substrate(picture, data):
+def update_substrate(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_substrate`; arguments as there."""
     a = picture.artists
     show_image(a, data)
@@ -149,7 +161,7 @@ LOW, TOP = 40, 100  # ends of the colour scale, in %
 
 
 @style.styled
-def draw_loop(data, *, fig=None):
+def draw_loop(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """Two ways of training for several chips as they go on, beside stored results of full runs.
 
     Parameters
@@ -243,7 +255,7 @@ def _write(shown, texts, matrix):
 
 
 @style.styled
-def update_loop(picture, data):
+def update_loop(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_loop`; arguments as there."""
     a, sigma = picture.artists, 100 * data["sigma_d"]
     means, lowest = {}, 100.0

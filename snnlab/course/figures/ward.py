@@ -1,6 +1,9 @@
 """A patient of the clinic: its report card, which is redrawn as it is treated."""
 
+from __future__ import annotations
+
 import textwrap
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullLocator
@@ -8,6 +11,14 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from snnlab.plot import style
 from snnlab.plot.clinic import LINE, LOOKS, WIDTH, in_order, report_alt
 from snnlab.plot.style import QUIET, ROLES, US, count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 SHOWN = 6  # lines of text for findings
 HIDDEN = "The findings are hidden. Make up your own mind from the card, then show them."
@@ -18,7 +29,7 @@ DECADES = 3  # ends of the gradient's axis move in leaps of so many powers of te
 
 
 @style.styled
-def draw_ward(data, *, fig=None):
+def draw_ward(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """A patient of the clinic: what `draw_report` shows, vital signs as a table, and training.
 
     Parameters
@@ -124,7 +135,7 @@ def _place_training(ax, epochs):
 
 
 @style.styled
-def update_ward(picture, data):
+def update_ward(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_ward`; arguments as there."""
     a, report = picture.artists, data["report"]
     a.head.set_text(data["title"])

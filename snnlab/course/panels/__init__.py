@@ -5,8 +5,10 @@ from snnlab.course.panels.chip import Imperfections, ThroughTheChip
 from snnlab.course.panels.chipwires import RewireOnChip
 from snnlab.course.panels.clinic import Clinic
 from snnlab.course.panels.cost import SpikeCost
+from snnlab.course.panels.depth import Depth, TrainDeep
 from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
 from snnlab.course.panels.gradients import BackwardInTime, Surrogates
+from snnlab.course.panels.layers import RewireDeep
 from snnlab.course.panels.maps import FeatureMaps, TrainPatches, receptive_field, small_network
 from snnlab.course.panels.neuron import OneNeuron
 from snnlab.course.panels.readout import ReadOut
@@ -20,6 +22,7 @@ __all__ = [
     "BackwardInTime",
     "BrokenNeurons",
     "Clinic",
+    "Depth",
     "DrawDigit",
     "FeatureMaps",
     "Imperfections",
@@ -27,12 +30,14 @@ __all__ = [
     "PixelsToSpikes",
     "ReadOut",
     "Rewire",
+    "RewireDeep",
     "RewireOnChip",
     "Run",
     "Silence",
     "SpikeCost",
     "Surrogates",
     "ThroughTheChip",
+    "TrainDeep",
     "TrainLive",
     "TrainPatches",
     "WireThatReturns",

@@ -1,5 +1,9 @@
 """Hidden neurons that die: at random, the most needed ones, or those that one clicks on."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check
@@ -9,6 +13,15 @@ from snnlab.course.panels.shared import checked
 from snnlab.learning.settings import check_samples
 from snnlab.live import Choice, Panel, Slider, Switches, as_options
 from snnlab.live.panel import of_controls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab.network import Network
+    from snnlab.signals import SpikeTrains
 
 SHARES = (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)  # points of the curves
 DRAWS = 4  # over which a curve of random deaths is averaged
@@ -67,7 +80,13 @@ class BrokenNeurons(Panel):
     """
 
     @of_course
-    def __init__(self, networks, inputs, labels, key=None):
+    def __init__(
+        self,
+        networks: Mapping[str, Network],
+        inputs: SpikeTrains,
+        labels: ArrayLike,
+        key: str | None = None,
+    ) -> None:
         for network in _check.kind("dict")("networks", networks).values():
             checked(network, "each of networks", hidden_layers=1)
         if len(networks) != 2 or len({network.sizes for network in networks.values()}) != 1:
@@ -97,7 +116,7 @@ class BrokenNeurons(Panel):
         super().__init__(key)
 
     @of_controls
-    def chosen(self, share, order, draw, net):
+    def chosen(self, share: float, order: str, draw: int, net: int) -> np.ndarray:
         """Which neurons die.
 
         Parameters
@@ -137,7 +156,9 @@ class BrokenNeurons(Panel):
         said = (answers(self.networks[net], self.inputs, one) for one in dead)
         return np.mean([float((classes == self.labels).mean()) for classes in said])
 
-    def simulate(self, *, dead, order, net, share=None, draw=0):
+    def simulate(
+        self, *, dead: ArrayLike, order: str, net: int, share: float | None = None, draw: int = 0
+    ) -> dict[str, Any]:
         """Test both networks with these neurons dead.
 
         Parameters
@@ -175,14 +196,14 @@ class BrokenNeurons(Panel):
             "curves": self.curves[order],
         }
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """Both networks, intact."""
         return dict(zip(self.names, self.networks, strict=True))
 
     draw = staticmethod(figures.draw_broken)
     update = staticmethod(figures.update_broken)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """What is left, and how much the error has risen."""
         parts = []
         for name, now, before in zip(data["names"], data["accuracy"], data["intact"], strict=True):
@@ -196,7 +217,7 @@ class BrokenNeurons(Panel):
             + "; ".join(parts)
         )
 
-    def changed(self, change):
+    def changed(self, change: Any) -> None:
         """Sliders choose what dies; of neurons that are clicked on, the slider says how many."""
         if change.owner is self.widgets["dead"]:
             # whole steps: the page would round anything else, and that looks like a reader's move
@@ -208,7 +229,7 @@ class BrokenNeurons(Panel):
             self.put(dead=self.chosen(**chosen))
         self.ask()
 
-    def publish(self, data):
+    def publish(self, data: dict[str, Any]) -> None:
         """Show on the grid, too, how active each neuron is."""
         self.put(dead={"level": self._levels[data["net"]]})
         super().publish(data)

@@ -1,5 +1,9 @@
 """The chip at your fingertips: its imperfections one by one, and training through them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check
@@ -13,6 +17,15 @@ from snnlab.learning.training import evaluate, steps
 from snnlab.live import Action, Choice, Panel, Slider, Stops, as_options
 from snnlab.live.panel import of_controls
 from snnlab.reports.sweep import transfer_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab.network import Network
+    from snnlab.signals import SpikeTrains
 
 FULL = EFFECTS["weight_scale"].default  # levels per unit of weight, with as many bits as the chip
 BITS = EFFECTS["weight_bits"].default
@@ -84,7 +97,15 @@ class Imperfections(Panel):
     }
 
     @of_course
-    def __init__(self, network, inputs, labels, images, image_shape=(16, 16), key=None):
+    def __init__(
+        self,
+        network: Network,
+        inputs: SpikeTrains,
+        labels: ArrayLike,
+        images: ArrayLike,
+        image_shape: tuple[int, int] = (16, 16),
+        key: str | None = None,
+    ) -> None:
         self.network = checked(network, hidden_layers=1)
         n = min(check_samples("inputs", network, inputs), 500)
         self.inputs = inputs[:n]
@@ -100,20 +121,20 @@ class Imperfections(Panel):
 
     # which knobs there are ------------------------------------------------------------------------
 
-    def off(self):
+    def off(self) -> None:
         """Switch all imperfections off."""
         self.widgets["only"].value = "none"
 
-    def on(self):
+    def on(self) -> None:
         """Switch all imperfections on."""
         self.widgets["only"].value = "all"
 
-    def changed(self, change):
+    def changed(self, change: Any) -> None:
         """The slider of an imperfection is there while it counts."""
         self._show_knobs()
         self.ask()
 
-    def moved(self):
+    def moved(self) -> None:
         """As `changed`."""
         self.changed(None)
 
@@ -125,7 +146,17 @@ class Imperfections(Panel):
     # what is shown --------------------------------------------------------------------------------
 
     @of_controls
-    def substrate(self, *, bits, ceiling, tau, threshold, gain, noise, chip):
+    def substrate(
+        self,
+        *,
+        bits: int | None,
+        ceiling: float | None,
+        tau: float,
+        threshold: float,
+        gain: float,
+        noise: float,
+        chip: int,
+    ) -> Substrate:
         """The chip that the controls describe; everything else is ideal.
 
         Parameters
@@ -151,7 +182,7 @@ class Imperfections(Panel):
             effects |= {"adc_bits": 8, "adc_range": bounds, "membrane_range": bounds}
         return Substrate.ideal(chip, **effects)
 
-    def simulate(self, *, digit, only="all", **knobs):
+    def simulate(self, *, digit: int, only: str = "all", **knobs: Any) -> dict[str, Any]:
         """Run one image and all test samples.
 
         Parameters
@@ -197,14 +228,14 @@ class Imperfections(Panel):
             "chip": _side(f"chip {chip.seed}", measured, neuron, float(own), accuracy),
         }
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network that is shown."""
         return {"network": self.network}
 
     draw = staticmethod(figures.draw_substrate)
     update = staticmethod(figures.update_substrate)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """What the faults cost."""
         ideal, chip = data["ideal"], data["chip"]
         lost = 100 * (ideal["accuracy"] - chip["accuracy"])
@@ -273,7 +304,17 @@ class ThroughTheChip(Panel):
     }
 
     @of_course
-    def __init__(self, network, inputs, labels, test, *, n_steps=50, lr=2e-3, key=None):
+    def __init__(
+        self,
+        network: Network,
+        inputs: SpikeTrains,
+        labels: ArrayLike,
+        test: tuple[SpikeTrains, np.ndarray],
+        *,
+        n_steps: int = 50,
+        lr: float = 2e-3,
+        key: str | None = None,
+    ) -> None:
         self.network, self.n_steps = (
             checked(network),
             _check.integer("n_steps", n_steps, at_least=1),
@@ -285,7 +326,7 @@ class ThroughTheChip(Panel):
         self.lr = _check.number("lr", lr, above=0)
         super().__init__(key)
 
-    def simulate(self, *, sigma_d, first):
+    def simulate(self, *, sigma_d: float, first: int) -> Iterator[dict[str, Any] | None]:
         """Train one network on each chip and one in software, in the same order of samples.
 
         Parameters
@@ -345,14 +386,14 @@ class ThroughTheChip(Panel):
                     yield None
         return np.diag(out) if own else out
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The networks as they stand."""
         return self._networks
 
     draw = staticmethod(figures.draw_loop)
     update = staticmethod(figures.update_loop)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """What each way reaches, and what it is worth on another chip."""
         loop, transfer = (100 * np.mean(data[mode][-1]) for mode in ("loop", "transfer"))
         text = (

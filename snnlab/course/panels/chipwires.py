@@ -1,6 +1,9 @@
 """Gradient rewiring on a chip with faults, to see whether wires avoid the bad columns."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +12,13 @@ from snnlab.course import figures, lessons
 from snnlab.course.arguments import of_course
 from snnlab.live import Pace, Panel, Slider, Stops, as_options
 from snnlab.reports.avoidance import rank_correlation, worst_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.network import Network
 
 EVERY = 40  # steps between two looks at the test images
 _PULLS = as_options((0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4))
@@ -34,11 +44,22 @@ class RewireOnChip(Panel):
     }
 
     @of_course
-    def __init__(self, data, *, n_train=2000, n_test=300, steps=400, hidden=100, key=None):
+    def __init__(
+        self,
+        data: Dataset,
+        *,
+        n_train: int = 2000,
+        n_test: int = 300,
+        steps: int = 400,
+        hidden: int = 100,
+        key: str | None = None,
+    ) -> None:
         self.task = lessons.task(data, n_train=n_train, n_test=n_test, steps=steps, hidden=hidden)
         super().__init__(key)
 
-    def simulate(self, *, sigma_d, dead, alpha):
+    def simulate(
+        self, *, sigma_d: float, dead: float, alpha: float
+    ) -> Iterator[dict[str, Any] | None]:
         """Train a network on a chip, and yield how its wires stand.
 
         Yields
@@ -70,14 +91,14 @@ class RewireOnChip(Panel):
         for k, tested in lessons.watch(task, network, rule, every=EVERY, substrate=chip):
             yield from pace.frame(partial(frame, k, tested), now=k == task.steps)
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network as it stands."""
         return {"network": self._network}
 
     draw = staticmethod(figures.draw_chip_wires)
     update = staticmethod(figures.update_chip_wires)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Wires of the worst neurons, correlation, accuracy."""
         dead = ~np.isfinite(data["defect"])
         n = data["wires"].sum(axis=0)

@@ -1,5 +1,9 @@
 """The clinic as a panel: sick networks, a report card, knobs, and what treatment does."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from snnlab import _check
 from snnlab.course import figures, patients
 from snnlab.course.arguments import of_course
@@ -8,6 +12,12 @@ from snnlab.learning.training import steps
 from snnlab.live import Action, Choice, Pace, Panel, Stops, as_options
 from snnlab.live.panel import of_controls
 from snnlab.reports import clinic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from snnlab.network import Network
 
 # factors that the knobs stand for
 WEIGHTS = 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20
@@ -50,7 +60,7 @@ class Clinic(Panel):
     }
 
     @of_course
-    def __init__(self, *, n_samples=150, seed=0, key=None):
+    def __init__(self, *, n_samples: int = 150, seed: int = 0, key: str | None = None) -> None:
         self.n_samples = _check.integer("n_samples", n_samples, at_least=10)
         beds = range(1, len(patients.BEDS) + 1)
         self._admitted = {bed: patients.admit(bed, seed) for bed in beds}
@@ -64,7 +74,7 @@ class Clinic(Panel):
     # what is shown ------------------------------------------------------------------------------
 
     @of_controls
-    def turned(self, *, bed, scale, v_th, steepness):
+    def turned(self, *, bed: int, scale: float, v_th: float, steepness: float) -> Network:
         """A patient's network with the knobs turned: factors of hidden weights, threshold, slope.
 
         Returns
@@ -84,7 +94,7 @@ class Clinic(Panel):
             w *= scale
         return new
 
-    def simulate(self, *, bed, findings, **knobs):
+    def simulate(self, *, bed: int, findings: bool, **knobs: Any) -> dict[str, Any]:
         """Examine a patient with the knobs turned, or its trained network if they were not since.
 
         Returns
@@ -115,7 +125,7 @@ class Clinic(Panel):
         loss = patient.training["loss"]
         return clinic.examine(network, patient.inputs[:n], patient.labels[:n], loss=loss)
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The patient as it is shown."""
         values = self.values
         return {"patient": self._shown_network(values["bed"], {k: values[k] for k in NEUTRAL})}
@@ -123,7 +133,7 @@ class Clinic(Panel):
     draw = staticmethod(figures.draw_ward)
     update = staticmethod(figures.update_ward)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Accuracy and spikes, and how training went."""
         report = data["report"]
         said = (
@@ -137,36 +147,36 @@ class Clinic(Panel):
 
     # what the buttons do ------------------------------------------------------------------------
 
-    def treat(self):
+    def treat(self) -> None:
         """Treat the worst finding; the network with its knobs as they are is the new patient."""
         self.worker.ask("treat")
 
-    def train(self):
+    def train(self) -> None:
         """Train what is shown; if training runs, stop it."""
         self.worker.ask("look" if self.training else "train")
 
-    def undo(self):
+    def undo(self) -> None:
         """Undo treatments, trainings and knobs of this patient."""
         self.worker.ask("undo")
 
-    def ask(self):
+    def ask(self) -> None:
         """Have the patient shown as it is."""
         self.worker.ask("look")
 
-    def changed(self, change):
+    def changed(self, change: Any) -> None:
         """Turning a knob ends a training; the findings are shown by its next frame, if any."""
         if change.owner is not self.widgets["findings"]:
             self.worker.ask("turned")
         elif not self.training:
             self.ask()
 
-    def moved(self):
+    def moved(self) -> None:
         """Knobs may be among what was set."""
         self.worker.ask("turned")
 
     # what the thread does -----------------------------------------------------------------------
 
-    def work(self, what):
+    def work(self, what: str) -> Iterator[Any]:
         """Treat, undo or train, and show how it stands."""
         values = self.values
         bed, knobs = values["bed"], {name: values[name] for name in NEUTRAL}

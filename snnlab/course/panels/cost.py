@@ -1,10 +1,17 @@
 """What a spike costs, by how many there are and by what is paid for what."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab.course import figures
 from snnlab.live import Choice, Panel, Slider, Stops, as_options
 from snnlab.reports.energy import COSTS, MEMORIES, PARTS, ROWS, EnergyCard, at_rate
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FACTORS = as_options((0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
 RATES = (0.0, 1.0, 2.0)  # energies are lines between these: see `snnlab.energy.at_rate`
@@ -52,7 +59,17 @@ class SpikeCost(Panel):
         "memory_price": Stops("memory, times", FACTORS, 1.0),
     }
 
-    def simulate(self, *, rate, fan_out, n_steps, bits, memory, arithmetic_price, memory_price):
+    def simulate(
+        self,
+        *,
+        rate: float,
+        fan_out: int,
+        n_steps: int,
+        bits: int,
+        memory: str,
+        arithmetic_price: float,
+        memory_price: float,
+    ) -> dict[str, Any]:
         """Count and price.
 
         Parameters
@@ -104,7 +121,7 @@ class SpikeCost(Panel):
     draw = staticmethod(figures.draw_cost)
     update = staticmethod(figures.update_cost)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Which network takes less, and up to which rate."""
         totals = {name: 1e9 * parts.sum() for name, parts in data["energies"].items()}
         bare, spiking = totals[ROWS[0]], totals[ROWS[1]]

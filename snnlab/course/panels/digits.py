@@ -1,5 +1,9 @@
 """Images as spikes: the code of a digit, and a digit of your own going through a network."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check, encode, plot
@@ -8,6 +12,15 @@ from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked
 from snnlab.live import Drawing, Panel, Slider, sample_digits
 from snnlab.plot.style import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab.network import Network
+    from snnlab.plot.style import Picture
 
 
 class PixelsToSpikes(Panel):
@@ -30,13 +43,13 @@ class PixelsToSpikes(Panel):
     }
 
     @of_course
-    def __init__(self, images, key=None):
+    def __init__(self, images: ArrayLike, key: str | None = None) -> None:
         shape = None, None, None
         self.pixels = _check.array("images", images, np.float32, shape, unit_interval=True)
         _check.integer("number of images", self.pixels.size, at_least=1)
         super().__init__(key)
 
-    def simulate(self, *, digit, tau_in, theta_in):
+    def simulate(self, *, digit: int, tau_in: float, theta_in: float) -> dict[str, Any]:
         """Code an image, and decode its spikes again.
 
         Returns
@@ -54,7 +67,7 @@ class PixelsToSpikes(Panel):
     draw = staticmethod(figures.draw_latency)
     update = staticmethod(figures.update_latency)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Spikes, steps in use, and what is lost."""
         steps = len(np.unique(data["step"]))
         error = np.abs(data["image"] - data["decoded"])
@@ -122,7 +135,14 @@ class DrawDigit(Panel):
     """
 
     @of_course
-    def __init__(self, network, start=None, names=None, samples=None, key=None):
+    def __init__(
+        self,
+        network: Network,
+        start: ArrayLike | None = None,
+        names: Sequence[str] | None = None,
+        samples: ArrayLike | None = None,
+        key: str | None = None,
+    ) -> None:
         n = int(round(checked(network).sizes[0] ** 0.5))
         if n * n != network.sizes[0]:
             raise ValueError("network must read square images")
@@ -138,7 +158,7 @@ class DrawDigit(Panel):
             self.controls["image"].check("start", start)
         super().__init__(key)
 
-    def simulate(self, *, image):
+    def simulate(self, *, image: ArrayLike) -> dict[str, Any]:
         """Run the network on an image, moved to the middle and made large enough.
 
         Parameters
@@ -156,20 +176,20 @@ class DrawDigit(Panel):
         spikes = encode.latency(image.reshape(1, -1), n_steps=network.n_steps, dt=network.dt)
         return {"trace": network.forward(spikes, potentials=False), "image": image}
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network that is shown."""
         return {"network": self.network}
 
-    def draw(self, data):
+    def draw(self, data: dict[str, Any]) -> Picture:
         """Spikes, membranes of the outputs, decision; the image is on the pad."""
         looks = {"names": self.names, "size": (6.4, 4.5)}
         return plot.draw_raster(data["trace"], dt=self.network.dt, **looks)
 
-    def update(self, picture, data):
+    def update(self, picture: Picture, data: dict[str, Any]) -> None:
         """The same for another image."""
         plot.update_raster(picture, data["trace"])
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """What the network decides, how surely, and when."""
         trace = data["trace"]
         n_in = int(trace.inputs.counts()[0])

@@ -1,6 +1,9 @@
 """Gradients to touch: surrogates on a toy network, and a backward pass to scrub through."""
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +18,11 @@ from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.signals import SpikeTrains
 from snnlab.surrogate import NAMES, slope, soft_step
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
 
 _STEEPNESS = as_options(map(float, (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)))
 
@@ -37,7 +45,7 @@ class Surrogates(Panel):
         "weight": Slider("weight", -0.4, 1.6, 0.02, 0.5),
     }
 
-    def __init__(self, key=None):
+    def __init__(self, key: str | None = None) -> None:
         rng = np.random.default_rng(3)
         self.labels = np.arange(self.n_samples) % 2
         # class 0 is early in the first inputs, class 1 in the last ones
@@ -52,7 +60,7 @@ class Surrogates(Panel):
         self._curves = functools.lru_cache(20)(self._curves)
         super().__init__(key)
 
-    def simulate(self, *, name, steepness, weight):
+    def simulate(self, *, name: str, steepness: float, weight: float) -> dict[str, Any]:
         """Losses and gradients at 101 values of the weight.
 
         Returns
@@ -122,7 +130,7 @@ class Surrogates(Panel):
     draw = staticmethod(figures.draw_surrogate)
     update = staticmethod(figures.update_surrogate)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """What the three ways say at the weight that is looked at."""
         at = data["at"]
         far = slope(data["name"], np.array(-0.3), data["steepness"]) / data["h"].max()
@@ -149,7 +157,9 @@ class BackwardInTime(Panel):
     """
 
     @of_course
-    def __init__(self, network, inputs, labels, key=None):
+    def __init__(
+        self, network: Network, inputs: SpikeTrains, labels: ArrayLike, key: str | None = None
+    ) -> None:
         check_samples("inputs", checked(network, hidden_layers=1), inputs)
         self.network, self.inputs = network, inputs
         self.labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
@@ -162,7 +172,7 @@ class BackwardInTime(Panel):
         }
         super().__init__(key)
 
-    def simulate(self, *, t, sample, steepness, reset):
+    def simulate(self, *, t: int, sample: int, steepness: float, reset: str) -> dict[str, Any]:
         """Forward and backward pass of one sample.
 
         Returns
@@ -179,14 +189,14 @@ class BackwardInTime(Panel):
         told = {"adjoints": adjoints[0][0], "spikes": (spikes.step, spikes.unit)}
         return told | {"at": t, "dt": network.dt, "steepness": steepness, "reset": reset}
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network that is shown."""
         return {"network": self.network}
 
     draw = staticmethod(figures.draw_backward)
     update = staticmethod(figures.update_backward)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Where the gradient is now, and where it is largest."""
         norm = np.linalg.norm(data["adjoints"], axis=1)
         at = data["at"]

@@ -1,6 +1,9 @@
 """Feature maps of a convolution, spike by spike; and kernels as they are learned."""
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +17,22 @@ from snnlab.live import Choice, Pace, Panel, Slider, Stops, as_options
 from snnlab.network import Network
 from snnlab.neurons import LIF
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab.datasets.dataset import Dataset
+
 EVERY = 20  # steps between two looks at the test images
 BATCH = 50
 PLACE = _check.each(_check.like(_check.integer, at_least=0), 2)
 
 
-def receptive_field(network, k, place):
+def receptive_field(
+    network: Network, k: int, place: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
     """Which inputs reach a unit of layer k: rows and columns, each (first, last + 1).
 
     Parameters
@@ -79,7 +92,7 @@ class FeatureMaps(Panel):
     """
 
     @of_course
-    def __init__(self, network, images, key=None):
+    def __init__(self, network: Network, images: ArrayLike, key: str | None = None) -> None:
         stages = network.stages
         if len(network.shape_in) != 3 or not isinstance(stages[0].layer, Conv):
             raise ValueError("network must begin with a convolution")
@@ -108,7 +121,9 @@ class FeatureMaps(Panel):
         }
         super().__init__(key)
 
-    def simulate(self, *, step, digit, layer, channel, down, across):
+    def simulate(
+        self, *, step: int, digit: int, layer: int, channel: int, down: int, across: int
+    ) -> dict[str, Any]:
         """Run the network on an image, and look at a layer up to a step.
 
         Parameters
@@ -168,14 +183,14 @@ class FeatureMaps(Panel):
             layer -= 1
         return layer
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network that is shown."""
         return {"network": self.network}
 
     draw = staticmethod(figures.draw_maps)
     update = staticmethod(figures.update_maps)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """How much there is in the maps, and what the unit sees."""
         (top, bottom), (left, right) = data["sees"]
         silent = int((data["maps"].sum(axis=(1, 2)) == 0).sum())
@@ -199,7 +214,15 @@ def _name(stages, k):
 
 
 @of_course
-def small_network(data, *, maps=12, kernel=5, how="max", n_steps=20, seed=0):
+def small_network(
+    data: Dataset,
+    *,
+    maps: int = 12,
+    kernel: int = 5,
+    how: str = "max",
+    n_steps: int = 20,
+    seed: int = 0,
+) -> Network:
     """Maps-P-32-P and a readout, which begins with a quarter of a spike per unit and image.
 
     Parameters
@@ -252,7 +275,15 @@ class TrainPatches(Panel):
     }
 
     @of_course
-    def __init__(self, data, *, n_train=2000, n_test=300, steps=160, key=None):
+    def __init__(
+        self,
+        data: Dataset,
+        *,
+        n_train: int = 2000,
+        n_test: int = 300,
+        steps: int = 160,
+        key: str | None = None,
+    ) -> None:
         self.data, self.n_steps = data, steps
         self.inputs, self.labels = encode.latency(data.x_train[:n_train]), data.y_train[:n_train]
         self.test = encode.latency(data.x_test[:n_test]), data.y_test[:n_test]
@@ -280,7 +311,9 @@ class TrainPatches(Panel):
             if k == self.n_steps:
                 return
 
-    def simulate(self, *, kernel, maps, how, lr, digit):
+    def simulate(
+        self, *, kernel: int, maps: int, how: str, lr: float, digit: int
+    ) -> Iterator[dict[str, Any] | None]:
         """Train a network, and yield how it stands.
 
         Yields
@@ -316,14 +349,14 @@ class TrainPatches(Panel):
                 tested.append((k, accuracy))
             yield from pace.frame(frame, now=k == self.n_steps)
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network as it stands."""
         return {"network": self._network}
 
     draw = staticmethod(figures.draw_patches)
     update = staticmethod(figures.update_patches)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Accuracy so far, and weights, beside those of the dense network."""
         step, accuracy = data["tested"][-1]
         return (

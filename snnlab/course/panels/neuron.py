@@ -1,11 +1,20 @@
 """A panel of one neuron."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import textbook
 from snnlab.course import figures
 from snnlab.live import Choice, Panel, Slider
 from snnlab.neurons import LIF, LeakyIntegrator
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from snnlab.plot.style import Picture
 
 
 class OneNeuron(Panel):
@@ -25,7 +34,17 @@ class OneNeuron(Panel):
         "reset": Choice("reset", (("subtract", "subtract"), ("to zero", "zero")), "subtract"),
     }
 
-    def simulate(self, *, weight, n_spikes, gap, tau_mem, tau_syn, v_th, reset):
+    def simulate(
+        self,
+        *,
+        weight: float,
+        n_spikes: int,
+        gap: float,
+        tau_mem: float,
+        tau_syn: float,
+        v_th: float,
+        reset: str,
+    ) -> dict[str, Any]:
         """Run one neuron with one input; times in seconds.
 
         Returns
@@ -47,14 +66,14 @@ class OneNeuron(Panel):
         series = {"x": x, "i_syn": i_syn, "v": v, "z": z}
         return {name: y[0, :, 0] for name, y in series.items()} | {"v_th": v_th, "dt": dt}
 
-    def draw(self, data):
+    def draw(self, data: dict[str, Any]) -> Picture:
         """Input, current, membrane."""
         return figures.draw_neuron(**data)
 
-    def update(self, picture, data):
+    def update(self, picture: Picture, data: dict[str, Any]) -> None:
         """The same for other data."""
         figures.update_neuron(picture, **data)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Spikes in and out, and the membrane's peak."""
         return figures.neuron_alt(**data)

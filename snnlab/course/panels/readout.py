@@ -1,5 +1,9 @@
 """When is it sure: two networks, read out at a time of your choice."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check, encode
@@ -9,6 +13,13 @@ from snnlab.course.panels.shared import checked
 from snnlab.learning.losses import MaxOverTime
 from snnlab.live import Panel, Slider
 from snnlab.reports.decision import first_input_step, time_to_decision
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.network import Network
 
 NAMES = "trained as usual", "trained to be early"
 
@@ -29,7 +40,16 @@ class ReadOut(Panel):
     """
 
     @of_course
-    def __init__(self, usual, early, data, *, n_test=2000, names=NAMES, key=None):
+    def __init__(
+        self,
+        usual: Network,
+        early: Network,
+        data: Dataset,
+        *,
+        n_test: int = 2000,
+        names: Sequence[str] = NAMES,
+        key: str | None = None,
+    ) -> None:
         for name, network in (("usual", usual), ("early", early)):
             checked(network, name)
         if usual.sizes != early.sizes or usual.n_steps != early.n_steps or usual.dt != early.dt:
@@ -49,7 +69,7 @@ class ReadOut(Panel):
         }
         super().__init__(key)
 
-    def simulate(self, *, deadline, digit):
+    def simulate(self, *, deadline: float, digit: int) -> dict[str, Any]:
         """What the networks make of an image, and what they would say at each deadline.
 
         Parameters
@@ -84,14 +104,14 @@ class ReadOut(Panel):
             out["said"].append(np.where(undecided, -1, scores.argmax(axis=1)))
         return out
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """Both networks."""
         return dict(zip(self.names, self.networks, strict=True))
 
     draw = staticmethod(figures.draw_read_out)
     update = staticmethod(figures.update_read_out)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """What both say at the deadline, and how many images they read rightly by then."""
         at = data["at"]
         said = []

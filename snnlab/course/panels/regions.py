@@ -1,11 +1,21 @@
 """Decision regions of a classifier as it learns the Yin-Yang set."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import datasets
 from snnlab.course import figures
 from snnlab.course.arguments import of_course
 from snnlab.live import Pace, Panel, Slider, Stops, as_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from snnlab.network import Network
 
 GRID = 48  # points of the plane per side that are asked for
 EVERY = 40  # steps between two looks at the test points
@@ -61,7 +71,7 @@ class YinYang(Panel):
     }
 
     @of_course
-    def __init__(self, *, steps=500, n_test=500, key=None):
+    def __init__(self, *, steps: int = 500, n_test: int = 500, key: str | None = None) -> None:
         self.data, self.n_steps, self.n_test = datasets.load("yinyang"), steps, n_test
         axis = (np.arange(GRID) + 0.5) / GRID
         x, y = np.meshgrid(axis, axis)
@@ -69,7 +79,7 @@ class YinYang(Panel):
         self._plane = np.hstack([plane, 1 - plane])
         super().__init__(key)
 
-    def simulate(self, *, noise, n, hidden):
+    def simulate(self, *, noise: float, n: int, hidden: int) -> Iterator[dict[str, Any] | None]:
         """Train a classifier, and yield how it stands.
 
         Yields
@@ -114,14 +124,14 @@ class YinYang(Panel):
                 tested.append((k, model.score(x_test, y_test)))
             yield from pace.frame(frame, now=k == total)
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network as it stands."""
         return {"network": self._model.network_}
 
     draw = staticmethod(figures.draw_regions)
     update = staticmethod(figures.update_regions)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Accuracy so far, beside the linear model's."""
         step, accuracy = data["tested"][-1]
         return (

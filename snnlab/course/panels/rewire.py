@@ -1,11 +1,22 @@
 """A network that is rewired as it learns, under one of five rules."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check, synapses
 from snnlab.course import figures, lessons, results
 from snnlab.course.arguments import of_course
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.network import Network
 
 _TARGETS = tuple((f"{100 * x:g} %", x) for x in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5))
 _STRENGTHS = 0.001, 0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7
@@ -69,8 +80,16 @@ class Rewire(Panel):
 
     @of_course
     def __init__(
-        self, data, *, n_train=3000, n_test=500, steps=600, hidden=50, stored=None, key=None
-    ):
+        self,
+        data: Dataset,
+        *,
+        n_train: int = 3000,
+        n_test: int = 500,
+        steps: int = 600,
+        hidden: int = 50,
+        stored: Any = None,
+        key: str | None = None,
+    ) -> None:
         self.task = lessons.task(data, n_train=n_train, n_test=n_test, steps=steps, hidden=hidden)
         self.shape = data.image_shape
         if stored is None:
@@ -79,7 +98,9 @@ class Rewire(Panel):
         self.stored, self.others = _check.each(point, of="runs")("stored", stored), {}
         super().__init__(key)
 
-    def simulate(self, *, target, strength, method):
+    def simulate(
+        self, *, target: float, strength: float, method: str
+    ) -> Iterator[dict[str, Any] | None]:
         """Train a network under a rule, and yield how it stands.
 
         Yields
@@ -117,14 +138,14 @@ class Rewire(Panel):
         moving = {"left": np.array(data["left"]), "tested": list(data["tested"]), "pixels": wires}
         return data | moving | {"others": list(self.others.values())}
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network as it stands."""
         return {"network": self._network}
 
     draw = staticmethod(figures.draw_rewiring)
     update = staticmethod(figures.update_rewiring)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Step, connectivity, accuracy, and what of the settings is not used."""
         done = len(data["left"]) - 1
         step, accuracy = data["tested"][-1]

@@ -1,5 +1,9 @@
 """Silence is cheap: a penalty on spikes, and a network that is trained on as it is dragged."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check, encode
@@ -10,6 +14,13 @@ from snnlab.learning.penalties import Bursts
 from snnlab.learning.training import predict_scores, steps
 from snnlab.live import Panel, Slider, Stops, as_options
 from snnlab.reports.frontier import Frontier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.network import Network
 
 STRENGTHS = 0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0
 MEASURED = 12  # steps between two points of the trail
@@ -82,7 +93,17 @@ class Silence(Panel):
     }
 
     @of_course
-    def __init__(self, network, data, *, n_train=5000, n_test=1000, epochs=None, seed=2, key=None):
+    def __init__(
+        self,
+        network: Network,
+        data: Dataset,
+        *,
+        n_train: int = 5000,
+        n_test: int = 1000,
+        epochs: int | None = None,
+        seed: int = 2,
+        key: str | None = None,
+    ) -> None:
         self.network, self.data = checked(network), data
         self.inputs, self.labels = encode.latency(data.x_train[:n_train]), data.y_train[:n_train]
         self.test = encode.latency(data.x_test[:n_test]), data.y_test[:n_test]
@@ -99,7 +120,7 @@ class Silence(Panel):
         self._runs = {}
         super().__init__(key)
 
-    def simulate(self, *, strength, digit):
+    def simulate(self, *, strength: float, digit: int) -> Iterator[dict[str, Any] | None]:
         """Train on with a strength; where that was begun before, it goes on from there.
 
         Yields
@@ -135,7 +156,7 @@ class Silence(Panel):
             "dt": self.network.dt,
         }
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network as it stands."""
         run = self._runs.get(self.values["strength"])
         return {"network": self.network if run is None else run.network}
@@ -143,7 +164,7 @@ class Silence(Panel):
     draw = staticmethod(figures.draw_silence)
     update = staticmethod(figures.update_silence)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Spikes and accuracy before and now."""
         (x0, y0), (x, y) = data["trail"][0], data["trail"][-1]
         doing = "trained" if data["steps"] == data["of"] else "training"

@@ -1,5 +1,9 @@
 """Train and watch: start, pause, step, rewind, and change the settings as it goes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import _check, encode
@@ -12,6 +16,15 @@ from snnlab.learning.training import evaluate, steps
 from snnlab.live import Action, Pace, Panel, Slider, Stops, as_options
 from snnlab.network import Network
 from snnlab.neurons import LIF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.signals import SpikeTrains
 
 LEG = 25  # steps between checkpoints
 KEPT = 40  # checkpoints; of more, every second one is dropped
@@ -51,7 +64,17 @@ class Run:
     """
 
     @of_course
-    def __init__(self, network, inputs, labels, test, *, seed=0, lr=1.5e-3, batch_size=100):
+    def __init__(
+        self,
+        network: Network,
+        inputs: SpikeTrains,
+        labels: ArrayLike,
+        test: tuple[SpikeTrains, np.ndarray],
+        *,
+        seed: int = 0,
+        lr: float = 1.5e-3,
+        batch_size: int = 100,
+    ) -> None:
         check_samples("inputs", network, inputs)
         self.network, self.inputs = network, inputs
         self.labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
@@ -65,7 +88,7 @@ class Run:
         self._kept = {}
         self._keep()
 
-    def advance(self):
+    def advance(self) -> None:
         """One training step from where it stands; what was computed beyond is forgotten."""
         self.optimizer.lr = self.lr
         if self.step < len(self.loss):
@@ -101,7 +124,7 @@ class Run:
             for old in list(self._kept)[1:-1:2]:
                 del self._kept[old]
 
-    def go(self, step):
+    def go(self, step: int) -> int:
         """Take the weights back to the last checkpoint up to this step, or forth again to the next.
 
         Returns
@@ -120,7 +143,7 @@ class Run:
         return self.step
 
     @property
-    def checkpoints(self):
+    def checkpoints(self) -> list[int]:
         """Steps to which `go` leads, in order."""
         return list(self._kept)
 
@@ -184,8 +207,17 @@ class TrainLive(Panel):
 
     @of_course
     def __init__(
-        self, data, *, n_train=5000, n_test=500, hidden=100, limit=2000, begin=0, seed=0, key=None
-    ):
+        self,
+        data: Dataset,
+        *,
+        n_train: int = 5000,
+        n_test: int = 500,
+        hidden: int = 100,
+        limit: int = 2000,
+        begin: int = 0,
+        seed: int = 0,
+        key: str | None = None,
+    ) -> None:
         self.limit = _check.integer("limit", limit, at_least=1)
         neuron = LIF.brainscales2()
         n_inputs = data.x_train.shape[1]
@@ -209,7 +241,7 @@ class TrainLive(Panel):
 
     # what is shown ------------------------------------------------------------------------------
 
-    def simulate(self, *, digit, **settings):
+    def simulate(self, *, digit: int, **settings: Any) -> dict[str, Any]:
         """The runs as they stand, and what their networks make of one test image; no training.
 
         Parameters
@@ -244,14 +276,14 @@ class TrainLive(Panel):
             "dt": networks[0].dt,
         }
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """Both networks as they stand."""
         return {name: run.network for name, run in zip("AB", self.runs, strict=True)}
 
     draw = staticmethod(figures.draw_runs)
     update = staticmethod(figures.update_runs)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Steps, and accuracy of each network on the test images."""
         said = []
         for name, at, tested, loss in zip(
@@ -265,23 +297,23 @@ class TrainLive(Panel):
 
     # what the buttons do ------------------------------------------------------------------------
 
-    def start(self):
+    def start(self) -> None:
         """Train on; if training runs, pause."""
         self.worker.ask(("look" if self.training else "train", None))
 
-    def step(self):
+    def step(self) -> None:
         """One training step."""
         self.worker.ask(("step", None))
 
-    def over(self):
+    def over(self) -> None:
         """Begin again with the first weights."""
         self.worker.ask(("over", None))
 
-    def ask(self):
+    def ask(self) -> None:
         """Have the runs shown as they stand."""
         self.worker.ask(("look", None))
 
-    def changed(self, change):
+    def changed(self, change: Any) -> None:
         """The rewind slider takes the runs back; others are looked at by running training."""
         if change.owner is self.widgets["back"]:
             self.worker.ask(("go", change.new))
@@ -290,7 +322,7 @@ class TrainLive(Panel):
 
     # what the thread does -----------------------------------------------------------------------
 
-    def work(self, request):
+    def work(self, request: Any) -> Iterator[Any]:
         """Train, rewind or begin again, and show how the runs stand."""
         what, value = request
         if what == "train":
@@ -329,7 +361,7 @@ class TrainLive(Panel):
         self.training = running
         self.put(start={"description": "Pause" if running else "Start"})
 
-    def show(self, data):
+    def show(self, data: dict[str, Any]) -> None:
         """Show how the runs stand, on the rewind slider too."""
         super().show(data)
         self._follow()

@@ -1,10 +1,19 @@
 """A cloud of wires under gradient rewiring, to see what its constants do."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab.course import figures, lessons
 from snnlab.live import Choice, Panel, Slider, Stops, as_options
 from snnlab.plot.style import count
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from snnlab.plot.style import Picture
 
 _PULLS = as_options((0.0, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0))
 _RATES = as_options((0.001, 0.003, 0.01, 0.02, 0.03, 0.05))
@@ -21,7 +30,9 @@ class WireThatReturns(Panel):
         "hear": Choice("pruned hear", (("gradient", True), ("nothing", False)), True),
     }
 
-    def simulate(self, *, alpha, lr, p, wire, hear):
+    def simulate(
+        self, *, alpha: float, lr: float, p: float, wire: int, hear: bool
+    ) -> dict[str, Any]:
         """A cloud under these constants, and which of its wires is looked at.
 
         Returns
@@ -31,15 +42,15 @@ class WireThatReturns(Panel):
         """
         return {"cloud": lessons.cloud(alpha=alpha, lr=lr, sparsity=p, hear=hear), "wire": wire}
 
-    def draw(self, data):
+    def draw(self, data: dict[str, Any]) -> Picture:
         """Paths, histogram, counters."""
         return figures.draw_cloud(**data)
 
-    def update(self, picture, data):
+    def update(self, picture: Picture, data: dict[str, Any]) -> None:
         """The same for other data."""
         figures.update_cloud(picture, **data)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """How many wires are left, how many came and went, and what became of the bold one."""
         cloud, wire = data["cloud"], data["wire"]
         needed = int(cloud.needed[1].sum())

@@ -269,7 +269,7 @@ def examine(
     if isinstance(inputs, Values):
         raise TypeError("inputs must be SpikeTrains or ConstantCurrent, not Values")
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
-    loss = losses.resolve(loss)
+    loss = losses.of_samples("loss", loss)
     if isinstance(loss, losses.FirstSpike) and not network.spiking_readout:
         raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
     limit = np.inf if weight_limit is None else _check.number("weight_limit", weight_limit, above=0)

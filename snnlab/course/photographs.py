@@ -1,0 +1,202 @@
+"""Small photographs, a network of convolutions that learns them, and rules that rewire it."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnlab import _check, encode, rewiring
+from snnlab.course import lessons
+from snnlab.course.arguments import of_course
+from snnlab.layers import BatchNorm, Conv, Pool
+from snnlab.learning.optim import Adam
+from snnlab.learning.training import evaluate
+from snnlab.network import Network
+from snnlab.neurons import LIF
+
+ALL_WIRES = "all wires"
+METHODS = (*lessons.METHODS, ALL_WIRES)
+SHARES = "free", "alike"
+N_STEPS = 4
+RATE = 0.15  # spikes per unit and step at the beginning
+
+
+@dataclass(frozen=True)
+class PhotographTask(lessons.Task):
+    """Images as constant currents, to be learned in half a thousand steps or so.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        Of an image: rows, columns, colours.
+    """
+
+    shape: tuple = ()
+
+
+@of_course
+def photograph_task(data, *, n_train=5000, n_test=1000, steps=600, hidden=128):
+    """Make a task of a data set of images, grey or in colour.
+
+    Parameters
+    ----------
+    data : Dataset
+        Images whose sides 4 divides.
+    n_train, n_test : int
+        Images (of the first two at least), or all there are.
+    steps : int
+        About how many; there are whole epochs.
+    hidden : int
+        Neurons of the dense layer that hears the convolutions.
+
+    Returns
+    -------
+    PhotographTask
+        Pixels are less their mean, and divided by their standard deviation.
+    """
+    if data.image_shape is None:
+        raise ValueError(f"data must hold images, which {data.name} does not")
+    shape = (*data.image_shape, 1)[:3]
+    n_train = _check.integer("n_train", n_train, at_least=2)  # a norm needs as many
+    x = data.x_train[:n_train]
+    mean, sd = np.float32(x.mean(dtype=np.float64)), np.float32(x.std(dtype=np.float64))
+
+    def coded(x):
+        return encode.constant_current((x - mean) / sd, n_steps=N_STEPS)
+
+    batch_size = min(50, len(x))
+    while len(x) % batch_size == 1:  # the last batch would be of one image
+        batch_size -= 1
+    epochs = max(1, round(steps / -(-len(x) // batch_size)))
+    return PhotographTask(
+        inputs=coded(x),
+        labels=data.y_train[:n_train],
+        test_inputs=coded(data.x_test[:n_test]),
+        test_labels=data.y_test[:n_test],
+        epochs=epochs,
+        batch_size=batch_size,
+        hidden=hidden,
+        shape=shape,
+    )
+
+
+@of_course
+def photograph_network(task, *, channels=16, seed=0):
+    """Six convolutions, two pools and two dense layers, the second of which is the readout.
+
+    Parameters
+    ----------
+    task : PhotographTask
+    channels : int
+        Of each convolution.
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    Network
+        Its currents are normalised, and its neurons are active.
+    """
+    channels, norm = _check.integer("channels", channels, 1, 1000), BatchNorm()
+    three = [Conv(channels, 3, norm=norm)] * 3 + [Pool(2)]
+    layers = task.shape, *three, *three, task.hidden, int(task.labels.max()) + 1
+    network = Network(layers, LIF.grad_r(), n_steps=N_STEPS, rng=seed)
+    return make_active(network, task)
+
+
+def make_active(network, task):
+    """Scale a network's weights so that its neurons spike; returns it."""
+    return network.scale_to_activity(task.inputs[:100], rate=RATE, readout=1.0)
+
+
+@of_course
+def begin(
+    task, method, *, connectivity=0.1, strength=0.3, shares="free", channels=16, lr=3e-3, seed=0
+):
+    """A network of convolutions and a rule, ready to learn a task.
+
+    Parameters
+    ----------
+    task : PhotographTask
+    method : str
+        One of `METHODS`; "all wires" prunes none.
+    connectivity : float
+        Share of the wires that is to be left, in (0, 0.5]. STDS knows none.
+    strength : float
+        Grad R's pull alpha, or STDS's last threshold. The others have none.
+    shares : {"free", "alike"}
+        What each layer is left with: what comes of a target for the sum (Grad R) or what random
+        graphs have (Deep R, magnitude, fixed mask); or the same share of each. STDS is always free.
+    channels : int
+    lr : float
+    seed : int
+        Of weights and masks.
+
+    Returns
+    -------
+    Network, rule
+    """
+    _check.one_of("method", method, METHODS)
+    connectivity = _check.number("connectivity", connectivity, at_least=1e-6, at_most=0.5)
+    strength = _check.number("strength", strength, at_least=0)
+    free = _check.one_of("shares", shares, SHARES) == "free"
+    network, epochs = photograph_network(task, channels=channels, seed=seed), task.epochs
+    sparsity = rewiring.erdos_renyi(network, connectivity) if free else 1 - connectivity
+    if method == "Grad R":
+        hold = "network" if free else "layer"
+        rule = rewiring.GradR(lr, 1 - connectivity, strength, hold=hold)
+    elif method == "Deep R":
+        rule = rewiring.DeepR(lr, sparsity, rng=seed)
+    elif method == "STDS":
+        rule = rewiring.STDS(lr, strength)
+    elif method == "magnitude":
+        rule = rewiring.Magnitude(lr, sparsity, start=0.2 * epochs, end=0.7 * epochs, every=10)
+    elif method == "fixed mask":
+        rule = rewiring.FixedMask(lr, sparsity, rng=seed)
+    else:
+        return network, Adam(lr)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # layers that die out: a result, here
+        rule.begin(network, epochs, task.per_epoch)
+        if method in ("Deep R", "fixed mask"):  # sparse from the start, and nearly silent
+            make_active(network, task)
+    return network, rule
+
+
+@of_course
+def rewire(task, method, *, seed=0, **settings):
+    """Train a network of convolutions under a rule, from beginning to end.
+
+    Parameters
+    ----------
+    task : PhotographTask
+    method : str
+        One of `METHODS`.
+    seed : int
+    **settings
+        As for `begin`.
+
+    Returns
+    -------
+    Network, rule, Evaluation
+        The last on the test images.
+    """
+    network, rule = begin(task, method, seed=seed, **settings)
+    for _ in lessons.learn(task, network, rule, seed=seed):
+        pass
+    return network, rule, evaluate(network, task.test_inputs, task.test_labels)
+
+
+def with_weights(network):
+    """A network's stages that have weights, one per array of `Network.weights`."""
+    return [stage for stage in network.stages if any(b.prunable for b in stage.blocks.values())]
+
+
+def layer_names(stages):
+    """Short names of layers with weights: "conv 1", ..., "dense 1", ..."""
+    names, numbers = [], {"conv": 0, "dense": 0}
+    for stage in stages:
+        kind = "conv" if isinstance(stage.layer, Conv) else "dense"
+        numbers[kind] += 1
+        names.append(f"{kind} {numbers[kind]}")
+    return names

@@ -1,0 +1,303 @@
+"""Recordings of event sensors: addresses and times; from arrays and files, to spike trains."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from snnlab import _check
+from snnlab._files import load_npz
+from snnlab.datasets import aer
+from snnlab.datasets.dataset import DatasetCorrupt
+from snnlab.datasets.files import BadContent
+from snnlab.signals import SpikeTrains, chosen_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import PathLike
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Recordings:
+    """Recordings of an event sensor, the events of one after those of another.
+
+    Parameters
+    ----------
+    times : array of int or float (n_events,)
+        Of each event, from the start of its recording, in the unit of ``tick``.
+    units : array of int (n_events,)
+        Which part of the sensor it is of: the position in an array of ``shape``, row by row.
+    indptr : array of int (n + 1,)
+        Where each recording's events begin and end.
+    shape : tuple of int
+        Of the sensor: (polarities, rows, columns), or (channels,).
+    labels : array of int (n,), optional
+        What was recorded.
+    tick : float
+        Seconds that a time of 1 is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays do not fit together, naming the argument.
+    """
+
+    times: np.ndarray
+    units: np.ndarray
+    indptr: np.ndarray
+    shape: tuple[int, ...]
+    labels: np.ndarray | None = None
+    tick: float = 1e-6
+
+    def __post_init__(self):
+        count = _check.like(_check.integer, at_least=1, at_most=_check.MOST_UNITS)
+        shape = tuple(_check.each(count)("shape", self.shape))
+        if not shape or math.prod(shape) > _check.MOST_UNITS:
+            raise ValueError(f"shape must have 1 to {_check.MOST_UNITS} units, got {shape}")
+        _check.number("tick", self.tick, above=0)
+        times = _check.as_array("times", self.times)
+        dtype = np.int64 if times.dtype.kind in "iu" else np.float64
+        object.__setattr__(self, "times", _check.array("times", times, dtype, (None,)))
+        for name, dtype in (("units", np.int32), ("indptr", np.int64)):
+            x = _check.as_array(name, getattr(self, name))
+            if x.size and x.dtype.kind not in "iu":
+                raise TypeError(f"{name} must hold integers, not {x.dtype}")
+            object.__setattr__(self, name, _check.array(name, x, dtype, (None,)))
+        if self.units.size != self.times.size:
+            raise ValueError("units must be as many as times")
+        if not self.indptr.size or self.indptr[0] != 0 or self.indptr[-1] != self.times.size:
+            raise ValueError("indptr must run from 0 to the number of events")
+        if np.any(self.indptr[1:] < self.indptr[:-1]):
+            raise ValueError("indptr must not fall")
+        if self.units.size and not 0 <= self.units.min() <= self.units.max() < math.prod(shape):
+            raise ValueError(f"units must lie in a sensor of shape {shape}")
+        if self.labels is not None:
+            labels = _check.labels("labels", self.labels, len(self), _check.MOST)
+            object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "shape", shape)
+
+    def __len__(self):
+        return len(self.indptr) - 1
+
+    def __getitem__(self, index):
+        """Some recordings: an int, a slice, a mask or an array of indices; copied."""
+        chosen = chosen_samples(len(self), index)
+        sizes = np.diff(self.indptr)[chosen]
+        indptr = np.concatenate([[0], np.cumsum(sizes)])
+        events = np.repeat(self.indptr[chosen] - indptr[:-1], sizes) + np.arange(indptr[-1])
+        labels = None if self.labels is None else self.labels[chosen]
+        return Recordings(
+            self.times[events], self.units[events], indptr, self.shape, labels, self.tick
+        )
+
+    def __repr__(self):
+        per = self.times.size / max(1, len(self))
+        return (
+            f"Recordings({len(self):,} of a sensor of {' x '.join(map(str, self.shape))}, "
+            f"{per:,.0f} events each)"
+        )
+
+    def spikes(
+        self,
+        *,
+        dt: float,
+        n_steps: int | None = None,
+        pool: int = 1,
+        cut: bool = False,
+        allow_empty: bool = False,
+    ) -> SpikeTrains:
+        """Spike trains, in steps of ``dt`` seconds.
+
+        Parameters
+        ----------
+        dt : float
+        n_steps, cut, allow_empty
+            As in `SpikeTrains.from_events`.
+        pool : int
+            Rows and columns that are one: of a sensor of 2 x 34 x 34 a ``pool`` of 2 makes
+            2 x 17 x 17 units. What does not fill such a square at the end is one, too.
+
+        Returns
+        -------
+        SpikeTrains
+        """
+        dt = _check.number("dt", dt, above=0)
+        pool = _check.integer("pool", pool, 1)
+        units, shape = self.units, self.shape
+        if pool > 1:
+            if len(shape) < 2:
+                raise ValueError(f"pool must be 1: a sensor of shape {shape} has no rows")
+            *rest, y, x = np.unravel_index(units, shape)
+            shape = (*shape[:-2], *(-(-n // pool) for n in shape[-2:]))
+            units = np.ravel_multi_index((*rest, y // pool, x // pool), shape)
+        return SpikeTrains.from_events(
+            self.times,
+            units,
+            indptr=self.indptr,
+            dt=dt / self.tick,
+            n_units=math.prod(shape),
+            n_steps=n_steps,
+            cut=cut,
+            allow_empty=allow_empty,
+        )
+
+
+def recordings_of(
+    events: np.ndarray | Sequence[np.ndarray],
+    *,
+    shape: Sequence[int] | None = None,
+    labels: ArrayLike | None = None,
+    tick: float = 1e-6,
+) -> Recordings:
+    """Recordings from structured arrays, as tonic and other libraries of event data have them.
+
+    Parameters
+    ----------
+    events : structured array, or a sequence of them
+        One array per recording, with the fields ``t`` (in ticks), ``x``, and, where the sensor has
+        them, ``y`` and ``p`` (polarity: 1, or above 0, is brighter).
+    shape : sequence of int, optional
+        (polarities, rows, columns), (rows, columns) without a polarity, or (channels,); by default
+        as small as holds all events.
+    labels : array of int (n,), optional
+    tick : float
+        Seconds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Arrays without the fields, or with others in one recording than in another; places beyond
+        ``shape``.
+
+    Examples
+    --------
+    >>> fields = [("x", int), ("y", int), ("t", int), ("p", int)]
+    >>> recordings_of(np.array([(3, 2, 10, 1), (0, 1, 25, 0)], fields), shape=(2, 4, 4))
+    Recordings(1 of a sensor of 2 x 4 x 4, 2 events each)
+    """
+    parts = [events] if isinstance(events, np.ndarray) and events.dtype.names else events
+    parts = _check.sequence("events", parts, of="structured arrays")
+    if not parts:
+        raise ValueError("events must hold at least one recording")
+    axes = None
+    for k, part in enumerate(parts):
+        names = part.dtype.names if isinstance(part, np.ndarray) else None
+        if not names or not {"t", "x"} <= set(names) or part.ndim != 1:
+            raise TypeError(f"events[{k}] must be a structured array (n,) with fields t and x")
+        found = [name for name in ("p", "y", "x") if name in names]
+        axes = found if axes is None else axes
+        if found != axes:
+            raise ValueError(f"events[{k}] has the fields {found}, events[0] {axes}")
+    times = np.concatenate([_check.floats("events['t']", part["t"], None) for part in parts])
+    places = []
+    for name in axes:
+        x = np.concatenate([part[name] for part in parts])
+        whole = x.dtype.kind == "f" and np.isfinite(x).all() and np.all(x == np.floor(x))
+        if x.ndim != 1 or not (x.dtype.kind in "biu" or whole):
+            raise TypeError(f"events['{name}'] must hold integers, not {x.dtype}")
+        places.append((x > 0).astype(np.int64) if name == "p" else x.astype(np.int64))
+    indptr = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    return _recordings(times, places, indptr, shape, labels, tick, axes)
+
+
+def _recordings(times, places, indptr, shape, labels, tick, axes):
+    """Recordings, after a look whether places lie within the sensor."""
+    if shape is None:
+        sizes = [int(x.max(initial=0)) + 1 for x in places]
+        shape = [2, *sizes[1:]] if axes[0] == "p" else sizes
+    shape = _check.each(_check.like(_check.integer, at_least=1), len(axes), "sizes")("shape", shape)
+    for name, x, n in zip(axes, places, shape, strict=True):
+        if x.size and not 0 <= x.min() <= x.max() < n:
+            raise ValueError(
+                f"shape {tuple(shape)} does not hold all events: {name} reaches from {x.min()} to "
+                f"{x.max()}"
+            )
+    if math.prod(shape) > _check.MOST_UNITS:
+        raise ValueError(f"shape must have at most {_check.MOST_UNITS} units, got {tuple(shape)}")
+    units = np.ravel_multi_index(tuple(places), tuple(shape))
+    return Recordings(times, units, indptr, tuple(shape), labels, tick)
+
+
+def read_events(
+    path: PathLike, *, shape: Sequence[int] | None = None, sensor: str = "dvs128"
+) -> Recordings:
+    """Read a file of address events; what kind it is, is seen from its content.
+
+    - AEDAT 2.0 and 3.1 (``.aedat``)
+    - 5 bytes per event, as in N-MNIST (``.bin``, ``.bs2``)
+    - ``.npz`` without pickled objects, of arrays ``t``, ``x``, and ``y`` and ``p`` if there are;
+      ``offsets`` or ``indptr`` where it holds several recordings, ``label`` or ``labels``
+    - ``.npy`` of a structured array, as for `recordings_of`
+
+    Parameters
+    ----------
+    path : path
+    shape : sequence of int, optional
+        Of the sensor: (polarities, rows, columns); by default as small as holds all events.
+    sensor : {"dvs128", "davis"}
+        What the addresses of AEDAT 2.0 mean.
+
+    Returns
+    -------
+    Recordings
+        Times in microseconds from the first event of a recording in AEDAT files, else as they are.
+
+    Raises
+    ------
+    FileNotFoundError, DatasetCorrupt
+        If there is no file, or it is none of these; the message has its path.
+    """
+    path = _check.path("path", path)
+    _check.one_of("sensor", sensor, tuple(aer.ADDRESSES))
+    content = path.read_bytes()
+    try:
+        if content[:2] == b"PK":
+            return _from_npz(path, shape)
+        if content[:6] == b"\x93NUMPY":
+            return recordings_of(_from_npy(path), shape=shape)
+        if content[:1] == b"#":
+            found = aer.aedat(content, sensor)
+            found = found._replace(t=found.t - found.t.min(initial=np.iinfo(np.int64).max))
+        else:
+            found = aer.five_bytes(content)
+    except (BadContent, TypeError) as error:
+        raise DatasetCorrupt(f"{path} {error}") from None
+    indptr, axes = np.array([0, len(found.t)]), ("p", "y", "x")
+    return _recordings(found.t, [found.p, found.y, found.x], indptr, shape, None, 1e-6, axes)
+
+
+def _from_npy(path):
+    """The structured array in an ``.npy`` file."""
+    try:
+        events = np.load(path, allow_pickle=False)
+    except Exception as error:  # whatever a damaged header leads to
+        raise BadContent(f"is a damaged .npy file: {error}") from None
+    if not events.dtype.names:
+        raise BadContent("holds no structured array")
+    return events
+
+
+def _from_npz(path, shape):
+    """Recordings in an ``.npz`` file."""
+    try:
+        arrays = load_npz(path)
+    except ValueError as error:
+        raise BadContent(f"is a damaged .npz file: {error}") from None
+    axes = [name for name in ("p", "y", "x") if name in arrays]
+    if "t" not in arrays or "x" not in arrays:
+        raise BadContent(f"holds no t and x, but {', '.join(sorted(arrays)) or 'nothing'}")
+    places = []
+    for name in axes:
+        if arrays[name].dtype.kind not in "biu" or arrays[name].shape != arrays["t"].shape:
+            raise BadContent(f"holds {name} that are no integers, or not as many as t")
+        places.append(arrays[name].astype(np.int64))
+    n = len(arrays["t"]) if arrays["t"].ndim else 0
+    indptr = arrays.get("offsets", arrays.get("indptr", np.array([0, n])))
+    labels = arrays.get("label", arrays.get("labels"))
+    return _recordings(arrays["t"], places, indptr, shape, labels, 1e-6, axes)

@@ -1,0 +1,273 @@
+"""Files of events, byte by byte; recordings, and spike trains of them."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from snnlab import SpikeTrains
+from snnlab.datasets import DatasetCorrupt, Recordings, aer, read_events, recordings_of
+
+T = [5, 9, 1000, 70_000, 5_000_000]
+X, Y, P = [0, 33, 7, 12, 1], [3, 0, 33, 5, 2], [1, 0, 0, 1, 1]
+
+
+def is_what_was_written(found, times=T):
+    assert isinstance(found, Recordings) and len(found) == 1 and found.shape[0] == 2
+    p, y, x = np.unravel_index(found.units, found.shape)
+    assert [found.times.tolist(), x.tolist(), y.tolist(), p.tolist()] == [times, X, Y, P]
+
+
+def five_bytes():
+    return b"".join(
+        bytes([x, y, p << 7 | t >> 16, t >> 8 & 255, t & 255])
+        for t, x, y, p in zip(T, X, Y, P, strict=True)
+    )
+
+
+def address(sensor, x, y, p):
+    return y << 8 | x << 1 | p if sensor == "dvs128" else y << 22 | x << 12 | p << 11
+
+
+def aedat2(sensor="dvs128", times=T, extra=b""):
+    header = b"#!AER-DAT2.0\r\n# made for a test\r\n"
+    words = [
+        struct.pack(">II", address(sensor, x, y, p), t)
+        for t, x, y, p in zip(times, X, Y, P, strict=True)
+    ]
+    return header + extra + b"".join(words)
+
+
+def packet(kind, events, overflow=0, size=8):
+    head = struct.pack("<hhiiiiii", kind, 1, size, 4, overflow, len(events), len(events), 0)
+    return head + b"".join(events)
+
+
+def aedat3(overflow=0):
+    header = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#!END-HEADER\r\n"
+    words = [
+        struct.pack("<II", x << 17 | y << 2 | p << 1 | 1, t)
+        for t, x, y, p in zip(T, X, Y, P, strict=True)
+    ]
+    invalid = struct.pack("<II", 5 << 17 | 5 << 2, 20)
+    return (
+        header
+        + packet(0, [bytes(8)])
+        + packet(1, [words[0], invalid, *words[1:3]], overflow)
+        + packet(2, [bytes(36)], size=36)
+        + packet(1, words[3:], overflow)
+    )
+
+
+@pytest.fixture
+def put(tmp_path):
+    def write(content, name="events"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def test_events_of_five_bytes(put):
+    is_what_was_written(read_events(put(five_bytes(), "1.bs2")))
+    assert read_events(put(five_bytes()), shape=(2, 34, 34)).shape == (2, 34, 34)
+
+
+@pytest.mark.parametrize("sensor", ["dvs128", "davis"])
+def test_aedat_2(put, sensor):
+    """Times count from the first event on; a counter that runs over goes on."""
+    zero = [t - T[0] for t in T]
+    is_what_was_written(read_events(put(aedat2(sensor)), sensor=sensor), zero)
+    late = [(t + 2**32 - 3000) % 2**32 for t in T]
+    is_what_was_written(read_events(put(aedat2(sensor, late)), sensor=sensor), zero)
+    frame = struct.pack(">II", (1 << 31 | 5) if sensor == "davis" else 1 << 15, 7)
+    is_what_was_written(read_events(put(aedat2(sensor, extra=frame)), sensor=sensor), zero)
+
+
+@pytest.mark.parametrize("overflow", [0, 2])
+def test_aedat_3(put, overflow):
+    is_what_was_written(read_events(put(aedat3(overflow))), [t - T[0] for t in T])
+    assert aer.aedat3(aedat3(overflow)).t[0] == T[0] + (overflow << 31)
+
+
+def test_packets_of_aedat_3_with_a_time_that_runs_over(put):
+    word = struct.pack("<II", 1, 9)
+    content = aedat3()[: aedat3().index(b"HEADER\r\n") + 8]
+    content += packet(1, [word], 0) + packet(1, [word], 1)
+    assert read_events(put(content)).times.tolist() == [0, 2**31]
+
+
+def test_arrays_in_npz(put, tmp_path):
+    path = tmp_path / "one.npz"
+    np.savez(path, t=T, x=X, y=Y, p=P)
+    is_what_was_written(read_events(path))
+    np.savez(path, t=T, x=X, offsets=[0, 2, 5], label=np.array([4, 1], np.uint8))
+    found = read_events(path)
+    assert found.shape == (34,) and found.labels.tolist() == [4, 1]
+    assert found[1].times.tolist() == T[2:] and found[1].units.tolist() == X[2:]
+
+
+FIELDS = [("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("p", "?")]
+
+
+def structured():
+    return np.array(list(zip(X, Y, T, P, strict=True)), FIELDS)
+
+
+def test_structured_arrays_as_of_tonic(tmp_path):
+    is_what_was_written(recordings_of(structured()))
+    np.save(tmp_path / "one.npy", structured())
+    is_what_was_written(read_events(tmp_path / "one.npy"))
+    two = recordings_of([structured(), structured()[:3]], labels=[5, 6], shape=(2, 40, 40))
+    assert two.indptr.tolist() == [0, 5, 8] and two.labels.tolist() == [5, 6]
+    is_what_was_written(two[0])
+    signed = np.empty(5, [("t", "<f8"), ("p", "<i8"), ("x", "<f8"), ("y", "<u4")])
+    for name in signed.dtype.names:
+        signed[name] = structured()[name]
+    signed["p"] = 2 * signed["p"] - 1  # some write -1 for darker
+    is_what_was_written(recordings_of(signed))
+    audio = recordings_of(structured()[["t", "x"]], shape=(700,))  # as of SHD: no rows, no polarity
+    assert audio.shape == (700,) and audio.units.tolist() == X
+
+
+DAMAGE = {
+    "five bytes": (five_bytes()[:-1], "5-byte events"),
+    "aedat 2": (aedat2()[:-3], "truncated"),
+    "aedat 3 in events": (aedat3()[:-3], "truncated within a packet"),
+    "aedat 3 in a header": (aedat3()[: -(16 + 10)], "truncated within a packet's header"),
+    "aedat 3 sizes": (
+        aedat3()[: aedat3().index(b"HEADER\r\n") + 8] + packet(1, [bytes(4)] * 2, size=4),
+        "events of 4 bytes",
+    ),
+    "aedat 3 negative": (
+        aedat3()[: aedat3().index(b"HEADER\r\n") + 8]
+        + struct.pack("<hhiiiiii", 1, 1, 8, 4, 0, 5, -5, 0),
+        "negative length",
+    ),
+    "aedat 3 without an end": (b"#!AER-DAT3.1\r\n" + bytes(50), "header that does not end"),
+    "aedat 4": (b"#!AER-DAT4.0\r\n" + bytes(50), "AEDAT 4.0; versions 2 and 3"),
+    "a comment": (b"# hello\n", "does not begin with #!AER-DAT"),
+    "a line without end": (b"#!AER-DAT2.0 and so on", "header that does not end"),
+    "zip": (b"PK\x03\x04" + bytes(100), "damaged .npz"),
+    "npy": (b"\x93NUMPY\x01\x00" + bytes(30), "damaged .npy"),
+}
+
+
+@pytest.mark.parametrize("content, message", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_files_are_refused_with_their_path(put, content, message):
+    path = put(content, "broken.aedat")
+    with pytest.raises(DatasetCorrupt, match=message) as caught:
+        read_events(path)
+    assert str(path) in str(caught.value)
+
+
+def test_other_arrays_are_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    for arrays in ({"x": X}, {}, {"t": T, "x": X[:2]}, {"t": T, "x": np.array(X) + 0.5}):
+        np.savez(path, **arrays)
+        with pytest.raises(DatasetCorrupt, match="holds"):
+            read_events(path)
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    with pytest.raises(DatasetCorrupt, match="no structured array"):
+        read_events(tmp_path / "a.npy")
+    with pytest.raises(FileNotFoundError):
+        read_events(tmp_path / "none")
+    with pytest.raises(ValueError, match="sensor must be one of"):
+        read_events(path, sensor="eye")
+
+
+@pytest.mark.parametrize(
+    "events, change, message",
+    [
+        (3, {}, "events must be a sequence"),
+        ([], {}, "events must hold"),
+        (np.zeros(3), {}, r"events\[0\] must be a structured"),
+        ([structured(), structured()[["t", "x"]]], {}, r"events\[1\] has the fields"),
+        (structured()[["x", "y"]], {}, r"events\[0\] must be a structured"),
+        (structured(), {"shape": (2, 33, 34)}, "shape .* does not hold all events: y"),
+        (structured(), {"shape": (34, 34)}, "shape must hold 3 sizes"),
+        (structured(), {"labels": [1, 2]}, "labels must have shape"),
+        (structured(), {"tick": 0}, "tick must be above 0"),
+        (np.array([(0.5, 1)], [("x", float), ("t", int)]), {}, "events.* must hold integers"),
+        (np.array([(-1, 1)], [("x", int), ("t", int)]), {}, "shape .* x reaches from -1"),
+        (np.array([(1, np.nan)], [("x", int), ("t", float)]), {}, "events.* must be finite"),
+    ],
+)
+def test_bad_arrays_are_refused_by_name(events, change, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        recordings_of(events, **change)
+
+
+# recordings ---------------------------------------------------------------------------------------
+
+
+def some(n=6, seed=0):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 60, n)
+    times = np.concatenate([np.sort(rng.integers(0, 3000, k)) for k in sizes])
+    units = rng.integers(0, 2 * 5 * 4, times.size)
+    return Recordings(times, units, np.cumsum([0, *sizes]), (2, 5, 4), np.arange(n) % 3)
+
+
+def test_spikes_of_recordings():
+    events = some()
+    trains = events.spikes(dt=1e-4, n_steps=30)
+    wanted = SpikeTrains.from_events(
+        events.times, events.units, indptr=events.indptr, dt=100, n_units=40, n_steps=30
+    )
+    assert trains == wanted
+    with pytest.raises(ValueError, match="n_steps=20 are too few"):
+        events.spikes(dt=1e-4, n_steps=20)
+    with pytest.warns(RuntimeWarning, match="left out"):
+        short = events.spikes(dt=1e-4, n_steps=20, cut=True, allow_empty=True)
+    assert np.array_equal(short.to_dense(), wanted.to_dense()[:, :20])
+
+
+def test_pixels_are_pooled():
+    events = some()
+    whole = events.spikes(dt=1e-4, n_steps=30).to_dense().reshape(6, 30, 2, 5, 4)
+    pooled = events.spikes(dt=1e-4, n_steps=30, pool=2)
+    assert pooled.n_units == 2 * 3 * 2
+    padded = np.pad(whole, [(0, 0)] * 3 + [(0, 1), (0, 0)]).reshape(6, 30, 2, 3, 2, 2, 2)
+    assert np.array_equal(pooled.to_dense().reshape(6, 30, 2, 3, 2), padded.max(axis=(4, 6)))
+    with pytest.raises(ValueError, match="pool must be 1"):
+        Recordings([0], [0], [0, 1], (3,)).spikes(dt=1e-4, pool=2)
+
+
+@pytest.mark.parametrize(
+    "index", [2, -1, slice(1, 5, 2), [3, 3, 0], np.arange(6) % 2 == 0], ids=str
+)
+def test_recordings_are_chosen_by_index(index):
+    events, chosen = some(), np.atleast_1d(np.arange(6)[index])
+    part = events[index]
+    assert len(part) == len(chosen) and part.labels.tolist() == (chosen % 3).tolist()
+    assert part.spikes(dt=1e-4, n_steps=30) == events.spikes(dt=1e-4, n_steps=30)[index]
+    assert f"Recordings({len(chosen)} of a sensor of 2 x 5 x 4" in repr(part)
+
+
+GOOD = {"times": [0, 5, 2], "units": [0, 1, 5], "indptr": [0, 2, 3], "shape": (2, 3)}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"units": [0, 1]}, "units must be as many"),
+        ({"units": [0, 1, 6]}, "units must lie in a sensor"),
+        ({"units": [0, -1, 5]}, "units must lie"),
+        ({"units": [0.0, 1.0, 5.0]}, "units must hold integers"),
+        ({"indptr": [0, 2]}, "indptr must run from 0"),
+        ({"indptr": [0, 3, 2, 3]}, "indptr must not fall"),
+        ({"shape": ()}, "shape must have"),
+        ({"shape": (2, 0)}, r"shape\[1\] must be at least 1"),
+        ({"shape": (2**20, 2**20)}, "shape must have"),
+        ({"times": [0, np.nan, 1]}, "times must be finite"),
+        ({"times": "x"}, "times must be an array"),
+        ({"labels": [0]}, "labels must have shape"),
+        ({"tick": -1}, "tick must be above 0"),
+    ],
+)
+def test_recordings_that_do_not_fit_are_refused_by_name(change, message):
+    assert len(Recordings(**GOOD)) == 2
+    with pytest.raises((TypeError, ValueError), match=message):
+        Recordings(**GOOD | change)
