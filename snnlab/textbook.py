@@ -58,8 +58,7 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
         if t >= neuron.delay:
             i = i + drive[:, t - neuron.delay]
         v_past, z_past = (v[:, t - 1], z[:, t - 1]) if t > 0 else (0 * i, 0 * i)
-        if recurrent is not None:
-            i = i + z_past @ recurrent
+        i = i if recurrent is None else i + z_past @ recurrent
         if not fires:
             v[:, t] = b * v_past + g * i
         elif neuron.reset == "subtract":
@@ -118,9 +117,7 @@ def neuron_backward(neuron, v, z, error, recurrent=None):
     g_i = np.zeros_like(v)
     lv, li = np.zeros_like(v[:, 0]), np.zeros_like(v[:, 0])
     for t in reversed(range(n_steps)):
-        e = error[:, t]
-        if recurrent is not None:
-            e = e + li @ recurrent.T  # of the step after
+        e = error[:, t] if recurrent is None else error[:, t] + li @ recurrent.T
         if not fires:
             lv = b * lv + e
         else:

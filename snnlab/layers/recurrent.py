@@ -1,7 +1,9 @@
 """`Recurrent`: every unit hears every input, and a step later every unit's spikes."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -9,6 +11,11 @@ from snnlab import _check
 from snnlab.kernels import recurrent as kernels
 from snnlab.layers.base import Linear, neurons, neurons_back
 from snnlab.signals import SpikeTrains
+
+if TYPE_CHECKING:
+    from snnlab._types import Blocks, Shape
+    from snnlab.layers.stage import Stage
+    from snnlab.passes import Backward, Forward
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,42 +46,42 @@ class Recurrent(Linear):
     def __post_init__(self):
         object.__setattr__(self, "n", _check.integer("n", self.n, 1, _check.MOST_UNITS))
 
-    def shape_out(self, shape):
+    def shape_out(self, shape: Shape) -> Shape:
         """(n,)."""
         return (self.n,)
 
-    def blocks(self, shape):
+    def blocks(self, shape: Shape) -> dict[str, tuple[int, int]]:
         """Weights (n_in, n), and recurrent ones (n, n): row i is what unit i sends."""
         return {"weights": (int(np.prod(shape)), self.n), "recurrent": (self.n, self.n)}
 
-    def drive(self, x, w):
+    def drive(self, x: np.ndarray, w: Blocks) -> np.ndarray:
         """``x @ weights``."""
         return x.reshape(*x.shape[:2], -1) @ w["weights"]
 
-    def adjoint(self, g, x, w):
+    def adjoint(self, g: np.ndarray, x: np.ndarray, w: Blocks) -> tuple[Blocks, np.ndarray]:
         """``x.T @ g`` and ``g @ weights.T``."""
         flat = x.reshape(*x.shape[:2], -1)
         by_weights = np.tensordot(flat, g, axes=([0, 1], [0, 1]))
         return {"weights": by_weights}, (g @ w["weights"].T).reshape(x.shape)
 
-    def follows_events(self, kind):
+    def follows_events(self, kind: type) -> bool:
         """Spikes are added row by row."""
         return kind is SpikeTrains
 
-    def error_is_read_below(self, below):
+    def error_is_read_below(self, below: Stage) -> bool:
         """Where it hears the spikes of neurons."""
         return below.fires and below.layer.reads_error
 
-    def error_below(self, run, k, lo, hi):
+    def error_below(self, run: Backward, k: int, lo: int, hi: int) -> np.ndarray:
         """``g_I[t + delay] @ weights.T``."""
         return run.g_arriving(k, lo, hi) @ run.views(k)["weights"].T
 
-    def prepare(self, run, k):
+    def prepare(self, run: Forward, k: int) -> None:
         """Memory for currents, and the kernel that runs the neurons."""
         super().prepare(run, k)
         run.neurons[k] = neurons(run, k, kernels.fire, (run.conditions[k].blocks["recurrent"],))
 
-    def prepare_back(self, run, k):
+    def prepare_back(self, run: Backward, k: int) -> None:
         """The kernel that runs them backwards, and the recurrent weights as it reads them."""
         block = run.stages[k].blocks["recurrent"]
         size = kernels.panels_of(block.rows, block.width)
