@@ -10,10 +10,11 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import load_npz
+from snnlab.currents import chosen_samples
 from snnlab.datasets import aer
 from snnlab.datasets.dataset import DatasetCorrupt
 from snnlab.datasets.files import BadContent
-from snnlab.signals import SpikeTrains, chosen_samples
+from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

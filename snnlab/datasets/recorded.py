@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import chosen_samples
 from snnlab.datasets import fetch, stand_ins
 from snnlab.datasets.dataset import DatasetUnavailable
 from snnlab.datasets.events import Recordings
-from snnlab.signals import chosen_samples
 
 WHICH = "real", "stand-in", "either"
 N_SPEAKERS = 6

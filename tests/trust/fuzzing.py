@@ -333,7 +333,6 @@ ALLOWED = {
     "load": (OSError,),
     "save": (OSError,),
     "to_csv": (OSError,),
-    "chosen_samples": (IndexError,),
     "load_trace": (OSError,),
     "read_events": (OSError,),
     "save_trace": (OSError,),

@@ -852,7 +852,6 @@ OWN = {
     "Sounds.sounds": lambda: [np.arange(5, dtype=np.int16), np.ones(3, np.int16)],
     "Sounds.labels": lambda: np.array([0, 1]),
     "Sounds.speakers": lambda: np.array([0, 0]),
-    "chosen_samples.n": lambda: 4,
     "yinyang.n": lambda: 20,
     "resample.index": lambda: np.array([0, 1]),
     "resample.run": lambda: None,

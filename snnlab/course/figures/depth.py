@@ -1,5 +1,9 @@
 """Depth: what comes up through the layers of a network, and what of its gradient comes down."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import matplotlib
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
@@ -7,6 +11,14 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from snnlab.course.figures.parts import place_accuracy, show_accuracy
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 LEAST = 1e-6  # of a norm, relative to the last layer's, that is shown
 MOST = 1 / LEAST
@@ -61,7 +73,7 @@ def _said_of(factor):
 
 
 @style.styled
-def draw_depth(data, *, fig=None):
+def draw_depth(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """A deep network before any training: spikes and gradients by layer, and what steepness does.
 
     Parameters
@@ -102,7 +114,7 @@ def draw_depth(data, *, fig=None):
 
 
 @style.styled
-def update_depth(picture, data):
+def update_depth(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_depth`; arguments as there."""
     a, depth = picture.artists, len(data["rates"])
     relative = _show_layers(a.lines, data["rates"], data["norms"])
@@ -179,7 +191,9 @@ def draw_growth(records, *, start="norm", shortcut="none", fig=None):
 
 
 @style.styled
-def draw_deep_training(data, *, fig=None):
+def draw_deep_training(
+    data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None
+) -> Picture:
     """A deep network as it learns: spikes and gradients by layer, and its accuracy.
 
     Parameters
@@ -211,7 +225,7 @@ def draw_deep_training(data, *, fig=None):
 
 
 @style.styled
-def update_deep_training(picture, data):
+def update_deep_training(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_deep_training`; arguments as there."""
     a, depth = picture.artists, len(data["rates"])
     relative = _show_layers(a.lines, data["rates"], data["norms"])

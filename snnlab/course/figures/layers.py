@@ -1,5 +1,9 @@
 """A deep network while it is rewired: what is left of each layer, and which wires those are."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.colors import ListedColormap
 
@@ -7,6 +11,14 @@ from snnlab.course.figures.maps import mosaic, show_any
 from snnlab.course.figures.parts import place_accuracy, show_accuracy
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.plot.style import Picture
 
 TICKS = [0.1, 1, 10, 100]  # percent
 AGAINST, FOR = OKABE_ITO["orange"], OKABE_ITO["blue"]  # signs of weights
@@ -37,7 +49,7 @@ def picture_of(weights, kernel):
 
 
 @style.styled
-def draw_layers(data, *, fig=None):
+def draw_layers(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None) -> Picture:
     """A deep network while a rule rewires it: accuracy, connectivity, layers, wires of one layer.
 
     Parameters
@@ -104,7 +116,7 @@ def _place_bars(ax, names):
 
 
 @style.styled
-def update_layers(picture, data):
+def update_layers(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_layers`; arguments as there."""
     a = picture.artists
     step, accuracy = show_accuracy(a.tests, data["tested"])

@@ -1,6 +1,9 @@
 """Deep networks: what comes up and down through their layers, and whether they learn."""
 
+from __future__ import annotations
+
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +15,13 @@ from snnlab.course.figures.depth import multiple
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import evaluate, steps
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.network import Network
 
 STEEPNESSES = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0, 8.0, 16.0)
 EVERY = 20  # steps between two looks at the test images
@@ -54,7 +64,7 @@ class Depth(Panel):
     }
 
     @of_course
-    def __init__(self, data, *, n_samples=16, key=None):
+    def __init__(self, data: Dataset, *, n_samples: int = 16, key: str | None = None) -> None:
         n_samples = _check.integer("n_samples", n_samples, at_least=2)
         self.data = data
         self.labels = data.y_train[:n_samples]
@@ -71,7 +81,9 @@ class Depth(Panel):
         network = self._network(depth, start, shortcut)
         return deep.adjoint_norms(network, self.inputs, self.labels, STEEPNESSES, surrogate)
 
-    def simulate(self, *, steepness, depth, start, shortcut, surrogate):
+    def simulate(
+        self, *, steepness: float, depth: int, start: str, shortcut: bool, surrogate: str
+    ) -> dict[str, Any]:
         """Spikes and gradients by layer.
 
         Returns
@@ -94,7 +106,7 @@ class Depth(Panel):
             "settings": _settings(start, shortcut, surrogate),
         }
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network that is shown."""
         names = "depth", "start", "shortcut"
         return {"network": self._network(**{name: self.values[name] for name in names})}
@@ -102,7 +114,7 @@ class Depth(Panel):
     draw = staticmethod(figures.draw_depth)
     update = staticmethod(figures.update_depth)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Whether spikes and gradient arrive."""
         n, factor = len(data["rates"]), data["factor"]
         what = f"{n} layers, {data['settings']}: the last layer spikes at a rate of "
@@ -141,7 +153,15 @@ class TrainDeep(Panel):
     }
 
     @of_course
-    def __init__(self, data, *, n_train=2000, n_test=300, steps=160, key=None):
+    def __init__(
+        self,
+        data: Dataset,
+        *,
+        n_train: int = 2000,
+        n_test: int = 300,
+        steps: int = 160,
+        key: str | None = None,
+    ) -> None:
         n_train = min(_check.integer("n_train", n_train, at_least=2), len(data.x_train))
         n_train -= n_train % BATCH == 1  # a norm has no use for a batch of one
         self.data, self.n_steps = data, steps
@@ -168,7 +188,9 @@ class TrainDeep(Panel):
             if k == self.n_steps:
                 return
 
-    def simulate(self, *, depth, start, shortcut, steepness, lr):
+    def simulate(
+        self, *, depth: int, start: str, shortcut: bool, steepness: float, lr: float
+    ) -> Iterator[dict[str, Any] | None]:
         """Train a network, and yield how it stands.
 
         Yields
@@ -196,14 +218,14 @@ class TrainDeep(Panel):
                 tested.append((k, accuracy))
             yield from pace.frame(frame, now=k == self.n_steps)
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network as it stands."""
         return {"network": self._network}
 
     draw = staticmethod(figures.draw_deep_training)
     update = staticmethod(figures.update_deep_training)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Accuracy so far, beside that of two layers."""
         step, accuracy = data["tested"][-1]
         return (

@@ -1,11 +1,22 @@
 """A deep network of convolutions that is rewired as it learns photographs, layer by layer."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from snnlab import synapses
 from snnlab.course import figures, lessons, photographs
 from snnlab.course.arguments import of_course
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.network import Network
 
 _TARGETS = tuple((f"{100 * x:g} %", x) for x in (0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5))
 _STRENGTHS = as_options((0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7))
@@ -52,8 +63,16 @@ class RewireDeep(Panel):
 
     @of_course
     def __init__(
-        self, data, *, n_train=4000, n_test=500, steps=400, channels=16, hidden=128, key=None
-    ):
+        self,
+        data: Dataset,
+        *,
+        n_train: int = 4000,
+        n_test: int = 500,
+        steps: int = 400,
+        channels: int = 16,
+        hidden: int = 128,
+        key: str | None = None,
+    ) -> None:
         self.task = photographs.photograph_task(
             data, n_train=n_train, n_test=n_test, steps=steps, hidden=hidden
         )
@@ -72,7 +91,9 @@ class RewireDeep(Panel):
         }
         super().__init__(key)
 
-    def simulate(self, *, target, strength, method, shares, layer):
+    def simulate(
+        self, *, target: float, strength: float, method: str, shares: str, layer: int
+    ) -> Iterator[dict[str, Any] | None]:
         """Train a network under a rule, and yield how it stands.
 
         Yields
@@ -115,14 +136,14 @@ class RewireDeep(Panel):
             "kernel": getattr(self.stages[layer].layer, "kernel", 1),
         }
 
-    def downloads(self):
+    def downloads(self) -> dict[str, Network]:
         """The network as it stands."""
         return {"network": self._run.network}
 
     draw = staticmethod(figures.draw_layers)
     update = staticmethod(figures.update_layers)
 
-    def describe(self, data):
+    def describe(self, data: dict[str, Any]) -> str:
         """Accuracy, connectivity, and the layers that have most and least of their wires."""
         step, accuracy = data["tested"][-1]
         shares = 100 * data["wires"] / data["sizes"]
