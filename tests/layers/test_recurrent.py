@@ -142,6 +142,12 @@ def test_what_cannot_take_it_says_so(what):
         REFUSALS[what](network, inputs)
 
 
+def test_compressed_above_convolutions_it_runs_as_it_is():
+    network, inputs = make("recurrent on images")
+    found, expected = network.compressed().forward(inputs), network.forward(inputs)
+    assert np.array_equal(found.readout, expected.readout)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
