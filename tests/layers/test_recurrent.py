@@ -6,7 +6,7 @@ from helpers import assert_close
 from samples import MAPS, make
 from test_every_layer import assert_same_as_plain, squares
 
-from snnlab import LIF, Adam, Network, SpikeTrains, Substrate, textbook, train
+from snnlab import LIF, Adam, Network, SpikeTrains, Substrate, rewiring, textbook, train
 from snnlab.kernels import recurrent
 from snnlab.layers import Recurrent, Residual
 
@@ -119,6 +119,27 @@ def test_it_learns_what_only_memory_tells():
     settings = {"epochs": 15, "batch_size": 20, "rng": 1, "progress": False}
     history = train(network, inputs, labels, optimizer=Adam(5e-3), loss="sum_over_time", **settings)
     assert history.loss[-1] < 0.5 * history.loss[0]
+
+
+RULES = {
+    "grad r": lambda: rewiring.GradR(0.02, 0.5, rng=0),
+    "deep r": lambda: rewiring.DeepR(0.02, 0.5, rng=0),
+    "a mask": lambda: rewiring.FixedMask(sparsity=0.5, rng=0),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_recurrent_wires_are_pruned_too(rule):
+    network, inputs = make("recurrent between", dtype=np.float32, batch=40)
+    settings = {"epochs": 3, "batch_size": 20, "rng": 1, "progress": False}
+    before = network.weights[2].copy()
+    train(network, inputs, np.arange(40) % 3, optimizer=RULES[rule](), **settings)
+    loops = [block.name == "recurrent" for block in network.weight_blocks]
+    assert sum(loops) == 2
+    for w, loop in zip(network.weights, loops, strict=True):
+        assert not loop or 0 < np.count_nonzero(w) < w.size
+    left = network.weights[2] != 0
+    assert (network.weights[2] != before)[left].any(), "and learn"
 
 
 def test_files_hold_it(tmp_path):
