@@ -11,9 +11,6 @@ from snnlab.trace import Trace
 
 MOST = 6.0  # largest exponent of ten of a factor
 FEW = 50  # samples that tell roughly
-# how near the logarithm of spikes comes to what is aimed at; from which distance on that is told
-ROUGH, CLOSE, FAR = 0.05, 0.01, 0.1
-FIRST, FINEST = 0.3, 1e-3  # first step of an exponent; the least distance of two
 
 
 def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=None):
@@ -84,98 +81,43 @@ class Runs:
 
 
 def _scale_layer(network, k, stage, runs, target):
-    """Scale hidden layer k: roughly as few samples tell, then as all of them do.
+    """Scale hidden layer k, by bisection.
 
-    A pass costs the more, the more neurons fire, and what a few samples tell is nearly right: all
-    of them are run two or three times.
+    A pass costs the more, the more neurons fire: a bracket is looked for first, from weights as
+    they are and with few samples, and what it tells need not be run.
     """
     weights = [b.padded(network.parameters) for b in _scaled(stage)]
     original = [w.copy() for w in weights]
-    place = network.stages.index(stage)
+    (few, everything), place = runs, network.stages.index(stage)
 
-    def scale(exponent):
+    def spikes(exponent, some=everything):
         for w, before in zip(weights, original, strict=True):
             with np.errstate(over="ignore"):  # one tries less then
                 np.multiply(before, network.dtype.type(10.0**exponent), out=w)
+        return some.spikes(place)
 
-    def excess(exponent, some):
-        scale(exponent)
-        with np.errstate(divide="ignore"):
-            return float(np.log(some.spikes(place) / target))
-
-    search = Search()
-    for some, close in zip(runs, (ROUGH, CLOSE), strict=True):
-        search = search.again(lambda x, some=some: excess(x, some), close)
-    scale(search.best)
-    if not np.isfinite(search.found):
-        raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
-    told = None
-    if stage.shortcut is not None and search.low is None and search.found > CLOSE:
+    known = 0.0, 0.0
+    for some, step in ((few, 1.0), (few, 0.1), (everything, 0.01)):
+        known = _bracket(lambda x, some=some: spikes(x, some) < target, np.mean(known), step)
+    low, high = -MOST, MOST
+    for _ in range(24):
+        middle, found = (low + high) / 2, None
+        if known[0] < middle < known[1]:
+            found = spikes(middle)
+        below = middle <= known[0] if found is None else found < target
+        low, high = (middle, high) if below else (low, middle)
+    if found is None:
+        found = spikes(middle)
+    if stage.shortcut is not None and high < 1 - MOST:
         for w, before in zip(weights, original, strict=True):
             w[...] = before
-        told = "spikes more than was asked for by its shortcut alone: its weights stay"
-    elif search.high is None and search.found < -FAR:
-        most = target * np.exp(search.found)
-        told = f"spikes {most:.3g} times per sample at most, however scaled, not {target:.3g} times"
-    if told is not None:
-        warnings.warn(f"{stage.name} {told}", RuntimeWarning, stacklevel=4)
-
-
-class Search:
-    """A search for the exponent at which an excess, which grows with it, is nearly 0.
-
-    Steps that grow, or follow the slope, until there is an exponent on either side; then between
-    the two.
-
-    Attributes
-    ----------
-    best, found : float
-        The exponent with the least excess that was seen, and that excess.
-    low, high : pair of float or None
-        Exponent and excess nearest to 0 from below and from above.
-    """
-
-    def __init__(self, start=0.0, slope=None):
-        self.best, self.found, self.slope = start, np.inf, slope
-        self.low, self.high = None, None
-
-    def again(self, excess, close):
-        """A new search, from here on, until the excess is at most ``close``."""
-        new = Search(self.best, self.slope)
-        x, step, side = new.best, FIRST, 0
-        while True:
-            here = excess(x)
-            if abs(here) < abs(new.found):
-                new.best, new.found = x, here
-            if abs(here) <= close or (abs(x) == MOST and np.sign(x) != np.sign(here)):
-                break
-            same, side = side == np.sign(here), np.sign(here)
-            if here < 0:
-                new.low = x, here
-            else:
-                new.high = x, here
-            if new.low is not None and new.high is not None:
-                if new.high[0] - new.low[0] < FINEST:
-                    break
-                x = new._between(same)
-            else:
-                x = float(np.clip(x - new._ahead(here, step), -MOST, MOST))
-                step *= 2
-        return new
-
-    def _ahead(self, here, step):
-        """How far to go back if there is but one side: as the slope says, and a little farther."""
-        if self.slope is None or not np.isfinite(here):
-            return np.sign(here) * step
-        return np.sign(here) * float(np.clip(1.1 * abs(here) / self.slope, step / 100, step))
-
-    def _between(self, same):
-        """An exponent between low and high; in the middle if the last two were on one side."""
-        (low, less), (high, more) = self.low, self.high
-        if same or not np.isfinite(less):
-            return (low + high) / 2
-        self.slope = (more - less) / (high - low)
-        return low + float(np.clip(-less / (more - less), 0.1, 0.9)) * (high - low)
+        warnings.warn(
+            f"{stage.name} spikes more than was asked for by its shortcut alone: its weights stay",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    elif found == 0:
+        raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
 
 
 def _scaled(stage):
@@ -183,6 +125,18 @@ def _scaled(stage):
     if stage.layer.normalises:
         return [stage.blocks["gain"], stage.blocks["shift"]]
     return [block for block in stage.blocks.values() if block.prunable]
+
+
+def _bracket(below, start, step):
+    """Exponents between which what is ``below`` ends to be so, from ``start`` in growing steps."""
+    sign = 1 if below(start) else -1
+    here = start
+    while True:
+        last, here = here, float(np.clip(here + sign * step, -MOST, MOST))
+        if here == last or below(here) != (sign > 0):  # never so, or there
+            break
+        step *= 2
+    return min(last, here), max(last, here)
 
 
 def _scale_readout(network, inputs, size):

@@ -325,8 +325,7 @@ class Network(NetworkFile):
         """Scale each hidden layer's weights so that it starts out active.
 
         A network that begins silent, or with every neuron firing in every step, learns slowly. The
-        factor is found layer by layer, so that spikes are within a hundredth of what is aimed at:
-        with a few samples first, then in two or three passes of all of them.
+        factor is found by bisection, layer by layer.
 
         Parameters
         ----------

@@ -400,16 +400,12 @@ def test_scale_to_activity_finds_what_a_plain_bisection_finds(make, spread, targ
     inputs = make(170, 20, 12)
     plain, ours = (network((20, 50, 3), spread=spread, n_steps=12) for _ in range(2))
     expected = by_plain_bisection(plain, inputs, target)
-    found = ours.scale_to_activity(inputs, target).weights[0]
-    np.testing.assert_allclose(found, expected, rtol=0.03)
-    counts = ours.forward(inputs).hidden[0].counts()
-    assert counts.mean() == pytest.approx(target, rel=0.01, abs=1 / len(inputs))
+    np.testing.assert_array_equal(ours.scale_to_activity(inputs, target).weights[0], expected)
 
 
-@pytest.mark.parametrize("make, spread", [(events, None), (events, 1e3), (current, 1e-3)])
-def test_scale_to_activity_takes_few_passes(monkeypatch, make, spread):
-    """No more than an epoch of training; and those in which all neurons fire take long."""
-    inputs, spikes, most, many = make(300, 20, 60), activity.Runs.spikes, [], []
+def test_scale_to_activity_seldom_runs_a_network_in_which_all_fires(monkeypatch):
+    """Such passes take long: of a plain bisection half of them are."""
+    inputs, spikes, most, many = events(300, 20, 60), activity.Runs.spikes, [], []
 
     def watched(self, k):
         many.append(len(self))
@@ -417,18 +413,9 @@ def test_scale_to_activity_takes_few_passes(monkeypatch, make, spread):
         return most[-1]
 
     monkeypatch.setattr(activity.Runs, "spikes", watched)
-    network((20, 50, 3), n_steps=60, spread=spread).scale_to_activity(inputs, 25)
+    network((20, 50, 3), n_steps=60).scale_to_activity(inputs, 25)
     many, most = np.array(many), np.array(most)
-    assert 1 <= (many == 300).sum() <= 3 and most[many == 300].max() < 40
-    assert (many < 300).sum() <= 12
-
-
-def test_scale_to_activity_says_what_cannot_be_reached():
-    tired = LIF.brainscales2(dt=CHIP.dt, refractory=20 * CHIP.dt)
-    net = network((20, 50, 3), tired, n_steps=12)
-    with pytest.warns(RuntimeWarning, match=r"layer 0.* at most, however scaled, not 100 times"):
-        net.scale_to_activity(events(100, 20, 12), 100)
-    assert 20 < net.forward(events(100, 20, 12)).hidden[0].counts().mean() <= 50
+    assert (many == 300).sum() <= 20 and most[many == 300].max() < 40
 
 
 def test_scale_to_activity_by_rate():

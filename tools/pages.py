@@ -37,7 +37,9 @@ def fill(text, parts):
 
 
 def table(head, rows):
-    """A Markdown table: its titles, and rows of as many texts."""
+    """A Markdown table: its titles, and rows of as many texts; a sentence where there are none."""
+    if not rows:
+        return "*No records are stored yet.*"
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
 
