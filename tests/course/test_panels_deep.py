@@ -54,6 +54,7 @@ def test_networks_begin_active(task):
         assert 0.02 < train.counts().mean() / (train.n_units * network.n_steps) < 0.4
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("method", photographs.METHODS)
 def test_rules_end_where_they_should(task, method):
     strength = 0.5 if method == "Grad R" else 0.05
@@ -70,6 +71,7 @@ def test_rules_end_where_they_should(task, method):
     assert result.accuracy == evaluate(network, task.test_inputs, task.test_labels).accuracy
 
 
+@pytest.mark.rotates
 def test_the_network_learns():
     task = photographs.photograph_task(small_panels.digits(), **SMALL | {"steps": 120})
     network, rule = photographs.begin(task, photographs.ALL_WIRES, channels=8, lr=0.01)
@@ -77,6 +79,7 @@ def test_the_network_learns():
     assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:20])
 
 
+@pytest.mark.rotates
 def test_layers_are_cut_alike_only_if_that_is_wanted(task):
     found = {}
     for shares in photographs.SHARES:

@@ -10,6 +10,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 import small_panels
+from helpers import pixels
 
 import snnlab
 from snnlab import LIF, Network, encode, live, panels, plot, surrogate, textbook
@@ -193,6 +194,18 @@ def test_adjoints_are_the_textbooks(make, network, data, reset):
     _, error, _ = textbook.layer_backward(trace[0][1], weights[1], models[1], *trace[1], g)
     _, _, adjoint = textbook.layer_backward(x, weights[0], neuron, *trace[0], error)
     np.testing.assert_allclose(out["adjoints"], adjoint[0], atol=1e-4 * np.abs(adjoint).max())
+
+
+def test_marks_of_the_first_neuron_are_as_large_as_others(make):
+    """Its row ends at the frame, and may be lower than a mark."""
+    data, inked = make("BackwardInTime").simulate(t=0, sample=0, steepness=10.0, reset=False), []
+    data = data | {"adjoints": np.zeros((20, 120))}
+    for unit in (0, 60, 119):
+        for spikes in ([], [5]):
+            where = np.array(spikes, int), np.array([unit] * len(spikes))
+            inked.append(pixels(figures.draw_backward(data | {"spikes": where}).png(2)))
+    sizes = [np.any(a != b, axis=-1).sum() for a, b in zip(inked[::2], inked[1::2], strict=True)]
+    assert min(sizes) > 0.95 * max(sizes) > 0, sizes
 
 
 # --- training live -----------------------------------------------------------------------------

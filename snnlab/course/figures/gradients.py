@@ -136,7 +136,9 @@ def draw_backward(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = N
     shown = top.imshow(blank, extent=extent, **looks)
     label = "|adjoint| / the largest (powers of ten)"
     fig.colorbar(shown, ax=[top, bottom], label=label, shrink=0.6)
-    (spikes,) = top.plot([], [], "D", mfc="white", mec=ROLES["spike"], ms=4.5, mew=1.3)
+    # of the first and last neuron, too, they are whole: rows may be lower than marks
+    looks = {"mfc": "white", "mec": ROLES["spike"], "ms": 4.5, "mew": 1.3}
+    (spikes,) = top.plot([], [], "D", **looks, clip_on=False, zorder=3)
     (line,) = bottom.plot([], [], "o-", color=ROLES["gradient"], ms=4)
     cursors = [ax.axvline(0, color=ROLES["spike"], lw=1.6, ls=":") for ax in (top, bottom)]
     for ax in (top, bottom):
