@@ -316,25 +316,37 @@ def check_reopened(page, folder):
     for k in shown:
         page.evaluate("k => lab.widget.content.scrollToItem(k)", k)
         page.wait_for_function(PICTURES, arg=k, timeout=PATIENCE)
-    for words in ("Loading widget", "model not found"):
-        said = page.locator(".jp-Notebook:visible").get_by_text(words)
-        assert said.locator("visible=true").count() == 0
+    check_nothing_is_missed(page)
     return path, len(shown)
 
 
-def check_exported(page, path, n, folder):
-    """So it is in HTML, without a network."""
+def check_nothing_is_missed(page):
+    """No words stand where a widget should be."""
+    for words in ("Loading widget", "model not found"):
+        said = page.locator(".jp-Notebook:visible").get_by_text(words)
+        assert said.locator("visible=true").count() == 0
+
+
+@contextlib.contextmanager
+def exported(page, path, folder):
+    """A page that shows a notebook as HTML, without a network."""
     exporters = pytest.importorskip("nbconvert")
     body, _ = exporters.HTMLExporter().from_filename(str(path))
     (folder / "exported.html").write_text(body, encoding="utf-8")
     context = page.context.browser.new_context(offline=True)
-    exported = context.new_page()
-    exported.goto((folder / "exported.html").as_uri())
-    alts = exported.evaluate(
-        "[...document.querySelectorAll('.jp-OutputArea-output img')]"
-        ".map((e) => e.complete && e.naturalWidth ? e.alt : '')"
-    )
+    shown = context.new_page()
+    shown.goto((folder / "exported.html").as_uri())
+    yield shown
     context.close()
+
+
+def check_exported(page, path, n, folder):
+    """So it is in HTML, without a network."""
+    with exported(page, path, folder) as shown:
+        alts = shown.evaluate(
+            "[...document.querySelectorAll('.jp-OutputArea-output img')]"
+            ".map((e) => e.complete && e.naturalWidth ? e.alt : '')"
+        )
     assert len(alts) >= n and all(len(alt) > 20 for alt in alts), (n, alts)
 
 

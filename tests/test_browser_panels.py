@@ -19,6 +19,8 @@ from test_browser import (  # noqa: E402
     PATIENCE,
     changes,
     check_both_themes,
+    check_nothing_is_missed,
+    exported,
     first_control,
     lab,
     nbformat,
@@ -274,10 +276,8 @@ def check_it_stays(page, lab, names, tmp_path, scratch):
     _, folder = lab
     path = saved_and_reopened(page, folder)
     check_saved(nbformat.read(path, as_version=4), names)
-    notebook = page.locator(".jp-Notebook:visible")
     check_stills(page, names)
-    for words in ("Loading widget", "model not found"):
-        assert notebook.get_by_text(words).locator("visible=true").count() == 0
+    check_nothing_is_missed(page)
     page.screenshot(path=scratch / f"reopened-{names[0]}.png")
     check_exported(page, path, names, tmp_path)
 
@@ -305,16 +305,10 @@ def check_stills(page, names):
 
 
 def check_exported(page, path, names, tmp_path):
-    exporters = pytest.importorskip("nbconvert")
-    body, _ = exporters.HTMLExporter().from_filename(str(path))
-    (tmp_path / "exported.html").write_text(body, encoding="utf-8")
-    context = page.context.browser.new_context(offline=True)
-    exported = context.new_page()
-    exported.goto((tmp_path / "exported.html").as_uri())
-    check_stills(exported, names)
-    text = exported.locator("body").inner_text()
-    assert "Traceback" not in text and "model not found" not in text
-    context.close()
+    with exported(page, path, tmp_path) as shown:
+        check_stills(shown, names)
+        text = shown.locator("body").inner_text()
+        assert "Traceback" not in text and "model not found" not in text
 
 
 def test_an_executed_notebook_has_pictures(page, tmp_path):

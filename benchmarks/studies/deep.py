@@ -9,8 +9,8 @@
 - ``deep-cifar10-16``: the same at 16 x 16, with 16 channels; what `rewiring_deep.py` prunes
 
 Pixels are constant currents, less the mean and divided by the standard deviation of all. Classes
-are read out by the rates of some neurons each (``vote``), or by a leaky integrator each. Settings
-were chosen on the validation split. A run that was stopped goes on from its last epoch.
+are read out by the rates of some neurons each (``vote``), or by a leaky integrator each. A run that
+was stopped goes on from its last epoch. Settings are to be chosen on the validation split.
 """
 
 import time

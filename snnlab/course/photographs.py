@@ -100,8 +100,7 @@ def photograph_network(task, *, channels=16, seed=0):
     channels, norm = _check.integer("channels", channels, 1, 1000), BatchNorm()
     three = [Conv(channels, 3, norm=norm)] * 3 + [Pool(2)]
     layers = task.shape, *three, *three, task.hidden, int(task.labels.max()) + 1
-    network = Network(layers, LIF.grad_r(), n_steps=N_STEPS, rng=seed)
-    return make_active(network, task)
+    return make_active(Network(layers, LIF.grad_r(), n_steps=N_STEPS, rng=seed), task)
 
 
 def make_active(network, task):
@@ -111,7 +110,16 @@ def make_active(network, task):
 
 @of_course
 def begin(
-    task, method, *, connectivity=0.1, strength=0.3, shares="free", channels=16, lr=3e-3, seed=0
+    task,
+    method,
+    *,
+    connectivity=0.1,
+    strength=0.3,
+    shares="free",
+    channels=16,
+    lr=3e-3,
+    seed=0,
+    network=None,
 ):
     """A network of convolutions and a rule, ready to learn a task.
 
@@ -131,6 +139,9 @@ def begin(
     lr : float
     seed : int
         Of weights and masks.
+    network : Network, optional
+        What `photograph_network` has made of the task, of which a copy is taken: making it active
+        is most of the work. By default it is made.
 
     Returns
     -------
@@ -140,7 +151,12 @@ def begin(
     connectivity = _check.number("connectivity", connectivity, at_least=1e-6, at_most=0.5)
     strength = _check.number("strength", strength, at_least=0)
     free = _check.one_of("shares", shares, SHARES) == "free"
-    network, epochs = photograph_network(task, channels=channels, seed=seed), task.epochs
+    if network is None:
+        network = photograph_network(task, channels=channels, seed=seed)
+    else:
+        _check.network("network", network)
+        network = network.copy()
+    epochs = task.epochs
     sparsity = rewiring.erdos_renyi(network, connectivity) if free else 1 - connectivity
     if method == "Grad R":
         hold = "network" if free else "layer"

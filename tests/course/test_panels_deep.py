@@ -43,6 +43,19 @@ def test_a_task_is_what_it_says(task):
     assert grey.shape == (16, 16, 1)
 
 
+@pytest.mark.parametrize("method", ["Grad R", "Deep R"])
+def test_a_network_that_is_handed_in_is_begun_with_and_left_alone(task, method):
+    made = photographs.photograph_network(task, channels=3)
+    before = made.parameters.tobytes()
+    given, _ = photographs.begin(task, method, network=made)
+    anew, _ = photographs.begin(task, method, channels=3)
+    assert given.parameters.tobytes() == anew.parameters.tobytes()
+    given.weights[0][...] = 0
+    assert made.parameters.tobytes() == before
+    with pytest.raises(TypeError, match="network must be"):
+        photographs.begin(task, method, network=3)
+
+
 def test_networks_begin_active(task):
     network = photographs.photograph_network(task, channels=4)
     stages = photographs.with_weights(network)

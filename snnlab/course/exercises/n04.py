@@ -3,7 +3,7 @@
 import numpy as np
 
 from snnlab import surrogate, textbook
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import close, floats, question, returned
 from snnlab.neurons import LIF
 
 
@@ -12,8 +12,6 @@ from snnlab.neurons import LIF
     "Each adjoint takes over its own leak from the step after, and what it influences in this one.",
 )
 def _backward_lines(answer):
-    if not callable(answer):
-        return "The answer is the function itself, without brackets: check('n04.q1', backward)."
     rng = np.random.default_rng(0)
     neuron = LIF.brainscales2(tau_mem=9e-6, tau_syn=4e-6)
     v, error = rng.normal(0.7, 0.5, (2, 12, 3))
@@ -22,12 +20,10 @@ def _backward_lines(answer):
     z = (v > neuron.v_th)[None] * 1.0
     _, _, truth = textbook.layer_backward(one, np.zeros((1, 3)), neuron, v[None], z, error[None])
     a, b = neuron.decay_syn, neuron.decay_mem
-    try:
-        got = np.asarray(answer(error.copy(), h.copy(), a, b), float)
-    except Exception as fault:
-        if "ellipsis" in str(fault):
-            return "There are still dots in the function. Three lines are to be filled in."
-        return f"The function stops with {type(fault).__name__}: {fault}"
+    given, more = (error.copy(), h.copy(), a, b), " Three lines are to be filled in."
+    got, hint = returned("n04.q1", answer, "backward", *given, read=floats, dots=more)
+    if hint is not None:
+        return hint
     if got.shape != error.shape:
         return f"The result has shape {got.shape}; it should have that of error, {error.shape}."
     if np.allclose(got, truth[0], rtol=1e-6, atol=1e-9):

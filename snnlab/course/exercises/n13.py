@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import close, floats, question, returned
+
+
+def _both(found):
+    """Two arrays of floats, no more and no fewer."""
+    theta, w = found
+    return floats(theta), floats(w)
 
 
 @question(
@@ -10,18 +16,15 @@ from snnlab.course.exercises.registry import close, question
     "Pruned wires are treated like all others: they hear the slope that they would have.",
 )
 def _grad_r_step(answer):
-    if not callable(answer):
-        return "The answer is the function itself, without brackets: check('n13.q1', step)."
     rng = np.random.default_rng(0)
     theta, s = rng.normal(0, 0.3, 50), rng.choice([-1.0, 1.0], 50)
     move, eta, alpha, mu = rng.normal(0, 1, 50), 0.05, 0.4, -0.2
     centred = theta - eta * (s * move + alpha * np.sign(theta - mu))
-    try:
-        got, w = (np.asarray(x, float) for x in answer(theta.copy(), s, move, eta, alpha, mu))
-    except Exception as fault:
-        if "ellipsis" in str(fault):
-            return "There are still dots in the function. Two lines are to be filled in."
-        return f"The function stops with {type(fault).__name__}: {fault}"
+    given, more = (theta.copy(), s, move, eta, alpha, mu), " Two lines are to be filled in."
+    found, hint = returned("n13.q1", answer, "step", *given, read=_both, dots=more)
+    if hint is not None:
+        return hint
+    got, w = found
     if got.shape != theta.shape or w.shape != theta.shape:
         return "It should return two arrays, of one value per wire: strengths, and weights."
     if not np.allclose(got, centred):

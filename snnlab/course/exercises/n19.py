@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import close, floats, question, returned
 
 FIRST = 3 * 9 * 256  # weights of the paper's network: first convolution, five others, dense layers
 CONVOLUTION = 256 * 9 * 256
@@ -37,20 +37,14 @@ def _shares_of_layers(answer):
     from snnlab import LIF, Network, synapses
     from snnlab.layers import Conv, Pool
 
-    if not callable(answer):
-        return "The answer is the function itself, without brackets: check('n19.q2', shares)."
     layers = (8, 8, 1), Conv(4, 3), Pool(2), Conv(3, 3), 5
     network, rng = Network(layers, LIF.grad_r(), n_steps=2, rng=0), np.random.default_rng(0)
     for w, share in zip(network.weights, (0.5, 0.2, 0.8), strict=True):
         w[rng.random(w.shape) > share] = 0
     before, truth = network.parameters.copy(), synapses.connectivity(network).layers
-    try:
-        got = answer(network)
-        got = np.asarray(got, float)
-    except Exception as fault:
-        if "ellipsis" in str(fault):
-            return "There are still dots in the function."
-        return f"The function stops with {type(fault).__name__}: {fault}"
+    got, hint = returned("n19.q2", answer, "shares", network, read=floats)
+    if hint is not None:
+        return hint
     if not np.array_equal(before, network.parameters):
         return "The function changes the network. It should only count."
     if got.shape != truth.shape:

@@ -99,6 +99,44 @@ def close(answer, truth, tolerance, more, less, what="a number"):
     return more if answer < truth else less
 
 
+def floats(x):
+    """An array of floats."""
+    return np.asarray(x, float)
+
+
+def returned(name, answer, called, *given, read=np.asarray, dots=""):
+    """What a function that is an answer returns, as ``read`` makes it; and a hint where it fails.
+
+    Parameters
+    ----------
+    name : str
+        Of the question.
+    answer : object
+    called : str
+        What the function is called in the notebook.
+    *given
+        What it is called with.
+    read : callable
+    dots : str
+        Said, too, where dots are left in it.
+
+    Returns
+    -------
+    object, str or None
+    """
+    if not callable(answer):
+        return (
+            None,
+            f"The answer is the function itself, without brackets: check('{name}', {called}).",
+        )
+    try:
+        return read(answer(*given)), None
+    except Exception as fault:
+        if "ellipsis" in str(fault):
+            return None, f"There are still dots in the function.{dots}"
+        return None, f"The function stops with {type(fault).__name__}: {fault}"
+
+
 def images():
     """The images of the notebooks, without a word."""
     from snnlab import datasets

@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from snnlab.course.figures.parts import place_accuracy, show_accuracy
+from snnlab.course.figures.parts import place_accuracy, place_others, show_accuracy, show_others
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES
 
@@ -25,8 +25,11 @@ MOST = 1 / LEAST
 LOOKS = {"superspike": ("-", ROLES["gradient"]), "arctan": ("--", ROLES["input"])}
 
 
-def _place_layers(rates, norms, depth):
-    """Room for spikes and gradients by layer; returns their lines."""
+def _place_layers(fig, depth):
+    """Room for spikes and gradients by layer; returns axes beside it, those of spikes, lines."""
+    grid = fig.add_gridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[1, 1.5])
+    rates, norms = (fig.add_subplot(grid[k, 0]) for k in range(2))
+    right = fig.add_subplot(grid[:, 1])
     (spikes,) = rates.plot([], [], "o-", color=ROLES["spike"], ms=4)
     rates.set(ylim=(-0.03, 1.03))
     rates.tick_params(labelbottom=False)
@@ -40,7 +43,7 @@ def _place_layers(rates, norms, depth):
     for ax in (rates, norms):
         ax.set_xlim(0.5, depth + 0.5)
         ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-    return spikes, gradient
+    return right, rates, (spikes, gradient)
 
 
 def _show_layers(lines, rates, norms):
@@ -92,10 +95,7 @@ def draw_depth(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None
     Picture
     """
     fig = style.figure(6.8, 4.2, fig)
-    grid = fig.add_gridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[1, 1.5])
-    rates, norms = (fig.add_subplot(grid[k, 0]) for k in range(2))
-    growth = fig.add_subplot(grid[:, 1])
-    lines = _place_layers(rates, norms, len(data["rates"]))
+    growth, rates, lines = _place_layers(fig, len(data["rates"]))
     growth.axhline(1, color=QUIET, lw=0.8)
     (curve,) = growth.plot([], [], "-", color=ROLES["gradient"], lw=1.2)
     (here,) = growth.plot([], [], "D", color=ROLES["spike"], ms=7)
@@ -210,14 +210,9 @@ def draw_deep_training(
     Picture
     """
     fig = style.figure(6.8, 4.2, fig)
-    grid = fig.add_gridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[1, 1.5])
-    rates, norms = (fig.add_subplot(grid[k, 0]) for k in range(2))
-    curve = fig.add_subplot(grid[:, 1])
-    lines = _place_layers(rates, norms, len(data["rates"]))
+    curve, rates, lines = _place_layers(fig, len(data["rates"]))
     tests = place_accuracy(curve, data["steps"], "test accuracy (%)")
-    (others,) = curve.plot([], [], ls="--", color=QUIET, marker="s", ms=3, label="two layers")
-    tests.set_label("this network")
-    curve.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2, columnspacing=1)
+    others = place_others(curve, tests, "this network", "two layers", -0.16)
     parts = {"lines": lines, "tests": tests, "others": others}
     return style.begin(
         fig, update_deep_training, data, **parts, said=[rates.title, curve.title], curve=curve
@@ -231,12 +226,10 @@ def update_deep_training(picture: Picture, data: Mapping[str, Any]) -> None:
     relative = _show_layers(a.lines, data["rates"], data["norms"])
     a.curve.set_xlim(-0.03 * data["steps"], 1.03 * data["steps"])
     step, accuracy = show_accuracy(a.tests, data["tested"])
-    others = np.array(data["others"], float).reshape(-1, 2)
-    others = others[others[:, 0] <= step]
-    a.others.set_data(others[:, 0], 100 * others[:, 1])
+    others = show_others(a.others, data["others"], step)
     a.said[0].set_text(f"{depth} layers; the last one at {data['rates'][-1]:.2f}")
     a.said[1].set_text(f"{accuracy:.1f} % at step {step}")
-    shallow = f"; a network of two layers has {100 * others[-1, 1]:.1f} %" if len(others) else ""
+    shallow = "" if others is None else f"; a network of two layers has {others:.1f} %"
     picture.alt = (
         f"A network of {depth} layers as it learns, {data['settings']}: after step {step} of "
         f"{data['steps']} it reads {accuracy:.1f} % of the test images rightly{shallow}. Its last "

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.course.figures.parts import place_accuracy, show_accuracy
+from snnlab.course.figures.parts import place_accuracy, place_others, show_accuracy, show_others
 from snnlab.plot import style
 from snnlab.plot.decision import SIGNED
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, US, count
@@ -208,9 +208,7 @@ def draw_patches(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = No
     for ax in (weights, maps):
         ax.set_facecolor("#C9DCEB")
     tests = place_accuracy(curve, data["steps"], "test accuracy (%)")
-    (others,) = curve.plot([], [], ls="--", color=QUIET, marker="s", ms=3, label="dense network")
-    tests.set_label("convolutions")
-    curve.legend(loc="upper center", bbox_to_anchor=(0.45, -0.24), ncols=2, columnspacing=1)
+    others = place_others(curve, tests, "convolutions", "dense network", -0.24)
     titles = [ax.set_title(" ") for ax in (weights, maps, shown, curve)]
     parts = {"kernels": kernels, "tiles": tiles, "image": image, "frames": frames}
     parts |= {"tests": tests, "others": others, "titles": titles, "curve": curve}
@@ -230,9 +228,7 @@ def update_patches(picture: Picture, data: Mapping[str, Any]) -> None:
     show_any(a.image, data["image"])
     a.curve.set_xlim(-0.03 * data["steps"], 1.03 * data["steps"])
     step, accuracy = show_accuracy(a.tests, data["tested"])
-    others = np.array(data["others"], float).reshape(-1, 2)
-    others = others[others[:, 0] <= step]
-    a.others.set_data(others[:, 0], 100 * others[:, 1])
+    others = show_others(a.others, data["others"], step)
     spikes = int(data["maps"].sum())
     a.titles[0].set_text(f"first layer: {n} kernels")
     a.titles[1].set_text(f"what they make of the image: {count(spikes, 'spike')}")
@@ -242,7 +238,7 @@ def update_patches(picture: Picture, data: Mapping[str, Any]) -> None:
     )
     a.titles[2].set_color("black" if right else ROLES["wrong"])
     a.titles[3].set_text(f"{accuracy:.1f} % at step {step}")
-    dense = f"; a dense network has {100 * others[-1, 1]:.1f} %." if len(others) else "."
+    dense = "." if others is None else f"; a dense network has {others:.1f} %."
     picture.alt = (
         f"A network of convolutions, {data['settings']}, as it learns: its {n} kernels, their "
         f"{count(spikes, 'spike')} for a test image, a {data['label']} that it takes for a "

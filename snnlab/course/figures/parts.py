@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from snnlab.plot import style
-from snnlab.plot.style import ROLES, US
+from snnlab.plot.style import QUIET, ROLES, US
 
 
 def place_image(ax, shape):
@@ -66,6 +66,22 @@ def show_accuracy(line, tested):
     step, accuracy = np.array(tested, float).reshape(-1, 2).T
     line.set_data(step, 100 * accuracy)
     return int(step[-1]), 100 * accuracy[-1]
+
+
+def place_others(ax, line, name, others, below):
+    """Room for another network's accuracies, and a legend below the axes; returns the line."""
+    looks = {"ls": "--", "color": QUIET, "marker": "s", "ms": 3}
+    (other,) = ax.plot([], [], **looks, label=others)
+    line.set_label(name)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.45, below), ncols=2, columnspacing=1)
+    return other
+
+
+def show_others(line, tested, step):
+    """Draw them as far as the network itself has come; returns the last, in percent, or None."""
+    x, y = in_percent([place for place in tested if place[0] <= step])
+    line.set_data(x, y)
+    return y[-1] if len(y) else None
 
 
 def in_percent(places):

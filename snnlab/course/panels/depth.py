@@ -12,8 +12,7 @@ from snnlab.course import depth as deep
 from snnlab.course import figures
 from snnlab.course.arguments import of_course
 from snnlab.course.figures.depth import multiple
-from snnlab.learning.optim import Adam
-from snnlab.learning.training import evaluate, steps
+from snnlab.course.panels.shared import BATCH, TrainedAnew
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from snnlab.network import Network
 
 STEEPNESSES = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0, 8.0, 16.0)
-EVERY = 20  # steps between two looks at the test images
-BATCH = 50
 START = Choice(
     "weights", (("small", "small"), ("scaled", "scaled"), ("normalised", "norm")), "norm"
 )
@@ -129,7 +126,7 @@ class Depth(Panel):
         )
 
 
-class TrainDeep(Panel):
+class TrainDeep(TrainedAnew):
     """A deep network that learns digits, trained anew whenever a setting is changed.
 
     Parameters
@@ -173,20 +170,7 @@ class TrainDeep(Panel):
     @functools.cached_property
     def _shallow(self):
         """Accuracies of a network of two layers, by step."""
-        network = deep.deep_network(self.data, 2, start="norm")
-        trained = self._trained(network, 3e-3)
-        return [(k, accuracy) for k, accuracy in trained if accuracy is not None]
-
-    def _trained(self, network, lr):
-        """Train, and yield each step's number, with the accuracy every `EVERY` steps, else None."""
-        per_epoch = -(-len(self.inputs) // BATCH)
-        settings = {"batch_size": BATCH, "optimizer": Adam(lr), "schedule": "constant"}
-        settings |= {"epochs": -(-self.n_steps // per_epoch), "rng": 0}
-        for k, _ in enumerate(steps(network, self.inputs, self.labels, **settings), 1):
-            look = k == 1 or k % EVERY == 0 or k == self.n_steps
-            yield k, evaluate(network, *self.test).accuracy if look else None
-            if k == self.n_steps:
-                return
+        return self._accuracies(deep.deep_network(self.data, 2, start="norm"), 3e-3)
 
     def simulate(
         self, *, depth: int, start: str, shortcut: bool, steepness: float, lr: float

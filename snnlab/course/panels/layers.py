@@ -27,10 +27,10 @@ EVERY = 40  # steps between two looks at the test images
 class _Run:
     """A training under a rule, which goes on where it was when it is looked at again."""
 
-    def __init__(self, task, settings, before):
-        method, target, strength, shares, channels = settings
+    def __init__(self, task, network, settings, before):
+        method, target, strength, shares = settings
         how = {"connectivity": target, "strength": strength, "shares": shares}
-        self.network, rule = photographs.begin(task, method, channels=channels, **how)
+        self.network, rule = photographs.begin(task, method, network=network, **how)
         self.settings, self.before = settings, before
         self.left, self.tested, self.step = [], [], 0
         self._steps = lessons.watch(task, self.network, rule, every=EVERY)
@@ -67,7 +67,7 @@ class RewireDeep(Panel):
         data: Dataset,
         *,
         n_train: int = 4000,
-        n_test: int = 500,
+        n_test: int = 200,
         steps: int = 400,
         channels: int = 16,
         hidden: int = 128,
@@ -76,10 +76,8 @@ class RewireDeep(Panel):
         self.task = photographs.photograph_task(
             data, n_train=n_train, n_test=n_test, steps=steps, hidden=hidden
         )
-        self.channels, self._run = channels, None
-        self.stages = photographs.with_weights(
-            photographs.photograph_network(self.task, channels=channels)
-        )
+        self._run, self.start = None, photographs.photograph_network(self.task, channels=channels)
+        self.stages = photographs.with_weights(self.start)
         self.names = photographs.layer_names(self.stages)
         layers = tuple((name, k) for k, name in enumerate(self.names))
         self.controls = {
@@ -101,11 +99,11 @@ class RewireDeep(Panel):
         dict or None
             The argument of `snnlab.course.figures.draw_layers`; None between two pictures.
         """
-        settings = method, target, strength, shares, self.channels
+        settings = method, target, strength, shares
         run = self._run
         if run is None or run.settings != settings:
             before = [] if run is None else run.tested
-            run = self._run = _Run(self.task, settings, before)
+            run = self._run = _Run(self.task, self.start, settings, before)
         pace, more = Pace(), run.step < self.task.steps
         while more:
             more = run.advance() and run.step < self.task.steps
@@ -115,7 +113,7 @@ class RewireDeep(Panel):
 
     def _frame(self, run, layer):
         """How a run stands."""
-        method, target, strength, shares, _ = run.settings
+        method, target, strength, shares = run.settings
         told = method not in ("STDS", photographs.ALL_WIRES)
         said = {"Grad R": f"α = {strength}", "STDS": f"d = {strength} at the end"}
         words = said.get(method, f"{100 * target:g} %" if told else "none pruned")
@@ -152,5 +150,5 @@ class RewireDeep(Panel):
             f"{data['method']} after {data['left'][-1][0]} of {data['steps']} steps: "
             f"{100 * accuracy:.1f} % of test images right (at step {step}), "
             f"{100 * data['left'][-1][1]:.3g} % of the wires left; {data['names'][most]} has "
-            f"{shares[most]:.3g} % of its own, {data['names'][least]} {shares[least]:.2g} %"
+            f"{shares[most]:.3g} % of its own, {data['names'][least]} {shares[least]:.3g} %"
         )

@@ -10,9 +10,8 @@ import numpy as np
 from snnlab import _check, encode
 from snnlab.course import figures
 from snnlab.course.arguments import of_course
+from snnlab.course.panels.shared import TrainedAnew
 from snnlab.layers import Conv, Pool
-from snnlab.learning.optim import Adam
-from snnlab.learning.training import evaluate, steps
 from snnlab.live import Choice, Pace, Panel, Slider, Stops, as_options
 from snnlab.network import Network
 from snnlab.neurons import LIF
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
     from snnlab.datasets.dataset import Dataset
 
-EVERY = 20  # steps between two looks at the test images
-BATCH = 50
 PLACE = _check.each(_check.like(_check.integer, at_least=0), 2)
 
 
@@ -251,7 +248,7 @@ def small_network(
     return network.scale_to_activity(few, rate=0.25 / n_steps)
 
 
-class TrainPatches(Panel):
+class TrainPatches(TrainedAnew):
     """Two convolutions that learn digits, trained anew whenever a setting is changed.
 
     Parameters
@@ -295,21 +292,7 @@ class TrainPatches(Panel):
         sizes = self.inputs.n_units, 100, self.data.n_classes
         network = Network(sizes, LIF.brainscales2(), n_steps=self.inputs.n_steps, rng=0)
         network.scale_to_activity(self.inputs[:200], 25)
-        tested = [
-            (k, accuracy) for k, accuracy in self._trained(network, 3e-3) if accuracy is not None
-        ]
-        return tested, sum(w.size for w in network.weights)
-
-    def _trained(self, network, lr):
-        """Train, and yield each step's number, with the accuracy every `EVERY` steps, else None."""
-        per_epoch = -(-len(self.inputs) // BATCH)
-        settings = {"batch_size": BATCH, "optimizer": Adam(lr), "schedule": "constant"}
-        settings |= {"epochs": -(-self.n_steps // per_epoch), "rng": 0}
-        for k, _ in enumerate(steps(network, self.inputs, self.labels, **settings), 1):
-            look = k == 1 or k % EVERY == 0 or k == self.n_steps
-            yield k, evaluate(network, *self.test).accuracy if look else None
-            if k == self.n_steps:
-                return
+        return self._accuracies(network, 3e-3), sum(w.size for w in network.weights)
 
     def simulate(
         self, *, kernel: int, maps: int, how: str, lr: float, digit: int

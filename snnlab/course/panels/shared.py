@@ -1,8 +1,14 @@
-"""What several panels of the course need: checks of a network, and its answer to one image."""
+"""What several panels of the course need: checks of a network, its answer to an image, training."""
 
 from snnlab import _check
+from snnlab.learning.optim import Adam
 from snnlab.learning.settings import check_samples
+from snnlab.learning.training import evaluate, steps
+from snnlab.live import Panel
 from snnlab.network import Network
+
+EVERY = 20  # steps between two looks at the test images
+BATCH = 50
 
 
 def checked(network, name="network", *, hidden_layers=None):
@@ -62,3 +68,25 @@ def look_at(networks, sample):
         out["spikes"].append((train.step, train.unit))
         out["decision"].append(int(trace.readout[0].max(axis=0).argmax()))
     return out
+
+
+class TrainedAnew(Panel):
+    """A panel whose network is trained anew whenever a setting is changed.
+
+    It has ``inputs`` and ``labels``, ``test`` (a pair of both), and takes ``n_steps`` of training.
+    """
+
+    def _trained(self, network, lr):
+        """Train, and yield each step's number, with the accuracy every `EVERY` steps, else None."""
+        per_epoch = -(-len(self.inputs) // BATCH)
+        settings = {"batch_size": BATCH, "optimizer": Adam(lr), "schedule": "constant"}
+        settings |= {"epochs": -(-self.n_steps // per_epoch), "rng": 0}
+        for k, _ in enumerate(steps(network, self.inputs, self.labels, **settings), 1):
+            look = k == 1 or k % EVERY == 0 or k == self.n_steps
+            yield k, evaluate(network, *self.test).accuracy if look else None
+            if k == self.n_steps:
+                return
+
+    def _accuracies(self, network, lr):
+        """Train to the end; steps and accuracies."""
+        return [(k, found) for k, found in self._trained(network, lr) if found is not None]
