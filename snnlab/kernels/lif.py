@@ -366,7 +366,7 @@ def integrate_backward(
 
 
 @inner
-def _list_errors(g, s, first, n, m, at, which, scale):
+def list_errors(g, s, first, n, m, at, which, scale):
     """List those of the next layer's n units that have an error, for m steps from ``first`` on.
 
     ``at[q]`` is where those of step q begin; returns where the last ones end. (Padding follows the
@@ -478,7 +478,7 @@ def _make_fire_backward(lanes, surrogate):
                     m = BLOCK if before + BLOCK < n_steps else n_steps - before
                     k = _list_arrivals_back(step, begin, k, before - delay, m, at)
                     first = before + next_delay
-                    error_at[m] = _list_errors(
+                    error_at[m] = list_errors(
                         g_next, s, first, next_t.shape[0], m, error_at, which, scale
                     )
                     if longest > 0:

@@ -14,7 +14,15 @@ steps on average.
 import numpy as np
 
 from snnlab.kernels.compiled import inner, kernel, part
-from snnlab.kernels.lif import BLOCK, list_spikes, mark_rest, move, move_back, slope
+from snnlab.kernels.lif import (
+    BLOCK,
+    list_errors,
+    list_spikes,
+    mark_rest,
+    move,
+    move_back,
+    slope,
+)
 from snnlab.kernels.noise import add_noise
 from snnlab.kernels.vector import (
     NARROW,
@@ -39,9 +47,28 @@ def _make_fire(lanes):
 
     @kernel
     def fire(
-        start, stop, step, unit, drive, weights, recurrent, constants, hold, noise, bounds, numbers,
-        v, z, out_start, out_stop, out_step, out_unit, lo, hi,
-    ):  # fmt: skip
+        start,
+        stop,
+        step,
+        unit,
+        drive,
+        weights,
+        recurrent,
+        constants,
+        hold,
+        noise,
+        bounds,
+        numbers,
+        v,
+        z,
+        out_start,
+        out_stop,
+        out_step,
+        out_unit,
+        lo,
+        hi,
+    ):
+        """As in `snnlab.kernels.lif`; row i of ``recurrent`` (n, width) is what unit i sends."""
         zero_reset, delay = numbers[0] != 0, numbers[1]
         keep, key = numbers[2] != 0, np.uint32(numbers[3])
         low, high = bounds[0], bounds[1]
@@ -85,9 +112,21 @@ def _make_fire(lanes):
                     if noisy:
                         rest = rest + load(xi, (j,), lanes)
                     x, fires, current, rest, left = move(
-                        current, rest, left, a, b, g, theta, held, low, high, bounded, longest,
-                        zero_reset, zero,
-                    )  # fmt: skip
+                        current,
+                        rest,
+                        left,
+                        a,
+                        b,
+                        g,
+                        theta,
+                        held,
+                        low,
+                        high,
+                        bounded,
+                        longest,
+                        zero_reset,
+                        zero,
+                    )
                     store(x, v, (r, n_steps - 1 - t, j))
                     spikes = load(z, (r, block, j), lanes)
                     if q == 0:
@@ -107,16 +146,9 @@ def _make_fire(lanes):
 _fire_wide, _fire_narrow = _make_fire(WIDE), _make_fire(NARROW)
 
 
-def fire(
-    start, stop, step, unit, drive, weights, recurrent, constants, hold, noise, bounds, numbers,
-    v, z, out_start, out_stop, out_step, out_unit, lo, hi,
-):  # fmt: skip
-    """As `snnlab.kernels.lif.fire`, with ``recurrent`` (n, width): row i is what unit i sends."""
-    run = _fire_narrow if v.shape[2] == NARROW else _fire_wide
-    run(
-        start, stop, step, unit, drive, weights, recurrent, constants, hold, noise, bounds, numbers,
-        v, z, out_start, out_stop, out_step, out_unit, lo, hi,
-    )  # fmt: skip
+def fire_of(width):
+    """The kernel that runs a layer of so many units, with padding."""
+    return _fire_narrow if width == NARROW else _fire_wide
 
 
 # backward -----------------------------------------------------------------------------------------
@@ -156,15 +188,17 @@ def multiply(columns, panels, row, p, at, out, count, lanes):
 
 
 @inner
-def list_errors(g, s, t, n, which, scale):
-    """List those of the next layer's n units that have an error in step t; return how many."""
-    k = 0
-    if g.shape[0] > 0 and t < g.shape[1]:
-        for i in range(n):
-            error = g[s, t, i]
-            which[k], scale[k] = i, error
-            k += np.int64(error != 0)
-    return k
+def events_of_step(step, begin, end, t):
+    """First and last (exclusive) of a sample's events in step t; those of later steps are passed.
+
+    ``begin`` and ``end`` bound the events that are looked at, the last of them first.
+    """
+    while end > begin and step[end - 1] > t:
+        end -= 1
+    first = end
+    while first > begin and step[first - 1] == t:
+        first -= 1
+    return first, end
 
 
 @inner
@@ -189,10 +223,38 @@ def _make_fire_backward(lanes, narrow, surrogate):
 
     @kernel
     def fire_backward(
-        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, panels, g_recurrent,
-        first_chunk, last_chunk,
-    ):  # fmt: skip
+        start,
+        stop,
+        step,
+        unit,
+        own_start,
+        own_stop,
+        own_step,
+        own_unit,
+        v,
+        z,
+        g_next,
+        next_t,
+        g_spikes,
+        constants,
+        hold,
+        numbers,
+        reals,
+        edges,
+        g_weights,
+        g_current,
+        g_drive,
+        panels,
+        g_recurrent,
+        first_chunk,
+        last_chunk,
+    ):
+        """As in `snnlab.kernels.lif`, with the recurrent weights in ``panels`` (`in_panels`).
+
+        The error at the spikes of step t is what comes from above plus ``recurrent g_I[t + 1]``.
+        ``g_recurrent`` (chunk, n, width) sums, over own spikes, the adjoint current of the step
+        after. ``g_drive`` is not used: what is fed back is never constant.
+        """
         next_delay, zero_reset, attached = numbers[0], numbers[1] != 0, numbers[2] != 0
         delay = numbers[4]
         next_decay_syn, next_decay_mem, next_gain = reals[0], reals[1], reals[2]
@@ -209,6 +271,7 @@ def _make_fire_backward(lanes, narrow, surrogate):
         kept, heard = g_current.shape[0] > 0, start.shape[0] > 0
         always = g_spikes.shape[0] > 0
         which, scale = scratch((n_next + 1,), own_unit), scratch((n_next + 1,), v)
+        error_at = scratch((1,), own_start)
         rest_bits = scratch((GROUP, n), z)
         clear(rest_bits)
         ends, own_ends = scratch((GROUP,), own_start), scratch((GROUP,), own_start)
@@ -230,10 +293,8 @@ def _make_fire_backward(lanes, narrow, surrogate):
                         clear(rest_bits)
                         for q in range(m):
                             s = begin + q
-                            mark_rest(
-                                own_start[s], own_stop[s], own_step, own_unit, hold, block * BLOCK,
-                                BLOCK, rest_bits[q],
-                            )  # fmt: skip
+                            own = own_start[s], own_stop[s], own_step, own_unit
+                            mark_rest(*own, hold, block * BLOCK, BLOCK, rest_bits[q])
                     for p in range(panels.shape[0] if n_awake > 0 else 0):
                         q = 0
                         while q + 8 <= n_awake:
@@ -258,22 +319,15 @@ def _make_fire_backward(lanes, narrow, surrogate):
                     for p in range(n_awake):
                         q = awake[p]
                         s = begin + q
-                        listed = list_errors(g_next, s, t + next_delay, n_next, which, scale)
+                        listed = list_errors(
+                            g_next, s, t + next_delay, n_next, 1, error_at, which, scale
+                        )
                         # events that arrive in this step, and own spikes of the step before
-                        first, last, own, own_last = 0, 0, own_start[s], own_ends[q]
+                        first, last = 0, 0
                         if heard:
-                            first, last = start[s], ends[q]
-                            while last > first and step[last - 1] + delay > t:
-                                last -= 1
-                            earliest, first = first, last
-                            while first > earliest and step[first - 1] + delay == t:
-                                first -= 1
+                            first, last = events_of_step(step, start[s], ends[q], t - delay)
                             ends[q] = first
-                        while own_last > own and own_step[own_last - 1] >= t:
-                            own_last -= 1
-                        earliest, own = own, own_last
-                        while own > earliest and own_step[own - 1] == t - 1:
-                            own -= 1
+                        own, own_last = events_of_step(own_step, own_start[s], own_ends[q], t - 1)
                         own_ends[q] = own
                         for j in range(0, n, lanes):
                             a, b = load(constants, (0, j), lanes), load(constants, (1, j), lanes)
@@ -298,9 +352,22 @@ def _make_fire_backward(lanes, narrow, surrogate):
                             fired = (load(z, (s, block, j), lanes) & bit) != 0
                             resting = (load(rest_bits, (q, j), lanes) & bit) != 0
                             lv, li = move_back(
-                                lv, li, e, h, x, fired, resting, a, b, g, theta, attached,
-                                zero_reset, longest, zero,
-                            )  # fmt: skip
+                                lv,
+                                li,
+                                e,
+                                h,
+                                x,
+                                fired,
+                                resting,
+                                a,
+                                b,
+                                g,
+                                theta,
+                                attached,
+                                zero_reset,
+                                longest,
+                                zero,
+                            )
                             if kept:
                                 store(li, g_current, (s, t, j))
                             for k in range(first, last):
@@ -326,21 +393,6 @@ _BACKWARD = {
 }
 
 
-def fire_backward(
-    start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-    g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive, panels,
-    g_recurrent, first_chunk, last_chunk,
-):  # fmt: skip
-    """As `snnlab.kernels.lif.fire_backward`, with the recurrent weights (`in_panels`).
-
-    The error at the spikes of step t is what comes from above plus ``recurrent g_I[t + 1]``.
-    ``g_recurrent`` (chunk, n, width) sums, over own spikes, the adjoint current of the step after.
-    ``g_drive`` is not used: what is fed back is never constant.
-    """
-    surrogate = int(numbers[3])
-    run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate]
-    run(
-        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, panels, g_recurrent,
-        first_chunk, last_chunk,
-    )  # fmt: skip
+def fire_backward_of(width, surrogate):
+    """Its adjoint, for a surrogate as `snnlab.kernels.lif.slope` counts them."""
+    return _BACKWARD[NARROW if width == NARROW else WIDE, surrogate]

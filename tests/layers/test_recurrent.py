@@ -122,7 +122,7 @@ def test_it_learns_what_only_memory_tells():
 
 
 RULES = {
-    "grad r": lambda: rewiring.GradR(0.02, 0.5, rng=0),
+    "grad r": lambda: rewiring.GradR(0.2, 0.5, rng=0),
     "deep r": lambda: rewiring.DeepR(0.02, 0.5, rng=0),
     "a mask": lambda: rewiring.FixedMask(sparsity=0.5, rng=0),
 }
