@@ -61,7 +61,7 @@ def _fit(a):
             a["g_spikes"] = [g if g is None else broadcast(g, v) for g, (v, _) in hidden]
     elif "v" in a:
         v = a["v"]
-        _fit_loop(a, v.shape[2])
+        _fit_recurrent(a, v.shape[2])
         a["error"] = floats("error (or g_readout)", a["error"], *v.shape)
         if hasattr(a["neuron"], "v_th"):
             a["z"] = floats("z (of trace)", a["z"], *v.shape)
@@ -71,10 +71,10 @@ def _fit(a):
     elif "weights" in a:
         a["weights"] = floats("weights", a["weights"], a["x"].shape[2], None)
     elif "drive" in a:
-        _fit_loop(a, a["drive"].shape[2])
+        _fit_recurrent(a, a["drive"].shape[2])
 
 
-def _fit_loop(a, n):
+def _fit_recurrent(a, n):
     """Refuse recurrent weights of others than n neurons, or of some that do not spike."""
     if a.get("recurrent") is not None:
         a["recurrent"] = floats("recurrent", a["recurrent"], n, n)

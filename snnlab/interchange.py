@@ -35,6 +35,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.chip.substrate import Substrate
 from snnlab.layers import Conv, Dense, Pool, Recurrent
+from snnlab.layers.dense import FullyConnected
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 
@@ -77,7 +78,7 @@ def to_nir(network: Network, substrate: Substrate | None = None) -> nir.NIRGraph
         normed = getattr(stage.layer, "norm", None) is not None
         if convert is None or stage.shortcut is not None or normed:
             raise ValueError(f"network has {stage.name}, which has no counterpart in NIR here")
-        if isinstance(stage.layer, Dense | Recurrent) and len(stage.shape_in) == 3:
+        if isinstance(stage.layer, FullyConnected) and len(stage.shape_in) == 3:
             nodes[f"flatten_{k}"] = nir.Flatten({"input": _outer_shape(stage.shape_in)}, 0)
         w = {name: block.of(network.parameters) for name, block in stage.blocks.items()}
         nodes[f"map_{k}"] = convert(nir, stage, w)
@@ -87,7 +88,9 @@ def to_nir(network: Network, substrate: Substrate | None = None) -> nir.NIRGraph
             seconds = np.full(stage.n, stage.neuron.delay * stage.neuron.dt)
             nodes[f"delay_{k}"] = nir.Delay(_outer(seconds, stage.shape_out))
         node = _neurons(nir, stage)
-        nodes[f"neurons_{k}"] = _looped(nir, node, w["recurrent"]) if stage.layer.loops else node
+        if stage.layer.recurrent_blocks:
+            node = _recurrent(nir, node, w["recurrent"])
+        nodes[f"neurons_{k}"] = node
     if network.stages[-1].neuron is None:
         raise ValueError(f"network ends with {network.stages[-1].name}: in NIR it is neurons here")
     nodes["output"] = nir.Output(_outer_shape(network.stages[-1].shape_out))
@@ -146,15 +149,16 @@ def _pool(nir, stage, w):
 
 # by class of layer; each brings its own
 CONVERTERS = {Dense: _dense, Recurrent: _dense, Conv: _conv, Pool: _pool}
-LOOP = {("input", "neurons"), ("neurons", "loop"), ("loop", "neurons"), ("neurons", "output")}
+# a recurrent node is a graph; its nodes have the names that other packages give them
+CYCLE = {("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")}
 
 
-def _looped(nir, node, recurrent):
+def _recurrent(nir, node, recurrent):
     """The graph of neurons that hear each other."""
     size = np.array([len(recurrent)])
-    loop = nir.Linear(np.ascontiguousarray(recurrent.T))
-    nodes = {"input": nir.Input(size), "neurons": node, "loop": loop, "output": nir.Output(size)}
-    return nir.NIRGraph(nodes, sorted(LOOP))
+    w_rec = nir.Linear(np.ascontiguousarray(recurrent.T))
+    nodes = {"input": nir.Input(size), "lif": node, "w_rec": w_rec, "output": nir.Output(size)}
+    return nir.NIRGraph(nodes, sorted(CYCLE))
 
 
 def _neurons(nir, stage):
@@ -294,7 +298,7 @@ class _Reader:
         elif self.w is not None and isinstance(node, nir.LIF | nir.LI | nir.CubaLIF | nir.CubaLI):
             self._take_neurons(name, node)
         elif self.w is not None and isinstance(node, nir.NIRGraph):
-            self._take_loop(name, node)
+            self._take_recurrent(name, node)
         else:
             return False
         return True
@@ -370,19 +374,19 @@ class _Reader:
         self.w, self.delay = None, 0.0
         return scale
 
-    def _take_loop(self, name, graph):
+    def _take_recurrent(self, name, graph):
         """Neurons that hear each other, above the dense map that was taken last."""
         nir = self.nir
         kinds = {
             "input": nir.Input,
             "output": nir.Output,
-            "neurons": nir.LIF | nir.CubaLIF,
-            "loop": nir.Linear | nir.Affine,
+            "lif": nir.LIF | nir.CubaLIF,
+            "w_rec": nir.Linear | nir.Affine,
         }
         pairs = ((own, role) for own in graph.nodes for role in kinds)
         parts = {own: role for own, role in pairs if isinstance(graph.nodes[own], kinds[role])}
         edges = {(parts.get(start), parts.get(end)) for start, end in graph.edges}
-        if sorted(parts.values()) != sorted(kinds) or len(graph.nodes) != 4 or edges != LOOP:
+        if sorted(parts.values()) != sorted(kinds) or len(graph.nodes) != 4 or edges != CYCLE:
             raise ValueError(
                 f"graph: node {name!r} must be LIF or CubaLIF, and a Linear or Affine from these "
                 "back to them"
@@ -391,10 +395,10 @@ class _Reader:
             raise ValueError(f"graph: node {name!r} must follow Linear or Affine")
         nodes = {role: graph.nodes[own] for own, role in parts.items()}
         n = self.shape[0]
-        _no_bias(name, nodes["loop"])
-        w = _check.array(f"weight in node {name!r}", nodes["loop"].weight, float, (n, n)).T
+        _no_bias(name, nodes["w_rec"])
+        w = _check.array(f"weight in node {name!r}", nodes["w_rec"].weight, float, (n, n)).T
         self.layers[-1] = Recurrent(n)
-        self.weights.append(w * self._take_neurons(name, nodes["neurons"]))
+        self.weights.append(w * self._take_neurons(name, nodes["lif"]))
 
 
 def _inner(name, node, shape):

@@ -169,7 +169,7 @@ def test_neurons_that_hear_each_other(name, tmp_path):
     network.weights[1][...] = loop
     graph = to_nir(network)
     inner = graph.nodes["neurons_0"].nodes
-    assert np.array_equal(inner["loop"].weight, loop.T)
+    assert np.array_equal(inner["w_rec"].weight, loop.T)
     nir.write(tmp_path / "x.nir", graph)
     for made in (graph, nir.read(tmp_path / "x.nir")):
         again = from_nir(made)

@@ -212,7 +212,7 @@ def has_error(g, s, t, n):
 
 
 @inner
-def turn(row, columns, p):
+def set_column(row, columns, p):
     """``columns[:, p] = row``."""
     for i in range(columns.shape[0]):
         columns[i, p] = row[i]
@@ -380,7 +380,7 @@ def _make_fire_backward(lanes, narrow, surrogate):
                             store(li, state, (1, q, j))
                             store(next_v, state, (2, q, j))
                             store(next_i, state, (3, q, j))
-                        turn(state[1, q], columns, p)
+                        set_column(state[1, q], columns, p)
 
     return fire_backward
 

@@ -65,8 +65,8 @@ class Layer:
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
         return {}
 
-    # names of blocks through which its neurons hear each other; kernels write the gradients by them
-    loops = ()
+    # names of blocks by which its neurons hear each other; kernels write the gradients by them
+    recurrent_blocks = ()
 
     normalises = False  # whether statistics of a batch come into its currents
 
@@ -213,7 +213,7 @@ class Linear(Layer):
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise TypeError(f"adjoint of {stage.name} must give gradients by blocks and by x")
         by_blocks, g_x = answer
-        blocks = {name: b for name, b in stage.blocks.items() if name not in self.loops}
+        blocks = {name: b for name, b in stage.blocks.items() if name not in self.recurrent_blocks}
         if set(by_blocks) != set(blocks):
             raise ValueError(
                 f"adjoint of {stage.name} gives gradients by {sorted(by_blocks)}, "

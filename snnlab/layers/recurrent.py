@@ -31,7 +31,7 @@ class Recurrent(FullyConnected):
         Units.
     """
 
-    loops: ClassVar[tuple[str, ...]] = ("recurrent",)
+    recurrent_blocks: ClassVar[tuple[str, ...]] = ("recurrent",)
 
     def __init_subclass__(cls, **settings):
         raise TypeError(

@@ -6,7 +6,20 @@ from helpers import assert_close
 from samples import MAPS, make
 from test_every_layer import assert_same_as_plain, squares
 
-from snnlab import LIF, Adam, Network, SpikeTrains, Substrate, rewiring, textbook, train
+from snnlab import (
+    LIF,
+    Adam,
+    Network,
+    SpikeTrains,
+    Substrate,
+    clinic,
+    energy,
+    explain,
+    plot,
+    rewiring,
+    textbook,
+    train,
+)
 from snnlab.kernels import recurrent
 from snnlab.layers import Recurrent, Residual
 
@@ -152,14 +165,19 @@ def test_files_hold_it(tmp_path):
 
 REFUSALS = {
     "a chip": lambda network, inputs: network.forward(inputs, on=Substrate(0)),
-    "compress": lambda network, inputs: network.compressed(),
+    "a compressed network": lambda network, inputs: network.compressed(),
+    "attribution": lambda network, inputs: explain(network, inputs),
+    "the clinic": lambda network, inputs: clinic.examine(
+        network, inputs, np.zeros(len(inputs), int)
+    ),
+    "the count of operations": lambda network, inputs: energy.count(network, inputs),
 }
 
 
 @pytest.mark.parametrize("what", REFUSALS)
 def test_what_cannot_take_it_says_so(what):
     network, inputs = make("recurrent", dtype=np.float32)
-    with pytest.raises(ValueError, match=r"layer 0 \(Recurrent"):
+    with pytest.raises(ValueError, match=rf"layer 0 \(Recurrent\(n=5\)\): {what} takes"):
         REFUSALS[what](network, inputs)
 
 
@@ -195,3 +213,11 @@ def test_gradients_do_not_depend_on_what_is_asked_for():
     g = squares(trace.readout)[1]
     alone = network.backward(trace, g).flat
     assert np.array_equal(network.backward(trace, g, adjoints=True, inputs=True)[0].flat, alone)
+
+
+def test_pixels_of_a_recurrent_layer_are_drawn():
+    network = Network((6, Recurrent(5), 3), LIF.grad_r(), n_steps=4, rng=0)
+    network.weights[0][2] = 0
+    picture = plot.draw_inputs(network, (2, 3))
+    left = picture.fig.axes[0].images[0].get_array()
+    assert left.mask.ravel().tolist() == [k == 2 for k in range(6)] and (left == 5).sum() == 5
