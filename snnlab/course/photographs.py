@@ -103,9 +103,9 @@ def photograph_network(task, *, channels=16, seed=0):
     return make_active(Network(layers, LIF.grad_r(), n_steps=N_STEPS, rng=seed), task)
 
 
-def make_active(network, task):
-    """Scale a network's weights so that its neurons spike; returns it."""
-    return network.scale_to_activity(task.inputs[:100], rate=RATE, readout=1.0)
+def make_active(network, task, n=100):
+    """Scale a network's weights so that its neurons spike, in n of the images; returns it."""
+    return network.scale_to_activity(task.inputs[:n], rate=RATE, readout=1.0)
 
 
 @of_course
@@ -175,7 +175,7 @@ def begin(
         warnings.simplefilter("ignore", RuntimeWarning)  # layers that die out: a result, here
         rule.begin(network, epochs, task.per_epoch)
         if method in ("Deep R", "fixed mask"):  # sparse from the start, and nearly silent
-            make_active(network, task)
+            make_active(network, task, n=20)  # a reader waits for it
     return network, rule
 
 
