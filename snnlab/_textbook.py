@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 
 from snnlab import _check
-from snnlab._check import each, floats, kind, like
+from snnlab._check import each, floats, kind, like, optional
 
 _dense = like(floats, None, None, None)
 _layers = functools.partial(_check.sequence, of="layers")
@@ -40,6 +40,7 @@ CHECKS = {
     "weights": like(floats, None, None),
     "neuron": kind("LIF", "LeakyIntegrator"),
     "spike": _spike,
+    "recurrent": optional(like(floats, None, None)),
     "trace": _trace,
 }
 LISTS = {
@@ -60,6 +61,7 @@ def _fit(a):
             a["g_spikes"] = [g if g is None else broadcast(g, v) for g, (v, _) in hidden]
     elif "v" in a:
         v = a["v"]
+        _fit_recurrent(a, v.shape[2])
         a["error"] = floats("error (or g_readout)", a["error"], *v.shape)
         if hasattr(a["neuron"], "v_th"):
             a["z"] = floats("z (of trace)", a["z"], *v.shape)
@@ -68,6 +70,16 @@ def _fit(a):
             a["weights"] = floats("weights", a["weights"], a["x"].shape[2], v.shape[2])
     elif "weights" in a:
         a["weights"] = floats("weights", a["weights"], a["x"].shape[2], None)
+    elif "drive" in a:
+        _fit_recurrent(a, a["drive"].shape[2])
+
+
+def _fit_recurrent(a, n):
+    """Refuse recurrent weights of others than n neurons, or of some that do not spike."""
+    if a.get("recurrent") is not None:
+        a["recurrent"] = floats("recurrent", a["recurrent"], n, n)
+        if not hasattr(a["neuron"], "v_th"):
+            raise ValueError("recurrent must be None for an integrator: it does not spike")
 
 
 def checked(function):

@@ -148,6 +148,11 @@ def make_stages(shape, layers, neurons, dtype):
     for k, stage in enumerate(stages):
         if stage.layer.gives_spikes and k > 0 and stages[k - 1].gives is not SpikeTrains:
             raise ValueError(f"layers: {stage.layer!r} hears spikes, not values of {stages[k - 1]}")
+        if stage.layer.recurrent_blocks and not stage.fires:
+            raise ValueError(
+                f"layers: {stage.name} must spike, for its neurons hear each other's spikes: "
+                "give a LIF as readout, or a layer above it that reads out"
+            )
         if stage.layer.keeps_bits:
             stage.lists_events = any(
                 other.source == k

@@ -18,6 +18,9 @@ Images are (channel, y, x) there and (y, x, channel) here: weights and constants
 so must be what goes in and comes out. Convolutions and pools that average have counterparts; a pool
 that sums is read, too, as one that averages, below weights that are as many times larger.
 
+Neurons that hear each other are a graph of their own in the line: spikes go from the neurons
+through a ``Linear`` back to them, and arrive a step later.
+
 Needs the extra ``nir``.
 """
 
@@ -31,7 +34,8 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.chip.substrate import Substrate
-from snnlab.layers import Conv, Dense, Pool
+from snnlab.layers import Conv, Dense, Pool, Recurrent
+from snnlab.layers.dense import FullyConnected
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 
@@ -74,7 +78,7 @@ def to_nir(network: Network, substrate: Substrate | None = None) -> nir.NIRGraph
         normed = getattr(stage.layer, "norm", None) is not None
         if convert is None or stage.shortcut is not None or normed:
             raise ValueError(f"network has {stage.name}, which has no counterpart in NIR here")
-        if isinstance(stage.layer, Dense) and len(stage.shape_in) == 3:
+        if isinstance(stage.layer, FullyConnected) and len(stage.shape_in) == 3:
             nodes[f"flatten_{k}"] = nir.Flatten({"input": _outer_shape(stage.shape_in)}, 0)
         w = {name: block.of(network.parameters) for name, block in stage.blocks.items()}
         nodes[f"map_{k}"] = convert(nir, stage, w)
@@ -83,7 +87,10 @@ def to_nir(network: Network, substrate: Substrate | None = None) -> nir.NIRGraph
         if stage.neuron.delay:
             seconds = np.full(stage.n, stage.neuron.delay * stage.neuron.dt)
             nodes[f"delay_{k}"] = nir.Delay(_outer(seconds, stage.shape_out))
-        nodes[f"neurons_{k}"] = _neurons(nir, stage)
+        node = _neurons(nir, stage)
+        if stage.layer.recurrent_blocks:
+            node = _recurrent(nir, node, w["recurrent"])
+        nodes[f"neurons_{k}"] = node
     if network.stages[-1].neuron is None:
         raise ValueError(f"network ends with {network.stages[-1].name}: in NIR it is neurons here")
     nodes["output"] = nir.Output(_outer_shape(network.stages[-1].shape_out))
@@ -140,7 +147,18 @@ def _pool(nir, stage, w):
     return nir.AvgPool2d(kernel_size=size, stride=size.copy(), padding=np.zeros(2, int))
 
 
-CONVERTERS = {Dense: _dense, Conv: _conv, Pool: _pool}  # by class of layer; each brings its own
+# by class of layer; each brings its own
+CONVERTERS = {Dense: _dense, Recurrent: _dense, Conv: _conv, Pool: _pool}
+# a recurrent node is a graph; its nodes have the names that other packages give them
+CYCLE = {("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")}
+
+
+def _recurrent(nir, node, recurrent):
+    """The graph of neurons that hear each other."""
+    size = np.array([len(recurrent)])
+    w_rec = nir.Linear(np.ascontiguousarray(recurrent.T))
+    nodes = {"input": nir.Input(size), "lif": node, "w_rec": w_rec, "output": nir.Output(size)}
+    return nir.NIRGraph(nodes, sorted(CYCLE))
 
 
 def _neurons(nir, stage):
@@ -220,7 +238,8 @@ def from_nir(
             raise ValueError(
                 f"graph: node {name!r} ({type(node).__name__}) has no counterpart here at its "
                 "place; known is Linear, Affine or Conv2d, then Delay if need be, then LIF, LI, "
-                "CubaLIF or CubaLI, and so on; between these AvgPool2d, SumPool2d and Flatten"
+                "CubaLIF or CubaLI, or a graph of LIF or CubaLIF and a Linear back to it, and so "
+                "on; between these AvgPool2d, SumPool2d and Flatten"
             )
     if reader.w is not None or not reader.models or reader.pools_last:
         raise ValueError("graph must end with neurons")
@@ -278,6 +297,8 @@ class _Reader:
             self.delay = _one(name, "delay", node.delay)
         elif self.w is not None and isinstance(node, nir.LIF | nir.LI | nir.CubaLIF | nir.CubaLI):
             self._take_neurons(name, node)
+        elif self.w is not None and isinstance(node, nir.NIRGraph):
+            self._take_recurrent(name, node)
         else:
             return False
         return True
@@ -351,6 +372,33 @@ class _Reader:
         self.weights.append(self.w * scale)
         self.models.append(model)
         self.w, self.delay = None, 0.0
+        return scale
+
+    def _take_recurrent(self, name, graph):
+        """Neurons that hear each other, above the dense map that was taken last."""
+        nir = self.nir
+        kinds = {
+            "input": nir.Input,
+            "output": nir.Output,
+            "lif": nir.LIF | nir.CubaLIF,
+            "w_rec": nir.Linear | nir.Affine,
+        }
+        pairs = ((own, role) for own in graph.nodes for role in kinds)
+        parts = {own: role for own, role in pairs if isinstance(graph.nodes[own], kinds[role])}
+        edges = {(parts.get(start), parts.get(end)) for start, end in graph.edges}
+        if sorted(parts.values()) != sorted(kinds) or len(graph.nodes) != 4 or edges != CYCLE:
+            raise ValueError(
+                f"graph: node {name!r} must be LIF or CubaLIF, and a Linear or Affine from these "
+                "back to them"
+            )
+        if not isinstance(self.layers[-1], Dense):
+            raise ValueError(f"graph: node {name!r} must follow Linear or Affine")
+        nodes = {role: graph.nodes[own] for own, role in parts.items()}
+        n = self.shape[0]
+        _no_bias(name, nodes["w_rec"])
+        w = _check.array(f"weight in node {name!r}", nodes["w_rec"].weight, float, (n, n)).T
+        self.layers[-1] = Recurrent(n)
+        self.weights.append(w * self._take_neurons(name, nodes["lif"]))
 
 
 def _inner(name, node, shape):
@@ -393,7 +441,10 @@ def _line(nir, graph):
             break
         out.append((name, graph.nodes[name]))
     if name is None or len(out) + 2 != len(graph.nodes):
-        raise ValueError("graph must be a line of nodes from input to output, without recurrence")
+        raise ValueError(
+            "graph must be a line of nodes from input to output; neurons that hear each other are "
+            "a graph of their own in it"
+        )
     return out
 
 

@@ -356,8 +356,12 @@ class Backward(Pass):
         """The blocks of layer k by name, as matrices without padding."""
         return {name: block.of(self.flat) for name, block in self.stages[k].blocks.items()}
 
+    def parts(self, block):
+        """Where each chunk's gradient by a block belongs, (chunk, rows, width)."""
+        return self._parts[block.start]
+
     def part(self, block, c):
-        """Where chunk c's gradient by a block belongs, (rows, width)."""
+        """Where chunk c's belongs."""
         return self._parts[block.start][c]
 
     def event_parts(self, k):

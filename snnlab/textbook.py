@@ -43,8 +43,11 @@ def layer_forward(x, weights, neuron, spike=heaviside):
 
 
 @checked
-def neuron_forward(drive, neuron, spike=heaviside):
-    """Its neurons, from what is sent to each in a step, (sample, time, n); returns v and z."""
+def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
+    """Its neurons, from what is sent to each in a step, (sample, time, n); returns v and z.
+
+    ``recurrent`` (n, n), optional: weights with which they hear each other, a step later.
+    """
     n_steps, n = drive.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
     fires = isinstance(neuron, LIF)
@@ -55,6 +58,7 @@ def neuron_forward(drive, neuron, spike=heaviside):
         if t >= neuron.delay:
             i = i + drive[:, t - neuron.delay]
         v_past, z_past = (v[:, t - 1], z[:, t - 1]) if t > 0 else (0 * i, 0 * i)
+        i = i if recurrent is None else i + z_past @ recurrent
         if not fires:
             v[:, t] = b * v_past + g * i
         elif neuron.reset == "subtract":
@@ -101,8 +105,11 @@ def layer_backward(x, weights, neuron, v, z, error):
 
 
 @checked
-def neuron_backward(neuron, v, z, error):
-    """Its neurons; returns gradients by the drive and by the current, which it feeds later on."""
+def neuron_backward(neuron, v, z, error, recurrent=None):
+    """Its neurons; returns gradients by the drive and by the current, which it feeds later on.
+
+    That by ``recurrent`` is the sum over samples and steps of ``z[t - 1]`` times ``g_i[t]``.
+    """
     n_steps, n = v.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)
     fires = isinstance(neuron, LIF)
@@ -110,14 +117,15 @@ def neuron_backward(neuron, v, z, error):
     g_i = np.zeros_like(v)
     lv, li = np.zeros_like(v[:, 0]), np.zeros_like(v[:, 0])
     for t in reversed(range(n_steps)):
+        e = error[:, t] if recurrent is None else error[:, t] + li @ recurrent.T
         if not fires:
-            lv = b * lv + error[:, t]
+            lv = b * lv + e
         else:
             h = slope(neuron.surrogate, v[:, t] - v_th, neuron.steepness)
             if neuron.reset == "subtract":
-                lv = b * lv + h * (error[:, t] - attached * v_th * lv)
+                lv = b * lv + h * (e - attached * v_th * lv)
             else:
-                lv = b * lv * (1 - z[:, t]) + h * (error[:, t] - attached * b * v[:, t] * lv)
+                lv = b * lv * (1 - z[:, t]) + h * (e - attached * b * v[:, t] * lv)
             lv = lv * ~_held(z, hold, t)
         li = a * li + g * lv
         g_i[:, t] = li

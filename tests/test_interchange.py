@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from snnlab import LIF, Network, SpikeTrains, Substrate, encode
-from snnlab.layers import Conv, Dense, Pool, Residual, Vote
+from snnlab.layers import Conv, Dense, Pool, Recurrent, Residual, Vote
 
 nir = pytest.importorskip("nir")
 from snnlab.interchange import from_nir, to_nir  # noqa: E402
@@ -154,6 +154,59 @@ IN, OUT, MAP = nir.Input(np.array([3])), nir.Output(np.array([2])), nir.Linear(n
 def test_graphs_that_are_not_taken(graph, more, message):
     with pytest.raises(ValueError, match=message):
         from_nir(graph, **{"n_steps": 10, "dt": 0.1} | more)
+
+
+@pytest.mark.parametrize("name", ["chip", "euler", "per neuron", "delay"])
+def test_neurons_that_hear_each_other(name, tmp_path):
+    """They stand in a graph of their own; of nodes without our notes weights are scaled."""
+    network, inputs = example(name, np.float64)
+    w, top = network.weights
+    loop = np.random.default_rng(2).normal(0, 0.5, (12, 12))
+    network = network.replace(layers=(9, Recurrent(12), 4), weights=(w, loop, top))
+    before = network.forward(inputs)
+    network.weights[1][...] = 0
+    assert network.forward(inputs).hidden[0] != before.hidden[0]
+    network.weights[1][...] = loop
+    graph = to_nir(network)
+    inner = graph.nodes["neurons_0"].nodes
+    assert np.array_equal(inner["w_rec"].weight, loop.T)
+    nir.write(tmp_path / "x.nir", graph)
+    for made in (graph, nir.read(tmp_path / "x.nir")):
+        again = from_nir(made)
+        assert again.layers == network.layers and again.neurons == network.neurons
+        after = again.forward(inputs)
+        assert after.hidden[0] == before.hidden[0]
+        assert np.array_equal(after.readout, before.readout)
+    for node in (*graph.nodes.values(), *graph.nodes["neurons_0"].nodes.values()):
+        node.metadata = {}
+        if hasattr(node, "w_in"):
+            node.w_in = node.w_in * 2
+    again = from_nir(graph, n_steps=25, dt=network.dt, method=network.neurons[0].method)
+    for k, own in enumerate(network.weights):
+        np.testing.assert_allclose(again.weights[k], 2 * own, rtol=1e-5)
+
+
+def loop(*nodes, edges=("01", "12", "21", "13")):
+    named = dict(zip("0123", nodes, strict=False))
+    return nir.NIRGraph(named, [tuple(edge) for edge in edges], type_check=False)
+
+
+SQUARE, INNER = nir.Linear(np.ones((2, 2))), nir.Input(np.array([2]))
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (loop(INNER, cell(), SQUARE, OUT, edges=("01", "12", "13")), "'n2' must be LIF or CubaLIF"),
+        (loop(INNER, cell(), OUT, edges=("01",)), "'n2' must be LIF or CubaLIF"),
+        (loop(INNER, SQUARE, SQUARE, OUT), "'n2' must be LIF or CubaLIF"),
+        (loop(INNER, cell(), nir.Linear(np.ones((3, 2))), OUT), "weight in node 'n2'"),
+        (loop(INNER, cell(), nir.Affine(np.ones((2, 2)), np.ones(2)), OUT), "has a bias"),
+    ],
+)
+def test_loops_that_are_not_taken(node, message):
+    with pytest.raises(ValueError, match=message):
+        from_nir(graph_of(IN, MAP, node, OUT), n_steps=10, dt=0.1)
 
 
 def test_other_things_are_no_graphs():

@@ -40,7 +40,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-SCALE = 10.0  # before the softmax, as snnlab.losses.MaxOverTime
+SCALE = 10.0  # before the softmax, as in `speed.Latencies`
 
 
 class _Peer:
@@ -259,7 +259,7 @@ class ByHand(_Peer):
             torch.mm(x.view(-1, self.n_in).T, self.flat["li"], out=w_in.grad)
 
 
-class _Spike(torch.autograd.Function):
+class Spike(torch.autograd.Function):
     """Heaviside step; backwards SuperSpike, 1 / (k|u| + 1)^2."""
 
     @staticmethod
@@ -295,7 +295,7 @@ class Autograd(_Peer):
                 v = i
             else:
                 v = torch.add(i, v, alpha=b).sub_(z.detach(), alpha=v_th)
-            z = _Spike.apply(v - v_th, self.k)
+            z = Spike.apply(v - v_th, self.k)
             spikes.append(z)
         heard = (torch.stack(spikes) @ w_out).unbind(0) if self.at_once else None
         for t in range(self.n_steps):
@@ -358,7 +358,7 @@ class SnnTorch(_Peer):
         return w.T.numpy()
 
 
-class _Arctan(_Spike):
+class _Arctan(Spike):
     """Heaviside step; backwards arctan, (k/2) / (1 + (pi k u / 2)^2)."""
 
     @staticmethod

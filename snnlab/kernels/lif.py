@@ -366,7 +366,7 @@ def integrate_backward(
 
 
 @inner
-def _list_errors(g, s, first, n, m, at, which, scale):
+def list_errors(g, s, first, n, m, at, which, scale):
     """List those of the next layer's n units that have an error, for m steps from ``first`` on.
 
     ``at[q]`` is where those of step q begin; returns where the last ones end. (Padding follows the
@@ -384,7 +384,7 @@ def _list_errors(g, s, first, n, m, at, which, scale):
 
 
 @inner
-def _mark_rest(first, last, step, unit, hold, before, m, rest_bits):
+def mark_rest(first, last, step, unit, hold, before, m, rest_bits):
     """Set the bits of a block's steps in which a unit is held at rest after a spike."""
     for k in range(first, last):
         j = unit[k]
@@ -478,12 +478,12 @@ def _make_fire_backward(lanes, surrogate):
                     m = BLOCK if before + BLOCK < n_steps else n_steps - before
                     k = _list_arrivals_back(step, begin, k, before - delay, m, at)
                     first = before + next_delay
-                    error_at[m] = _list_errors(
+                    error_at[m] = list_errors(
                         g_next, s, first, next_t.shape[0], m, error_at, which, scale
                     )
                     if longest > 0:
                         own = own_start[s], own_stop[s], own_step, own_unit
-                        _mark_rest(*own, hold, before, m, rest_bits)
+                        mark_rest(*own, hold, before, m, rest_bits)
                     for j in range(0, n, lanes):
                         a, b = load(constants, (0, j), lanes), load(constants, (1, j), lanes)
                         g, theta = load(constants, (2, j), lanes), load(constants, (3, j), lanes)

@@ -5,6 +5,7 @@ from snnlab.layers.conv import Conv
 from snnlab.layers.dense import Dense
 from snnlab.layers.norm import BatchNorm
 from snnlab.layers.pool import Pool
+from snnlab.layers.recurrent import Recurrent
 from snnlab.layers.residual import Residual
 from snnlab.layers.vote import Vote
 
@@ -17,6 +18,7 @@ __all__ = [
     "Layer",
     "Linear",
     "Pool",
+    "Recurrent",
     "Residual",
     "Transform",
     "Vote",

@@ -65,6 +65,9 @@ class Layer:
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
         return {}
 
+    # names of blocks by which its neurons hear each other; kernels write the gradients by them
+    recurrent_blocks = ()
+
     normalises = False  # whether statistics of a batch come into its currents
 
     def by_batch(self, run: Forward, k: int) -> bool:
@@ -210,12 +213,13 @@ class Linear(Layer):
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise TypeError(f"adjoint of {stage.name} must give gradients by blocks and by x")
         by_blocks, g_x = answer
-        if set(by_blocks) != set(stage.blocks):
+        blocks = {name: b for name, b in stage.blocks.items() if name not in self.recurrent_blocks}
+        if set(by_blocks) != set(blocks):
             raise ValueError(
                 f"adjoint of {stage.name} gives gradients by {sorted(by_blocks)}, "
-                f"its blocks are {sorted(stage.blocks)}"
+                f"its blocks are {sorted(blocks)}"
             )
-        for name, block in stage.blocks.items():
+        for name, block in blocks.items():
             shape = block.rows, block.columns
             part = _of_shape(by_blocks[name], shape, f"adjoint of {stage.name}: gradient by {name}")
             run.part(block, c)[:, : block.columns] = part
@@ -315,10 +319,13 @@ integrating, firing, firing_back, firing_back_reals = (
 # the neurons, written once ------------------------------------------------------------------------
 
 
-def neurons(run, k):
-    """What runs layer k's neurons, on events or on ``run.drives[k]``: a function of lo and hi."""
+def neurons(run, k, fire=lif.fire, more=()):
+    """What runs layer k's neurons, on events or on ``run.drives[k]``: a function of lo and hi.
+
+    ``fire``: the kernel of those that spike; it is given ``more`` behind the weights.
+    """
     stage, record, under = run.stages[k], run.trace.records[k], run.conditions[k]
-    delay, heard = stage.neuron.delay, (*source(run, k), run.drives[k], run.weights[k])
+    delay, heard = stage.neuron.delay, (*source(run, k), run.drives[k], run.weights[k], *more)
     physics = under.noise, under.bounds
     if not stage.fires:
         v, numbers = record.values, integrating(delay=delay, key=under.key)
@@ -330,8 +337,8 @@ def neurons(run, k):
         )
         given = *heard, under.constants, under.hold, *physics, numbers
         if v is None:
-            return lambda lo, hi: lif.fire(*given, *run.passing(stage), *spikes, lo, hi)
-        work = partial(lif.fire, *given, v, z, *spikes)
+            return lambda lo, hi: fire(*given, *run.passing(stage), *spikes, lo, hi)
+        work = partial(fire, *given, v, z, *spikes)
     if under.read is None:
         return work
 
@@ -342,7 +349,7 @@ def neurons(run, k):
     return work_and_read
 
 
-def neurons_back(run, k):
+def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
     """The same backwards in time, of some chunks: adjoint currents, and weights' gradients."""
     stage, record, neuron = run.stages[k], run.trace.records[k], run.stages[k].neuron
     place = run.edges, run.event_parts(k), run.g_currents[k], run.g_drives[k]
@@ -358,8 +365,8 @@ def neurons_back(run, k):
         delay=neuron.delay,
     )
     return partial(
-        lif.fire_backward, *source(run, k), *record.spikes.events, record.potentials, record.bits,
-        g_next, next_t, run.errors[k], run.constants[k], stage.hold, numbers, reals, *place,
+        fire_backward, *source(run, k), *record.spikes.events, record.potentials, record.bits,
+        g_next, next_t, run.errors[k], run.constants[k], stage.hold, numbers, reals, *place, *more,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.kernels import drive as products
 from snnlab.kernels.vector import NARROW
+from snnlab.layers.base import Linear
 from snnlab.layers.norm import BatchNorm, check_norm
 from snnlab.layers.patchwise import Patchwise
 from snnlab.signals import SpikeTrains
@@ -23,7 +24,47 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Dense(Patchwise):
+class FullyConnected(Linear):
+    """A map by which every unit hears every input: ``x @ weights``."""
+
+    n: int
+
+    def __post_init__(self):
+        object.__setattr__(self, "n", _check.integer("n", self.n, 1, _check.MOST_UNITS))
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """(n,)."""
+        return (self.n,)
+
+    def blocks(self, shape: Shape) -> dict[str, tuple[int, int] | BlockShape]:
+        """Weights (n_in, n)."""
+        return {"weights": (int(np.prod(shape)), self.n)}
+
+    def drive(self, x: np.ndarray, w: Blocks) -> np.ndarray:
+        """``x @ weights``."""
+        return x.reshape(*x.shape[:2], -1) @ w["weights"]
+
+    def adjoint(self, g: np.ndarray, x: np.ndarray, w: Blocks) -> tuple[Blocks, np.ndarray]:
+        """``x.T @ g`` and ``g @ weights.T``."""
+        flat = x.reshape(*x.shape[:2], -1)
+        by_weights = np.tensordot(flat, g, axes=([0, 1], [0, 1]))
+        return {"weights": by_weights}, (g @ w["weights"].T).reshape(x.shape)
+
+    def follows_events(self, kind: type) -> bool:
+        """Spikes are added row by row."""
+        return kind is SpikeTrains
+
+    def error_is_read_below(self, below: Stage) -> bool:
+        """Where it hears the spikes of neurons."""
+        return below.fires and below.layer.reads_error
+
+    def error_below(self, run: Backward, k: int, lo: int, hi: int) -> np.ndarray:
+        """``g_I[t + delay] @ weights.T``."""
+        return run.g_arriving(k, lo, hi) @ run.views(k)["weights"].T
+
+
+@dataclass(frozen=True, repr=False)
+class Dense(FullyConnected, Patchwise):
     """``x @ weights``, and a neuron.
 
     Spikes are followed event by event (`snnlab.kernels.lif`); the product with a constant input is
@@ -38,14 +79,13 @@ class Dense(Patchwise):
         Normalises the currents.
     """
 
-    n: int
     norm: BatchNorm | None = None
 
     def __init_subclass__(cls, **settings):
         raise TypeError(f"{cls.__name__} must derive from Linear: spikes go past a Dense's drive")
 
     def __post_init__(self):
-        object.__setattr__(self, "n", _check.integer("n", self.n, 1, _check.MOST_UNITS))
+        super().__post_init__()
         check_norm(self.norm)
 
     by_patches = keeps_bits = Patchwise.normalises
@@ -57,40 +97,22 @@ class Dense(Patchwise):
 
     reads_error = sums_suffice
 
-    def shape_out(self, shape: Shape) -> Shape:
-        """(n,)."""
-        return (self.n,)
-
     def blocks(self, shape: Shape) -> dict[str, tuple[int, int] | BlockShape]:
         """Weights (n_in, n), and a norm's."""
-        weights = {"weights": (int(np.prod(shape)), self.n)}
+        weights = super().blocks(shape)
         return weights if self.norm is None else weights | self.norm.blocks(self.n)
 
     def geometry(self, stage: Stage) -> tuple[Shape, Shape, int, int, int]:
         """Images of one place."""
         return (1, 1, stage.n_in), (1, 1, stage.n), 1, 1, 0
 
-    def drive(self, x: np.ndarray, w: Blocks) -> np.ndarray:
-        """``x @ weights``."""
-        return x.reshape(*x.shape[:2], -1) @ w["weights"]
-
-    def adjoint(self, g: np.ndarray, x: np.ndarray, w: Blocks) -> tuple[Blocks, np.ndarray]:
-        """``x.T @ g`` and ``g @ weights.T``."""
-        flat = x.reshape(*x.shape[:2], -1)
-        by_weights = np.tensordot(flat, g, axes=([0, 1], [0, 1]))
-        return {"weights": by_weights}, (g @ w["weights"].T).reshape(x.shape)
-
     def follows_events(self, kind: type) -> bool:
         """Spikes are added row by row."""
-        return kind is SpikeTrains and self.norm is None
+        return self.norm is None and super().follows_events(kind)
 
     def error_is_read_below(self, below: Stage) -> bool:
         """Where it hears the spikes of neurons."""
-        return self.norm is None and below.fires and below.layer.reads_error
-
-    def error_below(self, run: Backward, k: int, lo: int, hi: int) -> np.ndarray:
-        """``g_I[t + delay] @ weights.T``."""
-        return run.g_arriving(k, lo, hi) @ run.views(k)["weights"].T
+        return self.norm is None and super().error_is_read_below(below)
 
     # constant input: one product for all steps ----------------------------------------------------
 

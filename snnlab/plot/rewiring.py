@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatt
 
 from snnlab import _check
 from snnlab._check import like
-from snnlab.layers import Dense
+from snnlab.layers.dense import FullyConnected
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
 from snnlab.rewiring import prior_centre, prior_drift, smallest_alpha
@@ -207,7 +207,7 @@ def draw_inputs(
     Picture
     """
     first = network.stages[0]
-    if not isinstance(first.layer, Dense):
+    if not isinstance(first.layer, FullyConnected):
         raise ValueError(f"network begins with {first.name}: pixels have no weights of their own")
     n_in, n_out = network.weights[0].shape
     rows, columns = shape

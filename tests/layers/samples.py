@@ -18,6 +18,7 @@ from snnlab.layers import (
     Dense,
     Linear,
     Pool,
+    Recurrent,
     Residual,
     Transform,
     Vote,
@@ -178,6 +179,7 @@ MAPS = {
     Biased: lambda layer, x, w: flat(x) @ w["weights"] + w["bias"],
     Scaled: lambda layer, x, w: (flat(x) @ w["weights"] + w["bias"]) * w["scale"],
     Conv: convolve,
+    Recurrent: lambda layer, x, w: flat(x) @ w["weights"],
     Shift: lambda layer, x, w: x[..., np.arange(-1, x.shape[-1] - 1)] * w["weights"],
 }
 TRANSFORMS = {
@@ -313,10 +315,13 @@ class Plain:
             drive = drive + flat(carried(beside, shape))
         node.hears = next(self._dropout, np.ones(drive.shape[2], bool))
         drive = drive * node.hears
+        loop = node.w.get("recurrent")
+        node.loop = None if loop is None else loop * node.hears
+        given = drive, node.neuron, self.spike
         if self._resets is not None and isinstance(node.neuron, LIF):
-            node.v, node.z = neuron_frozen(drive, node.neuron, self.spike, next(self._resets))
+            node.v, node.z = neuron_frozen(*given, next(self._resets), node.loop)
         else:
-            node.v, node.z = textbook.neuron_forward(drive, node.neuron, self.spike)
+            node.v, node.z = textbook.neuron_forward(*given, node.loop)
         out = node.v if node.z is None else node.z
         node.out = out.reshape(*out.shape[:2], *shape)
 
@@ -349,18 +354,26 @@ class Plain:
                 error = error.reshape(node.out.shape)
                 g_x = node.layer.adjoint(error, node.heard, node.out)
             else:
-                g_drive, g_i = textbook.neuron_backward(node.neuron, node.v, node.z, error)
+                given = node.neuron, node.v, node.z, error, node.loop
+                g_drive, g_i = textbook.neuron_backward(*given)
                 g_drive, g_i = g_drive * node.hears, g_i * node.hears
                 if node.shortcut is not None:
                     g = carried_back(g_drive.reshape(node.out.shape), self.shapes[node.shortcut])
                     errors[node.shortcut] = errors[node.shortcut] + flat(g)
                 g_drive = g_drive.reshape(node.out.shape)
-                by_norm = {}
+                by_rest = {}
                 if "gain" in node.w:
-                    by_norm, g_drive = node.norm_back(g_drive)
-                w = {name: x for name, x in node.w.items() if name not in by_norm}
+                    by_rest, g_drive = node.norm_back(g_drive)
+                if node.loop is not None:
+                    heard = zip(
+                        np.moveaxis(node.z[:, :-1], 1, 0),
+                        np.moveaxis(g_i[:, 1:], 1, 0),
+                        strict=True,
+                    )
+                    by_rest["recurrent"] = sum((z.T @ g for z, g in heard), 0 * node.loop)
+                w = {name: x for name, x in node.w.items() if name not in by_rest}
                 by_blocks, g_x = adjoint(node.layer, g_drive, node.heard, w)
-                by_blocks = by_blocks | by_norm
+                by_blocks = by_blocks | by_rest
                 blocks = [by_blocks[name] for name in node.w] + blocks
                 currents = [g_i, *currents]
             errors[node.source] = errors[node.source] + flat(g_x)
@@ -387,20 +400,23 @@ def carried_back(g, shape):
     return out
 
 
-def neuron_frozen(drive, neuron, spike, recorded):
+def neuron_frozen(drive, neuron, spike, recorded, loop=None):
     """As `textbook.neuron_forward`, but what resets a membrane are the recorded spikes."""
     c = neuron.constants(drive.shape[2], np.float64)
-    v, i = np.zeros_like(drive), np.zeros_like(drive[:, 0])
+    v, z, i = np.zeros_like(drive), np.zeros_like(drive), np.zeros_like(drive[:, 0])
     for t in range(drive.shape[1]):
         i = c.decay_syn * i
         if t >= neuron.delay:
             i = i + drive[:, t - neuron.delay]
+        if loop is not None and t > 0:
+            i = i + z[:, t - 1] @ loop
         v[:, t] = c.gain * i
         if t > 0 and neuron.reset == "subtract":
             v[:, t] += c.decay_mem * v[:, t - 1] - c.v_th * recorded[:, t - 1]
         elif t > 0:
             v[:, t] += c.decay_mem * v[:, t - 1] * (1 - recorded[:, t - 1])
-    return v, spike(v - c.v_th)
+        z[:, t] = spike(v[:, t] - c.v_th)
+    return v, z
 
 
 # networks -----------------------------------------------------------------------------------------
@@ -446,6 +462,10 @@ STACKS = {
     "shift reads out": ((6,), 4, Shift()),
     "shift of images": ((3, 2, 4), Shift(), Conv(2), Shift(), 3),
     "biased": ((6,), Biased(5), Biased(3)),
+    "recurrent": ((6,), Recurrent(5), 3),
+    "recurrent between": ((6,), 5, Recurrent(4), Recurrent(5), 4, 3),
+    "recurrent on images": ((4, 4, 1), Conv(2), Pool(), Recurrent(5), Power(1), 3),
+    "residual of recurrent": ((6,), 5, Residual(Recurrent(4), Recurrent(5)), 3),
     "scaled": ((3, 2, 1), Conv(2), Scaled(7), Scaled(3)),
     "normalised convs": ((4, 4, 2), Conv(2, norm=BatchNorm()), Conv(3, 2, 2, norm=BatchNorm()), 3),
     "normalised dense": ((6,), Dense(5, norm=BatchNorm()), Dense(4, norm=BatchNorm()), 3),
@@ -540,7 +560,7 @@ def fill(network, rng):
     """Parameters with which something happens; norms have seen a batch."""
     for block in network.blocks:
         x = block.of(network.parameters)
-        mean = 0.9 if block.stage else 0.5
+        mean = 0.0 if block.name == "recurrent" else 0.9 if block.stage else 0.5
         if block.name in ("gain", "variance"):
             x[...] = rng.uniform(0.7, 1.5, x.shape)
         elif block.name in ("shift", "mean", "batches"):

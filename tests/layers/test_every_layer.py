@@ -40,7 +40,17 @@ from snnlab import (
     time_to_decision,
     train,
 )
-from snnlab.layers import Conv, Dense, Linear, Pool, Residual, Transform, Vote, kinds
+from snnlab.layers import (
+    Conv,
+    Dense,
+    Linear,
+    Pool,
+    Recurrent,
+    Residual,
+    Transform,
+    Vote,
+    kinds,
+)
 from snnlab.learning.penalties import Bursts, LowerBound, WeightDecay
 
 each_stack = pytest.mark.parametrize("stack", STACKS)
@@ -134,7 +144,8 @@ def test_it_equals_plain_numpy(stack, kind, fires):
 @pytest.mark.parametrize("n_steps", [1, 7, 8, 9, 20])
 @pytest.mark.parametrize("delays", [0, 1, 2])
 @pytest.mark.parametrize(
-    "stack", ["residual of convs", "everything", "residual reads out", "shift"]
+    "stack",
+    ["residual of convs", "everything", "residual reads out", "shift", "recurrent between"],
 )
 def test_any_number_of_steps(stack, n_steps, delays):
     """Also where nothing arrives before the end."""
@@ -160,6 +171,7 @@ WIDE = {
     "residual": ((20,), 65, Residual(Dense(65)), 17, 3),
     "shift": ((5, 5, 3), Shift(), 16, Shift(), Shift()),
     "biased": ((10,), Biased(70), Biased(17)),
+    "recurrent": ((20,), Recurrent(70), 5, Recurrent(17), 3),
 }
 
 
@@ -301,7 +313,8 @@ def test_a_transform_and_its_adjoint(layer, shape):
 @pytest.mark.parametrize("batch", [5, 40, 70, 257])
 @pytest.mark.parametrize("kind", INPUTS)
 @pytest.mark.parametrize(
-    "stack", ["everything", "residual reads out", "shift", "the same conv twice"]
+    "stack",
+    ["everything", "residual reads out", "shift", "the same conv twice", "recurrent between"],
 )
 def test_threads_change_no_bit(stack, kind, batch, monkeypatch):
     """One, two, four and eight chunks of samples."""
@@ -684,6 +697,8 @@ def test_a_residual_ends_with_neurons(layers):
     [
         (lambda: Dense(0), "n must be at least 1"),
         (lambda: Dense(2.5), "n must be an integer"),
+        (lambda: Recurrent(0), "n must be at least 1"),
+        (lambda: Recurrent(2.5), "n must be an integer"),
         (lambda: Conv(0), "channels must be at least 1"),
         (lambda: Conv(2, kernel=0), "kernel must be at least 1"),
         (lambda: Conv(2, stride=0), "stride must be at least 1"),

@@ -693,6 +693,8 @@ OWN = {
     "textbook.layer_backward.weights": lambda: np.ones((N_IN, HIDDEN)),
     "textbook.layer_backward.error": lambda: np.ones((BATCH, STEPS, HIDDEN)),
     "textbook.neuron_backward.error": lambda: np.ones((BATCH, STEPS, HIDDEN)),
+    "textbook.neuron_forward.recurrent": lambda: np.ones((HIDDEN, HIDDEN)),
+    "textbook.neuron_backward.recurrent": lambda: np.ones((HIDDEN, HIDDEN)),
     "textbook.backward.trace": lambda: _textbook_trace(),
     "textbook.readout.trace": lambda: _textbook_trace(),
     # networks and traces
@@ -731,6 +733,7 @@ OWN = {
     "Conv.adjoint.w": lambda: np.ones((9, 2)),
     "Conv.adjoint.g": lambda: np.ones((2, 8, 8, 2)),
     "Dense.n": SMALL,
+    "Recurrent.n": SMALL,
     # optimisers, rules, losses, penalties
     "check_arrays.found": Inner(dict),
     "gradients": Inner(lambda: backward(network())),
@@ -1090,6 +1093,7 @@ OBJECTS = {
     "Composite": lambda: layer_kinds.Residual([layer_kinds.Dense(N_IN)]),
     "Conv": lambda: layer_kinds.Conv(2, 3),
     "Dense": lambda: layer_kinds.Dense(HIDDEN),
+    "Recurrent": lambda: layer_kinds.Recurrent(HIDDEN),
     "DeepR": lambda: rule(rewiring.DeepR),
     "Still": lambda: snnlab.live.Still.of(picture("history")),
     "Surrogates": None,

@@ -1,0 +1,60 @@
+"""`Recurrent`: every unit hears every input, and a step later every unit's spikes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from snnlab.kernels import recurrent as kernels
+from snnlab.layers.base import neurons, neurons_back
+from snnlab.layers.dense import FullyConnected
+from snnlab.surrogate import NAMES
+
+if TYPE_CHECKING:
+    from snnlab._types import Shape
+    from snnlab.passes import Backward, Forward
+
+
+@dataclass(frozen=True, repr=False)
+class Recurrent(FullyConnected):
+    """``x[t] @ weights + z[t - 1] @ recurrent``, and a neuron that spikes (Cramer et al. 2022).
+
+    What the units send each other arrives one step later, whatever the neuron's delay, which is
+    that of the inputs. Kernels follow spikes event by event, forward and in the gradients by both
+    blocks; the error goes back from step to step through all recurrent weights
+    (`snnlab.kernels.recurrent`). `drive` and `adjoint` say in plain NumPy how inputs are heard,
+    ``snnlab.textbook.neuron_forward(..., recurrent=w)`` and `neuron_backward` the rest.
+
+    Parameters
+    ----------
+    n : int
+        Units.
+    """
+
+    recurrent_blocks: ClassVar[tuple[str, ...]] = ("recurrent",)
+
+    def __init_subclass__(cls, **settings):
+        raise TypeError(
+            f"{cls.__name__} must derive from Linear: kernels pass Recurrent's drive by"
+        )
+
+    def blocks(self, shape: Shape) -> dict[str, tuple[int, int]]:
+        """Weights (n_in, n), and recurrent ones (n, n): row i is what unit i sends."""
+        return super().blocks(shape) | {"recurrent": (self.n, self.n)}
+
+    def prepare(self, run: Forward, k: int) -> None:
+        """Memory for currents, and the kernel that runs the neurons."""
+        super().prepare(run, k)
+        fire, more = kernels.fire_of(run.stages[k].width), run.conditions[k].blocks["recurrent"]
+        run.neurons[k] = neurons(run, k, fire, (more,))
+
+    def prepare_back(self, run: Backward, k: int) -> None:
+        """The kernel that runs them backwards, and the recurrent weights as it reads them."""
+        stage = run.stages[k]
+        block = stage.blocks["recurrent"]
+        size = kernels.panels_of(block.rows, block.width)
+        panels = run.scratch.array(f"panels {k}", size, run.dtype)
+        panels[...] = kernels.in_panels(block.padded(run.flat))
+        surrogate = NAMES.index(stage.neuron.surrogate)
+        fire_backward = kernels.fire_backward_of(stage.width, surrogate)
+        run.neurons[k] = neurons_back(run, k, fire_backward, (panels, run.parts(block)))
