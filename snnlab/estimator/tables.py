@@ -11,7 +11,8 @@ from snnlab.signals import ConstantCurrent
 
 CODES = ("auto", "latency", "population", "current")
 STEPS = 20  # for which constants are given: more of them are finer, not longer
-FEW, PIXELS = 32, 100  # features; of fewer pixels each tells much: a spike is too coarse a code
+FEW = 32  # features in [0, 1]: fewer may be made for spikes
+PIXELS = 100  # of fewer each tells much, and the time of one spike is too coarse a code for it
 TILED = 3  # below: 800 points of Yin-Yang, 3 seeds, 91.7 % as a population, 75.8 % as currents
 WIDE = 100  # features from which on a population code is not looked at: it would be slow
 TAIL, REACH = 0.05, 1.0  # quantiles, and by how much of their distance values may lie outside

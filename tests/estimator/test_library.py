@@ -34,6 +34,7 @@ from snnlab import (
     sweep,
 )
 from snnlab.kernels.compiling import telling
+from snnlab.learning.optim import Optimizer
 
 pytestmark = pytest.mark.rotates
 
@@ -70,6 +71,42 @@ def test_an_optimizer_serves_many_fits(iris):
     first, second = (quick(optimizer=optimizer).fit(*iris).predict_proba(iris[0]) for _ in "ab")
     np.testing.assert_array_equal(first, second)
     assert not optimizer.is_used()
+
+
+class Signs(Optimizer):
+    """One's own, whose learning rate is none of its settings."""
+
+    def __init__(self):
+        super().__init__(2e-3)
+
+    def change(self, network, gradients, factor, lo, hi, out):
+        np.multiply(np.sign(gradients[lo:hi]), self.lr * factor, out=out)
+
+
+class Counting:
+    """One's own, which only has what is needed."""
+
+    lr, n = 0.01, 0
+
+    def step(self, network, gradients, factor=1.0):
+        self.n += 1
+        for w, g in zip(network.weights, gradients, strict=True):
+            w -= self.lr / self.n * g
+
+
+@pytest.mark.parametrize("own", [Signs(), GradR(optimizer=Signs(), alpha=0.0), Counting()])
+def test_an_optimizer_of_one_s_own_serves_many_fits(own, iris):
+    model = quick(optimizer=own)
+    first, second = (model.fit(*iris).predict_proba(iris[0]) for _ in "ab")
+    np.testing.assert_array_equal(first, second)
+    untrained = quick(optimizer=SGD(0.0)).fit(*iris)
+    assert not np.array_equal(first, untrained.predict_proba(iris[0]))
+
+
+def test_rules_have_the_random_numbers_they_were_given(iris):
+    some = [quick(optimizer=DeepR(1e-2, sparsity=0.5, rng=k)).fit(*iris) for k in (1, 1, 2)]
+    one, same, other = (model.network_.weights[0] != 0 for model in some)
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("rule", [GradR(1e-2, rng=0), DeepR(optimizer=SGD(0.1), rng=0)])
