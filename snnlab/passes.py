@@ -13,6 +13,7 @@ import numpy as np
 from snnlab._workers import share, worker_count
 from snnlab.kernels import lif
 from snnlab.layers.base import firing_back_reals
+from snnlab.layers.constants import LearnedBack
 from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
 from snnlab.record import spike_bits
@@ -344,7 +345,8 @@ class Backward(Pass):
                 self.g_drives.append(None)
                 continue
             # a first layer's are used up as they come, where it hears events, or only their sums
-            kept = adjoints or not stage.fires or not stage.layer.uses_up_currents(self, k)
+            kept = adjoints or not stage.fires or stage.learned
+            kept = kept or not stage.layer.uses_up_currents(self, k)
             size = n if kept else 0, self.n_steps, stage.width
             self.g_currents.append(self.scratch.array(f"currents {k}", size, self.dtype))
             size = n if self.wiring.is_constant[k] else 0, stage.width
@@ -437,6 +439,7 @@ class Backward(Pass):
     def run(self):
         """All layers, all samples; returns the gradients."""
         by_batch = [record.statistics is not None for record in self.trace.records]
+        learn = {k: LearnedBack(self, k) for k, stage in enumerate(self.stages) if stage.learned}
         for segment in reversed(segments_of(by_batch)):
             layers = [(k, self.stages[k].layer) for k in reversed(segment)]
             for k, layer in layers:
@@ -454,6 +457,8 @@ class Backward(Pass):
                     if not alone:
                         self._begin_error(k, lo, hi)
                     layer.backward(self, k, first, last)
+                    if k in learn:
+                        learn[k].work(first, last)
 
             if alone:
                 self.share(gather, len(self.edges) - 1)
@@ -461,6 +466,8 @@ class Backward(Pass):
             self.share(work, len(self.edges) - 1)
         for k, stage in enumerate(self.stages):
             stage.layer.finish(self, k)
+        for constants in learn.values():
+            constants.finish()
         return self.out
 
     def _clear_below(self, k, lo, hi):

@@ -9,6 +9,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.chip.effects import N_NEURONS
+from snnlab.layers.constants import check_fixed
 from snnlab.layers.dense import check_dense
 from snnlab.parameters import check_weights
 
@@ -22,6 +23,7 @@ def check_layers(network):
     """Refuse what the chip cannot run."""
     _check.network("network", network, "stages")
     check_dense(network, "a chip")
+    check_fixed(network, "a chip")
 
 
 def runs_needed(network):

@@ -5,6 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from snnlab import _check
+from snnlab.layers.constants import ROWS, current, decay_or_threshold, stored
 from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
 from snnlab.signals import SpikeTrains, Values
@@ -24,7 +25,8 @@ class Stage:
         Its number.
     layer : Layer
     neuron : LIF, LeakyIntegrator or None
-        None for a transform.
+        As it was given, before it learned anything (`model` has what it learned); None for a
+        transform.
     shapes : pair of tuple of int
         Of what it hears, and of its units.
     blocks : dict
@@ -36,6 +38,8 @@ class Stage:
         Which stage's output is added to its currents.
     added : array of int (n,), optional
         Which of that stage's units each unit is added, -1 for none; by default its own.
+    learned : dict, optional
+        Blocks of the constants that the neurons learn, by name (`snnlab.layers.constants`).
 
     Attributes
     ----------
@@ -44,14 +48,28 @@ class Stage:
     n_in, n, width : int
         Units heard and units; those with padding.
     shape_in, shape_out : tuple of int
-    constants : array (4, width)
-        As `snnlab.kernels.lif` takes them; ``hold`` (width,) beside them.
+    hold : array (width,)
+        Steps of rest, as `snnlab.kernels.lif` takes them.
+    stored : dict
+        Views of the blocks in ``learned``.
     uniform : bool
-        Whether all units have the same constants.
+        Whether all units have the same constants, and always will.
     """
 
-    def __init__(self, k, layer, neuron, shapes, blocks, dtype, source, shortcut=None, added=None):
-        self.added = added
+    def __init__(
+        self,
+        k,
+        layer,
+        neuron,
+        shapes,
+        blocks,
+        dtype,
+        source,
+        shortcut=None,
+        added=None,
+        learned=None,
+    ):
+        self.added, self.learned, self.stored = added, learned or {}, {}
         self.layer, self.neuron, self.blocks, self.dtype = layer, neuron, blocks, dtype
         self.source, self.shortcut = source, shortcut
         self.shape_in, self.shape_out = shapes
@@ -64,13 +82,36 @@ class Stage:
         self.gives = SpikeTrains if fires or layer.gives_spikes else Values
         self.lists_events = True
         if neuron is not None:
-            self.constants, self.hold = pack_constants(neuron, self.n, dtype)
+            self._constants, self.hold = pack_constants(neuron, self.n, dtype)
             _check.real("steepness", getattr(neuron, "steepness", 1.0), dtype)
             self.zero_reset = fires and neuron.reset == "zero"
             # an integrator whose units are alike filters W g_v as it filters g_v
-            self.uniform = bool(np.ptp(self.constants[:3, : self.n], axis=1).max() == 0)
+            alike = np.ptp(self._constants[:3, : self.n], axis=1).max() == 0
+            self.uniform = bool(alike and not (learned and neuron.learn_per == "unit"))
         else:
-            self.constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
+            self._constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
+
+    def store(self, parameters):
+        """Begin with the constants given, in flat parameters: from now on those there count."""
+        for name, block in self.learned.items():
+            self.stored[name] = block.of(parameters)
+            w = stored(self.neuron, name, self.n)
+            self.stored[name][...] = w[: block.columns]
+
+    @property
+    def constants(self):
+        """Constants of now, (4, width), as `snnlab.kernels.lif` takes them."""
+        if not self.stored:
+            return self._constants
+        out = self._constants.copy()
+        for name, w in self.stored.items():
+            out[ROWS[name], : self.n] = decay_or_threshold(name, w[0])
+        return out
+
+    @property
+    def model(self):
+        """The neuron with what it has learned."""
+        return current(self.neuron, self.stored) if self.stored else self.neuron
 
     def conditions(self, parameters):
         """Ideal conditions, with blocks from flat parameters."""

@@ -94,8 +94,8 @@ def compact(network: Network) -> Network:
 
 def _of_units(model, units):
     """A neuron model of some units: values per neuron lose those of the others."""
-    values = {name: x for name, x in model.to_dict().items() if isinstance(x, tuple)}
-    return model.replace(**{name: tuple(np.array(x)[units]) for name, x in values.items()})
+    some = {name: tuple(np.array(x)[units]) for name, x in model.per_unit.items()}
+    return model.replace(**some)
 
 
 def units_in_use(network: Network, unheard: bool = False) -> list[np.ndarray]:

@@ -86,7 +86,7 @@ def gentle_rate(network: Network, inputs: Signals) -> float:
     if first.tau_syn is not None:
         means["tau_syn"] = np.mean(first.tau_syn)
     known = {f.name: getattr(first, f.name) for f in fields(LeakyIntegrator)}
-    model = LeakyIntegrator(**known | {name: float(abs(x)) for name, x in means.items()})
+    model = LeakyIntegrator(**known | {k: float(abs(x)) for k, x in means.items()} | {"learn": ()})
     layers, n_steps = _one_unit(network), network.n_steps
     one = Network(layers, [], readout=model, n_steps=n_steps, rng=0, spread=0, dtype=network.dtype)
     one.weights[0][...] = 1

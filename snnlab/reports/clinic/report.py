@@ -317,11 +317,11 @@ def _layers(network, trace, limit):
         layers.append(
             Layer(
                 name=f"hidden layer {len(layers)}" if len(layers) < n - 1 else "readout",
-                neuron=stage.neuron,
+                neuron=stage.model,
                 counts=record.spikes.unit_counts() if stage.fires else None,
                 most=-(-network.n_steps // (1 + stage.hold[: stage.n])),
                 heard=float(heard.sum() / max((heard > 0).sum(), 1)),
-                reach=reach(v, stage.neuron) if stage.fires else None,
+                reach=reach(v, stage.model) if stage.fires else None,
                 at_limit=float((abs(w) >= limit).mean()),
                 finite=bool(np.isfinite(w).all() and np.isfinite(v).all()),
                 channels=stage.shape_out[2] if isinstance(stage.layer, Conv) else None,
