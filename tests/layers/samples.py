@@ -385,7 +385,7 @@ class Plain:
 def by_constants(node, error):
     """Gradients by what is stored of the constants that a layer's neurons learn, step by step.
 
-    The adjoint goes back in time as in `textbook.neuron_backward`; the current is that of the drive.
+    The adjoint goes back in time as in `textbook.neuron_backward`; currents are those of the drive.
     """
     neuron, v, z = node.neuron, node.v, node.z
     n_steps, n = v.shape[1:]

@@ -134,6 +134,7 @@ def test_it_equals_plain_numpy(stack, kind, fires):
             refractory=turn % 3 == 0,
             uniform=turn % 4 < 2,
             batch=(4, 1, 35)[seed % 3],
+            learn=seed % 2 == 1,
         )
         gradients = assert_same_as_plain(network, inputs)
         found += all(g.any() for g in gradients)
@@ -161,7 +162,7 @@ def test_any_number_of_steps(stack, n_steps, delays):
 @each_stack
 def test_units_left_out(stack):
     rng = np.random.default_rng(5)
-    network, inputs = make(stack, "values", seed=1)
+    network, inputs = make(stack, "values", seed=1, learn=True)
     dropout = [rng.random(stage.n) < 0.6 for stage in network.hidden_stages]
     assert_same_as_plain(network, inputs, dropout)
 
@@ -180,17 +181,17 @@ def test_layers_of_several_tiles(stack):
     """Wide enough for more than one tile of units, and for padding of either kind."""
     for kind in INPUTS:
         for fires in (False, True):
-            network, inputs = make(stack, kind, fires=fires, batch=3, steepness=0.5)
-            for block in network.blocks:
-                block.of(network.parameters)[...] *= 0.5
+            network, inputs = make(stack, kind, fires=fires, batch=3, steepness=0.5, learn=True)
+            for w in network.weights:
+                w *= 0.5
             assert all(g.any() for g in assert_same_as_plain(network, inputs))
 
 
 @each_stack
 def test_single_precision_is_near_double(stack):
     for kind in INPUTS:
-        double, inputs = make(stack, kind, seed=4)
-        single, _ = make(stack, kind, seed=4, dtype=np.float32)
+        double, inputs = make(stack, kind, seed=4, learn=True)
+        single, _ = make(stack, kind, seed=4, dtype=np.float32, learn=True)
         single.parameters[...] = double.parameters
         one, two = single.forward(inputs), double.forward(inputs)
         assert one.readout.dtype == np.float32 and one.spikes == two.spikes
@@ -222,6 +223,7 @@ def test_gradients_equal_finite_differences_of_the_smoothed_network(stack, detac
         detach=detach,
         surrogate=name,
         steepness=1.0,
+        learn=True,
     )
     x = inputs.to_dense(float)
     g_spikes = penalties(network, 2, np.random.default_rng(seed))
@@ -321,7 +323,9 @@ def test_threads_change_no_bit(stack, kind, batch, monkeypatch):
     monkeypatch.setattr("snnlab.passes.WORTH_SHARING", 0)
     found = []
     for workers in (1, 2, 3):
-        network, inputs = make(stack, kind, batch=batch, workers=workers, dtype=np.float32)
+        network, inputs = make(
+            stack, kind, batch=batch, workers=workers, dtype=np.float32, learn=True
+        )
         trace = network.forward(inputs)
         gradients, currents, g_x = network.backward(
             trace,
@@ -339,7 +343,7 @@ def test_threads_change_no_bit(stack, kind, batch, monkeypatch):
 @each_stack
 def test_chunks_add_up(stack):
     """The gradient of a batch is the sum of its samples'."""
-    network, inputs = make(stack, "current", batch=40)
+    network, inputs = make(stack, "current", batch=40, learn=True)
     trace = network.forward(inputs)
     whole, g_x = network.backward(trace, squares(trace.readout)[1], inputs=True)
     total, parts = 0, []
@@ -355,7 +359,7 @@ def test_chunks_add_up(stack):
 
 @each_stack
 def test_memory_is_used_again(stack):
-    network, inputs = make(stack, "events", batch=40, seed=3)
+    network, inputs = make(stack, "events", batch=40, seed=3, learn=True)
     others = {
         kind: inputs_of(kind, n, 9, network.sizes[0], np.random.default_rng(n))
         for kind, n in (("events", 40), ("current", 40), ("values", 7), ("current", 3))
@@ -417,7 +421,7 @@ def test_values_that_a_trace_holds_are_not_written_over():
 @pytest.mark.parametrize("fires", [False, True])
 @each_stack
 def test_copies_and_files(stack, fires, tmp_path):
-    network, inputs = make(stack, "events", fires=fires, refractory=True)
+    network, inputs = make(stack, "events", fires=fires, refractory=True, learn=True)
     network.save(tmp_path / "net.npz")
     expected = network.forward(inputs)
     for other in (
