@@ -136,6 +136,7 @@ class Pass:
         self.n_steps, self.dtype = network.n_steps, network.dtype
         self.edges = chunk_borders(len(trace), network.is_heavy)
         self.plans = {}  # of some layers: how they are run
+        self.heard = {}  # of some layers: events that they follow, made of those that are given
         updates = len(trace) * network.n_steps * network.total_width
         self.threads = threads_worth(updates, network.workers)
 
@@ -270,6 +271,7 @@ class Backward(Pass):
         super().__init__(network, trace, scratch)
         self.out, self.flat, self.inputs = out, network.parameters, inputs
         self.neurons = {}  # of some layers: what runs their neurons backwards
+        self.rows = {}  # of some layers: where their kernel adds up gradients by weights
         last = len(self.stages) - 1
         self.constants = [
             stage.neuron and without_units(stage.constants, record.dropout)
@@ -369,6 +371,8 @@ class Backward(Pass):
     def event_parts(self, k):
         """Where the kernel adds up gradients by weights, (chunk, row, width); maybe no rows."""
         stage = self.stages[k]
+        if k in self.rows:
+            return self.rows[k]
         if self.wiring.follows_events[k]:
             return self._parts[stage.blocks["weights"].start]
         return np.empty((len(self.edges) - 1, 0, stage.width), self.dtype)

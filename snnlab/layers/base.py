@@ -372,4 +372,6 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
 
 def source(run, k):
     """The events that layer k follows, if it does: start, stop, step, unit."""
+    if k in run.heard:
+        return run.heard[k]
     return run.signal(k).events if run.wiring.follows_events[k] else NO_EVENTS

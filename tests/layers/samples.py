@@ -15,6 +15,7 @@ from snnlab.layers import (
     BlockShape,
     Composite,
     Conv,
+    Delayed,
     Dense,
     Linear,
     Pool,
@@ -175,7 +176,21 @@ def flat(x):
     return x.reshape(*x.shape[:2], -1)
 
 
+def delayed(layer, x, w, delays=None):
+    """`Delayed`, spike by spike: a share of it in either of two steps."""
+    x, heard = flat(x), np.zeros(flat(x).shape)
+    delays = layer.longest / (1 + np.exp(-w["delays"][0])) if delays is None else delays
+    for t in range(x.shape[1]):
+        for i, delay in enumerate(delays):
+            at = t + delay
+            for step in (int(at), int(at) + 1):
+                if step < x.shape[1]:
+                    heard[:, step, i] += x[:, t, i] * (1 - abs(at - step))
+    return heard @ w["weights"]
+
+
 MAPS = {
+    Delayed: delayed,
     Dense: lambda layer, x, w: flat(x) @ w["weights"],
     Biased: lambda layer, x, w: flat(x) @ w["weights"] + w["bias"],
     Scaled: lambda layer, x, w: (flat(x) @ w["weights"] + w["bias"]) * w["scale"],
@@ -197,16 +212,31 @@ TRANSFORMS = {
 
 def adjoint(layer, g, x, w):
     """Gradients by the blocks and by ``x``: a map is linear in each of them, up to a constant."""
-    by_blocks = {}
+    by_blocks = {name: np.zeros_like(block) for name, block in w.items()}
     for name, block in w.items():
+        if name == "delays":  # linear between two whole ones
+            share = 1 / (1 + np.exp(-block[0]))
+            for i in range(block.size):
+                ends = np.tile(layer.longest * share, (2, 1))
+                ends[:, i] = np.floor(ends[0, i]) + [0, 1]
+                early, late = (delayed(layer, x, w, d) for d in ends)
+                by_delay = ((late - early) * g).sum()
+                by_blocks[name][0, i] = by_delay * (layer.longest * share * (1 - share))[i]
+            continue
         at_zero = MAPS[type(layer)](layer, x, w | {name: np.zeros_like(block)})
-        by_blocks[name] = np.zeros_like(block)
         for i in np.ndindex(block.shape):
             one = np.zeros_like(block)
             one[i] = 1
             moved = MAPS[type(layer)](layer, x, w | {name: one})
             by_blocks[name][i] = ((moved - at_zero) * g).sum()
     shape = x.shape[2:]
+    if "delays" in w:  # one unit in one step after the other
+        g_x = np.zeros(flat(x).shape)
+        for t, i in np.ndindex(g_x.shape[1:]):
+            one = np.zeros_like(g_x[:1])
+            one[:, t, i] = 1
+            g_x[:, t, i] = (delayed(layer, one, w) * flat(g)).sum((1, 2))
+        return by_blocks, g_x.reshape(x.shape)
     units = np.eye(int(np.prod(shape))).reshape(-1, 1, *shape)
     matrix = MAPS[type(layer)](layer, units, w) - MAPS[type(layer)](layer, 0 * units, w)
     return by_blocks, (flat(g) @ matrix.reshape(len(units), -1).T).reshape(x.shape)
@@ -511,6 +541,10 @@ STACKS = {
     "recurrent between": ((6,), 5, Recurrent(4), Recurrent(5), 4, 3),
     "recurrent on images": ((4, 4, 1), Conv(2), Pool(), Recurrent(5), Power(1), 3),
     "residual of recurrent": ((6,), 5, Residual(Recurrent(4), Recurrent(5)), 3),
+    "delayed": ((6,), 5, Delayed(4, 3.0), 3),
+    "delayed between": ((6,), 5, Delayed(4, 5.0), Delayed(5, 0.7), 3),
+    "delayed on images": ((4, 4, 1), Conv(2), Pool(), Delayed(5, 2.0), Delayed(3, 4.0)),
+    "residual of delayed": ((6,), 5, Residual(Delayed(4, 2.0), Delayed(5, 3.0)), 3),
     "scaled": ((3, 2, 1), Conv(2), Scaled(7), Scaled(3)),
     "normalised convs": ((4, 4, 2), Conv(2, norm=BatchNorm()), Conv(3, 2, 2, norm=BatchNorm()), 3),
     "normalised dense": ((6,), Dense(5, norm=BatchNorm()), Dense(4, norm=BatchNorm()), 3),
@@ -621,7 +655,9 @@ def fill(network, rng):
             continue
         x = block.of(network.parameters)
         mean = 0.0 if block.name == "recurrent" else 0.9 if block.stage else 0.5
-        if block.name in ("gain", "variance"):
+        if block.name == "delays":
+            x[...] = rng.normal(0, 1, x.shape)
+        elif block.name in ("gain", "variance"):
             x[...] = rng.uniform(0.7, 1.5, x.shape)
         elif block.name in ("shift", "mean", "batches"):
             x[...] = 1 if block.name == "batches" else rng.normal(0.5, 0.3, x.shape)
