@@ -176,21 +176,37 @@ def flat(x):
     return x.reshape(*x.shape[:2], -1)
 
 
-def delayed(layer, x, w, delays=None):
-    """`Delayed`, spike by spike: a share of it in either of two steps."""
-    x, heard = flat(x), np.zeros(flat(x).shape)
-    delays = layer.longest / (1 + np.exp(-w["delays"][0])) if delays is None else delays
+def late(x, delays):
+    """What is heard of ``x`` (sample, time, n), spike by spike: a share in either of two steps."""
+    heard = np.zeros(x.shape)
     for t in range(x.shape[1]):
         for i, delay in enumerate(delays):
             at = t + delay
             for step in (int(at), int(at) + 1):
                 if step < x.shape[1]:
                     heard[:, step, i] += x[:, t, i] * (1 - abs(at - step))
-    return heard @ w["weights"]
+    return heard
+
+
+def delays_of(layer, w):
+    return layer.longest / (1 + np.exp(-w["delays"][0]))
+
+
+def adjoint_of_delayed(layer, g, x, w):
+    """`adjoint` of a map that mixes steps: delays are linear between two whole ones."""
+    given, delays = flat(x), delays_of(layer, w)
+    g_heard, n_steps = flat(g) @ w["weights"].T, given.shape[1]
+    by_weights = np.einsum("sti,stj->ij", late(given, delays), flat(g))
+    ends = np.floor(delays) + [[0], [1]]
+    between = late(given, ends[1]) - late(given, ends[0])
+    by_delays = (between * g_heard).sum((0, 1)) * delays * (1 - delays / layer.longest)
+    pulses = np.repeat(np.eye(n_steps)[:, :, None], given.shape[2], axis=2)
+    g_x = np.einsum("tui,sui->sti", late(pulses, delays), g_heard)
+    return {"weights": by_weights, "delays": by_delays[None]}, g_x.reshape(x.shape)
 
 
 MAPS = {
-    Delayed: delayed,
+    Delayed: lambda layer, x, w: late(flat(x), delays_of(layer, w)) @ w["weights"],
     Dense: lambda layer, x, w: flat(x) @ w["weights"],
     Biased: lambda layer, x, w: flat(x) @ w["weights"] + w["bias"],
     Scaled: lambda layer, x, w: (flat(x) @ w["weights"] + w["bias"]) * w["scale"],
@@ -212,31 +228,18 @@ TRANSFORMS = {
 
 def adjoint(layer, g, x, w):
     """Gradients by the blocks and by ``x``: a map is linear in each of them, up to a constant."""
-    by_blocks = {name: np.zeros_like(block) for name, block in w.items()}
+    if isinstance(layer, Delayed):
+        return adjoint_of_delayed(layer, g, x, w)
+    by_blocks = {}
     for name, block in w.items():
-        if name == "delays":  # linear between two whole ones
-            share = 1 / (1 + np.exp(-block[0]))
-            for i in range(block.size):
-                ends = np.tile(layer.longest * share, (2, 1))
-                ends[:, i] = np.floor(ends[0, i]) + [0, 1]
-                early, late = (delayed(layer, x, w, d) for d in ends)
-                by_delay = ((late - early) * g).sum()
-                by_blocks[name][0, i] = by_delay * (layer.longest * share * (1 - share))[i]
-            continue
         at_zero = MAPS[type(layer)](layer, x, w | {name: np.zeros_like(block)})
+        by_blocks[name] = np.zeros_like(block)
         for i in np.ndindex(block.shape):
             one = np.zeros_like(block)
             one[i] = 1
             moved = MAPS[type(layer)](layer, x, w | {name: one})
             by_blocks[name][i] = ((moved - at_zero) * g).sum()
     shape = x.shape[2:]
-    if "delays" in w:  # one unit in one step after the other
-        g_x = np.zeros(flat(x).shape)
-        for t, i in np.ndindex(g_x.shape[1:]):
-            one = np.zeros_like(g_x[:1])
-            one[:, t, i] = 1
-            g_x[:, t, i] = (delayed(layer, one, w) * flat(g)).sum((1, 2))
-        return by_blocks, g_x.reshape(x.shape)
     units = np.eye(int(np.prod(shape))).reshape(-1, 1, *shape)
     matrix = MAPS[type(layer)](layer, units, w) - MAPS[type(layer)](layer, 0 * units, w)
     return by_blocks, (flat(g) @ matrix.reshape(len(units), -1).T).reshape(x.shape)

@@ -28,7 +28,7 @@ def test_a_spike_arrives_in_two_steps():
     layer = Delayed(1, longest=6.0)
     neuron = LeakyIntegrator(tau_mem=0.01, tau_syn=None, dt=1.0)
     network = Network((2, layer), [], readout=neuron, n_steps=8, rng=0, dtype=np.float64)
-    network.weights[0][...] = 1, 10
+    network.weights[0][:, 0] = 1, 10
     network.blocks[1].of(network.parameters)[...] = layer.stored([[2.25, 4.0]])
     x = np.zeros((1, 8, 2))
     x[0, 1, 0] = x[0, 2, 1] = x[0, 6, 0] = 1
@@ -68,8 +68,8 @@ def test_a_map_and_its_adjoint():
 
 
 @pytest.mark.parametrize("kind", ["events", "values"])
-@pytest.mark.parametrize("n_steps", [1, 7, 8, 9, 20])
-@pytest.mark.parametrize("longest", [0.5, 3.0, 40.0])
+@pytest.mark.parametrize("n_steps", [1, 8, 9, 20])
+@pytest.mark.parametrize("longest", [0.5, 3.0, 30.0])
 def test_as_the_first_layer(kind, n_steps, longest):
     for seed, sizes in enumerate(((5, 3), (70, 3), (17,))):
         stack = ((6,), *(Delayed(n, longest) for n in sizes))
