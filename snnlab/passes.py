@@ -341,18 +341,23 @@ class Backward(Pass):
     def _lay_out_currents(self, adjoints):
         """Adjoint currents, where they are read again; of constant inputs, their sums."""
         self.g_currents, self.g_drives, n = [], [], len(self.trace)
+        self.g_constants = {}  # of the chunks, by constants of layers with neurons
         for k, stage in enumerate(self.stages):
             if stage.neuron is None:
                 self.g_currents.append(None)
                 self.g_drives.append(None)
                 continue
             # a first layer's are used up as they come, where it hears events, or only their sums
-            kept = adjoints or not stage.fires or stage.learned
+            read = stage.learned and not stage.layer.fills_constants
+            kept = adjoints or read or not stage.fires
             kept = kept or not stage.layer.uses_up_currents(self, k)
             size = n if kept else 0, self.n_steps, stage.width
             self.g_currents.append(self.scratch.array(f"currents {k}", size, self.dtype))
             size = n if self.wiring.is_constant[k] else 0, stage.width
             self.g_drives.append(self.scratch.array(f"gradient by drive {k}", size, self.dtype))
+            size = len(self.edges) - 1, 3 if stage.learned else 0, stage.width
+            name = f"gradient by constants {k}"
+            self.g_constants[k] = self.scratch.array(name, size, self.dtype)
 
     # what layers ask for
 
@@ -461,7 +466,7 @@ class Backward(Pass):
                     if not alone:
                         self._begin_error(k, lo, hi)
                     layer.backward(self, k, first, last)
-                    if k in learn:
+                    if k in learn and learn[k].work is not None:
                         learn[k].work(first, last)
 
             if alone:

@@ -437,14 +437,17 @@ def move_back(lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_re
     return lv, a * li + g * lv
 
 
-def _make_fire_backward(lanes, surrogate):
-    """The adjoint of a LIF layer whose units come in tiles of ``lanes``, with one surrogate."""
+def _make_fire_backward(lanes, surrogate, learns):
+    """The adjoint of a LIF layer whose units come in tiles of ``lanes``, with one surrogate.
+
+    ``learns``: gradients by the neurons' constants, too.
+    """
 
     @kernel
     def fire_backward(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
         g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
-        first_chunk, last_chunk,
+        g_constants, first_chunk, last_chunk,
     ):  # fmt: skip
         next_delay, zero_reset, attached = numbers[0], numbers[1] != 0, numbers[2] != 0
         delay = numbers[4]
@@ -469,6 +472,7 @@ def _make_fire_backward(lanes, surrogate):
         for c in range(first_chunk, last_chunk):
             rows = g_weights[c]
             clear(rows)
+            clear(g_constants[c])
             for s in range(edges[c], edges[c + 1]):
                 clear(state)
                 begin, k = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
@@ -492,6 +496,14 @@ def _make_fire_backward(lanes, surrogate):
                         total = load(state, (4, j), lanes)
                         spikes = load(z, (s, before // BLOCK, j), lanes)
                         at_rest = load(rest_bits, (j,), lanes)
+                        if learns:
+                            by_a, by_b = (
+                                load(g_constants, (c, 0, j), lanes),
+                                load(g_constants, (c, 1, j), lanes),
+                            )
+                            by_theta = load(g_constants, (c, 2, j), lanes)
+                            last = max(before // BLOCK - 1, 0)
+                            spikes_before = load(z, (s, last, j), lanes)
                         for q in range(m - 1, -1, -1):
                             t = before + q
                             e = load(state, (5, j), lanes)
@@ -513,10 +525,33 @@ def _make_fire_backward(lanes, surrogate):
                             h = slope(surrogate, steepness, x - theta, exponent, lanes)
                             bit = np.uint8(1 << q)
                             fired, resting = (spikes & bit) != 0, (at_rest & bit) != 0
+                            if learns:  # lv, li are still those of the step after
+                                left = lv
+                                if zero_reset:
+                                    left = where(fired, zero, lv)
+                                else:
+                                    by_theta = where(fired, by_theta - lv, by_theta)
+                                by_b = by_b + left * x
+                                if t > 0:
+                                    past = load(v, (s, n_steps - t, j), lanes)
+                                    past_bit = np.uint8(1 << ((t - 1) % BLOCK))
+                                    past_spikes = spikes if q > 0 else spikes_before
+                                    past_fired = (past_spikes & past_bit) != 0
+                                    rest = b * past
+                                    if zero_reset:
+                                        rest = where(past_fired, zero, rest)
+                                    else:
+                                        rest = where(past_fired, rest - theta, rest)
+                                    by_a = by_a + li * (x - rest)
+                                else:
+                                    by_a = by_a + li * x
+                                by_theta = where(resting, by_theta, by_theta + b * left)
                             lv, li = move_back(
                                 lv, li, e, h, x, fired, resting, a, b, g, theta, attached,
                                 zero_reset, longest, zero,
                             )  # fmt: skip
+                            if learns:  # what is new in lv comes through the threshold
+                                by_theta = by_theta - lv
                             if kept:
                                 store(li, g_current, (s, t, j))
                             # each event adds the adjoint current of the step it arrives in; a
@@ -531,6 +566,10 @@ def _make_fire_backward(lanes, surrogate):
                         store(next_v, state, (2, j))
                         store(next_i, state, (3, j))
                         store(total, state, (4, j))
+                        if learns:
+                            store(by_a, g_constants, (c, 0, j))
+                            store(by_b, g_constants, (c, 1, j))
+                            store(by_theta, g_constants, (c, 2, j))
                         store(at_rest & np.uint8(0), rest_bits, (j,))  # zeros
                 for j in range(n if driven else 0):
                     g_drive[s, j] = state[4, j]
@@ -540,13 +579,16 @@ def _make_fire_backward(lanes, surrogate):
 
 # compiled when a surrogate is first used, and kept on disk; counted as in `slope`
 _BACKWARD = {
-    (lanes, k): _make_fire_backward(lanes, k) for lanes in (WIDE, NARROW) for k in range(6)
+    (lanes, k, learns): _make_fire_backward(lanes, k, learns)
+    for lanes in (WIDE, NARROW)
+    for k in range(6)
+    for learns in (False, True)
 }
 
 
 def fire_backward(
     start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-    g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+    g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive, g_constants,
     first_chunk, last_chunk,
 ):  # fmt: skip
     """Adjoint of `fire`, reading the trace: ``v`` (last step first), ``z``, the layer's own events.
@@ -558,14 +600,15 @@ def fire_backward(
     ``g_next`` is the adjoint current and the filter passes all (0, 0, 1). ``g_next`` is empty at a
     spiking readout. ``next_t`` holds the next layer's weights, transposed.
 
-    ``g_current`` (empty if not wanted) and ``g_drive`` are as in `integrate_backward`.
+    ``g_current`` (empty if not wanted) and ``g_drive`` are as in `integrate_backward`;
+    ``g_constants`` (chunk, 3 or 0 rows, width) as in `snnlab.kernels.constants`.
     """
-    surrogate = int(numbers[3])
-    run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate]
+    surrogate, learns = int(numbers[3]), g_constants.shape[1] > 0
+    run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate, learns]
     run(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
         g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
-        first_chunk, last_chunk,
+        g_constants, first_chunk, last_chunk,
     )  # fmt: skip
 
 

@@ -65,6 +65,8 @@ class Layer:
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
         return {}
 
+    fills_constants = True  # whether its neurons' kernel also finds gradients by their constants
+
     # names of blocks by which its neurons hear each other; kernels write the gradients by them
     recurrent_blocks = ()
 
@@ -349,13 +351,14 @@ def neurons(run, k, fire=lif.fire, more=()):
     return work_and_read
 
 
-def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
+def neurons_back(run, k, fire_backward=lif.fire_backward, more=None):
     """The same backwards in time, of some chunks: adjoint currents, and weights' gradients."""
     stage, record, neuron = run.stages[k], run.trace.records[k], run.stages[k].neuron
     place = run.edges, run.event_parts(k), run.g_currents[k], run.g_drives[k]
     if not stage.fires:
         given = run.errors[k], run.constants[k], integrating(delay=neuron.delay)
         return partial(lif.integrate_backward, *source(run, k), *given, *place)
+    more = (run.g_constants[k],) if more is None else more
     g_next, next_t, next_delay, reals = run.from_above(k)
     numbers = firing_back(
         next_delay=next_delay,

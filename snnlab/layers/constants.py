@@ -154,16 +154,17 @@ class LearnedBack:
 
     def __init__(self, run, k):
         self.run, self.stage, self.constants = run, run.stages[k], run.constants[k]
-        stage, record = self.stage, run.trace.records[k]
-        n_chunks, none = len(run.edges) - 1, np.empty((0, 1, 1), np.uint8)
-        size = n_chunks, 3, stage.width
-        self.parts = run.scratch.array(f"gradient by constants {k}", size, run.dtype)
+        self.parts, record = run.g_constants[k], run.trace.records[k]
+        self.work = None
+        if self.stage.fires and self.stage.layer.fills_constants:
+            return
         v, z = record.potentials, record.bits
-        if not stage.fires:
-            v = run.scratch.padded(f"potentials {k}", record.values[:, ::-1], stage.width)
-            z = none
-        given = v, z, run.g_currents[k], self.constants, stage.hold, stage.zero_reset, run.edges
-        self.work = partial(constants_backward_of(stage.width), *given, self.parts)
+        if not self.stage.fires:
+            v = run.scratch.padded(f"potentials {k}", record.values[:, ::-1], self.stage.width)
+            z = np.empty((0, 1, 1), np.uint8)
+        stage, kernel = self.stage, constants_backward_of(self.stage.width)
+        physics = self.constants, stage.hold, stage.zero_reset
+        self.work = partial(kernel, v, z, run.g_currents[k], *physics, run.edges, self.parts)
 
     def finish(self):
         """Chunks summed in order, and what is stored in place of the constants."""
@@ -171,7 +172,9 @@ class LearnedBack:
         with np.errstate(over="ignore", invalid="ignore"):  # a guard looks at gradients
             by = self.parts[:, :, : stage.n].sum(axis=0)
             gain = self.constants[2, : stage.n]
-            by[0] *= np.where(gain != 0, 1 / np.where(gain != 0, gain, 1), 0)
+            heard = gain != 0  # units that were left out learn nothing
+            by *= heard
+            by[0] /= np.where(heard, gain, 1)
             rows = dict(zip(("tau_syn", "tau_mem", "v_th"), by, strict=True))
             for name, block in stage.learned.items():
                 g = rows[name] * slope(name, stage.stored[name][0]).astype(dtype)

@@ -43,6 +43,11 @@ class Patchwise(Linear):
         return True
 
     @property
+    def fills_constants(self) -> bool:
+        """Whether the neurons run in the kernel of `Linear`, which does."""
+        return not self.by_patches
+
+    @property
     def normalises(self) -> bool:
         """Whether its currents are normalised over a batch."""
         return self.norm is not None

@@ -32,6 +32,7 @@ class Recurrent(FullyConnected):
     """
 
     recurrent_blocks: ClassVar[tuple[str, ...]] = ("recurrent",)
+    fills_constants: ClassVar[bool] = False
 
     def __init_subclass__(cls, **settings):
         raise TypeError(

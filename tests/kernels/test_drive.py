@@ -117,6 +117,7 @@ def fire_backward(v, z, events, error, neuron, driven):
         np.zeros((1, 0, width), v.dtype),
         g_current,
         g_drive,
+        np.empty((1, 0, width), v.dtype),
         0,
         1,
     )
