@@ -56,9 +56,12 @@ def firing(*, zero_reset, delay, keep, key=0):
     return np.array([zero_reset, delay, keep, key], np.int64)
 
 
-def firing_back(*, next_delay, zero_reset, attached, surrogate, delay):
-    """``numbers`` of `fire_backward`; ``surrogate`` counts as in `slope`."""
-    return np.array([next_delay, zero_reset, attached, surrogate, delay], np.int64)
+def firing_back(*, next_delay, zero_reset, attached, surrogate, delay, learns=0):
+    """``numbers`` of `fire_backward`; ``surrogate`` counts as in `slope`.
+
+    ``learns``: which gradients by constants are wanted, 1: by decay_mem and threshold, 2: all.
+    """
+    return np.array([next_delay, zero_reset, attached, surrogate, delay, learns], np.int64)
 
 
 def firing_back_reals(dtype, *, steepness, next_decay_syn=0, next_decay_mem=0, next_gain=1):
@@ -440,7 +443,7 @@ def move_back(lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_re
 def _make_fire_backward(lanes, surrogate, learns):
     """The adjoint of a LIF layer whose units come in tiles of ``lanes``, with one surrogate.
 
-    ``learns``: gradients by the neurons' constants, too.
+    ``learns``: 1 for gradients by decay_mem and threshold, 2 for that by decay_syn, too.
     """
 
     @kernel
@@ -496,14 +499,11 @@ def _make_fire_backward(lanes, surrogate, learns):
                         total = load(state, (4, j), lanes)
                         spikes = load(z, (s, before // BLOCK, j), lanes)
                         at_rest = load(rest_bits, (j,), lanes)
-                        if learns:
-                            by_a, by_b = (
-                                load(g_constants, (c, 0, j), lanes),
-                                load(g_constants, (c, 1, j), lanes),
-                            )
+                        if learns > 0:
+                            by_a = load(g_constants, (c, 0, j), lanes)
+                            by_b = load(g_constants, (c, 1, j), lanes)
                             by_theta = load(g_constants, (c, 2, j), lanes)
-                            last = max(before // BLOCK - 1, 0)
-                            spikes_before = load(z, (s, last, j), lanes)
+                            spikes_before = load(z, (s, max(before // BLOCK - 1, 0), j), lanes)
                         for q in range(m - 1, -1, -1):
                             t = before + q
                             e = load(state, (5, j), lanes)
@@ -525,32 +525,33 @@ def _make_fire_backward(lanes, surrogate, learns):
                             h = slope(surrogate, steepness, x - theta, exponent, lanes)
                             bit = np.uint8(1 << q)
                             fired, resting = (spikes & bit) != 0, (at_rest & bit) != 0
-                            if learns:  # lv, li are still those of the step after
+                            if learns > 0:  # lv, li are still those of the step after
                                 left = lv
                                 if zero_reset:
                                     left = where(fired, zero, lv)
                                 else:
                                     by_theta = where(fired, by_theta - lv, by_theta)
-                                by_b = by_b + left * x
+                                by_b = fused(left, x, by_b)
+                                back = fused(b, left, by_theta)
+                                by_theta = where(resting, by_theta, back) if longest > 0 else back
+                            if learns == 2:
+                                current = x
                                 if t > 0:
-                                    past = load(v, (s, n_steps - t, j), lanes)
+                                    past = b * load(v, (s, n_steps - t, j), lanes)
                                     past_bit = np.uint8(1 << ((t - 1) % BLOCK))
                                     past_spikes = spikes if q > 0 else spikes_before
                                     past_fired = (past_spikes & past_bit) != 0
-                                    rest = b * past
                                     if zero_reset:
-                                        rest = where(past_fired, zero, rest)
+                                        past = where(past_fired, zero, past)
                                     else:
-                                        rest = where(past_fired, rest - theta, rest)
-                                    by_a = by_a + li * (x - rest)
-                                else:
-                                    by_a = by_a + li * x
-                                by_theta = where(resting, by_theta, by_theta + b * left)
+                                        past = where(past_fired, past - theta, past)
+                                    current = x - past
+                                by_a = fused(li, current, by_a)
                             lv, li = move_back(
                                 lv, li, e, h, x, fired, resting, a, b, g, theta, attached,
                                 zero_reset, longest, zero,
                             )  # fmt: skip
-                            if learns:  # what is new in lv comes through the threshold
+                            if learns > 0:  # what is new in lv comes through the threshold
                                 by_theta = by_theta - lv
                             if kept:
                                 store(li, g_current, (s, t, j))
@@ -566,7 +567,7 @@ def _make_fire_backward(lanes, surrogate, learns):
                         store(next_v, state, (2, j))
                         store(next_i, state, (3, j))
                         store(total, state, (4, j))
-                        if learns:
+                        if learns > 0:
                             store(by_a, g_constants, (c, 0, j))
                             store(by_b, g_constants, (c, 1, j))
                             store(by_theta, g_constants, (c, 2, j))
@@ -582,7 +583,7 @@ _BACKWARD = {
     (lanes, k, learns): _make_fire_backward(lanes, k, learns)
     for lanes in (WIDE, NARROW)
     for k in range(6)
-    for learns in (False, True)
+    for learns in range(3)
 }
 
 
@@ -601,9 +602,9 @@ def fire_backward(
     spiking readout. ``next_t`` holds the next layer's weights, transposed.
 
     ``g_current`` (empty if not wanted) and ``g_drive`` are as in `integrate_backward`;
-    ``g_constants`` (chunk, 3 or 0 rows, width) as in `snnlab.kernels.constants`.
+    ``g_constants`` (chunk, 3 rows or none, width) as in `snnlab.kernels.constants`.
     """
-    surrogate, learns = int(numbers[3]), g_constants.shape[1] > 0
+    surrogate, learns = int(numbers[3]), int(numbers[5])
     run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate, learns]
     run(
         start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,

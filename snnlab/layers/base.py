@@ -366,6 +366,7 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=None):
         attached=not neuron.detach_reset,
         surrogate=NAMES.index(neuron.surrogate),
         delay=neuron.delay,
+        learns=("tau_syn" in neuron.learn) + bool(neuron.learn),
     )
     return partial(
         fire_backward, *source(run, k), *record.spikes.events, record.potentials, record.bits,
