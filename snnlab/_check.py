@@ -293,8 +293,11 @@ def as_array(name, value):
 
 def unmasked(name, value):
     """Refuse a masked array in which anything is masked: it is nobody's to say what is there."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        n = int(np.ma.count_masked(value))
+    if not isinstance(value, np.ma.MaskedArray):
+        return
+    mask = np.ma.getmaskarray(value)
+    n = np.count_nonzero(mask.view(bool) if mask.dtype.names else mask)
+    if n:
         raise ValueError(f"{name} has {n:,} masked values: give {name}.filled(...), or leave out")
 
 

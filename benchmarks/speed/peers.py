@@ -40,7 +40,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-SCALE = 10.0  # before the softmax, as snnlab.losses.MaxOverTime
+SCALE = 10.0  # before the softmax, as in `speed.Latencies`
 
 
 class _Peer:

@@ -293,7 +293,7 @@ class Latencies(Setting):
     """One spike per pixel, for one number of steps."""
 
     works = "W1", "W2"  # training, inference
-    current, batch, loss = False, BATCH, losses.MaxOverTime()
+    current, batch, loss = False, BATCH, losses.MaxOverTime(10.0)  # `peers.SCALE`
     variants = {
         "penalty": {"penalties": Bursts(1.0)},
         "three penalties": {"penalties": [Bursts(1.0), LowerBound(1.0, 0.01), WeightDecay(0.1)]},

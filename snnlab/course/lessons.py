@@ -222,6 +222,57 @@ def task(
 
 
 @of_course
+def rule_for(
+    task: Task,
+    method: str,
+    *,
+    connectivity: float,
+    sparsity: float | tuple[float, ...],
+    strength: float,
+    lr: float,
+    seed: int,
+    hold: str = "network",
+) -> Optimizer:
+    """A rule that has not begun.
+
+    Parameters
+    ----------
+    task : Task
+        Magnitude prunes from a fifth to seven tenths of its epochs.
+    method : str
+        One of `METHODS`.
+    connectivity : float
+        What Grad R is told to hold, in (0, 0.5].
+    sparsity : float or tuple of float
+        What Deep R, magnitude and a fixed mask are told, for all layers or for each.
+    strength : float
+        Grad R's pull alpha, or STDS's last threshold.
+    lr : float
+    seed : int
+        Of masks.
+    hold : {"network", "layer"}
+        Over what Grad R's connectivity is counted.
+
+    Returns
+    -------
+    Optimizer
+    """
+    _check.one_of("method", method, METHODS)
+    connectivity = _check.number("connectivity", connectivity, at_least=1e-6, at_most=0.5)
+    strength = _check.number("strength", strength, at_least=0)
+    if method == "Grad R":
+        return rewiring.GradR(lr, 1 - connectivity, strength, hold=hold)
+    if method == "Deep R":
+        return rewiring.DeepR(lr, sparsity, rng=seed)
+    if method == "STDS":
+        return rewiring.STDS(lr, strength)
+    if method == "magnitude":
+        start, end = 0.2 * task.epochs, 0.7 * task.epochs
+        return rewiring.Magnitude(lr, sparsity, start=start, end=end, every=10)
+    return rewiring.FixedMask(lr, sparsity, rng=seed)
+
+
+@of_course
 def begin(
     task: Task,
     method: str,
@@ -251,24 +302,20 @@ def begin(
     Network, rule
         Of `snnlab.rewiring`; it has begun, and weights are such that neurons spike.
     """
-    _check.one_of("method", method, METHODS)
     connectivity = _check.number("connectivity", connectivity, at_least=1e-6, at_most=0.5)
-    strength = _check.number("strength", strength, at_least=0)
-    sparsity, epochs = rewiring.erdos_renyi(task.sizes, connectivity), task.epochs
-    if method == "Grad R":
-        rule = rewiring.GradR(lr, 1 - connectivity, strength, hold="network")
-    elif method == "Deep R":
-        rule = rewiring.DeepR(lr, sparsity, rng=seed)
-    elif method == "STDS":
-        rule = rewiring.STDS(lr, strength)
-    elif method == "magnitude":
-        rule = rewiring.Magnitude(lr, sparsity, start=0.2 * epochs, end=0.7 * epochs, every=10)
-    else:
-        rule = rewiring.FixedMask(lr, sparsity, rng=seed)
+    rule = rule_for(
+        task,
+        method,
+        connectivity=connectivity,
+        sparsity=rewiring.erdos_renyi(task.sizes, connectivity),
+        strength=strength,
+        lr=lr,
+        seed=seed,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # layers that die out: a result, here
         network = Network(task.sizes, LIF.brainscales2(), n_steps=task.inputs.n_steps, rng=seed)
-        rule.begin(network, epochs, task.per_epoch)
+        rule.begin(network, task.epochs, task.per_epoch)
         network.scale_to_activity(task.inputs[:300], 0.4 * task.hidden)
     return network, rule
 

@@ -156,24 +156,21 @@ def begin(
     else:
         _check.network("network", network)
         network = network.copy()
-    epochs = task.epochs
-    sparsity = rewiring.erdos_renyi(network, connectivity) if free else 1 - connectivity
-    if method == "Grad R":
-        hold = "network" if free else "layer"
-        rule = rewiring.GradR(lr, 1 - connectivity, strength, hold=hold)
-    elif method == "Deep R":
-        rule = rewiring.DeepR(lr, sparsity, rng=seed)
-    elif method == "STDS":
-        rule = rewiring.STDS(lr, strength)
-    elif method == "magnitude":
-        rule = rewiring.Magnitude(lr, sparsity, start=0.2 * epochs, end=0.7 * epochs, every=10)
-    elif method == "fixed mask":
-        rule = rewiring.FixedMask(lr, sparsity, rng=seed)
-    else:
+    if method == ALL_WIRES:
         return network, Adam(lr)
+    rule = lessons.rule_for(
+        task,
+        method,
+        connectivity=connectivity,
+        sparsity=rewiring.erdos_renyi(network, connectivity) if free else 1 - connectivity,
+        strength=strength,
+        lr=lr,
+        seed=seed,
+        hold="network" if free else "layer",
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # layers that die out: a result, here
-        rule.begin(network, epochs, task.per_epoch)
+        rule.begin(network, task.epochs, task.per_epoch)
         if method in ("Deep R", "fixed mask"):  # sparse from the start, and nearly silent
             make_active(network, task, n=20)  # a reader waits for it
     return network, rule

@@ -11,6 +11,7 @@ in ``scipy.ndimage.zoom``. ``Affine`` is defined in the frame of the result: an 
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
@@ -382,4 +383,5 @@ class CroppedImages:
         margins = ((0, 0), (p, p), (p, p)) + ((0, 0),) * (self.source.ndim - 3)
         padded = np.pad(self.source[index], margins)
         out = padded[np.arange(m)[:, None, None], rows[:, :, None], columns[:, None, :]]
-        return self.encode(np.divide(out.reshape(m, -1), 255, dtype=np.float32))
+        flat = out.reshape(m, math.prod(out.shape[1:]))  # of no images, too
+        return self.encode(np.divide(flat, 255, dtype=np.float32))

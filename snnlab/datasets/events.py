@@ -188,6 +188,7 @@ def recordings_of(
         raise ValueError("events must hold at least one recording")
     axes = None
     for k, part in enumerate(parts):
+        _check.unmasked(f"events[{k}]", part)
         names = part.dtype.names if isinstance(part, np.ndarray) else None
         if not names or not {"t", "x"} <= set(names) or part.ndim != 1:
             raise TypeError(f"events[{k}] must be a structured array (n,) with fields t and x")
@@ -198,7 +199,7 @@ def recordings_of(
     times = np.concatenate([_check.floats("events['t']", part["t"], None) for part in parts])
     places = []
     for name in axes:
-        x = np.concatenate([part[name] for part in parts])
+        x = np.concatenate([np.asarray(part[name]) for part in parts])
         whole = x.dtype.kind == "f" and np.isfinite(x).all() and np.all(x == np.floor(x))
         if x.ndim != 1 or not (x.dtype.kind in "biu" or whole):
             raise TypeError(f"events['{name}'] must hold integers, not {x.dtype}")
@@ -268,7 +269,7 @@ def read_events(
         else:
             found = aer.five_bytes(content)
     except (BadContent, TypeError) as error:
-        raise DatasetCorrupt(f"{path} {error}") from None
+        raise DatasetCorrupt(f"path must be a file of events: {path} {error}") from None
     indptr, axes = np.array([0, len(found.t)]), ("p", "y", "x")
     return _recordings(found.t, [found.p, found.y, found.x], indptr, shape, None, 1e-6, axes)
 

@@ -550,7 +550,24 @@ class Masked:
 
 
 @dataclass(frozen=True)
-class PerStep:
+class _EveryStep:
+    """A loss whose scores are the readout of every step, scaled."""
+
+    scale: float = 1.0
+    per_step: ClassVar[bool] = True
+
+    def __post_init__(self):
+        _check.number("scale", self.scale, above=0)
+
+    @_sound
+    def scores(self, readout: np.ndarray) -> np.ndarray:
+        """``scale * v[t]``, (sample, time, output)."""
+        _check_readout(readout)
+        return readout * _check.real("scale", self.scale, readout.dtype)
+
+
+@dataclass(frozen=True)
+class PerStep(_EveryStep):
     """Softmax cross-entropy in every step: the mean over a sample's steps that count.
 
     Targets are labels (n_samples, n_steps), or `MaskedTargets` of them; scores, and what
@@ -561,12 +578,6 @@ class PerStep:
     scale : float
         Factor before the softmax.
     """
-
-    scale: float = 1.0
-    per_step: ClassVar[bool] = True  # scores are of every step
-
-    def __post_init__(self):
-        _check.number("scale", self.scale, above=0)
 
     @staticmethod
     def check_targets(
@@ -600,12 +611,6 @@ class PerStep:
         return float((right.sum(axis=1) / targets.mask.sum(axis=1)).mean())
 
     @_sound
-    def scores(self, readout: np.ndarray) -> np.ndarray:
-        """``scale * v[t]``, (sample, time, class)."""
-        _check_readout(readout)
-        return readout * _check.real("scale", self.scale, readout.dtype)
-
-    @_sound
     def __call__(self, readout: np.ndarray, targets: ArrayLike) -> tuple[float, np.ndarray]:
         """Value and gradient, which is 0 in the steps that do not count."""
         scores, (n, n_steps, n_classes) = self.scores(readout), readout.shape
@@ -625,7 +630,7 @@ class PerStep:
 
 
 @dataclass(frozen=True)
-class SquaredErrorPerStep:
+class SquaredErrorPerStep(_EveryStep):
     """Mean squared difference of the readout in every step and values: regression over time.
 
     Targets are arrays of float (n_samples, n_steps, n_outputs), or `MaskedTargets` of them; the
@@ -637,12 +642,7 @@ class SquaredErrorPerStep:
         Factor before the difference: ``scale * v[t]`` is the prediction.
     """
 
-    scale: float = 1.0
-    per_step: ClassVar[bool] = True
     of_values: ClassVar[bool] = True
-
-    def __post_init__(self):
-        _check.number("scale", self.scale, above=0)
 
     @staticmethod
     def check_targets(
@@ -672,12 +672,6 @@ class SquaredErrorPerStep:
         _check_steps(targets, scores)
         wanted, found = targets.targets[targets.mask], scores[targets.mask]
         return SquaredError.agreement(found, wanted)
-
-    @_sound
-    def scores(self, readout: np.ndarray) -> np.ndarray:
-        """Predictions, (sample, time, output)."""
-        _check_readout(readout)
-        return readout * _check.real("scale", self.scale, readout.dtype)
 
     @_sound
     def __call__(self, readout: np.ndarray, targets: ArrayLike) -> tuple[float, np.ndarray]:

@@ -272,6 +272,11 @@ def test_mistakes_are_named(given, error, name):
         CroppedImages(**fine | given)
 
 
+def test_no_images_are_none():
+    stream = CroppedImages(np.zeros((3, 8, 8, 3), np.uint8), lambda x: x)
+    assert stream.batch(np.zeros(0, int), np.random.default_rng(0)).shape == (0, 192)
+
+
 @pytest.mark.parametrize("index", [[9], [-1], [0.5], [[0]]])
 def test_indices_are_looked_at(index):
     stream = CroppedImages(np.zeros((3, 8, 8), np.uint8), lambda x: x)

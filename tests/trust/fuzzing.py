@@ -291,7 +291,8 @@ def _largest(x):
         return max(map(_largest, x.values()), default=0)
     try:
         x = np.asarray(x)
-        found = np.nanmax(np.abs(x.astype(float)), initial=0) if x.dtype.kind in "iuf" else 0
+        x = np.abs(x.astype(float)) if x.dtype.kind in "iuf" else np.zeros(0)
+        found = np.max(x, initial=0, where=~np.isnan(x))
         return float(found) if found < np.inf else 0.0
     except (TypeError, ValueError, OverflowError):
         return 0

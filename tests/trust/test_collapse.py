@@ -77,6 +77,8 @@ def test_gentle_rates_fall_with_what_reaches_a_potential(digits):
     current = Network((256, 20, 10), LIF.grad_r(), n_steps=8, rng=0)
     x = digits.x_train[:50] - 0.5
     assert 0 < gentle_rate(current, ConstantCurrent(x, 8)) <= Adam().lr
+    with pytest.raises(TypeError, match="network must be a Network"):
+        gentle_rate(published.compressed(), encode.latency(digits.x_train[:50]))
 
 
 @pytest.mark.parametrize("tau, n_steps", [(5e-3, 20), (50e-3, 300), (200e-3, 300)])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnlab import synapses
+from snnlab import _check, synapses
 from snnlab.course import figures, lessons, photographs
 from snnlab.course.arguments import of_course
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
@@ -73,6 +73,7 @@ class RewireDeep(Panel):
         hidden: int = 128,
         key: str | None = None,
     ) -> None:
+        channels = _check.integer("channels", channels, 1, 64)  # each step is waited for
         self.task = photographs.photograph_task(
             data, n_train=n_train, n_test=n_test, steps=steps, hidden=hidden
         )

@@ -81,7 +81,7 @@ def gentle_rate(network: Network, inputs: Signals) -> float:
     A step then moves no potential of the first layer by more than `GENTLE` thresholds: with long
     time constants, long samples or many input spikes that takes far less than elsewhere.
     """
-    first = _check.network("network", network, needs="neurons").neurons[0]
+    first = _check.network("network", network, needs="shape_in").neurons[0]
     means = {name: np.mean(getattr(first, name)) for name in ("tau_mem", "gain")}
     if first.tau_syn is not None:
         means["tau_syn"] = np.mean(first.tau_syn)
