@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from snnlab import _check
-from snnlab.surrogate import NAMES
+from snnlab.surrogate import NAMES, OWN, own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,9 +207,9 @@ class LIF(LeakyIntegrator):
         What a spike does to the membrane at the next step.
     refractory : float or sequence of float
         Time in seconds, rounded to whole steps, for which the membrane is held at 0 after a spike.
-    surrogate : str
-        Name of the surrogate derivative (`snnlab.surrogate`).
-    steepness : float
+    surrogate : str or callable
+        Name of the surrogate derivative (`snnlab.surrogate`), or one's own, ``h(u, steepness)``.
+    steepness : float or sequence of float
         Its steepness.
     detach_reset : bool
         If true, the backward pass ignores that the reset depends on the spike (as both papers do).
@@ -231,8 +231,10 @@ class LIF(LeakyIntegrator):
         set_("refractory", _parameter("refractory", self.refractory, at_least=0))
         super().__post_init__()
         _check.one_of("reset", self.reset, ("subtract", "zero"))
-        _check.one_of("surrogate", self.surrogate, NAMES)
-        set_("steepness", _check.number("steepness", self.steepness, above=0))
+        if callable(self.surrogate):
+            set_("surrogate", own(self.surrogate).__name__)
+        _check.one_of("surrogate", self.surrogate, (*NAMES, *OWN))
+        set_("steepness", _parameter("steepness", self.steepness, above=0))
         if not isinstance(self.detach_reset, bool | np.bool_):
             raise TypeError("detach_reset must be True or False")
         set_("detach_reset", bool(self.detach_reset))

@@ -18,6 +18,7 @@ from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
 from snnlab.record import spike_bits
 from snnlab.signals import ConstantCurrent
+from snnlab.surrogate import GIVEN, slope
 
 WORTH_SHARING = 100_000  # updates of neurons in a batch from which on threads are worth dispatching
 
@@ -422,6 +423,7 @@ class Backward(Pass):
     def from_above(self, k):
         """What the kernel of spiking layer k needs to read its error through the layer above."""
         steepness = self.stages[k].neuron.steepness
+        steepness = 1.0 if isinstance(steepness, tuple) else steepness  # not read then
         if self.wiring.error_is_written[k] or k + 1 == len(self.stages):
             none = np.empty((0, 1, 1), self.dtype), np.empty((0, 1), self.dtype)
             return *none, 0, firing_back_reals(self.dtype, steepness=steepness)
@@ -437,6 +439,21 @@ class Backward(Pass):
             passed, filters = self.g_currents[k + 1], {}
         reals = firing_back_reals(self.dtype, steepness=steepness, **filters)
         return passed, self.transposed[k + 1], stage.neuron.delay, reals
+
+    def slopes_of(self, k):
+        """Where kernels read surrogate derivatives that they do not know; empty: they know it."""
+        if self.stages[k].surrogate != GIVEN:
+            return np.empty((0, 1, 1), self.dtype)
+        shape = self.trace.records[k].potentials.shape
+        return self.scratch.array(f"slopes {k}", shape, self.dtype)
+
+    def fill_slopes(self, k, lo, hi):
+        """Work them out for some samples, if need be."""
+        stage = self.stages[k]
+        if stage.surrogate == GIVEN:
+            v, neuron = self.trace.records[k].potentials[lo:hi, :, : stage.n], stage.neuron
+            u = v - self.constants[k][3, : stage.n]
+            self.slopes_of(k)[lo:hi, :, : stage.n] = slope(neuron.surrogate, u, neuron.steepness)
 
     def chunk_scratch(self, c, size):
         """Numbers for a layer's backward pass of chunk c, as long as it works on it."""

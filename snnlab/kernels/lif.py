@@ -35,6 +35,7 @@ from snnlab.kernels.noise import add_noise
 from snnlab.kernels.vector import NARROW, WIDE, clear, fused, joined, load, scratch, store, where
 
 BLOCK = 8  # steps
+GIVEN = 6  # of surrogates: slopes are read from an array
 
 # Of each set of eight units, as the bits of a byte: its members in order, and how many they are.
 MEMBERS = np.zeros((256, 8), np.int32)
@@ -448,8 +449,8 @@ def _make_fire_backward(lanes, surrogate, learns):
 
     @kernel
     def fire_backward(
-        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, slopes, g_next,
+        next_t, g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
         g_constants, first_chunk, last_chunk,
     ):  # fmt: skip
         next_delay, zero_reset, attached = numbers[0], numbers[1] != 0, numbers[2] != 0
@@ -522,7 +523,10 @@ def _make_fire_backward(lanes, surrogate, learns):
                                 when = t if g_spikes.shape[1] > 1 else 0
                                 e = e + load(g_spikes, (s, when, j), lanes)
                             x = load(v, (s, n_steps - 1 - t, j), lanes)
-                            h = slope(surrogate, steepness, x - theta, exponent, lanes)
+                            if surrogate == GIVEN:
+                                h = load(slopes, (s, n_steps - 1 - t, j), lanes)
+                            else:
+                                h = slope(surrogate, steepness, x - theta, exponent, lanes)
                             bit = np.uint8(1 << q)
                             fired, resting = (spikes & bit) != 0, (at_rest & bit) != 0
                             if learns > 0:  # lv, li are still those of the step after
@@ -582,13 +586,13 @@ def _make_fire_backward(lanes, surrogate, learns):
 _BACKWARD = {
     (lanes, k, learns): _make_fire_backward(lanes, k, learns)
     for lanes in (WIDE, NARROW)
-    for k in range(6)
+    for k in range(7)
     for learns in range(3)
 }
 
 
 def fire_backward(
-    start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
+    start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, slopes, g_next, next_t,
     g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive, g_constants,
     first_chunk, last_chunk,
 ):  # fmt: skip
@@ -599,7 +603,8 @@ def fire_backward(
     exactly as it filters ``g_v``, and the loss's ``g_v`` is mostly zeros: then ``g_next`` is
     ``g_v`` and the filter is the integrator's (``next_decay_*``, ``next_gain``). Otherwise
     ``g_next`` is the adjoint current and the filter passes all (0, 0, 1). ``g_next`` is empty at a
-    spiking readout. ``next_t`` holds the next layer's weights, transposed.
+    spiking readout. ``next_t`` holds the next layer's weights, transposed; ``slopes``, laid out as
+    ``v``, the surrogate derivatives if they are given.
 
     ``g_current`` (empty if not wanted) and ``g_drive`` are as in `integrate_backward`;
     ``g_constants`` (chunk, 3 rows or none, width) as in `snnlab.kernels.constants`.
@@ -607,8 +612,8 @@ def fire_backward(
     surrogate, learns = int(numbers[3]), int(numbers[5])
     run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate, learns]
     run(
-        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, slopes, g_next,
+        next_t, g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
         g_constants, first_chunk, last_chunk,
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ import numpy as np
 from snnlab.kernels.compiled import inner, kernel, part
 from snnlab.kernels.lif import (
     BLOCK,
+    GIVEN,
     list_errors,
     list_spikes,
     mark_rest,
@@ -233,6 +234,7 @@ def _make_fire_backward(lanes, narrow, surrogate):
         own_unit,
         v,
         z,
+        slopes,
         g_next,
         next_t,
         g_spikes,
@@ -348,7 +350,10 @@ def _make_fire_backward(lanes, narrow, surrogate):
                                 when = t if g_spikes.shape[1] > 1 else 0
                                 e = e + load(g_spikes, (s, when, j), lanes)
                             x = load(v, (s, n_steps - 1 - t, j), lanes)
-                            h = slope(surrogate, steepness, x - theta, exponent, lanes)
+                            if surrogate == GIVEN:
+                                h = load(slopes, (s, n_steps - 1 - t, j), lanes)
+                            else:
+                                h = slope(surrogate, steepness, x - theta, exponent, lanes)
                             fired = (load(z, (s, block, j), lanes) & bit) != 0
                             resting = (load(rest_bits, (q, j), lanes) & bit) != 0
                             lv, li = move_back(
@@ -389,7 +394,7 @@ def _make_fire_backward(lanes, narrow, surrogate):
 _BACKWARD = {
     (lanes, k): _make_fire_backward(lanes, panel_lanes(lanes), k)
     for lanes in (WIDE, NARROW)
-    for k in range(6)
+    for k in range(7)
 }
 
 

@@ -28,7 +28,6 @@ from snnlab import _check
 from snnlab.currents import NO_EVENTS
 from snnlab.kernels import lif
 from snnlab.layers.kinds import plain, register
-from snnlab.surrogate import NAMES
 
 if TYPE_CHECKING:
     from typing import Any
@@ -364,14 +363,21 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=None):
         next_delay=next_delay,
         zero_reset=stage.zero_reset,
         attached=not neuron.detach_reset,
-        surrogate=NAMES.index(neuron.surrogate),
+        surrogate=stage.surrogate,
         delay=neuron.delay,
         learns=("tau_syn" in neuron.learn) + bool(neuron.learn),
     )
-    return partial(
+    work = partial(
         fire_backward, *source(run, k), *record.spikes.events, record.potentials, record.bits,
-        g_next, next_t, run.errors[k], run.constants[k], stage.hold, numbers, reals, *place, *more,
+        run.slopes_of(k), g_next, next_t, run.errors[k], run.constants[k], stage.hold, numbers,
+        reals, *place, *more,
     )  # fmt: skip
+
+    def find_slopes_and_work(first, last):
+        run.fill_slopes(k, run.edges[first], run.edges[last])
+        work(first, last)
+
+    return find_slopes_and_work
 
 
 def source(run, k):

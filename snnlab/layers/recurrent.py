@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from snnlab.kernels import recurrent as kernels
 from snnlab.layers.base import neurons, neurons_back
 from snnlab.layers.dense import FullyConnected
-from snnlab.surrogate import NAMES
 
 if TYPE_CHECKING:
     from snnlab._types import Shape
@@ -56,6 +55,5 @@ class Recurrent(FullyConnected):
         size = kernels.panels_of(block.rows, block.width)
         panels = run.scratch.array(f"panels {k}", size, run.dtype)
         panels[...] = kernels.in_panels(block.padded(run.flat))
-        surrogate = NAMES.index(stage.neuron.surrogate)
-        fire_backward = kernels.fire_backward_of(stage.width, surrogate)
+        fire_backward = kernels.fire_backward_of(stage.width, stage.surrogate)
         run.neurons[k] = neurons_back(run, k, fire_backward, (panels, run.parts(block)))

@@ -9,6 +9,7 @@ from snnlab.layers.constants import ROWS, current, decay_or_threshold, stored
 from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
 from snnlab.signals import SpikeTrains, Values
+from snnlab.surrogate import GIVEN, NAMES, OWN
 
 # Under which a layer runs: its blocks (padded) as they are there, by name; its neurons; whether a
 # spike resets to rest; noise per unit and step (empty: none) and its key; bounds of the membrane;
@@ -52,6 +53,8 @@ class Stage:
         Steps of rest, as `snnlab.kernels.lif` takes them.
     stored : dict
         Views of the blocks in ``learned``.
+    surrogate : int
+        As kernels know it (`snnlab.surrogate`).
     uniform : bool
         Whether all units have the same constants, and always will.
     """
@@ -83,13 +86,21 @@ class Stage:
         self.lists_events = True
         if neuron is not None:
             self._constants, self.hold = pack_constants(neuron, self.n, dtype)
-            _check.real("steepness", getattr(neuron, "steepness", 1.0), dtype)
+            self._set_surrogate()
             self.zero_reset = fires and neuron.reset == "zero"
             # an integrator whose units are alike filters W g_v as it filters g_v
             alike = np.ptp(self._constants[:3, : self.n], axis=1).max() == 0
             self.uniform = bool(alike and not (learned and neuron.learn_per == "unit"))
         else:
             self._constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
+
+    def _set_surrogate(self):
+        k = np.asarray(getattr(self.neuron, "steepness", 1.0))
+        if k.ndim and k.shape != (self.n,):
+            raise ValueError(f"steepness has {k.size} values for a layer of {self.n} neurons")
+        _check.real("steepness", k, self.dtype)
+        name = getattr(self.neuron, "surrogate", NAMES[0])
+        self.surrogate = GIVEN if k.ndim or name in OWN else NAMES.index(name)
 
     def store(self, parameters):
         """Begin with the constants given, in flat parameters: from now on those there count."""

@@ -107,6 +107,7 @@ def fire_backward(v, z, events, error, neuron, driven):
         v,
         z,
         np.empty((0, 1, 1), v.dtype),
+        np.empty((0, 1, 1), v.dtype),
         np.empty((0, 1), v.dtype),
         padded(error, width),
         constants,

@@ -572,7 +572,9 @@ STACKS = {
 INPUTS = ("events", "current", "values")
 
 
-def model(rng, seed, k, n=None, *, reset, detach, surrogate, steepness, refractory, delays, learn):
+def model(
+    rng, seed, k, n=None, *, reset, detach, surrogate, steepness, refractory, delays, learn, steep
+):
     """A neuron that differs from layer to layer; with ``n`` also from unit to unit."""
     draw = (lambda low, high: rng.uniform(low, high, n)) if n else rng.uniform
     out = LIF(
@@ -589,6 +591,8 @@ def model(rng, seed, k, n=None, *, reset, detach, surrogate, steepness, refracto
         refractory=float(rng.integers(3)) if refractory else 0.0,
         detach_reset=detach,
     )
+    if n and steep:
+        out = out.replace(steepness=steepness * draw(0.5, 1.5))
     return learning(out, "unit" if n or (seed + k) % 4 < 2 else "layer") if learn else out
 
 
@@ -617,6 +621,7 @@ def make(
     dtype=np.float64,
     uniform=False,
     learn=False,
+    steep=False,
     **settings,
 ):
     """A network and inputs in which something happens."""
@@ -637,6 +642,7 @@ def make(
             refractory=refractory,
             delays=delays,
             learn=learn,
+            steep=steep,
         )
         for k, stage in enumerate(maps)
     ]

@@ -135,6 +135,7 @@ def test_it_equals_plain_numpy(stack, kind, fires):
             uniform=turn % 4 < 2,
             batch=(4, 1, 35)[seed % 3],
             learn=seed % 2 == 1,
+            steep=seed == 2,
         )
         gradients = assert_same_as_plain(network, inputs)
         found += all(g.any() for g in gradients)
@@ -224,6 +225,7 @@ def test_gradients_equal_finite_differences_of_the_smoothed_network(stack, detac
         surrogate=name,
         steepness=1.0,
         learn=True,
+        steep=detach,
     )
     x = inputs.to_dense(float)
     g_spikes = penalties(network, 2, np.random.default_rng(seed))

@@ -47,7 +47,7 @@ def reach(v, neuron):
     array (unit,)
     """
     h = slope(neuron.surrogate, v - np.asarray(neuron.v_th, v.dtype), neuron.steepness)
-    highest = slope(neuron.surrogate, np.zeros(1), neuron.steepness)
+    highest = slope(neuron.surrogate, np.zeros_like(h[0, 0]), neuron.steepness)
     return (h >= NEAR * highest).any(axis=1).mean(axis=0)
 
 
@@ -173,7 +173,8 @@ def _halve(k, network, inputs):
     neurons = list(network.neurons)
     if isinstance(neurons[k], LIF):
         half = (np.asarray(neurons[k].v_th) / 2).tolist()
-        neurons[k] = neurons[k].replace(v_th=half, steepness=2 * neurons[k].steepness)
+        twice = (np.asarray(neurons[k].steepness) * 2).tolist()
+        neurons[k] = neurons[k].replace(v_th=half, steepness=twice)
     network.weights[k][...] /= 2
     return network.replace(neurons=neurons), {}
 
