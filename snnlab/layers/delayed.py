@@ -67,9 +67,9 @@ class Delayed(FullyConnected):
 
     # delays ---------------------------------------------------------------------------------------
 
-    def delays(self, w: Blocks) -> np.ndarray:
-        """Delays in steps, float64 (n_in,), from the layer's blocks by name."""
-        return self.longest * _sigmoid(w["delays"][0])
+    def delays(self, stored: ArrayLike) -> np.ndarray:
+        """Delays in steps, float64, from what the block holds: the inverse of `stored`."""
+        return self.longest * _sigmoid(_check.array("stored", stored, np.float64))
 
     def stored(self, delays: ArrayLike) -> np.ndarray:
         """What the block holds where delays are these, an array of numbers in steps.
@@ -86,7 +86,7 @@ class Delayed(FullyConnected):
 
     def _split(self, w):
         """Whole steps, and what is left of the delays."""
-        delays = self.delays(w)
+        delays = self.longest * _sigmoid(w["delays"][0])
         whole = np.floor(delays)
         return whole.astype(np.int32), (delays - whole).astype(w["delays"].dtype)
 

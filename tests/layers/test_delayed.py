@@ -49,10 +49,10 @@ def test_its_blocks():
     assert names == [(0, "weights", 6, 5, True), (0, "delays", 1, 6, False)]
     assert len(network.weights) == 2
     wide = Network((2000, Delayed(5, longest=4.0), 3), LIF.grad_r(), n_steps=4, rng=0)
-    delays = wide.layers[0].delays({"delays": wide.blocks[1].of(wide.parameters)})
+    delays = wide.layers[0].delays(wide.blocks[1].of(wide.parameters))
     assert 0 < delays.min() < 0.2 and 3.8 < delays.max() < 4 and abs(delays.mean() - 2) < 0.1
     again = wide.layers[0].stored(delays)
-    np.testing.assert_allclose(again, wide.blocks[1].of(wide.parameters)[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(again, wide.blocks[1].of(wide.parameters), rtol=1e-4, atol=1e-5)
 
 
 def test_a_map_and_its_adjoint():
@@ -123,7 +123,7 @@ def test_planted_delays_are_found():
     for _ in range(100):
         trace = network.forward(inputs)
         optimizer.step(network, network.backward(trace, trace.readout - target))
-    found = layer.delays({"delays": block.of(network.parameters)})
+    found = layer.delays(block.of(network.parameters))
     assert np.abs(found - planted).max() < 1, "within a step"
 
 
