@@ -2,11 +2,13 @@
 
 from snnlab import _check
 from snnlab.layers.conv import Conv
+from snnlab.layers.delayed import Delayed
 from snnlab.layers.dense import Dense
 from snnlab.layers.pool import Pool
+from snnlab.layers.recurrent import Recurrent
 from snnlab.layers.vote import Vote
 
-KNOWN = Dense, Conv, Pool, Vote
+KNOWN = Dense, Conv, Pool, Vote, Recurrent, Delayed
 WEIGHTED = Dense, Conv
 
 

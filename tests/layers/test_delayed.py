@@ -150,10 +150,6 @@ REFUSALS = {
     "a chip": lambda network, inputs: network.forward(inputs, on=Substrate(0)),
     "a compressed network": lambda network, inputs: network.compressed(),
     "attribution": lambda network, inputs: explain(network, inputs),
-    "the clinic": lambda network, inputs: clinic.examine(
-        network, inputs, np.zeros(len(inputs), int)
-    ),
-    "the count of operations": lambda network, inputs: energy.count(network, inputs),
 }
 
 
@@ -162,6 +158,26 @@ def test_what_cannot_take_it_says_so(what):
     network, inputs = make("delayed", dtype=np.float32)
     with pytest.raises(ValueError, match=rf"layer 1 \(Delayed\(n=4, longest=3.0\)\): {what} takes"):
         REFUSALS[what](network, inputs)
+
+
+@pytest.mark.parametrize("delays", [0, 2])
+def test_operations_are_counted(delays):
+    """A spike arrives in two steps, if these come before the end."""
+    network, inputs = make(((6,), Delayed(5, 4.0), 3), delays=delays, dtype=np.float32)
+    found = energy.count(network, inputs).layers[0]
+    layer, block = network.layers[0], network.blocks[1]
+    steps, arrived = layer.delays(block.of(network.parameters))[0], 0
+    for _, step, unit in zip(*np.nonzero(inputs.to_dense()), strict=True):
+        first = step + int(steps[unit]) + delays
+        arrived += int(first < 9) + int(first + 1 < 9)
+    assert found.spikes_in == pytest.approx(arrived / len(inputs))
+    assert found.effective_acs == pytest.approx(5 * arrived / len(inputs))
+    assert found.weights == found.synapses == 30
+
+
+def test_the_clinic_takes_it():
+    network, inputs = make("delayed between", dtype=np.float32, batch=30)
+    assert clinic.examine(network, inputs, np.arange(30) % 3).layers
 
 
 def test_nir_says_so():

@@ -51,6 +51,12 @@ def reach(v, neuron):
     return (h >= NEAR * highest).any(axis=1).mean(axis=0)
 
 
+def weights_of(network, k):
+    """The weights of the k-th layer that has neurons: a list of views."""
+    stage = [stage for stage in network.stages if stage.neuron is not None][k]
+    return [b.of(network.parameters) for b in stage.blocks.values() if b.prunable]
+
+
 def _scale(network, inputs):
     """Half a spike per unit; in dense layers of the smallest, and as many in the others."""
     if any(isinstance(stage.layer, Conv) for stage in network.stages):
@@ -138,13 +144,14 @@ def _widen(network, inputs):
 
 
 def _wake(network, inputs):
-    w, spiking = network.weights[-1], [stage for stage in network.stages if stage.fires]
+    spiking = [stage for stage in network.stages if stage.fires]
     for _ in range(40):
         spikes = network.forward(inputs, potentials=False).spikes[-1]
         per_unit = spikes.counts().mean() / spiking[-1].n
         if ACTIVE <= per_unit <= network.n_steps / 2:
             return network, {}
-        w *= 2 if per_unit < ACTIVE else 0.5
+        for w in weights_of(network, -1):
+            w *= 2 if per_unit < ACTIVE else 0.5
     raise ValueError("inputs drive no readout neuron, however its weights are scaled")
 
 
@@ -175,7 +182,8 @@ def _halve(k, network, inputs):
         half = (np.asarray(neurons[k].v_th) / 2).tolist()
         twice = (np.asarray(neurons[k].steepness) * 2).tolist()
         neurons[k] = neurons[k].replace(v_th=half, steepness=twice)
-    network.weights[k][...] /= 2
+    for w in weights_of(network, k):
+        w /= 2
     return network.replace(neurons=neurons), {}
 
 

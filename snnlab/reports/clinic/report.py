@@ -15,7 +15,7 @@ from snnlab.layers.known import check_known
 from snnlab.learning import losses
 from snnlab.network import Network
 from snnlab.reports.clinic import checks
-from snnlab.reports.clinic.remedies import DETACH, reach
+from snnlab.reports.clinic.remedies import DETACH, reach, weights_of
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 if TYPE_CHECKING:
@@ -313,7 +313,8 @@ def _layers(network, trace, limit):
         if stage.neuron is None:
             continue
         signal = trace.inputs if stage.source < 0 else trace.records[stage.source].signal
-        heard, w, v = _active(signal), network.weights[len(layers)], record.v
+        heard, v = _active(signal), record.v
+        w = np.concatenate([x.ravel() for x in weights_of(network, len(layers))])
         layers.append(
             Layer(
                 name=f"hidden layer {len(layers)}" if len(layers) < n - 1 else "readout",
