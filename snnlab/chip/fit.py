@@ -10,7 +10,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.chip.effects import N_NEURONS
 from snnlab.layers.constants import check_fixed
-from snnlab.layers.dense import check_dense
+from snnlab.layers.known import check_dense
 from snnlab.parameters import check_weights
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def check_layers(network):
     """Refuse what the chip cannot run."""
     _check.network("network", network, "stages")
-    check_dense(network, "a chip")
+    check_dense(network, "a chip", "train it without one, or with Dense layers in their place")
     check_fixed(network, "a chip")
 
 

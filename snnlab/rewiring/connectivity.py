@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.layers.dense import check_dense
+from snnlab.layers.known import check_dense
 from snnlab.parameters import check_weights
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def units_in_use(network: Network, unheard: bool = False) -> list[np.ndarray]:
         A network of other layers than dense ones.
     """
     unheard = _check.flag("unheard", unheard)
-    check_dense(network, "the search for units in use")
+    check_dense(network, "the search for units in use", "keep the network as it is")
     alive, part = masks(network), [np.ones(n, bool) for n in network.sizes]
     changed = True
     while changed:  # a unit's end may leave others without input or output

@@ -400,7 +400,7 @@ def test_a_chip_and_a_recording_say_what_to_do(tmp_path):
     with pytest.raises(ValueError, match=r"layer 0.*learn tau_mem.*a chip takes.*learn=\(\)"):
         network.forward(inputs, on=Substrate(0))
     fixed = network.replace(neurons=[m.replace(learn=()) for m in network.neurons])
-    recording.save_trace(tmp_path / "a.npz", fixed.forward(inputs, on=Substrate(0)))
+    recording.save_trace(tmp_path / "a.npz", fixed.forward(inputs))
     with pytest.raises(ValueError, match=r"a recording takes.*learn=\(\)"):
         network.forward(inputs, on=recording.Recording(tmp_path))
 
