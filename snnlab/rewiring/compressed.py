@@ -257,7 +257,7 @@ class _Rows:
     def __init__(self, stage, w, below, units, n_steps):
         source, target = np.nonzero((w != 0) & below[:, None] & units)
         units = np.flatnonzero(units) if units.any() else np.zeros(1, int)  # a layer is never empty
-        self.neuron, self.fires, self.n_steps = stage.neuron, stage.fires, n_steps
+        self.neuron, self.fires, self.n_steps = stage.model, stage.fires, n_steps
         self.n_in, self.n, self.n_all = len(w), len(units), stage.n
         self.width, self.zero_reset = padded_width(self.n), stage.zero_reset
         self.name = units.astype(np.int32)

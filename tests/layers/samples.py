@@ -593,7 +593,7 @@ def model(
     )
     if n and steep:
         out = out.replace(steepness=steepness * draw(0.5, 1.5))
-    return learning(out, "unit" if n or (seed + k) % 4 < 2 else "layer") if learn else out
+    return learning(out, "unit" if n else "layer") if learn else out
 
 
 def learning(neuron, per="unit"):
