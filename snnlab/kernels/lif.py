@@ -458,9 +458,9 @@ def _make_fire_backward(lanes, surrogate, learns):
         next_decay_syn, next_decay_mem, next_gain = reals[0], reals[1], reals[2]
         n_steps, n = v.shape[1], v.shape[2]
         zero, steepness = v.dtype.type(0.0), reals[3]
-        # adjoint membrane and current, those of the next layer, sum of the currents, and zeros to
-        # start a tile from
-        state = scratch((6, n), v)
+        # adjoint membrane and current, those of the next layer, sum of the currents, zeros to start
+        # a tile from, and the adjoint current of two steps later
+        state = scratch((7, n), v)
         exponent = scratch((lanes,), v)
         filtered = next_decay_syn != 0 or next_decay_mem != 0 or next_gain != 1
         longest = 0
@@ -504,7 +504,7 @@ def _make_fire_backward(lanes, surrogate, learns):
                             by_a = load(g_constants, (c, 0, j), lanes)
                             by_b = load(g_constants, (c, 1, j), lanes)
                             by_theta = load(g_constants, (c, 2, j), lanes)
-                            spikes_before = load(z, (s, max(before // BLOCK - 1, 0), j), lanes)
+                            later = load(state, (6, j), lanes)
                         for q in range(m - 1, -1, -1):
                             t = before + q
                             e = load(state, (5, j), lanes)
@@ -538,19 +538,14 @@ def _make_fire_backward(lanes, surrogate, learns):
                                 by_b = fused(left, x, by_b)
                                 back = fused(b, left, by_theta)
                                 by_theta = where(resting, by_theta, back) if longest > 0 else back
-                            if learns == 2:
-                                current = x
-                                if t > 0:
-                                    past = b * load(v, (s, n_steps - t, j), lanes)
-                                    past_bit = np.uint8(1 << ((t - 1) % BLOCK))
-                                    past_spikes = spikes if q > 0 else spikes_before
-                                    past_fired = (past_spikes & past_bit) != 0
-                                    if zero_reset:
-                                        past = where(past_fired, zero, past)
-                                    else:
-                                        past = where(past_fired, past - theta, past)
-                                    current = x - past
-                                by_a = fused(li, current, by_a)
+                            if learns == 2:  # li I of the step before, summed by parts
+                                rest = b * x
+                                if zero_reset:
+                                    rest = where(fired, zero, rest)
+                                else:
+                                    rest = where(fired, rest - theta, rest)
+                                by_a = fused(li, x, by_a) - rest * later
+                                later = li
                             lv, li = move_back(
                                 lv, li, e, h, x, fired, resting, a, b, g, theta, attached,
                                 zero_reset, longest, zero,
@@ -575,6 +570,7 @@ def _make_fire_backward(lanes, surrogate, learns):
                             store(by_a, g_constants, (c, 0, j))
                             store(by_b, g_constants, (c, 1, j))
                             store(by_theta, g_constants, (c, 2, j))
+                            store(later, state, (6, j))
                         store(at_rest & np.uint8(0), rest_bits, (j,))  # zeros
                 for j in range(n if driven else 0):
                     g_drive[s, j] = state[4, j]

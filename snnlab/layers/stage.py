@@ -73,6 +73,7 @@ class Stage:
         learned=None,
     ):
         self.added, self.learned, self.stored = added, learned or {}, {}
+        self._known = None, None
         self.layer, self.neuron, self.blocks, self.dtype = layer, neuron, blocks, dtype
         self.source, self.shortcut = source, shortcut
         self.shape_in, self.shape_out = shapes
@@ -114,9 +115,13 @@ class Stage:
         """Constants of now, (4, width), as `snnlab.kernels.lif` takes them."""
         if not self.stored:
             return self._constants
-        out = self._constants.copy()
-        for name, w in self.stored.items():
-            out[ROWS[name], : self.n] = decay_or_threshold(name, w[0])
+        now = [w.tobytes() for w in self.stored.values()]
+        of, out = self._known  # both at once: threads may ask together
+        if of != now:
+            out = self._constants.copy()
+            for name, w in self.stored.items():
+                out[ROWS[name], : self.n] = decay_or_threshold(name, w[0])
+            self._known = now, out
         return out
 
     @property

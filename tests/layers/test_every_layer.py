@@ -230,7 +230,6 @@ def test_gradients_equal_finite_differences_of_the_smoothed_network(stack, detac
         surrogate=name,
         steepness=1.0,
         learn=True,
-        steep=detach,
     )
     x = inputs.to_dense(float)
     g_spikes = penalties(network, 2, np.random.default_rng(seed))
