@@ -544,10 +544,6 @@ STACKS = {
     "recurrent between": ((6,), 5, Recurrent(4), Recurrent(5), 4, 3),
     "recurrent on images": ((4, 4, 1), Conv(2), Pool(), Recurrent(5), Power(1), 3),
     "residual of recurrent": ((6,), 5, Residual(Recurrent(4), Recurrent(5)), 3),
-    "delayed": ((6,), 5, Delayed(4, 3.0), 3),
-    "delayed between": ((6,), 5, Delayed(4, 5.0), Delayed(5, 0.7), 3),
-    "delayed on images": ((4, 4, 1), Conv(2), Pool(), Delayed(5, 2.0), Delayed(3, 4.0)),
-    "residual of delayed": ((6,), 5, Residual(Delayed(4, 2.0), Delayed(5, 3.0)), 3),
     "scaled": ((3, 2, 1), Conv(2), Scaled(7), Scaled(3)),
     "normalised convs": ((4, 4, 2), Conv(2, norm=BatchNorm()), Conv(3, 2, 2, norm=BatchNorm()), 3),
     "normalised dense": ((6,), Dense(5, norm=BatchNorm()), Dense(4, norm=BatchNorm()), 3),
@@ -568,6 +564,10 @@ STACKS = {
         8,
         Power(4),
     ),
+    "delayed": ((6,), 5, Delayed(4, 3.0), 3),
+    "delayed between": ((6,), 5, Delayed(4, 5.0), Delayed(5, 0.7), 3),
+    "delayed on images": ((4, 4, 1), Conv(2), Pool(), Delayed(5, 2.0), Delayed(3, 4.0)),
+    "residual of delayed": ((6,), 5, Residual(Delayed(4, 2.0), Delayed(5, 3.0)), 3),
 }
 INPUTS = ("events", "current", "values")
 
