@@ -117,12 +117,7 @@ def make_stages(shape, layers, neurons, dtype):
         n = int(np.prod(out, dtype=object))
         if n > MOST_UNITS:
             raise ValueError(f"layers: {layer!r} would have {n} units")
-        given = checked_blocks(layer, shape)
-        learned = {} if neuron is None else sizes(neuron, n)
-        for name in learned.keys() & given.keys():
-            raise ValueError(f"layers: {layer!r} has a block {name!r} that its neurons learn")
-        for name, m in learned.items():
-            given[name] = BlockShape(1, m, prunable=False)
+        given, learned = all_blocks(layer, neuron, shape, n)
         for name, b in given.items():
             # a narrow readout's rows would be mostly padding: a pass pads them, where it needs that
             narrow = b.columns == n <= NARROW and not isinstance(neuron, LIF)
@@ -191,6 +186,16 @@ def checked_blocks(layer, shape):
         for n in block[:2]:
             _check.integer(f"layers: {name} in blocks of {layer!r}", n, 1, MOST_PARAMETERS)
     return out
+
+
+def all_blocks(layer, neuron, shape, n):
+    """Blocks of a layer of n units by name, and the names of those that its neurons learn."""
+    given, learned = checked_blocks(layer, shape), {} if neuron is None else sizes(neuron, n)
+    for name, m in learned.items():
+        if name in given:
+            raise ValueError(f"layers: {layer!r} has a block {name!r} that its neurons learn")
+        given[name] = BlockShape(1, m, prunable=False)
+    return given, tuple(learned)
 
 
 def from_header(header):
