@@ -441,6 +441,44 @@ def move_back(lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_re
     return lv, a * li + g * lv
 
 
+@part
+def add_by_constants(
+    by_a,
+    by_b,
+    by_theta,
+    learns,
+    lv,
+    li,
+    later,
+    x,
+    fired,
+    resting,
+    b,
+    theta,
+    zero_reset,
+    longest,
+    zero,
+):
+    """Add a step's share to gradients by decays and threshold, before `move_back`.
+
+    lv and li are those of the step after, ``later`` the adjoint current of that which follows it;
+    what `move_back` then makes of lv is still to be subtracted from ``by_theta``.
+    """
+    left = lv
+    if zero_reset:
+        left = where(fired, zero, lv)
+    else:
+        by_theta = where(fired, by_theta - lv, by_theta)
+    by_b = fused(left, x, by_b)
+    back = fused(b, left, by_theta)
+    by_theta = where(resting, by_theta, back) if longest > 0 else back
+    if learns == 2:  # sum of li I of the step before, by parts: I is what x is more than was left
+        rest = b * x
+        rest = where(fired, zero, rest) if zero_reset else where(fired, rest - theta, rest)
+        by_a = fused(li, x, by_a) - rest * later
+    return by_a, by_b, by_theta
+
+
 def _make_fire_backward(lanes, surrogate, learns):
     """The adjoint of a LIF layer whose units come in tiles of ``lanes``, with one surrogate.
 
@@ -530,21 +568,23 @@ def _make_fire_backward(lanes, surrogate, learns):
                             bit = np.uint8(1 << q)
                             fired, resting = (spikes & bit) != 0, (at_rest & bit) != 0
                             if learns > 0:  # lv, li are still those of the step after
-                                left = lv
-                                if zero_reset:
-                                    left = where(fired, zero, lv)
-                                else:
-                                    by_theta = where(fired, by_theta - lv, by_theta)
-                                by_b = fused(left, x, by_b)
-                                back = fused(b, left, by_theta)
-                                by_theta = where(resting, by_theta, back) if longest > 0 else back
-                            if learns == 2:  # li I of the step before, summed by parts
-                                rest = b * x
-                                if zero_reset:
-                                    rest = where(fired, zero, rest)
-                                else:
-                                    rest = where(fired, rest - theta, rest)
-                                by_a = fused(li, x, by_a) - rest * later
+                                by_a, by_b, by_theta = add_by_constants(
+                                    by_a,
+                                    by_b,
+                                    by_theta,
+                                    learns,
+                                    lv,
+                                    li,
+                                    later,
+                                    x,
+                                    fired,
+                                    resting,
+                                    b,
+                                    theta,
+                                    zero_reset,
+                                    longest,
+                                    zero,
+                                )
                                 later = li
                             lv, li = move_back(
                                 lv, li, e, h, x, fired, resting, a, b, g, theta, attached,

@@ -27,6 +27,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.currents import NO_EVENTS
 from snnlab.kernels import lif
+from snnlab.layers.constants import wanted
 from snnlab.layers.kinds import plain, register
 
 if TYPE_CHECKING:
@@ -350,14 +351,13 @@ def neurons(run, k, fire=lif.fire, more=()):
     return work_and_read
 
 
-def neurons_back(run, k, fire_backward=lif.fire_backward, more=None):
+def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
     """The same backwards in time, of some chunks: adjoint currents, and weights' gradients."""
     stage, record, neuron = run.stages[k], run.trace.records[k], run.stages[k].neuron
     place = run.edges, run.event_parts(k), run.g_currents[k], run.g_drives[k]
     if not stage.fires:
         given = run.errors[k], run.constants[k], integrating(delay=neuron.delay)
         return partial(lif.integrate_backward, *source(run, k), *given, *place)
-    more = (run.g_constants[k],) if more is None else more
     g_next, next_t, next_delay, reals = run.from_above(k)
     numbers = firing_back(
         next_delay=next_delay,
@@ -365,12 +365,12 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=None):
         attached=not neuron.detach_reset,
         surrogate=stage.surrogate,
         delay=neuron.delay,
-        learns=("tau_syn" in neuron.learn) + bool(neuron.learn),
+        learns=wanted(neuron),
     )
     work = partial(
         fire_backward, *source(run, k), *record.spikes.events, record.potentials, record.bits,
         run.slopes_of(k), g_next, next_t, run.errors[k], run.constants[k], stage.hold, numbers,
-        reals, *place, *more,
+        reals, *place, run.g_constants[k], *more,
     )  # fmt: skip
 
     def find_slopes_and_work(first, last):

@@ -45,6 +45,11 @@ def sizes(neuron, n):
     return dict.fromkeys(neuron.learn, n if neuron.learn_per == "unit" else 1)
 
 
+def wanted(neuron):
+    """Which gradients kernels find (`snnlab.kernels.lif.firing_back`): 0 none, 1, or 2 all."""
+    return ("tau_syn" in neuron.learn) + bool(neuron.learn)
+
+
 def stored(neuron, name, n):
     """What is stored of a learned constant's initial value, float64 (n,)."""
     given = np.asarray(getattr(neuron, name), float)

@@ -125,9 +125,14 @@ def test_the_twin_is_what_the_kernel_computes(reset, refractory):
     rng = np.random.default_rng(0)
     draw = lambda low, high: rng.uniform(low, high, 5)  # noqa: E731
     neuron = LIF(
-        tau_mem=draw(2, 6), tau_syn=draw(2, 6), dt=1.0, v_th=draw(0.5, 1), gain=draw(0.5, 1),
-        reset=reset, refractory=refractory,
-    )  # fmt: skip
+        tau_mem=draw(2, 6),
+        tau_syn=draw(2, 6),
+        dt=1.0,
+        v_th=draw(0.5, 1),
+        gain=draw(0.5, 1),
+        reset=reset,
+        refractory=refractory,
+    )
     network, inputs = small(neuron, readout=PLAIN.integrator(), dtype=np.float64)
     network.weights[0][...] = np.abs(network.weights[0])
     trace = network.forward(inputs)

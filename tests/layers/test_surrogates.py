@@ -37,9 +37,15 @@ SOME = "dense", "conv", "shift", "recurrent between", "residual of convs", "norm
 def test_one_of_ones_own_equals_plain_numpy(stack, fires):
     for seed, kind in enumerate(("events", "values", "current")):
         network, inputs = make(
-            stack, kind, surrogate=tent, seed=seed, fires=fires, steepness=0.5, learn=True,
+            stack,
+            kind,
+            surrogate=tent,
+            seed=seed,
+            fires=fires,
+            steepness=0.5,
+            learn=True,
             batch=(4, 35, 1)[seed],
-        )  # fmt: skip
+        )
         assert network.neurons[0].surrogate == "tent"
         assert any(g.any() for g in assert_same_as_plain(network, inputs))
 
