@@ -599,6 +599,7 @@ def make_adjoint(lanes, surrogate):
         state, exponent, row = scratch((3, room), v), scratch((lanes,), v), scratch((lanes,), v)
         bytes_, nothing, silent = scratch((lanes,), z), scratch((lanes,), z), scratch((lanes,), v)
         clear(row)
+        clear(exponent)
         clear(bytes_)
         clear(nothing)
         clear(silent)

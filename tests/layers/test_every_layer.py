@@ -1,7 +1,9 @@
 """Every layer, in every place: the network equals plain NumPy, its gradients finite differences."""
 
+import ctypes
 import json
 import pickle
+import sys
 from html import escape
 
 import numpy as np
@@ -34,6 +36,7 @@ from snnlab import (
     energy,
     explain,
     live,
+    passes,
     plot,
     rewiring,
     surrogate,
@@ -386,6 +389,35 @@ def test_memory_is_used_again(stack):
     assert np.array_equal(gradients.flat, expected)
     assert network.forward(others["events"], out=trace) is trace, "of the same size: used again"
     assert network.forward(inputs[:7], out=trace) is not trace
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="frees memory by the C library")
+@pytest.mark.parametrize("own_surrogate", [False, True])
+@each_stack
+def test_what_memory_held_before_does_not_matter(stack, own_surrogate, monkeypatch):
+    """Kernels take memory as it is: here it is full of what is no number."""
+    memory = ctypes.CDLL(None)
+    memory.malloc.restype, memory.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+    def spoil():
+        for size in range(16, 1024, 16):
+            taken = [memory.malloc(size) for _ in range(40)]
+            for place in taken:
+                ctypes.memset(place, 0xFF, size)
+                memory.free(place)
+
+    def spoiled(work):
+        def after(lo, hi):
+            spoil()
+            work(lo, hi)
+
+        return after
+
+    share, fill = passes.Pass.share, passes.Backward.fill_slopes
+    monkeypatch.setattr(passes.Pass, "share", lambda run, work, n: share(run, spoiled(work), n))
+    monkeypatch.setattr(passes.Backward, "fill_slopes", lambda *a: (fill(*a), spoil()))
+    how = {"steepness": 0.5, "steep": own_surrogate, "learn": True, "fires": False}
+    assert_same_as_plain(*make(stack, "values", seed=1, **how))
 
 
 def test_memory_of_another_network_gives_no_wrong_result():
