@@ -464,11 +464,11 @@ class Network(NetworkFile):
         return predict_scores(self, inputs, loss=loss)[0].argmax(axis=-1)
 
     def summary(self, inputs: Signals | None = None) -> str:
-        """A table in text: layers, units, parameters; with inputs, how active they are."""
+        """A table (text, in a notebook HTML): layers, units, parameters; activity, with inputs."""
         return summary.as_text(self, inputs)
 
     def _repr_html_(self):
-        return summary.as_html(self)
+        return summary.as_html(self, *summary.rows_of(self))
 
     def __repr__(self):
         if all(isinstance(layer, Dense) for layer in self._layers):
