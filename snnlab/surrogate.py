@@ -77,6 +77,8 @@ def own(function: Callable) -> Callable:
         Something else, a name that is taken by one of `NAMES`, or none (a lambda has none).
     """
     _check.function("surrogate", function, 2)
+    if isinstance(function, type) or getattr(function, "nin", 2) != 2:  # a ufunc takes ``out``
+        raise TypeError(f"surrogate must be a function of potentials and steepness: {function!r}")
     name = getattr(function, "__name__", "")
     if not name.isidentifier():
         raise ValueError("surrogate must be a function with a name: files tell it by that")
