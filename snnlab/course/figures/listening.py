@@ -20,15 +20,32 @@ if TYPE_CHECKING:
     from snnlab.plot.style import Picture
 
 UP, DOWN = ROLES["spike"], ROLES["input"]
+TITLES = {
+    "sound": "the sound",
+    "loudness": "how loud",
+    "spikes": "its spikes: louder (orange), quieter (blue)",
+    "decoded": "read back from the spikes",
+}
+ROWS, COLUMNS = 41, 400  # of the picture of a sound
+
+
+def _wave(sound):
+    """A sound as an image: from its lowest to its highest value in each column."""
+    parts = np.array_split(sound, COLUMNS)
+    ends = [[np.round((ROWS - 1) * (1 - f(x)) / 2) for f in (np.max, np.min)] for x in parts]
+    top, foot = np.array(ends, int).T
+    row = np.arange(ROWS)[:, None]
+    return grey_rgb(((row >= top) & (row <= foot)).astype(np.float32))
 
 
 @style.styled
 def draw_hearing(data: Mapping[str, Any]) -> Raster:
-    """How loud a sound is, its spikes, and the loudness read back from them.
+    """A sound, how loud it is, its spikes, and the loudness read back from them.
 
     Parameters
     ----------
     data : dict
+        ``sound`` (n,): in [-1, 1], as long as all frames;
         ``loudness``, ``decoded``: arrays (frame, channel) in [0, 1]; ``step``, ``channel``,
         ``up``: of its spikes, the last being False where a channel becomes quieter; ``n_steps``;
         ``seconds``: how long all frames take; ``ends``: frequencies of the lowest and the highest
@@ -39,23 +56,24 @@ def draw_hearing(data: Mapping[str, Any]) -> Raster:
     Raster
     """
     fig = style.new_figure(6.8, 4.2)
-    axes = fig.subplots(3, 1)
-    titles = "how loud", "its spikes: louder (orange), quieter (blue)", "read back from the spikes"
-    for ax, title in zip(axes, titles, strict=True):
+    axes = fig.subplots(4, 1, height_ratios=[0.6, 1, 1, 1])
+    for ax, title in zip(axes, TITLES.values(), strict=True):
         ax.set(xlim=(0, data["seconds"]), ylim=(0, 1))
         ax.set_yticks([0.05, 0.95], ["low", "high"])
         ax.spines[:].set_visible(True)
-        style.label_axes(ax, x="time (s)" if ax is axes[2] else "", y="pitch", title=title)
-        if ax is not axes[2]:
-            ax.tick_params(labelbottom=False)
+        style.label_axes(ax, y="pitch", title=title)
+        ax.tick_params(labelbottom=ax is axes[-1])
+    axes[0].set(yticks=[], ylabel="")
+    axes[-1].set_xlabel("time (s)")
     style.freeze(fig)
-    picture = Raster(fig, "", **dict(zip(("loudness", "spikes", "decoded"), axes, strict=True)))
+    picture = Raster(fig, "", **dict(zip(TITLES, axes, strict=True)))
     update_hearing(picture, data)
     return picture
 
 
 def update_hearing(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_hearing`; arguments as there."""
+    picture.paste("sound", _wave(data["sound"]))
     for name in ("loudness", "decoded"):
         picture.paste(name, grey_rgb(data[name].T[::-1]))
     n_channels = data["loudness"].shape[1]
@@ -64,9 +82,10 @@ def update_hearing(picture: Picture, data: Mapping[str, Any]) -> None:
     picture.paste_events("spikes", data["step"], row, data["n_steps"], n_channels, colours)
     low, high = data["ends"]
     picture.alt = (
-        f"{data['said']}: how loud {n_channels} channels from {low:.0f} to {high:.0f} Hz are over "
-        f"{data['seconds']:.2f} s, the {count(len(data['step']), 'spike')} that tell it, and the "
-        f"loudness read back from them, which differs by {data['error']:.3f} on average."
+        f"{data['said']}: the sound, how loud {n_channels} channels from {low:.0f} to "
+        f"{high:.0f} Hz are over {data['seconds']:.2f} s, the "
+        f"{count(len(data['step']), 'spike')} that tell it, and the loudness read "
+        f"back from them, which differs by {data['error']:.3f} on average."
     )
 
 

@@ -87,11 +87,14 @@ class Listen(Panel):
         ear = self._cochlea(n_channels, threshold, code)
         sound = self.sounds[sample]
         trains = listening.heard(sound.sounds, ear)
-        loudness = ear.loudness([sound.sounds[0][: self._most(ear)]], n_frames=listening.N_FRAMES)
+        most = round(listening.N_FRAMES * ear.dt * ear.sample_rate)
+        wave = listening.as_int16(sound.sounds[0])[:most] / 32768
+        loudness = ear.loudness([wave], n_frames=listening.N_FRAMES)
         decoded, train = ear.decode(trains)[0], trains.compact()
         frames = min(int(ear.lengths(sound.sounds)[0]), listening.N_FRAMES)
         said = f"A {sound.labels[0]}, said by speaker {sound.speakers[0]}"
         return {
+            "sound": np.pad(wave, (0, most - len(wave))),
             "loudness": loudness[0],
             "decoded": decoded,
             "step": train.step,
@@ -105,10 +108,6 @@ class Listen(Panel):
             "error": float(np.abs(loudness[0] - decoded)[:frames].mean()),
             "said": said,
         }
-
-    def _most(self, ear):
-        """Samples that fit into the frames."""
-        return round(listening.N_FRAMES * ear.dt * ear.sample_rate)
 
     draw = staticmethod(figures.draw_hearing)
     update = staticmethod(figures.update_hearing)
