@@ -25,6 +25,8 @@ SEEDS = {  # where there are not five
     "deep-fashion16": 2,
     "deep-cifar10": 2,
     "deep-cifar10-16": 2,
+    "spoken-digits": 3,
+    "spoken-digits-unseen": 3,
 }
 MEASURED = "speed", "panels-latency", "sparse-execution"  # times, not studies with seeds
 FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
@@ -177,7 +179,7 @@ def test_deep_studies_go_on_where_they_were_stopped():
 def test_studies_on_the_shelf_are_those_in_the_scripts():
     """A stored study can be made again with the command it names, from the settings it names."""
     scripts = ["accuracy", "sparsity", "decision", "chip", "rewiring", "rewiring_chip", "deep"]
-    scripts += ["rewiring_deep", "gradients", "depth"]
+    scripts += ["rewiring_deep", "gradients", "depth", "speech"]
     code = (
         f"import json, importlib; modules = map(importlib.import_module, {scripts})\n"
         "print(json.dumps({name: [m.__name__, [p['config'] for p in points]]\n"
