@@ -164,6 +164,7 @@ class LearnToListen(Panel):
         hidden: int = 64,
         key: str | None = None,
     ) -> None:
+        hidden = _check.integer("hidden", hidden, 1, 500)  # each step is waited for
         self.sounds, self._test = listening.every(recordings)
         self.inputs = listening.heard(self.sounds.sounds)
         self.some = {"n_train": n_train, "n_test": n_test}
