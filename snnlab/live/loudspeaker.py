@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import anywidget
 import numpy as np
 import traitlets
-from numpy.typing import ArrayLike
 
 from snnlab import _check
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 MOST = 60.0  # seconds
 
