@@ -804,6 +804,7 @@ AudioBufferSourceNode.prototype.start = function (...given) {
   window.heard.push([this.buffer.duration, loudest]);
   return start.apply(this, given);
 };
+null;
 """
 
 
