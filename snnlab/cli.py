@@ -180,7 +180,10 @@ def demo(arguments):
 
 def parser():
     """The command's arguments."""
+    import snnlab
+
     top = argparse.ArgumentParser(prog="snnlab", description="Spiking networks, interactively.")
+    top.add_argument("--version", action="version", version=f"snnlab {snnlab.__version__}")
     commands = top.add_subparsers(title="commands", required=True)
 
     def command(run, about):

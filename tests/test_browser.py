@@ -341,13 +341,14 @@ def exported(page, path, folder):
 
 
 def check_exported(page, path, n, folder):
-    """So it is in HTML, without a network."""
+    """So it is in HTML, without a network, where living pictures take the place of stills."""
     with exported(page, path, folder) as shown:
-        alts = shown.evaluate(
-            "[...document.querySelectorAll('.jp-OutputArea-output img')]"
-            ".map((e) => e.complete && e.naturalWidth ? e.alt : '')"
+        said = shown.evaluate(
+            """[...document.querySelectorAll(".jp-OutputArea-output :is(img, .living, .bucket)")]
+            .map((e) => e.localName !== "img" ? e.ariaLabel
+              : e.complete && e.naturalWidth ? e.alt : "")"""
         )
-    assert len(alts) >= n and all(len(alt) > 20 for alt in alts), (n, alts)
+    assert len(said) >= n and all(len(words) > 20 for words in said), (n, said)
 
 
 def notebook_of(page):
@@ -709,7 +710,7 @@ def check_training(page, panel):
         page.wait_for_function(
             "([p, past]) => +p.innerText.split('step ')[1].split(',')[0] > past",
             arg=[line.element_handle(), step() + steps],
-            timeout=60_000 * SLOW,
+            timeout=120_000 * SLOW,
         )
         assert button.inner_text() == "Pause"
 
@@ -753,7 +754,7 @@ def check_retraining(page, panel):
         """Seconds to the first frame of the new training, and to the first that has learned."""
         page.wait_for_function("lab.anew", arg=panel.element_handle(), polling=20)
         page.keyboard.press(key)
-        page.wait_for_function("lab.learned", polling=20, timeout=60_000 * SLOW)
+        page.wait_for_function("lab.learned", polling=20, timeout=120_000 * SLOW)
         return page.evaluate("[lab.begun / 1000, lab.learned / 1000]")
 
     def wait_for(state):
@@ -762,7 +763,7 @@ def check_retraining(page, panel):
             f"panel => {{ const [k, n] = lab.steps(panel); return {state}; }}",
             arg=panel.element_handle(),
             polling=20,
-            timeout=60_000 * SLOW,
+            timeout=120_000 * SLOW,
         )
         check_quiet(panel)
 

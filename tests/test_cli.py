@@ -86,6 +86,12 @@ def test_the_doctor_says_what_there_is(capsys, monkeypatch):
     assert "extra plot is here" in out and "kernels: compiled or loaded in" in out
 
 
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0 and capsys.readouterr().out == f"snnlab {__version__}\n"
+
+
 def test_python_m_snnlab():
     done = subprocess.run(
         [sys.executable, "-m", "snnlab", "--help"], capture_output=True, text=True, check=True

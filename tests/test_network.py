@@ -1034,6 +1034,8 @@ def test_a_summary_has_a_line_per_layer():
     assert lines[4].split() == ["Dense(n=9)", "LIF", "9", "36", "50.0", "%"]
     inputs = events()
     spikes = network.forward(inputs).hidden[0].counts().mean()
-    assert network.summary(inputs).splitlines()[4].endswith(f"{spikes:.1f}")
+    active = network.summary(inputs)
+    assert active.splitlines()[4].endswith(f"{spikes:.1f}") and repr(active) == str(active)
+    assert f"<td>{spikes:.1f}</td>" in active._repr_html_()
     html = network._repr_html_()
     assert html.count("<tr>") == 4 and "<code>Dense(n=9)</code>" in html and "50.0 %" in html

@@ -28,7 +28,8 @@ SEEDS = {  # where there are not five
     "spoken-digits": 3,
     "spoken-digits-unseen": 1,
 }
-MEASURED = "speed", "panels-latency", "sparse-execution"  # times, not studies with seeds
+MEASURED = "speed", "panels-latency", "sparse-execution", "fit", "nir"  # no seeds
+OF_FOLDS = "tables", "regression", "images"  # of given sets, without settings
 FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
 
 
@@ -208,7 +209,7 @@ def test_studies_on_the_shelf_are_those_in_the_scripts():
     )
     entries = beside("benchmarks/studies", code)
     for path in FILES:
-        if path.stem in (*MEASURED, "tables", "regression"):  # folds of given sets, no settings
+        if path.stem in (*MEASURED, *OF_FOLDS):
             continue
         script, configs = entries[path.stem]
         records = json.loads(path.read_text())

@@ -2,6 +2,7 @@
 
     python tools/nir_peers.py ours      # where snnlab is installed: writes our graphs and inputs
     python tools/nir_peers.py theirs    # where Norse, snnTorch and SpikingJelly are: all the rest
+    python tools/nir_peers.py compare   # where snnlab is: writes data/results/nir.json
 
 The others are in an environment of their own (PyTorch is no dependency of this package):
 
@@ -12,6 +13,7 @@ take for granted, and reset to zero: there the discretisations are the same, but
 """
 
 import argparse
+import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -206,11 +208,59 @@ def write_theirs():
             print(name, int(np.unpackbits(packed).sum()), "spikes")
 
 
+def equal_spikes(which, spikes):
+    """Our spikes and theirs: how many all in all, and the share of them that both have."""
+    import snnlab
+
+    name = which.split()[0]
+    x = snnlab.SpikeTrains.from_dense(
+        inputs("inputs-conv" if name == "ours-conv" else "inputs").astype(bool)
+    )
+    graph = nir.read(PLACE / f"{name}.nir")
+    network = snnlab.interchange.from_nir(graph, n_steps=x.n_steps, dt=DT)
+    ours = network.forward(x).readout > 0.5
+    theirs = np.unpackbits(spikes, count=ours.size).reshape(ours.shape) > 0
+    either = int((ours | theirs).sum())
+    return either, int((ours & theirs).sum()) / either
+
+
+def compare():
+    """A record per graph and library."""
+    import platform
+
+    records = []
+    with np.load(PLACE / "spikes.npz") as file:
+        peers = dict(text.split() for text in file["versions"])
+        for which in file.files[:-1]:
+            n, share = equal_spikes(which, file[which])
+            graph, library = which.split()
+            records.append(
+                {
+                    "study": "nir",
+                    "metric": "equal_spikes",
+                    "label": which,
+                    "mean": share,
+                    "sd": 0.0,
+                    "seeds": None,
+                    "values": [share],
+                    "spikes": n,
+                    "config": {"graph": graph, "library": library, "dt": DT, "n_steps": STEPS},
+                    "command": "python tools/nir_peers.py compare",
+                    "versions": {name: version(name) for name in ("snnlab", "numpy", "numba")}
+                    | {"python": platform.python_version()}
+                    | peers,
+                }
+            )
+            print(f"{which:30} {n:6} spikes, {share:.3%} in both")
+    text = json.dumps(records, indent=1) + "\n"
+    (PLACE.parents[1] / "data" / "results" / "nir.json").write_text(text, encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("which", choices=("ours", "theirs"))
+    parser.add_argument("which", choices=("ours", "theirs", "compare"))
     PLACE.mkdir(exist_ok=True)
-    {"ours": write_ours, "theirs": write_theirs}[parser.parse_args().which]()
+    {"ours": write_ours, "theirs": write_theirs, "compare": compare}[parser.parse_args().which]()
 
 
 if __name__ == "__main__":

@@ -29,9 +29,10 @@ p { max-width: 780px }
 
 
 def page():
-    """HTML of a fitted classifier and of its network."""
-    model = snnlab.SpikingClassifier(hidden=(60,), random_state=0).fit(*load_iris(return_X_y=True))
-    return STYLE + model._repr_html_() + model.network_._repr_html_()
+    """HTML of a fitted classifier, and of its network with its activity."""
+    x, y = load_iris(return_X_y=True)
+    model = snnlab.SpikingClassifier(hidden=(60,), random_state=0).fit(x, y)
+    return STYLE + model._repr_html_() + model.network_.summary(model.code_(x))._repr_html_()
 
 
 def main():

@@ -24,6 +24,7 @@ TITLES = {
 }
 
 
+PAIR = ("mean", "ours"), ("mlp", "mlp")
 OTHERS_OF_TABLES = "mean", "mlp", "logistic"
 
 
@@ -373,6 +374,42 @@ def speed_table(work, peers):
     return pages.table(("work", *peers.values()), rows)
 
 
+NIR_GRAPHS = {
+    "lif": "dense layers of LIF",
+    "cuba": "dense layers of CuBa-LIF",
+    "conv": "convolutions, a pool, LIF",
+}
+NIR_LIBRARIES = {"norse": "Norse", "snntorch": "snnTorch", "spikingjelly": "SpikingJelly"}
+
+
+def nir_table():
+    """Spikes that another simulator and this one both have, of all that either has."""
+    shares = {r["label"]: f"{100 * r['mean']:.2f} % of {r['spikes']:,}" for r in load("nir")}
+    rows = []
+    for kind, title in NIR_GRAPHS.items():
+        for made, who in (("ours", "here"), ("", "by the other")):
+            found = [
+                shares.get(f"{made or library}-{kind} {library}", "-") for library in NIR_LIBRARIES
+            ]
+            if set(found) != {"-"}:
+                rows.append((title, who, *found))
+    return pages.table(("graph of", "written", *NIR_LIBRARIES.values()), rows)
+
+
+def fit_table():
+    """What estimators take beside their epochs, and memory of predicting."""
+    rows = []
+    for r in load("fit"):
+        c = r["config"]
+        if r["metric"] == "fit_per_epochs":
+            what = f"fit: {r['workload']}, {c['n_steps']:,} steps"
+            rows.append((what, f"{r['median']:.3f} times its {c['epochs']} epochs"))
+        else:
+            what = f"predict: {c['rows']:,} x {c['columns']}"
+            rows.append((what, f"{r['median']:.2f} GB above the data"))
+    return pages.table(("what", "takes"), rows)
+
+
 def panels_table():
     """Medians from key press to new pixels, a row per panel."""
     rows = []
@@ -474,9 +511,12 @@ def tables():
         "norm-or-scale": norm_table(),
         "tabular": tabular_table(),
         "values": values_table(),
+        "images": images_table(),
         "speed": speed_table(WORK, PEERS),
         "speed-w4": speed_table(WORK_W4, PEERS_W4),
         "panels": panels_table(),
+        "fit": fit_table(),
+        "nir": nir_table(),
     }
 
 
@@ -492,6 +532,15 @@ def tabular_table():
         rows.append(("mean", "", *means, "", ""))
     head = "table", "rows x columns", "ours, %", "MLP, %", "logistic, %", "± of it", "code"
     return pages.table(head, rows)
+
+
+def images_table():
+    """The same of few images, beside an MLP of the same size."""
+    rows = []
+    for r in load("images"):
+        own = [f"{100 * r[m]:.2f} ± {100 * r['standard_errors'][e]:.2f}" for m, e in PAIR]
+        rows.append((r["label"], *own, ", ".join(r["codes"])))
+    return pages.table(("images", "ours, %", "MLP, %", "code"), rows)
 
 
 def values_table():

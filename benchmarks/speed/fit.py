@@ -1,20 +1,41 @@
-"""What fits with default epochs take beside these: ``python benchmarks/speed/fit.py``.
+"""What fits with default epochs take beside these, and what predicting many rows takes of memory.
 
-A line per data set and number of time steps: seconds of the fit and of its epochs, their ratio, and
-how many seconds of the rest went into learning the code and into the initial activity. One fit of
-each is done before, so that nothing is compiled meanwhile.
+    python benchmarks/speed/fit.py [--quick]
+
+A record per data set and number of time steps: how many times its epochs' seconds a fit takes,
+with the seconds that went into learning the code and into the initial activity. One fit of each is
+done before, so that nothing is compiled meanwhile. Then the memory that `predict` of a million rows
+takes above what there was before, data included, in a process of its own. Let nothing else run
+meanwhile; ``--quick`` does each once, predicts a tenth of the rows, and writes nothing.
 """
 
 import argparse
 import cProfile
+import json
 import pstats
+import subprocess
+import sys
 import time
 
+import numpy as np
+import speed
 from sklearn import datasets
 
 import snnlab
+from snnlab._files import write_atomically
 
 PARTS = {"code": ("learn_code", "image_code"), "activity": ("scale_to_activity",)}
+STEPS, COLUMNS = (20, 1000), 20
+PREDICT = """
+import resource, sys, numpy as np, snnlab
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(int(sys.argv[1]), int(sys.argv[2]))), rng.integers(0, 2, 500)
+model = snnlab.SpikingClassifier(epochs=2, random_state=0).fit(x[:500], y)
+model.predict(x[:5000])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert len(model.predict(x)) == len(x)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
 
 
 def the_sets():
@@ -40,7 +61,7 @@ def parts_of(profile):
 
 
 def measure(x, y, n_steps):
-    """Seconds of a fit, of its epochs, and of parts of the rest."""
+    """Seconds of a fit, of its epochs, and of parts of the rest; the number of epochs."""
     model = snnlab.SpikingClassifier(n_steps=n_steps, random_state=0)
     profile = cProfile.Profile()
     began = time.perf_counter()
@@ -49,17 +70,51 @@ def measure(x, y, n_steps):
     return taken, sum(model.history_.seconds), len(model.history_.seconds), parts_of(profile)
 
 
-def main():
-    """Measure all."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, nargs="*", default=[20, 1000])
-    for n_steps in parser.parse_args().steps:
+def fits(report, rounds):
+    """A record per set and number of steps."""
+    rows = []
+    for n_steps in STEPS:
         for name, (x, y) in the_sets().items():
             snnlab.SpikingClassifier(n_steps=n_steps, epochs=1, random_state=0).fit(x, y)
-            taken, inside, epochs, parts = measure(x, y, n_steps)
-            rest = ", ".join(f"{part} {seconds:.3f} s" for part, seconds in parts.items())
-            told = f"fit {taken:.2f} s, {epochs} epochs {inside:.2f} s, ratio {taken / inside:.3f}"
-            print(f"{name:20} {n_steps:5} steps: {told}; {rest}", flush=True)
+            runs = [measure(x, y, n_steps) for _ in range(rounds)]
+            ratios = [taken / inside for taken, inside, _, _ in runs]
+            taken, inside, epochs, parts = runs[int(np.argmin(ratios))]
+            about = {"n_steps": n_steps, "epochs": epochs, "fit_s": taken, "epochs_s": inside}
+            about |= {f"{part}_s": seconds for part, seconds in parts.items()}
+            report.record("fit_per_epochs", ratios, name, **about)
+            seconds = [f"{s:.3f}" for s in (taken, inside, *parts.values())]
+            rows.append((name, n_steps, epochs, *seconds, f"{np.median(ratios):.3f}"))
+    head = "data", "steps", "epochs", "fit (s)", "its epochs (s)", *(f"{p} (s)" for p in PARTS)
+    report.table((*head, "times its epochs"), rows)
+
+
+def predicting(report, n):
+    """Memory above the data of predicting n rows, in GB."""
+    done = subprocess.run(
+        [sys.executable, "-c", PREDICT, str(n), str(COLUMNS)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    gigabytes = int(done.stdout) * 1024 / 1e9
+    report.record("gigabytes_above_data", gigabytes, "predict", rows=n, columns=COLUMNS)
+    report.text(f"predict of {n:,} x {COLUMNS}: {gigabytes:.3f} GB above the data")
+
+
+def main():
+    """Measure all, and write it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="rough, and stores nothing")
+    options = parser.parse_args()
+    report = speed.Report("python benchmarks/speed/fit.py" + " --quick" * options.quick)
+    fits(report, 1 if options.quick else 3)
+    predicting(report, 100_000 if options.quick else 1_000_000)
+    if not options.quick:
+        path = speed.ROOT / "data" / "results" / "fit.json"
+        for record in report.records:
+            record["study"] = path.stem
+        text = json.dumps(report.records, indent=1) + "\n"
+        write_atomically(path, lambda file: file.write(text.encode()))
 
 
 if __name__ == "__main__":

@@ -60,9 +60,9 @@ class Study:
         for name, (x, y) in sets.items():
             runs = done.get(name, {})
             for repeat in range(args.repeats if not args.sets or name in args.sets else 0):
-                for k in range(args.folds):
+                for k, (seen, held) in enumerate(self.splits(x, y, args.folds, repeat)):
                     if f"{repeat}-{k}" not in runs:
-                        runs[f"{repeat}-{k}"] = self.fold(x, y, args.folds, repeat, k)
+                        runs[f"{repeat}-{k}"] = self.fold(x, y, seen, held, repeat)
             if len(runs) < 2:
                 continue
             records[name] = self.record(name, runs, config, x.shape)
@@ -72,9 +72,8 @@ class Study:
                 write(self.path, records)
         return records
 
-    def fold(self, x, y, folds, repeat, k):
+    def fold(self, x, y, seen, held, repeat):
         """Scores on one fold, and seconds of ours."""
-        seen, held = list(self.splits(x, y, folds, repeat))[k]
         out = {}
         for name, model in self.models(repeat).items():
             began = time.perf_counter()

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
 SIGNALS = SpikeTrains | ConstantCurrent | Values
 CHUNK = 2000  # rows that are coded at once when predicting
-TABLE_DROPOUT, TABLE_DECAY, TABLE_UPDATES = 0.5, 1.0, 400
+TABLE_DROPOUT, TABLE_DECAY = 0.5, 1.0
+TABLE_UPDATES, UPDATES = (400, 200), (2000, 60)  # at least so many, in at most so many epochs
+FEW_IMAGES, IMAGE_DROPOUT = 10_000, 0.25  # few: 20 epochs of them are not 2,000 steps
 NOISY_DECAY = 5.0  # of weights, where values are better fitted less closely
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
@@ -54,7 +56,7 @@ QUIET = (
 class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of `SpikingClassifier` and `SpikingRegressor`: all but what their targets are."""
 
-    few_updates = 200  # where a linear model does as well
+    few_epochs = 20  # where a linear model does as well
 
     # parameters -----------------------------------------------------------------------------------
 
@@ -242,39 +244,49 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _new_optimizer(self):
         """A new optimiser: that of the parameter, or Adam."""
         if self.optimizer is None:
-            decay = TABLE_DECAY if self._of_a_table() else 0.0
-            if self._of_a_table() and self.code_.noisy and not self.code_.straight:
+            decay = TABLE_DECAY if self._of_currents() else 0.0
+            if self._of_currents() and self.code_.noisy and not self.code_.straight:
                 decay = NOISY_DECAY
             return Adam(lr=self.lr, weight_decay=decay)
         return parts.remade(self.optimizer)
 
     def _usual_epochs(self, per_epoch):
-        """20, or as many as make enough steps."""
-        if not self._of_a_table():
-            return 20
+        """20, or as many as make enough steps, unless a linear model does as well."""
         if self.is_straight():
-            return int(np.clip(np.ceil(self.few_updates / per_epoch), 5, 200))
-        return int(np.clip(np.ceil(TABLE_UPDATES / per_epoch), 20, 200))
+            return self.few_epochs
+        updates, most = TABLE_UPDATES if self._of_a_table() else UPDATES
+        return int(np.clip(np.ceil(updates / per_epoch), 20, most))
 
     def is_straight(self) -> bool:
         """Whether a linear model was found to do as well as one with hidden units."""
         return self.code_ is not None and self.code_.straight
 
     def usual_dropout(self, n: int) -> float:
-        """A half where rows are few for the columns, none where they are many."""
-        if not self._of_a_table():
-            return 0.0
-        if self.is_straight():
-            return TABLE_DROPOUT
-        return TABLE_DROPOUT / (1 + (n / self.n_features_in_ / MANY_ROWS) ** 2)
+        """Of tables up to a half, the more the fewer rows per column; of few images a quarter.
+
+        None of images that are changed as they are learned, or heard by layers of one's own.
+        """
+        if self._of_currents():
+            many = 0 if self.is_straight() else n / self.n_features_in_ / MANY_ROWS
+            return TABLE_DROPOUT / (1 + many**2)
+        plain = self._of_images() and self.augment is None and self.layers is None
+        return IMAGE_DROPOUT if plain and n < FEW_IMAGES else 0.0
 
     def _as_they_come(self):
         """Whether rows are learned in the order in which they came: of images, or if asked for."""
         return self.code != "auto" or self.code_ is None or self.code_.kind == "latency"
 
+    def _of_images(self):
+        """Whether features are pixels, or spikes like theirs."""
+        return self.code_ is not None and (self.code_.image or self.code_.kind == "latency")
+
     def _of_a_table(self):
-        """Whether features, other than pixels, enter as currents."""
-        return self.code_ is not None and self.code_.kind == "current" and not self.code_.image
+        """Whether features are columns of a table."""
+        return self.code_ is not None and not self._of_images()
+
+    def _of_currents(self):
+        """Whether they are, and enter as currents."""
+        return self._of_a_table() and self.code_.kind == "current"
 
     # the network ----------------------------------------------------------------------------------
 
@@ -331,9 +343,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             raise TypeError(f"readout must be LeakyIntegrator, LIF or None, not {readout!r}")
         last = neuron if isinstance(neuron, LIF) else neuron[-1] if neuron else None
         if readout is None and last is not None:  # of values per neuron their mean
-            known = last.integrator().to_dict()
-            values = {k: float(np.mean(x)) for k, x in known.items() if isinstance(x, tuple)}
-            readout = last.integrator().replace(**values)
+            readout = last.integrator()
+            values = {k: float(np.mean(x)) for k, x in readout.per_unit.items()}
+            readout = readout.replace(**values)
         return neuron, readout
 
     # features -------------------------------------------------------------------------------------
@@ -345,6 +357,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _read(self, X, y=None, reset=False):
         """Signals as they are; sequences, (n, time, unit); or features, (n, n_features)."""
         _check.unmasked("X", X)
+        if isinstance(X, list) and X and all(isinstance(x, SpikeTrains) for x in X):
+            X = SpikeTrains.concatenate(X)  # scikit-learn's folds are lists of samples
         if (shape := self._image_shape()) is not None:
             X = images.flattened(X, shape)
         if isinstance(X, SIGNALS) or (isinstance(X, np.ndarray) and X.ndim == 3):

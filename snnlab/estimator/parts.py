@@ -1,5 +1,6 @@
 """Parameters of parameters: ``neuron__steepness``, ``optimizer__alpha``."""
 
+import copy
 import inspect
 from dataclasses import fields, is_dataclass, replace
 
@@ -12,9 +13,12 @@ def settings_of(x):
         return None
     if is_dataclass(x):
         return {field.name: getattr(x, field.name) for field in fields(x) if field.init}
-    if callable(getattr(x, "settings", None)) and hasattr(x, "step"):
-        return dict(x.settings())
-    return None
+    if not (callable(getattr(x, "settings", None)) and hasattr(x, "step")):
+        return None
+    known = dict(x.settings())
+    if "optimizer" in known:  # that of a rule, whose learning rate it is
+        known["lr"] = known["optimizer"].lr
+    return known
 
 
 def changed(name, x, changes):
@@ -34,14 +38,20 @@ def remade(x, changes=None):
     """An optimiser with the settings of another, unused, if it tells them; else a copy."""
     known = settings_of(x)
     if known is None or is_dataclass(x):
-        return x
+        return copy.deepcopy(x)
     known |= changes or {}
+    if "optimizer" in known:  # one's own may have a fixed learning rate
+        lr, inner = known.pop("lr"), known["optimizer"]
+        known["optimizer"] = remade(inner, {"lr": lr} if lr != inner.lr else {})
     if known.get("masks") is not None and "sparsity" in known:  # they say it
         known["sparsity"] = None
     names = inspect.signature(type(x).__init__).parameters
     if "rng" in names:
         known.setdefault("rng", 0)
-    return type(x)(**known)
+    made = type(x)(**known)
+    if hasattr(x, "key"):  # that all randomness of a rule follows from
+        made.key = x.key
+    return made
 
 
 def split(params):

@@ -37,8 +37,8 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
     hidden : tuple of int
         Neurons per hidden layer.
     epochs : int or "auto"
-        "auto": 20; where features enter as currents at least 400 steps are made, so more epochs of
-        small sets, at most 200; 80 steps where a linear model does as well.
+        "auto": 20, or as many more as make 2,000 steps, at most 60; of tables 400 steps, at most
+        200, but 8 epochs where a linear model does as well.
     batch_size : int or "auto"
         "auto": a tenth of the samples, between 1 and 100.
     lr : float
@@ -130,7 +130,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         *,
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        lr: float = 3e-3,
+        lr: float = 1.5e-3,
         dropout: float | str = "auto",
         augment: Affine | None = None,
         activity: float = 0.25,
@@ -192,7 +192,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         """
         return self.fit_more(X, y, sample_weight)
 
-    few_updates = 80  # where a linear model does as well: values are learned sooner than labels
+    few_epochs = 8  # where a linear model does as well: values are learned sooner than labels
 
     # targets --------------------------------------------------------------------------------------
 

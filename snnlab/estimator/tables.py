@@ -11,7 +11,8 @@ from snnlab.signals import ConstantCurrent
 
 CODES = ("auto", "latency", "population", "current")
 STEPS = 20  # for which constants are given: more of them are finer, not longer
-FEW = 32  # features; with fewer, a spike per feature is too coarse a code for an image
+FEW = 32  # features in [0, 1]: fewer may be made for spikes
+PIXELS = 100  # of fewer each tells much, and the time of one spike is too coarse a code for it
 TILED = 3  # below: 800 points of Yin-Yang, 3 seeds, 91.7 % as a population, 75.8 % as currents
 WIDE = 100  # features from which on a population code is not looked at: it would be slow
 TAIL, REACH = 0.05, 1.0  # quantiles, and by how much of their distance values may lie outside
@@ -225,7 +226,7 @@ def choose(u, z, y, as_it_is):
         Whether the features lay in [0, 1] by themselves.
     """
     n, n_features = u.shape
-    if as_it_is and n_features >= FEW and _like_images(u):
+    if as_it_is and n_features >= PIXELS and _like_images(u):
         return "latency", "they look like images"
     if n_features < TILED:
         return "population", "so few features that a population covers all of their space"
@@ -253,7 +254,7 @@ def _like_images(u):
         return True
     some = u[:ROWS].astype(np.float64)
     some = some[:, some.std(axis=0) > 0]
-    if some.shape[1] < FEW // 2:
+    if some.shape[1] < PIXELS // 2:
         return False
     z = (some - some.mean(axis=0)) / some.std(axis=0)
     return bool(np.mean(z[:, 1:] * z[:, :-1]) >= SMOOTH)
@@ -263,13 +264,15 @@ def compare(z, y):
     """Linear models against a smooth kernel: all predict samples held out, each of them once.
 
     A kernel that does not do better finds little in the features but noise, and so would a network.
+    Of more rows than are compared a kernel would find more: less evidence is asked for.
     Where outputs are classes a logistic regression is one of the linear models: squared errors of
     the others are mostly of samples that lie far on the right side.
 
     Returns
     -------
     straight : bool
-        Whether a linear model does as well, unless there are too few samples to tell.
+        Whether a linear model does as well, unless there are too few samples to tell, or classes of
+        which none has been seen.
     ridge : float
         Strength of the ridge regression that does best.
     noisy : bool
@@ -277,6 +280,7 @@ def compare(z, y):
     """
     if len(z) < SEEN:
         return False, RIDGES[1], False
+    seen, share = y.any(axis=0), min(1, COMPARED / len(z))
     chosen = np.random.default_rng(0).permutation(len(z))[:COMPARED]
     z, y = z[chosen].astype(np.float64), y[chosen]
     linear, curved, of_classes = [], [], are_classes(y)
@@ -289,11 +293,11 @@ def compare(z, y):
     linear, curved = np.concatenate(linear, axis=1), np.concatenate(curved, axis=1)
     ours, theirs = _squares(linear, y), _squares(curved, y)
     ridge, closest = ours[: len(RIDGES)].mean(axis=1).argmin(), theirs.mean(axis=1).argmin()
-    straight = not _is_less(theirs, ours, 1, BARELY)
+    straight = not _is_less(theirs, ours, share, share * BARELY)
     if of_classes:  # squares of a kernel's guesses tell little of how many are right
         wrong = [x.argmax(axis=2) != y.argmax(axis=1) for x in (curved, linear)]
-        straight = straight and not _is_less(*wrong, 1, BARELY)
-    return straight, RIDGES[ridge], bool(closest > 0) and not of_classes
+        straight = straight and not _is_less(*wrong, share, share * BARELY) and seen.all()
+    return bool(straight), RIDGES[ridge], bool(closest > 0) and not of_classes
 
 
 def _is_less(some, others, sure, clearly):

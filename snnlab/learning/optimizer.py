@@ -57,7 +57,7 @@ class Optimizer(Stateful):
 
     keeps_padding = False  # whether `change` is surely 0 where gradients and moments always were
 
-    def __init__(self, lr: float = 1e-3, *, rates: Mapping[str, float] | None = None) -> None:
+    def __init__(self, lr: float = 1.5e-3, *, rates: Mapping[str, float] | None = None) -> None:
         self.lr = _check.number("lr", lr, at_least=0)
         if rates is not None and not isinstance(rates, dict):
             raise TypeError(f"rates must be a dict of numbers by name, not {rates!r}")

@@ -29,6 +29,7 @@ def rows_of(network, inputs=None):
         there = f"{100 * sum(map(np.count_nonzero, weights)) / n:.1f} %" if n else ""
         kind = "transform" if stage.neuron is None else type(stage.neuron).__name__
         size = f"{sum(block.size for block in blocks):,}"
+        size += "".join(f" + {b.size:,} {name}" for name, b in stage.learned.items())
         rows.append([f"{stage.layer!r}{_added(stage)}", kind, _shape(stage.shape_out), size, there])
     if inputs is not None:
         header.append("spikes per sample")
@@ -55,18 +56,31 @@ def _shape(shape):
     return " x ".join(map(str, shape))
 
 
+class Summary(str):
+    """A table in lines of text, below a line about the whole; in a notebook, as HTML."""
+
+    html = ""
+
+    def __repr__(self):
+        return str(self)
+
+    def _repr_html_(self):
+        return self.html
+
+
 def as_text(network, inputs=None):
-    """The table in lines of text, below a line about the whole."""
+    """The table as a `Summary`."""
     header, rows = rows_of(network, inputs)
     table = [header, *rows]
     widths = [max(len(row[k]) for row in table) for k in range(len(header))]
     lines = ["  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)) for row in table]
-    return "\n".join([repr(network), "", *(line.rstrip() for line in lines)])
+    text = Summary("\n".join([repr(network), "", *(line.rstrip() for line in lines)]))
+    text.html = as_html(network, header, rows)
+    return text
 
 
-def as_html(network, inputs=None):
-    """The same as a table of HTML; it takes on the page's colours."""
-    header, rows = rows_of(network, inputs)
+def as_html(network, header, rows):
+    """The table as HTML; it takes on the page's colours."""
     head = "".join(f'<th scope="col">{escape(x)}</th>' for x in header)
     body = "".join(
         f'<tr><th scope="row" style="text-align:left"><code>{escape(first)}</code></th>'

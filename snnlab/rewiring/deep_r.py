@@ -44,7 +44,7 @@ class DeepR(Rule):
     Parameters
     ----------
     lr : float, optional
-        Learning rate eta of "adam" or "sgd"; 1e-3 by default.
+        Learning rate eta of "adam" or "sgd"; by default theirs.
     sparsity : float or sequence of float
         Share of weights that are dormant, in [0, 1), from the start; one per layer if a sequence.
         At least one weight of each layer is active.

@@ -42,7 +42,7 @@ class GradR(Rule):
     Parameters
     ----------
     lr : float, optional
-        Learning rate; by default 1e-3, that of their MNIST script.
+        Learning rate; by default the optimiser's. Their MNIST script has 1e-3.
     sparsity : float or sequence of float
         Target p of the prior, in [0.5, 1); one per layer if a sequence. As published it hardly
         matters unless alpha is large: see `prior_centre` and `smallest_alpha`, and ``hold``.

@@ -70,7 +70,7 @@ class Magnitude(_Masked):
     Parameters
     ----------
     lr : float, optional
-        Learning rate; 1e-3 by default.
+        Learning rate; by default the optimiser's.
     sparsity : float or sequence of float
         Share p of the weights that go, in [0, 1); one per layer if a sequence.
     start : float
@@ -161,7 +161,7 @@ class FixedMask(_Masked):
     Parameters
     ----------
     lr : float, optional
-        Learning rate; 1e-3 by default.
+        Learning rate; by default the optimiser's.
     sparsity : float or sequence of float, optional
         Share of weights that are pruned at random, in [0, 1); one per layer if a sequence. At least
         one weight of each layer is left.

@@ -64,7 +64,7 @@ class Rule(RuleState):
     Parameters
     ----------
     lr : float, optional
-        Learning rate of the optimiser; 1e-3 by default.
+        Learning rate of the optimiser; by default its own.
     optimizer : {"adam", "sgd"} or Optimizer
         What says how far a weight moves. An object has a learning rate of its own: ``lr`` is then
         left out.

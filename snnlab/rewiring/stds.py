@@ -30,7 +30,7 @@ class STDS(Rule):
     Parameters
     ----------
     lr : float, optional
-        Learning rate; 1e-3 by default, the authors use 1e-4.
+        Learning rate; by default the optimiser's. The authors use 1e-4.
     threshold : float
         d at the end, in units of the weights. It sets the connectivity; the authors' range from 1
         to 5, for weights learned over 2048 epochs.

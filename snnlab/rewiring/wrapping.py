@@ -7,14 +7,13 @@ from snnlab.learning.optim import SGD, Adam
 from snnlab.learning.optimizer import Optimizer, tells_all
 from snnlab.learning.state import Stateful
 
-LR = 1e-3  # unless something else is said
-
 
 def wrapped(optimizer, lr):
     """The optimiser that a rule is given, by name or as an object."""
     if isinstance(optimizer, str):
         kinds = {"adam": Adam, "sgd": SGD}
-        return kinds[_check.one_of("optimizer", optimizer, tuple(kinds))](LR if lr is None else lr)
+        kind = kinds[_check.one_of("optimizer", optimizer, tuple(kinds))]
+        return kind() if lr is None else kind(lr)
     able = isinstance(optimizer, Optimizer) and type(optimizer).change is not Optimizer.change
     if not able:
         if isinstance(optimizer, Stateful) and not isinstance(optimizer, Optimizer):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import (
     load_breast_cancer,
+    load_digits,
     load_iris,
     load_wine,
     make_classification,
@@ -121,6 +122,15 @@ def test_images_have_spikes_as_before():
     assert code(data.x_test[:50]) == encode.latency(data.x_test[:50])
 
 
+def test_small_images_are_felt_as_currents():
+    """Of 8 x 8 pixels each tells much by how bright it is, and the time of its spike little."""
+    x, y = load_digits(return_X_y=True)
+    x, y = x[:600] / 16, y[:600]
+    assert chosen(x, y).kind == "current"
+    spikes = SpikingClassifier(code="latency", random_state=0)
+    assert accuracy(x, y) >= accuracy(x, y, model=spikes) + 0.01
+
+
 def test_tables_in_the_unit_interval_are_no_images():
     rng = np.random.default_rng(0)
     assert chosen(rng.random((300, 40)), np.arange(300) % 2).kind == "current"
@@ -197,6 +207,16 @@ def test_one_class_is_straight_too():
     y[:9] = y[:9, ::-1]  # now and then the rest is of one class
     code = learn_code(x, y, "current")
     assert np.isfinite(code.mix).all()
+
+
+def test_classes_that_come_later_have_directions_too():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4))
+    y = (x @ rng.normal(size=(4, 3))).argmax(axis=1)
+    model = SpikingClassifier((30,), random_state=0)
+    for some in (y < 1, y < 2, *[y < 3] * 30):
+        model.partial_fit(x[some], y[some], classes=[0, 1, 2])
+    assert not model.code_.straight and model.score(x, y) > 0.8
 
 
 @pytest.mark.parametrize("noise, noisy", [(0.0, False), (3.0, True)])

@@ -1,5 +1,6 @@
 """The whole library behind the estimators, and the regressor."""
 
+import inspect
 import json
 import resource
 import subprocess
@@ -17,7 +18,10 @@ from sklearn.preprocessing import StandardScaler
 
 from snnlab import (
     LIF,
+    SGD,
     Adam,
+    Affine,
+    DeepR,
     GradR,
     SpikingClassifier,
     SpikingRegressor,
@@ -27,8 +31,10 @@ from snnlab import (
     layers,
     losses,
     penalties,
+    sweep,
 )
 from snnlab.kernels.compiling import telling
+from snnlab.learning.optim import Optimizer
 
 pytestmark = pytest.mark.rotates
 
@@ -67,11 +73,81 @@ def test_an_optimizer_serves_many_fits(iris):
     assert not optimizer.is_used()
 
 
+class Signs(Optimizer):
+    """One's own, whose learning rate is none of its settings."""
+
+    def __init__(self):
+        super().__init__(2e-3)
+
+    def change(self, network, gradients, factor, lo, hi, out):
+        np.multiply(np.sign(gradients[lo:hi]), self.lr * factor, out=out)
+
+
+class Counting:
+    """One's own, which only has what is needed."""
+
+    lr, n = 0.01, 0
+
+    def step(self, network, gradients, factor=1.0):
+        self.n += 1
+        for w, g in zip(network.weights, gradients, strict=True):
+            w -= self.lr / self.n * g
+
+
+@pytest.mark.parametrize("own", [Signs(), GradR(optimizer=Signs(), alpha=0.0), Counting()])
+def test_an_optimizer_of_one_s_own_serves_many_fits(own, iris):
+    model = quick(optimizer=own)
+    first, second = (model.fit(*iris).predict_proba(iris[0]) for _ in "ab")
+    np.testing.assert_array_equal(first, second)
+    untrained = quick(optimizer=SGD(0.0)).fit(*iris)
+    assert not np.array_equal(first, untrained.predict_proba(iris[0]))
+
+
+def test_rules_have_the_random_numbers_they_were_given(iris):
+    some = [quick(optimizer=DeepR(1e-2, sparsity=0.5, rng=k)).fit(*iris) for k in (1, 1, 2)]
+    one, same, other = (model.network_.weights[0] != 0 for model in some)
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("rule", [GradR(1e-2, rng=0), DeepR(optimizer=SGD(0.1), rng=0)])
+def test_a_rule_serves_many_fits(rule, iris):
+    """So does the optimiser that it wraps, whose learning rate is searched as if its own."""
+    model = quick(optimizer=rule)
+    first = model.fit(*iris).predict_proba(iris[0])
+    model.fit(iris[0][:, :2], iris[1])  # a network of another size
+    np.testing.assert_array_equal(model.fit(*iris).predict_proba(iris[0]), first)
+    assert not rule.is_used() and not rule.optimizer.is_used()
+    assert model.get_params()["optimizer__lr"] == rule.lr
+    model.set_params(optimizer__lr=1e-9)
+    assert model.optimizer.lr == 1e-9 != rule.lr and type(model.optimizer) is type(rule)
+    assert type(model.optimizer.optimizer) is type(rule.optimizer)
+
+
+def test_one_default_learning_rate():
+    default = inspect.signature(sweep.sweep).parameters["lr"].default
+    rates = [x().lr for x in (SpikingClassifier, SpikingRegressor, GradR, Adam)]
+    assert {default, *rates} == {1.5e-3}
+
+
+def test_usual_epochs_and_dropout():
+    """2,000 steps, at most 60 epochs, at least 20; a quarter of few images is left out."""
+    data = datasets.load("digits16")
+    x, y = data.x_train[:100], data.y_train[:100]
+    model = SpikingClassifier((5,), random_state=0).fit(x, y)
+    assert len(model.history_) == 60
+    assert [model._usual_epochs(n) for n in (50, 99, 600)] == [40, 21, 20]
+    assert [model.usual_dropout(n) for n in (100, 9999, 10_000, 60_000)] == [0.25, 0.25, 0, 0]
+    plain = quick(layers=[layers.Dense(5)]).fit(x, y), quick(augment=Affine()).fit(x, y)
+    assert [one.usual_dropout(100) for one in plain] == [0, 0]
+    spikes = quick(epochs=1).fit(encode.latency(x), y)
+    assert spikes._usual_epochs(10) == 60 and spikes.usual_dropout(100) == 0
+
+
 def test_settings_reach_the_training(iris):
     plain = quick(hidden=(30,), epochs=20).fit(*iris)
     dear = quick(hidden=(30,), epochs=20, penalties=(penalties.Bursts(0.1),)).fit(*iris)
     assert dear.count_spikes(iris[0]).mean() < 0.7 * plain.count_spikes(iris[0]).mean()
-    assert quick(schedule="constant").fit(*iris).history_.lr[-1] == pytest.approx(3e-3)
+    assert quick(schedule="constant").fit(*iris).history_.lr[-1] == pytest.approx(Adam().lr)
     chip = quick(substrate=Substrate(0, sigma_d=0.5)).fit(*iris)
     ideal = quick().fit(*iris)
     assert not np.array_equal(chip.predict_proba(iris[0]), ideal.predict_proba(iris[0]))
@@ -168,6 +244,16 @@ def test_spike_trains_are_taken_as_they_are():
         model.predict(data.x_train[:5])
     with pytest.raises(ValueError, match="expecting 256 features"):
         model.predict(encode.latency(data.x_train[:5, 1:]))
+
+
+def test_spike_trains_are_cross_validated():
+    """Of what has no shape, scikit-learn makes folds that are lists of samples."""
+    data = datasets.load("digits16")
+    trains, y = encode.latency(data.x_train[:120]), data.y_train[:120]
+    scores = cross_val_score(quick(epochs=20), trains, y, cv=2, error_score="raise")
+    assert scores.min() > 0.6
+    model = quick().fit(list(trains), y)
+    np.testing.assert_array_equal(model.predict(trains[3:5]), model.predict([trains[3], trains[4]]))
 
 
 def test_sequences():

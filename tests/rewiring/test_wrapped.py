@@ -332,7 +332,8 @@ def test_lr_is_the_optimisers(rule_name):
     if rule_name != "STDS":  # its threshold rises all the same
         assert np.allclose(network.parameters, before, atol=1e-11)
     assert RULES[rule_name](lr=0.2).optimizer.lr == 0.2
-    assert RULES[rule_name]().lr == 1e-3
+    assert RULES[rule_name]().lr == Adam().lr
+    assert RULES[rule_name](optimizer="sgd").lr == SGD().lr
     assert isinstance(RULES[rule_name](lr=0.2, optimizer="sgd").optimizer, SGD)
 
 

@@ -244,7 +244,7 @@ def small_network(
     layers = Conv(maps, kernel), Pool(2, how), Conv(32, kernel), Pool(2, how), data.n_classes
     shape = (*data.image_shape, 1)
     network = Network((shape, *layers), LIF.brainscales2(), n_steps=n_steps, rng=seed)
-    few = encode.latency(data.x_train[:200], n_steps=n_steps)
+    few = encode.latency(data.x_train[:50], n_steps=n_steps)  # a reader waits for it
     return network.scale_to_activity(few, rate=0.25 / n_steps)
 
 
