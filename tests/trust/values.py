@@ -866,6 +866,8 @@ OWN = {
     "Sounds.sounds": lambda: [np.arange(5, dtype=np.int16), np.ones(3, np.int16)],
     "Sounds.labels": lambda: np.array([0, 1]),
     "Sounds.speakers": lambda: np.array([0, 0]),
+    "Loudspeaker.play.sound": lambda: np.arange(9, dtype=np.int16),
+    "Loudspeaker.play.sample_rate": lambda: 8000.0,
     "yinyang.n": lambda: 20,
     "resample.index": lambda: np.array([0, 1]),
     "resample.run": lambda: None,
