@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NAMES = "tested", "others"  # of the recurrent network's accuracies, and of the other's
 EVERY = 18  # steps between two looks at the test recordings
 TAUS = tuple((f"{1000 * tau:.0f}", tau) for tau in (0.02, 0.04, 0.06, 0.1, 0.2))
-CODES = ("loudness moves", "delta"), ("loud is early", "latency")
+CODES = ("a change", "delta"), ("how loud", "latency")
 
 
 class Listen(Panel):
