@@ -165,7 +165,7 @@ def point(name, paper=None, source=None, tag="unverified", **config):
     """A record's keywords."""
     return {
         "label": name,
-        "config": config,
+        "config": COMMON | config,
         "paper": paper,
         "source": source,
         "tag": tag,

@@ -38,7 +38,7 @@ PAIRS = 30  # of training steps that are timed, one of either kind in turn
 
 def prepare(point, validate):
     """Settings, and samples to learn and to be evaluated."""
-    c = COMMON | point["config"]
+    c = point["config"]
     data = snnlab.datasets.load(c["data"], progress=False)
     held = data.x_train[50_000:], data.y_train[50_000:]
     x, y = held if validate else (data.x_test, data.y_test)
@@ -154,7 +154,7 @@ def times(c, data, samples, seed):
 
 def point(label, metric="test_accuracy", **config):
     """A record's keywords."""
-    return {"label": label, "metric": metric, "config": config}
+    return {"label": label, "metric": metric, "config": COMMON | config}
 
 
 def deep(n, start, shortcut, **config):

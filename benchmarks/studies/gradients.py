@@ -40,7 +40,7 @@ SURROGATES = "superspike", "arctan"
 
 def prepare(point, seed):
     """Settings, a network as it begins, and samples."""
-    c = COMMON | point["config"]
+    c = point["config"]
     data = snnlab.datasets.load(c["data"], progress=False)
     chosen = np.random.default_rng(seed).permutation(len(data.x_train))[: c["samples"]]
     network = depth.deep_network(
@@ -80,7 +80,7 @@ def run(point, seed, validate, checkpoint):
 
 def point(metric, label, **config):
     """A record's keywords."""
-    return {"label": label, "metric": metric, "config": config}
+    return {"label": label, "metric": metric, "config": COMMON | config}
 
 
 POINTS = [

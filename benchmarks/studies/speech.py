@@ -25,6 +25,7 @@ from snnlab.datasets.recorded import N_SPEAKERS
 from snnlab.layers import Recurrent
 
 COMMON = {
+    "data": "spoken-digits",
     "n_channels": 40,
     "dt": 0.01,
     "threshold": 0.1,
@@ -165,7 +166,7 @@ def learn(config, learned, tested, seed, checkpoint=None):
 
 def run_official(point, seed, validate, checkpoint):
     """Figures of one network on the official split."""
-    c = COMMON | point["config"]
+    c = point["config"]
     _, labels, _, test = prepared(c["n_channels"], c["dt"], c["n_frames"])
     learned = ~test
     if validate:
@@ -176,7 +177,7 @@ def run_official(point, seed, validate, checkpoint):
 
 def run_unseen(point, seed, validate, checkpoint):
     """Figures of six networks, each tested on another speaker."""
-    c = COMMON | point["config"]
+    c = point["config"]
     *_, speakers, _ = prepared(c["n_channels"], c["dt"], c["n_frames"])
     found = []
     for k in range(N_SPEAKERS):
@@ -197,7 +198,7 @@ def run_unseen(point, seed, validate, checkpoint):
 
 def point(label, **config):
     """A record's keywords."""
-    return {"label": label, "config": config}
+    return {"label": label, "config": COMMON | config}
 
 
 POINTS = [

@@ -29,7 +29,7 @@ def data():
 def test_images_that_were_scaled_too_far():
     digits = snnlab.datasets.load("digits16")
     x, y = digits.x_train[:300] * 16 / 255, digits.y_train[:300]
-    model = SpikingClassifier(hidden=(20,), epochs=6, random_state=0)
+    model = SpikingClassifier(hidden=(20,), epochs=6, lr=3e-3, random_state=0)
     said = told(lambda: model.fit(x, y), 1)
     assert len(said) == 1 and "100% of the samples have no input spikes" in said[0]
     assert "features reach 0.0627" in said[0] and "scale X" in said[0]
