@@ -169,3 +169,9 @@ def test_images_that_cannot_be_learned_are_refused():
         photographs.photograph_task(datasets.load("yinyang"))
     task = photographs.photograph_task(data, n_train=101, n_test=20, steps=5)
     assert len(task.inputs) % task.batch_size != 1, "a norm needs two samples"
+
+
+@pytest.mark.parametrize("channels", [0, 255, 2.5])
+def test_a_panel_is_of_few_channels(channels):
+    with pytest.raises((TypeError, ValueError), match="channels"):
+        panels.RewireDeep(small_panels.coloured_digits(), channels=channels)
