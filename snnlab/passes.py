@@ -422,8 +422,7 @@ class Backward(Pass):
 
     def from_above(self, k):
         """What the kernel of spiking layer k needs to read its error through the layer above."""
-        steepness = self.stages[k].neuron.steepness
-        steepness = 1.0 if isinstance(steepness, tuple) else steepness  # not read then
+        steepness = self.stages[k].steepness
         if self.wiring.error_is_written[k] or k + 1 == len(self.stages):
             none = np.empty((0, 1, 1), self.dtype), np.empty((0, 1), self.dtype)
             return *none, 0, firing_back_reals(self.dtype, steepness=steepness)

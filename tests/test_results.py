@@ -141,7 +141,7 @@ sys.stdout = sys.stderr  # epochs are told there
 load, train = snnlab.datasets.load, snnlab.train
 snnlab.datasets.load = lambda name, progress: load("digits16-colour")
 config = {"data": "cifar10-16", "layers": deep.cifar(2, 6), "samples": 100, "epochs": 4}
-point = {"config": config | {"norm": True, "flip": True}}
+point = deep.point("small", **config, norm=True, flip=True)
 
 
 def stopping(*given, callback, **settings):

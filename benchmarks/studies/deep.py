@@ -120,7 +120,7 @@ def make_inputs(config, data, known, code):
 
 def run(point, seed, validate, checkpoint):
     """Figures of one network."""
-    c = COMMON | point["config"]
+    c = point["config"]
     data = snnlab.datasets.load(c["data"], progress=False)
     n = len(data.x_train) - 10_000 if validate else len(data.x_train)
     known = c["samples"] or n

@@ -39,7 +39,7 @@ STRENGTHS = {"grad_r": (0.3, 0.3), "stds": (0.05, 0.15)}
 
 def run(point, seed, validate, checkpoint):
     """Figures of one network."""
-    c = COMMON | point["config"]
+    c = point["config"]
     data = snnlab.datasets.load(c["data"], progress=False)
     held = (data.x_test, data.y_test)
     if validate:

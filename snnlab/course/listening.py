@@ -97,13 +97,13 @@ def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test
             raise ValueError(f"unseen must be one of several speakers {sorted(speakers)}: {unseen}")
         test = sounds.speakers == unseen
     learn, tested = (
-        _some(np.flatnonzero(part), n) for part, n in ((~test, n_train), (test, n_test))
+        evenly(np.flatnonzero(part), n) for part, n in ((~test, n_train), (test, n_test))
     )
     labels = sounds.labels
     return Speech(inputs[learn], labels[learn], inputs[tested], labels[tested], n_classes)
 
 
-def _some(index, n):
+def evenly(index, n):
     """At most n of an index, evenly."""
     if n is None or n >= len(index):
         return index

@@ -9,7 +9,6 @@ from snnlab.layers.recurrent import Recurrent
 from snnlab.layers.vote import Vote
 
 KNOWN = Dense, Conv, Pool, Vote, Recurrent, Delayed
-WEIGHTED = Dense, Conv
 
 
 def check_known(network, what):

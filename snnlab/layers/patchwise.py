@@ -346,8 +346,7 @@ class _Back(_Plan):
             run.n_steps, neuron.delay, zero_reset=stage.zero_reset, attached=not neuron.detach_reset
         )
         trace, errors = (record.potentials, record.bits, run.slopes_of(k)), run.errors[k]
-        steepness = 1.0 if isinstance(neuron.steepness, tuple) else neuron.steepness
-        physics = constants, hold, run.dtype.type(steepness)
+        physics = constants, hold, run.dtype.type(stage.steepness)
         given = trace, errors, *physics, shape, time, margin, self.constant, kept
         adjoint = kernels.make_adjoint(lanes, stage.surrogate)
 

@@ -55,6 +55,8 @@ class Stage:
         Views of the blocks in ``learned``.
     surrogate : int
         As kernels know it (`snnlab.surrogate`).
+    steepness : float
+        Its steepness; 1, which is not read, where it differs among units.
     uniform : bool
         Whether all units have the same constants, and always will.
     """
@@ -100,6 +102,7 @@ class Stage:
         if k.ndim and k.shape != (self.n,):
             raise ValueError(f"steepness has {k.size} values for a layer of {self.n} neurons")
         _check.real("steepness", k, self.dtype)
+        self.steepness = 1.0 if k.ndim else float(k)
         name = getattr(self.neuron, "surrogate", NAMES[0])
         self.surrogate = GIVEN if k.ndim or name in OWN else NAMES.index(name)
 

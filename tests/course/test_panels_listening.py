@@ -62,6 +62,13 @@ def test_speakers_that_are_not_there_are_refused(voices, unseen, error):
         listening.speech_task(voices, unseen=unseen)
 
 
+def test_fewer_recordings_than_asked_for_are_each_shown_once(voices):
+    made = panels.Listen(voices, n_samples=10 * len(voices.test), key="all")
+    np.testing.assert_array_equal(made.sounds.labels, voices.test.labels)
+    np.testing.assert_array_equal(made.sounds.speakers, voices.test.speakers)
+    made.close()
+
+
 def test_only_recordings_of_sounds_are_taken(voices):
     with pytest.raises(TypeError, match="recordings"):
         listening.speech_task(small_panels.digits())

@@ -9,8 +9,8 @@ import numpy as np
 from snnlab import _check
 from snnlab.course import figures, listening
 from snnlab.course.arguments import of_course
-from snnlab.learning.optim import Adam
-from snnlab.learning.training import evaluate, steps
+from snnlab.course.panels.shared import first_steps
+from snnlab.learning.training import evaluate
 from snnlab.live import Action, Choice, Loudspeaker, Pace, Panel, Slider, Stops, as_options
 from snnlab.sound import Cochlea
 
@@ -50,8 +50,7 @@ class Listen(Panel):
     ) -> None:
         n_samples = _check.integer("n_samples", n_samples, at_least=2)
         sounds, test = listening.every(recordings)
-        index = np.flatnonzero(test)
-        self.sounds = sounds[index[np.arange(min(n_samples, len(index))) * len(index) // n_samples]]
+        self.sounds = sounds[listening.evenly(np.flatnonzero(test), n_samples)]
         self.controls = {
             "sample": Slider("recording", 0, len(self.sounds) - 1, 1, 0, digits=0),
             "n_channels": Stops("channels", as_options((6, 12, 24, 40)), 24),
@@ -201,28 +200,23 @@ class LearnToListen(Panel):
             "steps": self.n_steps,
             "weights": sum(w.size for w in self._networks["recurrent"].weights),
             "settings": f"{known}, membrane {1000 * tau:.0f} ms, rate {lr:g}",
-        } | self._recording(speech)
+        }
         yield from self._race(speech, lr, fixed)
 
-    def _recording(self, speech):
-        """A test recording, and its spikes."""
-        found = np.flatnonzero(speech.test_labels == min(7, self.n_classes - 1))
-        self._sample = int(found[0]) if len(found) else 0
-        train = speech.test_inputs[self._sample : self._sample + 1].compact()
-        label = int(speech.test_labels[self._sample])
-        return {"step": train.step, "unit": train.unit, "label": label}
-
     def _race(self, speech, lr, fixed):
-        """Train both in turn."""
-        networks, pace, epochs = self._networks, Pace(), -(-self.n_steps * 50 // len(speech.labels))
-        how = {"batch_size": listening.BATCH, "schedule": "constant", "loss": listening.LOSS}
-        how |= {"epochs": epochs, "rng": 0}
+        """Train both in turn, and ask one of them for a test recording as it learns."""
+        networks, pace = self._networks, Pace()
         runs = [
-            steps(network, speech.inputs, speech.labels, optimizer=Adam(lr), **how)
+            first_steps(
+                network, speech.inputs, speech.labels, self.n_steps, lr, loss=listening.LOSS
+            )
             for network in networks.values()
         ]
         test, tested = (speech.test_inputs, speech.test_labels), {kind: [] for kind in networks}
-        sample = speech.test_inputs[self._sample : self._sample + 1]
+        found = np.flatnonzero(speech.test_labels == min(7, self.n_classes - 1))
+        asked = int(found[0]) if len(found) else 0
+        sample = speech.test_inputs[asked : asked + 1].compact()
+        fixed |= {"step": sample.step, "unit": sample.unit, "label": int(speech.test_labels[asked])}
 
         def frame():
             readout = networks["recurrent"].forward(sample).readout[0]
@@ -238,8 +232,6 @@ class LearnToListen(Panel):
                     right = evaluate(network, *test, loss=listening.LOSS).accuracy
                     tested[kind].append((k, right))
             yield from pace.frame(frame, now=k == self.n_steps)
-            if k == self.n_steps:
-                return
 
     def downloads(self) -> dict[str, Network]:
         """Both networks as they stand."""

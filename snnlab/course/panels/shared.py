@@ -1,5 +1,7 @@
 """What several panels of the course need: checks of a network, its answer to an image, training."""
 
+from itertools import islice
+
 from snnlab import _check
 from snnlab.learning.optim import Adam
 from snnlab.learning.settings import check_samples
@@ -70,6 +72,16 @@ def look_at(networks, sample):
     return out
 
 
+def first_steps(network, inputs, labels, n_steps, lr, **settings):
+    """Train for so many steps of `BATCH` samples, an iterator of `Step`; the rate stays the same.
+
+    ``settings`` are further ones of `snnlab.training.steps`.
+    """
+    epochs = -(-n_steps // -(-len(inputs) // BATCH))
+    settings |= {"batch_size": BATCH, "optimizer": Adam(lr), "schedule": "constant", "rng": 0}
+    return islice(steps(network, inputs, labels, epochs=epochs, **settings), n_steps)
+
+
 class TrainedAnew(Panel):
     """A panel whose network is trained anew whenever a setting is changed.
 
@@ -78,14 +90,10 @@ class TrainedAnew(Panel):
 
     def _trained(self, network, lr):
         """Train, and yield each step's number, with the accuracy every `EVERY` steps, else None."""
-        per_epoch = -(-len(self.inputs) // BATCH)
-        settings = {"batch_size": BATCH, "optimizer": Adam(lr), "schedule": "constant"}
-        settings |= {"epochs": -(-self.n_steps // per_epoch), "rng": 0}
-        for k, _ in enumerate(steps(network, self.inputs, self.labels, **settings), 1):
+        trained = first_steps(network, self.inputs, self.labels, self.n_steps, lr)
+        for k, _ in enumerate(trained, 1):
             look = k == 1 or k % EVERY == 0 or k == self.n_steps
             yield k, evaluate(network, *self.test).accuracy if look else None
-            if k == self.n_steps:
-                return
 
     def _accuracies(self, network, lr):
         """Train to the end; steps and accuracies."""

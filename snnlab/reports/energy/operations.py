@@ -248,11 +248,12 @@ class _Counts:
 
     def _arriving_late(self, signal, steps, whole, twice):
         """The same of inputs with delays of their own, in two steps where these are not whole."""
-        _, step, unit = np.nonzero(signal.to_dense())
+        dense = signal.to_dense()
+        _, step, unit = np.nonzero(dense)
         first = step + whole[unit]
         units = unit[first < steps], unit[(first + 1 < steps) & twice[unit]]
         arriving = sum(np.bincount(x, minlength=signal.n_units) for x in units)
-        return arriving, signal.to_dense().any(axis=1).sum(axis=0)
+        return arriving, dense.any(axis=1).sum(axis=0)
 
     def _hear(self, signal, fan_out, row, delay, late=None):
         """Synaptic operations of a batch."""
