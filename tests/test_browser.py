@@ -831,7 +831,8 @@ def none(page, panel):
     """Nothing besides."""
 
 
-RETRAINED = "LearnToListen", "Rewire", "RewireDeep", "RewireOnChip", "ThroughTheChip", "TrainDeep"
+RETRAINED = "FindConstants", "LearnPauses", "LearnToListen", "Rewire", "RewireDeep"
+RETRAINED += "RewireOnChip", "ThroughTheChip", "TrainDeep"
 RETRAINED += "TrainPatches", "YinYang"
 BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training, "BrokenNeurons": check_quick_drag}
 BESIDES |= {"Listen": check_sound} | dict.fromkeys(RETRAINED, check_retraining)
