@@ -46,6 +46,7 @@ _MODULES = {
 }
 _NAMES = {
     "Adam": "learning.optim",
+    "AdaptiveLIF": "neurons",
     "Affine": "datasets.augment",
     "AugmentedImages": "datasets.augment",
     "CroppedImages": "datasets.augment",

@@ -47,6 +47,7 @@ from snnlab.learning.optim import Adam as Adam
 from snnlab.learning.training import train as train
 from snnlab.network import Network as Network
 from snnlab.neurons import LIF as LIF
+from snnlab.neurons import AdaptiveLIF as AdaptiveLIF
 from snnlab.neurons import LeakyIntegrator as LeakyIntegrator
 from snnlab.reports import attribution as attribution
 from snnlab.reports import clinic as clinic
@@ -107,6 +108,7 @@ __all__ = [
     "textbook",
     "training",
     "Adam",
+    "AdaptiveLIF",
     "Affine",
     "AugmentedImages",
     "CroppedImages",
