@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from snnlab.plot.style import Picture
 
 MOST = 6  # lines of constants
-LEAST = 1e-6  # of an error that is shown, relative to the first
+LEAST = 1e-4  # of an error that is shown, relative to the first
 TIMES = 1.0, 200.0  # ms that are shown of constants
 ROWS = "membrane τ", "synapse τ", "delay, 1st click", "delay, 2nd click"
 
@@ -53,13 +53,13 @@ def draw_finding(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = No
     lines = [ax.plot([], [], color=colour, lw=2)[0] for colour in colours]
     goals = [ax.plot([], [], color=colour, lw=1, ls="--")[0] for colour in colours]
     ends = [ax.plot([], [], "o", color=colour, ms=5, clip_on=False)[0] for colour in colours]
-    style.label_axes(ax, x="step", y=" ", title=" ")
+    style.label_axes(ax, x="step", title=" ")
     (curve,) = errors.plot([], [], color=ROLES["gradient"])
     errors.set_yscale("log")
     errors.yaxis.set_minor_locator(NullLocator())
-    errors.set(ylim=(LEAST / 2, 3), yticks=[1e-6, 1e-4, 1e-2, 1])
-    style.label_axes(errors, x="step", y="error, by the first", title=" ")
-    said = [ax.title, errors.title, ax.yaxis.label]
+    errors.set(ylim=(LEAST / 2, 3), yticks=[1e-4, 1e-3, 1e-2, 0.1, 1])
+    style.label_axes(errors, x="step", y="error, relative to the first", title=" ")
+    said = [ax.title, errors.title]
     parts = {"lines": lines, "goals": goals, "ends": ends, "curve": curve, "said": said}
     return style.begin(fig, update_finding, data, **parts, ax=ax)
 
@@ -86,9 +86,8 @@ def update_finding(picture: Picture, data: Mapping[str, Any]) -> None:
     relative = data["error"] / first if first > 0 else np.zeros(len(data["error"]))
     a.curve.set_data(data["step"], np.clip(relative, LEAST, 1))
     off = largest_miss(data)
-    a.said[0].set_text(f"found (lines), planted (dashed): {_off(off)}")
+    a.said[0].set_text(f"{data['what']}, planted (dashed) and found: {_off(off)} off")
     a.said[1].set_text(f"step {data['step'][-1]} of {steps}")
-    a.said[2].set_text(data["what"])
     shown = ", ".join(
         f"{x:.3g} for {y:.3g}" for x, y in zip(data["found"][-1], data["truth"], strict=True)
     )
@@ -105,7 +104,7 @@ def largest_miss(data):
 
 
 def _off(share):
-    return f"{100 * share:.3g} %" if share < 10 else "more than 1,000 %"
+    return f"{100 * share:.2g} %" if share < 9.9 else "990 % or more"
 
 
 def _set_scale(picture, ax, log):
@@ -157,7 +156,8 @@ def draw_pauses(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = Non
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_yticks(range(len(ROWS)), ROWS)
-    style.label_axes(axis, x="ms (dotted: the pauses)", title="before (grey) and now")
+    style.label_axes(axis, x="ms (dotted: the pauses)")
+    axis.set_title("before (grey) and now", loc="center")
     tests = place_accuracy(curve, data["steps"], "test samples right (%)")
     others = place_others(curve, tests, "this one", "constants fixed", -0.16)
     parts = {"dots": dots, "before": before, "now": now, "tests": tests, "others": others}

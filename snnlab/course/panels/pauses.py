@@ -10,7 +10,6 @@ from snnlab import _check
 from snnlab.course import figures, pauses
 from snnlab.course.arguments import of_course
 from snnlab.course.figures.pauses import largest_miss
-from snnlab.learning.optim import Adam
 from snnlab.learning.training import evaluate, steps
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
 
@@ -63,7 +62,7 @@ class FindConstants(Panel):
             ),
             "tau_mem",
         ),
-        "start": Stops("begins", as_options(("low", "middle", "high"), "{}"), "middle"),
+        "start": Choice("begins", as_options(("low", "middle", "high"), "{}"), "middle"),
         "lr": Stops("learning rate", as_options((0.01, 0.03, 0.1, 0.3, 1.0)), 0.1),
         "steepness": Stops("steepness", as_options((1.0, 2.0, 4.0, 8.0, 20.0, 50.0)), 4.0),
     }
@@ -176,7 +175,7 @@ class LearnPauses(Panel):
             epochs=epochs,
             batch_size=pauses.BATCH,
             loss=pauses.LOSS,
-            optimizer=Adam(lr, rates=pauses.RATES),
+            optimizer=pauses.optimizer_for(network, lr),
             schedule="constant",
             rng=0,
         )
