@@ -94,7 +94,7 @@ def update_finding(picture: Picture, data: Mapping[str, Any]) -> None:
     picture.alt = (
         f"A student learns the constants of a teacher from its output alone, {data['settings']}: "
         f"after step {data['step'][-1]} of {steps} its {data['what']} is {shown}. The farthest is "
-        f"off by {_off(off)}; the error is {relative[-1]:.2g} of the first one."
+        f"off by {_off(off)}; the error is {min(relative[-1], 99):.2g} of the first one."
     )
 
 
@@ -104,7 +104,7 @@ def largest_miss(data):
 
 
 def _off(share):
-    return f"{100 * share:.2g} %" if share < 9.9 else "990 % or more"
+    return f"{100 * share:,.1f} %"
 
 
 def _set_scale(picture, ax, log):

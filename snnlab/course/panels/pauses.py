@@ -119,8 +119,8 @@ class FindConstants(Panel):
         share = error[-1] / error[0] if error[0] > 0 else 0.0
         return (
             f"{data['what']}, {data['settings']}: after {data['step'][-1]} of {data['steps']} "
-            f"steps the farthest is off by {min(100 * off, 9999):.3g} %; the error is "
-            f"{min(share, 9999):.2g} of the first one"
+            f"steps the farthest is off by {100 * off:,.1f} %; the error is "
+            f"{min(share, 99):.2g} of the first one"
         )
 
 
