@@ -26,8 +26,8 @@ def test_teacher_and_student_differ_in_what_is_planted(what):
     for other in set(pauses.WORDS) - {what, "delays"}:
         one, two = (pauses.constants_of(net, other) for net in (lesson.teacher, lesson.student))
         np.testing.assert_allclose(one, two, rtol=1e-5)
-    counts = lesson.teacher.forward(lesson.inputs).spikes[0].unit_counts()
-    assert (counts > len(lesson.inputs)).all(), "a unit that hardly ever spikes tells nothing"
+    counts = lesson.teacher.forward(lesson.inputs).spikes[0].unit_counts().sum(axis=0)
+    assert (counts > 20).all(), "a unit that hardly ever spikes tells nothing"
 
 
 @pytest.mark.parametrize("what", pauses.WORDS)
