@@ -74,6 +74,7 @@ def update_finding(picture: Picture, data: Mapping[str, Any]) -> None:
     for axes in (a.ax, a.curve.axes):
         axes.set_xlim(-0.03 * steps, 1.05 * steps)
     for k, (line, goal, end) in enumerate(zip(a.lines, a.goals, a.ends, strict=True)):
+        end.set_visible(k < n)  # marks that are not there would lie in a corner
         if k < n:
             y = np.clip(data["found"][:, k], low, high)
             line.set_data(data["step"], y)
