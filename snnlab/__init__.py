@@ -46,7 +46,7 @@ _MODULES = {
 }
 _NAMES = {
     "Adam": "learning.optim",
-    "AdaptiveLIF": "neurons",
+    "AdaptiveLIF": "adaptive",
     "Affine": "datasets.augment",
     "AugmentedImages": "datasets.augment",
     "CroppedImages": "datasets.augment",

@@ -15,6 +15,7 @@ from snnlab import sound as sound
 from snnlab import surrogate as surrogate
 from snnlab import textbook as textbook
 from snnlab._warm_up import warm_up as warm_up
+from snnlab.adaptive import AdaptiveLIF as AdaptiveLIF
 from snnlab.chip import calibration as calibration
 from snnlab.chip import recording as recording
 from snnlab.chip import substrate as substrate
@@ -47,7 +48,6 @@ from snnlab.learning.optim import Adam as Adam
 from snnlab.learning.training import train as train
 from snnlab.network import Network as Network
 from snnlab.neurons import LIF as LIF
-from snnlab.neurons import AdaptiveLIF as AdaptiveLIF
 from snnlab.neurons import LeakyIntegrator as LeakyIntegrator
 from snnlab.reports import attribution as attribution
 from snnlab.reports import clinic as clinic

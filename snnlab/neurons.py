@@ -12,10 +12,6 @@ the same step, and the reset acts on the step after. This is the *subtract* rese
 threshold. ``a = exp(-dt / tau_syn)`` and ``b = exp(-dt / tau_mem)`` (or ``1 - dt / tau`` with
 Euler's method); ``g`` is the gain.
 
-An `AdaptiveLIF` has a current w of its own besides, which is felt as ``g (I[t] - w[t])``::
-
-    w[t] = p w[t-1] + coupling v[t-1] + jump z[t-1]         p = exp(-dt / tau_adapt)
-
 Without recurrence a delay only shifts each layer's clock, so 0 is the default. In the code of
 Cramer et al. a spike of step t moves the potential in step t + 1 (``delay=1``), in their printed
 eqs 2-3 in step t + 2 (``delay=2``).
@@ -40,10 +36,9 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 Constants = namedtuple("Constants", "decay_syn decay_mem gain v_th hold")
-Adaptation = namedtuple("Adaptation", "decay coupling jump")
 
 
-def _parameter(name, value, **bounds):
+def parameter(name, value, **bounds):
     """A float, or a tuple of floats for one value per neuron."""
     if isinstance(value, str) or not hasattr(value, "__len__"):
         return _check.number(name, value, **bounds)
@@ -99,10 +94,10 @@ class LeakyIntegrator:
     def __post_init__(self):
         set_ = partial(object.__setattr__, self)  # the class is frozen
         set_("dt", _check.number("dt", self.dt, above=0))
-        set_("tau_mem", _parameter("tau_mem", self.tau_mem, above=0))
+        set_("tau_mem", parameter("tau_mem", self.tau_mem, above=0))
         if self.tau_syn is not None:
-            set_("tau_syn", _parameter("tau_syn", self.tau_syn, above=0))
-        set_("gain", _parameter("gain", self.gain))
+            set_("tau_syn", parameter("tau_syn", self.tau_syn, above=0))
+        set_("gain", parameter("gain", self.gain))
         set_("delay", _check.integer("delay", self.delay, 0, _check.MOST_STEPS))
         _check.one_of("method", self.method, ("exact", "euler"))
         if self.method == "euler":
@@ -184,10 +179,9 @@ class LeakyIntegrator:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`."""
-        kinds = {kind.__name__: kind for kind in (LIF, AdaptiveLIF, LeakyIntegrator)}
         rest = dict(_check.kind("dict")("values", values))
         with _check.told_of("values do not make a neuron"):
-            return kinds[_check.one_of("kind", rest.pop("kind", None), tuple(kinds))](**rest)
+            return KINDS[_check.one_of("kind", rest.pop("kind", None), tuple(KINDS))](**rest)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some parameters changed."""
@@ -233,14 +227,14 @@ class LIF(LeakyIntegrator):
 
     def __post_init__(self):
         set_ = partial(object.__setattr__, self)
-        set_("v_th", _parameter("v_th", self.v_th, above=0))
-        set_("refractory", _parameter("refractory", self.refractory, at_least=0))
+        set_("v_th", parameter("v_th", self.v_th, above=0))
+        set_("refractory", parameter("refractory", self.refractory, at_least=0))
         super().__post_init__()
         _check.one_of("reset", self.reset, ("subtract", "zero"))
         if callable(self.surrogate):
             set_("surrogate", own(self.surrogate).__name__)
         _check.one_of("surrogate", self.surrogate, (*NAMES, *OWN))
-        set_("steepness", _parameter("steepness", self.steepness, above=0))
+        set_("steepness", parameter("steepness", self.steepness, above=0))
         if not isinstance(self.detach_reset, bool | np.bool_):
             raise TypeError("detach_reset must be True or False")
         set_("detach_reset", bool(self.detach_reset))
@@ -287,78 +281,4 @@ class LIF(LeakyIntegrator):
         return cls(**constants | changes)
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class AdaptiveLIF(LIF):
-    """Leaky integrate-and-fire neuron that adapts (Bittar and Garner 2022): what it does tires it.
-
-    A current w that follows potential and spikes, slowly, is subtracted from what the neuron hears
-    (`snnlab.neurons` has the equations). With ``coupling`` 0 it counts spikes, and acts as a
-    threshold that rises with each of them (Bellec et al. 2018). Its gradient is exact, whatever
-    ``detach_reset`` says of the reset. None of its constants is learned.
-
-    `Dense` layers without a norm, `Recurrent` and `Delayed` ones, and those of one's own take it;
-    convolutions, chips and compressed networks do not, and NIR has no such node.
-
-    Parameters
-    ----------
-    tau_adapt : float or sequence of float, optional
-        Time constant of w in seconds; by default ten times ``tau_mem``.
-    coupling : float or sequence of float
-        What a potential adds to w in a step. The membrane must be stable: with gain g and the
-        decays b and p, g times it is from ``-(1 - b) (1 - p)`` to ``(1 + b) (1 + p)``.
-    jump : float or sequence of float
-        What a spike adds to w.
-    **others
-        As for `LIF`.
-    """
-
-    tau_adapt: float | None = None
-    coupling: float = 0.0
-    jump: float = 0.5
-
-    adapts: ClassVar[bool] = True
-
-    def __post_init__(self):
-        set_ = partial(object.__setattr__, self)
-        if self.tau_adapt is not None:
-            set_("tau_adapt", _parameter("tau_adapt", self.tau_adapt, above=0))
-        for name in ("coupling", "jump"):
-            set_(name, _parameter(name, getattr(self, name)))
-        super().__post_init__()
-        if self.learn:
-            raise ValueError("learn must be empty: constants of neurons that adapt are not learned")
-        if self.method == "euler" and np.min(self._slow) < self.dt:
-            raise ValueError("tau_adapt must be at least dt with method='euler'")
-        self._check_stable()
-
-    def _check_stable(self):
-        parts = self.gain, self.coupling, self.decay_mem, self.decay_adapt
-        if len({np.size(x) for x in parts} - {1}) > 1:
-            return  # no layer has so many neurons: `constants` says so
-        g, c, b, p = map(np.asarray, parts)
-        with np.errstate(over="ignore"):
-            unstable = (g * c < -(1 - b) * (1 - p)) | (g * c > (1 + b) * (1 + p))
-        if unstable.any():
-            raise ValueError(
-                "coupling must leave the membrane stable: gain * coupling from "
-                "-(1 - b) (1 - p) to (1 + b) (1 + p), with the decays b of the membrane and p of "
-                "the adaptation"
-            )
-
-    @property
-    def _slow(self):
-        return 10 * np.asarray(self.tau_mem) if self.tau_adapt is None else self.tau_adapt
-
-    @property
-    def decay_adapt(self) -> float | np.ndarray:
-        """p, the share of the adaptation that is left after a step; float or array."""
-        return self._decay(self._slow)
-
-    def adaptation(self, n: int, dtype: DTypeLike = np.float32) -> tuple:
-        """Arrays of length n: the decay of the adaptation, coupling and jump."""
-        n = _check.integer("n", n, 0, _check.MOST_UNITS)
-        dtype = _check.plain_type("dtype", dtype)
-        if dtype.kind != "f":
-            raise TypeError(f"dtype must be a type of floats, not {dtype}")
-        values = {"tau_adapt": self.decay_adapt, "coupling": self.coupling, "jump": self.jump}
-        return Adaptation(*(self._spread(name, x, n, dtype) for name, x in values.items()))
+KINDS = {kind.__name__: kind for kind in (LIF, LeakyIntegrator)}  # and others, as they are made

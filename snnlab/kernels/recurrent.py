@@ -10,7 +10,7 @@ together, and each number of a weight that is read serves several of them.
 A sample sleeps until it has an error: with losses that are read from a single step, half of the
 steps on average.
 
-Units that adapt (`snnlab.neurons.AdaptiveLIF`) are run here, too, whether they hear each other or
+Units that adapt (`snnlab.adaptive.AdaptiveLIF`) are run here, too, whether they hear each other or
 not: their ``constants`` have three rows more, the decay of the adaptation, coupling and jump.
 """
 

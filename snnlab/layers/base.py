@@ -66,7 +66,7 @@ class Layer:
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
         return {}
 
-    takes_adaptation = True  # whether its neurons may adapt (`snnlab.neurons.AdaptiveLIF`)
+    takes_adaptation = True  # whether its neurons may adapt (`snnlab.adaptive.AdaptiveLIF`)
 
     fills_constants = True  # whether its neurons' kernel also finds gradients by their constants
 

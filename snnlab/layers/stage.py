@@ -149,7 +149,7 @@ class Stage:
 
     @property
     def adapts(self):
-        """Whether its neurons adapt (`snnlab.neurons.AdaptiveLIF`)."""
+        """Whether its neurons adapt (`snnlab.adaptive.AdaptiveLIF`)."""
         return self.neuron is not None and self.neuron.adapts
 
     @property
