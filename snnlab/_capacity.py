@@ -99,7 +99,9 @@ def scratch_bytes(network, kind, n_samples, backward=True):
             errors += 0 if wiring.hears_constant[k] else n_steps * stage.n_in * size
         if wiring.hearers(k) and wiring.error_is_written[k]:
             errors += whole
-        if stage.neuron is not None and not (k == 0 or (own and stage.shortcut is None)):
+        used_up = k == 0 or (own and stage.shortcut is None)
+        used_up &= not stage.learned or stage.layer.fills_constants
+        if stage.neuron is not None and not used_up:
             errors += whole
     return n_samples * (drives + backward * errors)
 

@@ -9,6 +9,7 @@ from snnlab import _check
 from snnlab._files import check_format
 from snnlab.kernels.vector import NARROW
 from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear
+from snnlab.layers.constants import sizes
 from snnlab.layers.kinds import layer_from_dict
 from snnlab.layers.residual import units_added
 from snnlab.layers.stage import Stage
@@ -68,7 +69,7 @@ def check_neurons(neuron, readout, n):
         raise ValueError("readout must be given where there is no hidden layer")
     if readout is None:
         last = hidden[-1] if hidden else neuron
-        if any(isinstance(value, tuple) for value in last.to_dict().values()):
+        if last.per_unit:
             raise ValueError("readout must be given where neuron has values per neuron")
         readout = last.integrator() if isinstance(last, LIF) else last
     if not isinstance(readout, LeakyIntegrator):
@@ -116,7 +117,8 @@ def make_stages(shape, layers, neurons, dtype):
         n = int(np.prod(out, dtype=object))
         if n > MOST_UNITS:
             raise ValueError(f"layers: {layer!r} would have {n} units")
-        for name, b in checked_blocks(layer, shape).items():
+        given, learned = all_blocks(layer, neuron, shape, n)
+        for name, b in given.items():
             # a narrow readout's rows would be mostly padding: a pass pads them, where it needs that
             narrow = b.columns == n <= NARROW and not isinstance(neuron, LIF)
             width = n if narrow else padded_width(b.columns)
@@ -129,7 +131,9 @@ def make_stages(shape, layers, neurons, dtype):
             below = inputs if shortcut < 0 else stages[shortcut].shape_out
             added = units_added(below, out)
         shapes = shape, out
-        stages.append(Stage(k, layer, neuron, shapes, blocks, dtype, k - 1, shortcut, added))
+        learned = {name: blocks.pop(name) for name in learned}
+        place = k - 1, shortcut, added, learned
+        stages.append(Stage(k, layer, neuron, shapes, blocks, dtype, *place))
         return out
 
     def expand(layers, shape, added=None):
@@ -182,6 +186,16 @@ def checked_blocks(layer, shape):
         for n in block[:2]:
             _check.integer(f"layers: {name} in blocks of {layer!r}", n, 1, MOST_PARAMETERS)
     return out
+
+
+def all_blocks(layer, neuron, shape, n):
+    """Blocks of a layer of n units by name, and the names of those that its neurons learn."""
+    given, learned = checked_blocks(layer, shape), {} if neuron is None else sizes(neuron, n)
+    for name, m in learned.items():
+        if name in given:
+            raise ValueError(f"layers: {layer!r} has a block {name!r} that its neurons learn")
+        given[name] = BlockShape(1, m, prunable=False)
+    return given, tuple(learned)
 
 
 def from_header(header):

@@ -163,7 +163,7 @@ def _recurrent(nir, node, recurrent):
 
 def _neurons(nir, stage):
     """The node of a layer's neurons."""
-    model, size = stage.neuron, (stage.n,)
+    model, size = stage.model, (stage.n,)
     decay_syn, decay_mem, gain = (
         np.broadcast_to(np.asarray(x, float), size)
         for x in (model.decay_syn, model.decay_mem, model.gain)

@@ -128,15 +128,18 @@ class Network(NetworkFile):
         self._dtype = _real_type(dtype)
         self.workers = worker_count(workers) if workers is not None else None
         self._stages = make_stages(shape, layers, neurons, self.dtype)
-        self._blocks = tuple(block for stage in self.stages for block in stage.blocks.values())
+        found = ({**stage.blocks, **stage.learned}.values() for stage in self.stages)
+        self._blocks = tuple(block for blocks in found for block in blocks)
         if not self._blocks:
             raise ValueError("layers must have parameters")
         self._parameters = new_flat(self._blocks, self.dtype)
         self._weights = tuple(b.of(self._parameters) for b in self._blocks if b.prunable)
+        for stage in self.stages:
+            stage.store(self._parameters)
         self.workspaces, self._wirings = Workspaces(), {}
         self._sizes = (self.stages[0].n_in, *(stage.n for stage in self.stages))
         self.total_width = sum(stage.width for stage in self.stages)
-        self.ideal_conditions = [stage.conditions(self._parameters) for stage in self.stages]
+        self._conditions = [stage.conditions(self._parameters) for stage in self.stages]
         # whether samples are worth a thread each, which changes the order of sums
         per_sample = self.n_steps * self.total_width
         self.is_heavy = per_sample >= 50_000 and any(s.layer.keeps_bits for s in self.stages)
@@ -157,8 +160,14 @@ class Network(NetworkFile):
 
     @property
     def neurons(self) -> tuple[LeakyIntegrator, ...]:
-        """Model of each layer that has neurons."""
-        return tuple(stage.neuron for stage in self.stages if stage.neuron is not None)
+        """Model of each layer that has neurons, with what it has learned."""
+        return tuple(stage.model for stage in self.stages if stage.neuron is not None)
+
+    @property
+    def ideal_conditions(self) -> list:
+        """Under which layers run in the ideal simulation (`snnlab.layers.stage.Conditions`)."""
+        pairs = zip(self._conditions, self.stages, strict=True)
+        return [c._replace(constants=s.constants) if s.learned else c for c, s in pairs]
 
     @property
     def weight_blocks(self) -> tuple[Block, ...]:
@@ -173,7 +182,7 @@ class Network(NetworkFile):
     @property
     def dt(self) -> float:
         """Time step in seconds."""
-        return self.neurons[-1].dt
+        return next(stage.neuron.dt for stage in self.stages if stage.neuron is not None)
 
     def wiring(self, kind: type) -> Wiring:
         """Who hears whom, for inputs of a kind (a class); a `Wiring`."""
@@ -369,7 +378,8 @@ class Network(NetworkFile):
         layers : sequence, optional
             As `Network` takes them. Where blocks change their shapes, ``weights`` must be given.
         neurons : sequence, optional
-            A model per layer that has neurons, the readout's last.
+            A model per layer that has neurons, the readout's last; constants that they learn begin
+            with theirs.
         n_steps : int, optional
         weights : sequence of array, optional
             One per block of weights; other blocks stay as they are.
@@ -379,14 +389,21 @@ class Network(NetworkFile):
         Network
         """
         shape, layers = (self._shape, self._layers) if layers is None else check_layers(layers)
-        models = self.neurons if neurons is None else _check.sequence("neurons", neurons)
+        models = [stage.neuron for stage in self.stages if stage.neuron is not None]
+        models = models if neurons is None else _check.sequence("neurons", neurons)
         new = Network.__new__(Network)
         new._build(
             shape, layers, check_models(models, len(with_neurons(layers))),
             self.n_steps if n_steps is None else n_steps, self.dtype, self.workers,
         )  # fmt: skip
         kept, taken = (
-            [b for b in net.blocks if weights is None or not b.prunable] for net in (self, new)
+            [
+                block
+                for stage in net.stages
+                for block in (stage.blocks | (stage.learned if neurons is None else {})).values()
+                if weights is None or not block.prunable
+            ]
+            for net in (self, new)
         )
         same = [(b.stage, b.name, b.rows, b.columns) for b in kept]
         if same != [(b.stage, b.name, b.rows, b.columns) for b in taken]:

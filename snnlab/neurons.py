@@ -22,12 +22,12 @@ from __future__ import annotations
 from collections import namedtuple
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from snnlab import _check
-from snnlab.surrogate import NAMES
+from snnlab.surrogate import NAMES, OWN, own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +66,11 @@ class LeakyIntegrator:
         Steps between a spike and its arrival here.
     method : {"exact", "euler"}
         Decay per step: ``exp(-dt / tau)`` or ``1 - dt / tau``.
+    learn : str or sequence of str
+        Constants that are trained with the weights (`snnlab.layers.constants`): "tau_mem",
+        "tau_syn", of a LIF also "v_th". They begin with the values given here.
+    learn_per : {"unit", "layer"}
+        Whether each neuron learns its own, or a layer one for all.
 
     Raises
     ------
@@ -80,6 +85,10 @@ class LeakyIntegrator:
     gain: float = 1.0
     delay: int = 0
     method: str = "exact"
+    learn: tuple[str, ...] = ()
+    learn_per: str = "unit"
+
+    learnable: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_syn")
 
     def __post_init__(self):
         set_ = partial(object.__setattr__, self)  # the class is frozen
@@ -95,6 +104,31 @@ class LeakyIntegrator:
                 tau = getattr(self, name)
                 if tau is not None and np.min(tau) < self.dt:
                     raise ValueError(f"{name} must be at least dt with method='euler'")
+        given = [self.learn] if isinstance(self.learn, str) else self.learn
+        given = [
+            _check.one_of("learn", x, self.learnable)
+            for x in _check.sequence("learn", given, of="names")
+        ]
+        set_("learn", tuple(name for name in self.learnable if name in given))
+        _check.one_of("learn_per", self.learn_per, ("unit", "layer"))
+        if self.learn:
+            self._check_learn()
+
+    def _check_learn(self):
+        if "tau_syn" in self.learn and self.tau_syn is None:
+            raise ValueError("learn names 'tau_syn', but tau_syn is None: there is no such filter")
+        if "tau_syn" in self.learn and np.any(np.asarray(getattr(self, "refractory", 0.0))):
+            raise ValueError("learn must not name 'tau_syn' where refractory is above 0")
+        if np.any(np.asarray(self.gain) == 0):
+            raise ValueError("learn must be empty where gain is 0: such a neuron hears nothing")
+        if self.learn_per == "layer" and self.per_unit.keys() & {*self.learn}:
+            raise ValueError("learn_per must be 'unit' where there is a value per neuron")
+
+    @property
+    def per_unit(self) -> dict[str, tuple[float, ...]]:
+        """The constants that have a value per neuron, by name."""
+        names = (f.name for f in fields(self) if f.name != "learn")
+        return {k: x for k in names if isinstance(x := getattr(self, k), tuple)}
 
     @property
     def decay_mem(self) -> float | np.ndarray:
@@ -165,7 +199,7 @@ class LIF(LeakyIntegrator):
 
     Parameters
     ----------
-    tau_mem, tau_syn, dt, gain, delay, method
+    tau_mem, tau_syn, dt, gain, delay, method, learn, learn_per
         As for `LeakyIntegrator`.
     v_th : float or sequence of float
         Threshold, above 0 (the membrane rests at 0).
@@ -173,9 +207,9 @@ class LIF(LeakyIntegrator):
         What a spike does to the membrane at the next step.
     refractory : float or sequence of float
         Time in seconds, rounded to whole steps, for which the membrane is held at 0 after a spike.
-    surrogate : str
-        Name of the surrogate derivative (`snnlab.surrogate`).
-    steepness : float
+    surrogate : str or callable
+        Name of the surrogate derivative (`snnlab.surrogate`), or one's own, ``h(u, steepness)``.
+    steepness : float or sequence of float
         Its steepness.
     detach_reset : bool
         If true, the backward pass ignores that the reset depends on the spike (as both papers do).
@@ -189,14 +223,18 @@ class LIF(LeakyIntegrator):
     steepness: float = 50.0
     detach_reset: bool = True
 
+    learnable: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_syn", "v_th")
+
     def __post_init__(self):
-        super().__post_init__()
         set_ = partial(object.__setattr__, self)
         set_("v_th", _parameter("v_th", self.v_th, above=0))
-        _check.one_of("reset", self.reset, ("subtract", "zero"))
         set_("refractory", _parameter("refractory", self.refractory, at_least=0))
-        _check.one_of("surrogate", self.surrogate, NAMES)
-        set_("steepness", _check.number("steepness", self.steepness, above=0))
+        super().__post_init__()
+        _check.one_of("reset", self.reset, ("subtract", "zero"))
+        if callable(self.surrogate):
+            set_("surrogate", own(self.surrogate).__name__)
+        _check.one_of("surrogate", self.surrogate, (*NAMES, *OWN))
+        set_("steepness", _parameter("steepness", self.steepness, above=0))
         if not isinstance(self.detach_reset, bool | np.bool_):
             raise TypeError("detach_reset must be True or False")
         set_("detach_reset", bool(self.detach_reset))
@@ -207,8 +245,12 @@ class LIF(LeakyIntegrator):
         return np.minimum(steps, _check.MOST_STEPS)  # longer than any sample, and still an int32
 
     def integrator(self) -> LeakyIntegrator:
-        """`LeakyIntegrator` with the same constants: the usual readout of a network of these."""
-        return LeakyIntegrator(**{f.name: getattr(self, f.name) for f in fields(LeakyIntegrator)})
+        """`LeakyIntegrator` with the same constants: the usual readout of a network of these.
+
+        It learns none of them.
+        """
+        same = {f.name: getattr(self, f.name) for f in fields(LeakyIntegrator)}
+        return LeakyIntegrator(**same | {"learn": (), "learn_per": "unit"})
 
     @classmethod
     def brainscales2(cls, **changes: Any) -> Self:

@@ -13,10 +13,12 @@ import numpy as np
 from snnlab._workers import share, worker_count
 from snnlab.kernels import lif
 from snnlab.layers.base import firing_back_reals
+from snnlab.layers.constants import LearnedBack
 from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
 from snnlab.record import spike_bits
 from snnlab.signals import ConstantCurrent
+from snnlab.surrogate import GIVEN, slope
 
 WORTH_SHARING = 100_000  # updates of neurons in a batch from which on threads are worth dispatching
 
@@ -135,6 +137,7 @@ class Pass:
         self.n_steps, self.dtype = network.n_steps, network.dtype
         self.edges = chunk_borders(len(trace), network.is_heavy)
         self.plans = {}  # of some layers: how they are run
+        self.heard = {}  # of some layers: events that they follow, made of those that are given
         updates = len(trace) * network.n_steps * network.total_width
         self.threads = threads_worth(updates, network.workers)
 
@@ -269,6 +272,7 @@ class Backward(Pass):
         super().__init__(network, trace, scratch)
         self.out, self.flat, self.inputs = out, network.parameters, inputs
         self.neurons = {}  # of some layers: what runs their neurons backwards
+        self.rows = {}  # of some layers: where their kernel adds up gradients by weights
         last = len(self.stages) - 1
         self.constants = [
             stage.neuron and without_units(stage.constants, record.dropout)
@@ -338,17 +342,23 @@ class Backward(Pass):
     def _lay_out_currents(self, adjoints):
         """Adjoint currents, where they are read again; of constant inputs, their sums."""
         self.g_currents, self.g_drives, n = [], [], len(self.trace)
+        self.g_constants = {}  # of the chunks, by constants of layers with neurons
         for k, stage in enumerate(self.stages):
             if stage.neuron is None:
                 self.g_currents.append(None)
                 self.g_drives.append(None)
                 continue
             # a first layer's are used up as they come, where it hears events, or only their sums
-            kept = adjoints or not stage.fires or not stage.layer.uses_up_currents(self, k)
+            read = stage.learned and not stage.layer.fills_constants
+            kept = adjoints or read or not stage.fires
+            kept = kept or not stage.layer.uses_up_currents(self, k)
             size = n if kept else 0, self.n_steps, stage.width
             self.g_currents.append(self.scratch.array(f"currents {k}", size, self.dtype))
             size = n if self.wiring.is_constant[k] else 0, stage.width
             self.g_drives.append(self.scratch.array(f"gradient by drive {k}", size, self.dtype))
+            size = len(self.edges) - 1, 3 if stage.learned else 0, stage.width
+            name = f"gradient by constants {k}"
+            self.g_constants[k] = self.scratch.array(name, size, self.dtype)
 
     # what layers ask for
 
@@ -367,6 +377,8 @@ class Backward(Pass):
     def event_parts(self, k):
         """Where the kernel adds up gradients by weights, (chunk, row, width); maybe no rows."""
         stage = self.stages[k]
+        if k in self.rows:
+            return self.rows[k]
         if self.wiring.follows_events[k]:
             return self._parts[stage.blocks["weights"].start]
         return np.empty((len(self.edges) - 1, 0, stage.width), self.dtype)
@@ -411,6 +423,7 @@ class Backward(Pass):
     def from_above(self, k):
         """What the kernel of spiking layer k needs to read its error through the layer above."""
         steepness = self.stages[k].neuron.steepness
+        steepness = 1.0 if isinstance(steepness, tuple) else steepness  # not read then
         if self.wiring.error_is_written[k] or k + 1 == len(self.stages):
             none = np.empty((0, 1, 1), self.dtype), np.empty((0, 1), self.dtype)
             return *none, 0, firing_back_reals(self.dtype, steepness=steepness)
@@ -427,6 +440,21 @@ class Backward(Pass):
         reals = firing_back_reals(self.dtype, steepness=steepness, **filters)
         return passed, self.transposed[k + 1], stage.neuron.delay, reals
 
+    def slopes_of(self, k):
+        """Where kernels read surrogate derivatives that they do not know; empty: they know it."""
+        if self.stages[k].surrogate != GIVEN:
+            return np.empty((0, 1, 1), self.dtype)
+        shape = self.trace.records[k].potentials.shape
+        return self.scratch.array(f"slopes {k}", shape, self.dtype)
+
+    def fill_slopes(self, k, lo, hi):
+        """Work them out for some samples, if need be."""
+        stage = self.stages[k]
+        if stage.surrogate == GIVEN:
+            v, neuron = self.trace.records[k].potentials[lo:hi, :, : stage.n], stage.neuron
+            u = v - self.constants[k][3, : stage.n]
+            self.slopes_of(k)[lo:hi, :, : stage.n] = slope(neuron.surrogate, u, neuron.steepness)
+
     def chunk_scratch(self, c, size):
         """Numbers for a layer's backward pass of chunk c, as long as it works on it."""
         size = max(size, self.most_room)
@@ -437,6 +465,7 @@ class Backward(Pass):
     def run(self):
         """All layers, all samples; returns the gradients."""
         by_batch = [record.statistics is not None for record in self.trace.records]
+        learn = {k: LearnedBack(self, k) for k, stage in enumerate(self.stages) if stage.learned}
         for segment in reversed(segments_of(by_batch)):
             layers = [(k, self.stages[k].layer) for k in reversed(segment)]
             for k, layer in layers:
@@ -454,6 +483,8 @@ class Backward(Pass):
                     if not alone:
                         self._begin_error(k, lo, hi)
                     layer.backward(self, k, first, last)
+                    if k in learn and learn[k].work is not None:
+                        learn[k].work(first, last)
 
             if alone:
                 self.share(gather, len(self.edges) - 1)
@@ -461,6 +492,8 @@ class Backward(Pass):
             self.share(work, len(self.edges) - 1)
         for k, stage in enumerate(self.stages):
             stage.layer.finish(self, k)
+        for constants in learn.values():
+            constants.finish()
         return self.out
 
     def _clear_below(self, k, lo, hi):

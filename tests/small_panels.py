@@ -21,6 +21,12 @@ def coloured_digits():
     return datasets.load("digits16-colour")
 
 
+@functools.cache
+def voices():
+    """Spoken digits that are made up."""
+    return datasets.spoken_digits(which="stand-in")
+
+
 def learned(seed=0, *, sizes=(256, 30, 10), neuron=None, epochs=3, **settings):
     """A network that has been trained on the digits for a moment."""
     network = Network(sizes, neuron or LIF.brainscales2(), n_steps=20, rng=seed)
@@ -98,6 +104,10 @@ MAKERS = {
         network_of_images(), digits().x_test[:20].reshape(-1, 16, 16)
     ),
     "Imperfections": imperfections,
+    "LearnToListen": lambda: panels.LearnToListen(
+        voices(), n_train=200, n_test=50, steps=8, hidden=12
+    ),
+    "Listen": lambda: panels.Listen(voices(), n_samples=8),
     "OneNeuron": lambda: panels.OneNeuron(),
     "PixelsToSpikes": lambda: panels.PixelsToSpikes(digits().x_test[:20].reshape(-1, 16, 16)),
     "ReadOut": lambda: panels.ReadOut(*late_and_early(), digits(), n_test=200),

@@ -420,7 +420,8 @@ def controls(panel):
     for group in panel.locator(".widget-toggle-buttons").all():
         yield group.locator("button[aria-pressed=false]").first, ("Enter", "Space")
     for button in panel.locator(".snnlab-actions button").all():
-        yield button, ("Enter",)
+        if not button.inner_text().startswith("Play "):  # is heard, not seen: `check_sound`
+            yield button, ("Enter",)
 
 
 def changes(page, panel, act, patience):
@@ -795,14 +796,45 @@ def check_retraining(page, panel):
     return {name: round(1000 * seconds) for name, seconds in found.items()}
 
 
+# Counts sounds that begin to play, and keeps the last one's seconds and loudest number.
+HEAR = """
+window.heard = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (...given) {
+  const loudest = this.buffer.getChannelData(0).reduce((a, x) => Math.max(a, Math.abs(x)), 0);
+  window.heard.push([this.buffer.duration, loudest]);
+  return start.apply(this, given);
+};
+null;
+"""
+
+
+def check_sound(page, panel):
+    """Nothing is heard before a button is pressed; then a sound each time, by mouse and keys."""
+    page.evaluate(HEAR)
+    slider = panel.get_by_role("slider", name="recording", exact=True)
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(500)
+    assert page.evaluate("heard.length") == 0, "a sound that nobody asked for"
+    panel.get_by_role("button", name="Play the recording").click()
+    page.wait_for_function("heard.length === 1", polling=20)
+    panel.get_by_role("button", name="Play its spikes").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("heard.length === 2", polling=20)
+    for seconds, loudest in page.evaluate("heard"):
+        assert 0.1 < seconds < 3 and loudest > 0.9
+    check_quiet(panel)
+
+
 def none(page, panel):
     """Nothing besides."""
 
 
-RETRAINED = "Rewire", "RewireDeep", "RewireOnChip", "ThroughTheChip", "TrainDeep"
+RETRAINED = "LearnToListen", "Rewire", "RewireDeep", "RewireOnChip", "ThroughTheChip", "TrainDeep"
 RETRAINED += "TrainPatches", "YinYang"
 BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training, "BrokenNeurons": check_quick_drag}
-BESIDES |= dict.fromkeys(RETRAINED, check_retraining)
+BESIDES |= {"Listen": check_sound} | dict.fromkeys(RETRAINED, check_retraining)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

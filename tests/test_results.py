@@ -25,6 +25,8 @@ SEEDS = {  # where there are not five
     "deep-fashion16": 2,
     "deep-cifar10": 2,
     "deep-cifar10-16": 2,
+    "spoken-digits": 3,
+    "spoken-digits-unseen": 1,
 }
 MEASURED = "speed", "panels-latency", "sparse-execution", "fit", "nir"  # no seeds
 OF_FOLDS = "tables", "regression", "images"  # of given sets, without settings
@@ -175,10 +177,31 @@ def test_deep_studies_go_on_where_they_were_stopped():
     assert resumed == whole and whole["hidden_spikes"] > 0
 
 
+VARIED = """
+import json
+import numpy as np, snnlab, speech
+
+x = np.random.default_rng(0).random((5, 30, 12), dtype=np.float32)
+still = {"threshold": 0.2, "stretch": 0.0, "shift": 0.0, "start": 0}
+every, rng = np.arange(5), np.random.default_rng(0)
+plain = snnlab.encode.delta(x, threshold=0.2)
+same = speech.Varied(x, still).batch(every, rng) == plain
+moved = speech.Varied(x, still | {"stretch": 0.2, "shift": 1.0}).batch(every, rng)
+ramp = np.arange(4, dtype=np.float32)[None, :, None]
+places = np.array([[0.5, 2.25, 3.0, -2.0, 9.0]])
+print(json.dumps([same, moved != plain, speech.interpolated(ramp, places, 1).ravel().tolist()]))
+"""
+
+
+def test_recordings_are_varied_as_the_study_of_speech_says():
+    same, moved, between = beside("benchmarks/studies", VARIED)
+    assert same and moved and between == [0.5, 2.25, 3.0, 0.0, 0.0]
+
+
 def test_studies_on_the_shelf_are_those_in_the_scripts():
     """A stored study can be made again with the command it names, from the settings it names."""
     scripts = ["accuracy", "sparsity", "decision", "chip", "rewiring", "rewiring_chip", "deep"]
-    scripts += ["rewiring_deep", "gradients", "depth"]
+    scripts += ["rewiring_deep", "gradients", "depth", "speech"]
     code = (
         f"import json, importlib; modules = map(importlib.import_module, {scripts})\n"
         "print(json.dumps({name: [m.__name__, [p['config'] for p in points]]\n"

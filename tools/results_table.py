@@ -201,6 +201,23 @@ def rewiring_images_table():
     return pages.table((*head, "weights that came back", "hidden spikes"), rows)
 
 
+def speech_table():
+    """Spoken digits: a row per network, of known speakers and of unseen ones."""
+    rows = []
+    for r in load("spoken-digits"):
+        cells = [r["label"], f"{r['weights']:,.0f}", _percent(r), f"{np.mean(r['seconds']):.0f} s"]
+        other = by_config("spoken-digits-unseen", **r["config"])
+        if other is None:
+            rows.append((*cells, "", ""))
+            continue
+        by_speaker = 100 * np.mean(other["speakers_values"], axis=0)
+        each = ", ".join(f"{x:.0f}" for x in by_speaker)
+        spread = f"{by_speaker.std(ddof=1):.1f}"
+        rows.append((*cells, f"{_percent(other)}; spread {spread}", each))
+    head = "network", "weights", "known speakers", "training", "unseen ones", "each of six, %"
+    return pages.table(head, rows)
+
+
 DEEP = "deep-mnist", "deep-fashion", "deep-fashion16", "deep-cifar10", "deep-cifar10-16"
 
 
@@ -479,6 +496,7 @@ def tables():
         "summary": summary_table(),
         "results": accuracy_table(),
         "deep": deep_table(),
+        "speech": speech_table(),
         "sparsity": sparsity_table(),
         "decision": decision_table(),
         "chip": chip_table(),

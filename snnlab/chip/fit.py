@@ -9,7 +9,8 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.chip.effects import N_NEURONS
-from snnlab.layers.dense import check_dense
+from snnlab.layers.constants import check_fixed
+from snnlab.layers.known import check_dense
 from snnlab.parameters import check_weights
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 def check_layers(network):
     """Refuse what the chip cannot run."""
     _check.network("network", network, "stages")
-    check_dense(network, "a chip")
+    check_dense(network, "a chip", "train it without one, or with Dense layers in their place")
+    check_fixed(network, "a chip")
 
 
 def runs_needed(network):

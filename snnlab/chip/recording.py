@@ -33,6 +33,7 @@ import numpy as np
 from snnlab import _check
 from snnlab._files import DAMAGE, load_npz, save_npz
 from snnlab.chip.fit import clip_weights
+from snnlab.layers.constants import check_fixed
 from snnlab.medium import Medium
 from snnlab.signals import SpikeTrains
 from snnlab.trace import Trace
@@ -282,6 +283,7 @@ class Recording(Medium):
         if not _check.flag("potentials", potentials):
             raise ValueError("potentials must be kept: a recording holds training batches only")
         _check.network("network", network).check_inputs(inputs)
+        check_fixed(network, "a recording")
         if self.age == len(self.paths):
             raise ValueError(f"the recording ends after {len(self.paths)} batches")
         path = self.paths[self.age]

@@ -8,6 +8,8 @@ COUNT = like(integer, at_least=1)
 CHECKS = {
     "data": kind("Dataset"),
     "task": kind("Task"),
+    "recordings": kind("RecordedDataset"),
+    "speech": kind("Speech"),
     "network": like(_check.network, needs="replace"),
     "inputs": kind("SpikeTrains"),
     "n_train": COUNT,

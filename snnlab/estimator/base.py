@@ -343,9 +343,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             raise TypeError(f"readout must be LeakyIntegrator, LIF or None, not {readout!r}")
         last = neuron if isinstance(neuron, LIF) else neuron[-1] if neuron else None
         if readout is None and last is not None:  # of values per neuron their mean
-            known = last.integrator().to_dict()
-            values = {k: float(np.mean(x)) for k, x in known.items() if isinstance(x, tuple)}
-            readout = last.integrator().replace(**values)
+            readout = last.integrator()
+            values = {k: float(np.mean(x)) for k, x in readout.per_unit.items()}
+            readout = readout.replace(**values)
         return neuron, readout
 
     # features -------------------------------------------------------------------------------------

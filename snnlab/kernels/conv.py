@@ -30,7 +30,7 @@ from functools import cache
 import numpy as np
 
 from snnlab.kernels.compiled import inner, kernel, part
-from snnlab.kernels.lif import BLOCK, MEMBERS, SIZE, move, move_back, slope
+from snnlab.kernels.lif import BLOCK, GIVEN, MEMBERS, SIZE, move, move_back, slope
 from snnlab.kernels.vector import (
     WIDE,
     add_products,
@@ -580,16 +580,17 @@ def _at_rest(z, s, before, unit, own, row, held, longest, resting, lanes):
 def make_adjoint(lanes, surrogate):
     """Adjoint of `make_fire`'s neurons: currents ``g`` (sample from lo on, ...), tile by tile.
 
-    ``trace`` are potentials and bits. ``errors`` (sample, time or 1, unit) are gradients by the
-    spikes, if there are any. Under a ``constant`` input ``g`` has one step, their sum from a delay
-    on. ``kept`` (sample, time, unit) gets them in order, if it is wanted.
+    ``trace`` are potentials, bits, and slopes if they are given. ``errors`` (sample, time or 1,
+    unit) are gradients by the spikes, if there are any. Under a ``constant`` input ``g`` has one
+    step, their sum from a delay on. ``kept`` (sample, time, unit) gets them in order, if it is
+    wanted.
     """
 
     @kernel
     def adjoint(
         trace, errors, constants, hold, steepness, shape, time, margin, constant, kept, g, lo, hi
     ):
-        v, z = trace
+        v, z, slopes = trace
         n_y, n_x, n_c = shape[3], shape[4], shape[5]
         n_steps, delay, zero_reset, attached = time[0], time[1], time[2] != 0, time[3] != 0
         tiles, like = -(-n_c // lanes), constants.shape[1] == lanes
@@ -598,6 +599,7 @@ def make_adjoint(lanes, surrogate):
         state, exponent, row = scratch((3, room), v), scratch((lanes,), v), scratch((lanes,), v)
         bytes_, nothing, silent = scratch((lanes,), z), scratch((lanes,), z), scratch((lanes,), v)
         clear(row)
+        clear(exponent)
         clear(bytes_)
         clear(nothing)
         clear(silent)
@@ -652,7 +654,14 @@ def make_adjoint(lanes, surrogate):
                                 for j in range(own):
                                     row[j] = errors[s, when, unit + j]
                                 e = load(row, (0,), lanes)
-                            h = slope(surrogate, steepness, u - theta, exponent, lanes)
+                            if surrogate == GIVEN and whole:
+                                h = load(slopes, (s, back, unit), lanes)
+                            elif surrogate == GIVEN:
+                                for j in range(own):
+                                    exponent[j] = slopes[s, back, unit + j]
+                                h = load(exponent, (0,), lanes)
+                            else:
+                                h = slope(surrogate, steepness, u - theta, exponent, lanes)
                             bit = np.uint8(1 << q)
                             lv, li = move_back(
                                 lv,

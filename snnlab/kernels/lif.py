@@ -35,6 +35,7 @@ from snnlab.kernels.noise import add_noise
 from snnlab.kernels.vector import NARROW, WIDE, clear, fused, joined, load, scratch, store, where
 
 BLOCK = 8  # steps
+GIVEN = 6  # of surrogates: slopes are read from an array
 
 # Of each set of eight units, as the bits of a byte: its members in order, and how many they are.
 MEMBERS = np.zeros((256, 8), np.int32)
@@ -56,9 +57,12 @@ def firing(*, zero_reset, delay, keep, key=0):
     return np.array([zero_reset, delay, keep, key], np.int64)
 
 
-def firing_back(*, next_delay, zero_reset, attached, surrogate, delay):
-    """``numbers`` of `fire_backward`; ``surrogate`` counts as in `slope`."""
-    return np.array([next_delay, zero_reset, attached, surrogate, delay], np.int64)
+def firing_back(*, next_delay, zero_reset, attached, surrogate, delay, learns=0):
+    """``numbers`` of `fire_backward`; ``surrogate`` counts as in `slope`.
+
+    ``learns``: which gradients by constants are wanted, 1: by decay_mem and threshold, 2: all.
+    """
+    return np.array([next_delay, zero_reset, attached, surrogate, delay, learns], np.int64)
 
 
 def firing_back_reals(dtype, *, steepness, next_decay_syn=0, next_decay_mem=0, next_gain=1):
@@ -437,23 +441,64 @@ def move_back(lv, li, e, h, x, fired, resting, a, b, g, theta, attached, zero_re
     return lv, a * li + g * lv
 
 
-def _make_fire_backward(lanes, surrogate):
-    """The adjoint of a LIF layer whose units come in tiles of ``lanes``, with one surrogate."""
+@part
+def add_by_constants(
+    by_a,
+    by_b,
+    by_theta,
+    learns,
+    lv,
+    li,
+    later,
+    x,
+    fired,
+    resting,
+    b,
+    theta,
+    zero_reset,
+    longest,
+    zero,
+):
+    """Add a step's share to gradients by decays and threshold, before `move_back`.
+
+    lv and li are those of the step after, ``later`` the adjoint current of that which follows it;
+    what `move_back` then makes of lv is still to be subtracted from ``by_theta``.
+    """
+    left = lv
+    if zero_reset:
+        left = where(fired, zero, lv)
+    else:
+        by_theta = where(fired, by_theta - lv, by_theta)
+    by_b = fused(left, x, by_b)
+    back = fused(b, left, by_theta)
+    by_theta = where(resting, by_theta, back) if longest > 0 else back
+    if learns == 2:  # sum of li I of the step before, by parts: I is what x is more than was left
+        rest = b * x
+        rest = where(fired, zero, rest) if zero_reset else where(fired, rest - theta, rest)
+        by_a = fused(li, x, by_a) - rest * later
+    return by_a, by_b, by_theta
+
+
+def _make_fire_backward(lanes, surrogate, learns):
+    """The adjoint of a LIF layer whose units come in tiles of ``lanes``, with one surrogate.
+
+    ``learns``: 1 for gradients by decay_mem and threshold, 2 for that by decay_syn, too.
+    """
 
     @kernel
     def fire_backward(
-        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
-        first_chunk, last_chunk,
+        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, slopes, g_next,
+        next_t, g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+        g_constants, first_chunk, last_chunk,
     ):  # fmt: skip
         next_delay, zero_reset, attached = numbers[0], numbers[1] != 0, numbers[2] != 0
         delay = numbers[4]
         next_decay_syn, next_decay_mem, next_gain = reals[0], reals[1], reals[2]
         n_steps, n = v.shape[1], v.shape[2]
         zero, steepness = v.dtype.type(0.0), reals[3]
-        # adjoint membrane and current, those of the next layer, sum of the currents, and zeros to
-        # start a tile from
-        state = scratch((6, n), v)
+        # adjoint membrane and current, those of the next layer, sum of the currents, zeros to start
+        # a tile from, and the adjoint current of two steps later
+        state = scratch((7, n), v)
         exponent = scratch((lanes,), v)
         filtered = next_decay_syn != 0 or next_decay_mem != 0 or next_gain != 1
         longest = 0
@@ -469,6 +514,7 @@ def _make_fire_backward(lanes, surrogate):
         for c in range(first_chunk, last_chunk):
             rows = g_weights[c]
             clear(rows)
+            clear(g_constants[c])
             for s in range(edges[c], edges[c + 1]):
                 clear(state)
                 begin, k = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
@@ -492,6 +538,11 @@ def _make_fire_backward(lanes, surrogate):
                         total = load(state, (4, j), lanes)
                         spikes = load(z, (s, before // BLOCK, j), lanes)
                         at_rest = load(rest_bits, (j,), lanes)
+                        if learns > 0:
+                            by_a = load(g_constants, (c, 0, j), lanes)
+                            by_b = load(g_constants, (c, 1, j), lanes)
+                            by_theta = load(g_constants, (c, 2, j), lanes)
+                            later = load(state, (6, j), lanes)
                         for q in range(m - 1, -1, -1):
                             t = before + q
                             e = load(state, (5, j), lanes)
@@ -510,13 +561,37 @@ def _make_fire_backward(lanes, surrogate):
                                 when = t if g_spikes.shape[1] > 1 else 0
                                 e = e + load(g_spikes, (s, when, j), lanes)
                             x = load(v, (s, n_steps - 1 - t, j), lanes)
-                            h = slope(surrogate, steepness, x - theta, exponent, lanes)
+                            if surrogate == GIVEN:
+                                h = load(slopes, (s, n_steps - 1 - t, j), lanes)
+                            else:
+                                h = slope(surrogate, steepness, x - theta, exponent, lanes)
                             bit = np.uint8(1 << q)
                             fired, resting = (spikes & bit) != 0, (at_rest & bit) != 0
+                            if learns > 0:  # lv, li are still those of the step after
+                                by_a, by_b, by_theta = add_by_constants(
+                                    by_a,
+                                    by_b,
+                                    by_theta,
+                                    learns,
+                                    lv,
+                                    li,
+                                    later,
+                                    x,
+                                    fired,
+                                    resting,
+                                    b,
+                                    theta,
+                                    zero_reset,
+                                    longest,
+                                    zero,
+                                )
+                                later = li
                             lv, li = move_back(
                                 lv, li, e, h, x, fired, resting, a, b, g, theta, attached,
                                 zero_reset, longest, zero,
                             )  # fmt: skip
+                            if learns > 0:  # what is new in lv comes through the threshold
+                                by_theta = by_theta - lv
                             if kept:
                                 store(li, g_current, (s, t, j))
                             # each event adds the adjoint current of the step it arrives in; a
@@ -531,6 +606,11 @@ def _make_fire_backward(lanes, surrogate):
                         store(next_v, state, (2, j))
                         store(next_i, state, (3, j))
                         store(total, state, (4, j))
+                        if learns > 0:
+                            store(by_a, g_constants, (c, 0, j))
+                            store(by_b, g_constants, (c, 1, j))
+                            store(by_theta, g_constants, (c, 2, j))
+                            store(later, state, (6, j))
                         store(at_rest & np.uint8(0), rest_bits, (j,))  # zeros
                 for j in range(n if driven else 0):
                     g_drive[s, j] = state[4, j]
@@ -540,13 +620,16 @@ def _make_fire_backward(lanes, surrogate):
 
 # compiled when a surrogate is first used, and kept on disk; counted as in `slope`
 _BACKWARD = {
-    (lanes, k): _make_fire_backward(lanes, k) for lanes in (WIDE, NARROW) for k in range(6)
+    (lanes, k, learns): _make_fire_backward(lanes, k, learns)
+    for lanes in (WIDE, NARROW)
+    for k in range(7)
+    for learns in range(3)
 }
 
 
 def fire_backward(
-    start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-    g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+    start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, slopes, g_next, next_t,
+    g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive, g_constants,
     first_chunk, last_chunk,
 ):  # fmt: skip
     """Adjoint of `fire`, reading the trace: ``v`` (last step first), ``z``, the layer's own events.
@@ -556,16 +639,18 @@ def fire_backward(
     exactly as it filters ``g_v``, and the loss's ``g_v`` is mostly zeros: then ``g_next`` is
     ``g_v`` and the filter is the integrator's (``next_decay_*``, ``next_gain``). Otherwise
     ``g_next`` is the adjoint current and the filter passes all (0, 0, 1). ``g_next`` is empty at a
-    spiking readout. ``next_t`` holds the next layer's weights, transposed.
+    spiking readout. ``next_t`` holds the next layer's weights, transposed; ``slopes``, laid out as
+    ``v``, the surrogate derivatives if they are given.
 
-    ``g_current`` (empty if not wanted) and ``g_drive`` are as in `integrate_backward`.
+    ``g_current`` (empty if not wanted) and ``g_drive`` are as in `integrate_backward`;
+    ``g_constants`` (chunk, 3 rows or none, width) as in `snnlab.kernels.constants`.
     """
-    surrogate = int(numbers[3])
-    run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate]
+    surrogate, learns = int(numbers[3]), int(numbers[5])
+    run = _BACKWARD[NARROW if v.shape[2] == NARROW else WIDE, surrogate, learns]
     run(
-        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, g_next, next_t,
-        g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
-        first_chunk, last_chunk,
+        start, stop, step, unit, own_start, own_stop, own_step, own_unit, v, z, slopes, g_next,
+        next_t, g_spikes, constants, hold, numbers, reals, edges, g_weights, g_current, g_drive,
+        g_constants, first_chunk, last_chunk,
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ import numpy as np
 from snnlab.kernels.compiled import inner, kernel, part
 from snnlab.kernels.lif import (
     BLOCK,
+    GIVEN,
+    add_by_constants,
     list_errors,
     list_spikes,
     mark_rest,
@@ -218,8 +220,11 @@ def set_column(row, columns, p):
         columns[i, p] = row[i]
 
 
-def _make_fire_backward(lanes, narrow, surrogate):
-    """The adjoint for tiles of ``lanes`` units, and panels of ``narrow``, with one surrogate."""
+def _make_fire_backward(lanes, narrow, surrogate, learns):
+    """The adjoint for tiles of ``lanes`` units, and panels of ``narrow``, with one surrogate.
+
+    ``learns`` as in `snnlab.kernels.lif`.
+    """
 
     @kernel
     def fire_backward(
@@ -233,6 +238,7 @@ def _make_fire_backward(lanes, narrow, surrogate):
         own_unit,
         v,
         z,
+        slopes,
         g_next,
         next_t,
         g_spikes,
@@ -244,6 +250,7 @@ def _make_fire_backward(lanes, narrow, surrogate):
         g_weights,
         g_current,
         g_drive,
+        g_constants,
         panels,
         g_recurrent,
         first_chunk,
@@ -260,7 +267,8 @@ def _make_fire_backward(lanes, narrow, surrogate):
         next_decay_syn, next_decay_mem, next_gain = reals[0], reals[1], reals[2]
         n_steps, n, n_next = v.shape[1], v.shape[2], next_t.shape[0]
         zero, steepness = v.dtype.type(0.0), reals[3]
-        state = scratch((4, GROUP, n), v)  # adjoint membrane and current, those of the next layer
+        # adjoint membrane and current, those of the next layer, the current of two steps later
+        state = scratch((5, GROUP, n), v)
         error = scratch((GROUP, n), v)  # what comes back through the recurrent weights
         columns = scratch((panels.shape[1], GROUP), v)  # adjoint currents of the step after
         exponent, zeros = scratch((lanes,), v), scratch((narrow,), v)
@@ -279,6 +287,7 @@ def _make_fire_backward(lanes, narrow, surrogate):
         for c in range(first_chunk, last_chunk):
             clear(g_weights[c])
             clear(g_recurrent[c])
+            clear(g_constants[c])
             for begin in range(edges[c], edges[c + 1], GROUP):
                 m = min(GROUP, edges[c + 1] - begin)
                 clear(state)
@@ -348,9 +357,34 @@ def _make_fire_backward(lanes, narrow, surrogate):
                                 when = t if g_spikes.shape[1] > 1 else 0
                                 e = e + load(g_spikes, (s, when, j), lanes)
                             x = load(v, (s, n_steps - 1 - t, j), lanes)
-                            h = slope(surrogate, steepness, x - theta, exponent, lanes)
+                            if surrogate == GIVEN:
+                                h = load(slopes, (s, n_steps - 1 - t, j), lanes)
+                            else:
+                                h = slope(surrogate, steepness, x - theta, exponent, lanes)
                             fired = (load(z, (s, block, j), lanes) & bit) != 0
                             resting = (load(rest_bits, (q, j), lanes) & bit) != 0
+                            if learns > 0:
+                                by_a = load(g_constants, (c, 0, j), lanes)
+                                by_b = load(g_constants, (c, 1, j), lanes)
+                                by_theta = load(g_constants, (c, 2, j), lanes)
+                                by_a, by_b, by_theta = add_by_constants(
+                                    by_a,
+                                    by_b,
+                                    by_theta,
+                                    learns,
+                                    lv,
+                                    li,
+                                    load(state, (4, q, j), lanes),
+                                    x,
+                                    fired,
+                                    resting,
+                                    b,
+                                    theta,
+                                    zero_reset,
+                                    longest,
+                                    zero,
+                                )
+                                store(li, state, (4, q, j))
                             lv, li = move_back(
                                 lv,
                                 li,
@@ -368,6 +402,10 @@ def _make_fire_backward(lanes, narrow, surrogate):
                                 longest,
                                 zero,
                             )
+                            if learns > 0:
+                                store(by_a, g_constants, (c, 0, j))
+                                store(by_b, g_constants, (c, 1, j))
+                                store(by_theta - lv, g_constants, (c, 2, j))
                             if kept:
                                 store(li, g_current, (s, t, j))
                             for k in range(first, last):
@@ -387,12 +425,13 @@ def _make_fire_backward(lanes, narrow, surrogate):
 
 # compiled when a surrogate is first used, and kept on disk; counted as in `lif.slope`
 _BACKWARD = {
-    (lanes, k): _make_fire_backward(lanes, panel_lanes(lanes), k)
+    (lanes, k, learns): _make_fire_backward(lanes, panel_lanes(lanes), k, learns)
     for lanes in (WIDE, NARROW)
-    for k in range(6)
+    for k in range(7)
+    for learns in range(3)
 }
 
 
-def fire_backward_of(width, surrogate):
+def fire_backward_of(width, surrogate, learns=0):
     """Its adjoint, for a surrogate as `snnlab.kernels.lif.slope` counts them."""
-    return _BACKWARD[NARROW if width == NARROW else WIDE, surrogate]
+    return _BACKWARD[NARROW if width == NARROW else WIDE, surrogate, learns]

@@ -2,6 +2,7 @@
 
 from snnlab.layers.base import BlockShape, Composite, Layer, Linear, Transform
 from snnlab.layers.conv import Conv
+from snnlab.layers.delayed import Delayed
 from snnlab.layers.dense import Dense
 from snnlab.layers.norm import BatchNorm
 from snnlab.layers.pool import Pool
@@ -14,6 +15,7 @@ __all__ = [
     "BlockShape",
     "Composite",
     "Conv",
+    "Delayed",
     "Dense",
     "Layer",
     "Linear",

@@ -27,8 +27,8 @@ import numpy as np
 from snnlab import _check
 from snnlab.currents import NO_EVENTS
 from snnlab.kernels import lif
+from snnlab.layers.constants import wanted
 from snnlab.layers.kinds import plain, register
-from snnlab.surrogate import NAMES
 
 if TYPE_CHECKING:
     from typing import Any
@@ -64,6 +64,8 @@ class Layer:
     def blocks(self, shape: Shape) -> dict[str, tuple[int, int] | BlockShape]:
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
         return {}
+
+    fills_constants = True  # whether its neurons' kernel also finds gradients by their constants
 
     # names of blocks by which its neurons hear each other; kernels write the gradients by them
     recurrent_blocks = ()
@@ -361,15 +363,25 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
         next_delay=next_delay,
         zero_reset=stage.zero_reset,
         attached=not neuron.detach_reset,
-        surrogate=NAMES.index(neuron.surrogate),
+        surrogate=stage.surrogate,
         delay=neuron.delay,
+        learns=wanted(neuron),
     )
-    return partial(
+    work = partial(
         fire_backward, *source(run, k), *record.spikes.events, record.potentials, record.bits,
-        g_next, next_t, run.errors[k], run.constants[k], stage.hold, numbers, reals, *place, *more,
+        run.slopes_of(k), g_next, next_t, run.errors[k], run.constants[k], stage.hold, numbers,
+        reals, *place, run.g_constants[k], *more,
     )  # fmt: skip
+
+    def find_slopes_and_work(first, last):
+        run.fill_slopes(k, run.edges[first], run.edges[last])
+        work(first, last)
+
+    return find_slopes_and_work
 
 
 def source(run, k):
     """The events that layer k follows, if it does: start, stop, step, unit."""
+    if k in run.heard:
+        return run.heard[k]
     return run.signal(k).events if run.wiring.follows_events[k] else NO_EVENTS

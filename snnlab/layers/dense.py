@@ -148,15 +148,6 @@ class Dense(FullyConnected, Patchwise):
         _product_back(run.signal(k), run.g_drives[k], block.padded(run.out.flat), run.share)
 
 
-def check_dense(network, what):
-    """Refuse a network with layers that ``what`` cannot take: others than dense ones."""
-    for stage in _check.network("network", network, needs="stages").stages:
-        plain = isinstance(stage.layer, Dense) and stage.layer.norm is None
-        if not plain or stage.shortcut is not None:
-            way = " with a shortcut" * (stage.shortcut is not None)
-            raise ValueError(f"network has {stage.name}{way}: {what} takes dense layers only")
-
-
 def constant_product(signal, weights, out):
     """``x @ weights``, what a constant input feeds each unit in a step, into ``out``.
 

@@ -13,7 +13,6 @@ from snnlab.layers import patches
 from snnlab.layers.base import Linear, neurons, neurons_back
 from snnlab.layers.heard import Heard
 from snnlab.layers.norm import BLOCKS, Statistics, of_running, threshold_current
-from snnlab.surrogate import NAMES
 
 if TYPE_CHECKING:
     from snnlab._types import Blocks, Neuron, Shape
@@ -41,6 +40,11 @@ class Patchwise(Linear):
     def by_patches(self) -> bool:
         """Whether the kernels of convolutions run it, and not those of `Linear`."""
         return True
+
+    @property
+    def fills_constants(self) -> bool:
+        """Whether the neurons run in the kernel of `Linear`, which does."""
+        return not self.by_patches
 
     @property
     def normalises(self) -> bool:
@@ -341,11 +345,17 @@ class _Back(_Plan):
         time = kernels.times(
             run.n_steps, neuron.delay, zero_reset=stage.zero_reset, attached=not neuron.detach_reset
         )
-        trace, errors = (record.potentials, record.bits), run.errors[k]
-        physics = constants, hold, run.dtype.type(neuron.steepness)
+        trace, errors = (record.potentials, record.bits, run.slopes_of(k)), run.errors[k]
+        steepness = 1.0 if isinstance(neuron.steepness, tuple) else neuron.steepness
+        physics = constants, hold, run.dtype.type(steepness)
         given = trace, errors, *physics, shape, time, margin, self.constant, kept
-        adjoint = kernels.make_adjoint(lanes, NAMES.index(neuron.surrogate))
-        return lambda g, lo, hi: adjoint(*given, g, lo, hi)
+        adjoint = kernels.make_adjoint(lanes, stage.surrogate)
+
+        def find(g, lo, hi):
+            run.fill_slopes(k, lo, hi)
+            adjoint(*given, g, lo, hi)
+
+        return find
 
     def _error_writer(self, weights):
         """Function that adds to the error of what was heard, or None if it is not wanted."""

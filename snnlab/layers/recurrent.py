@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from snnlab.kernels import recurrent as kernels
 from snnlab.layers.base import neurons, neurons_back
+from snnlab.layers.constants import wanted
 from snnlab.layers.dense import FullyConnected
-from snnlab.surrogate import NAMES
 
 if TYPE_CHECKING:
     from snnlab._types import Shape
@@ -55,6 +55,6 @@ class Recurrent(FullyConnected):
         size = kernels.panels_of(block.rows, block.width)
         panels = run.scratch.array(f"panels {k}", size, run.dtype)
         panels[...] = kernels.in_panels(block.padded(run.flat))
-        surrogate = NAMES.index(stage.neuron.surrogate)
-        fire_backward = kernels.fire_backward_of(stage.width, surrogate)
-        run.neurons[k] = neurons_back(run, k, fire_backward, (panels, run.parts(block)))
+        kind = stage.width, stage.surrogate, wanted(stage.neuron)
+        more = panels, run.parts(block)
+        run.neurons[k] = neurons_back(run, k, kernels.fire_backward_of(*kind), more)

@@ -5,9 +5,11 @@ from collections import namedtuple
 import numpy as np
 
 from snnlab import _check
+from snnlab.layers.constants import ROWS, current, decay_or_threshold, stored
 from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
 from snnlab.signals import SpikeTrains, Values
+from snnlab.surrogate import GIVEN, NAMES, OWN
 
 # Under which a layer runs: its blocks (padded) as they are there, by name; its neurons; whether a
 # spike resets to rest; noise per unit and step (empty: none) and its key; bounds of the membrane;
@@ -24,7 +26,8 @@ class Stage:
         Its number.
     layer : Layer
     neuron : LIF, LeakyIntegrator or None
-        None for a transform.
+        As it was given, before it learned anything (`model` has what it learned); None for a
+        transform.
     shapes : pair of tuple of int
         Of what it hears, and of its units.
     blocks : dict
@@ -36,6 +39,8 @@ class Stage:
         Which stage's output is added to its currents.
     added : array of int (n,), optional
         Which of that stage's units each unit is added, -1 for none; by default its own.
+    learned : dict, optional
+        Blocks of the constants that the neurons learn, by name (`snnlab.layers.constants`).
 
     Attributes
     ----------
@@ -44,14 +49,31 @@ class Stage:
     n_in, n, width : int
         Units heard and units; those with padding.
     shape_in, shape_out : tuple of int
-    constants : array (4, width)
-        As `snnlab.kernels.lif` takes them; ``hold`` (width,) beside them.
+    hold : array (width,)
+        Steps of rest, as `snnlab.kernels.lif` takes them.
+    stored : dict
+        Views of the blocks in ``learned``.
+    surrogate : int
+        As kernels know it (`snnlab.surrogate`).
     uniform : bool
-        Whether all units have the same constants.
+        Whether all units have the same constants, and always will.
     """
 
-    def __init__(self, k, layer, neuron, shapes, blocks, dtype, source, shortcut=None, added=None):
-        self.added = added
+    def __init__(
+        self,
+        k,
+        layer,
+        neuron,
+        shapes,
+        blocks,
+        dtype,
+        source,
+        shortcut=None,
+        added=None,
+        learned=None,
+    ):
+        self.added, self.learned, self.stored = added, learned or {}, {}
+        self._known = None, None
         self.layer, self.neuron, self.blocks, self.dtype = layer, neuron, blocks, dtype
         self.source, self.shortcut = source, shortcut
         self.shape_in, self.shape_out = shapes
@@ -64,13 +86,48 @@ class Stage:
         self.gives = SpikeTrains if fires or layer.gives_spikes else Values
         self.lists_events = True
         if neuron is not None:
-            self.constants, self.hold = pack_constants(neuron, self.n, dtype)
-            _check.real("steepness", getattr(neuron, "steepness", 1.0), dtype)
+            self._constants, self.hold = pack_constants(neuron, self.n, dtype)
+            self._set_surrogate()
             self.zero_reset = fires and neuron.reset == "zero"
             # an integrator whose units are alike filters W g_v as it filters g_v
-            self.uniform = bool(np.ptp(self.constants[:3, : self.n], axis=1).max() == 0)
+            alike = np.ptp(self._constants[:3, : self.n], axis=1).max() == 0
+            self.uniform = bool(alike and not (learned and neuron.learn_per == "unit"))
         else:
-            self.constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
+            self._constants, self.hold, self.zero_reset, self.uniform = None, None, False, False
+
+    def _set_surrogate(self):
+        k = np.asarray(getattr(self.neuron, "steepness", 1.0))
+        if k.ndim and k.shape != (self.n,):
+            raise ValueError(f"steepness has {k.size} values for a layer of {self.n} neurons")
+        _check.real("steepness", k, self.dtype)
+        name = getattr(self.neuron, "surrogate", NAMES[0])
+        self.surrogate = GIVEN if k.ndim or name in OWN else NAMES.index(name)
+
+    def store(self, parameters):
+        """Begin with the constants given, in flat parameters: from now on those there count."""
+        for name, block in self.learned.items():
+            self.stored[name] = block.of(parameters)
+            w = stored(self.neuron, name, self.n)
+            self.stored[name][...] = w[: block.columns]
+
+    @property
+    def constants(self):
+        """Constants of now, (4, width), as `snnlab.kernels.lif` takes them."""
+        if not self.stored:
+            return self._constants
+        now = [w.tobytes() for w in self.stored.values()]
+        of, out = self._known  # both at once: threads may ask together
+        if of != now:
+            out = self._constants.copy()
+            for name, w in self.stored.items():
+                out[ROWS[name], : self.n] = decay_or_threshold(name, w[0])
+            self._known = now, out
+        return out
+
+    @property
+    def model(self):
+        """The neuron with what it has learned."""
+        return current(self.neuron, self.stored) if self.stored else self.neuron
 
     def conditions(self, parameters):
         """Ideal conditions, with blocks from flat parameters."""

@@ -16,6 +16,7 @@ from snnlab.live.bucket import LeakyBucket
 from snnlab.live.controls import Action, Choice, Slider, Stops, as_options
 from snnlab.live.grid import Grid, Switches
 from snnlab.live.living import LivingNetwork, sample_digits, small_network
+from snnlab.live.loudspeaker import Loudspeaker
 from snnlab.live.pace import Pace
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Panel
@@ -29,6 +30,7 @@ __all__ = [
     "Drawing",
     "Grid",
     "LeakyBucket",
+    "Loudspeaker",
     "LivingNetwork",
     "Pace",
     "Pad",

@@ -23,7 +23,7 @@ import traitlets
 
 from snnlab import _check, encode, textbook
 from snnlab._files import load_npz
-from snnlab.layers.dense import check_dense
+from snnlab.layers.known import check_dense
 from snnlab.live.modules import STATIC, alive, as_json, module_of
 from snnlab.live.still import CURTAIN, Stays, Still
 from snnlab.network import Network
@@ -173,7 +173,7 @@ def _coded_events(trains):
 def _checked_network(network):
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
-    check_dense(network, "a living network")
+    check_dense(network, "a living network", "plot.draw_raster shows any other")
     shapes = [w.shape for w in network.weights]
     if sum(a * b for a, b in shapes) > MOST_WEIGHTS:
         raise ValueError(f"network must have at most {MOST_WEIGHTS:,} weights to be drawn")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.layers.dense import check_dense
+from snnlab.layers.known import check_dense
 from snnlab.learning.losses import MaxOverTime, SumOverTime, resolve
 from snnlab.signals import SpikeTrains
 
@@ -210,7 +210,8 @@ def explain(
 
 def _check_network(network, inputs):
     _check.network("network", network, "backward")
-    check_dense(network, "attribution")
+    instead = "leave inputs out one by one, and compare what is read out"
+    check_dense(network, "attribution", instead)
     network.check_inputs(inputs)
     if not isinstance(inputs, SpikeTrains):
         raise TypeError(f"inputs must be SpikeTrains, not {type(inputs).__name__}")

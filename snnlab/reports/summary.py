@@ -29,6 +29,7 @@ def rows_of(network, inputs=None):
         there = f"{100 * sum(map(np.count_nonzero, weights)) / n:.1f} %" if n else ""
         kind = "transform" if stage.neuron is None else type(stage.neuron).__name__
         size = f"{sum(block.size for block in blocks):,}"
+        size += "".join(f" + {b.size:,} {name}" for name, b in stage.learned.items())
         rows.append([f"{stage.layer!r}{_added(stage)}", kind, _shape(stage.shape_out), size, there])
     if inputs is not None:
         header.append("spikes per sample")

@@ -12,7 +12,8 @@ from snnlab._workers import share
 from snnlab.currents import NO_EVENTS
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
-from snnlab.layers.dense import check_dense, constant_product
+from snnlab.layers.dense import constant_product
+from snnlab.layers.known import check_dense
 from snnlab.memory import aligned, padded_width
 from snnlab.neurons import LIF
 from snnlab.parameters import check_weights
@@ -87,7 +88,8 @@ class CompressedNetwork:
     ) -> None:
         if not hasattr(network, "stages"):
             raise TypeError(f"network must be a Network, not {type(network).__name__}")
-        check_dense(network, "a compressed network")
+        instead = "run the network itself, network.forward(inputs, potentials=False)"
+        check_dense(network, "a compressed network", instead)
         unheard = _check.flag("unheard", unheard)
         if threshold is not None:
             threshold = _check.number("threshold", threshold, at_least=0, at_most=1)
@@ -255,7 +257,7 @@ class _Rows:
     def __init__(self, stage, w, below, units, n_steps):
         source, target = np.nonzero((w != 0) & below[:, None] & units)
         units = np.flatnonzero(units) if units.any() else np.zeros(1, int)  # a layer is never empty
-        self.neuron, self.fires, self.n_steps = stage.neuron, stage.fires, n_steps
+        self.neuron, self.fires, self.n_steps = stage.model, stage.fires, n_steps
         self.n_in, self.n, self.n_all = len(w), len(units), stage.n
         self.width, self.zero_reset = padded_width(self.n), stage.zero_reset
         self.name = units.astype(np.int32)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.layers.dense import check_dense
+from snnlab.layers.known import check_dense
 from snnlab.parameters import check_weights
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def compact(network: Network) -> Network:
 
 def _of_units(model, units):
     """A neuron model of some units: values per neuron lose those of the others."""
-    values = {name: x for name, x in model.to_dict().items() if isinstance(x, tuple)}
-    return model.replace(**{name: tuple(np.array(x)[units]) for name, x in values.items()})
+    some = {name: tuple(np.array(x)[units]) for name, x in model.per_unit.items()}
+    return model.replace(**some)
 
 
 def units_in_use(network: Network, unheard: bool = False) -> list[np.ndarray]:
@@ -118,7 +118,7 @@ def units_in_use(network: Network, unheard: bool = False) -> list[np.ndarray]:
         A network of other layers than dense ones.
     """
     unheard = _check.flag("unheard", unheard)
-    check_dense(network, "the search for units in use")
+    check_dense(network, "the search for units in use", "keep the network as it is")
     alive, part = masks(network), [np.ones(n, bool) for n in network.sizes]
     changed = True
     while changed:  # a unit's end may leave others without input or output

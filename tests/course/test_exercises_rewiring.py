@@ -1,4 +1,4 @@
-"""Exercises of notebooks 13 to 19: right answers pass, wrong ones get a hint and no answer."""
+"""Exercises of notebooks 13 to 20: right answers pass, wrong ones get a hint and no answer."""
 
 import re
 
@@ -52,6 +52,11 @@ def shares(network):
     return [(w != 0).mean() for w in network.weights]
 
 
+def triangle(f, below, centre, above):
+    rising, falling = (f - below) / (centre - below), (above - f) / (above - centre)
+    return np.clip(np.minimum(rising, falling), 0, None)
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -71,6 +76,9 @@ RIGHT = {
     "n19.q1": 91.4,
     "n19.q2": shares,
     "n19.q3": 3.17,
+    "n20.q1": 134,
+    "n20.q2": triangle,
+    "n20.q3": 3.83,
 }
 WRONG = {
     "n13.q1": [
@@ -147,6 +155,19 @@ WRONG = {
         lambda network: [w.fill(1) or 1.0 for w in network.weights],
     ],
     "n19.q3": [0.0317, 0.73, 0.5, 10, "more"],
+    "n20.q1": [134.6, 7808, 64, 135, 133, "many"],
+    "n20.q2": [
+        3,
+        lambda f, *corners: 1 / 0,
+        lambda f, *corners: ...,
+        lambda f, *corners: triangle(f, *corners)[:-1],
+        lambda f, a, b, c: np.minimum((f - a) / (b - a), (c - f) / (c - b)),
+        lambda f, a, b, c: np.clip((f - a) / (b - a), 0, 1),
+        lambda f, a, b, c: np.clip((c - f) / (c - b), 0, 1),
+        lambda f, a, b, c: (f == b) * 1.0,
+        lambda f, a, b, c: (f > a) * 0.5,
+    ],
+    "n20.q3": [0.0383, 3.5, 9.4, 2, 30, "few"],
 }
 
 

@@ -107,6 +107,7 @@ def fire_backward(v, z, events, error, neuron, driven):
         v,
         z,
         np.empty((0, 1, 1), v.dtype),
+        np.empty((0, 1, 1), v.dtype),
         np.empty((0, 1), v.dtype),
         padded(error, width),
         constants,
@@ -117,6 +118,7 @@ def fire_backward(v, z, events, error, neuron, driven):
         np.zeros((1, 0, width), v.dtype),
         g_current,
         g_drive,
+        np.empty((1, 0, width), v.dtype),
         0,
         1,
     )

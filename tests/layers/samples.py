@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnlab import LIF, Network, textbook
+from snnlab import LIF, Network, surrogate, textbook
 from snnlab.layers import (
     BatchNorm,
     BlockShape,
     Composite,
     Conv,
+    Delayed,
     Dense,
     Linear,
     Pool,
@@ -23,6 +24,7 @@ from snnlab.layers import (
     Transform,
     Vote,
 )
+from snnlab.layers.constants import ROWS
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 # layers of a reader's own -------------------------------------------------------------------------
@@ -174,7 +176,37 @@ def flat(x):
     return x.reshape(*x.shape[:2], -1)
 
 
+def late(x, delays):
+    """What is heard of ``x`` (sample, time, n), spike by spike: a share in either of two steps."""
+    heard = np.zeros(x.shape)
+    for t in range(x.shape[1]):
+        for i, delay in enumerate(delays):
+            at = t + delay
+            for step in (int(at), int(at) + 1):
+                if step < x.shape[1]:
+                    heard[:, step, i] += x[:, t, i] * (1 - abs(at - step))
+    return heard
+
+
+def delays_of(layer, w):
+    return layer.longest / (1 + np.exp(-w["delays"][0]))
+
+
+def adjoint_of_delayed(layer, g, x, w):
+    """`adjoint` of a map that mixes steps: delays are linear between two whole ones."""
+    given, delays = flat(x), delays_of(layer, w)
+    g_heard, n_steps = flat(g) @ w["weights"].T, given.shape[1]
+    by_weights = np.einsum("sti,stj->ij", late(given, delays), flat(g))
+    ends = np.floor(delays) + [[0], [1]]
+    between = late(given, ends[1]) - late(given, ends[0])
+    by_delays = (between * g_heard).sum((0, 1)) * delays * (1 - delays / layer.longest)
+    pulses = np.repeat(np.eye(n_steps)[:, :, None], given.shape[2], axis=2)
+    g_x = np.einsum("tui,sui->sti", late(pulses, delays), g_heard)
+    return {"weights": by_weights, "delays": by_delays[None]}, g_x.reshape(x.shape)
+
+
 MAPS = {
+    Delayed: lambda layer, x, w: late(flat(x), delays_of(layer, w)) @ w["weights"],
     Dense: lambda layer, x, w: flat(x) @ w["weights"],
     Biased: lambda layer, x, w: flat(x) @ w["weights"] + w["bias"],
     Scaled: lambda layer, x, w: (flat(x) @ w["weights"] + w["bias"]) * w["scale"],
@@ -196,6 +228,8 @@ TRANSFORMS = {
 
 def adjoint(layer, g, x, w):
     """Gradients by the blocks and by ``x``: a map is linear in each of them, up to a constant."""
+    if isinstance(layer, Delayed):
+        return adjoint_of_delayed(layer, g, x, w)
     by_blocks = {}
     for name, block in w.items():
         at_zero = MAPS[type(layer)](layer, x, w | {name: np.zeros_like(block)})
@@ -314,7 +348,7 @@ class Plain:
             self.shapes[node.shortcut] = beside.shape[2:]
             drive = drive + flat(carried(beside, shape))
         node.hears = next(self._dropout, np.ones(drive.shape[2], bool))
-        drive = drive * node.hears
+        drive = node.drive = drive * node.hears
         loop = node.w.get("recurrent")
         node.loop = None if loop is None else loop * node.hears
         given = drive, node.neuron, self.spike
@@ -357,13 +391,14 @@ class Plain:
                 given = node.neuron, node.v, node.z, error, node.loop
                 g_drive, g_i = textbook.neuron_backward(*given)
                 g_drive, g_i = g_drive * node.hears, g_i * node.hears
+                by_rest = by_constants(node, error)
                 if node.shortcut is not None:
                     g = carried_back(g_drive.reshape(node.out.shape), self.shapes[node.shortcut])
                     errors[node.shortcut] = errors[node.shortcut] + flat(g)
                 g_drive = g_drive.reshape(node.out.shape)
-                by_rest = {}
                 if "gain" in node.w:
-                    by_rest, g_drive = node.norm_back(g_drive)
+                    by_norm, g_drive = node.norm_back(g_drive)
+                    by_rest |= by_norm
                 if node.loop is not None:
                     heard = zip(
                         np.moveaxis(node.z[:, :-1], 1, 0),
@@ -378,6 +413,49 @@ class Plain:
                 currents = [g_i, *currents]
             errors[node.source] = errors[node.source] + flat(g_x)
         return blocks, currents, errors[-1]
+
+
+def by_constants(node, error):
+    """Gradients by what is stored of the constants that a layer's neurons learn, step by step.
+
+    The adjoint goes back in time as in `textbook.neuron_backward`; currents are those of the drive.
+    """
+    neuron, v, z = node.neuron, node.v, node.z
+    n_steps, n = v.shape[1:]
+    a, b, g, v_th, hold = neuron.constants(n, v.dtype)
+    fires, zero = z is not None, getattr(neuron, "reset", "") == "zero"
+    z = z if fires else np.zeros_like(v)
+    i = np.zeros((n_steps + 1, len(v), n))  # one step late
+    for t in range(n_steps):
+        i[t + 1] = a * i[t]
+        if t >= neuron.delay:
+            i[t + 1] += node.drive[:, t - neuron.delay]
+        if node.loop is not None and t > 0:
+            i[t + 1] += z[:, t - 1] @ node.loop
+    by = {name: np.zeros(n) for name in ("tau_syn", "tau_mem", "v_th")}
+    lv, li = np.zeros_like(v[:, 0]), np.zeros_like(v[:, 0])
+    for t in reversed(range(n_steps)):
+        resting = np.zeros_like(lv, bool)
+        for back in range(1, min(t, hold.max(initial=0)) + 1):
+            resting |= (z[:, t - back] > 0) & (back <= hold)
+        e = error[:, t] if node.loop is None else error[:, t] + li @ node.loop.T
+        if fires:
+            if not neuron.detach_reset:
+                e = e - (b * v[:, t] if zero else v_th) * lv
+            he = surrogate.slope(neuron.surrogate, v[:, t] - v_th, neuron.steepness) * e
+            lv = (b * lv * (1 - z[:, t] if zero else 1) + he) * ~resting
+            by["v_th"] -= (he * ~resting * node.hears).sum(0)
+        else:
+            lv = b * lv + e
+        li = a * li + g * lv
+        by["tau_syn"] += (li * i[t]).sum(0)
+        if t > 0:
+            by["tau_mem"] += (lv * v[:, t - 1] * (1 - z[:, t - 1] if zero else 1)).sum(0)
+            by["v_th"] -= 0 if zero else (lv * z[:, t - 1]).sum(0)
+    stored = {"tau_syn": a * (1 - a), "tau_mem": b * (1 - b), "v_th": v_th}
+    learned = {name: by[name] * stored[name] for name in neuron.learn}
+    per_unit = neuron.learn_per == "unit"
+    return {name: g[None] if per_unit else g.sum()[None, None] for name, g in learned.items()}
 
 
 def carried(x, shape):
@@ -486,14 +564,20 @@ STACKS = {
         8,
         Power(4),
     ),
+    "delayed": ((6,), 5, Delayed(4, 3.0), 3),
+    "delayed between": ((6,), 5, Delayed(4, 5.0), Delayed(5, 0.7), 3),
+    "delayed on images": ((4, 4, 1), Conv(2), Pool(), Delayed(5, 2.0), Delayed(3, 4.0)),
+    "residual of delayed": ((6,), 5, Residual(Delayed(4, 2.0), Delayed(5, 3.0)), 3),
 }
 INPUTS = ("events", "current", "values")
 
 
-def model(rng, seed, k, n=None, *, reset, detach, surrogate, steepness, refractory, delays):
+def model(
+    rng, seed, k, n=None, *, reset, detach, surrogate, steepness, refractory, delays, learn, steep
+):
     """A neuron that differs from layer to layer; with ``n`` also from unit to unit."""
     draw = (lambda low, high: rng.uniform(low, high, n)) if n else rng.uniform
-    return LIF(
+    out = LIF(
         tau_mem=draw(1.5, 6.0),
         tau_syn=None if (seed + k) % 4 == 3 else draw(1.2, 4.0),
         dt=1.0,
@@ -507,6 +591,17 @@ def model(rng, seed, k, n=None, *, reset, detach, surrogate, steepness, refracto
         refractory=float(rng.integers(3)) if refractory else 0.0,
         detach_reset=detach,
     )
+    if n and steep:
+        out = out.replace(steepness=steepness * draw(0.5, 1.5))
+    return learning(out, "unit" if n else "layer") if learn else out
+
+
+def learning(neuron, per="unit"):
+    """A neuron that learns what it can."""
+    names = {"tau_mem", "tau_syn", "v_th"} & {*neuron.learnable}
+    if neuron.tau_syn is None or getattr(neuron, "refractory", 0.0):
+        names -= {"tau_syn"}
+    return neuron.replace(learn=names, learn_per=per)
 
 
 def make(
@@ -525,6 +620,8 @@ def make(
     delays=None,
     dtype=np.float64,
     uniform=False,
+    learn=False,
+    steep=False,
     **settings,
 ):
     """A network and inputs in which something happens."""
@@ -544,11 +641,15 @@ def make(
             steepness=steepness,
             refractory=refractory,
             delays=delays,
+            learn=learn,
+            steep=steep,
         )
         for k, stage in enumerate(maps)
     ]
     if not fires:
+        per = models[-1].learn_per
         models[-1] = models[-1].integrator()
+        models[-1] = learning(models[-1], per) if learn else models[-1]
     network = Network(
         layers, models[:-1], readout=models[-1], n_steps=n_steps, rng=rng, dtype=dtype, **settings
     )
@@ -559,9 +660,13 @@ def make(
 def fill(network, rng):
     """Parameters with which something happens; norms have seen a batch."""
     for block in network.blocks:
+        if block.name in ROWS:  # constants of neurons
+            continue
         x = block.of(network.parameters)
         mean = 0.0 if block.name == "recurrent" else 0.9 if block.stage else 0.5
-        if block.name in ("gain", "variance"):
+        if block.name == "delays":
+            x[...] = rng.normal(0, 1, x.shape)
+        elif block.name in ("gain", "variance"):
             x[...] = rng.uniform(0.7, 1.5, x.shape)
         elif block.name in ("shift", "mean", "batches"):
             x[...] = 1 if block.name == "batches" else rng.normal(0.5, 0.3, x.shape)

@@ -1,4 +1,4 @@
-"""The page on layers of one's own: what it tells to do works, in this order."""
+"""The pages on layers of one's own and on time: what they tell to do works, in this order."""
 
 import re
 
@@ -18,3 +18,11 @@ print(accuracy, history.loss[0], history.loss[-1])
     accuracy, first, last = map(float, shown[-1].split())
     assert accuracy > 0.75 and last < first / 2
     assert (tmp_path / "shifted.npz").is_file()
+
+
+def test_the_page_on_time_runs():
+    page = (ROOT / "docs" / "time.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    assert len(blocks) == 6
+    shown = fresh_python("-W", "error", "-c", "\n".join(blocks)).stdout
+    assert "600 + 30 tau_mem + 30 tau_syn + 30 v_th" in shown

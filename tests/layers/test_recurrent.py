@@ -11,6 +11,7 @@ from snnlab import (
     Adam,
     Network,
     SpikeTrains,
+    SpikingClassifier,
     Substrate,
     clinic,
     energy,
@@ -21,7 +22,7 @@ from snnlab import (
     train,
 )
 from snnlab.kernels import recurrent
-from snnlab.layers import Recurrent, Residual
+from snnlab.layers import Delayed, Recurrent, Residual
 
 
 def chain(n, n_steps, delay=0):
@@ -167,18 +168,56 @@ REFUSALS = {
     "a chip": lambda network, inputs: network.forward(inputs, on=Substrate(0)),
     "a compressed network": lambda network, inputs: network.compressed(),
     "attribution": lambda network, inputs: explain(network, inputs),
-    "the clinic": lambda network, inputs: clinic.examine(
-        network, inputs, np.zeros(len(inputs), int)
-    ),
-    "the count of operations": lambda network, inputs: energy.count(network, inputs),
 }
 
 
 @pytest.mark.parametrize("what", REFUSALS)
 def test_what_cannot_take_it_says_so(what):
     network, inputs = make("recurrent", dtype=np.float32)
-    with pytest.raises(ValueError, match=rf"layer 0 \(Recurrent\(n=5\)\): {what} takes"):
+    with pytest.raises(
+        ValueError, match=rf"layer 0 \(Recurrent\(n=5\)\): {what} takes dense layers only; \w+"
+    ):
         REFUSALS[what](network, inputs)
+
+
+def test_operations_are_counted():
+    """Spikes of the layer arrive once more, but those of the last step."""
+    network, inputs = make(((6,), Recurrent(5), 3), delays=1, dtype=np.float32)
+    network.weights[1][:3, :2] = 0
+    found = energy.count(network, inputs).layers[0]
+    x, z = inputs.to_dense(float), network.forward(inputs).spikes[0].to_dense(float)
+    heard, own = x[:, :-1].sum((0, 1)), z[:, :-1].sum((0, 1))
+    assert own.any() and z[:, -1].any()
+    there = network.weights[1] != 0
+    assert found.weights == found.synapses == 6 * 5 + 5 * 5 and found.nonzero == 30 + there.sum()
+    expected = (heard.sum() * 5 + own @ there.sum(1)) / len(inputs)
+    assert found.effective_acs == pytest.approx(expected)
+    assert found.spikes_in == pytest.approx((heard.sum() + own.sum()) / len(inputs))
+    assert found.row_acs == pytest.approx((heard.sum() + own.sum()) * 5 / len(inputs))
+    assert energy.compare(network, inputs)
+
+
+def test_the_clinic_takes_it():
+    network, inputs = make("recurrent between", dtype=np.float32, batch=30)
+    labels = np.arange(30) % 3
+    report = clinic.examine(network, inputs, labels, weight_limit=0.5)
+    weights = np.concatenate([w.ravel() for w in network.weights[1:3]])
+    assert report.layers[1].at_limit == pytest.approx((abs(weights) >= 0.5).mean())
+    for w in network.weights:
+        w *= 1e-3
+    (finding,) = (f for f in clinic.examine(network, inputs, labels).findings if "silent" in f.name)
+    cured, _ = finding.remedy.cure(network.copy(), inputs)
+    assert all(train_.counts().any() for train_ in cured.forward(inputs).hidden)
+
+
+def test_an_estimator_takes_it(tmp_path):
+    x, y = np.random.default_rng(0).random((40, 6)), np.arange(40) % 2
+    layers = [Recurrent(7), Delayed(5, 3.0)]
+    model = SpikingClassifier(layers=layers, epochs=2, n_steps=12, random_state=0).fit(x, y)
+    assert model.network_.layers[:2] == tuple(layers)
+    model.save(tmp_path / "model.npz")
+    again = SpikingClassifier.load(tmp_path / "model.npz")
+    assert np.array_equal(again.predict(x), model.predict(x))
 
 
 def test_compressed_above_convolutions_it_runs_as_it_is():

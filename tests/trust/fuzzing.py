@@ -164,6 +164,8 @@ PANEL_ARGUMENTS = {
         "labels": lambda: _D.test_set()[1],
         "images": lambda: _D.digits().x_test[:100],
     },
+    "LearnToListen": {"recordings": _D.voices},
+    "Listen": {"recordings": _D.voices, "n_samples": lambda: 4},
     "PixelsToSpikes": {"images": lambda: _D.digits().x_test[:20].reshape(-1, 16, 16)},
     "ReadOut": {"data": values.small_digits, "names": lambda: ("usual", "early")},
     "Rewire": {"data": values.small_digits},

@@ -71,6 +71,10 @@ def trace(**settings):
     return network(**settings).forward(trains())
 
 
+def own_surrogate(u, k):
+    return np.exp(-k * abs(u))
+
+
 def gradients(net=None):
     net = net or network()
     out = Gradients(net)
@@ -389,6 +393,12 @@ VALUES = {
     "lo": Inner(ZERO),
     "log": log,
     "log_every": ONE,
+    "learn": lambda: ("tau_mem", "v_th"),
+    "LeakyIntegrator.learn": lambda: "tau_mem",
+    "learn_per": lambda: "unit",
+    "longest": lambda: 5.0,
+    "Delayed.delays.stored": lambda: np.zeros(N_IN),
+    "Delayed.stored.delays": lambda: np.full(N_IN, 2.5),
     "loss": lambda: "max_over_time",
     "low": lambda: 0.0,
     "lr": lambda: 1e-3,
@@ -560,6 +570,7 @@ VALUES = {
     "study": lambda: "speed",
     "substrate": lambda: Substrate(0),
     "surrogate": lambda: "superspike",
+    "surrogate.own.function": lambda: own_surrogate,
     "t": ZERO,
     "tag": TEXT,
     "target": lambda: 1,
@@ -855,6 +866,8 @@ OWN = {
     "Sounds.sounds": lambda: [np.arange(5, dtype=np.int16), np.ones(3, np.int16)],
     "Sounds.labels": lambda: np.array([0, 1]),
     "Sounds.speakers": lambda: np.array([0, 0]),
+    "Loudspeaker.play.sound": lambda: np.arange(9, dtype=np.int16),
+    "Loudspeaker.play.sample_rate": lambda: 8000.0,
     "yinyang.n": lambda: 20,
     "resample.index": lambda: np.array([0, 1]),
     "resample.run": lambda: None,

@@ -18,6 +18,7 @@ PREDICTIONS = {  # what is guessed, and how far off still counts as near
     "n17.p1": ("of the moved digits read rightly", 6),
     "n18.p1": ("of the last layer's gradient", 3),
     "n19.p1": ("of the images read rightly with a tenth of the wires", 6),
+    "n20.p1": ("of what the unseen speaker said heard rightly", 8),
 }
 _GUESSES = {}
 

@@ -17,6 +17,12 @@ from snnlab.course.figures.gradients import (
 )
 from snnlab.course.figures.latency import draw_latency, update_latency
 from snnlab.course.figures.layers import draw_layers, update_layers
+from snnlab.course.figures.listening import (
+    draw_hearing,
+    draw_learning,
+    update_hearing,
+    update_learning,
+)
 from snnlab.course.figures.maps import draw_maps, draw_patches, update_maps, update_patches
 from snnlab.course.figures.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
 from snnlab.course.figures.readout import draw_read_out, update_read_out
@@ -42,8 +48,10 @@ __all__ = [
     "draw_deep_training",
     "draw_depth",
     "draw_growth",
+    "draw_hearing",
     "draw_latency",
     "draw_layers",
+    "draw_learning",
     "draw_loop",
     "draw_maps",
     "draw_neuron",
@@ -66,8 +74,10 @@ __all__ = [
     "update_cost",
     "update_deep_training",
     "update_depth",
+    "update_hearing",
     "update_latency",
     "update_layers",
+    "update_learning",
     "update_loop",
     "update_maps",
     "update_neuron",

@@ -9,6 +9,7 @@ from snnlab.course.panels.depth import Depth, TrainDeep
 from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
 from snnlab.course.panels.gradients import BackwardInTime, Surrogates
 from snnlab.course.panels.layers import RewireDeep
+from snnlab.course.panels.listening import LearnToListen, Listen
 from snnlab.course.panels.maps import FeatureMaps, TrainPatches, receptive_field, small_network
 from snnlab.course.panels.neuron import OneNeuron
 from snnlab.course.panels.readout import ReadOut
@@ -26,6 +27,8 @@ __all__ = [
     "DrawDigit",
     "FeatureMaps",
     "Imperfections",
+    "LearnToListen",
+    "Listen",
     "OneNeuron",
     "PixelsToSpikes",
     "ReadOut",

@@ -177,9 +177,10 @@ def _silent_samples(report):
 def _narrow_surrogate(report):
     for k, layer in enumerate(report.layers):
         if (share := layer.mean_reach) < NARROW:  # NaN is not
+            steepness = np.mean(layer.neuron.steepness)
             said = (
                 f"{_percent(share)} of the samples bring a unit of {layer.name} to where the "
-                f"surrogate (steepness {layer.neuron.steepness:g}) has {_percent(NEAR)} of its "
+                f"surrogate (steepness {steepness:g}) has {_percent(NEAR)} of its "
                 f"largest slope; sick below {_percent(NARROW)}."
             )
             yield Finding("narrow surrogate", "serious", said, remedies.WIDEN, k)

@@ -47,8 +47,14 @@ def reach(v, neuron):
     array (unit,)
     """
     h = slope(neuron.surrogate, v - np.asarray(neuron.v_th, v.dtype), neuron.steepness)
-    highest = slope(neuron.surrogate, np.zeros(1), neuron.steepness)
+    highest = slope(neuron.surrogate, np.zeros_like(h[0, 0]), neuron.steepness)
     return (h >= NEAR * highest).any(axis=1).mean(axis=0)
+
+
+def weights_of(network, k):
+    """The weights of the k-th layer that has neurons: a list of views."""
+    stage = [stage for stage in network.stages if stage.neuron is not None][k]
+    return [b.of(network.parameters) for b in stage.blocks.values() if b.prunable]
 
 
 def _scale(network, inputs):
@@ -86,7 +92,7 @@ def gentle_rate(network: Network, inputs: Signals) -> float:
     if first.tau_syn is not None:
         means["tau_syn"] = np.mean(first.tau_syn)
     known = {f.name: getattr(first, f.name) for f in fields(LeakyIntegrator)}
-    model = LeakyIntegrator(**known | {name: float(abs(x)) for name, x in means.items()})
+    model = LeakyIntegrator(**known | {k: float(abs(x)) for k, x in means.items()} | {"learn": ()})
     layers, n_steps = _one_unit(network), network.n_steps
     one = Network(layers, [], readout=model, n_steps=n_steps, rng=0, spread=0, dtype=network.dtype)
     one.weights[0][...] = 1
@@ -138,13 +144,14 @@ def _widen(network, inputs):
 
 
 def _wake(network, inputs):
-    w, spiking = network.weights[-1], [stage for stage in network.stages if stage.fires]
+    spiking = [stage for stage in network.stages if stage.fires]
     for _ in range(40):
         spikes = network.forward(inputs, potentials=False).spikes[-1]
         per_unit = spikes.counts().mean() / spiking[-1].n
         if ACTIVE <= per_unit <= network.n_steps / 2:
             return network, {}
-        w *= 2 if per_unit < ACTIVE else 0.5
+        for w in weights_of(network, -1):
+            w *= 2 if per_unit < ACTIVE else 0.5
     raise ValueError("inputs drive no readout neuron, however its weights are scaled")
 
 
@@ -173,8 +180,10 @@ def _halve(k, network, inputs):
     neurons = list(network.neurons)
     if isinstance(neurons[k], LIF):
         half = (np.asarray(neurons[k].v_th) / 2).tolist()
-        neurons[k] = neurons[k].replace(v_th=half, steepness=2 * neurons[k].steepness)
-    network.weights[k][...] /= 2
+        twice = (np.asarray(neurons[k].steepness) * 2).tolist()
+        neurons[k] = neurons[k].replace(v_th=half, steepness=twice)
+    for w in weights_of(network, k):
+        w /= 2
     return network.replace(neurons=neurons), {}
 
 

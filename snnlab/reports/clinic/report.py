@@ -15,7 +15,7 @@ from snnlab.layers.known import check_known
 from snnlab.learning import losses
 from snnlab.network import Network
 from snnlab.reports.clinic import checks
-from snnlab.reports.clinic.remedies import DETACH, reach
+from snnlab.reports.clinic.remedies import DETACH, reach, weights_of
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 if TYPE_CHECKING:
@@ -313,15 +313,16 @@ def _layers(network, trace, limit):
         if stage.neuron is None:
             continue
         signal = trace.inputs if stage.source < 0 else trace.records[stage.source].signal
-        heard, w, v = _active(signal), network.weights[len(layers)], record.v
+        heard, v = _active(signal), record.v
+        w = np.concatenate([x.ravel() for x in weights_of(network, len(layers))])
         layers.append(
             Layer(
                 name=f"hidden layer {len(layers)}" if len(layers) < n - 1 else "readout",
-                neuron=stage.neuron,
+                neuron=stage.model,
                 counts=record.spikes.unit_counts() if stage.fires else None,
                 most=-(-network.n_steps // (1 + stage.hold[: stage.n])),
                 heard=float(heard.sum() / max((heard > 0).sum(), 1)),
-                reach=reach(v, stage.neuron) if stage.fires else None,
+                reach=reach(v, stage.model) if stage.fires else None,
                 at_limit=float((abs(w) >= limit).mean()),
                 finite=bool(np.isfinite(w).all() and np.isfinite(v).all()),
                 channels=stage.shape_out[2] if isinstance(stage.layer, Conv) else None,

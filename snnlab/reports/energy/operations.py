@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.layers.delayed import Delayed
+from snnlab.layers.dense import FullyConnected
 from snnlab.layers.known import check_known
 from snnlab.network import Network
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
@@ -54,7 +56,8 @@ class LayerOperations:
         Steps in which a constant input acts; 0 if the input changes.
     n_steps : int
     spikes_in, values_in : float
-        Spikes that arrive, and values that are not 0, such as those of an average pool, step by
+        Spikes that arrive (of a `Recurrent` layer its own, too; of a `Delayed` one most arrive
+        twice), and values that are not 0, such as those of an average pool, step by
         step; what a delay carries beyond the last step does not.
     active_in, active_weights : float
         Inputs that are active at all, and pairs of one and a unit that hears it by a weight that
@@ -160,7 +163,7 @@ def _fan_out(stage, weights=None):
     Parameters
     ----------
     stage : Stage
-        Of a `Dense` or a `Conv` layer.
+        Of a layer with weights.
     weights : array, optional
         By default all that there may be, none of them 0.
 
@@ -168,6 +171,10 @@ def _fan_out(stage, weights=None):
     -------
     array of int (n_in,)
     """
+    if isinstance(stage.layer, FullyConnected):
+        return (
+            np.full(stage.n_in, stage.n) if weights is None else np.count_nonzero(weights, axis=1)
+        )
     size = stage.layer.blocks(stage.shape_in)["weights"]
     there = np.ones(size) if weights is None else (weights != 0).astype(float)
     heard, units = np.zeros((1, 1, *stage.shape_in)), np.ones((1, 1, *stage.shape_out))
@@ -196,6 +203,13 @@ class _Counts:
         self.weights = block and block.of(network.parameters)
         if block is not None:
             self.fan_out, self.row = _fan_out(stage, self.weights), _fan_out(stage)
+        loops = [stage.blocks[name].of(network.parameters) for name in stage.layer.recurrent_blocks]
+        self.loop = loops[0] if loops else None
+        self.all = [w for w in (self.weights, self.loop) if w is not None]
+        self.late = None  # of delayed inputs: whole steps, and whether a second event follows
+        if isinstance(stage.layer, Delayed):
+            delays = stage.layer.delays(stage.blocks["delays"].of(network.parameters)[0])
+            self.late = np.floor(delays).astype(int), delays % 1 > 0
 
     def add(self, k, trace):
         """Count a batch, in which it was layer k."""
@@ -205,17 +219,22 @@ class _Counts:
 
         stage, sums, heard = self.stage, self.sums, signal_of(self.stage.source)
         if self.weights is None:
-            sums["passed"] += self._arriving(heard)[0].sum()
+            sums["passed"] += self._arriving(heard, self.delay)[0].sum()
         else:
-            self._hear(heard)
+            self._hear(heard, self.fan_out, self.row, self.delay, self.late)
+        if self.loop is not None:  # a step later, whatever the delay of inputs
+            own = np.count_nonzero(self.loop, axis=1), np.full(stage.n, stage.n)
+            self._hear(trace.records[k].signal, *own, delay=1)
         if stage.shortcut is not None:
-            sums["passed"] += self._arriving(signal_of(stage.shortcut))[0].sum()
+            sums["passed"] += self._arriving(signal_of(stage.shortcut), self.delay)[0].sum()
         spikes = trace.records[k].spikes
         sums["spikes_out"] += 0 if spikes is None else spikes.counts().sum()
 
-    def _arriving(self, signal):
+    def _arriving(self, signal, delay, late=None):
         """How often each input arrives in a batch, and in how many samples it is active."""
-        steps = max(self.n_steps - self.delay, 0)
+        steps = max(self.n_steps - delay, 0)
+        if late is not None:
+            return self._arriving_late(signal, steps, *late)
         if isinstance(signal, ConstantCurrent):
             active = (signal.x != 0).sum(axis=0)
             return active * steps, active
@@ -227,17 +246,25 @@ class _Counts:
         active = (signal.unit_counts() > 0).sum(axis=0)
         return np.bincount(units, minlength=signal.n_units), active
 
-    def _hear(self, signal):
+    def _arriving_late(self, signal, steps, whole, twice):
+        """The same of inputs with delays of their own, in two steps where these are not whole."""
+        _, step, unit = np.nonzero(signal.to_dense())
+        first = step + whole[unit]
+        units = unit[first < steps], unit[(first + 1 < steps) & twice[unit]]
+        arriving = sum(np.bincount(x, minlength=signal.n_units) for x in units)
+        return arriving, signal.to_dense().any(axis=1).sum(axis=0)
+
+    def _hear(self, signal, fan_out, row, delay, late=None):
         """Synaptic operations of a batch."""
-        sums, (arriving, active) = self.sums, self._arriving(signal)
+        sums, (arriving, active) = self.sums, self._arriving(signal, delay, late)
         sums["active_in"] += active.sum()
-        sums["active_weights"] += active @ self.fan_out
+        sums["active_weights"] += active @ fan_out
         operations = "effective_acs" if isinstance(signal, SpikeTrains) else "effective_macs"
-        sums[operations] += arriving @ self.fan_out
+        sums[operations] += arriving @ fan_out
         if not isinstance(signal, ConstantCurrent):  # whose products are taken once
             name = "spikes_in" if isinstance(signal, SpikeTrains) else "values_in"
             sums[name] += arriving.sum()
-            sums["row_acs"] += arriving @ self.row
+            sums["row_acs"] += arriving @ row
 
     def result(self, n, constant):
         """Means over n samples, a `LayerOperations`; ``constant``: whether its input is."""
@@ -253,14 +280,15 @@ class _Counts:
                 "drive_steps": max(self.n_steps - self.delay, 0) if constant else 0,
             }
         there = self.weights is not None
+        loop = (0, 0) if self.loop is None else (self.loop.size, np.count_nonzero(self.loop))
         return LayerOperations(
             n_in=stage.n_in,
             n_out=stage.n,
-            weights=self.weights.size if there else 0,
-            synapses=int(self.row.sum()) if there else 0,
-            nonzero_synapses=int(self.fan_out.sum()) if there else 0,
+            weights=sum(w.size for w in self.all),
+            synapses=int(self.row.sum()) + loop[0] if there else 0,
+            nonzero_synapses=int(self.fan_out.sum() + loop[1]) if there else 0,
             row=int(self.row.max()) if there else 0,
-            nonzero=int(np.count_nonzero(self.weights)) if there else 0,
+            nonzero=int(sum(map(np.count_nonzero, self.all))),
             fires=stage.fires,
             n_steps=self.n_steps,
             **update,

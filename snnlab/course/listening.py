@@ -1,0 +1,259 @@
+"""Spoken digits: a small cochlea, two networks with as many weights, and speakers never heard."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import warnings
+import wave
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnlab import _check
+from snnlab.course.arguments import of_course
+from snnlab.datasets.recorded import Sounds
+from snnlab.layers import Recurrent
+from snnlab.learning import training
+from snnlab.learning.losses import SumOverTime
+from snnlab.learning.optim import Adam
+from snnlab.network import Network
+from snnlab.neurons import LIF
+from snnlab.sound import Cochlea
+
+N_FRAMES = 40  # of 20 ms; what is said later is not heard
+COCHLEA = Cochlea(n_channels=24, dt=0.02, window=0.04, threshold=0.15)
+KINDS = "recurrent", "feed-forward"
+LOSS = SumOverTime(0.3)
+TAU = 0.06  # seconds, of membranes
+RATE = 0.1  # spikes per unit and step at the beginning
+LR, BATCH = 0.01, 50
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Spoken digits as spikes, to be learned, and others to be tested.
+
+    Attributes
+    ----------
+    inputs, labels : SpikeTrains, array of int
+        To be learned.
+    test_inputs, test_labels : SpikeTrains, array of int
+    n_classes : int
+    """
+
+    inputs: object
+    labels: np.ndarray
+    test_inputs: object
+    test_labels: np.ndarray
+    n_classes: int
+
+
+def every(recordings):
+    """Training and test recordings of a data set as one `Sounds`, and which are of the test set."""
+    _check.kind("RecordedDataset")("recordings", recordings)
+    parts = recordings.train, recordings.test
+    for part in parts:
+        _check.kind("Sounds")("recordings: its parts", part)
+    whole = Sounds(
+        sum((part.sounds for part in parts), ()),
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("labels", "speakers")),
+        parts[0].sample_rate,
+    )
+    return whole, np.arange(len(whole)) >= len(parts[0])
+
+
+def heard(sounds, cochlea=COCHLEA, n_frames=N_FRAMES):
+    """Spikes of sounds, of which what comes after so many frames is left out, without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return cochlea.spikes(sounds, n_frames=n_frames, cut=True)
+
+
+def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test=None):
+    """A `Speech` of spikes that are there already.
+
+    Parameters
+    ----------
+    inputs : SpikeTrains
+        Of all sounds.
+    sounds : Sounds
+    test : array of bool (n,)
+        Which are of the test set.
+    n_classes : int
+    unseen : int, optional
+        A speaker: all that this one says is tested, what the others say is learned.
+    n_train, n_test : int, optional
+        About how many at most: every so manieth is taken.
+
+    Returns
+    -------
+    Speech
+    """
+    if unseen is not None:
+        speakers = set(sounds.speakers.tolist())
+        if _check.integer("unseen", unseen) not in speakers or len(speakers) < 2:
+            raise ValueError(f"unseen must be one of several speakers {sorted(speakers)}: {unseen}")
+        test = sounds.speakers == unseen
+    learn, tested = (
+        _some(np.flatnonzero(part), n) for part, n in ((~test, n_train), (test, n_test))
+    )
+    labels = sounds.labels
+    return Speech(inputs[learn], labels[learn], inputs[tested], labels[tested], n_classes)
+
+
+def _some(index, n):
+    """At most n of an index, evenly."""
+    if n is None or n >= len(index):
+        return index
+    return index[np.arange(n) * len(index) // n]
+
+
+@of_course
+def speech_task(recordings, *, unseen=None, n_train=None, n_test=None):
+    """Make spikes of a data set of sounds.
+
+    Parameters
+    ----------
+    recordings : RecordedDataset
+        Such as `snnlab.datasets.spoken_digits`.
+    unseen : int, optional
+        A speaker: all that this one says is tested, what the others say is learned. By default the
+        data set's own split.
+    n_train, n_test : int, optional
+        About how many at most, evenly taken; by default all.
+
+    Returns
+    -------
+    Speech
+    """
+    sounds, test = every(recordings)
+    some = {"unseen": unseen, "n_train": n_train, "n_test": n_test}
+    return chosen(heard(sounds.sounds), sounds, test, recordings.n_classes, **some)
+
+
+def n_hidden(kind, n_in, n_out, hidden):
+    """Hidden units of a network that has no more weights than a recurrent one of ``hidden``."""
+    _check.one_of("kind", kind, KINDS)
+    if kind == "recurrent":
+        return hidden
+    return (n_in * hidden + hidden**2 + hidden * n_out) // (n_in + n_out)
+
+
+@of_course
+def speech_network(speech, kind="recurrent", *, hidden=64, tau=TAU, seed=0):
+    """A network of one hidden layer that listens.
+
+    Parameters
+    ----------
+    speech : Speech
+    kind : {"recurrent", "feed-forward"}
+        The latter has more hidden units, so that both have as many weights.
+    hidden : int
+        Units of the recurrent layer.
+    tau : float
+        Time constant of membranes in seconds; that of synapses is half as long, the readout's
+        twice.
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    Network
+        Its readout sums up over time.
+    """
+    tau = _check.number("tau", tau, at_least=1e-3, at_most=10)
+    n_in, n_out = speech.inputs.n_units, speech.n_classes
+    n = n_hidden(kind, n_in, n_out, hidden)
+    times = {"tau_syn": tau / 2, "dt": COCHLEA.dt / COCHLEA.steps_per_frame}
+    neuron = LIF(tau_mem=tau, surrogate="superspike", steepness=10.0, **times)
+    readout = neuron.integrator().replace(tau_mem=2 * tau)
+    network = Network(
+        (n_in, Recurrent(n) if kind == "recurrent" else n, n_out),
+        neuron,
+        readout=readout,
+        n_steps=speech.inputs.n_steps,
+        rng=seed,
+    )
+    return network.scale_to_activity(speech.inputs[:: max(1, len(speech.inputs) // 100)], rate=RATE)
+
+
+@of_course
+def learn(speech, kind="recurrent", *, epochs=6, hidden=64, tau=TAU, lr=LR, seed=0):
+    """Train a network that listens.
+
+    Parameters
+    ----------
+    speech : Speech
+    kind, hidden, tau, seed
+        As for `speech_network`.
+    epochs : int
+    lr : float
+
+    Returns
+    -------
+    Network, Evaluation
+        The latter on the test recordings.
+    """
+    network = speech_network(speech, kind, hidden=hidden, tau=tau, seed=seed)
+    training.train(
+        network,
+        speech.inputs,
+        speech.labels,
+        epochs=epochs,
+        batch_size=BATCH,
+        loss=LOSS,
+        optimizer=Adam(lr),
+        rng=seed,
+        progress=False,
+    )
+    found = training.evaluate(network, speech.test_inputs, speech.test_labels, loss=LOSS)
+    return network, found
+
+
+class Audible:
+    """A sound that a notebook shows as something to be played, on request.
+
+    Parameters
+    ----------
+    sound : array of int16, or of float in [-1, 1], (n,)
+    sample_rate : float
+    name : str
+        What it is, in a few words.
+    """
+
+    def __init__(self, sound, sample_rate, name):
+        self.sound = as_int16(sound)
+        self.sample_rate = _check.number("sample_rate", sample_rate, at_least=1, at_most=1e6)
+        self.name = _check.text("name", name)
+
+    def wav(self):
+        """The bytes of a WAV file."""
+        file = io.BytesIO()
+        with wave.open(file, "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(round(self.sample_rate))
+            out.writeframes(self.sound.astype("<i2").tobytes())
+        return file.getvalue()
+
+    def _repr_html_(self):
+        name = html.escape(self.name, quote=True)
+        data = base64.b64encode(self.wav()).decode()
+        return (
+            f'<figure style="margin: 4px 0"><figcaption>{name}</figcaption><audio controls '
+            f'aria-label="{name}" src="data:audio/wav;base64,{data}"></audio></figure>'
+        )
+
+    def __repr__(self):
+        return f"{self.name}: {len(self.sound) / self.sample_rate:.2f} s of sound"
+
+
+def as_int16(sound):
+    """A sound as int16, as loud as that allows."""
+    x = _check.array("sound", sound, np.float64, (None,))
+    if not x.size:
+        raise ValueError("sound is empty")
+    largest = np.abs(x).max()
+    return np.round(x * (32000 / largest if largest > 0 else 0)).astype(np.int16)
