@@ -129,7 +129,7 @@ def test_what_is_shown_is_the_network_that_learns():
         assert panel.wait(small_panels.PATIENCE)
         values = {"kind": "both", "start": "spread", "tau": 10.0, "lr": 0.01}
         last = settled(panel.simulate(**values))
-        network, clicks = panel.downloads()["network"], panel.task
+        network, clicks = panel.downloads()["network"], panel.clicks
         test = clicks.test_inputs, clicks.test_labels
         right = evaluate(network, *test, loss=pauses.LOSS).accuracy
         assert last["tested"][-1] == (8, right) and last["others"][-1][0] == 8

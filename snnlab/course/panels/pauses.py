@@ -62,7 +62,7 @@ class FindConstants(Panel):
             ),
             "tau_mem",
         ),
-        "start": Choice("begins", as_options(("low", "middle", "high"), "{}"), "middle"),
+        "start": Choice("begins", (("low", "low"), ("mid", "middle"), ("high", "high")), "middle"),
         "lr": Stops("learning rate", as_options((0.01, 0.03, 0.1, 0.3, 1.0)), 0.1),
         "steepness": Stops("steepness", as_options((1.0, 2.0, 4.0, 8.0, 20.0, 50.0)), 4.0),
     }
@@ -159,19 +159,19 @@ class LearnPauses(Panel):
     ) -> None:
         self.hidden = _check.integer("hidden", hidden, 1, 500)  # each step is waited for
         self.n_steps = steps
-        self.task = pauses.pauses_task(n_train=n_train, n_test=n_test)
+        self.clicks = pauses.pauses_task(n_train=n_train, n_test=n_test)
         longest = len(pauses.PAUSES) - 1
-        self._asked = int(np.argmax(self.task.test_labels == longest))
+        self._asked = int(np.argmax(self.clicks.test_labels == longest))
         super().__init__(key)
 
     def _trained(self, network, lr):
         """Train, and yield each step's number, with the accuracy now and then, else None."""
-        task = self.task
-        epochs = -(-self.n_steps // -(-len(task.inputs) // pauses.BATCH))
+        clicks = self.clicks
+        epochs = -(-self.n_steps // -(-len(clicks.inputs) // pauses.BATCH))
         run = steps(
             network,
-            task.inputs,
-            task.labels,
+            clicks.inputs,
+            clicks.labels,
             epochs=epochs,
             batch_size=pauses.BATCH,
             loss=pauses.LOSS,
@@ -181,11 +181,11 @@ class LearnPauses(Panel):
         )
         for k, _ in zip(range(1, self.n_steps + 1), run, strict=False):
             look = k == 1 or k % EVERY == 0 or k == self.n_steps
-            test = task.test_inputs, task.test_labels
+            test = clicks.test_inputs, clicks.test_labels
             yield k, evaluate(network, *test, loss=pauses.LOSS).accuracy if look else None
 
     def _network(self, kind, tau, start):
-        return pauses.time_network(self.task, kind, hidden=self.hidden, tau=tau, start=start)
+        return pauses.time_network(self.clicks, kind, hidden=self.hidden, tau=tau, start=start)
 
     def simulate(
         self, *, kind: str, start: str, tau: float, lr: float
@@ -199,15 +199,15 @@ class LearnPauses(Panel):
         """
         network = self._network(kind, tau, start)
         self._shown, tested, pace = network, [], Pace()
-        sample = self.task.test_inputs[self._asked : self._asked + 1].compact()
+        sample = self.clicks.test_inputs[self._asked : self._asked + 1].compact()
         words = dict((kind, words) for words, kind in LEARNS)[kind]
         fixed = {
             "step": sample.step,
             "unit": sample.unit,
             "n_steps": pauses.STEPS,
-            "n_units": self.task.inputs.n_units,
+            "n_units": self.clicks.inputs.n_units,
             "dt": pauses.DT,
-            "label": pauses.PAUSES[int(self.task.test_labels[self._asked])],
+            "label": pauses.PAUSES[int(self.clicks.test_labels[self._asked])],
             "pauses": pauses.PAUSES,
             "before": _rows(network),
             "steps": self.n_steps,
