@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from snnlab import _check
-from snnlab.neurons import KINDS, LIF, parameter
+from snnlab.neurons import KINDS, LIF
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -56,11 +55,10 @@ class AdaptiveLIF(LIF):
     adapts: ClassVar[bool] = True
 
     def __post_init__(self):
-        set_ = partial(object.__setattr__, self)
         if self.tau_adapt is not None:
-            set_("tau_adapt", parameter("tau_adapt", self.tau_adapt, above=0))
-        for name in ("coupling", "jump"):
-            set_(name, parameter(name, getattr(self, name)))
+            self._take("tau_adapt", above=0)
+        self._take("coupling")
+        self._take("jump")
         super().__post_init__()
         if self.learn:
             raise ValueError("learn must be empty: constants of neurons that adapt are not learned")
