@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnlab import _check
+from snnlab import _check, encode
+from snnlab.course.arguments import of_course
+from snnlab.learning import membrane
+from snnlab.learning.losses import SumOverTime
+from snnlab.learning.optim import Adam
 from snnlab.neurons import LIF
 
 DT, TAU = 1e-6, 20e-6  # seconds: a step, and a membrane
@@ -47,3 +51,51 @@ def many_neurons(rate, n_steps, seed=0):
     weights = rng.normal(np.linspace(-0.03, 0.08, MANY), 0.1, (N_INPUTS, MANY))
     x = rng.random((n_steps, N_INPUTS)) < rate
     return x[None].astype(float), weights
+
+
+# images as rates ----------------------------------------------------------------------------------
+
+PROBABILITY = 0.1  # of a spike per step, of the brightest pixel
+THRESHOLD, INHIBITION = 2.0, 0.0  # as `snnlab.learning.membrane.competing` takes them
+HIDDEN, LR, BATCH = 100, 2e-3, 50
+LOSS = SumOverTime(0.3)
+WAYS = "through time", "without time"
+
+
+def as_rates(x, seed=0):
+    """Spikes of images whose pixels are rates, drawn once."""
+    return encode.rate(x, n_steps=N_STEPS, rng=seed, probability=PROBABILITY)
+
+
+@of_course
+def network(data, *, hidden=HIDDEN, threshold=THRESHOLD, inhibition=INHIBITION, seed=0):
+    """A network of one hidden layer for images, which begins as that of Lee et al. does.
+
+    Parameters
+    ----------
+    data : Dataset
+        Such as MNIST.
+    hidden : int
+    threshold, inhibition
+        As for `snnlab.learning.membrane.competing`.
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    Network
+    """
+    sizes = data.x_train.shape[1], hidden, data.n_classes
+    how = {"threshold": threshold, "inhibition": inhibition}
+    return membrane.competing(sizes, neuron(learn="v_th"), n_steps=N_STEPS, rng=seed, **how)
+
+
+def rule(way, normalise=True):
+    """What `snnlab.train` takes as ``backward``, for one of `WAYS`."""
+    without = _check.one_of("way", way, WAYS) == WAYS[1]
+    return membrane.MembraneSignal(normalise=normalise) if without else None
+
+
+def optimizer(lr=LR):
+    """Adam, by which thresholds change ten times slower than weights."""
+    return Adam(lr, rates={"v_th": 0.1})

@@ -16,6 +16,7 @@ from snnlab.course.panels.readout import ReadOut
 from snnlab.course.panels.regions import YinYang
 from snnlab.course.panels.rewire import Rewire
 from snnlab.course.panels.silence import Silence
+from snnlab.course.panels.traces import OneNumber, WithoutTime
 from snnlab.course.panels.train import Run, TrainLive
 from snnlab.course.panels.wires import WireThatReturns
 
@@ -30,6 +31,7 @@ __all__ = [
     "LearnToListen",
     "Listen",
     "OneNeuron",
+    "OneNumber",
     "PixelsToSpikes",
     "ReadOut",
     "Rewire",
@@ -44,6 +46,7 @@ __all__ = [
     "TrainLive",
     "TrainPatches",
     "WireThatReturns",
+    "WithoutTime",
     "YinYang",
     "receptive_field",
     "small_network",
