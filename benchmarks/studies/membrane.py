@@ -192,12 +192,13 @@ N_MNIST = {
     "batch_size": 20,
     "shuffle": False,
 }
+THROUGH_TIME = {"lr": 1e-3, "steepness": 4.0}  # at the rule's rate it falls silent
 FEW = {"n_train": 20_000, "epochs": 8}
 ENTRIES = {
     "membrane-mnist": (
         [
             point("from the membrane", paper=0.9877),
-            point("through time, surrogate", rule="surrogate"),
+            point("through time, surrogate", rule="surrogate", **THROUGH_TIME),
         ],
         run_images,
     ),
@@ -205,10 +206,10 @@ ENTRIES = {
         [
             point("all of it", **FEW),
             point("errors not normalised", normalise=False, **FEW),
-            point("no inhibition", inhibition=0.0, **FEW),
             point("thresholds fixed", learn_thresholds=False, **FEW),
             point("usual weights, thresholds of 1", beginning="normal", **FEW),
-            point("through time, surrogate", rule="surrogate", **FEW),
+            point("through time, surrogate", rule="surrogate", **FEW | THROUGH_TIME),
+            point("with inhibition", inhibition=[0.01, 0.01, 0.1], **FEW),
         ],
         run_images,
     ),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import warnings
+from dataclasses import dataclass
+
 import numpy as np
 
 from snnlab import _check, encode
 from snnlab.course.arguments import of_course
-from snnlab.learning import membrane
+from snnlab.datasets.events import Recordings
+from snnlab.learning import membrane, training
 from snnlab.learning.losses import SumOverTime
 from snnlab.learning.optim import Adam
 from snnlab.neurons import LIF
@@ -18,7 +23,7 @@ N_INPUTS, MANY = 40, 60  # of the neurons that hear the same
 
 def neuron(**changes):
     """A LIF without a synaptic filter, whose spikes subtract the threshold."""
-    given = {"tau_mem": TAU, "tau_syn": None, "dt": DT, "surrogate": "arctan", "steepness": 2.0}
+    given = {"tau_mem": TAU, "tau_syn": None, "dt": DT, "surrogate": "arctan", "steepness": 4.0}
     return LIF(**given | changes)
 
 
@@ -55,8 +60,8 @@ def many_neurons(rate, n_steps, seed=0):
 
 # images as rates ----------------------------------------------------------------------------------
 
-PROBABILITY = 0.1  # of a spike per step, of the brightest pixel
-THRESHOLD, INHIBITION = 2.0, 0.0  # as `snnlab.learning.membrane.competing` takes them
+PROBABILITY = 0.2  # of a spike per step, of the brightest pixel
+THRESHOLD, INHIBITION = 5.0, 0.0  # as `snnlab.learning.membrane.competing` takes them
 HIDDEN, LR, BATCH = 100, 2e-3, 50
 LOSS = SumOverTime(0.3)
 WAYS = "through time", "without time"
@@ -99,3 +104,109 @@ def rule(way, normalise=True):
 def optimizer(lr=LR):
     """Adam, by which thresholds change ten times slower than weights."""
     return Adam(lr, rates={"v_th": 0.1})
+
+
+# recordings of an event camera --------------------------------------------------------------------
+
+CAMERA = {"dt": 6e-3, "n_steps": N_STEPS, "pool": 2, "cut": True}  # how recordings become spikes
+
+
+@dataclass(frozen=True)
+class CameraTask:
+    """Recordings as spikes, to be learned, and others to be tested.
+
+    Attributes
+    ----------
+    inputs, labels : SpikeTrains, array of int
+        To be learned.
+    test_inputs, test_labels : SpikeTrains, array of int
+    """
+
+    inputs: object
+    labels: np.ndarray
+    test_inputs: object
+    test_labels: np.ndarray
+
+
+def shuffled(recordings, seed=0):
+    """The same recordings, but each event happens at the time of another one of its recording."""
+    rng, units = np.random.default_rng(seed), recordings.units.copy()
+    for lo, hi in itertools.pairwise(recordings.indptr):
+        units[lo:hi] = rng.permutation(units[lo:hi])
+    given = recordings.times, units, recordings.indptr, recordings.shape, recordings.labels
+    return Recordings(*given, recordings.tick)
+
+
+def camera_task(recordings, *, shuffle=False, seed=0):
+    """Split recordings, four fifths to be learned, and make spikes of them.
+
+    Parameters
+    ----------
+    recordings : Recordings
+        With labels.
+    shuffle : bool
+        Whether events happen at each other's times.
+    seed : int
+        Of the split.
+
+    Returns
+    -------
+    CameraTask
+    """
+    _check.kind("Recordings")("recordings", recordings)
+    if recordings.labels is None:
+        raise ValueError("recordings must have labels")
+    seed = _check.integer("seed", seed, at_least=0)
+    order = np.random.default_rng(seed).permutation(len(recordings))
+    chosen = shuffled(recordings, seed) if _check.flag("shuffle", shuffle) else recordings
+    trains, n = chosen.spikes(**CAMERA), len(recordings) // 5
+    test, learned = order[:n], order[n:]
+    labels = recordings.labels
+    return CameraTask(trains[learned], labels[learned], trains[test], labels[test])
+
+
+def learn_camera(camera, way, *, epochs=15, hidden=HIDDEN, seed=0):
+    """Train a network of one hidden layer on recordings, in one of `WAYS`.
+
+    Parameters
+    ----------
+    camera : CameraTask
+    way : {"through time", "without time"}
+    epochs, hidden : int
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    Network, Evaluation
+        The latter on the test recordings.
+    """
+    sizes = camera.inputs.n_units, hidden, int(camera.labels.max()) + 1
+    net = membrane.competing(
+        sizes, neuron(learn="v_th"), n_steps=N_STEPS, rng=seed, threshold=THRESHOLD
+    )
+    training.train(
+        net,
+        camera.inputs,
+        camera.labels,
+        epochs=epochs,
+        batch_size=20,
+        loss=LOSS,
+        optimizer=optimizer(),
+        backward=rule(way),
+        rng=seed,
+        progress=False,
+    )
+    return net, training.evaluate(net, camera.test_inputs, camera.test_labels, loss=LOSS)
+
+
+def learn_sums(camera, *, hidden=HIDDEN, seed=0):
+    """Accuracy of rectified linear units that hear how many events there were in each place."""
+    from sklearn.neural_network import MLPClassifier  # takes long to import
+
+    x, x_test = (part.unit_counts(np.float64) for part in (camera.inputs, camera.test_inputs))
+    model = MLPClassifier((hidden,), max_iter=40, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of epochs that do not suffice to converge
+        model.fit(x / x.max(), camera.labels)
+    return float(model.score(x_test / x.max(), camera.test_labels))

@@ -110,7 +110,9 @@ class WithoutTime(Panel):
         self.test = traces.as_rates(data.x_test[:n_test], seed=1), data.y_test[:n_test]
         self.controls = {
             "lr": Stops("learning rate", as_options((3e-4, 1e-3, 2e-3, 5e-3, 2e-2)), traces.LR),
-            "threshold": Stops("threshold α", as_options((0.5, 1.0, 2.0, 4.0, 8.0)), 2.0),
+            "threshold": Stops(
+                "threshold α", as_options((1.0, 2.0, 5.0, 10.0, 20.0)), traces.THRESHOLD
+            ),
             "inhibition": Stops("inhibition", as_options((0.0, 0.01, 0.03, 0.1, 0.3)), 0.0),
             "normalise": Choice("errors", (("normalised", True), ("as they are", False)), True),
         }
