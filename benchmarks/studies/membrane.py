@@ -40,7 +40,7 @@ COMMON = {
     "batch_size": 100,
     "lr": 3e-3,
     "threshold_rate": 0.1,
-    "weight_decay": 0.0,
+    "weight_decay": 0.1,
     "dropout": 0.0,
     "surrogate": "arctan",
     "steepness": 2.0,
@@ -168,11 +168,12 @@ def learn_sums(c, counts, labels, learned, test, seed):
     model.set_params(random_state=seed, batch_size=c["batch_size"], learning_rate_init=c["lr"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of epochs that do not suffice to converge
-        model.fit(counts[learned] / 5, labels[learned])
+        counts = counts / counts[learned].std()
+        model.fit(counts[learned], labels[learned])
     return {
-        "test_accuracy": float(model.score(counts[test] / 5, labels[test])),
+        "test_accuracy": float(model.score(counts[test], labels[test])),
         "hidden_spikes": 0.0,
-        "train_accuracy": float(model.score(counts[learned] / 5, labels[learned])),
+        "train_accuracy": float(model.score(counts[learned], labels[learned])),
         "weights": sum(w.size for w in model.coefs_),
         "seconds": time.perf_counter() - began,
     }
@@ -187,7 +188,8 @@ def point(label, paper=None, **config):
 N_MNIST = {
     "data": "n-mnist",
     "hidden": [300],
-    "dt": 6e-3,
+    "dt": 6.5e-3,
+    "threshold": 10.0,
     "epochs": 40,
     "batch_size": 20,
     "shuffle": False,
@@ -216,9 +218,14 @@ ENTRIES = {
     "membrane-n-mnist": (
         [
             point("from the membrane", **N_MNIST),
-            point("through time, surrogate", rule="surrogate", **N_MNIST),
+            point("through time, surrogate", rule="surrogate", **N_MNIST, steepness=4.0),
             point("sums of events, rectified linear units", rule="sums", **N_MNIST),
             point("from the membrane, times shuffled", **N_MNIST | {"shuffle": True}),
+            point(
+                "through time, times shuffled",
+                rule="surrogate",
+                **N_MNIST | {"shuffle": True, "steepness": 4.0},
+            ),
         ],
         run_recordings,
     ),

@@ -108,7 +108,8 @@ def optimizer(lr=LR):
 
 # recordings of an event camera --------------------------------------------------------------------
 
-CAMERA = {"dt": 6e-3, "n_steps": N_STEPS, "pool": 2, "cut": True}  # how recordings become spikes
+CAMERA = {"dt": 6.5e-3, "n_steps": N_STEPS, "pool": 2, "cut": True}  # as recordings become spikes
+CAMERA_THRESHOLD = 10.0  # there is more to hear than in images
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def learn_camera(camera, way, *, epochs=15, hidden=HIDDEN, seed=0):
     """
     sizes = camera.inputs.n_units, hidden, int(camera.labels.max()) + 1
     net = membrane.competing(
-        sizes, neuron(learn="v_th"), n_steps=N_STEPS, rng=seed, threshold=THRESHOLD
+        sizes, neuron(learn="v_th"), n_steps=N_STEPS, rng=seed, threshold=CAMERA_THRESHOLD
     )
     training.train(
         net,
@@ -208,5 +209,5 @@ def learn_sums(camera, *, hidden=HIDDEN, seed=0):
     model = MLPClassifier((hidden,), max_iter=40, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of epochs that do not suffice to converge
-        model.fit(x / x.max(), camera.labels)
-    return float(model.score(x_test / x.max(), camera.test_labels))
+        model.fit(x / x.std(), camera.labels)
+    return float(model.score(x_test / x.std(), camera.test_labels))

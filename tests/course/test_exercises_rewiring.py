@@ -57,6 +57,10 @@ def triangle(f, below, centre, above):
     return np.clip(np.minimum(rising, falling), 0, None)
 
 
+def error_below(error, weights, thresholds, own):
+    return (error @ weights.T) / thresholds * (own > 0)
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -79,6 +83,9 @@ RIGHT = {
     "n20.q1": 134,
     "n20.q2": triangle,
     "n20.q3": 3.83,
+    "n22.q1": 1.2055,
+    "n22.q2": error_below,
+    "n22.q3": 1.918,
 }
 WRONG = {
     "n13.q1": [
@@ -168,6 +175,18 @@ WRONG = {
         lambda f, a, b, c: (f > a) * 0.5,
     ],
     "n20.q3": [0.0383, 3.5, 9.4, 2, 30, "few"],
+    "n22.q1": [1.1467, 0.8187, 0.3166, 1.1, 3, "some"],
+    "n22.q2": [
+        3,
+        lambda e, w, t, a: 1 / 0,
+        lambda e, w, t, a: ...,
+        lambda e, w, t, a: error_below(e, w, t, a)[:, :-1],
+        lambda e, w, t, a: (e @ w.T) / t,
+        lambda e, w, t, a: (e @ w.T) * (a > 0),
+        lambda e, w, t, a: (e @ w.T) / t * a,
+        lambda e, w, t, a: 2 * error_below(e, w, t, a),
+    ],
+    "n22.q3": [0.01918, 27.13, 1.5, 5, "few"],
 }
 
 
