@@ -293,8 +293,8 @@ class RateCoded:
         stop = np.zeros(len(x), np.int64)
         step, unit = (np.empty(u.size + 1, np.int32) for _ in range(2))
         events.below_where(u, which, chance, ends, self.n_steps, stop, step, unit)
-        start = np.concatenate([[0], stop])[:-1]
-        return SpikeTrains.wrap(start, stop, step, unit, self.n_steps, self.n_units)
+        start, n = np.concatenate([[0], stop])[:-1], stop[-1] if len(x) else 0
+        return SpikeTrains.wrap(start, stop, step[:n], unit[:n], self.n_steps, self.n_units)
 
     def __repr__(self):
         return (
