@@ -132,8 +132,8 @@ class WithoutTime(Panel):
         self._networks = {way: traces.network(self.data, **begin) for way in traces.WAYS}
         errors = "normalised errors" if normalise else "errors as they are"
         fixed = {
-            "names": traces.WAYS,
-            "settings": ("through time, surrogate", f"without time, {errors}"),
+            "names": ("back", "traces"),  # short: they stand above narrow axes
+            "settings": ("back through time, surrogate", f"traces, no time, {errors}"),
             "image": self.data.x_test[0].reshape(self.data.image_shape[:2]),
             "label": int(self.test[1][0]),
             "n_hidden": self.hidden,
