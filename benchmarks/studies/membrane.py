@@ -190,8 +190,9 @@ N_MNIST = {
     "hidden": [300],
     "dt": 6.5e-3,
     "threshold": 10.0,
-    "epochs": 40,
+    "epochs": 30,
     "batch_size": 20,
+    "lr": 2e-3,
     "shuffle": False,
 }
 THROUGH_TIME = {"lr": 1e-3, "steepness": 4.0}  # at the rule's rate it falls silent

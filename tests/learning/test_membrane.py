@@ -129,12 +129,12 @@ def smooth_error(weights, thresholds, known, base, c):
 
     The jumps of the membrane at spikes are what ``V = sum w x - v_th a`` says they were.
     """
-    x = known[0][0]
+    a = below = 0.0
     for k, (heard, own) in enumerate(known):
-        x = heard if k == 0 else heard + (a - known[k - 1][1])  # noqa: F821
+        x = heard + (a - below)
         jumps = heard @ base[0][k] - base[1][k] * own
         a = (x @ weights[k] - jumps) / thresholds[k]
-        a = np.where((own > 0) | (k == len(known) - 1), a, own)
+        a, below = np.where((own > 0) | (k == len(known) - 1), a, own), own
     return (c * a).sum()
 
 
