@@ -80,10 +80,12 @@ def traces(z: np.ndarray, share: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    array (sample, unit)
+    array of float64 (sample, unit)
     """
-    z = _check.array("z", z, getattr(share, "dtype", np.float64), (None, None, None))
-    return np.einsum("stu,t->su", z, _check.array("share", share, z.dtype, (z.shape[1],)))
+    z = _check.array("z", z, np.float64, (None, None, None))
+    share = _check.array("share", share, np.float64, (z.shape[1],))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _check.finite("z or share", np.einsum("stu,t->su", z, share))
 
 
 def learn(
@@ -102,7 +104,7 @@ def learn(
 
     Returns
     -------
-    array (n_in, n), array (sample, n_in)
+    arrays of float64 (n_in, n) and (sample, n_in)
         The second is 0 for inputs that did not spike.
     """
     error = _check.array("error", error, np.float64, (None, None))
@@ -111,7 +113,9 @@ def learn(
     weights = _check.array("weights", weights, np.float64, (x.shape[1], n))
     update = _check.array("update", update, np.float64, (n_samples,))[:, None]
     back = _check.array("back", back, np.float64, (n_samples,))[:, None]
-    return (update * x).T @ error, back * (error @ weights.T) * (x != 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        by_weights, by_x = (update * x).T @ error, back * (error @ weights.T) * (x != 0)
+    return tuple(_check.finite("x, error or weights", g) for g in (by_weights, by_x))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,7 +319,7 @@ class _Pass:
             return self._traces(f"heard by {k}", signal, share_, n)
         if isinstance(signal, ConstantCurrent):
             return signal.x.astype(self.dtype) * share_.sum()
-        return traces(signal.values(0, len(signal), self.dtype), share_)
+        return traces(signal.values(0, len(signal), self.dtype), share_).astype(self.dtype)
 
     def _own(self, k):
         """Traces of layer k's own spikes, (sample, n); None where it has none."""
@@ -457,7 +461,7 @@ def competing(
         raise ValueError("neuron must have one value of each constant, and a gain that is not 0")
     threshold = _check.number("threshold", threshold, above=0)
     n_layers = len(sizes) - 1
-    given = [inhibition] * n_layers if np.ndim(inhibition) == 0 else inhibition
+    given = inhibition if hasattr(inhibition, "__len__") else [inhibition] * n_layers
     given = _check.sequence("inhibition", given, n_layers, "numbers, one per layer")
     given = [_check.number("inhibition", x, at_least=0) for x in given]
     rng = _check.generator("rng", rng)
