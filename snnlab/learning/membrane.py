@@ -468,9 +468,15 @@ def competing(
     layers = [Recurrent(n) if x else Dense(n) for n, x in zip(sizes[1:], given, strict=True)]
     models = [neuron.replace(v_th=threshold * float(np.sqrt(3 / m))) for m in sizes[:-1]]
     network = Network(
-        (sizes[0], *layers), models[:-1], readout=models[-1], n_steps=n_steps, rng=0, spread=0.0,
-        dtype=dtype, workers=workers,
-    )  # fmt: skip
+        (sizes[0], *layers),
+        models[:-1],
+        readout=models[-1],
+        n_steps=n_steps,
+        rng=0,
+        spread=0.0,
+        dtype=dtype,
+        workers=workers,
+    )
     for stage, model, x in zip(network.stages, models, given, strict=True):
         bound = np.sqrt(3 / stage.n_in)
         view = stage.blocks["weights"].of(network.parameters)

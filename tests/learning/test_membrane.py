@@ -218,9 +218,13 @@ def test_kernels_do_what_the_equations_say(settings, inhibition, readout):
         models = [*network.neurons[:-1], LeakyIntegrator(tau_mem=5.0, tau_syn=3.0, dt=1.0)]
         weights = network.weights
         network = Network(
-            (7, *network.layers), models[:-1], readout=models[-1], n_steps=T, rng=0,
+            (7, *network.layers),
+            models[:-1],
+            readout=models[-1],
+            n_steps=T,
+            rng=0,
             dtype=np.float64,
-        )  # fmt: skip
+        )
         for w, given in zip(network.weights, weights, strict=True):
             w[...] = given
     trace = network.forward(spikes(50, share=0.3))
@@ -347,9 +351,16 @@ def test_it_learns(neuron, inhibition):
     first = network.neurons[0].v_th
     loss = losses.SumOverTime(0.3)
     history = train(
-        network, inputs, labels, epochs=15, rng=0, batch_size=20, loss=loss,
-        optimizer=Adam(5e-3), backward=MembraneSignal(),
-    )  # fmt: skip
+        network,
+        inputs,
+        labels,
+        epochs=15,
+        rng=0,
+        batch_size=20,
+        loss=loss,
+        optimizer=Adam(5e-3),
+        backward=MembraneSignal(),
+    )
     after = evaluate(network, *task(seed=1), loss="sum_over_time").accuracy
     assert after > 0.9 > before + 0.2 and history.loss[-1] < history.loss[0]
     assert (network.neurons[0].v_th != first) == (neuron is LEARNS)
@@ -361,9 +372,16 @@ def test_it_learns_from_a_chip():
     network.scale_to_activity(inputs, 40)
     chip = Substrate(1)
     train(
-        network, inputs, labels, epochs=8, rng=0, batch_size=20, loss="sum_over_time",
-        backward=MembraneSignal(), substrate=chip,
-    )  # fmt: skip
+        network,
+        inputs,
+        labels,
+        epochs=8,
+        rng=0,
+        batch_size=20,
+        loss="sum_over_time",
+        backward=MembraneSignal(),
+        substrate=chip,
+    )
     found = evaluate(network, *task(seed=1), loss="sum_over_time", substrate=chip)
     assert found.accuracy > 0.8
 
@@ -374,9 +392,15 @@ def test_penalties_are_heard():
     for price in ((), (priced.Bursts(10.0),)):
         network = small(sizes=(12, 20, 3), dtype=np.float32)
         train(
-            network, inputs, labels, epochs=6, rng=0, loss="sum_over_time",
-            backward=MembraneSignal(), penalties=price,
-        )  # fmt: skip
+            network,
+            inputs,
+            labels,
+            epochs=6,
+            rng=0,
+            loss="sum_over_time",
+            backward=MembraneSignal(),
+            penalties=price,
+        )
         counts.append(evaluate(network, inputs, labels, loss="sum_over_time").hidden_spikes)
     assert counts[1] < 0.7 * counts[0]
 
@@ -384,9 +408,12 @@ def test_penalties_are_heard():
 def test_an_interrupted_training_goes_on(tmp_path):
     inputs, labels = task(60)
     settings = {
-        "rng": 3, "batch_size": 20, "loss": "sum_over_time", "backward": MembraneSignal(),
+        "rng": 3,
+        "batch_size": 20,
+        "loss": "sum_over_time",
+        "backward": MembraneSignal(),
         "schedule": "constant",
-    }  # fmt: skip
+    }
     whole, parts = (small(sizes=(12, 20, 3)) for _ in range(2))
     train(whole, inputs, labels, epochs=4, optimizer=SGD(0.01, 0.9), **settings)
     path = tmp_path / "training.npz"
@@ -428,22 +455,31 @@ def test_a_rule_of_ones_own():
         (Network((7, 5, 3), LIF.grad_r(), n_steps=T, rng=0), "reset to rest"),
         (Network((7, 5, 3), NEURON.replace(learn="tau_mem"), n_steps=T, rng=0), "time constants"),
         (
-            Network((7, 5, 3), NEURON.replace(tau_mem=[4.0, 5, 6, 7, 8]), readout=NEURON,
-                    n_steps=T, rng=0),
+            Network(
+                (7, 5, 3),
+                NEURON.replace(tau_mem=[4.0, 5, 6, 7, 8]),
+                readout=NEURON,
+                n_steps=T,
+                rng=0,
+            ),
             "differ in tau_mem",
         ),
         (Network(((4, 4, 1), Conv(2), 3), NEURON, n_steps=T, rng=0), "not a plain Dense"),
     ],
-)  # fmt: skip
+)
 def test_networks_it_is_not_for(network, words):
     with pytest.raises(ValueError, match=f"network has layer 0 .*{words}"):
         MembraneSignal().check(network)
     n_in = network.sizes[0]
     with pytest.raises(ValueError, match="network has layer 0"):
         train(
-            network, spikes(n_in=n_in), np.zeros(6, int), epochs=1, rng=0,
+            network,
+            spikes(n_in=n_in),
+            np.zeros(6, int),
+            epochs=1,
+            rng=0,
             backward=MembraneSignal(),
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.parametrize("rule", ["membrane", MembraneSignal, 3, object()])

@@ -149,11 +149,17 @@ class WithoutTime(Panel):
         settings = {"epochs": epochs, "batch_size": traces.BATCH, "loss": traces.LOSS}
         runs = [
             steps(
-                network, self.inputs, self.labels, rng=0, schedule="constant",
-                optimizer=traces.optimizer(lr), backward=traces.rule(way, normalise), **settings,
+                network,
+                self.inputs,
+                self.labels,
+                rng=0,
+                schedule="constant",
+                optimizer=traces.optimizer(lr),
+                backward=traces.rule(way, normalise),
+                **settings,
             )
             for way, network in self._networks.items()
-        ]  # fmt: skip
+        ]
         losses, tested = ([], []), ([], [])
 
         def frame():
