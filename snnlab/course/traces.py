@@ -101,6 +101,14 @@ def rule(way, normalise=True):
     return membrane.MembraneSignal(normalise=normalise) if without else None
 
 
+def first_passes(net, inputs):
+    """A pass forward, and backward in both of `WAYS`: their kernels are compiled then."""
+    trace = net.forward(inputs)
+    nothing = np.zeros_like(trace.readout)
+    net.backward(trace, nothing)
+    rule(WAYS[1]).backward(net, trace, nothing)
+
+
 def optimizer(lr=LR):
     """Adam, by which thresholds change ten times slower than weights."""
     return Adam(lr, rates={"v_th": 0.1})

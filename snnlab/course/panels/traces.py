@@ -116,6 +116,9 @@ class WithoutTime(Panel):
             "inhibition": Stops("inhibition", as_options((0.0, 0.01, 0.03, 0.1, 0.3)), 0.0),
             "normalise": Choice("errors", (("normalised", True), ("as they are", False)), True),
         }
+        # kernels of inhibition are compiled now, not when a slider moves
+        inhibited = traces.network(data, hidden=self.hidden, inhibition=0.1)
+        traces.first_passes(inhibited, self.inputs[:2])
         super().__init__(key)
 
     def simulate(
