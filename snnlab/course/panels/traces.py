@@ -27,7 +27,7 @@ class OneNumber(Panel):
 
     controls = {
         "neuron": Slider("neuron", 0, traces.MANY - 1, 1, 44, digits=0),
-        "rate": Slider("input rate", 0.02, 0.5, 0.02, 0.2, "per step"),
+        "rate": Slider("input rate", 0.02, 0.5, 0.02, 0.2),
         "threshold": Slider("threshold", 0.2, 4, 0.1, 1, digits=1),
         "tau": Slider("membrane τ", 2, 60, 1, 20, "µs", 1e-6, digits=1),
         "n_steps": Stops("steps", as_options((10, 20, 50, 100, 200)), 50),
