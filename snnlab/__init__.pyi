@@ -38,11 +38,13 @@ from snnlab.datasets.augment import CroppedImages as CroppedImages
 from snnlab.estimator import SpikingClassifier as SpikingClassifier
 from snnlab.estimator import SpikingRegressor as SpikingRegressor
 from snnlab.learning import losses as losses
+from snnlab.learning import membrane as membrane
 from snnlab.learning import optim as optim
 from snnlab.learning import penalties as penalties
 from snnlab.learning import training as training
 from snnlab.learning.evaluation import evaluate as evaluate
 from snnlab.learning.history import History as History
+from snnlab.learning.membrane import MembraneSignal as MembraneSignal
 from snnlab.learning.optim import SGD as SGD
 from snnlab.learning.optim import Adam as Adam
 from snnlab.learning.training import train as train

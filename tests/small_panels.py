@@ -111,6 +111,7 @@ MAKERS = {
     ),
     "Listen": lambda: panels.Listen(voices(), n_samples=8),
     "OneNeuron": lambda: panels.OneNeuron(),
+    "OneNumber": lambda: panels.OneNumber(),
     "PixelsToSpikes": lambda: panels.PixelsToSpikes(digits().x_test[:20].reshape(-1, 16, 16)),
     "ReadOut": lambda: panels.ReadOut(*late_and_early(), digits(), n_test=200),
     "Rewire": lambda: panels.Rewire(digits(), **REWIRED),
@@ -128,6 +129,7 @@ MAKERS = {
     "TrainLive": lambda: panels.TrainLive(digits(), n_train=300, n_test=50, hidden=20, begin=3),
     "TrainPatches": lambda: panels.TrainPatches(digits(), n_train=100, n_test=30, steps=4),
     "WireThatReturns": lambda: panels.WireThatReturns(),
+    "WithoutTime": lambda: panels.WithoutTime(digits(), n_train=100, n_test=30, steps=4, hidden=12),
     "YinYang": lambda: panels.YinYang(steps=20, n_test=50),
 }
 

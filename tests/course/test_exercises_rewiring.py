@@ -65,6 +65,10 @@ def later(x, d):
     return out[:-1]
 
 
+def error_below(error, weights, thresholds, own):
+    return (error @ weights.T) / thresholds * (own > 0)
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -90,6 +94,9 @@ RIGHT = {
     "n21.q1": 22.05,
     "n21.q2": later,
     "n21.q3": 6.47,
+    "n22.q1": 1.2055,
+    "n22.q2": error_below,
+    "n22.q3": 1.918,
 }
 WRONG = {
     "n13.q1": [
@@ -192,6 +199,18 @@ WRONG = {
         lambda x, d: 2 * later(x, d),
     ],
     "n21.q3": [0.0647, 240, 5.2, 10, "few"],
+    "n22.q1": [1.1467, 0.8187, 0.3166, 1.1, 3, "some"],
+    "n22.q2": [
+        3,
+        lambda e, w, t, a: 1 / 0,
+        lambda e, w, t, a: ...,
+        lambda e, w, t, a: error_below(e, w, t, a)[:, :-1],
+        lambda e, w, t, a: (e @ w.T) / t,
+        lambda e, w, t, a: (e @ w.T) * (a > 0),
+        lambda e, w, t, a: (e @ w.T) / t * a,
+        lambda e, w, t, a: 2 * error_below(e, w, t, a),
+    ],
+    "n22.q3": [0.01918, 27.13, 1.5, 5, "few"],
 }
 
 

@@ -17,6 +17,7 @@ from snnlab.course.panels.readout import ReadOut
 from snnlab.course.panels.regions import YinYang
 from snnlab.course.panels.rewire import Rewire
 from snnlab.course.panels.silence import Silence
+from snnlab.course.panels.traces import OneNumber, WithoutTime
 from snnlab.course.panels.train import Run, TrainLive
 from snnlab.course.panels.wires import WireThatReturns
 
@@ -33,6 +34,7 @@ __all__ = [
     "LearnToListen",
     "Listen",
     "OneNeuron",
+    "OneNumber",
     "PixelsToSpikes",
     "ReadOut",
     "Rewire",
@@ -47,6 +49,7 @@ __all__ = [
     "TrainLive",
     "TrainPatches",
     "WireThatReturns",
+    "WithoutTime",
     "YinYang",
     "receptive_field",
     "small_network",
