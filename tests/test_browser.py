@@ -832,7 +832,7 @@ def none(page, panel):
 
 
 RETRAINED = "LearnToListen", "Rewire", "RewireDeep", "RewireOnChip", "ThroughTheChip", "TrainDeep"
-RETRAINED += "TrainPatches", "YinYang"
+RETRAINED += "TrainPatches", "WithoutTeacher", "YinYang"
 BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training, "BrokenNeurons": check_quick_drag}
 BESIDES |= {"Listen": check_sound} | dict.fromkeys(RETRAINED, check_retraining)
 

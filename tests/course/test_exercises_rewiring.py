@@ -52,6 +52,10 @@ def shares(network):
     return [(w != 0).mean() for w in network.weights]
 
 
+def changed(w, when, t, rise, fall):
+    return w + np.where(when <= t, rise, -fall) * w * (1 - w)
+
+
 def triangle(f, below, centre, above):
     rising, falling = (f - below) / (centre - below), (above - f) / (above - centre)
     return np.clip(np.minimum(rising, falling), 0, None)
@@ -79,6 +83,9 @@ RIGHT = {
     "n20.q1": 134,
     "n20.q2": triangle,
     "n20.q3": 3.83,
+    "n23.q1": 3 / 7,
+    "n23.q2": changed,
+    "n23.q3": 75,
 }
 WRONG = {
     "n13.q1": [
@@ -168,6 +175,20 @@ WRONG = {
         lambda f, a, b, c: (f > a) * 0.5,
     ],
     "n20.q3": [0.0383, 3.5, 9.4, 2, 30, "few"],
+    "n23.q1": [4 / 7, 42.9, 0.5, 0.3, 0.9, "often"],
+    "n23.q2": [
+        3,
+        lambda *a: 1 / 0,
+        lambda w, *a: ...,
+        lambda w, *a: w[:-1],
+        lambda w, when, t, rise, fall: changed(w, when, t, rise, -fall),
+        lambda w, when, t, rise, fall: w + np.where(when <= t, rise, -fall) * w * (1 - w) * 2,
+        lambda w, when, t, rise, fall: w + np.where(when <= t, rise, -fall),
+        lambda w, when, t, rise, fall: w + np.where(when < t, rise, -fall) * w * (1 - w),
+        lambda w, when, t, rise, fall: changed(w, when, t, rise, fall) - w,
+        lambda w, when, t, rise, fall: w.fill(0.5) or w,
+    ],
+    "n23.q3": [17, 20, 60, 100, "many"],
 }
 
 

@@ -9,6 +9,7 @@ from snnlab.course.figures.depth import (
     update_deep_training,
     update_depth,
 )
+from snnlab.course.figures.detectors import draw_detectors, update_detectors
 from snnlab.course.figures.gradients import (
     draw_backward,
     draw_surrogate,
@@ -47,6 +48,7 @@ __all__ = [
     "draw_cost",
     "draw_deep_training",
     "draw_depth",
+    "draw_detectors",
     "draw_growth",
     "draw_hearing",
     "draw_latency",
@@ -74,6 +76,7 @@ __all__ = [
     "update_cost",
     "update_deep_training",
     "update_depth",
+    "update_detectors",
     "update_hearing",
     "update_latency",
     "update_layers",
