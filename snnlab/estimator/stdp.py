@@ -42,8 +42,8 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     Parameters
     ----------
     layers : sequence of Detectors, or "auto"
-        "auto": two layers of patches of 5 x 5, or one where images are small; of tables one layer
-        of 64 detectors that hear all.
+        "auto": 32 detectors of 5 x 5 and 100 of 3 x 3 pooled places, or one layer where images are
+        small; of tables one layer of 64 detectors that hear all.
     image_shape : sequence of int, optional
         Rows and columns of images, and channels if there are several; the features are then pixels
         in this order. Images (n, y, x) or (n, y, x, channel) are taken, too.
@@ -77,7 +77,7 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     >>> from sklearn.preprocessing import StandardScaler
     >>> data = snnlab.datasets.load("digits16")
     >>> features = snnlab.STDPFeatures(image_shape=(16, 16), cut=0.3, random_state=0)
-    >>> model = make_pipeline(features, StandardScaler(), LogisticRegression(C=0.01))
+    >>> model = make_pipeline(features, StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
     >>> model.fit(data.x_train, data.y_train).score(data.x_test, data.y_test) > 0.9
     True
     """
@@ -92,7 +92,7 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         fall: float = 0.03,
         cut: float = 0.0,
         every: int = 100,
-        n_images: int = 3000,
+        n_images: int = 4000,
         grid: int = 2,
         random_state: Randomness | None = None,
         workers: int | None = None,
@@ -176,7 +176,7 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             return [Detectors(64, None, 0.2 * units, winners=1)]
         if min(rows, columns) < SMALL:
             return [Detectors(64, min(5, rows, columns), 8.0)]
-        return [Detectors(32, 5, 10.0, pool=2), Detectors(100, 5, 10.0, winners=8, radius=1)]
+        return [Detectors(32, 5, 10.0, pool=2), Detectors(100, 3, 5.0, winners=8, radius=1)]
 
     def _coded(self, X):
         """First spikes (n, y, x, channel)."""
@@ -203,6 +203,12 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             found.append(features)
             counts.append(events)
         return np.concatenate(found), sum(counts[1:], counts[0])
+
+    def __sklearn_tags__(self):
+        """Potentials are of single precision, whatever came in."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
     @property
     def _n_features_out(self):
