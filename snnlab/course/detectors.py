@@ -107,7 +107,6 @@ def read(network, sight):
     return float(np.mean((test @ weights + offset).argmax(axis=1) == sight.test_labels))
 
 
-@of_course
 def watch(network, sight, *, cut=0.0, rise=0.04, images=IMAGES, every=EVERY):
     """Learn, and look every so many images: an iterator of `snnlab.stdp.Log`.
 
@@ -121,6 +120,7 @@ def watch(network, sight, *, cut=0.0, rise=0.04, images=IMAGES, every=EVERY):
         Weights fall three quarters as fast.
     images, every : int
     """
+    rise = _check.number("rise", rise, at_least=0, at_most=1)
     rule = STDP(rise, 0.75 * rise, cut, every)
     yield from network.learn_steps(sight.when, rule, images=images)
 
