@@ -73,7 +73,7 @@ def prepared(name, n_steps, floor, validate):
 
 
 def learned(config, when, seed):
-    """A network that has learned, its log, and how long that took."""
+    """A network that has learned, its log, how long that took, and the energy of it."""
     c = config
     layers = [Detectors(**layer) for layer in c["layers"]]
     network = STDPNetwork(when.shape[1:], layers, n_steps=c["n_steps"], rng=seed)
@@ -84,6 +84,7 @@ def learned(config, when, seed):
     began = time.perf_counter()
     log = network.learn(when, rule, images=c["images"], at_random=at_random)
     seconds = time.perf_counter() - began
+    spent = snnlab.energy.of_events(network, log.events, learning=True)
     if c["how"] == "afterwards":
         other, *_ = learned(c | {"how": "learning"}, when, seed)
         for k, stage in enumerate(other.stages):
@@ -92,7 +93,7 @@ def learned(config, when, seed):
             gone = np.zeros(w.size, bool)
             gone[np.argsort(w, axis=None, kind="stable")[:n]] = True
             network.prune(k, gone.reshape(w.shape))
-    return network, log, seconds
+    return network, log, seconds, spent.total
 
 
 def read_out(config, found, labels, seed=0):
@@ -132,24 +133,20 @@ def run(point, seed, validate, checkpoint):
     """Figures of one network."""
     c, began = point["config"], time.perf_counter()
     when, labels, test, test_labels = prepared(c["data"], c["n_steps"], c["floor"], validate)
-    network, log, seconds = learned(c, when, seed)
+    network, log, seconds, spent = learned(c, when, seed)
     found, _ = network.features(when, c["grid"])
     classify = read_out(c, found, labels, seed)
     start = time.perf_counter()
     features, events = network.features(test, c["grid"])
     inference_seconds = time.perf_counter() - start
-    spent, kept = (
-        snnlab.energy.of_events(network, log.events, learning=True),
-        snnlab.energy.of_events(network, events),
-    )
     return {
         "test_accuracy": float(np.mean(classify(features) == test_labels)),
         "train_accuracy": float(np.mean(classify(found[:10_000]) == labels[:10_000])),
         "connectivity": network.connectivity,
         "learning_events": log.events.total / log.events.images,
         "inference_events": events.total / events.images,
-        "learning_energy": spent.total,
-        "inference_energy": kept.total,
+        "learning_energy": float(spent),
+        "inference_energy": float(snnlab.energy.of_events(network, events).total),
         "learning_seconds": seconds,
         "inference_seconds": inference_seconds,
         "silent": float(np.mean(~features.any(axis=1))),

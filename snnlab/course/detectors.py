@@ -15,9 +15,9 @@ from snnlab.learning.stdp import STDP, Detectors, STDPNetwork, contrast, first_s
 
 N_FIRST, N_SECOND = 16, 48  # detectors
 THRESHOLD = 8.0  # of the first layer
-IMAGES, EVERY = 2000, 100  # that each layer learns, and between two looks
+IMAGES, EVERY = 1500, 100  # that each layer learns, and between two looks
 GRID = 2
-MOST = 1500  # images that the readout learns from
+MOST = 1000  # images that the readout learns from
 
 
 @dataclass(frozen=True)

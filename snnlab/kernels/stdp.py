@@ -206,30 +206,29 @@ def _potentiate(when, shape, weights, m, p, t, rise, fall):
 
 
 @inner
-def _choose(shape, v, waiting, n_waiting, threshold, t, radius, won, winners, n_winners):
+def _choose(shape, waiting, best, top, n_waiting, threshold, t, radius, won, winners, n_winners):
     """Winners among the places that reach the threshold in step t; returns how many there are.
 
     The largest potential first, then the earlier place in ``waiting``. A unit wins at one place of
     an image, and no other does within ``radius`` of it.
     """
-    _, nx, _, _, kx, n, _ = shape
-    columns = nx - kx + 1
+    columns = shape[1] - shape[4] + 1
     while n_winners < winners.shape[0]:
-        chosen, unit = -1, -1
+        chosen = -1
         for q in range(n_waiting):
             p = waiting[q]
-            m = _largest(v, p, n)
-            free = v[p, m] >= threshold and not won[m]
+            free = top[q] >= threshold and not won[best[q]]
             for k in range(n_winners):
                 dy = p // columns - winners[k, 1] // columns
                 dx = p % columns - winners[k, 1] % columns
                 free = free and max(abs(dy), abs(dx)) > radius
-            if free and (chosen < 0 or v[p, m] > v[chosen, unit]):
-                chosen, unit = p, m
+            if free and (chosen < 0 or top[q] > top[chosen]):
+                chosen = q
         if chosen < 0:
             break
-        won[unit] = 1
-        winners[n_winners, 0], winners[n_winners, 1], winners[n_winners, 2] = unit, chosen, t
+        won[best[chosen]] = 1
+        winners[n_winners, 0], winners[n_winners, 1] = best[chosen], waiting[chosen]
+        winners[n_winners, 2] = t
         n_winners += 1
     return n_winners
 
@@ -263,6 +262,7 @@ def learn(
     closed, waiting = scratch((places,), when), scratch((places,), np.int64(0))
     order, edges = scratch((when.shape[1],), np.int64(0)), scratch((n_steps + 2,), np.int64(0))
     won, winners = scratch((n,), when), scratch((n_winners, 3), np.int64(0))
+    best, top = scratch((places,), np.int64(0)), scratch((places,), weights)
     for s in range(when.shape[0]):
         clear(v)
         clear(level)
@@ -289,11 +289,14 @@ def learn(
                 )
                 counts[s, EVENTS] += events
             counts[s, HEARD] += edges[t + 1] - edges[t]
-            found = _choose(shape, v, waiting, n_waiting, threshold, t, radius, won, winners, found)
             for q in range(n_waiting):
                 p = waiting[q]
-                level[p] = v[p, _largest(v, p, n)]
-                closed[p] = 1 if level[p] >= threshold else 0
+                best[q] = _largest(v, p, n)
+                top[q] = level[p] = v[p, best[q]]
+                closed[p] = 1 if top[q] >= threshold else 0
+            found = _choose(
+                shape, waiting, best, top, n_waiting, threshold, t, radius, won, winners, found
+            )
             t += 1
         for k in range(found):
             m, p, then = winners[k, 0], winners[k, 1], winners[k, 2]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.course.figures.maps import SIGNED, columns_of, mosaic, show_any
+from snnlab.course.figures.maps import mosaic, show_any
 from snnlab.course.figures.parts import in_percent
 from snnlab.plot import style
+from snnlab.plot.decision import SIGNED
 from snnlab.plot.style import QUIET, ROLES
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def draw_detectors(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = 
     (uncut,) = events.plot([], [], "--", color=QUIET, label="nothing cut")
     (done,) = events.plot([], [], color=ROLES["spike"], label="this run")
     style.label_axes(events, x="images", y="events per image", title=" ")
+    events.yaxis.set_major_locator(MaxNLocator(4))
+    events.yaxis.set_major_formatter("{x:,.0f}")
     for ax in (shares, events):
         ax.set_xlim(-0.02 * data["images"], 1.02 * data["images"])
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -66,7 +69,7 @@ def draw_detectors(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = 
     events.legend(loc="upper left", fontsize=8)
     titles += [shares.title, events.title]
     parts = {"tiles": tiles, "titles": titles, "left": left, "tests": tests, "uncut": uncut}
-    return style.begin(fig, update_detectors, data, **parts, done=done, events=events)
+    return style.begin(fig, update_detectors, data, **parts, done=done)
 
 
 @style.styled
@@ -75,7 +78,7 @@ def update_detectors(picture: Picture, data: Mapping[str, Any]) -> None:
     a = picture.artists
     for tile, name in zip(a.tiles, ("first", "second"), strict=True):
         pictures = data[name]
-        show_any(tile, mosaic(pictures, columns_of(len(pictures))))
+        show_any(tile, mosaic(pictures, int(np.ceil((2 * len(pictures)) ** 0.5))))
         most = float(np.abs(pictures).max())
         tile.set_clim(-(most or 1), most or 1)
     a.left.set_data(*in_percent(data["left"]))
@@ -83,7 +86,7 @@ def update_detectors(picture: Picture, data: Mapping[str, Any]) -> None:
     for line, name in ((a.done, "events"), (a.uncut, "uncut")):
         line.set_data(*np.array(data[name], float).reshape(-1, 2).T)
     most = max([y for name in ("events", "uncut") for _, y in data[name]], default=1)
-    a.events.set_ylim(0, 1.3 * style.steady(0.0, float(most))[1])
+    a.done.axes.set_ylim(0, 1.4 * (most or 1))
     (seen, left), images = data["left"][-1], data["images"]
     right = f"{100 * data['tested'][-1][1]:.1f} % right" if data["tested"] else " "
     learning = 1 + (seen > images // 2)

@@ -45,7 +45,7 @@ class WithoutTeacher(Panel):
         data: Dataset,
         *,
         n_train: int = 2000,
-        n_test: int = 500,
+        n_test: int = 400,
         steps: int = detectors.IMAGES,
         key: str | None = None,
     ) -> None:
@@ -85,7 +85,7 @@ class WithoutTeacher(Panel):
                 data["left"].append((seen, log.connectivity[-1]))
                 data["events"] = self._places(log)
                 done = seen == data["images"]
-                if done or len(log.images) % 2 == 0:
+                if done or len(log.images) % 3 == 0:
                     data["tested"].append((seen, detectors.read(network, self.sight)))
                 yield from pace.frame(lambda: self._frame(data), now=done)
 
