@@ -817,6 +817,13 @@ OWN = {
     # STDP
     "contrast.images": lambda: np.random.default_rng(0).random((BATCH, 8, 8)),
     "contrast.size": lambda: 5,
+    "contrast.narrow": lambda: 1.0,
+    "contrast.wide": lambda: 2.0,
+    "floor": lambda: 0.1,
+    "synaptic": lambda: 1e-9,
+    "plastic": lambda: 1e-9,
+    "EventEnergy.weights": lambda: 1e-9,
+    "EventEnergy.states": lambda: 1e-9,
     "first_spikes.x": lambda: np.random.default_rng(0).random((BATCH, 8, 8, 2)),
     "first_spikes.n_steps": lambda: STEPS,
     "Detectors.n": lambda: 3,
