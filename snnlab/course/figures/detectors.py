@@ -58,9 +58,8 @@ def draw_detectors(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = 
     style.label_axes(shares, y="%", title=" ")
     (uncut,) = events.plot([], [], "--", color=QUIET, label="nothing cut")
     (done,) = events.plot([], [], color=ROLES["spike"], label="this run")
-    style.label_axes(events, x="images", y="events per image", title=" ")
+    style.label_axes(events, x="images", y="events per image\n(thousands)", title=" ")
     events.yaxis.set_major_locator(MaxNLocator(4))
-    events.yaxis.set_major_formatter("{x:,.0f}")
     for ax in (shares, events):
         ax.set_xlim(-0.02 * data["images"], 1.02 * data["images"])
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -84,15 +83,16 @@ def update_detectors(picture: Picture, data: Mapping[str, Any]) -> None:
     a.left.set_data(*in_percent(data["left"]))
     a.tests.set_data(*in_percent(data["tested"]))
     for line, name in ((a.done, "events"), (a.uncut, "uncut")):
-        line.set_data(*np.array(data[name], float).reshape(-1, 2).T)
+        seen, events = np.array(data[name], float).reshape(-1, 2).T
+        line.set_data(seen, events / 1000)
     most = max([y for name in ("events", "uncut") for _, y in data[name]], default=1)
-    a.done.axes.set_ylim(0, 1.4 * (most or 1))
+    a.done.axes.set_ylim(0, 1.4 * (most or 1) / 1000)
     (seen, left), images = data["left"][-1], data["images"]
     right = f"{100 * data['tested'][-1][1]:.1f} % right" if data["tested"] else " "
     learning = 1 + (seen > images // 2)
     marks = ["", ", learning"] if learning == 2 else [", learning", ""]
     marks = ["", ""] if seen in (0, images) else marks
-    a.titles[0].set_text(f"layer 1: {len(data['first'])} detectors{marks[0]}")
+    a.titles[0].set_text(f"layer 1{marks[0]} (violet: bright, brown: dark)")
     a.titles[1].set_text(f"layer 2: {len(data['second'])} detectors{marks[1]}")
     a.titles[2].set_text(f"{100 * left:.1f} % left, {right}")
     n = len(data["events"])

@@ -35,7 +35,7 @@ class WithoutTeacher(Panel):
 
     controls = {
         "cut": Stops("cut below a weight of", _CUTS, 0.3),
-        "rise": Stops("rate", as_options((0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)), 0.04),
+        "rise": Stops("rate", as_options((0.01, 0.02, 0.04, 0.08, 0.16, 0.32)), 0.08),
         "threshold": Stops("threshold", as_options((2, 4, 6, 8, 10, 12, 16)), 8),
     }
 
