@@ -161,7 +161,8 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         shape = self._shape()
         if shape is not None:
             X = images.flattened(X, shape)
-        return validate_data(self, X, dtype=np.float64, reset=reset)
+        with _check.told_of("X"):
+            return validate_data(self, X, dtype=np.float64, reset=reset)
 
     def _shape(self):
         return images.shape_of(self.image_shape, None)

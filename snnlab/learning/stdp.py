@@ -723,18 +723,29 @@ class STDPNetwork:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], workers: int | None = None) -> Self:
-        """Inverse of `to_arrays`."""
-        layers, k = [], 0
-        while f"layer{k}" in arrays:
-            n, kernel, pool, winners, radius = arrays[f"layer{k}"].tolist()
-            threshold = float(arrays[f"threshold{k}"])
-            layers.append(Detectors(n, kernel or None, threshold, pool, winners, radius))
-            k += 1
-        out = cls(arrays["shape"].tolist(), layers, n_steps=int(arrays["n_steps"]), workers=workers)
+        """Inverse of `to_arrays`.
+
+        Raises
+        ------
+        ValueError
+            If something is missing, or does not fit.
+        """
+        try:
+            shape, n_steps = arrays["shape"].tolist(), int(arrays["n_steps"])
+            layers = []
+            while f"layer{len(layers)}" in arrays:
+                k = len(layers)
+                n, kernel, pool, winners, radius = arrays[f"layer{k}"].tolist()
+                threshold = float(arrays[f"threshold{k}"])
+                layers.append(Detectors(n, kernel or None, threshold, pool, winners, radius))
+            weights = [arrays[f"weights{k}"] for k in range(len(layers))]
+        except DAMAGE as fault:
+            raise ValueError(f"arrays must be those of to_arrays: {fault!r}") from None
+        out = cls(shape, layers, n_steps=n_steps, workers=workers)
         for k, stage in enumerate(out.stages):
-            name = f"weights{k}"
+            wanted = stage.weights.shape
             stage.weights[...] = _check.array(
-                name, arrays[name], np.float32, stage.weights.shape, unit_interval=True
+                f"weights{k} of arrays", weights[k], np.float32, wanted, unit_interval=True
             )
             stage.relist()
         return out
