@@ -342,7 +342,7 @@ class Stage:
         A view: rows in the order (y, x, channel) of a kernel.
     """
 
-    def __init__(self, layer: Detectors, shape_in: tuple[int, int, int], k: int = 0):
+    def __init__(self, layer: Detectors, shape_in: tuple[int, int, int], k: int = 0) -> None:
         shape_in = _shape("shape_in", shape_in)
         self.layer, self.shape_in = _check.kind("Detectors")("layer", layer), shape_in
         rows, columns, channels = shape_in
@@ -385,7 +385,7 @@ class Stage:
         self.packed = bool(there.mean() < PACKED)
 
     @property
-    def tables(self):
+    def tables(self) -> tuple:
         """What kernels take."""
         return self.shape, self.padded, self.start, self.to, self.packed
 
