@@ -47,6 +47,7 @@ _MODULES = {
 }
 _NAMES = {
     "Adam": "learning.optim",
+    "AdaptiveLIF": "adaptive",
     "Affine": "datasets.augment",
     "AugmentedImages": "datasets.augment",
     "CroppedImages": "datasets.augment",

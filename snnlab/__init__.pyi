@@ -15,6 +15,7 @@ from snnlab import sound as sound
 from snnlab import surrogate as surrogate
 from snnlab import textbook as textbook
 from snnlab._warm_up import warm_up as warm_up
+from snnlab.adaptive import AdaptiveLIF as AdaptiveLIF
 from snnlab.chip import calibration as calibration
 from snnlab.chip import recording as recording
 from snnlab.chip import substrate as substrate
@@ -109,6 +110,7 @@ __all__ = [
     "textbook",
     "training",
     "Adam",
+    "AdaptiveLIF",
     "Affine",
     "AugmentedImages",
     "CroppedImages",

@@ -103,7 +103,9 @@ MAKERS = {
     "FeatureMaps": lambda: panels.FeatureMaps(
         network_of_images(), digits().x_test[:20].reshape(-1, 16, 16)
     ),
+    "FindConstants": lambda: panels.FindConstants(steps=8),
     "Imperfections": imperfections,
+    "LearnPauses": lambda: panels.LearnPauses(n_train=100, n_test=30, steps=6, hidden=6),
     "LearnToListen": lambda: panels.LearnToListen(
         voices(), n_train=200, n_test=50, steps=8, hidden=12
     ),

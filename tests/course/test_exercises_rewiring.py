@@ -61,6 +61,14 @@ def triangle(f, below, centre, above):
     return np.clip(np.minimum(rising, falling), 0, None)
 
 
+def later(x, d):
+    whole = int(d)
+    out = np.zeros(len(x) + 1)
+    out[whole:-1] += (1 - d + whole) * x[: len(x) - whole]
+    out[whole + 1 :] += (d - whole) * x[: len(x) - whole]
+    return out[:-1]
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -83,6 +91,9 @@ RIGHT = {
     "n20.q1": 134,
     "n20.q2": triangle,
     "n20.q3": 3.83,
+    "n21.q1": 22.05,
+    "n21.q2": later,
+    "n21.q3": 6.47,
     "n23.q1": 3 / 7,
     "n23.q2": changed,
     "n23.q3": 75,
@@ -175,6 +186,19 @@ WRONG = {
         lambda f, a, b, c: (f > a) * 0.5,
     ],
     "n20.q3": [0.0383, 3.5, 9.4, 2, 30, "few"],
+    "n21.q1": [20.1, 0.02205, 20, 25, 1e6, "slow"],
+    "n21.q2": [
+        3,
+        lambda x, d: 1 / 0,
+        lambda x, d: ...,
+        lambda x, d: later(x, d)[:-1],
+        lambda x, d: np.roll(x, int(d)),
+        lambda x, d: later(x, int(d)),
+        lambda x, d: later(x, 2 * int(d) + 1 - d),
+        lambda x, d: x,
+        lambda x, d: 2 * later(x, d),
+    ],
+    "n21.q3": [0.0647, 240, 5.2, 10, "few"],
     "n23.q1": [4 / 7, 42.9, 0.5, 0.3, 0.9, "often"],
     "n23.q2": [
         3,

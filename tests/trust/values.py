@@ -14,7 +14,17 @@ import numpy as np
 import small_panels
 
 import snnlab
-from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Substrate, Trace, Values, rewiring
+from snnlab import (
+    LIF,
+    AdaptiveLIF,
+    ConstantCurrent,
+    Network,
+    SpikeTrains,
+    Substrate,
+    Trace,
+    Values,
+    rewiring,
+)
 from snnlab import layers as layer_kinds
 from snnlab.learning.optim import Adam
 from snnlab.parameters import Gradients
@@ -395,6 +405,10 @@ VALUES = {
     "log_every": ONE,
     "learn": lambda: ("tau_mem", "v_th"),
     "LeakyIntegrator.learn": lambda: "tau_mem",
+    "AdaptiveLIF.learn": lambda: (),
+    "tau_adapt": lambda: 60e-6,
+    "coupling": lambda: 0.01,
+    "jump": lambda: 0.3,
     "learn_per": lambda: "unit",
     "longest": lambda: 5.0,
     "Delayed.delays.stored": lambda: np.zeros(N_IN),
@@ -995,6 +1009,7 @@ OWN = {
     "Run.go.step": ONE,
     "Run.test": lambda: (trains(), labels()),
     "Patient.training": dict,
+    "AdaptiveLIF.from_dict.values": lambda: AdaptiveLIF.brainscales2().to_dict(),
     "LIF.from_dict.values": lambda: LIF.brainscales2().to_dict(),
     "LeakyIntegrator.from_dict.values": lambda: LIF.brainscales2().integrator().to_dict(),
     "steps.history": lambda: snnlab.History(),

@@ -26,6 +26,7 @@ from snnlab.course.figures.listening import (
 )
 from snnlab.course.figures.maps import draw_maps, draw_patches, update_maps, update_patches
 from snnlab.course.figures.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
+from snnlab.course.figures.pauses import draw_finding, draw_pauses, update_finding, update_pauses
 from snnlab.course.figures.readout import draw_read_out, update_read_out
 from snnlab.course.figures.regions import draw_regions, region_colours, update_regions
 from snnlab.course.figures.rewiring import (
@@ -50,6 +51,7 @@ __all__ = [
     "draw_depth",
     "draw_detectors",
     "draw_growth",
+    "draw_finding",
     "draw_hearing",
     "draw_latency",
     "draw_layers",
@@ -59,6 +61,7 @@ __all__ = [
     "draw_neuron",
     "draw_order",
     "draw_patches",
+    "draw_pauses",
     "draw_read_out",
     "draw_regions",
     "draw_rewiring",
@@ -76,6 +79,7 @@ __all__ = [
     "update_cost",
     "update_deep_training",
     "update_depth",
+    "update_finding",
     "update_detectors",
     "update_hearing",
     "update_latency",
@@ -85,6 +89,7 @@ __all__ = [
     "update_maps",
     "update_neuron",
     "update_patches",
+    "update_pauses",
     "update_read_out",
     "update_regions",
     "update_rewiring",

@@ -13,6 +13,7 @@ from snnlab.course.panels.layers import RewireDeep
 from snnlab.course.panels.listening import LearnToListen, Listen
 from snnlab.course.panels.maps import FeatureMaps, TrainPatches, receptive_field, small_network
 from snnlab.course.panels.neuron import OneNeuron
+from snnlab.course.panels.pauses import FindConstants, LearnPauses
 from snnlab.course.panels.readout import ReadOut
 from snnlab.course.panels.regions import YinYang
 from snnlab.course.panels.rewire import Rewire
@@ -27,7 +28,9 @@ __all__ = [
     "Depth",
     "DrawDigit",
     "FeatureMaps",
+    "FindConstants",
     "Imperfections",
+    "LearnPauses",
     "LearnToListen",
     "Listen",
     "OneNeuron",
