@@ -37,10 +37,12 @@ from snnlab.datasets.augment import AugmentedImages as AugmentedImages
 from snnlab.datasets.augment import CroppedImages as CroppedImages
 from snnlab.estimator import SpikingClassifier as SpikingClassifier
 from snnlab.estimator import SpikingRegressor as SpikingRegressor
+from snnlab.estimator import STDPFeatures as STDPFeatures
 from snnlab.learning import losses as losses
 from snnlab.learning import membrane as membrane
 from snnlab.learning import optim as optim
 from snnlab.learning import penalties as penalties
+from snnlab.learning import stdp as stdp
 from snnlab.learning import training as training
 from snnlab.learning.evaluation import evaluate as evaluate
 from snnlab.learning.history import History as History

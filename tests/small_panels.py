@@ -129,6 +129,7 @@ MAKERS = {
     "TrainLive": lambda: panels.TrainLive(digits(), n_train=300, n_test=50, hidden=20, begin=3),
     "TrainPatches": lambda: panels.TrainPatches(digits(), n_train=100, n_test=30, steps=4),
     "WireThatReturns": lambda: panels.WireThatReturns(),
+    "WithoutTeacher": lambda: panels.WithoutTeacher(digits(), n_train=200, n_test=50, steps=200),
     "WithoutTime": lambda: panels.WithoutTime(digits(), n_train=100, n_test=30, steps=4, hidden=12),
     "YinYang": lambda: panels.YinYang(steps=20, n_test=50),
 }

@@ -836,8 +836,8 @@ def none(page, panel):
 
 
 RETRAINED = "FindConstants", "LearnPauses", "LearnToListen", "Rewire", "RewireDeep"
-RETRAINED += "RewireOnChip", "ThroughTheChip", "TrainDeep", "TrainPatches", "WithoutTime"
-RETRAINED += ("YinYang",)
+RETRAINED += "RewireOnChip", "ThroughTheChip", "TrainDeep", "TrainPatches", "WithoutTeacher"
+RETRAINED += "WithoutTime", "YinYang"
 BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training, "BrokenNeurons": check_quick_drag}
 BESIDES |= {"Listen": check_sound} | dict.fromkeys(RETRAINED, check_retraining)
 

@@ -52,6 +52,10 @@ def shares(network):
     return [(w != 0).mean() for w in network.weights]
 
 
+def changed(w, when, t, rise, fall):
+    return w + np.where(when <= t, rise, -fall) * w * (1 - w)
+
+
 def triangle(f, below, centre, above):
     rising, falling = (f - below) / (centre - below), (above - f) / (above - centre)
     return np.clip(np.minimum(rising, falling), 0, None)
@@ -97,6 +101,9 @@ RIGHT = {
     "n22.q1": 1.2055,
     "n22.q2": error_below,
     "n22.q3": 1.918,
+    "n23.q1": 3 / 7,
+    "n23.q2": changed,
+    "n23.q3": 75,
 }
 WRONG = {
     "n13.q1": [
@@ -211,6 +218,20 @@ WRONG = {
         lambda e, w, t, a: 2 * error_below(e, w, t, a),
     ],
     "n22.q3": [0.01918, 27.13, 1.5, 5, "few"],
+    "n23.q1": [4 / 7, 42.9, 0.5, 0.3, 0.9, "often"],
+    "n23.q2": [
+        3,
+        lambda *a: 1 / 0,
+        lambda w, *a: ...,
+        lambda w, *a: w[:-1],
+        lambda w, when, t, rise, fall: changed(w, when, t, rise, -fall),
+        lambda w, when, t, rise, fall: w + np.where(when <= t, rise, -fall) * w * (1 - w) * 2,
+        lambda w, when, t, rise, fall: w + np.where(when <= t, rise, -fall),
+        lambda w, when, t, rise, fall: w + np.where(when < t, rise, -fall) * w * (1 - w),
+        lambda w, when, t, rise, fall: changed(w, when, t, rise, fall) - w,
+        lambda w, when, t, rise, fall: w.fill(0.5) or w,
+    ],
+    "n23.q3": [17, 20, 60, 100, "many"],
 }
 
 

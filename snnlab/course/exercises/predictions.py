@@ -22,6 +22,7 @@ PREDICTIONS = {  # what is guessed, and how far off still counts as near
     "n21.p1": ("of the pauses told rightly with learned time constants", 8),
     "n22.p1": ("of the test images read rightly without time", 3),
     "n22.p2": ("of the recordings read rightly, all times being shuffled", 4),
+    "n23.p1": ("of the synapses left", 6),
 }
 _GUESSES = {}
 

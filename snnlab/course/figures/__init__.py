@@ -9,6 +9,7 @@ from snnlab.course.figures.depth import (
     update_deep_training,
     update_depth,
 )
+from snnlab.course.figures.detectors import draw_detectors, update_detectors
 from snnlab.course.figures.gradients import (
     draw_backward,
     draw_surrogate,
@@ -49,6 +50,7 @@ __all__ = [
     "draw_cost",
     "draw_deep_training",
     "draw_depth",
+    "draw_detectors",
     "draw_growth",
     "draw_finding",
     "draw_hearing",
@@ -80,6 +82,7 @@ __all__ = [
     "update_deep_training",
     "update_depth",
     "update_finding",
+    "update_detectors",
     "update_hearing",
     "update_latency",
     "update_layers",

@@ -6,6 +6,7 @@ from snnlab.course.panels.chipwires import RewireOnChip
 from snnlab.course.panels.clinic import Clinic
 from snnlab.course.panels.cost import SpikeCost
 from snnlab.course.panels.depth import Depth, TrainDeep
+from snnlab.course.panels.detectors import WithoutTeacher
 from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
 from snnlab.course.panels.gradients import BackwardInTime, Surrogates
 from snnlab.course.panels.layers import RewireDeep
@@ -49,6 +50,7 @@ __all__ = [
     "TrainLive",
     "TrainPatches",
     "WireThatReturns",
+    "WithoutTeacher",
     "WithoutTime",
     "YinYang",
     "receptive_field",
