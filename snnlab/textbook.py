@@ -9,7 +9,7 @@ are explained in `snnlab.neurons`.
 import numpy as np
 
 from snnlab._textbook import checked
-from snnlab.neurons import LIF
+from snnlab.neurons import LIF, ReLU
 from snnlab.surrogate import slope
 
 
@@ -37,7 +37,7 @@ def layer_forward(x, weights, neuron, spike=heaviside):
     v : array (sample, time, n)
         Potentials as compared with the threshold.
     z : array (sample, time, n) or None
-        Spikes; None for an integrator.
+        Spikes; None for an integrator, activations for rate units.
     """
     return neuron_forward(x @ weights, neuron, spike)
 
@@ -51,13 +51,14 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
     n_steps, n = drive.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
     fires = isinstance(neuron, LIF)
+    start = np.asarray(neuron.v_init, drive.dtype) if fires else 0
     i = np.zeros_like(drive[:, 0])
     v, z = np.zeros_like(drive), np.zeros_like(drive)
     for t in range(n_steps):
         i = a * i
         if t >= neuron.delay:
             i = i + drive[:, t - neuron.delay]
-        v_past, z_past = (v[:, t - 1], z[:, t - 1]) if t > 0 else (0 * i, 0 * i)
+        v_past, z_past = (v[:, t - 1], z[:, t - 1]) if t > 0 else (0 * i + start, 0 * i)
         i = i if recurrent is None else i + z_past @ recurrent
         if not fires:
             v[:, t] = b * v_past + g * i
@@ -68,6 +69,8 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
         if fires:
             v[:, t] *= ~_held(z, hold, t)
             z[:, t] = spike(v[:, t] - v_th)
+    if isinstance(neuron, ReLU):
+        return v, neuron.activation(v)
     return v, (z if fires else None)
 
 
@@ -114,6 +117,8 @@ def neuron_backward(neuron, v, z, error, recurrent=None):
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)
     fires = isinstance(neuron, LIF)
     attached = fires and not neuron.detach_reset
+    if isinstance(neuron, ReLU):
+        error = error * neuron.slope(v)
     g_i = np.zeros_like(v)
     lv, li = np.zeros_like(v[:, 0]), np.zeros_like(v[:, 0])
     for t in reversed(range(n_steps)):

@@ -153,6 +153,8 @@ class Trace:
             if record.values is not None:
                 if record.values.shape != (*shape, stage.n) or record.values.dtype != network.dtype:
                     return False
+                if stage.rates and record.holds_potentials != potentials:
+                    return False
             elif stage.fires and (record.potentials is not None) != potentials:
                 return False
             elif not record.holds(*shape, stage.width, network.dtype, potentials and stage.fires):

@@ -88,6 +88,8 @@ def _make_fire(lanes):
         for s in range(lo, hi):
             clear(state)
             clear(held_for)
+            for j in range(n):
+                state[1, j] = constants[4, j]
             e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
             r = s if keep else 0
             own, k = out_start[s], out_start[s]  # spikes of the step before

@@ -26,8 +26,8 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.currents import NO_EVENTS
-from snnlab.kernels import lif
-from snnlab.layers.constants import wanted
+from snnlab.kernels import lif, rates
+from snnlab.layers.constants import LEARNED, wanted
 from snnlab.layers.kinds import plain, register
 
 if TYPE_CHECKING:
@@ -332,6 +332,9 @@ def neurons(run, k, fire=lif.fire, more=()):
     if not stage.fires:
         v, numbers = record.values, integrating(delay=delay, key=under.key)
         work = partial(lif.integrate, *heard, under.constants, *physics, numbers, v)
+        if stage.rates:
+            ceiling, levels = under.constants[3], stage.neuron.levels or 0
+            return partial(_integrate_and_rectify, work, v, record.before, ceiling, levels)
     else:
         v, z, spikes = record.potentials, record.bits, record.spikes.events
         numbers = firing(
@@ -357,7 +360,8 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
     place = run.edges, run.event_parts(k), run.g_currents[k], run.g_drives[k]
     if not stage.fires:
         given = run.errors[k], run.constants[k], integrating(delay=neuron.delay)
-        return partial(lif.integrate_backward, *source(run, k), *given, *place)
+        work = partial(lif.integrate_backward, *source(run, k), *given, *place)
+        return partial(_rectify_and_integrate_back, run, k, work) if stage.rates else work
     g_next, next_t, next_delay, reals = run.from_above(k)
     numbers = firing_back(
         next_delay=next_delay,
@@ -378,6 +382,27 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
         work(first, last)
 
     return find_slopes_and_work
+
+
+def _integrate_and_rectify(integrate, v, before, ceiling, levels, lo, hi):
+    """Some samples of units that give rates: potentials, then activations in their place."""
+    integrate(lo, hi)
+    rates.activate(v, before, ceiling, levels, lo, hi)
+
+
+def _rectify_and_integrate_back(run, k, integrate, first, last):
+    """The same backward, of some chunks; and gradients by ceilings."""
+    stage, before = run.stages[k], run.trace.records[k].before
+    learned, levels = run.g_constants[k], stage.neuron.levels or 0
+    none = np.empty(0, run.dtype)
+    for c in range(first, last):
+        by_ceiling = none
+        if stage.learned:
+            learned[c] = 0
+            by_ceiling = learned[c, LEARNED["v_th"]]
+        edges = run.edges[c], run.edges[c + 1]
+        rates.activate_back(run.errors[k], before, run.constants[k][3], levels, by_ceiling, *edges)
+    integrate(first, last)
 
 
 def source(run, k):

@@ -7,7 +7,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.layers.constants import ROWS, current, decay_or_threshold, stored
 from snnlab.memory import aligned, pad_units, padded_width
-from snnlab.neurons import LIF
+from snnlab.neurons import LIF, ReLU
 from snnlab.signals import SpikeTrains, Values
 from snnlab.surrogate import GIVEN, NAMES, OWN
 
@@ -45,7 +45,7 @@ class Stage:
     Attributes
     ----------
     name : str
-    kind : {"spiking", "integrator", "transform"}
+    kind : {"spiking", "rate", "integrator", "transform"}
     n_in, n, width : int
         Units heard and units; those with padding.
     shape_in, shape_out : tuple of int
@@ -82,7 +82,8 @@ class Stage:
         self.n_in, self.n = (int(np.prod(shape)) for shape in shapes)
         self.name = f"layer {k} ({layer!r})"
         fires = isinstance(neuron, LIF)
-        self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
+        named = {LIF: "spiking", ReLU: "rate", type(None): "transform"}
+        self.kind = next((k for kind, k in named.items() if isinstance(neuron, kind)), "integrator")
         self.width = padded_width(self.n)
         # what others hear of it, and whether some of them follow it event by event
         self.gives = SpikeTrains if fires or layer.gives_spikes else Values
@@ -115,7 +116,7 @@ class Stage:
 
     @property
     def constants(self):
-        """Constants of now, (4, width), as `snnlab.kernels.lif` takes them."""
+        """Constants of now, (5, width), as `snnlab.kernels.lif` takes them."""
         if not self.stored:
             return self._constants
         now = [w.tobytes() for w in self.stored.values()]
@@ -150,16 +151,22 @@ class Stage:
         """Whether its neurons spike."""
         return self.kind == "spiking"
 
+    @property
+    def rates(self):
+        """Whether its units give activations, which are not their potentials."""
+        return self.kind == "rate"
+
     def __repr__(self):
         return f"Stage({self.name}, {self.kind})"
 
 
 def pack_constants(neuron, n, dtype):
-    """A neuron's constants for a layer of n: (4, width), and hold steps (width,), padded."""
+    """A neuron's constants for a layer of n: (5, width), and hold steps (width,), padded."""
     width = padded_width(n)
     c = neuron.constants(n, dtype)
-    packed, hold = aligned((4, width), dtype), pad_units(c.hold, width)
-    for row, x in zip(packed, (c.decay_syn, c.decay_mem, c.gain, c.v_th), strict=True):
+    packed, hold = aligned((5, width), dtype), pad_units(c.hold, width)
+    start = neuron.initial(n, dtype) if isinstance(neuron, LIF) else 0
+    for row, x in zip(packed, (c.decay_syn, c.decay_mem, c.gain, c.v_th, start), strict=True):
         row[:n] = x
     packed[3, n:] = 1
     return packed, hold
