@@ -42,9 +42,9 @@ def convert(
 
     In place of each layer of ReLU units are neurons that integrate without a leak; what a spike
     stands for, the layer's threshold, goes into the weights of the layer above. Norms, pools and
-    the readout stay, which remembers nothing. Under a constant input a neuron's spikes per step, times its threshold,
-    approach its unit's activation; what the readout said in all steps together is decided by
-    (``loss="sum_over_time"``).
+    the readout, which remembers nothing, stay. Under a constant input a neuron's spikes per step,
+    times its threshold, approach its unit's activation. What counts is what the readout said in all
+    steps together (``loss="sum_over_time"``).
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def convert(
     RuntimeWarning
         If a threshold is so high that none of a layer's units would spike in any sample.
     """
-    if hasattr(network, "coefs_"):
+    if hasattr(network, "hidden_layer_sizes"):
         network = from_perceptron(network)
     _check.one_of("method", method, METHODS)
     n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)

@@ -6,12 +6,21 @@ import reference
 from helpers import assert_close
 from samples import Plain
 
-from snnlab import LIF, Adam, ConstantCurrent, LeakyIntegrator, Network, Values, evaluate, train
-from snnlab.energy import count
+from snnlab import (
+    LIF,
+    Adam,
+    ConstantCurrent,
+    LeakyIntegrator,
+    Network,
+    SpikeTrains,
+    Values,
+    energy,
+    evaluate,
+    train,
+)
 from snnlab.interchange import to_nir
 from snnlab.layers import BatchNorm, Conv, Dense, Pool, Recurrent, Residual, Vote
 from snnlab.neurons import ReLU
-from snnlab.spikes import SpikeTrains
 
 N = BatchNorm()
 STACKS = {
@@ -248,7 +257,7 @@ def test_who_does_not_take_them():
 def test_operations_are_counted():
     network, _ = made("pools", n_steps=1)
     inputs = ConstantCurrent(np.ones((3, 16)), 1)
-    operations = count(network, inputs)
+    operations = energy.count(network, inputs)
     trace = network.forward(inputs)
     heard = np.count_nonzero(trace.records[3].values) / 3
     assert operations.layers[-1].effective_macs == pytest.approx(heard * 3)
