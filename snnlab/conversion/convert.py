@@ -15,7 +15,6 @@ from snnlab.conversion.ceilings import (
     largest_activations,
 )
 from snnlab.conversion.perceptron import from_perceptron
-from snnlab.layers import Pool, Vote
 from snnlab.layers.known import check_known
 from snnlab.neurons import LIF
 
@@ -140,9 +139,7 @@ def _check_convertible(network):
         neuron, layer, why = stage.neuron, stage.layer, None
         if stage.shortcut is not None:
             why = "a shortcut adds spikes as they are, and not what they stand for"
-        elif isinstance(layer, Pool) and layer.how == "max":
-            why = "the largest of some rates is no rate of spikes; train it with average pools"
-        elif isinstance(layer, Vote) or neuron is None:
+        elif neuron is None:
             continue
         elif neuron.delay:
             why = "its units hear nothing in the only step, because of their delay"

@@ -153,7 +153,6 @@ class Own(Linear):
 
 
 REFUSED = {
-    "max pool": (((4, 4, 1), Conv(2), Pool(2), 3), "Pool|values"),
     "residual": (((6,), 6, Residual(Dense(6)), 3), r"layer 1 \(Dense.*shortcut"),
     "one's own": (((6,), Own(), 3), r"layer 0 \(Own"),
     "no statistics": (((6,), Dense(4, norm=N), 3), r"layer 0 \(Dense.*statistics"),
@@ -185,9 +184,10 @@ def test_networks_that_have_no_twin():
             conversion.convert(network, x)
     with pytest.raises(TypeError, match="network"):
         conversion.convert("network", x)
-    with pytest.raises(ValueError, match=r"layer 0 .*ceiling"):
+    with pytest.raises(ValueError, match=r"ceiling.*layer 0"):
         conversion.convert(relu, method="ceiling")
-    each = Network((6, 4, 3), ReLU(v_th=(1.0, 1.0, 1.0, 2.0)), n_steps=1, rng=0)
+    tops = ReLU(v_th=(1.0, 1.0, 1.0, 2.0))
+    each = Network((6, 4, 3), tops, readout=ReLU().integrator(), n_steps=1, rng=0)
     with pytest.raises(ValueError, match=r"layer 0 .*each unit"):
         conversion.convert(each, x)
     with pytest.raises(ValueError, match=r"inputs leave layer 0 .*silent"):
@@ -248,7 +248,8 @@ def test_values_are_inputs_too():
     values = Values(inputs.x[:, None])
     spikes = conversion.convert(network, values, n_steps=50)
     same = conversion.convert(network, inputs.x, n_steps=50)
-    assert spikes.neurons == same.neurons
+    for a, b in zip(spikes.neurons[:-1], same.neurons[:-1], strict=True):
+        assert a.v_th == pytest.approx(b.v_th)
     a, b = (conversion.rate_errors(spikes, network, x) for x in (values, inputs))
     for x, y in zip(a, b, strict=True):
         np.testing.assert_allclose(x, y)

@@ -51,7 +51,7 @@ def given(kind, n, n_steps, rng):
     return SpikeTrains.from_dense(rng.random((*n_steps, n)) < 0.4)
 
 
-def made(stack, kind="current", batch=5, n_steps=3, seed=0, **unit):
+def made(stack, kind="current", batch=5, n_steps=5, seed=0, **unit):
     rng = np.random.default_rng(seed)
     layers = STACKS[stack]
     network = Network(layers, ReLU(**unit), n_steps=n_steps, rng=rng, dtype=np.float64)
@@ -245,8 +245,10 @@ def test_who_does_not_take_them():
         lambda: network.compressed(),
         lambda: to_nir(network),
         lambda: Network((4, Recurrent(3), 2), ReLU(), n_steps=2, rng=0),
+        # the largest of some rates is no rate of spikes
+        lambda: Network(((4, 4, 1), Conv(3), Pool(), 2), ReLU(), n_steps=2, rng=0),
     ):
-        with pytest.raises(ValueError, match="ReLU|must spike"):
+        with pytest.raises(ValueError, match="ReLU|must spike|hears spikes"):
             refuse()
     begins = Network((4, 3, 2), LIF.brainscales2(v_init=0.5), n_steps=3, rng=0)
     for refuse in (begins.compressed, lambda: to_nir(begins)):
