@@ -377,6 +377,7 @@ class ReLU(LeakyIntegrator):
 
     def activation(self, v: np.ndarray) -> np.ndarray:
         """What units give at potentials (..., n), in plain NumPy."""
+        v = _check.floats("v", v)
         top = np.asarray(self._threshold(), v.dtype)
         y = np.minimum(np.maximum(v, 0), top)
         if self.levels is None:
@@ -385,11 +386,20 @@ class ReLU(LeakyIntegrator):
 
     def slope(self, v: np.ndarray) -> np.ndarray:
         """Its derivative by the potential, straight through the floor."""
-        return ((v > 0) & (v < self._threshold())).astype(v.dtype)
+        v = _check.floats("v", v)
+        return ((v > 0) & (v < np.asarray(self._threshold()))).astype(v.dtype)
 
     def slope_by_threshold(self, v: np.ndarray) -> np.ndarray:
-        """Its derivative by the ceiling, straight through the floor; needs a ceiling."""
-        within = self.slope(v)
-        return (v >= self.v_th) + within * (self.activation(v) - v * within) / self.v_th * (
-            self.levels is not None
-        )
+        """Its derivative by the ceiling, straight through the floor.
+
+        Raises
+        ------
+        ValueError
+            If there is no ceiling.
+        """
+        v = _check.floats("v", v)
+        if self.v_th is None:
+            raise ValueError("v_th is None: there is no ceiling")
+        top = np.asarray(self.v_th, v.dtype)
+        off = 0 if self.levels is None else self.slope(v) * (self.activation(v) - v) / top
+        return (v >= top) + off

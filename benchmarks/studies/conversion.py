@@ -10,8 +10,9 @@ ceilings that are learned (Bu et al. 2022). They are converted in several ways, 
 1 to 128 steps. Beside them is one of neurons that spike, trained with surrogate gradients on 8
 steps. Ceilings are lowered ("fit curve") so far that ``weight`` says it is worth it.
 
-Test figures are of the first 2,500 images, the same for all, energies of 200 of them. A network without spikes is trained
-once for each seed, and kept beside the checkpoints for all that is made of it.
+Test figures are of the first 2,500 images, the same for all, energies of 200 of them. A network
+without spikes is trained once for each seed, and kept beside the checkpoints for all that is made
+of it.
 """
 
 import functools

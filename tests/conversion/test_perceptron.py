@@ -39,7 +39,7 @@ def test_what_is_no_such_perceptron():
         (MLPClassifier(), ValueError, "fitted"),
         (fitted(activation="tanh")[0], ValueError, "relu"),
         (MLPClassifier((8,), max_iter=1000, tol=0.1).fit(x, several), ValueError, "label"),
-        (MLPRegressor(hidden_layer_sizes=(8,), max_iter=1000, tol=0.1).fit(x, y), TypeError, "MLPRegressor"),
+        (MLPRegressor(hidden_layer_sizes=8, tol=0.1).fit(x, y), TypeError, "MLPRegressor"),
         (LogisticRegression(max_iter=1000).fit(x, y), TypeError, "LogisticRegression"),
     ):
         with pytest.raises(error, match=match):

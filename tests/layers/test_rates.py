@@ -77,6 +77,10 @@ def test_what_a_unit_gives_by_hand():
     two = ReLU(v_th=1.0, levels=2)
     assert np.array_equal(two.activation(v)[0], [0, 0, 0, 0.5, 0.5, 1, 1, 1])
     assert np.array_equal(two.slope(v)[0], [0, 0, 1, 1, 1, 1, 0, 0])
+    by_top = two.slope_by_threshold(v)[0]
+    np.testing.assert_allclose(by_top, [0, 0, -0.1, 0.1, -0.1, 0.01, 1, 1])
+    with pytest.raises(ValueError, match="v_th"):
+        ReLU().slope_by_threshold(v)
     rng = np.random.default_rng(0)
     v = rng.normal(0, 1, (3, 4, 50))
     for unit in ({}, {"v_th": 0.7}, {"v_th": 0.7, "levels": 5}):
