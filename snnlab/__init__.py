@@ -62,7 +62,7 @@ _NAMES = {
     "Magnitude": "rewiring",
     "Network": "network",
     "SGD": "learning.optim",
-    "ReLU": "neurons",
+    "ReLU": "rates",
     "STDS": "rewiring",
     "SoftDeepR": "rewiring",
     "SpikeTrains": "signals",

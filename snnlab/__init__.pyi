@@ -49,7 +49,7 @@ from snnlab.learning.training import train as train
 from snnlab.network import Network as Network
 from snnlab.neurons import LIF as LIF
 from snnlab.neurons import LeakyIntegrator as LeakyIntegrator
-from snnlab.neurons import ReLU as ReLU
+from snnlab.rates import ReLU as ReLU
 from snnlab.reports import attribution as attribution
 from snnlab.reports import clinic as clinic
 from snnlab.reports import decision as decision

@@ -14,8 +14,9 @@ from snnlab.layers.kinds import layer_from_dict
 from snnlab.layers.residual import units_added
 from snnlab.layers.stage import Stage
 from snnlab.memory import padded_width
-from snnlab.neurons import LIF, LeakyIntegrator, ReLU
+from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.parameters import Block
+from snnlab.rates import ReLU
 from snnlab.signals import SpikeTrains
 
 FORMAT = 2  # of files

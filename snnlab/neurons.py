@@ -9,8 +9,8 @@ One time step, in this order (indices of unit and layer left out)::
 so a spike that arrives in a step can make the neuron spike in that step, the next layer hears it in
 the same step, and the reset acts on the step after. This is the *subtract* reset; with *zero*,
 ``v[t] = b v[t-1] (1 - z[t-1]) + g I[t]``. ``v[t]`` is the potential that was compared with the
-threshold; a sample begins at rest, or at ``v_init``. ``a = exp(-dt / tau_syn)`` and ``b = exp(-dt /
-tau_mem)`` (or ``1 - dt / tau`` with Euler's method); ``g`` is the gain.
+threshold. ``a = exp(-dt / tau_syn)`` and ``b = exp(-dt / tau_mem)`` (or ``1 - dt / tau`` with
+Euler's method); ``g`` is the gain.
 
 Without recurrence a delay only shifts each layer's clock, so 0 is the default. In the code of
 Cramer et al. a spike of step t moves the potential in step t + 1 (``delay=1``), in their printed
@@ -35,13 +35,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-MOST_LEVELS = 10_000
-NO_LEAK = 1e30  # seconds: a share of dt / tau_mem less in a step is none, in any precision
-
 Constants = namedtuple("Constants", "decay_syn decay_mem gain v_th hold")
 
 
-def _parameter(name, value, **bounds):
+def parameter(name, value, **bounds):
     """A float, or a tuple of floats for one value per neuron."""
     if isinstance(value, str) or not hasattr(value, "__len__"):
         return _check.number(name, value, **bounds)
@@ -96,10 +93,10 @@ class LeakyIntegrator:
     def __post_init__(self):
         set_ = partial(object.__setattr__, self)  # the class is frozen
         set_("dt", _check.number("dt", self.dt, above=0))
-        set_("tau_mem", _parameter("tau_mem", self.tau_mem, above=0))
+        set_("tau_mem", parameter("tau_mem", self.tau_mem, above=0))
         if self.tau_syn is not None:
-            set_("tau_syn", _parameter("tau_syn", self.tau_syn, above=0))
-        set_("gain", _parameter("gain", self.gain))
+            set_("tau_syn", parameter("tau_syn", self.tau_syn, above=0))
+        set_("gain", parameter("gain", self.gain))
         set_("delay", _check.integer("delay", self.delay, 0, _check.MOST_STEPS))
         _check.one_of("method", self.method, ("exact", "euler"))
         if self.method == "euler":
@@ -154,26 +151,24 @@ class LeakyIntegrator:
         dtype = _check.plain_type("dtype", dtype)
         if dtype.kind != "f":
             raise TypeError(f"dtype must be a type of floats, not {dtype}")
+        v_th = getattr(self, "v_th", None)
         return Constants(
             self._spread("tau_syn", self.decay_syn, n, dtype),
             self._spread("tau_mem", self.decay_mem, n, dtype),
             self._spread("gain", self.gain, n, dtype),
-            self._spread("v_th", self._threshold(), n, dtype),
+            self._spread("v_th", np.inf if v_th is None else v_th, n, dtype),
             self._spread("refractory", self._hold(), n, np.int32),
         )
 
     def _hold(self):
         return 0
 
-    def _threshold(self):
-        return np.inf
-
     @staticmethod
     def _spread(name, value, n, dtype):
         value = np.asarray(value)
         if value.ndim == 1 and value.shape != (n,):
             raise ValueError(f"{name} has {value.size} values for a layer of {n} neurons")
-        if name in ("gain", "v_th", "v_init"):  # decays that round to 0 or 1 are good ones
+        if name in ("gain", "v_th"):  # decays that round to 0 or 1 are good ones
             value = _check.real(name, value, dtype)
         return np.broadcast_to(value, (n,)).astype(dtype)
 
@@ -192,7 +187,7 @@ class LeakyIntegrator:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`."""
-        kinds = {kind.__name__: kind for kind in (LIF, ReLU, LeakyIntegrator)}
+        kinds = {k.__name__: k for k in (LeakyIntegrator, *LeakyIntegrator.__subclasses__())}
         rest = dict(_check.kind("dict")("values", values))
         with _check.told_of("values do not make a neuron"):
             return kinds[_check.one_of("kind", rest.pop("kind", None), tuple(kinds))](**rest)
@@ -220,7 +215,7 @@ class LIF(LeakyIntegrator):
     reset : {"subtract", "zero"}
         What a spike does to the membrane at the next step.
     v_init : float or sequence of float
-        Potential with which a sample begins: that before the first step. 0 is at rest.
+        Potential before the first step of a sample.
     refractory : float or sequence of float
         Time in seconds, rounded to whole steps, for which the membrane is held at 0 after a spike.
     surrogate : str or callable
@@ -244,32 +239,20 @@ class LIF(LeakyIntegrator):
 
     def __post_init__(self):
         set_ = partial(object.__setattr__, self)
-        set_("v_th", _parameter("v_th", self.v_th, above=0))
-        set_("refractory", _parameter("refractory", self.refractory, at_least=0))
-        set_("v_init", _parameter("v_init", self.v_init))
+        set_("v_th", parameter("v_th", self.v_th, above=0))
+        set_("refractory", parameter("refractory", self.refractory, at_least=0))
+        set_("v_init", parameter("v_init", self.v_init))
         super().__post_init__()
+        if np.any(np.asarray(self.v_init)) and {"tau_mem", "tau_syn"} & {*self.learn}:
+            raise ValueError("learn must not name time constants where v_init is not 0")
         _check.one_of("reset", self.reset, ("subtract", "zero"))
         if callable(self.surrogate):
             set_("surrogate", own(self.surrogate).__name__)
         _check.one_of("surrogate", self.surrogate, (*NAMES, *OWN))
-        set_("steepness", _parameter("steepness", self.steepness, above=0))
+        set_("steepness", parameter("steepness", self.steepness, above=0))
         if not isinstance(self.detach_reset, bool | np.bool_):
             raise TypeError("detach_reset must be True or False")
         set_("detach_reset", bool(self.detach_reset))
-
-    def _check_learn(self):
-        super()._check_learn()
-        if np.any(np.asarray(self.v_init)) and {"tau_mem", "tau_syn"} & {*self.learn}:
-            raise ValueError("learn must not name time constants where v_init is not 0")
-
-    def _threshold(self):
-        return self.v_th
-
-    def initial(self, n: int, dtype: DTypeLike = np.float32) -> np.ndarray:
-        """What is left in the first step of the potential before it, (n,)."""
-        with np.errstate(over="ignore"):
-            left = np.asarray(self.v_init) * self.decay_mem
-        return self._spread("v_init", left, n, dtype)
 
     def _hold(self):
         with np.errstate(over="ignore"):
@@ -284,17 +267,6 @@ class LIF(LeakyIntegrator):
         reset.
         """
         constants = {"tau_mem": 6e-6, "tau_syn": 6e-6, "dt": 1.7e-6}
-        return cls(**constants | changes)
-
-    @classmethod
-    def integrate_and_fire(cls, **changes: Any) -> Self:
-        """No leak at all, no synaptic filter: v += x, threshold 1, of which a spike subtracts all.
-
-        The neuron of converted networks (`snnlab.conversion`): under a constant input its spikes
-        per step are the input, as long as that is between 0 and the threshold. A step is called
-        1 ms. Weights of such a network need a ``spread``.
-        """
-        constants = {"tau_mem": NO_LEAK, "tau_syn": None, "dt": 1e-3}
         return cls(**constants | changes)
 
     @classmethod
@@ -314,92 +286,3 @@ class LIF(LeakyIntegrator):
             "steepness": 2.0,
         }
         return cls(**constants | changes)
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class ReLU(LeakyIntegrator):
-    """Unit of an ordinary network: gives what is positive of its potential, as a number.
-
-    With the constants that are its defaults it has no memory, v[t] = W x[t], and a network of one
-    step is an ordinary one. It gives ::
-
-        y = max(v, 0)                                              rectified
-        y = min(max(v, 0), v_th)                                   with a ceiling
-        y = v_th floor(levels min(max(v / v_th, 0), 1) + 1/2) / levels    quantised, too
-
-    The last is the clip-floor-shift of Bu et al. (2022): what an integrate-and-fire neuron that
-    begins at half its threshold can say in ``levels`` steps. Backward, the floor passes its error
-    on as if it were not there (straight through).
-
-    Parameters
-    ----------
-    tau_mem, tau_syn, dt, gain, delay, method
-        As for `LeakyIntegrator`.
-    v_th : float or sequence of float, optional
-        Ceiling, above 0, which becomes the threshold of a converted network; None: there is none.
-    levels : int, optional
-        Steps from 0 to the ceiling; None: as fine as numbers are.
-    learn : str or sequence of str
-        "v_th", to train the ceiling with the weights.
-    learn_per : {"unit", "layer"}
-        As for `LeakyIntegrator`, but that a layer learns one for all by default.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `LeakyIntegrator`; ``levels``, or a ceiling that is learned, without ``v_th``.
-    """
-
-    tau_mem: float = 1e-3
-    tau_syn: float | None = None
-    dt: float = 1e-3
-    method: str = "euler"
-    learn_per: str = "layer"
-    v_th: float | None = None
-    levels: int | None = None
-
-    learnable: ClassVar[tuple[str, ...]] = ("v_th",)
-
-    def __post_init__(self):
-        set_ = partial(object.__setattr__, self)
-        if self.v_th is not None:
-            set_("v_th", _parameter("v_th", self.v_th, above=0))
-        if self.levels is not None:
-            set_("levels", _check.integer("levels", self.levels, 1, MOST_LEVELS))
-        super().__post_init__()
-        if self.v_th is None and self.levels is not None:
-            raise ValueError("levels must be None where there is no ceiling, v_th")
-        if self.v_th is None and self.learn:
-            raise ValueError("learn must be empty where there is no ceiling, v_th")
-
-    def _threshold(self):
-        return np.inf if self.v_th is None else self.v_th
-
-    def activation(self, v: np.ndarray) -> np.ndarray:
-        """What units give at potentials (..., n), in plain NumPy."""
-        v = _check.floats("v", v)
-        top = np.asarray(self._threshold(), v.dtype)
-        y = np.minimum(np.maximum(v, 0), top)
-        if self.levels is None:
-            return y
-        return np.floor(y / top * self.levels + v.dtype.type(0.5)) * (top / self.levels)
-
-    def slope(self, v: np.ndarray) -> np.ndarray:
-        """Its derivative by the potential, straight through the floor."""
-        v = _check.floats("v", v)
-        return ((v > 0) & (v < np.asarray(self._threshold()))).astype(v.dtype)
-
-    def slope_by_threshold(self, v: np.ndarray) -> np.ndarray:
-        """Its derivative by the ceiling, straight through the floor.
-
-        Raises
-        ------
-        ValueError
-            If there is no ceiling.
-        """
-        v = _check.floats("v", v)
-        if self.v_th is None:
-            raise ValueError("v_th is None: there is no ceiling")
-        top = np.asarray(self.v_th, v.dtype)
-        off = 0 if self.levels is None else self.slope(v) * (self.activation(v) - v) / top
-        return (v >= top) + off

@@ -147,6 +147,10 @@ class Record:
             raise ValueError("this trace was made with potentials=False: it holds none")
         return self.before if self.kind == "rate" else self.potentials[:, ::-1, : self.n]
 
+    def unlike(self, potentials):
+        """Whether units that give rates keep potentials unasked, or keep none that are asked for."""
+        return self.kind == "rate" and self.holds_potentials != potentials
+
     @property
     def holds_potentials(self):
         """Whether the potentials are there that a backward pass reads."""

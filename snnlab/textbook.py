@@ -9,7 +9,8 @@ are explained in `snnlab.neurons`.
 import numpy as np
 
 from snnlab._textbook import checked
-from snnlab.neurons import LIF, ReLU
+from snnlab.neurons import LIF
+from snnlab.rates import activation, activation_slope
 from snnlab.surrogate import slope
 
 
@@ -37,7 +38,7 @@ def layer_forward(x, weights, neuron, spike=heaviside):
     v : array (sample, time, n)
         Potentials as compared with the threshold.
     z : array (sample, time, n) or None
-        Spikes; None for an integrator, activations for rate units.
+        Spikes; None for an integrator, activations of units that give rates.
     """
     return neuron_forward(x @ weights, neuron, spike)
 
@@ -50,8 +51,7 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
     """
     n_steps, n = drive.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
-    fires = isinstance(neuron, LIF)
-    start = np.asarray(neuron.v_init, drive.dtype) if fires else 0
+    fires, start = isinstance(neuron, LIF), np.asarray(getattr(neuron, "v_init", 0), drive.dtype)
     i = np.zeros_like(drive[:, 0])
     v, z = np.zeros_like(drive), np.zeros_like(drive)
     for t in range(n_steps):
@@ -69,9 +69,7 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
         if fires:
             v[:, t] *= ~_held(z, hold, t)
             z[:, t] = spike(v[:, t] - v_th)
-    if isinstance(neuron, ReLU):
-        return v, neuron.activation(v)
-    return v, (z if fires else None)
+    return v, (z if fires else activation(neuron, v))
 
 
 def _held(z, hold, t):
@@ -117,14 +115,12 @@ def neuron_backward(neuron, v, z, error, recurrent=None):
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)
     fires = isinstance(neuron, LIF)
     attached = fires and not neuron.detach_reset
-    if isinstance(neuron, ReLU):
-        error = error * neuron.slope(v)
     g_i = np.zeros_like(v)
     lv, li = np.zeros_like(v[:, 0]), np.zeros_like(v[:, 0])
     for t in reversed(range(n_steps)):
         e = error[:, t] if recurrent is None else error[:, t] + li @ recurrent.T
         if not fires:
-            lv = b * lv + e
+            lv = b * lv + e * activation_slope(neuron, v[:, t])
         else:
             h = slope(neuron.surrogate, v[:, t] - v_th, neuron.steepness)
             if neuron.reset == "subtract":

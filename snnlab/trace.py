@@ -146,14 +146,12 @@ class Trace:
         if self.readout.dtype != network.dtype:
             return False
         for record, stage in zip(records, stages, strict=True):
-            if record.kind != stage.kind or record.n != stage.n:
+            if record.kind != stage.kind or record.n != stage.n or record.unlike(potentials):
                 return False
             if (record.values is None) != (stage.gives is SpikeTrains):
                 return False
             if record.values is not None:
                 if record.values.shape != (*shape, stage.n) or record.values.dtype != network.dtype:
-                    return False
-                if stage.rates and record.holds_potentials != potentials:
                     return False
             elif stage.fires and (record.potentials is not None) != potentials:
                 return False

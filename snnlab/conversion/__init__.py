@@ -14,7 +14,7 @@ from snnlab.conversion.ceilings import (
     largest_activations,
     with_ceilings,
 )
-from snnlab.conversion.convert import convert
+from snnlab.conversion.converting import convert, integrate_and_fire
 from snnlab.conversion.perceptron import from_perceptron
 from snnlab.conversion.rates import ByStep, by_step, rate_errors
 
@@ -27,6 +27,7 @@ __all__ = [
     "fit_ceilings",
     "fit_curve",
     "from_perceptron",
+    "integrate_and_fire",
     "largest_activations",
     "rate_errors",
     "with_ceilings",

@@ -8,7 +8,7 @@ import numpy as np
 
 from snnlab.layers import BatchNorm, Dense
 from snnlab.network import Network
-from snnlab.neurons import ReLU
+from snnlab.rates import ReLU
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

@@ -13,7 +13,7 @@ from snnlab.layers import BatchNorm, Conv, Dense, Pool
 from snnlab.learning.optim import Adam
 from snnlab.learning.training import train
 from snnlab.network import Network
-from snnlab.neurons import ReLU
+from snnlab.rates import ReLU
 
 if TYPE_CHECKING:
     from snnlab.datasets.dataset import Dataset

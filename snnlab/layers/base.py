@@ -26,9 +26,10 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.currents import NO_EVENTS
-from snnlab.kernels import lif, rates
-from snnlab.layers.constants import LEARNED, wanted
+from snnlab.kernels import lif
+from snnlab.layers.constants import wanted
 from snnlab.layers.kinds import plain, register
+from snnlab.layers.rectified import rectified, rectified_back
 
 if TYPE_CHECKING:
     from typing import Any
@@ -332,9 +333,7 @@ def neurons(run, k, fire=lif.fire, more=()):
     if not stage.fires:
         v, numbers = record.values, integrating(delay=delay, key=under.key)
         work = partial(lif.integrate, *heard, under.constants, *physics, numbers, v)
-        if stage.rates:
-            ceiling, levels = under.constants[3], stage.neuron.levels or 0
-            return partial(_integrate_and_rectify, work, v, record.before, ceiling, levels)
+        work = rectified(run, k, work)
     else:
         v, z, spikes = record.potentials, record.bits, record.spikes.events
         numbers = firing(
@@ -361,7 +360,7 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
     if not stage.fires:
         given = run.errors[k], run.constants[k], integrating(delay=neuron.delay)
         work = partial(lif.integrate_backward, *source(run, k), *given, *place)
-        return partial(_rectify_and_integrate_back, run, k, work) if stage.rates else work
+        return rectified_back(run, k, work)
     g_next, next_t, next_delay, reals = run.from_above(k)
     numbers = firing_back(
         next_delay=next_delay,
@@ -382,27 +381,6 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
         work(first, last)
 
     return find_slopes_and_work
-
-
-def _integrate_and_rectify(integrate, v, before, ceiling, levels, lo, hi):
-    """Some samples of units that give rates: potentials, then activations in their place."""
-    integrate(lo, hi)
-    rates.activate(v, before, ceiling, levels, lo, hi)
-
-
-def _rectify_and_integrate_back(run, k, integrate, first, last):
-    """The same backward, of some chunks; and gradients by ceilings."""
-    stage, before = run.stages[k], run.trace.records[k].before
-    learned, levels = run.g_constants[k], stage.neuron.levels or 0
-    none = np.empty(0, run.dtype)
-    for c in range(first, last):
-        by_ceiling = none
-        if stage.learned:
-            learned[c] = 0
-            by_ceiling = learned[c, LEARNED["v_th"]]
-        edges = run.edges[c], run.edges[c + 1]
-        rates.activate_back(run.errors[k], before, run.constants[k][3], levels, by_ceiling, *edges)
-    integrate(first, last)
 
 
 def source(run, k):

@@ -7,7 +7,8 @@ import numpy as np
 from snnlab import _check
 from snnlab.layers.constants import ROWS, current, decay_or_threshold, stored
 from snnlab.memory import aligned, pad_units, padded_width
-from snnlab.neurons import LIF, ReLU
+from snnlab.neurons import LIF
+from snnlab.rates import ReLU
 from snnlab.signals import SpikeTrains, Values
 from snnlab.surrogate import GIVEN, NAMES, OWN
 
@@ -165,7 +166,10 @@ def pack_constants(neuron, n, dtype):
     width = padded_width(n)
     c = neuron.constants(n, dtype)
     packed, hold = aligned((5, width), dtype), pad_units(c.hold, width)
-    start = neuron.initial(n, dtype) if isinstance(neuron, LIF) else 0
+    start = np.asarray(getattr(neuron, "v_init", 0.0))
+    if start.ndim and start.shape != (n,):
+        raise ValueError(f"v_init has {start.size} values for a layer of {n} neurons")
+    start = _check.real("v_init", start * neuron.decay_mem, dtype)
     for row, x in zip(packed, (c.decay_syn, c.decay_mem, c.gain, c.v_th, start), strict=True):
         row[:n] = x
     packed[3, n:] = 1

@@ -5,7 +5,7 @@ import pytest
 
 from snnlab import Adam, ConstantCurrent, Network, conversion, train
 from snnlab.layers import BatchNorm, Dense
-from snnlab.neurons import ReLU
+from snnlab.rates import ReLU
 
 N = BatchNorm()
 
@@ -21,8 +21,17 @@ def trained(unit, callback=None, rates=None, **settings):
     inputs, y = task()
     network = Network((8, Dense(32, norm=N), 16, 3), unit, n_steps=1, rng=0, dtype=np.float64)
     callback = callback and callback(network)
-    train(network, inputs, y, epochs=10, rng=0, batch_size=50, callback=callback, progress=False,
-          optimizer=Adam(lr=0.01, rates=rates))  # fmt: skip
+    train(
+        network,
+        inputs,
+        y,
+        epochs=10,
+        rng=0,
+        batch_size=50,
+        callback=callback,
+        progress=False,
+        optimizer=Adam(lr=0.01, rates=rates),
+    )
     return network, inputs
 
 

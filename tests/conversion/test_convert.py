@@ -17,7 +17,7 @@ from snnlab import (
     train,
 )
 from snnlab.layers import BatchNorm, Conv, Dense, Linear, Pool, Residual, Vote
-from snnlab.neurons import ReLU
+from snnlab.rates import ReLU
 
 N = BatchNorm()
 STACKS = {
@@ -113,8 +113,9 @@ def test_a_trained_network_keeps_its_accuracy():
     y = (x[:, :4].sum(1) > x[:, 4:].sum(1)).astype(int) + (x[:, 0] > 0.8)
     inputs = ConstantCurrent(x, 1)
     network = Network((8, Dense(32, norm=N), 16, 3), ReLU(), n_steps=1, rng=0)
-    train(network, inputs, y, epochs=20, rng=0, optimizer=Adam(lr=0.01), batch_size=50,
-          progress=False)  # fmt: skip
+    train(
+        network, inputs, y, epochs=20, rng=0, optimizer=Adam(lr=0.01), batch_size=50, progress=False
+    )
     own = evaluate(network, inputs, y).accuracy
     spikes = conversion.convert(network, inputs, n_steps=128)
     found = conversion.by_step(spikes, long(inputs, 128), y)
@@ -208,7 +209,7 @@ def test_networks_that_have_no_twin():
 def test_neurons_that_do_not_say_what_they_hear(changes, match):
     network, inputs = made("dense")
     with pytest.raises(ValueError, match=match):
-        conversion.convert(network, inputs, neuron=LIF.integrate_and_fire(**changes))
+        conversion.convert(network, inputs, neuron=conversion.integrate_and_fire(**changes))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from snnlab.layers import (
     Vote,
 )
 from snnlab.layers.constants import ROWS
-from snnlab.neurons import ReLU
+from snnlab.rates import ReLU
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 # layers of a reader's own -------------------------------------------------------------------------

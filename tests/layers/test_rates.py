@@ -18,9 +18,10 @@ from snnlab import (
     evaluate,
     train,
 )
+from snnlab.conversion import integrate_and_fire
 from snnlab.interchange import to_nir
 from snnlab.layers import BatchNorm, Conv, Dense, Pool, Recurrent, Residual, Vote
-from snnlab.neurons import ReLU
+from snnlab.rates import ReLU
 
 N = BatchNorm()
 STACKS = {
@@ -123,9 +124,12 @@ def test_equals_plain_numpy(stack, kind):
 def test_a_small_one():
     for unit in UNITS.values():
         network = Network(
-            ((3, 3, 1), Conv(2), Pool(3, "average"), 2), ReLU(**unit), n_steps=2, rng=0,
+            ((3, 3, 1), Conv(2), Pool(3, "average"), 2),
+            ReLU(**unit),
+            n_steps=2,
+            rng=0,
             dtype=np.float64,
-        )  # fmt: skip
+        )
         inputs = given("values", 9, (2, 2), np.random.default_rng(0))
         trace = network.forward(inputs)
         plain = Plain(network, inputs.to_dense(float))
@@ -192,8 +196,16 @@ def test_a_network_learns():
     inputs = ConstantCurrent(x, 1)
     for unit in (ReLU(), ReLU(v_th=2.0, levels=4, learn="v_th")):
         network = Network((8, Dense(32, norm=N), 16, 3), unit, n_steps=1, rng=0)
-        train(network, inputs, y, epochs=30, rng=0, optimizer=Adam(lr=0.01), progress=False,
-              batch_size=50)  # fmt: skip
+        train(
+            network,
+            inputs,
+            y,
+            epochs=30,
+            rng=0,
+            optimizer=Adam(lr=0.01),
+            progress=False,
+            batch_size=50,
+        )
         assert evaluate(network, inputs, y).accuracy > 0.9
         same = network.copy()
         assert np.array_equal(same.forward(inputs).readout, network.forward(inputs).readout)
@@ -294,9 +306,14 @@ def test_neurons_begin_where_they_should(name, kind):
     ):
         for n_steps in (3, 11):
             network = Network(
-                layers, neuron, readout=readout, n_steps=n_steps, rng=1, spread=1.5,
+                layers,
+                neuron,
+                readout=readout,
+                n_steps=n_steps,
+                rng=1,
+                spread=1.5,
                 dtype=np.float64,
-            )  # fmt: skip
+            )
             inputs = given(kind, network.sizes[0], (4, n_steps), rng)
             plain = Plain(network, inputs.to_dense(np.float64))
             trace = network.forward(inputs)
@@ -330,7 +347,7 @@ def test_each_neuron_may_begin_elsewhere():
 def test_integrate_and_fire_forgets_nothing():
     """Spikes times the threshold, and what is left, are all that came in: to the last bit."""
     for dtype in (np.float32, np.float64):
-        neuron = LIF.integrate_and_fire(v_th=0.75, v_init=0.375)
+        neuron = integrate_and_fire(v_th=0.75, v_init=0.375)
         assert neuron.constants(1, dtype).decay_mem[0] == 1
         readout = neuron.integrator()
         network = Network(

@@ -768,7 +768,7 @@ OWN = {
     "convert.method": lambda: "percentile",
     "convert.start": lambda: 0.5,
     "convert.percentile": lambda: 99.0,
-    "convert.neuron": LIF.integrate_and_fire,
+    "convert.neuron": lambda: snnlab.conversion.integrate_and_fire(),
     "largest_activations.network": lambda: relu_network(),
     "largest_activations.inputs": lambda: currents(),
     "largest_activations.percentile": lambda: 99.0,

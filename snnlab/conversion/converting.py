@@ -19,12 +19,34 @@ from snnlab.layers.known import check_known
 from snnlab.neurons import LIF
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import ArrayLike
 
     from snnlab._types import Signals
     from snnlab.network import Network
 
 METHODS = "max", "percentile", "ceiling"
+NO_LEAK = 1e30  # seconds: a share of dt / tau_mem less in a step is none, in any precision
+
+
+def integrate_and_fire(**changes: Any) -> LIF:
+    """A neuron that forgets nothing: no leak, no filter, and a spike subtracts a threshold of 1.
+
+    ``v[t] = v[t - 1] + x[t] - z[t - 1]``, to the last bit. Under a constant input its spikes per
+    step are the input, between none and one in each. A step is called 1 ms. Networks of such
+    neurons need a ``spread``.
+
+    Parameters
+    ----------
+    **changes
+        Other parameters of `LIF`.
+
+    Returns
+    -------
+    LIF
+    """
+    return LIF(**{"tau_mem": NO_LEAK, "tau_syn": None, "dt": 1e-3} | changes)
 
 
 def convert(
@@ -65,7 +87,7 @@ def convert(
     percentile : float
         For that method.
     neuron : LIF, optional
-        By default ``LIF.integrate_and_fire()``; threshold and start are set here.
+        By default `integrate_and_fire`'s; threshold and start are set here.
 
     Returns
     -------
@@ -87,7 +109,7 @@ def convert(
     _check.one_of("method", method, METHODS)
     n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     start = _check.number("start", start, at_least=0, below=1)
-    model = _checked_neuron(LIF.integrate_and_fire() if neuron is None else neuron)
+    model = _checked_neuron(integrate_and_fire() if neuron is None else neuron)
     _check_convertible(check_ann("network", network))
     if inputs is not None:
         inputs = check_samples("inputs", inputs, network)
@@ -125,7 +147,7 @@ def _checked_neuron(neuron):
     ):
         if not good:
             raise ValueError(
-                f"neuron must be as LIF.integrate_and_fire() makes it, but {name} is "
+                f"neuron must be as integrate_and_fire() makes it, but {name} is "
                 f"{getattr(neuron, name)!r}: {why}"
             )
     return neuron
