@@ -148,7 +148,7 @@ class Record:
         return self.before if self.kind == "rate" else self.potentials[:, ::-1, : self.n]
 
     def unlike(self, potentials):
-        """Whether units that give rates keep potentials unasked, or keep none that are asked for."""
+        """Whether units that give rates keep potentials, or not, other than asked for."""
         return self.kind == "rate" and self.holds_potentials != potentials
 
     @property
