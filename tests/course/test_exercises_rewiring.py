@@ -57,6 +57,10 @@ def triangle(f, below, centre, above):
     return np.clip(np.minimum(rising, falling), 0, None)
 
 
+def counts(x, threshold, start, steps):
+    return np.clip(np.floor(x / threshold * steps + start), 0, steps)
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -79,6 +83,9 @@ RIGHT = {
     "n20.q1": 134,
     "n20.q2": triangle,
     "n20.q3": 3.83,
+    "n24.q1": 50,
+    "n24.q2": counts,
+    "n24.q3": 0.35,
 }
 WRONG = {
     "n13.q1": [
@@ -168,6 +175,18 @@ WRONG = {
         lambda f, a, b, c: (f > a) * 0.5,
     ],
     "n20.q3": [0.0383, 3.5, 9.4, 2, 30, "few"],
+    "n24.q1": [100, 10, 1000, "many"],
+    "n24.q2": [
+        3,
+        lambda *a: 1 / 0,
+        lambda *a: ...,
+        lambda x, *a: counts(x, *a)[:-1],
+        lambda x, threshold, start, steps: np.clip(x / threshold * steps + start, 0, steps),
+        lambda x, threshold, start, steps: np.floor(x / threshold * steps + start),
+        lambda x, threshold, start, steps: np.maximum(np.floor(x / threshold * steps + start), 0),
+        lambda x, threshold, start, steps: counts(x, threshold, 0, steps),
+    ],
+    "n24.q3": [1.0, 0.05, 0, 35, "low"],
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES
@@ -29,7 +29,7 @@ def said_by(x, threshold, steps, start):
 
 def _by_steps(ax, last):
     """Steps along the abscissa, by factors of two."""
-    ax.set(xscale="log", xlim=(0.9, 1.12 * last))
+    ax.set(xscale="log", xlim=(0.9, 1.2 * last))
     ticks = [t for t in TICKS if t <= last]
     ax.set_xticks(ticks, [str(t) for t in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
@@ -60,7 +60,9 @@ def draw_borrowed(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = N
     (same,) = rates.plot([], [], color=QUIET, lw=0.8)
     (stairs,) = rates.plot([], [], color=ROLES["training"], lw=1.2)
     (points,) = rates.plot([], [], ".", color=ROLES["spike"], ms=3, alpha=0.5)
-    style.label_axes(rates, "activation", "spikes per step, times the threshold", " ")
+    for axis in (rates.xaxis, rates.yaxis):
+        axis.set_major_locator(MaxNLocator(5, integer=True))
+    style.label_axes(rates, "activation", "what its rate says", " ")
     (own,) = curve.plot([], [], "--", color=QUIET, label="without spikes")
     (line,) = curve.plot([], [], color=ROLES["training"], label="with spikes")
     (here,) = curve.plot([], [], "D", color=ROLES["spike"], ms=7)

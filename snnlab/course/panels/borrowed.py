@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from snnlab.datasets.dataset import Dataset
     from snnlab.network import Network
 
-MOST = 128
-STOPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, MOST)
+MOST = 64
+STOPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, MOST)
 SHOWN, POINTS = 20, 500  # images whose units are shown, and how many of these
 
 
 class BorrowedWeights(Panel):
     """Networks that were trained without spikes, converted, and stopped after some steps.
 
-    Every network is run once, for 128 steps, when it is first looked at.
+    All of them are run once, for 64 steps, before anything is shown.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class BorrowedWeights(Panel):
         How many images are learned, and how many tested.
     networks : dict, optional
         Trained ones by the names of their units ("relu", "quantised"); those that are missing are
-        trained when they are needed, which takes some seconds.
+        trained here, which takes some seconds.
     key : str, optional
         As for `Panel`.
     """
@@ -55,7 +55,7 @@ class BorrowedWeights(Panel):
         data: Dataset,
         *,
         n_train: int = 4000,
-        n_test: int = 300,
+        n_test: int = 200,
         networks: dict[str, Network] | None = None,
         key: str | None = None,
     ) -> None:
@@ -63,11 +63,15 @@ class BorrowedWeights(Panel):
         self._trained = dict(networks or {})
         self._measured, self._test = data.x_train[:n_train][:500], data.x_test[:n_test]
         self._labels = data.y_test[:n_test]
-        self._run = functools.lru_cache(8)(self._run)
-        self._own = functools.lru_cache(2)(self._own)
+        self._run = functools.cache(self._run)
+        self._own = functools.cache(self._own)
+        for way in borrowed.WAYS:
+            for start in (0.0, 0.5):
+                self._run(way, start)
         super().__init__(key)
 
     def _ordinary(self, unit):
+        """A trained network of such units."""
         if unit not in self._trained:
             network = borrowed.ordinary_network(self.data, unit, n_train=self.n_train)
             self._trained[unit] = network
