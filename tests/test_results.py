@@ -28,7 +28,15 @@ SEEDS = {  # where there are not five
     "spoken-digits": 3,
     "spoken-digits-unseen": 1,
 }
-MEASURED = "speed", "panels-latency", "sparse-execution", "fit", "nir"  # no seeds
+MEASURED = {  # no seeds
+    "speed",
+    "speed-deep",
+    "speed-recurrent",
+    "panels-latency",
+    "sparse-execution",
+    "fit",
+    "nir",
+}
 OF_FOLDS = "tables", "regression", "images"  # of given sets, without settings
 FIELDS = {"study", "metric", "mean", "sd", "seeds", "values", "config", "command", "versions"}
 

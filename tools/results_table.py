@@ -374,6 +374,53 @@ def speed_table(work, peers):
     return pages.table(("work", *peers.values()), rows)
 
 
+PEERS_W5 = {
+    "pytorch-eager": "PyTorch, eager",
+    "pytorch-compiled": "PyTorch, compiled",
+    "jax": "JAX",
+    "spikingjelly": "SpikingJelly",
+    "snntorch": "snnTorch",
+}
+OWN_W5 = "normalised", "triangle"
+
+
+def conv_table():
+    """The same of convolutions on one thread, and what variants of our own step take."""
+    sizes, peers, own = [], {}, {}
+    for r in load("speed-deep"):
+        size = r["config"]["channels"], r["config"]["n_steps"]
+        sizes += [size] * (size not in sizes)
+        if r["peer"]:
+            peers[size, r["peer"]] = f"{r['median']:.1f}"
+        else:
+            own[size, r["config"]["variant"]] = r["median"]
+    rows = []
+    for size in sizes:
+        theirs = [peers.get((size, name), "-") for name in PEERS_W5]
+        ours = [f"{own[size, name]:.2f}" for name in OWN_W5]
+        rows.append((*size, *theirs, *ours, f"{1 / own[size, 'two threads']:.2f}"))
+    head = "normalised", "other surrogate", "two threads are faster by"
+    return pages.table(("channels", "steps", *PEERS_W5.values(), *head), rows)
+
+
+PEERS_W3 = {
+    "pytorch-eager": "PyTorch, eager",
+    "pytorch-compiled": "PyTorch, compiled",
+    "jax": "JAX",
+}
+
+
+def recurrent_table():
+    """The same of a recurrent layer: the fastest variant of each."""
+    records, rows = load("speed-recurrent"), []
+    for peer, name in PEERS_W3.items():
+        found = [r for r in records if r["peer"] == peer]
+        if found:
+            best = min(found, key=lambda r: r["median"])
+            rows.append((name, best["config"]["how"], f"{best['median']:.1f}"))
+    return pages.table(("who", "fastest variant", "times as long"), rows)
+
+
 NIR_GRAPHS = {
     "lif": "dense layers of LIF",
     "cuba": "dense layers of CuBa-LIF",
@@ -514,6 +561,8 @@ def tables():
         "images": images_table(),
         "speed": speed_table(WORK, PEERS),
         "speed-w4": speed_table(WORK_W4, PEERS_W4),
+        "speed-deep": conv_table(),
+        "speed-recurrent": recurrent_table(),
         "panels": panels_table(),
         "fit": fit_table(),
         "nir": nir_table(),

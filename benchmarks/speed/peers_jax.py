@@ -1,4 +1,4 @@
-"""The step on constant currents in JAX; see ``peers.py``.
+"""Steps in JAX, on constant currents and of a recurrent layer; see ``peers.py``, ``recurrent.py``.
 
 It is timed in a process of its own: how many threads XLA uses is settled when it starts.
 """
@@ -19,15 +19,15 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _spike(u, k):
+def spike(u, k):
     """Heaviside step; its derivative is arctan's, (k/2) / (1 + (pi k u / 2)^2)."""
     return (u > 0).astype(u.dtype)
 
 
-@_spike.defjvp
-def _spike_jvp(k, primals, tangents):
+@spike.defjvp
+def _slope_of_spike(k, primals, tangents):
     (u,), (du,) = primals, tangents
-    return _spike(u, k), du * (k / 2) / (1 + jnp.square(jnp.pi / 2 * k * u))
+    return spike(u, k), du * (k / 2) / (1 + jnp.square(jnp.pi / 2 * k * u))
 
 
 class Scan:
@@ -42,17 +42,19 @@ class Scan:
     """
 
     def __init__(self, network, batch_size, lr, at_once=True, unroll=False):
-        neuron = network.neurons[0]
-        assert (neuron.reset, neuron.surrogate, neuron.decay_syn) == ("zero", "arctan", 0)
-        assert (neuron.refractory, neuron.delay, neuron.detach_reset) == (0, 0, True)
-        assert neuron == network.neurons[1]
-        self.b, self.gain = float(neuron.decay_mem), float(neuron.gain)
-        self.v_th, self.k = float(neuron.v_th), float(neuron.steepness)
+        self._read(*network.neurons)
         self.n_steps, self.at_once, self.unroll = network.n_steps, at_once, unroll
         w = [jnp.asarray(np.array(w)) for w in network.weights]
         self.state = w, [jnp.zeros_like(x) for x in w], [jnp.zeros_like(x) for x in w]
         self.lr, self.steps = lr, 0
         self._step = jax.jit(self._train, donate_argnums=0)
+
+    def _read(self, neuron, readout):
+        assert (neuron.reset, neuron.surrogate, neuron.decay_syn) == ("zero", "arctan", 0)
+        assert (neuron.refractory, neuron.delay, neuron.detach_reset) == (0, 0, True)
+        assert neuron == readout
+        self.b, self.gain = float(neuron.decay_mem), float(neuron.gain)
+        self.v_th, self.k = float(neuron.v_th), float(neuron.steepness)
 
     def prepare(self, inputs):
         """A batch of inputs as this peer wants to have it (not timed)."""
@@ -66,7 +68,7 @@ class Scan:
     def _fire(self, rest, arriving):
         """One step of a layer: what is left of its potential, and its spikes."""
         v = rest + arriving
-        z = _spike(v - self.v_th, self.k)
+        z = spike(v - self.v_th, self.k)
         return self.b * v * (1 - lax.stop_gradient(z)), z
 
     def _rates(self, weights, x):
@@ -119,6 +121,61 @@ class Scan:
     def gradients(self):
         """After the first step (from Adam's moments), as arrays like ``network.weights``."""
         return [np.asarray(m) / (1 - BETA1) for m in self.state[1]]
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def steep(u, k):
+    """Heaviside step; its derivative is SuperSpike's, 1 / (k|u| + 1)^2."""
+    return (u > 0).astype(u.dtype)
+
+
+@steep.defjvp
+def _slope_of_steep(k, primals, tangents):
+    (u,), (du,) = primals, tangents
+    return steep(u, k), du / jnp.square(k * jnp.abs(u) + 1)
+
+
+class Recurrence(Scan):
+    """A layer that hears itself, on spike latencies (``recurrent.py``); all of a step is compiled.
+
+    ``at_once``: the product with the inputs is taken for all steps at once, or step by step.
+    """
+
+    def _read(self, neuron, readout):
+        assert (neuron.reset, neuron.surrogate, neuron.gain) == ("subtract", "superspike", 1)
+        assert neuron.integrator() == readout
+        self.a, self.b = float(neuron.decay_syn), float(neuron.decay_mem)
+        self.v_th, self.k = float(neuron.v_th), float(neuron.steepness)
+
+    def prepare(self, inputs):
+        dense = np.ascontiguousarray(inputs.to_dense().transpose(1, 0, 2))
+        return jnp.asarray(dense, self.state[0][0].dtype)
+
+    def _loss(self, weights, x, target):
+        w_in, w_loop, w_out = weights
+        zero = jnp.zeros((x.shape[1], w_loop.shape[0]), w_in.dtype)
+
+        def step(state, now):
+            i, v, z = state
+            arriving = now if self.at_once else now @ w_in
+            i = self.a * i + arriving + z @ w_loop
+            v = self.b * v + i - self.v_th * lax.stop_gradient(z)
+            z = steep(v - self.v_th, self.k)
+            return (i, v, z), z
+
+        def integrate(state, now):
+            i = self.a * state[0] + now
+            v = self.b * state[1] + i
+            return (i, v), v
+
+        scan = partial(lax.scan, unroll=10 if self.unroll else 1)
+        _, z = scan(step, (zero, zero, zero), x @ w_in if self.at_once else x)
+        out = z @ w_out
+        _, v = scan(integrate, (jnp.zeros_like(out[0]), jnp.zeros_like(out[0])), out)
+        # where several are the largest, the first is meant: `max` would share the slope among them
+        best = jnp.take_along_axis(v, v.argmax(axis=0)[None], axis=0)[0]
+        log_p = jax.nn.log_softmax(10.0 * best)  # `peers.SCALE`
+        return -(log_p * target).sum(axis=1).mean()
 
 
 def variants():

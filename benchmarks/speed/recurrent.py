@@ -1,21 +1,26 @@
 """W3, a recurrent layer: ``python benchmarks/speed/recurrent.py [--rounds 15]``.
 
 256-256 recurrent-10 on W1's inputs (`speed.py`: batches of 100 latency-coded 16 x 16 images, 100
-steps), with its loss, constants and Adam at a learning rate of 0: ours beside eager PyTorch with
-autograd, in the faster of two ways to take the product with the inputs. Weights are the same, and
-gradients are compared before anything is timed; then all take turns. Let nothing else run.
+steps), with its loss, constants and Adam at a learning rate of 0: ours beside PyTorch by autograd,
+eager and compiled, and beside JAX (``peers_jax.py``), each in several ways to take products and to
+unroll. Weights are the same, and gradients are compared before anything is timed; then all take
+turns, with as many threads as there are cores. Written to ``data/results/speed-recurrent.json``
+(``--quick``: nothing, and nothing compiled); let nothing else run.
 
 The floor is the exact backward product alone, ``W g_I`` with 256 x 256 weights in all steps but the
 last, by NumPy's matrix product: without leaving anything out, no step takes less.
 """
 
 import argparse
+import json
+import os
 
 import numpy as np
 import speed
 
 import snnlab
 from snnlab import datasets, losses
+from snnlab._files import write_atomically
 from snnlab._workers import worker_count
 from snnlab.layers import Recurrent
 
@@ -32,8 +37,8 @@ class Recurrences(speed.Latencies):
         return network.scale_to_activity(self.trains[:500], speed.ACTIVITY[self.n_steps])
 
 
-def peers_of(network, batch):
-    """Eager PyTorch, by name; empty without it."""
+def torch_peers(network, batch, compiled):
+    """PyTorch, eager or compiled, by name; empty without it."""
     try:
         import torch
     except ImportError:
@@ -64,9 +69,26 @@ def peers_of(network, batch):
                 out.append(vo)
             return torch.stack(out)
 
+    found, kind = {}, "compiled" if compiled else "eager"
+    for how, at_once in (("at once", True), ("step by step", False)):
+        peer = Loop(network, batch, 0.0, at_once)
+        if compiled:
+            peer.loss = torch.compile(peer.loss, fullgraph=True, dynamic=False)
+        found["pytorch-" + kind, f"inputs {how}"] = peer
+    return found
+
+
+def jax_peers(network, batch):
+    """JAX, by name; empty without it."""
+    os.environ["NPROC"] = str(worker_count())  # read by XLA when it is first used
+    try:
+        import peers_jax
+    except ImportError:
+        return {}
     return {
-        f"pytorch eager, inputs {how}": Loop(network, batch, 0.0, at_once)
+        ("jax", f"inputs {how}, {loop}"): peers_jax.Recurrence(network, batch, 0.0, at_once, unroll)
         for how, at_once in (("at once", True), ("step by step", False))
+        for loop, unroll in (("loop", False), ("unrolled tenfold", True))
     }
 
 
@@ -75,7 +97,7 @@ def compare(ours, peer, inputs, labels):
     trace = ours.network.forward(inputs)
     _, g = ours.loss(trace.readout, labels)
     mine = [np.array(w) for w in ours.network.backward(trace, g)]
-    peer.step(peer.prepare(inputs), peer.targets(labels), learning=False)
+    peer.step(peer.prepare(inputs), peer.targets(labels))  # its learning rate is 0
     for a, b in zip(mine, peer.gradients(), strict=True):
         off = np.abs(a - b).max() / np.abs(b).max()
         assert off < 1e-3, f"gradients differ by {off:.1e} of the largest"
@@ -95,27 +117,46 @@ def floor(n, batch, n_steps):
     return products
 
 
+def store(report):
+    """Write the records."""
+    path = speed.ROOT / "data" / "results" / "speed-recurrent.json"
+    for record in report.records:
+        record["study"] = path.stem
+    text = json.dumps(report.records, indent=1) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
 def main():
-    """Compare, time, print."""
+    """Compare, time, store."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15)
-    given = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="rough, and stores nothing")
+    quick = parser.parse_args().quick
+    report = speed.Report("python benchmarks/speed/recurrent.py" + " --quick" * quick)
     setting = Recurrences(datasets.load_default(), 100)
     ours = setting.ours(None)
     inputs, labels = setting.trains[: setting.batch], setting.labels[: setting.batch]
-    runs = {"ours": speed.Contender(ours.step), "of it forward, loss, backward": None}
-    runs["of it forward, loss, backward"] = speed.Contender(ours.kernel)
+    given = setting.network, setting.batch
+    peers = torch_peers(*given, False) | ({} if quick else torch_peers(*given, True))
+    peers |= jax_peers(*given)
+    runs = {"ours": speed.Contender(ours.step)}
+    runs["without Adam"] = speed.Contender(ours.kernel)
     runs["floor"] = speed.Contender(floor(256, setting.batch, setting.n_steps))
-    for name, peer in peers_of(setting.network, setting.batch).items():
+    for name, peer in peers.items():
         compare(ours, peer, inputs, labels)
-        batch = peer.prepare(inputs)
-        runs[name] = speed.Contender.of(peer, [batch], peer.targets(labels), worker_count())
-    times = speed.measure(runs, given.rounds)
-    print(f"{setting.hidden_spikes:.0f} hidden spikes per sample")
+        batch, threads = peer.prepare(inputs), None if name[0] == "jax" else worker_count()
+        runs[name] = speed.Contender.of(peer, [batch], peer.targets(labels), threads)
+    times = speed.measure(runs, 3 if quick else 15)
+    rows = []
     for name, t in times.items():
-        ratio = np.median(t / times["ours"])
-        middle, least = 1e3 * np.median(t), 1e3 * t.min()
-        print(f"{name}: {middle:.3g} ({least:.3g}) ms, median (min); {ratio:.2f} of ours")
+        ratio, ms = t / times["ours"], float(1e3 * np.median(t))
+        who, how = name if isinstance(name, tuple) else (None, name)
+        if name != "ours":
+            about = {"how": how, "ms": ms, "threads": worker_count()} | setting.config
+            report.record("ratio", ratio, "W3", who, **about)
+        rows.append((who or "snnlab", how, f"{ms:.3g}", f"{np.median(ratio):.2f}"))
+    report.table(("who", "how", "ms", "of ours"), rows)
+    if not quick:
+        store(report)
 
 
 if __name__ == "__main__":

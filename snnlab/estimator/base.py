@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 SIGNALS = SpikeTrains | ConstantCurrent | Values
 CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY = 0.5, 1.0
-TABLE_UPDATES, UPDATES = (400, 200), (2000, 60)  # at least so many, in at most so many epochs
-FEW_IMAGES, IMAGE_DROPOUT = 10_000, 0.25  # few: 20 epochs of them are not 2,000 steps
+TABLE_UPDATES, UPDATES = (400, 200), (3000, 80)  # at least so many, in at most so many epochs
+FEW_IMAGES, IMAGE_DROPOUT = 10_000, 0.35
 NOISY_DECAY = 5.0  # of weights, where values are better fitted less closely
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
@@ -262,7 +262,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return self.code_ is not None and self.code_.straight
 
     def usual_dropout(self, n: int) -> float:
-        """Of tables up to a half, the more the fewer rows per column; of few images a quarter.
+        """Of tables up to a half, the more the fewer rows per column; of few images a third.
 
         None of images that are changed as they are learned, or heard by layers of one's own.
         """

@@ -35,7 +35,7 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
     hidden : tuple of int
         Neurons per hidden layer.
     epochs : int or "auto"
-        "auto": 20, or as many more as make 2,000 steps, at most 60; of tables 400 steps, at most
+        "auto": 20, or as many more as make 3,000 steps, at most 80; of tables 400 steps, at most
         200, but 20 epochs where a linear model does as well.
     batch_size : int or "auto"
         "auto": a tenth of the samples, between 1 and 100.
@@ -43,7 +43,7 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         Learning rate of Adam, where no ``optimizer`` is given.
     dropout : float or "auto"
         Share of hidden neurons left out per batch. "auto": where a table's columns enter as
-        currents up to a half, the more the fewer rows there are per column; a quarter of fewer
+        currents up to a half, the more the fewer rows there are per column; 0.35 of fewer
         than 10,000 images without ``augment`` and ``layers``; else none.
     augment : Affine or Crops, optional
         Random changes (`snnlab.augment`): `Affine` maps, where the features are the pixels of a

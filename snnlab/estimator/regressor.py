@@ -37,7 +37,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
     hidden : tuple of int
         Neurons per hidden layer.
     epochs : int or "auto"
-        "auto": 20, or as many more as make 2,000 steps, at most 60; of tables 400 steps, at most
+        "auto": 20, or as many more as make 3,000 steps, at most 80; of tables 400 steps, at most
         200, but 8 epochs where a linear model does as well.
     batch_size : int or "auto"
         "auto": a tenth of the samples, between 1 and 100.

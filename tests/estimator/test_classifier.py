@@ -45,7 +45,7 @@ def test_digits_without_settings():
     assert np.array_equal(model.decision_function(x_test).argmax(axis=1), model.predict(x_test))
     counts = model.count_spikes(x_test)
     assert counts.shape == (360,) and counts.dtype.kind == "i" and 0 < counts.mean() < 246 * 20
-    assert len(model.history_) == 60 and model.n_features_in_ == 256
+    assert len(model.history_) == 80 and model.n_features_in_ == 256
 
 
 def test_yin_yang_without_settings():
