@@ -155,8 +155,8 @@ def lost_at(label, steps):
 def sooner(first, second, of="steps"):
     """How many times what the first one takes, steps or energy, the second one does.
 
-    Each until it is within a point of the worse of the two networks that they came from; between
-    two steps that are stored, accuracies are taken to rise evenly with the logarithm.
+    Each until it is within three points of the worse of the two networks that they came from;
+    between two steps that are stored, accuracies are taken to rise evenly with the logarithm.
     """
 
     def taken(record, seed, accuracy):
@@ -171,7 +171,7 @@ def sooner(first, second, of="steps"):
         pair = by_label[first], by_label[second]
         ratios = []
         for seed in sorted(pair[0]["runs"].keys() & pair[1]["runs"].keys(), key=int):
-            enough = min(r["runs"][seed]["ann_accuracy"] for r in pair) - 0.01
+            enough = min(r["runs"][seed]["ann_accuracy"] for r in pair) - 0.03
             ratios.append(taken(pair[1], seed, enough) / taken(pair[0], seed, enough))
         return over_seeds(ratios, f"{CONVERSION}, {second} by {first}, {of}")
 

@@ -42,7 +42,7 @@ UNITS = {
     "rate norm": {"v_th": 1.0, "learn": "v_th"},
     "quantised": {"v_th": 3.0, "levels": 4, "learn": "v_th"},
 }
-FIT = {"weight": 0.005, "samples": 1000}
+FIT = {"weight": 0.01, "samples": 1000}
 SPIKING = {"n_steps": 8, "tau_mem": 2.0, "steepness": 2.0, "epochs": 2}
 
 

@@ -27,7 +27,7 @@ WAYS = {
     "fitted": ("relu", "fitted ceilings"),
     "quantised": ("quantised", "quantised units"),
 }
-WEIGHT = 0.002  # of slowness, where ceilings are fitted
+WEIGHT = 0.005  # of slowness, where ceilings are fitted
 
 
 def as_currents(images: np.ndarray, n_steps: int = 1) -> ConstantCurrent:
