@@ -1,5 +1,6 @@
 """Names at the top, for type checkers: they are imported when they are used."""
 
+from snnlab import conversion as conversion
 from snnlab import datasets as datasets
 from snnlab import encode as encode
 from snnlab import estimator as estimator
@@ -53,6 +54,7 @@ from snnlab.learning.training import train as train
 from snnlab.network import Network as Network
 from snnlab.neurons import LIF as LIF
 from snnlab.neurons import LeakyIntegrator as LeakyIntegrator
+from snnlab.rates import ReLU as ReLU
 from snnlab.reports import attribution as attribution
 from snnlab.reports import clinic as clinic
 from snnlab.reports import decision as decision
@@ -81,6 +83,7 @@ __all__ = [
     "augment",
     "calibration",
     "clinic",
+    "conversion",
     "datasets",
     "decision",
     "encode",
@@ -128,6 +131,7 @@ __all__ = [
     "Magnitude",
     "Network",
     "SGD",
+    "ReLU",
     "STDS",
     "SoftDeepR",
     "SpikeTrains",

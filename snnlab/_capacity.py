@@ -64,7 +64,7 @@ def trace_bytes(network, n_samples, potentials=True):
     n_steps, size, total = network.n_steps, network.dtype.itemsize, 0
     for stage in network.stages:
         if stage.gives is not SpikeTrains:
-            total += n_steps * stage.n * size
+            total += n_steps * stage.n * size * (2 if stage.rates and potentials else 1)
             continue
         if stage.layer.keeps_bits or (potentials and stage.fires):
             total += -(-n_steps // BLOCK) * stage.width

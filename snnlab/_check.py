@@ -208,6 +208,16 @@ def scalar(name, value):
     return float(x.reshape(()))
 
 
+def per_unit(name, value, **bounds):
+    """A float, or a tuple of floats for one value per neuron."""
+    if isinstance(value, str) or not hasattr(value, "__len__"):
+        return number(name, value, **bounds)
+    values = array(name, value, np.float64, (None,))
+    if values.size == 0:
+        raise ValueError(f"{name} must hold a value per neuron, got none")
+    return tuple(number(name, x, **bounds) for x in values.tolist())
+
+
 def integer(name, value, at_least=None, at_most=None):
     """Return ``value`` as an int (whole numbers of any integer type), within bounds.
 

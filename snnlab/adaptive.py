@@ -60,6 +60,8 @@ class AdaptiveLIF(LIF):
         self._take("coupling")
         self._take("jump")
         super().__post_init__()
+        if np.any(np.asarray(self.v_init)):
+            raise ValueError("v_init must be 0: neurons that adapt begin at rest")
         if self.learn:
             raise ValueError("learn must be empty: constants of neurons that adapt are not learned")
         if self.method == "euler" and np.min(self._slow) < self.dt:

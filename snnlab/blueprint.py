@@ -17,10 +17,12 @@ from snnlab.layers.stage import Stage
 from snnlab.memory import padded_width
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.parameters import Block
+from snnlab.rates import ReLU
 from snnlab.signals import SpikeTrains
 
 FORMAT = 2  # of files
 MOST_UNITS = _check.MOST_UNITS
+HIDDEN = LIF, ReLU  # neurons of which there may be layers above
 MOST_PARAMETERS = 2**36  # what memory may hold in some years
 
 
@@ -60,19 +62,19 @@ def check_neurons(neuron, readout, n):
     """A model per layer with neurons, from the arguments of `Network`."""
     one_for_all = isinstance(neuron, LeakyIntegrator)
     if not (one_for_all or isinstance(neuron, Sequence)):
-        raise TypeError(f"neuron must be LIF or a sequence of LIF, not {neuron!r}")
+        raise TypeError(f"neuron must be LIF (or ReLU), or a sequence of them, not {neuron!r}")
     hidden = [neuron] * (n - 1) if one_for_all else list(neuron)
     if len(hidden) != n - 1:
         raise ValueError(f"neuron must hold {n - 1} models, one per hidden layer")
-    if not all(isinstance(model, LIF) for model in hidden):
-        raise TypeError("neuron must be LIF, or a sequence of LIF")
+    if not all(isinstance(model, HIDDEN) for model in hidden):
+        raise TypeError("neuron must be LIF (or ReLU), or a sequence of them")
     if readout is None and not (hidden or one_for_all):
         raise ValueError("readout must be given where there is no hidden layer")
     if readout is None:
         last = hidden[-1] if hidden else neuron
         if last.per_unit:
             raise ValueError("readout must be given where neuron has values per neuron")
-        readout = last.integrator() if isinstance(last, LIF) else last
+        readout = last.integrator() if isinstance(last, HIDDEN) else last
     if not isinstance(readout, LeakyIntegrator):
         raise TypeError("readout must be LeakyIntegrator or LIF")
     models = (*hidden, readout)
@@ -87,8 +89,8 @@ def check_models(models, n):
         raise ValueError(f"neurons must hold {n} models, one per layer that has neurons")
     if not all(isinstance(model, LeakyIntegrator) for model in models):
         raise TypeError("neurons must be LIF, or LeakyIntegrator for the readout")
-    if not all(isinstance(model, LIF) for model in models[:-1]):
-        raise TypeError("neurons of hidden layers must be LIF")
+    if not all(isinstance(model, HIDDEN) for model in models[:-1]):
+        raise TypeError("neurons of hidden layers must be LIF or ReLU")
     if len({model.dt for model in models}) > 1:
         raise ValueError("neurons must share one dt")
     return tuple(models)
@@ -100,7 +102,8 @@ def initial_spread(spread, model):
         return abs(_check.number("spread", spread, at_least=0, at_most=1e30))  # not -0.0
     if np.any(np.asarray(model.gain) == 0):
         raise ValueError("spread must be given where a neuron's gain is 0")
-    spread = 0.7 * float(np.mean((1 - np.asarray(model.decay_mem)) / np.abs(model.gain)))
+    usual = 2**0.5 if isinstance(model, ReLU) else 0.7  # He et al. (2015); Cramer et al. (2022)
+    spread = usual * float(np.mean((1 - np.asarray(model.decay_mem)) / np.abs(model.gain)))
     if spread == 0:
         raise ValueError("spread must be given where membranes do not leak (tau_mem / dt is huge)")
     return spread

@@ -166,6 +166,9 @@ def _neurons(nir, stage):
     model, size = stage.model, (stage.n,)
     if stage.adapts:
         raise ValueError(f"network has {stage.name}, whose neurons adapt: NIR has no such node")
+    if stage.rates or np.any(np.asarray(getattr(model, "v_init", 0))):
+        kind = "ReLU units" if stage.rates else "neurons that begin with a v_init"
+        raise ValueError(f"network has {stage.name} of {kind}, of which NIR has none")
     decay_syn, decay_mem, gain = (
         np.broadcast_to(np.asarray(x, float), size)
         for x in (model.decay_syn, model.decay_mem, model.gain)

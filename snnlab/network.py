@@ -298,7 +298,7 @@ class Network(NetworkFile):
         self.check_inputs(trace.inputs, "trace.inputs")
         fits = trace.fits(self, len(trace.inputs))
         for record in () if fits else trace.records:
-            if record.kind == "spiking" and record.potentials is None:
+            if not record.holds_potentials:
                 raise ValueError("trace was made with potentials=False: it holds none to read")
             if record.v.dtype != self.dtype:
                 raise ValueError(

@@ -107,15 +107,7 @@ class LeakyIntegrator:
 
     def _take(self, name, **bounds):
         """Check a float, or a sequence of one per neuron, which becomes a tuple."""
-        value = getattr(self, name)
-        if isinstance(value, str) or not hasattr(value, "__len__"):
-            taken = _check.number(name, value, **bounds)
-        else:
-            values = _check.array(name, value, np.float64, (None,))
-            if values.size == 0:
-                raise ValueError(f"{name} must hold a value per neuron, got none")
-            taken = tuple(_check.number(name, x, **bounds) for x in values.tolist())
-        object.__setattr__(self, name, taken)
+        object.__setattr__(self, name, _check.per_unit(name, getattr(self, name), **bounds))
 
     def _check_learn(self):
         if "tau_syn" in self.learn and self.tau_syn is None:
@@ -154,11 +146,12 @@ class LeakyIntegrator:
         dtype = _check.plain_type("dtype", dtype)
         if dtype.kind != "f":
             raise TypeError(f"dtype must be a type of floats, not {dtype}")
+        v_th = getattr(self, "v_th", None)
         return Constants(
             self._spread("tau_syn", self.decay_syn, n, dtype),
             self._spread("tau_mem", self.decay_mem, n, dtype),
             self._spread("gain", self.gain, n, dtype),
-            self._spread("v_th", getattr(self, "v_th", np.inf), n, dtype),
+            self._spread("v_th", np.inf if v_th is None else v_th, n, dtype),
             self._spread("refractory", self._hold(), n, np.int32),
         )
 
@@ -173,6 +166,14 @@ class LeakyIntegrator:
         if not name.startswith("tau") and name != "refractory":  # decays may round to 0 or 1
             value = _check.real(name, value, dtype)
         return np.broadcast_to(value, (n,)).astype(dtype)
+
+    def integrator(self) -> LeakyIntegrator:
+        """`LeakyIntegrator` with the same constants: the usual readout.
+
+        It learns none of them.
+        """
+        same = {f.name: getattr(self, f.name) for f in fields(LeakyIntegrator)}
+        return LeakyIntegrator(**same | {"learn": (), "learn_per": "unit"})
 
     def to_dict(self) -> dict[str, Any]:
         """All parameters as plain numbers, strings and lists (for files)."""
@@ -207,6 +208,8 @@ class LIF(LeakyIntegrator):
         Threshold, above 0 (the membrane rests at 0).
     reset : {"subtract", "zero"}
         What a spike does to the membrane at the next step.
+    v_init : float or sequence of float
+        Potential before the first step of a sample.
     refractory : float or sequence of float
         Time in seconds, rounded to whole steps, for which the membrane is held at 0 after a spike.
     surrogate : str or callable
@@ -220,6 +223,7 @@ class LIF(LeakyIntegrator):
 
     v_th: float = 1.0
     reset: str = "subtract"
+    v_init: float = 0.0
     refractory: float = 0.0
     surrogate: str = "superspike"
     steepness: float = 50.0
@@ -231,7 +235,10 @@ class LIF(LeakyIntegrator):
         set_ = partial(object.__setattr__, self)
         self._take("v_th", above=0)
         self._take("refractory", at_least=0)
+        self._take("v_init")
         super().__post_init__()
+        if np.any(np.asarray(self.v_init)) and {"tau_mem", "tau_syn"} & {*self.learn}:
+            raise ValueError("learn must not name time constants where v_init is not 0")
         _check.one_of("reset", self.reset, ("subtract", "zero"))
         if callable(self.surrogate):
             set_("surrogate", own(self.surrogate).__name__)
@@ -245,14 +252,6 @@ class LIF(LeakyIntegrator):
         with np.errstate(over="ignore"):
             steps = np.rint(np.asarray(self.refractory) / self.dt)
         return np.minimum(steps, _check.MOST_STEPS)  # longer than any sample, and still an int32
-
-    def integrator(self) -> LeakyIntegrator:
-        """`LeakyIntegrator` with the same constants: the usual readout of a network of these.
-
-        It learns none of them.
-        """
-        same = {f.name: getattr(self, f.name) for f in fields(LeakyIntegrator)}
-        return LeakyIntegrator(**same | {"learn": (), "learn_per": "unit"})
 
     @classmethod
     def brainscales2(cls, **changes: Any) -> Self:

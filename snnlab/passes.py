@@ -199,8 +199,7 @@ class Forward(Pass):
         none = np.empty((0, 1, 1), self.dtype)
         self.drives, self.fills, self.neurons = [none] * len(self.stages), {}, {}
         self.weights = [self._tiled(k) for k in range(len(self.stages))]
-        spiking = [record for record in trace.records if record.kind == "spiking"]
-        self.keeps = all(record.potentials is not None for record in spiking)
+        self.keeps = all(record.holds_potentials for record in trace.records)
         self.by_batch = [stage.layer.by_batch(self, k) for k, stage in enumerate(self.stages)]
 
     def views(self, k):
@@ -324,7 +323,7 @@ class Backward(Pass):
             if k == last:
                 self.errors.append(
                     self.scratch.padded("readout", g_readout, stage.width)
-                    if stage.fires
+                    if stage.fires or stage.rates  # which change it in place
                     else g_readout
                 )
             elif written:

@@ -14,8 +14,9 @@ class Record:
     ----------
     name : str
         The layer's.
-    kind : {"spiking", "integrator", "transform"}
-        Whether its units are neurons that spike, neurons without a threshold, or no neurons.
+    kind : {"spiking", "rate", "integrator", "transform"}
+        Whether its units are neurons that spike, units that give rates, neurons without a
+        threshold, or no neurons.
     n : int
         Units.
 
@@ -31,7 +32,9 @@ class Record:
     lists_events : bool
         Whether spikes are listed as a layer runs, not when they are asked for.
     values : array (sample, time, n) or None
-        Potentials of an integrator, or what a transform made of its input.
+        Potentials of an integrator, activations, or what a transform made of its input.
+    before : array (sample, time, n) or None
+        Of units that give rates, the potentials; of no samples if they were not kept.
     dropout : array of bool (n,) or None
         Which units took part; None: all.
     statistics : Statistics or None
@@ -42,7 +45,7 @@ class Record:
 
     def __init__(self, name, kind, n, *, spikes=None, values=None):
         self.name, self.kind, self.n, self._spikes, self.values = name, kind, n, spikes, values
-        self.potentials, self.bits, self.dropout = None, None, None
+        self.potentials, self.bits, self.dropout, self.before = None, None, None, None
         self.lists_events, self._n_steps = True, None
         self.statistics, self.currents = None, None
 
@@ -52,6 +55,8 @@ class Record:
         self = cls(stage.name, stage.kind, stage.n)
         if stage.gives is not SpikeTrains:
             self.values = np.zeros((n_samples, n_steps, stage.n), dtype)
+            if stage.rates:
+                self.before = np.zeros((n_samples if potentials else 0, n_steps, stage.n), dtype)
             return self
         self.lists_events, self._n_steps = stage.lists_events, n_steps
         if stage.layer.keeps_bits:
@@ -136,11 +141,22 @@ class Record:
     @property
     def v(self):
         """Potentials in order of time, (sample, time, n); a view."""
-        if self.kind != "spiking":
+        if self.kind not in ("spiking", "rate"):
             return self.values
-        if self.potentials is None:
+        if not self.holds_potentials:
             raise ValueError("this trace was made with potentials=False: it holds none")
-        return self.potentials[:, ::-1, : self.n]
+        return self.before if self.kind == "rate" else self.potentials[:, ::-1, : self.n]
+
+    def unlike(self, potentials):
+        """Whether units that give rates keep potentials, or not, other than asked for."""
+        return self.kind == "rate" and self.holds_potentials != potentials
+
+    @property
+    def holds_potentials(self):
+        """Whether the potentials are there that a backward pass reads."""
+        if self.kind == "rate":
+            return len(self.before) == len(self.values)
+        return self.kind != "spiking" or self.potentials is not None
 
     @property
     def signal(self):

@@ -10,6 +10,7 @@ import numpy as np
 
 from snnlab._textbook import checked
 from snnlab.neurons import LIF
+from snnlab.rates import activation, activation_slope
 from snnlab.surrogate import slope
 
 
@@ -37,7 +38,7 @@ def layer_forward(x, weights, neuron, spike=heaviside):
     v : array (sample, time, n)
         Potentials as compared with the threshold.
     z : array (sample, time, n) or None
-        Spikes; None for an integrator.
+        Spikes; None for an integrator, activations of units that give rates.
     """
     return neuron_forward(x @ weights, neuron, spike)
 
@@ -50,7 +51,7 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
     """
     n_steps, n = drive.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
-    fires = isinstance(neuron, LIF)
+    fires, start = isinstance(neuron, LIF), np.asarray(getattr(neuron, "v_init", 0), drive.dtype)
     p, coupling, jump = neuron.adaptation(n, drive.dtype) if neuron.adapts else (0, 0, 0)
     i, w = np.zeros_like(drive[:, 0]), np.zeros_like(drive[:, 0])
     v, z = np.zeros_like(drive), np.zeros_like(drive)
@@ -58,7 +59,7 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
         i = a * i
         if t >= neuron.delay:
             i = i + drive[:, t - neuron.delay]
-        v_past, z_past = (v[:, t - 1], z[:, t - 1]) if t > 0 else (0 * i, 0 * i)
+        v_past, z_past = (v[:, t - 1], z[:, t - 1]) if t > 0 else (0 * i + start, 0 * i)
         i = i if recurrent is None else i + z_past @ recurrent
         if not fires:
             v[:, t] = b * v_past + g * i
@@ -72,7 +73,7 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
         if fires:
             v[:, t] *= ~_held(z, hold, t)
             z[:, t] = spike(v[:, t] - v_th)
-    return v, (z if fires else None)
+    return v, (z if fires else activation(neuron, v))
 
 
 def _held(z, hold, t):
@@ -125,7 +126,7 @@ def neuron_backward(neuron, v, z, error, recurrent=None):
         e = error[:, t] + jump * lw
         e = e if recurrent is None else e + li @ recurrent.T
         if not fires:
-            lv = b * lv + e
+            lv = b * lv + e * activation_slope(neuron, v[:, t])
         else:
             h = slope(neuron.surrogate, v[:, t] - v_th, neuron.steepness)
             if neuron.reset == "subtract":

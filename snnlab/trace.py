@@ -146,7 +146,7 @@ class Trace:
         if self.readout.dtype != network.dtype:
             return False
         for record, stage in zip(records, stages, strict=True):
-            if record.kind != stage.kind or record.n != stage.n:
+            if record.kind != stage.kind or record.n != stage.n or record.unlike(potentials):
                 return False
             if (record.values is None) != (stage.gives is SpikeTrains):
                 return False

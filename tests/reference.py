@@ -36,7 +36,7 @@ def one_neuron(heard, neuron, j=0):
         current *= a
         if t - neuron.delay >= 0:
             current += float(heard[t - neuron.delay])
-        left = b * v[t - 1] if t > 0 else 0.0
+        left = b * (v[t - 1] if t > 0 else per_unit(getattr(neuron, "v_init", 0.0), j))
         if t > 0 and z[t - 1]:
             left = left - threshold if neuron.reset == "subtract" else 0.0
         potential = left + gain * current

@@ -6,6 +6,7 @@ import numpy as np
 
 import snnlab
 from snnlab import LIF, Network, Substrate, datasets, encode, live, losses, panels
+from snnlab.course import borrowed
 
 DIGITAL = {"weight_bits": 6, "dynamic_scaling": True}
 PATIENCE = 120  # seconds; a guard, not a promise
@@ -68,6 +69,15 @@ def pair():
 
 
 @functools.cache
+def ordinary_networks():
+    """Trained without spikes, by their units."""
+    return {
+        unit: borrowed.ordinary_network(digits(), unit, n_train=400, epochs=1)
+        for unit in borrowed.UNITS
+    }
+
+
+@functools.cache
 def late_and_early():
     """Two networks, the second trained to decide after a step."""
     neuron = LIF.brainscales2(steepness=10, delay=0)
@@ -96,6 +106,9 @@ def through_the_chip():
 REWIRED = {"n_train": 200, "n_test": 50, "hidden": 12, "steps": 24}
 MAKERS = {
     "BackwardInTime": backward_in_time,
+    "BorrowedWeights": lambda: panels.BorrowedWeights(
+        digits(), n_test=50, networks=ordinary_networks()
+    ),
     "BrokenNeurons": lambda: panels.BrokenNeurons(pair(), *test_set()),
     "Clinic": lambda: panels.Clinic(n_samples=100),
     "Depth": lambda: panels.Depth(digits(), n_samples=4),

@@ -25,6 +25,9 @@ CODE = "Cramer et al. 2022, code"
 CHEN = "Chen et al. 2021, Table 1"
 KIM = "table 2 of Kim et al. 2022"
 CIFAR = "rewiring-cifar16"
+CONVERSION = "conversion"
+QUANTISED, RATE_NORM = "quantised, ceiling, from 0.5", "rate norm, ceiling, from 0"
+LARGEST, FITTED = "relu, max, from 0", "rate norm, fit curve, from 0"
 DAMPFHOFFER = "Dampfhoffer et al. 2023, abstract"
 LEE = "Lee et al. 2016, as cited in later papers"
 NGUYEN = "Nguyen et al. 2021, abstract"
@@ -151,9 +154,48 @@ def of_uncut(key, turn):
     return ours
 
 
+def lost_at(label, steps):
+    """Points that a converted network loses against the one that it came from, after some steps."""
+
+    def ours():
+        (record,) = (r for r in results.load(CONVERSION) if r["label"] == label)
+        at = record["steps_values"][0].index(steps)
+        pairs = zip(record["ann_accuracy_values"], record["accuracy_at_values"], strict=True)
+        lost = [100 * (own - found[at]) for own, found in pairs]
+        return over_seeds(lost, f"{CONVERSION}, {label}, {steps} steps")
+
+    return ours
+
+
 def saved(whole, pruned):
     """What is saved, in percent."""
     return 100 * (1 - pruned / whole)
+
+
+def sooner(first, second, of="steps"):
+    """How many times what the first one takes, steps or energy, the second one does.
+
+    Each until it is within three points of the worse of the two networks that they came from;
+    between two steps that are stored, accuracies are taken to rise evenly with the logarithm.
+    """
+
+    def taken(record, seed, accuracy):
+        run = record["runs"][seed]
+        there = np.maximum.accumulate(run["accuracy_at"])
+        log = np.interp(accuracy, there, np.log(run["steps"]))
+        logs = np.log(run["energy_at"]) if of == "energy" else np.log(run["steps"])
+        return float(np.exp(np.interp(log, np.log(run["steps"]), logs)))
+
+    def ours():
+        by_label = {r["label"]: r for r in results.load(CONVERSION)}
+        pair = by_label[first], by_label[second]
+        ratios = []
+        for seed in sorted(pair[0]["runs"].keys() & pair[1]["runs"].keys(), key=int):
+            enough = min(r["runs"][seed]["ann_accuracy"] for r in pair) - 0.03
+            ratios.append(taken(pair[1], seed, enough) / taken(pair[0], seed, enough))
+        return over_seeds(ratios, f"{CONVERSION}, {second} by {first}, {of}")
+
+    return ours
 
 
 def steepnesses():
@@ -162,9 +204,11 @@ def steepnesses():
     return record["steepnesses_values"][0]
 
 
-def once_stored(study, ours):
-    """A figure of a study that takes hours, once it has been run."""
-    return ours if study in results.studies() else None
+def once_stored(study, ours, *labels):
+    """A figure of a study that takes hours, once it, or all records of some labels, are there."""
+    if study not in results.studies():
+        return None
+    return ours if {*labels} <= {r.get("label") for r in results.load(study)} else None
 
 
 def computed(function, digits=3):
@@ -801,6 +845,47 @@ CLAIMS = (
         "at least",
         5,
         once_stored(STDP, of_uncut("inference_energy", saved)),
+    ),
+    Claim(
+        "n24.quantised",
+        "points lost by quantised units after 8 steps (theirs: CIFAR-10, VGG-16)",
+        "points",
+        0.57,
+        "Bu et al. 2022, Table 1",
+        "at most",
+        0.2,
+        once_stored(CONVERSION, lost_at(QUANTISED, 8), QUANTISED),
+    ),
+    Claim(
+        "n24.ratenorm",
+        "points lost by rate norm layers after 64 steps (theirs: CIFAR-10, VGG-16)",
+        "points",
+        1.67,
+        "follows from Bu et al. 2022, Table 1",
+        "at most",
+        0,
+        once_stored(CONVERSION, lost_at(RATE_NORM, 64), RATE_NORM),
+        "second-hand",
+    ),
+    Claim(
+        "n24.sooner",
+        "times more steps with largest activations than with fitted ceilings (theirs: at most)",
+        "",
+        8.6,
+        "Ding et al. 2021, abstract",
+        "at least",
+        0,
+        once_stored(CONVERSION, sooner(FITTED, LARGEST), FITTED, LARGEST),
+    ),
+    Claim(
+        "n24.energy",
+        "energy by fitted ceilings, as a share of that by largest activations",
+        "",
+        0.265,
+        "Ding et al. 2021, abstract",
+        "at most",
+        0.1,
+        once_stored(CONVERSION, sooner(LARGEST, FITTED, "energy"), FITTED, LARGEST),
     ),
 )
 

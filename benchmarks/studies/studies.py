@@ -133,7 +133,7 @@ def record(
     values, seconds = columns.pop(metric), columns.pop("seconds")
     others = {}
     for name, column in columns.items():
-        others |= {name: float(np.mean(column)), f"{name}_values": column}
+        others |= {name: np.mean(column, axis=0).tolist(), f"{name}_values": column}
     return {
         "study": study,
         "metric": metric,

@@ -216,18 +216,19 @@ def _scale_rows(rows, m, s, first, given, unit, at, own, row, lanes):
 
 
 @part
-def _go_through(rows, m, state, left_of, at, constants, hold, of, reset, spikes, lanes):
+def _go_through(rows, m, before, state, left_of, at, constants, hold, of, reset, spikes, lanes):
     """A tile of neurons through m steps: currents in ``rows`` become potentials.
 
-    ``at`` and ``of`` are where its state and its constants lie; a state that is not read again is
-    at -1.
+    ``before`` is how many have been; ``at`` and ``of`` are where its state and its constants lie. A
+    state that is not read again is at -1.
     """
     longest, zero_reset, zero = reset
     a, b = load(constants, (0, of), lanes), load(constants, (1, of), lanes)
     g, theta = load(constants, (2, of), lanes), load(constants, (3, of), lanes)
     held, place = load(hold, (of,), lanes), max(at, 0)
     left = load(left_of, (place,), lanes)
-    current, rest = load(state, (0, place), lanes), load(state, (1, place), lanes)
+    current = load(state, (0, place), lanes)
+    rest = load(constants, (4, of), lanes) if before == 0 else load(state, (1, place), lanes)
     for q in range(m):
         current = current + load(rows, (q, 0), lanes)
         x, fires, current, rest, left = move(
@@ -384,6 +385,7 @@ def make_fire(lanes, steps):
                             spikes = _go_through(
                                 rows,
                                 m,
+                                before,
                                 state,
                                 left_of,
                                 kept,
@@ -467,6 +469,7 @@ def make_fire_thin(lanes, steps):
                             spikes = _go_through(
                                 rows,
                                 m,
+                                before,
                                 state,
                                 left_of,
                                 at,

@@ -13,7 +13,8 @@ The array that is not used has length zero.
 What a kernel needs besides comes in few arrays, the same for all samples:
 
 ============= ===================== ===============================================================
-``constants`` float (4, width)      rows ``decay_syn``, ``decay_mem``, ``gain``, ``v_th``
+``constants`` float (5, width)      rows ``decay_syn``, ``decay_mem``, ``gain``, ``v_th``, and what
+                                    is left in the first step of a potential before it
 ``hold``      int32 (width,)        refractory steps
 ``noise``     float (width,) or (0,) standard deviation of the membrane's noise per unit and step
 ``bounds``    float (2,)            lowest and highest potential; infinite without bounds
@@ -233,6 +234,8 @@ def _make_fire(lanes):
         for s in range(lo, hi):
             clear(state)
             clear(held_for)
+            for j in range(n):
+                state[1, j] = constants[4, j]
             e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
             r = s if keep else 0
             k = out_start[s]

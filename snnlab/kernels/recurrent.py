@@ -95,6 +95,8 @@ def _make_fire(lanes, adapts):
         for s in range(lo, hi):
             clear(state)
             clear(held_for)
+            for j in range(n):
+                state[1, j] = constants[4, j]
             e, end = (start[s], stop[s]) if start.shape[0] > 0 else (0, 0)
             r = s if keep else 0
             own, k = out_start[s], out_start[s]  # spikes of the step before
@@ -142,9 +144,9 @@ def _make_fire(lanes, adapts):
                         zero,
                     )
                     if adapts:
-                        tired = load(constants, (4, j), lanes) * tired
-                        tired = tired + load(constants, (5, j), lanes) * x
-                        tired = where(fires, tired + load(constants, (6, j), lanes), tired)
+                        tired = load(constants, (5, j), lanes) * tired
+                        tired = tired + load(constants, (6, j), lanes) * x
+                        tired = where(fires, tired + load(constants, (7, j), lanes), tired)
                         store(tired, state, (2, j))
                     store(x, v, (r, n_steps - 1 - t, j))
                     spikes = load(z, (r, block, j), lanes)
@@ -419,7 +421,7 @@ def _make_fire_backward(lanes, narrow, surrogate, learns, adapts):
                                 store(li, state, (4, q, j))
                             if adapts:
                                 tired = load(state, (5, q, j), lanes)
-                                e = e + load(constants, (6, j), lanes) * tired
+                                e = e + load(constants, (7, j), lanes) * tired
                             lv, li = move_back(
                                 lv,
                                 li,
@@ -438,10 +440,10 @@ def _make_fire_backward(lanes, narrow, surrogate, learns, adapts):
                                 zero,
                             )
                             if adapts:
-                                back = load(constants, (5, j), lanes) * tired
+                                back = load(constants, (6, j), lanes) * tired
                                 back = where(resting, zero, back) if longest > 0 else back
                                 lv, li = lv + back, li + g * back
-                                tired = load(constants, (4, j), lanes) * tired - g * lv
+                                tired = load(constants, (5, j), lanes) * tired - g * lv
                                 store(tired, state, (5, q, j))
                             if driven and t >= delay:
                                 total = load(state, (6, q, j), lanes)

@@ -30,6 +30,7 @@ from snnlab.kernels import lif
 from snnlab.kernels import recurrent as kernels
 from snnlab.layers.constants import wanted
 from snnlab.layers.kinds import plain, register
+from snnlab.layers.rectified import rectified, rectified_back
 
 if TYPE_CHECKING:
     from typing import Any
@@ -338,6 +339,7 @@ def neurons(run, k, fire=lif.fire, more=()):
     if not stage.fires:
         v, numbers = record.values, integrating(delay=delay, key=under.key)
         work = partial(lif.integrate, *heard, under.constants, *physics, numbers, v)
+        work = rectified(run, k, work)
     else:
         v, z, spikes = record.potentials, record.bits, record.spikes.events
         numbers = firing(
@@ -366,7 +368,8 @@ def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
     place = run.edges, run.event_parts(k), run.g_currents[k], run.g_drives[k]
     if not stage.fires:
         given = run.errors[k], run.constants[k], integrating(delay=neuron.delay)
-        return partial(lif.integrate_backward, *source(run, k), *given, *place)
+        work = partial(lif.integrate_backward, *source(run, k), *given, *place)
+        return rectified_back(run, k, work)
     g_next, next_t, next_delay, reals = run.from_above(k)
     numbers = firing_back(
         next_delay=next_delay,

@@ -37,6 +37,7 @@ import numpy as np
 from snnlab.kernels.constants import constants_backward_of
 
 ROWS = {"tau_syn": 0, "tau_mem": 1, "v_th": 3}  # of a layer's constants
+LEARNED = {"tau_syn": 0, "tau_mem": 1, "v_th": 2}  # of gradients by them
 MOST = {"tau_syn": 50.0, "tau_mem": 50.0, "v_th": 69.0}  # beyond, it is 0, 1 or infinite in effect
 
 
@@ -161,8 +162,8 @@ class LearnedBack:
         self.run, self.stage, self.constants = run, run.stages[k], run.constants[k]
         self.parts, record = run.g_constants[k], run.trace.records[k]
         self.work = None
-        if self.stage.fires and self.stage.layer.fills_constants:
-            return
+        if self.stage.rates or (self.stage.fires and self.stage.layer.fills_constants):
+            return  # they are there already
         v, z = record.potentials, record.bits
         if not self.stage.fires:
             v = run.scratch.padded(f"potentials {k}", record.values[:, ::-1], self.stage.width)
@@ -180,9 +181,8 @@ class LearnedBack:
             heard = gain != 0  # units that were left out learn nothing
             by *= heard
             by[0] /= np.where(heard, gain, 1)
-            rows = dict(zip(("tau_syn", "tau_mem", "v_th"), by, strict=True))
             for name, block in stage.learned.items():
-                g = rows[name] * slope(name, stage.stored[name][0]).astype(dtype)
+                g = by[LEARNED[name]] * slope(name, stage.stored[name][0]).astype(dtype)
                 out = block.padded(self.run.out.flat)
                 out[...] = 0
                 out[0, : block.columns] = g if stage.neuron.learn_per == "unit" else g.sum()

@@ -1,5 +1,7 @@
 """Layers that this package brings, of which reports know what they do; others are refused."""
 
+import numpy as np
+
 from snnlab import _check
 from snnlab.layers.conv import Conv
 from snnlab.layers.delayed import Delayed
@@ -19,11 +21,27 @@ def check_known(network, what):
             raise ValueError(f"network has {stage.name}: {what} takes {names} and no others")
 
 
+def check_neurons_known(network, what):
+    """Refuse neurons that ``what`` cannot take: ReLU, and those that do not begin at rest."""
+    for stage in _check.network("network", network, needs="stages").stages:
+        if stage.rates:
+            raise ValueError(
+                f"network has {stage.name} of ReLU units: {what} takes neurons that spike; "
+                "snnlab.conversion.convert makes them of it"
+            )
+        if np.any(np.asarray(getattr(stage.neuron, "v_init", 0))):
+            raise ValueError(
+                f"network has {stage.name}, whose neurons do not begin at rest: {what} takes "
+                "none with a v_init"
+            )
+
+
 def check_dense(network, what, instead):
-    """Refuse a network with layers that ``what`` cannot take: others than dense ones.
+    """Refuse a network with layers that ``what`` cannot take: others than dense ones that spike.
 
     ``instead``: what the message tells to do.
     """
+    check_neurons_known(network, what)
     for stage in _check.network("network", network, needs="stages").stages:
         plain = isinstance(stage.layer, Dense) and stage.layer.norm is None
         if not plain or stage.shortcut is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.layers.base import BlockShape
 from snnlab.layers.kinds import register
+from snnlab.neurons import LIF
 
 if TYPE_CHECKING:
     from typing import Any
@@ -178,9 +179,9 @@ def threshold_current(neuron, n_steps):
     At the end of a sample that of the potential is then the threshold; of a readout without one, 1.
     The mean of a layer's constants counts.
     """
+    unit = neuron.v_th if isinstance(neuron, LIF) else 1.0
     a, b, gain, theta = (
-        float(np.mean(x))
-        for x in (neuron.decay_syn, neuron.decay_mem, neuron.gain, getattr(neuron, "v_th", 1.0))
+        float(np.mean(x)) for x in (neuron.decay_syn, neuron.decay_mem, neuron.gain, unit)
     )
     current, v, squares = 1.0, 0.0, 0.0  # after a single current of 1
     for _ in range(min(n_steps, 10_000)):

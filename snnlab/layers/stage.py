@@ -8,6 +8,7 @@ from snnlab import _check
 from snnlab.layers.constants import ROWS, current, decay_or_threshold, stored
 from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
+from snnlab.rates import ReLU
 from snnlab.signals import SpikeTrains, Values
 from snnlab.surrogate import GIVEN, NAMES, OWN
 
@@ -45,7 +46,7 @@ class Stage:
     Attributes
     ----------
     name : str
-    kind : {"spiking", "integrator", "transform"}
+    kind : {"spiking", "rate", "integrator", "transform"}
     n_in, n, width : int
         Units heard and units; those with padding.
     shape_in, shape_out : tuple of int
@@ -84,7 +85,8 @@ class Stage:
         if self.adapts and not layer.takes_adaptation:
             raise ValueError(f"neuron must not be an AdaptiveLIF in {self.name}, which takes LIF")
         fires = isinstance(neuron, LIF)
-        self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
+        named = {LIF: "spiking", ReLU: "rate", type(None): "transform"}
+        self.kind = next((k for kind, k in named.items() if isinstance(neuron, kind)), "integrator")
         self.width = padded_width(self.n)
         # what others hear of it, and whether some of them follow it event by event
         self.gives = SpikeTrains if fires or layer.gives_spikes else Values
@@ -157,18 +159,27 @@ class Stage:
         """Whether its neurons spike."""
         return self.kind == "spiking"
 
+    @property
+    def rates(self):
+        """Whether its units give activations, which are not their potentials."""
+        return self.kind == "rate"
+
     def __repr__(self):
         return f"Stage({self.name}, {self.kind})"
 
 
 def pack_constants(neuron, n, dtype):
-    """A neuron's constants for a layer of n: (4, width), and hold steps (width,), padded.
+    """A neuron's constants for a layer of n: (5, width), and hold steps (width,), padded.
 
-    Of neurons that adapt there are 7 rows, as `snnlab.kernels.recurrent` takes them.
+    Of neurons that adapt there are 8 rows, as `snnlab.kernels.recurrent` takes them.
     """
     width = padded_width(n)
     c = neuron.constants(n, dtype)
-    rows = c.decay_syn, c.decay_mem, c.gain, c.v_th
+    start = np.asarray(getattr(neuron, "v_init", 0.0))
+    if start.ndim and start.shape != (n,):
+        raise ValueError(f"v_init has {start.size} values for a layer of {n} neurons")
+    start = _check.real("v_init", start * neuron.decay_mem, dtype)
+    rows = c.decay_syn, c.decay_mem, c.gain, c.v_th, start
     rows += tuple(neuron.adaptation(n, dtype)) if neuron.adapts else ()
     packed, hold = aligned((len(rows), width), dtype), pad_units(c.hold, width)
     for row, x in zip(packed, rows, strict=True):

@@ -264,7 +264,7 @@ class _Rows:
         self.weight, self.unit = w[source, target], np.searchsorted(units, target).astype(np.int32)
         self.indptr = np.searchsorted(source, np.arange(self.n_in + 1)).astype(np.int64)
         self.density = len(self.weight) / max(1, below.sum() * self.n)
-        self.constants = np.zeros((4, self.width), w.dtype)
+        self.constants = np.zeros((5, self.width), w.dtype)
         self.constants[3] = np.inf
         self.constants[:, : self.n] = stage.constants[:, units]
         self.hold = np.zeros(self.width, np.int32)

@@ -73,6 +73,10 @@ def error_below(error, weights, thresholds, own):
     return (error @ weights.T) / thresholds * (own > 0)
 
 
+def counts(x, threshold, start, steps):
+    return np.clip(np.floor(x / threshold * steps + start), 0, steps)
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -104,6 +108,9 @@ RIGHT = {
     "n23.q1": 3 / 7,
     "n23.q2": changed,
     "n23.q3": 75,
+    "n24.q1": 50,
+    "n24.q2": counts,
+    "n24.q3": 0.45,
 }
 WRONG = {
     "n13.q1": [
@@ -232,6 +239,18 @@ WRONG = {
         lambda w, when, t, rise, fall: w.fill(0.5) or w,
     ],
     "n23.q3": [17, 20, 60, 100, "many"],
+    "n24.q1": [100, 10, 1000, "many"],
+    "n24.q2": [
+        3,
+        lambda *a: 1 / 0,
+        lambda *a: ...,
+        lambda x, *a: counts(x, *a)[:-1],
+        lambda x, threshold, start, steps: np.clip(x / threshold * steps + start, 0, steps),
+        lambda x, threshold, start, steps: np.floor(x / threshold * steps + start),
+        lambda x, threshold, start, steps: np.maximum(np.floor(x / threshold * steps + start), 0),
+        lambda x, threshold, start, steps: counts(x, threshold, 0, steps),
+    ],
+    "n24.q3": [1.0, 0.05, 0, 35, "low"],
 }
 
 

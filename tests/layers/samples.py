@@ -25,6 +25,7 @@ from snnlab.layers import (
     Vote,
 )
 from snnlab.layers.constants import ROWS
+from snnlab.rates import ReLU
 from snnlab.signals import ConstantCurrent, SpikeTrains, Values
 
 # layers of a reader's own -------------------------------------------------------------------------
@@ -421,6 +422,8 @@ def by_constants(node, error):
     The adjoint goes back in time as in `textbook.neuron_backward`; currents are those of the drive.
     """
     neuron, v, z = node.neuron, node.v, node.z
+    if isinstance(neuron, ReLU):
+        return by_ceilings(neuron, v, error)
     n_steps, n = v.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)
     fires, zero = z is not None, getattr(neuron, "reset", "") == "zero"
@@ -456,6 +459,17 @@ def by_constants(node, error):
     learned = {name: by[name] * stored[name] for name in neuron.learn}
     per_unit = neuron.learn_per == "unit"
     return {name: g[None] if per_unit else g.sum()[None, None] for name, g in learned.items()}
+
+
+def by_ceilings(neuron, v, error):
+    """Gradients by logarithms of ceilings: all of the error above, below what a floor takes off."""
+    if not neuron.learn:
+        return {}
+    top = np.asarray(neuron.v_th)
+    taken = neuron.activation(v) - v if neuron.levels else 0 * v
+    share = np.where(v >= top, 1, np.where(v > 0, taken / top, 0))
+    g = (error * share).sum((0, 1)) * top
+    return {"v_th": g[None] if neuron.learn_per == "unit" else g.sum()[None, None]}
 
 
 def carried(x, shape):

@@ -143,6 +143,7 @@ PANEL_ARGUMENTS = {
         "inputs": lambda: _D.test_set(20)[0],
         "labels": lambda: _D.test_set(20)[1],
     },
+    "BorrowedWeights": {"data": values.small_digits, "networks": _D.ordinary_networks},
     "BrokenNeurons": {
         "networks": _D.pair,
         "inputs": lambda: _D.test_set()[0],

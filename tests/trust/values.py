@@ -93,6 +93,29 @@ def gradients(net=None):
     return out
 
 
+def relu_network(**unit):
+    """An ordinary network: ReLU units, one step."""
+    return Network((N_IN, HIDDEN, N_OUT), snnlab.ReLU(**unit), n_steps=1, rng=0)
+
+
+def currents():
+    return ConstantCurrent(np.random.default_rng(0).random((BATCH, N_IN), np.float32), 1)
+
+
+def step_of_ceilings():
+    """A step of training, as a callback is given it."""
+    network = relu_network(v_th=1.0, learn="v_th")
+    return next(snnlab.training.steps(network, currents(), labels(), rng=0, epochs=1))
+
+
+@functools.cache
+def perceptron():
+    from sklearn.neural_network import MLPClassifier
+
+    x = np.random.default_rng(0).random((30, N_IN))
+    return MLPClassifier((4,), max_iter=2000, tol=0.01, random_state=0).fit(x, labels(30))
+
+
 def labels(n=BATCH):
     return np.arange(n) % N_OUT
 
@@ -745,6 +768,42 @@ OWN = {
     "units_in_use.unheard": FLAG,
     "views.flat": lambda: network().parameters.copy(),
     "loudest_silence.n": ONE,
+    # conversion
+    "ReLU.v_th": lambda: 1.0,
+    "ReLU.levels": lambda: 4,
+    "ReLU.learn": lambda: "v_th",
+    "ReLU.learn_per": lambda: "layer",
+    "ReLU.from_dict.values": lambda: snnlab.ReLU(v_th=1.0).to_dict(),
+    "ReLU.activation.v": lambda: np.ones((2, HIDDEN)),
+    "ReLU.slope.v": lambda: np.ones((2, HIDDEN)),
+    "ReLU.slope_by_threshold.v": lambda: np.ones((2, HIDDEN)),
+    "convert.network": lambda: relu_network(),
+    "convert.inputs": lambda: currents(),
+    "convert.method": lambda: "percentile",
+    "convert.start": lambda: 0.5,
+    "convert.percentile": lambda: 99.0,
+    "convert.neuron": lambda: snnlab.conversion.integrate_and_fire(),
+    "largest_activations.network": lambda: relu_network(),
+    "largest_activations.inputs": lambda: currents(),
+    "largest_activations.percentile": lambda: 99.0,
+    "with_ceilings.network": lambda: relu_network(),
+    "with_ceilings.ceilings": lambda: [1.0],
+    "fit_curve.network": lambda: relu_network(),
+    "fit_curve.inputs": lambda: currents(),
+    "fit_curve.shares": lambda: np.array([0.5, 1.0]),
+    "fit_ceilings.network": lambda: relu_network(),
+    "fit_ceilings.inputs": lambda: currents(),
+    "fit_ceilings.weight": lambda: 0.01,
+    "fit_ceilings.per": lambda: "layer",
+    "fit_ceilings.least": lambda: 0.1,
+    "RunningCeilings.network": lambda: relu_network(v_th=1.0, learn="v_th"),
+    "RunningCeilings.momentum": lambda: 0.1,
+    "RunningCeilings.__call__.step": Inner(lambda: step_of_ceilings()),
+    "from_perceptron.classifier": lambda: perceptron(),
+    "by_step.inputs": trains,
+    "rate_errors.converted": lambda: snnlab.conversion.convert(relu_network(), currents()),
+    "rate_errors.network": lambda: relu_network(),
+    "rate_errors.inputs": lambda: currents(),
     # layers
     "Dense.shape_out.shape": lambda: (6,),
     "Conv.shape_out.shape": lambda: (8, 8, 1),

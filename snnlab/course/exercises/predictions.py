@@ -23,6 +23,7 @@ PREDICTIONS = {  # what is guessed, and how far off still counts as near
     "n22.p1": ("of the test images read rightly without time", 3),
     "n22.p2": ("of the recordings read rightly, all times being shuffled", 4),
     "n23.p1": ("of the synapses left", 6),
+    "n24.p1": ("of the images read rightly after 8 steps", 6),
 }
 _GUESSES = {}
 

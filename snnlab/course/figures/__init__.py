@@ -1,5 +1,11 @@
 """Figures of the course's panels; those of the library are in `snnlab.plot`."""
 
+from snnlab.course.figures.borrowed import (
+    draw_borrowed,
+    draw_conversions,
+    draw_rate_errors,
+    update_borrowed,
+)
 from snnlab.course.figures.broken import draw_broken, update_broken
 from snnlab.course.figures.cost import draw_cost, update_cost
 from snnlab.course.figures.depth import (
@@ -44,9 +50,11 @@ from snnlab.course.figures.wires import draw_cloud, update_cloud
 
 __all__ = [
     "draw_backward",
+    "draw_borrowed",
     "draw_broken",
     "draw_chip_wires",
     "draw_cloud",
+    "draw_conversions",
     "draw_cost",
     "draw_deep_training",
     "draw_depth",
@@ -63,6 +71,7 @@ __all__ = [
     "draw_order",
     "draw_patches",
     "draw_pauses",
+    "draw_rate_errors",
     "draw_read_out",
     "draw_regions",
     "draw_rewiring",
@@ -75,6 +84,7 @@ __all__ = [
     "neuron_alt",
     "region_colours",
     "update_backward",
+    "update_borrowed",
     "update_broken",
     "update_chip_wires",
     "update_cloud",

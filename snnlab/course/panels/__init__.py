@@ -1,5 +1,6 @@
 """The panels of the course, one or two for each notebook."""
 
+from snnlab.course.panels.borrowed import BorrowedWeights
 from snnlab.course.panels.broken import BrokenNeurons
 from snnlab.course.panels.chip import Imperfections, ThroughTheChip
 from snnlab.course.panels.chipwires import RewireOnChip
@@ -24,6 +25,7 @@ from snnlab.course.panels.wires import WireThatReturns
 
 __all__ = [
     "BackwardInTime",
+    "BorrowedWeights",
     "BrokenNeurons",
     "Clinic",
     "Depth",

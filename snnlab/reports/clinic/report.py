@@ -11,7 +11,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.layers import Conv
-from snnlab.layers.known import check_known
+from snnlab.layers.known import check_known, check_neurons_known
 from snnlab.learning import losses
 from snnlab.network import Network
 from snnlab.reports.clinic import checks
@@ -265,6 +265,7 @@ def examine(
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, not {type(network).__name__}")
     check_known(network, "the clinic")
+    check_neurons_known(network, "the clinic")
     network.check_inputs(inputs)
     if isinstance(inputs, Values):
         raise TypeError("inputs must be SpikeTrains or ConstantCurrent, not Values")
