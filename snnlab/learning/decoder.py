@@ -1,4 +1,4 @@
-"""`Decoder`: an ordinary network in plain NumPy, which reads spikes as numbers: pixels from them."""
+"""`Decoder`: an ordinary network in plain NumPy, which reads numbers and gives pixels."""
 
 from __future__ import annotations
 
