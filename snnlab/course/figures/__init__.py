@@ -36,6 +36,7 @@ from snnlab.course.figures.rewiring import (
 from snnlab.course.figures.runs import draw_runs, update_runs
 from snnlab.course.figures.silence import draw_silence, update_silence
 from snnlab.course.figures.substrate import draw_loop, draw_substrate, update_loop, update_substrate
+from snnlab.course.figures.telling import draw_told, draw_walk, update_told, update_walk
 from snnlab.course.figures.ward import draw_ward, update_ward
 from snnlab.course.figures.wires import draw_cloud, update_cloud
 
@@ -64,6 +65,8 @@ __all__ = [
     "draw_silence",
     "draw_substrate",
     "draw_surrogate",
+    "draw_told",
+    "draw_walk",
     "draw_ward",
     "neuron_alt",
     "region_colours",
@@ -89,5 +92,7 @@ __all__ = [
     "update_silence",
     "update_substrate",
     "update_surrogate",
+    "update_told",
+    "update_walk",
     "update_ward",
 ]
