@@ -97,6 +97,8 @@ class Autoencoder:
         Numbers in [0, 1] to be told of each sample.
     rate : float
         Prior probability of a spike per unit and step, in (0, 1).
+    hold : int
+        Steps for which a unit of the bottleneck keeps silent after each spike.
     reads : {"time", "rate"}
         What the decoder hears: which unit spiked when, or how often each did.
     hidden : sequence of int
@@ -109,6 +111,7 @@ class Autoencoder:
     encoder : Network
     decoder : Decoder
     rate : float
+    hold : int
     reads : str
     """
 
@@ -118,6 +121,7 @@ class Autoencoder:
         n_pixels: int,
         *,
         rate: float = 0.05,
+        hold: int = 0,
         reads: str = "time",
         hidden: Sequence[int] = (256,),
         rng: Seed,
@@ -127,6 +131,7 @@ class Autoencoder:
             raise ValueError("encoder must be read out by an integrator: its spikes are drawn here")
         n_pixels = _check.integer("n_pixels", n_pixels, 1, _check.MOST_UNITS)
         self.rate = bottleneck.prior_rate("rate", rate)
+        self.hold = _check.integer("hold", hold, 0, _check.MOST_STEPS)
         self.reads = _check.one_of("reads", reads, READS)
         hidden = _check.each(_check.like(_check.integer, at_least=1), of="integers")(
             "hidden", hidden
@@ -137,7 +142,7 @@ class Autoencoder:
     # there and back -------------------------------------------------------------------------------
 
     def probabilities(self, inputs: Signals) -> np.ndarray:
-        """Probability of a spike, array (sample, time, unit)."""
+        """Probability of a spike where a unit may spike, array (sample, time, unit)."""
         u = self.encoder.forward(inputs, potentials=False).readout
         return bottleneck.probability(u, self.rate)
 
@@ -160,8 +165,7 @@ class Autoencoder:
         found = []
         for first in range(0, len(inputs), AT_ONCE):
             p = self.probabilities(inputs[first : first + AT_ONCE])
-            certain = (p > 0.5).astype(p.dtype)
-            found.append(certain if rng is None else bottleneck.draw_spikes(p, rng))
+            found.append(bottleneck.draw_spikes(p, rng, self.hold))
         spikes = np.concatenate(found)
         return spikes if budgets is None else bottleneck.first_spikes(spikes, budgets)
 
@@ -223,8 +227,8 @@ class Autoencoder:
         draws : int
             How often spikes are drawn of each sample; gradients are their mean.
         baseline : float, optional
-            Of the score function with one draw: a loss that was known before. With more draws, each
-            has the mean of the others as its baseline.
+            Of the score function with one draw: a price, of error and nats, known before. With
+            more draws, each has the mean of the others as its baseline.
         budgets : int or array of int (sample,), optional
             Only the first so many spikes of a sample pass.
 
@@ -243,15 +247,18 @@ class Autoencoder:
         p = bottleneck.probability(u, self.rate)
         by_code = estimator == "straight-through"
         drawn = [self._draw(p, images, rng, budgets, by_code) for _ in range(draws)]
-        g_u = (beta / len(u)) * bottleneck.information_gradient(u, p)
+        told = [bottleneck.information(p, self.rate, one.free) for one in drawn]
         losses = np.array([one.losses for one in drawn])
+        prices = losses + beta * np.array(told)
+        each, g_u = bottleneck.information_gradient(u, p), np.zeros_like(u)
         for k, one in enumerate(drawn):
             if by_code:
                 g = bottleneck.straight_through(one.g_spikes, p)
             else:
-                others = (losses.sum(axis=0) - losses[k]) / (draws - 1) if draws > 1 else before
-                g = bottleneck.score_function((losses[k] - others) / len(u), one.spikes, p)
-            g_u += g / draws
+                others = (prices.sum(axis=0) - prices[k]) / (draws - 1) if draws > 1 else before
+                g = bottleneck.score_function((prices[k] - others) / len(u), one.spikes, p)
+            g_u += (g + beta / len(u) * each) * one.free
+        g_u /= draws
         decoder = drawn[0].gradients
         for one in drawn[1:]:
             decoder.flat += one.gradients.flat
@@ -259,14 +266,14 @@ class Autoencoder:
         return Step(
             float(losses.mean()) / images.shape[1],
             float(np.mean([one.passed.sum() for one in drawn])) / len(u),
-            float(bottleneck.information(p, self.rate).mean()),
+            float(np.mean(told)),
             self.encoder.backward(trace, g_u),
             decoder,
         )
 
     def _draw(self, p, images, rng, budgets, by_code):
         """Spikes that are drawn once; losses, and gradients of their mean."""
-        spikes = bottleneck.draw_spikes(p, rng)
+        spikes = bottleneck.draw_spikes(p, rng, self.hold)
         passed = spikes if budgets is None else bottleneck.first_spikes(spikes, budgets)
         values = self.decoder.forward(self._code(passed))
         off = values[-1] - images
@@ -279,7 +286,8 @@ class Autoencoder:
             g_spikes = np.broadcast_to(g_spikes, (len(p), steps, units))
             if budgets is not None:  # what does not pass says nothing
                 g_spikes = g_spikes * ((passed == spikes) & _open(spikes, budgets))
-        return _Drawn(spikes, passed, losses, gradients, g_spikes)
+        free = bottleneck.may_spike(spikes, self.hold)
+        return _Drawn(spikes, passed, free, losses, gradients, g_spikes)
 
     def copy_of_weights(self) -> dict[str, np.ndarray]:
         """All parameters, ``encoder`` and ``decoder``, as flat arrays of their own."""
@@ -293,7 +301,7 @@ class Autoencoder:
         )
 
 
-_Drawn = namedtuple("_Drawn", "spikes passed losses gradients g_spikes")
+_Drawn = namedtuple("_Drawn", "spikes passed free losses gradients g_spikes")
 
 
 def _open(spikes, budgets):
@@ -385,7 +393,7 @@ def _steps(model, inputs, images, epochs, rng, how, budgets, rates, batch_size):
             parts = (model.encoder, step.encoder), (model.decoder, step.decoder)
             for optimizer, (network, gradients) in zip(optimizers, parts, strict=True):
                 optimizer.step(network, gradients, factor)
-            loss = step.error * pixels
+            loss = step.error * pixels + how["beta"] * step.nats
             mean = loss if mean is None else 0.9 * mean + 0.1 * loss
             yield epoch, step
 

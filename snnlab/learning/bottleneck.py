@@ -12,6 +12,9 @@ to say something is the divergence from the prior, in nats,
 an upper bound of the (directed) information that a decoder can find in the spikes (Skatchkovsky et
 al. 2021). Its gradient by u is ``u p (1 - p)``.
 
+Units may keep silent for some steps after each spike, so that they do not say the same again and
+again; then only steps in which they may spike count.
+
 There is no derivative of a spike. Two estimates stand in for it: `straight_through` takes the
 spike's derivative for that of its probability, which is biased but quiet; `score_function` needs
 only the loss of what was drawn, which is unbiased but noisy.
@@ -58,20 +61,50 @@ def probability(u: ArrayLike, rate: float) -> np.ndarray:
     return sigmoid(u + u.dtype.type(np.log(rate) - np.log1p(-rate)))
 
 
-def draw_spikes(p: ArrayLike, rng: Seed) -> np.ndarray:
+def draw_spikes(p: ArrayLike, rng: Seed | None, hold: int = 0) -> np.ndarray:
     """Spikes drawn with these probabilities: 0 and 1, of the shape and precision of p.
 
     Parameters
     ----------
-    p : array of float in [0, 1]
-    rng : numpy.random.Generator or int
+    p : array of float in [0, 1], (sample, time, unit)
+    rng : numpy.random.Generator or int, or None
+        None draws nothing: there is a spike where one is more probable than none.
+    hold : int
+        Steps for which a unit keeps silent after a spike of its own.
     """
-    p = _probabilities(p)
-    rng = _check.generator("rng", rng)
-    return (rng.random(p.shape, np.float32) < p).astype(p.dtype)
+    p, hold = _probabilities(p, AXES), _steps(hold)
+    rng = None if rng is None else _check.generator("rng", rng)
+    wanted = p > 0.5 if rng is None else rng.random(p.shape, np.float32) < p
+    if hold > 0:
+        last = np.full(p[:, 0].shape, -hold - 1)
+        for t in range(p.shape[1]):
+            wanted[:, t] &= t - last > hold
+            last[wanted[:, t]] = t
+    return wanted.astype(p.dtype)
 
 
-def information(p: ArrayLike, rate: float) -> np.ndarray:
+def may_spike(spikes: ArrayLike, hold: int = 0) -> np.ndarray:
+    """Where units could have spiked: in no step of the last ``hold`` they did.
+
+    Parameters
+    ----------
+    spikes : array of float (sample, time, unit)
+        0 and 1.
+    hold : int
+        Steps for which a unit keeps silent after a spike of its own.
+
+    Returns
+    -------
+    array of bool (sample, time, unit)
+    """
+    spikes, hold = _check.floats("spikes", spikes, *AXES), _steps(hold)
+    before = np.cumsum(spikes, axis=1) - spikes  # up to the step before
+    known = before.copy()
+    known[:, hold:] -= before[:, : max(before.shape[1] - hold, 0)]
+    return known == 0
+
+
+def information(p: ArrayLike, rate: float, where: ArrayLike | None = None) -> np.ndarray:
     """Divergence from the prior rate in nats, summed over time and units.
 
     Parameters
@@ -79,6 +112,8 @@ def information(p: ArrayLike, rate: float) -> np.ndarray:
     p : array of float in [0, 1], (sample, time, unit)
     rate : float
         In (0, 1).
+    where : array of bool (sample, time, unit), optional
+        What counts: where a unit `may_spike`; by default all.
 
     Returns
     -------
@@ -88,6 +123,8 @@ def information(p: ArrayLike, rate: float) -> np.ndarray:
     tiny = np.finfo(np.float64).tiny  # 0 log 0 is 0
     told = p * np.log(np.maximum(p, tiny) / rate)
     told += (1 - p) * np.log(np.maximum(1 - p, tiny) / (1 - rate))
+    if where is not None:
+        told *= _check.array("where", where, bool, p.shape)
     return told.sum(axis=(1, 2))
 
 
@@ -179,6 +216,11 @@ def first_spikes(spikes: ArrayLike, budgets: ArrayLike) -> np.ndarray:
     rows = (spikes > 0).reshape(len(spikes), -1)
     passing = np.cumsum(rows, axis=1) <= np.reshape(budgets, (-1, 1))
     return spikes * passing.reshape(spikes.shape)
+
+
+def _steps(hold):
+    """Checked steps of silence."""
+    return _check.integer("hold", hold, 0, _check.MOST_STEPS)
 
 
 def _probabilities(p, shape=()):

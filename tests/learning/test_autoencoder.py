@@ -36,17 +36,19 @@ def model(**settings):
 
 
 def drawn(m):
-    """Potentials, probabilities, and the spikes that seed 7 draws."""
+    """Trace, probabilities, and the spikes that seed 7 draws."""
     trace = m.encoder.forward(inputs())
     p = bottleneck.probability(trace.readout, m.rate)
-    return trace, p, bottleneck.draw_spikes(p, np.random.default_rng(7))
+    return trace, p, bottleneck.draw_spikes(p, np.random.default_rng(7), m.hold)
 
 
+@pytest.mark.parametrize("hold", [0, 2])
 @pytest.mark.parametrize("reads", A.READS)
-def test_straight_through_is_its_twin(reads):
+def test_straight_through_is_its_twin(reads, hold):
     """The same written out, sample by sample."""
-    m, beta = model(reads=reads), 0.02
+    m, beta = model(reads=reads, hold=hold), 0.02
     trace, p, z = drawn(m)
+    free = bottleneck.may_spike(z, hold)
     step = m.gradients(inputs(), images(), rng=np.random.default_rng(7), beta=beta)
     g_u, flat, errors = np.zeros_like(p), 0.0, []
     for i in range(N):
@@ -57,7 +59,7 @@ def test_straight_through_is_its_twin(reads):
         out, g = m.decoder.backward(values, 2 * off / N, inputs=True)
         flat = flat + out.flat
         g = g.reshape(STEPS, UNITS) if reads == "time" else np.repeat(g, STEPS, axis=0)
-        slope = p[i] * (1 - p[i])
+        slope = p[i] * (1 - p[i]) * free[i]
         g_u[i] = g * slope + beta / N * trace.readout[i] * slope
     np.testing.assert_allclose(step.decoder.flat, flat, atol=1e-12)
     wanted = m.encoder.backward(trace, g_u)
@@ -65,7 +67,7 @@ def test_straight_through_is_its_twin(reads):
     assert np.abs(wanted.flat).max() > 0
     assert step.error == pytest.approx(np.mean(errors))
     assert step.spikes == pytest.approx(z.sum() / N)
-    assert step.nats == pytest.approx(bottleneck.information(p, m.rate).mean())
+    assert step.nats == pytest.approx(bottleneck.information(p, m.rate, free).mean())
 
 
 @pytest.mark.parametrize("estimator", A.ESTIMATORS)
@@ -78,7 +80,7 @@ def test_several_draws_are_a_mean(estimator):
     zs = [bottleneck.draw_spikes(p, rng) for _ in range(2)]
     np.testing.assert_array_equal(zs[0], first)
     flat, g_u = 0.0, 0.02 / N * bottleneck.information_gradient(trace.readout, p)
-    losses = [np.square(m.decode(z) - images()).sum(axis=1) for z in zs]
+    losses = [np.square(m.decode(z) - images()).sum(axis=1) for z in zs]  # nats are the same
     for k, z in enumerate(zs):
         values = m.decoder.forward(z.reshape(N, -1))
         out, g = m.decoder.backward(values, 2 * (values[-1] - images()) / N, inputs=True)
@@ -126,7 +128,7 @@ def test_training_lowers_the_error(estimator):
         m, inputs(), images(), epochs=80, rng=0, beta=1e-3, estimator=estimator, lr=0.03,
         batch_size=6, validation=held, progress=False,
     )  # fmt: skip
-    assert len(history) == 60 == len(history.validation_error)
+    assert len(history) == 80 == len(history.validation_error)
     assert np.mean(history.error[-5:]) < 0.95 * np.mean(history.error[:5])
     found = m.evaluate(inputs(), images())
     assert found.images.shape == (N, PIXELS)
@@ -163,6 +165,7 @@ def test_progress_is_a_line_per_epoch(capsys):
         (lambda m: model(rate=1.0), "rate"),
         (lambda m: model(reads="both"), "reads"),
         (lambda m: model(hidden=(0,)), "hidden"),
+        (lambda m: model(hold=-1), "hold"),
         (lambda m: A.Autoencoder(3, 4, rng=0), "encoder"),
         (lambda m: A.Autoencoder(spiking(), 4, rng=0), "encoder"),
         (lambda m: m.gradients(inputs(), images()[:, :4], rng=0), "images"),

@@ -30,16 +30,19 @@ def tiny():
     return u, losses
 
 
-def chances(u):
+def chances(u, hold=0):
     """How probable each pattern is."""
     p, z = b.probability(u, RATE), patterns()
-    return np.where(z > 0, p, 1 - p).prod(axis=(1, 2))
+    free = b.may_spike(z, hold)
+    return np.where(z > 0, p * free, 1 - p * free).prod(axis=(1, 2))
 
 
-def expected(u, losses, beta):
+def expected(u, losses, beta, hold=0):
     """The mean over all patterns, exactly, of loss and divergence."""
-    told = b.information(b.probability(u, RATE), RATE)[0]
-    return float(chances(u) @ losses(patterns()) + beta * told)
+    z = patterns()
+    p = np.repeat(b.probability(u, RATE), len(z), axis=0)
+    told = b.information(p, RATE, b.may_spike(z, hold))
+    return float(chances(u, hold) @ (losses(z) + beta * told))
 
 
 def slopes(u, f, h=1e-6):
@@ -60,13 +63,18 @@ def test_at_rest_units_spike_at_the_prior_rate():
     np.testing.assert_allclose(b.probability(np.full((1, 1, 1), 2.0), 0.5), 1 / (1 + np.exp(-2.0)))
 
 
+@pytest.mark.parametrize("hold", [0, 1])
 @pytest.mark.parametrize("baseline", [0.0, 1.7])
-def test_score_function_is_exact_on_average_over_all_patterns(baseline):
-    u, losses = tiny()
+def test_score_function_is_exact_on_average_over_all_patterns(baseline, hold):
+    (u, losses), beta = tiny(), 0.3
     z, p = patterns(), np.repeat(b.probability(u, RATE), 64, axis=0)
-    each = b.score_function(losses(z) - baseline, z, p)
-    mean = np.tensordot(chances(u), each, axes=1)[None]
-    wanted = slopes(u, lambda x: expected(x, losses, 0.0))
+    free = b.may_spike(z, hold)
+    assert chances(u, hold).sum() == pytest.approx(1) and free.all() == (hold == 0)
+    price = losses(z) + beta * b.information(p, RATE, free)
+    each = b.score_function(price - baseline, z, p)
+    each = (each + beta * b.information_gradient(np.repeat(u, 64, axis=0), p)) * free
+    mean = np.tensordot(chances(u, hold), each, axes=1)[None]
+    wanted = slopes(u, lambda x: expected(x, losses, beta, hold))
     np.testing.assert_allclose(mean, wanted, atol=1e-8)
     assert np.abs(wanted).max() > 1e-3
 
@@ -90,6 +98,20 @@ def test_spikes_are_drawn_as_often_as_they_should():
     assert set(np.unique(z)) == {0.0, 1.0}
     np.testing.assert_allclose(z.mean(axis=2), [[0, 0.3, 1]], atol=0.03)
     np.testing.assert_array_equal(z, b.draw_spikes(p, 0))
+
+
+@pytest.mark.parametrize("hold", [0, 1, 3, 99])
+def test_units_keep_silent_after_a_spike(hold):
+    p = np.full((5, 12, 7), 0.6)
+    for rng in (0, None):
+        z = b.draw_spikes(p, rng, hold)
+        free = b.may_spike(z, hold)
+        for i, t, k in np.ndindex(z.shape):
+            before = z[i, max(t - hold, 0) : t, k].any()
+            assert free[i, t, k] == (not before)
+            assert not (before and z[i, t, k])
+    assert b.draw_spikes(p, None, hold)[0, :, 0].sum() == -(-12 // (hold + 1))
+    assert (b.draw_spikes(np.ones((1, 4, 1)), 0, 1)[0, :, 0] == [1, 0, 1, 0]).all()
 
 
 def test_first_spikes_in_order_of_time():
@@ -116,6 +138,9 @@ def test_a_rate_outside_0_to_1_is_refused(rate):
     [
         (lambda: b.draw_spikes(2 * Z, 0), "p must lie"),
         (lambda: b.information(Z[0], 0.2), "p must have shape"),
+        (lambda: b.information(Z, 0.2, Z[:1] > 0), "where"),
+        (lambda: b.draw_spikes(Z, 0, -1), "hold"),
+        (lambda: b.may_spike(Z, 0.5), "hold"),
         (lambda: b.information_gradient(Z, Z[:1]), "p must have the shape"),
         (lambda: b.straight_through(Z[:1], Z), "g_spikes"),
         (lambda: b.score_function(Z, Z, Z), "advantage"),
