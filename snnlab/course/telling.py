@@ -16,7 +16,7 @@ from snnlab.neurons import LIF, LeakyIntegrator
 N_STEPS = 8
 DT = 1e-3  # seconds
 LR, BATCH = 5e-3, 100
-BUDGETS = 4, 80  # spikes that pass while it learns, drawn anew for each image
+BUDGETS = 2, 64  # spikes that pass while it learns, drawn anew for each image
 RATE, BETA = 0.02, 0.01
 
 
@@ -99,7 +99,7 @@ def teller(images, *, units=64, hidden=128, reads="time", rate=RATE, seed=0):
     encoder = Network(sizes, neuron, readout=readout, n_steps=N_STEPS, rng=seed)
     encoder.scale_to_activity(as_currents(images[:300]), rate=0.1, readout=3.0)
     return autoencoder.Autoencoder(
-        encoder, images.shape[1], rate=rate, reads=reads, hidden=(hidden,), rng=seed
+        encoder, images.shape[1], rate=rate, hold=N_STEPS, reads=reads, hidden=(hidden,), rng=seed
     )
 
 

@@ -57,6 +57,10 @@ def triangle(f, below, centre, above):
     return np.clip(np.minimum(rising, falling), 0, None)
 
 
+def divergence(p, r):
+    return p * np.log(p / r) + (1 - p) * np.log((1 - p) / (1 - r))
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -79,6 +83,9 @@ RIGHT = {
     "n20.q1": 134,
     "n20.q2": triangle,
     "n20.q3": 3.83,
+    "n25.q1": 2.996,
+    "n25.q2": divergence,
+    "n25.q3": 10.24,
 }
 WRONG = {
     "n13.q1": [
@@ -168,6 +175,20 @@ WRONG = {
         lambda f, a, b, c: (f > a) * 0.5,
     ],
     "n20.q3": [0.0383, 3.5, 9.4, 2, 30, "few"],
+    "n25.q1": [4.32, 1.3, -3.0, 0.05, 20, "much"],
+    "n25.q2": [
+        3,
+        lambda p, r: 1 / 0,
+        lambda p, r: ...,
+        lambda p, r: divergence(p, r)[:-1],
+        lambda p, r: p * np.log(p / r),
+        lambda p, r: (1 - p) * np.log((1 - p) / (1 - r)),
+        lambda p, r: divergence(p, r) / np.log(2),
+        lambda p, r: -divergence(p, r),
+        lambda p, r: 2 * divergence(p, r),
+        lambda p, r: p - r + 1,
+    ],
+    "n25.q3": [1.28, 0.16, 512, 5, 30, "few"],
 }
 
 

@@ -19,6 +19,7 @@ PREDICTIONS = {  # what is guessed, and how far off still counts as near
     "n18.p1": ("of the last layer's gradient", 3),
     "n19.p1": ("of the images read rightly with a tenth of the wires", 6),
     "n20.p1": ("of what the unseen speaker said heard rightly", 8),
+    "n25.p1": ("of the pictures told in 16 spikes read rightly", 8),
 }
 _GUESSES = {}
 

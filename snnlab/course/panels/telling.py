@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from snnlab.network import Network
 
 PLACES = 9  # on the way between two digits
-MOST = 120  # spikes that a budget can be
+MOST = 64  # spikes that a budget can be
 
 
 def _images(name, images, model):
@@ -56,7 +56,7 @@ class TellDigit(Panel):
         self.model = model
         self.controls = {
             "image": Drawing("your digit", images.shape[1], images[0], images),
-            "budget": Slider("budget (spikes)", 0, MOST, 1, 40, digits=0),
+            "budget": Slider("budget (spikes)", 0, MOST, 1, 24, digits=0),
             "seed": Slider("draw", 0, 9, 1, 0, digits=0),
         }
         super().__init__(key)
