@@ -178,8 +178,9 @@ def walk(model, first, last, *, n=9, seed=0):
     u = model.encoder.forward(as_currents(np.array(ends)), potentials=False).readout
     share = np.linspace(0, 1, n, dtype=u.dtype)[:, None, None]
     p = bottleneck.probability((1 - share) * u[0] + share * u[1], model.rate)
-    drawn = _check.generator("seed", seed).random(p.shape[1:], np.float32)
-    spikes = (drawn < p).astype(p.dtype)
+    seed = _check.integer("seed", seed, 0)
+    drawn = [bottleneck.draw_spikes(p[k : k + 1], seed, model.hold) for k in range(n)]
+    spikes = np.concatenate(drawn)
     return spikes > 0, model.decode(spikes).reshape(n, side, side)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from snnlab._types import Schedule, Seed, Signals
     from snnlab.network import Network
 
+__all__ = ["Autoencoder", "AutoencoderHistory", "Decoder", "Found", "Step", "steps", "train"]
+
 READS = "time", "rate"
 ESTIMATORS = "straight-through", "score-function"
 AT_ONCE = 500  # samples that are encoded at a time
@@ -182,6 +184,7 @@ class Autoencoder:
         budgets: ArrayLike | None = None,
     ) -> Found:
         """Error and spikes of samples, and the images that are read; arguments as in `encode`."""
+        self.encoder.check_inputs(inputs)
         images = self._images(images, len(inputs))
         spikes = self.encode(inputs, rng=rng, budgets=budgets)
         read = self.decode(spikes)
@@ -251,14 +254,16 @@ class Autoencoder:
         losses = np.array([one.losses for one in drawn])
         prices = losses + beta * np.array(told)
         each, g_u = bottleneck.information_gradient(u, p), np.zeros_like(u)
-        for k, one in enumerate(drawn):
-            if by_code:
-                g = bottleneck.straight_through(one.g_spikes, p)
-            else:
-                others = (prices.sum(axis=0) - prices[k]) / (draws - 1) if draws > 1 else before
-                g = bottleneck.score_function((prices[k] - others) / len(u), one.spikes, p)
-            g_u += (g + beta / len(u) * each) * one.free
-        g_u /= draws
+        with np.errstate(over="ignore", invalid="ignore"):  # it is heard below
+            for k, one in enumerate(drawn):
+                if by_code:
+                    g = bottleneck.straight_through(one.g_spikes, p)
+                else:
+                    others = (prices.sum(axis=0) - prices[k]) / (draws - 1) if draws > 1 else before
+                    g = bottleneck.score_function((prices[k] - others) / len(u), one.spikes, p)
+                g_u += (g + beta / len(u) * each) * one.free
+            g_u /= draws
+        _check.finite("beta or baseline", g_u)
         decoder = drawn[0].gradients
         for one in drawn[1:]:
             decoder.flat += one.gradients.flat
@@ -391,8 +396,12 @@ def _steps(model, inputs, images, epochs, rng, how, budgets, rates, batch_size):
             )
             factor = schedule(epoch + k / per_epoch, epochs)
             parts = (model.encoder, step.encoder), (model.decoder, step.decoder)
-            for optimizer, (network, gradients) in zip(optimizers, parts, strict=True):
-                optimizer.step(network, gradients, factor)
+            try:
+                for optimizer, (network, gradients) in zip(optimizers, parts, strict=True):
+                    optimizer.step(network, gradients, factor)
+            except FloatingPointError as fault:
+                where = f"in epoch {epoch + 1}, step {k + 1}"
+                raise _check.NotFinite(f"{where}: {fault} (are beta or lr too large?)") from None
             loss = step.error * pixels + how["beta"] * step.nats
             mean = loss if mean is None else 0.9 * mean + 0.1 * loss
             yield epoch, step
@@ -426,6 +435,7 @@ def train(
     -------
     AutoencoderHistory
     """
+    _check.kind("Autoencoder")("model", model)
     _check.flag("progress", progress)
     if validation is not None:
         held = _check.sequence("validation", validation, 2, "inputs and images")

@@ -121,8 +121,8 @@ def information(p: ArrayLike, rate: float, where: ArrayLike | None = None) -> np
     """
     p, rate = _probabilities(p, AXES).astype(np.float64), prior_rate("rate", rate)
     tiny = np.finfo(np.float64).tiny  # 0 log 0 is 0
-    told = p * np.log(np.maximum(p, tiny) / rate)
-    told += (1 - p) * np.log(np.maximum(1 - p, tiny) / (1 - rate))
+    told = p * (np.log(np.maximum(p, tiny)) - np.log(rate))
+    told += (1 - p) * (np.log(np.maximum(1 - p, tiny)) - np.log1p(-rate))
     if where is not None:
         told *= _check.array("where", where, bool, p.shape)
     return told.sum(axis=(1, 2))

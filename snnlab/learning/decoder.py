@@ -102,10 +102,12 @@ class Decoder:
             The inputs, and what each layer makes of them, (n_samples, units); the last in (0, 1).
         """
         values = [_check.array("x", x, self.dtype, (None, self.sizes[0]))]
-        for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), 1):
-            y = values[-1] @ w
-            y += b
-            values.append(sigmoid(y) if k == len(self.weights) else np.maximum(y, 0, out=y))
+        with np.errstate(over="ignore", invalid="ignore"):  # it is heard below
+            for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), 1):
+                y = values[-1] @ w
+                y += b
+                _check.finite("x, or weights of the decoder,", y)
+                values.append(sigmoid(y) if k == len(self.weights) else np.maximum(y, 0, out=y))
         return values
 
     def backward(
@@ -144,16 +146,18 @@ class Decoder:
         out = Gradients(self) if out is None else out
         if not isinstance(out, Gradients) or not out.fits(self):
             raise ValueError("out must be Gradients of this decoder")
-        g = g * values[-1] * (1 - values[-1])
-        for k in range(len(self.weights) - 1, -1, -1):
-            weights, bias = (self.blocks[2 * k + i].of(out.flat) for i in (0, 1))
-            weights[...] = values[k].T @ g
-            bias[0] = g.sum(axis=0)
-            if k > 0 or inputs:
-                g = g @ self.weights[k].T
-            if k > 0:
-                g *= values[k] > 0
-        return (out, g) if inputs else out
+        with np.errstate(over="ignore", invalid="ignore"):  # it is heard below
+            g = g * values[-1] * (1 - values[-1])
+            for k in range(len(self.weights) - 1, -1, -1):
+                weights, bias = (self.blocks[2 * k + i].of(out.flat) for i in (0, 1))
+                weights[...] = values[k].T @ g
+                bias[0] = g.sum(axis=0)
+                if k > 0 or inputs:
+                    g = g @ self.weights[k].T
+                if k > 0:
+                    g *= values[k] > 0
+        _check.finite("g, or values,", out.flat)
+        return (out, _check.finite("g, or values,", g)) if inputs else out
 
     def __repr__(self):
         return f"Decoder({' - '.join(map(str, self.sizes))}, {self.parameters.dtype})"
