@@ -26,21 +26,22 @@ COMMON = {
     "data": "mnist16",
     "n_steps": 8,
     "hidden": 256,
-    "units": 64,
+    "units": 128,
+    "hold": 8,
     "tau_mem": 4.0,
     "tau_syn": 2.0,
     "tau_readout": 1.0,
     "steepness": 3.0,
     "active": 0.1,
     "spread": 3.0,
-    "decoder": 256,
+    "decoder": 512,
     "reads": "time",
     "estimator": "straight-through",
     "rate": 0.01,
-    "beta": 0.01,
+    "beta": 0.004,
     "lr": 5e-3,
     "batch_size": 100,
-    "epochs": 10,
+    "epochs": 12,
 }
 DT = 1e-3  # seconds; only ratios of times to it matter
 CLASSIFIER = {"epochs": 4, "lr": 1.5e-3, "batch_size": 100, "seed": 100}
@@ -80,7 +81,13 @@ def make_model(config, inputs, n_pixels, rng):
     encoder = snnlab.Network(sizes, neuron, readout=readout, n_steps=c["n_steps"], rng=rng)
     encoder.scale_to_activity(inputs[:500], rate=c["active"], readout=c["spread"])
     return snnlab.autoencoder.Autoencoder(
-        encoder, n_pixels, rate=c["rate"], reads=c["reads"], hidden=(c["decoder"],), rng=rng
+        encoder,
+        n_pixels,
+        rate=c["rate"],
+        hold=c["hold"],
+        reads=c["reads"],
+        hidden=(c["decoder"],),
+        rng=rng,
     )
 
 
@@ -166,16 +173,15 @@ def point(label, **config):
 
 
 POINTS = [
-    point("time"),
-    point("rate", reads="rate"),
-    point("score function", estimator="score-function"),
-    point("time, dearer", beta=0.03),
-    point("rate, dearer", reads="rate", beta=0.03),
-    point("time, cheaper", beta=0.005),
+    point("when"),
+    point("how often", reads="rate"),
+    point("when, score function", estimator="score-function"),
+    point("when, dearer", beta=0.01),
+    point("how often, dearer", reads="rate", beta=0.01),
+    point("when, dearest", beta=0.03),
 ]
-EVENTS = [
-    point("recordings", data="n-mnist", n_steps=16, window=0.02, batch_size=20, epochs=30),
-]
+RECORDED = {"data": "n-mnist", "n_steps": 16, "window": 0.02, "hold": 16, "decoder": 256}
+EVENTS = [point("when, of recordings", **RECORDED, beta=0.01, batch_size=20, epochs=40)]
 ENTRIES = {"telling-mnist16": (POINTS, run), "telling-n-mnist": (EVENTS, run)}
 
 if __name__ == "__main__":
