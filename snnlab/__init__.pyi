@@ -36,6 +36,8 @@ from snnlab.datasets.augment import AugmentedImages as AugmentedImages
 from snnlab.datasets.augment import CroppedImages as CroppedImages
 from snnlab.estimator import SpikingClassifier as SpikingClassifier
 from snnlab.estimator import SpikingRegressor as SpikingRegressor
+from snnlab.learning import autoencoder as autoencoder
+from snnlab.learning import bottleneck as bottleneck
 from snnlab.learning import losses as losses
 from snnlab.learning import optim as optim
 from snnlab.learning import penalties as penalties
@@ -74,6 +76,8 @@ __all__ = [
     "__version__",
     "attribution",
     "augment",
+    "autoencoder",
+    "bottleneck",
     "calibration",
     "clinic",
     "datasets",

@@ -17,6 +17,7 @@ from snnlab.learning.schedules import resolve_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from numpy.typing import ArrayLike
 
@@ -416,7 +417,7 @@ def train(
     rng: Seed,
     validation: tuple | None = None,
     progress: bool = True,
-    **settings,
+    **settings: Any,
 ) -> AutoencoderHistory:
     """Train an autoencoder in place.
 
