@@ -70,25 +70,33 @@ def test_straight_through_is_its_twin(reads, hold):
     assert step.nats == pytest.approx(bottleneck.information(p, m.rate, free).mean())
 
 
+@pytest.mark.parametrize("hold", [0, 2])
 @pytest.mark.parametrize("estimator", A.ESTIMATORS)
-def test_several_draws_are_a_mean(estimator):
-    m, rng = model(), np.random.default_rng(7)
+def test_several_draws_are_a_mean(estimator, hold):
+    m, rng = model(hold=hold), np.random.default_rng(7)
     how = {"estimator": estimator, "beta": 0.02}
     step = m.gradients(inputs(), images(), rng=rng, draws=2, **how)
     trace, p, first = drawn(m)
     rng = np.random.default_rng(7)
-    zs = [bottleneck.draw_spikes(p, rng) for _ in range(2)]
+    zs = [bottleneck.draw_spikes(p, rng, hold) for _ in range(2)]
     np.testing.assert_array_equal(zs[0], first)
-    flat, g_u = 0.0, 0.02 / N * bottleneck.information_gradient(trace.readout, p)
-    losses = [np.square(m.decode(z) - images()).sum(axis=1) for z in zs]  # nats are the same
+    flat, g_u = 0.0, np.zeros_like(p)
+    frees = [bottleneck.may_spike(z, hold) for z in zs]
+    prices = [
+        np.square(m.decode(z) - images()).sum(axis=1)
+        + 0.02 * bottleneck.information(p, m.rate, free)
+        for z, free in zip(zs, frees, strict=True)
+    ]
     for k, z in enumerate(zs):
         values = m.decoder.forward(z.reshape(N, -1))
         out, g = m.decoder.backward(values, 2 * (values[-1] - images()) / N, inputs=True)
         flat = flat + out.flat / 2
         if estimator == "straight-through":
-            g_u += g.reshape(p.shape) * p * (1 - p) / 2
+            g = g.reshape(p.shape) * p * (1 - p)
         else:
-            g_u += ((losses[k] - losses[1 - k]) / N)[:, None, None] * (z - p) / 2
+            g = ((prices[k] - prices[1 - k]) / N)[:, None, None] * (z - p)
+        told = 0.02 / N * bottleneck.information_gradient(trace.readout, p)
+        g_u += (g + told) * frees[k] / 2
     np.testing.assert_allclose(step.decoder.flat, flat, atol=1e-12)
     wanted = m.encoder.backward(trace, g_u)
     np.testing.assert_allclose(step.encoder.flat, wanted.flat, atol=1e-12)
