@@ -62,6 +62,7 @@ class BatchNorm:
 
     def blocks(self, channels: int) -> dict[str, BlockShape]:
         """Its parameters: none can be pruned, and running statistics are not trained."""
+        channels = _check.integer("channels", channels, 1, _check.MOST_UNITS)
         learned = BlockShape(1, channels, prunable=False)
         kept = BlockShape(1, channels, prunable=False, trainable=False)
         number = BlockShape(1, 1, prunable=False, trainable=False)
@@ -69,6 +70,8 @@ class BatchNorm:
 
     def init(self, channels: int, current: float) -> Blocks:
         """Initial values; ``current`` is the unit of the gain."""
+        channels = _check.integer("channels", channels, 1, _check.MOST_UNITS)
+        current = _check.number("current", current, at_least=0)
         one, zero = np.ones((1, channels)), np.zeros((1, channels))
         start = self.scale * current * one, zero, zero, one, np.zeros((1, 1))
         return dict(zip(BLOCKS, start, strict=True))

@@ -444,3 +444,13 @@ def test_names():
         ("variance", False, False),
         ("batches", False, False),
     ]
+
+
+@pytest.mark.parametrize("channels", [float("nan"), float("inf"), 0, -3, 2.0, "two", None, 2**60])
+def test_channels_are_counted(channels):
+    """Sizes of blocks, which are read by whoever lays parameters out."""
+    for asked in (N.blocks, lambda n: N.init(n, 1.0)):
+        with pytest.raises((TypeError, ValueError), match="channels"):
+            asked(channels)
+    with pytest.raises((TypeError, ValueError), match="current"):
+        N.init(2, float("nan"))
