@@ -134,7 +134,7 @@ MAKERS = {
     ),
     "SpikeCost": lambda: panels.SpikeCost(),
     "Surrogates": lambda: panels.Surrogates(),
-    "TellDigit": lambda: panels.TellDigit(teller(), few_digits()),
+    "TellDigit": lambda: panels.TellDigit(teller(), few_digits(), budget=6),
     "ThroughTheChip": through_the_chip,
     "TrainDeep": lambda: panels.TrainDeep(digits(), n_train=100, n_test=30, steps=4),
     "TrainLive": lambda: panels.TrainLive(digits(), n_train=300, n_test=50, hidden=20, begin=3),

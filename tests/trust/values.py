@@ -869,6 +869,7 @@ OWN = {
     "estimator": lambda: "straight-through",
     "draws": SMALL,
     "baseline": lambda: 0.5,
+    "budget": SMALL,
     "budgets": lambda: 3,
     "autoencoder.steps.budgets": lambda: (1, 3),
     "reads": lambda: "time",

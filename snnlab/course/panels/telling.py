@@ -46,17 +46,22 @@ class TellDigit(Panel):
         Of square images, that has learned with budgets.
     images : array (k, n, n)
         Digits that a button puts on the pad; the first is there at the beginning.
+    budget : int
+        How many spikes may pass at first.
     key : str, optional
         As for `Panel`.
     """
 
     @of_course
-    def __init__(self, model: Autoencoder, images: ArrayLike, key: str | None = None) -> None:
+    def __init__(
+        self, model: Autoencoder, images: ArrayLike, budget: int = 24, key: str | None = None
+    ) -> None:
         images = _images("images", images, model)
+        budget = _check.integer("budget", budget, 0, MOST)
         self.model = model
         self.controls = {
             "image": Drawing("your digit", images.shape[1], images[0], images),
-            "budget": Slider("budget (spikes)", 0, MOST, 1, 24, digits=0),
+            "budget": Slider("budget (spikes)", 0, MOST, 1, budget, digits=0),
             "seed": Slider("draw", 0, 9, 1, 0, digits=0),
         }
         super().__init__(key)
