@@ -85,7 +85,7 @@ def teller():
 
 
 def few_digits(n=20):
-    """Images; to the 9th a stroke in the middle moves the ink's centre, so what was pinned shows."""
+    """Images; a stroke amid the 9th moves its ink's centre, so that what was pinned shows."""
     return digits().x_test[:n].reshape(-1, 16, 16)
 
 
