@@ -15,6 +15,7 @@ from snnlab import sound as sound
 from snnlab import surrogate as surrogate
 from snnlab import textbook as textbook
 from snnlab._warm_up import warm_up as warm_up
+from snnlab.adaptive import AdaptiveLIF as AdaptiveLIF
 from snnlab.chip import calibration as calibration
 from snnlab.chip import recording as recording
 from snnlab.chip import substrate as substrate
@@ -36,14 +37,18 @@ from snnlab.datasets.augment import AugmentedImages as AugmentedImages
 from snnlab.datasets.augment import CroppedImages as CroppedImages
 from snnlab.estimator import SpikingClassifier as SpikingClassifier
 from snnlab.estimator import SpikingRegressor as SpikingRegressor
+from snnlab.estimator import STDPFeatures as STDPFeatures
 from snnlab.learning import autoencoder as autoencoder
 from snnlab.learning import bottleneck as bottleneck
 from snnlab.learning import losses as losses
+from snnlab.learning import membrane as membrane
 from snnlab.learning import optim as optim
 from snnlab.learning import penalties as penalties
+from snnlab.learning import stdp as stdp
 from snnlab.learning import training as training
 from snnlab.learning.evaluation import evaluate as evaluate
 from snnlab.learning.history import History as History
+from snnlab.learning.membrane import MembraneSignal as MembraneSignal
 from snnlab.learning.optim import SGD as SGD
 from snnlab.learning.optim import Adam as Adam
 from snnlab.learning.training import train as train
@@ -111,6 +116,7 @@ __all__ = [
     "textbook",
     "training",
     "Adam",
+    "AdaptiveLIF",
     "Affine",
     "AugmentedImages",
     "CroppedImages",

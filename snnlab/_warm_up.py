@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import gc
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 
+if TYPE_CHECKING:
+    from snnlab.network import Network
 
-def warm_up(verbose: bool = True) -> float:
-    """Compile all kernels, or load them from the cache, by running each once.
 
-    The first time on a machine this takes some seconds, later a fraction of one.
+def warm_up(verbose: bool = True, *, network: Network | None = None) -> float:
+    """Compile the usual kernels, or load them from the cache, by running each once.
+
+    The first time on a machine this takes some seconds, later a fraction of one. Usual are those of
+    dense layers in float32 and of what is done with them. Others are compiled when they are first
+    needed, or here for a ``network`` that needs them.
 
     Parameters
     ----------
     verbose : bool
         Say how long it took.
+    network : Network, optional
+        One whose kernels are wanted, too, such as those of its recurrent layers or its surrogates:
+        it is run forward and backward on a few spikes, and stays as it is.
 
     Returns
     -------
     float
         Seconds.
     """
+    if network is not None:
+        _check.network("network", network, needs="replace")
     if _check.flag("verbose", verbose):
         print("snnlab: preparing kernels (compiled once per machine, then cached) ...", end="")
     began = time.perf_counter()
@@ -32,6 +43,8 @@ def warm_up(verbose: bool = True) -> float:
     gc.disable()  # the compiler makes so many objects that looking for garbage takes a seventh
     try:
         _run_each()
+        if network is not None:
+            _run(network)
     finally:
         if collecting:
             gc.enable()
@@ -81,3 +94,13 @@ def _run_each():
         if readout is None:
             Trace.measured(inputs, trace.v[:-1], trace.spikes, trace.readout)
     wait(np.ones(1, np.int64), 1, 1)
+
+
+def _run(network):
+    """Run a network's own kernels once, for spikes."""
+    from snnlab.signals import SpikeTrains
+
+    n, network = network.sizes[0], network.copy()
+    spikes = SpikeTrains([0, 1, 2], [0, 0], [0, n - 1], network.n_steps, n)
+    trace = network.forward(spikes)
+    network.backward(trace, np.ones_like(trace.readout))

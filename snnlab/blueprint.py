@@ -7,6 +7,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import check_format
+from snnlab.adaptive import AdaptiveLIF  # noqa: F401, known to files from here on
 from snnlab.kernels.vector import NARROW
 from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear
 from snnlab.layers.constants import sizes

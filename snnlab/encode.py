@@ -242,6 +242,67 @@ def rate(x: ArrayLike, *, n_steps: int, rng: Seed, probability: float = 1.0) -> 
     return SpikeTrains.wrap(start, stop, step[:n], unit[:n], n_steps, n_units)
 
 
+class RateCoded:
+    """A stream of rate-coded samples, whose spikes are drawn anew for each batch.
+
+    For sets that are too large to be spikes all at once; `snnlab.train` and `snnlab.evaluate` take
+    it as inputs, and pass a generator. Random numbers are drawn for values above 0 only, so the
+    spikes are others than those of `rate` with the same seed.
+
+    Parameters
+    ----------
+    x : array of float in [0, 1], (n_samples, n_units)
+    n_steps : int
+    probability : float
+        Of a spike per step at x = 1, in (0, 1].
+    """
+
+    def __init__(self, x: ArrayLike, *, n_steps: int, probability: float = 1.0) -> None:
+        self.x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
+        self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+        self.probability = _check.number("probability", probability, above=0, at_most=1)
+
+    @property
+    def n_units(self) -> int:
+        """Values of a sample, each told by a unit."""
+        return self.x.shape[1]
+
+    def __len__(self):
+        return len(self.x)
+
+    def batch(self, indices: ArrayLike, rng: Seed) -> SpikeTrains:
+        """Spikes of some samples.
+
+        Parameters
+        ----------
+        indices : array of int (n,)
+        rng : numpy.random.Generator or int
+
+        Returns
+        -------
+        SpikeTrains
+        """
+        indices = _check.as_array("indices", indices)
+        indices = _check.labels("indices", indices, indices.size, len(self))
+        rng = _check.generator("rng", rng)
+        x = self.x[indices]
+        sample, which = np.nonzero(x)
+        chance = x[sample, which] * np.float32(self.probability)
+        ends = np.searchsorted(sample, np.arange(len(x) + 1))
+        u = rng.random(len(which) * self.n_steps, dtype=np.float32)
+        stop = np.zeros(len(x), np.int64)
+        step, unit = (np.empty(u.size + 1, np.int32) for _ in range(2))
+        events.below_where(u, which, chance, ends, self.n_steps, stop, step, unit)
+        start, n = np.concatenate([[0], stop])[:-1], stop[-1] if len(x) else 0
+        return SpikeTrains.wrap(start, stop, step[:n], unit[:n], self.n_steps, self.n_units)
+
+    def __repr__(self):
+        return (
+            f"RateCoded({len(self):,} samples of {self.n_units} units, {self.n_steps} steps, "
+            f"probability {self.probability:g})"
+        )
+
+
 def delta(x: ArrayLike, *, threshold: float, start: float = 0.0) -> SpikeTrains:
     """Delta code: a spike whenever a signal has moved by ``threshold``, up or down.
 

@@ -164,6 +164,8 @@ def _recurrent(nir, node, recurrent):
 def _neurons(nir, stage):
     """The node of a layer's neurons."""
     model, size = stage.model, (stage.n,)
+    if stage.adapts:
+        raise ValueError(f"network has {stage.name}, whose neurons adapt: NIR has no such node")
     decay_syn, decay_mem, gain = (
         np.broadcast_to(np.asarray(x, float), size)
         for x in (model.decay_syn, model.decay_mem, model.gain)

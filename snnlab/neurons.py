@@ -38,16 +38,6 @@ if TYPE_CHECKING:
 Constants = namedtuple("Constants", "decay_syn decay_mem gain v_th hold")
 
 
-def _parameter(name, value, **bounds):
-    """A float, or a tuple of floats for one value per neuron."""
-    if isinstance(value, str) or not hasattr(value, "__len__"):
-        return _check.number(name, value, **bounds)
-    values = _check.array(name, value, np.float64, (None,))
-    if values.size == 0:
-        raise ValueError(f"{name} must hold a value per neuron, got none")
-    return tuple(_check.number(name, x, **bounds) for x in values.tolist())
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class LeakyIntegrator:
     """Leaky integrator: the dynamics of a neuron without a threshold, used as a readout.
@@ -89,14 +79,15 @@ class LeakyIntegrator:
     learn_per: str = "unit"
 
     learnable: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_syn")
+    adapts: ClassVar[bool] = False
 
     def __post_init__(self):
         set_ = partial(object.__setattr__, self)  # the class is frozen
         set_("dt", _check.number("dt", self.dt, above=0))
-        set_("tau_mem", _parameter("tau_mem", self.tau_mem, above=0))
+        self._take("tau_mem", above=0)
         if self.tau_syn is not None:
-            set_("tau_syn", _parameter("tau_syn", self.tau_syn, above=0))
-        set_("gain", _parameter("gain", self.gain))
+            self._take("tau_syn", above=0)
+        self._take("gain")
         set_("delay", _check.integer("delay", self.delay, 0, _check.MOST_STEPS))
         _check.one_of("method", self.method, ("exact", "euler"))
         if self.method == "euler":
@@ -113,6 +104,18 @@ class LeakyIntegrator:
         _check.one_of("learn_per", self.learn_per, ("unit", "layer"))
         if self.learn:
             self._check_learn()
+
+    def _take(self, name, **bounds):
+        """Check a float, or a sequence of one per neuron, which becomes a tuple."""
+        value = getattr(self, name)
+        if isinstance(value, str) or not hasattr(value, "__len__"):
+            taken = _check.number(name, value, **bounds)
+        else:
+            values = _check.array(name, value, np.float64, (None,))
+            if values.size == 0:
+                raise ValueError(f"{name} must hold a value per neuron, got none")
+            taken = tuple(_check.number(name, x, **bounds) for x in values.tolist())
+        object.__setattr__(self, name, taken)
 
     def _check_learn(self):
         if "tau_syn" in self.learn and self.tau_syn is None:
@@ -167,7 +170,7 @@ class LeakyIntegrator:
         value = np.asarray(value)
         if value.ndim == 1 and value.shape != (n,):
             raise ValueError(f"{name} has {value.size} values for a layer of {n} neurons")
-        if name in ("gain", "v_th"):  # decays that round to 0 or 1 are good ones
+        if not name.startswith("tau") and name != "refractory":  # decays may round to 0 or 1
             value = _check.real(name, value, dtype)
         return np.broadcast_to(value, (n,)).astype(dtype)
 
@@ -178,10 +181,9 @@ class LeakyIntegrator:
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`."""
-        kinds = {"LIF": LIF, "LeakyIntegrator": LeakyIntegrator}
         rest = dict(_check.kind("dict")("values", values))
         with _check.told_of("values do not make a neuron"):
-            return kinds[_check.one_of("kind", rest.pop("kind", None), tuple(kinds))](**rest)
+            return KINDS[_check.one_of("kind", rest.pop("kind", None), tuple(KINDS))](**rest)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some parameters changed."""
@@ -227,14 +229,14 @@ class LIF(LeakyIntegrator):
 
     def __post_init__(self):
         set_ = partial(object.__setattr__, self)
-        set_("v_th", _parameter("v_th", self.v_th, above=0))
-        set_("refractory", _parameter("refractory", self.refractory, at_least=0))
+        self._take("v_th", above=0)
+        self._take("refractory", at_least=0)
         super().__post_init__()
         _check.one_of("reset", self.reset, ("subtract", "zero"))
         if callable(self.surrogate):
             set_("surrogate", own(self.surrogate).__name__)
         _check.one_of("surrogate", self.surrogate, (*NAMES, *OWN))
-        set_("steepness", _parameter("steepness", self.steepness, above=0))
+        self._take("steepness", above=0)
         if not isinstance(self.detach_reset, bool | np.bool_):
             raise TypeError("detach_reset must be True or False")
         set_("detach_reset", bool(self.detach_reset))
@@ -279,3 +281,6 @@ class LIF(LeakyIntegrator):
             "steepness": 2.0,
         }
         return cls(**constants | changes)
+
+
+KINDS = {kind.__name__: kind for kind in (LIF, LeakyIntegrator)}  # and others, as they are made

@@ -51,7 +51,8 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
     n_steps, n = drive.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
     fires = isinstance(neuron, LIF)
-    i = np.zeros_like(drive[:, 0])
+    p, coupling, jump = neuron.adaptation(n, drive.dtype) if neuron.adapts else (0, 0, 0)
+    i, w = np.zeros_like(drive[:, 0]), np.zeros_like(drive[:, 0])
     v, z = np.zeros_like(drive), np.zeros_like(drive)
     for t in range(n_steps):
         i = a * i
@@ -65,6 +66,9 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
             v[:, t] = b * v_past - v_th * z_past + g * i
         else:
             v[:, t] = b * v_past * (1 - z_past) + g * i
+        if neuron.adapts:
+            w = p * w + coupling * v_past + jump * z_past
+            v[:, t] -= g * w
         if fires:
             v[:, t] *= ~_held(z, hold, t)
             z[:, t] = spike(v[:, t] - v_th)
@@ -114,10 +118,12 @@ def neuron_backward(neuron, v, z, error, recurrent=None):
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)
     fires = isinstance(neuron, LIF)
     attached = fires and not neuron.detach_reset
+    p, coupling, jump = neuron.adaptation(n, v.dtype) if neuron.adapts else (0, 0, 0)
     g_i = np.zeros_like(v)
-    lv, li = np.zeros_like(v[:, 0]), np.zeros_like(v[:, 0])
+    lv, li, lw = (np.zeros_like(v[:, 0]) for _ in range(3))
     for t in reversed(range(n_steps)):
-        e = error[:, t] if recurrent is None else error[:, t] + li @ recurrent.T
+        e = error[:, t] + jump * lw
+        e = e if recurrent is None else e + li @ recurrent.T
         if not fires:
             lv = b * lv + e
         else:
@@ -126,7 +132,8 @@ def neuron_backward(neuron, v, z, error, recurrent=None):
                 lv = b * lv + h * (e - attached * v_th * lv)
             else:
                 lv = b * lv * (1 - z[:, t]) + h * (e - attached * b * v[:, t] * lv)
-            lv = lv * ~_held(z, hold, t)
+            lv = (lv + coupling * lw) * ~_held(z, hold, t)
+            lw = p * lw - g * lv if neuron.adapts else lw
         li = a * li + g * lv
         g_i[:, t] = li
     g_drive = np.zeros_like(g_i)

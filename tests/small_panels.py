@@ -117,12 +117,15 @@ MAKERS = {
     "FeatureMaps": lambda: panels.FeatureMaps(
         network_of_images(), digits().x_test[:20].reshape(-1, 16, 16)
     ),
+    "FindConstants": lambda: panels.FindConstants(steps=8),
     "Imperfections": imperfections,
+    "LearnPauses": lambda: panels.LearnPauses(n_train=100, n_test=30, steps=6, hidden=6),
     "LearnToListen": lambda: panels.LearnToListen(
         voices(), n_train=200, n_test=50, steps=8, hidden=12
     ),
     "Listen": lambda: panels.Listen(voices(), n_samples=8),
     "OneNeuron": lambda: panels.OneNeuron(),
+    "OneNumber": lambda: panels.OneNumber(),
     "PixelsToSpikes": lambda: panels.PixelsToSpikes(digits().x_test[:20].reshape(-1, 16, 16)),
     "ReadOut": lambda: panels.ReadOut(*late_and_early(), digits(), n_test=200),
     "Rewire": lambda: panels.Rewire(digits(), **REWIRED),
@@ -142,6 +145,8 @@ MAKERS = {
     "TrainPatches": lambda: panels.TrainPatches(digits(), n_train=100, n_test=30, steps=4),
     "Walk": lambda: panels.Walk(teller(), few_digits(), digits().y_test[:20]),
     "WireThatReturns": lambda: panels.WireThatReturns(),
+    "WithoutTeacher": lambda: panels.WithoutTeacher(digits(), n_train=200, n_test=50, steps=200),
+    "WithoutTime": lambda: panels.WithoutTime(digits(), n_train=100, n_test=30, steps=4, hidden=12),
     "YinYang": lambda: panels.YinYang(steps=20, n_test=50),
 }
 

@@ -737,14 +737,18 @@ def check_training(page, panel):
 LENGTHEN = """
 import dataclasses
 from snnlab.live import panel
-(p,) = (p for p in panel._OPEN.values() if p.worker is not None)
-task, n_steps = getattr(p, "task", None), getattr(p, "n_steps", None)
-if task:
-    p.task = dataclasses.replace(task, epochs=1000 * task.epochs)
-else:
-    p.n_steps = 1000 * n_steps
+own = [p for p in panel._OPEN.values() if p.worker is not None]
+before = [(getattr(p, "task", None), getattr(p, "n_steps", None)) for p in own]
+for p, (task, n_steps) in zip(own, before, strict=True):
+    if task:
+        p.task = dataclasses.replace(task, epochs=1000 * task.epochs)
+    else:
+        p.n_steps = 1000 * n_steps
 """
-AS_BEFORE = "p.task, p.n_steps = task, n_steps"
+AS_BEFORE = """
+for p, (task, n_steps) in zip(own, before, strict=True):
+    p.task, p.n_steps = task, n_steps
+"""
 
 
 def check_retraining(page, panel):
@@ -831,8 +835,9 @@ def none(page, panel):
     """Nothing besides."""
 
 
-RETRAINED = "LearnToListen", "Rewire", "RewireDeep", "RewireOnChip", "ThroughTheChip", "TrainDeep"
-RETRAINED += "TrainPatches", "YinYang"
+RETRAINED = "FindConstants", "LearnPauses", "LearnToListen", "Rewire", "RewireDeep"
+RETRAINED += "RewireOnChip", "ThroughTheChip", "TrainDeep", "TrainPatches", "WithoutTeacher"
+RETRAINED += "WithoutTime", "YinYang"
 BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training, "BrokenNeurons": check_quick_drag}
 BESIDES |= {"Listen": check_sound} | dict.fromkeys(RETRAINED, check_retraining)
 

@@ -37,8 +37,9 @@ FIXTURES = lab, open_notebook, page, scratch  # used by their names
 GROUPS = [sorted(MAKERS)[k::3] for k in range(3)]
 LAPTOP, ZOOMED, PHONE = (1280, 720), (1024, 576), (390, 844)  # ZOOMED: a laptop's at 125 %
 MOST_HIGH = 450  # pixels
-TRAINED = "LearnToListen", "Rewire", "RewireDeep", "RewireOnChip", "Silence"
-TRAINED += "ThroughTheChip", "TrainDeep", "TrainLive", "TrainPatches", "YinYang"
+TRAINED = "FindConstants", "LearnPauses", "LearnToListen", "Rewire", "RewireDeep", "RewireOnChip"
+TRAINED += "Silence", "ThroughTheChip", "TrainDeep", "TrainLive", "TrainPatches", "WithoutTeacher"
+TRAINED += "WithoutTime", "YinYang"
 
 # Counts frames in which a still picture is seen beside a panel that has come to life.
 DOUBLES = """

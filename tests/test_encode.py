@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from snnlab import ConstantCurrent, SpikeTrains, encode
+from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, encode, evaluate, train
 
 TAU, THETA, DT, STEPS = 8e-6, 0.2, 1.7e-6, 20
 
@@ -484,3 +484,52 @@ def test_latency_times_refuse_bad_values():
     for change in ({"tau": 0}, {"theta": 1}):
         with pytest.raises(ValueError, match=next(iter(change))):
             encode.latency_times([0.5], **change)
+
+
+# a stream of rates --------------------------------------------------------------------------------
+
+
+def test_a_stream_of_rates_draws_as_often_as_values_say():
+    x = np.array([[0.0, 0.25, 1.0, 0.5]] * 3 + [[0.0] * 4])
+    stream = encode.RateCoded(x, n_steps=2000, probability=0.4)
+    trains = stream.batch([0, 3, 2], 1)
+    assert (
+        (len(trains), trains.n_steps, trains.n_units) == (3, 2000, 4) == (3, 2000, stream.n_units)
+    )
+    shares = trains.unit_counts() / 2000
+    np.testing.assert_allclose(shares[[0, 2]], 0.4 * x[[0, 2]], atol=0.05)
+    assert not shares[1].any() and not shares[:, 0].any()
+    checked = SpikeTrains(  # in order, no unit twice in a step
+        trains.indptr, trains.step, trains.unit, trains.n_steps, trains.n_units
+    )
+    assert checked == trains
+    assert stream.batch([0, 3, 2], 1) == trains != stream.batch([0, 3, 2], 2)
+    by_step = trains.to_dense()[0, :, 2].reshape(20, 100).mean(axis=1)
+    assert np.ptp(by_step) < 0.35, "spikes are not spread over time"
+
+
+def test_a_stream_of_rates_may_be_learned():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 200)
+    x = np.where(np.arange(6) // 3 == labels[:, None], 0.9, 0.1)
+    stream = encode.RateCoded(x, n_steps=20, probability=0.3)
+    network = Network((6, 12, 2), LIF.brainscales2(), n_steps=20, rng=0)
+    train(network, stream, labels, epochs=3, batch_size=20, rng=0, progress=False)
+    assert evaluate(network, stream, labels).accuracy > 0.9
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"x": [[2.0]]}, "x must lie in"),
+        ({"x": [1.0]}, "x must have shape"),
+        ({"n_steps": 0}, "n_steps"),
+        ({"probability": 0.0}, "probability"),
+        ({"probability": 1.5}, "probability"),
+    ],
+)
+def test_rates_that_make_no_sense(changes, words):
+    with pytest.raises(ValueError, match=words):
+        encode.RateCoded(**{"x": [[0.5]], "n_steps": 3} | changes)
+    with pytest.raises(ValueError, match="indices"):
+        encode.RateCoded([[0.5]], n_steps=3).batch([1], 0)

@@ -249,7 +249,7 @@ def test_no_global_random_numbers():
 
 def test_the_textbook_is_short():
     lines = (PACKAGE / "textbook.py").read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 170
+    assert len(lines) <= 175
     own = {"snnlab._textbook", "snnlab.neurons", "snnlab.surrogate"}
     assert set(imports(PACKAGE / "textbook.py")) <= {"numpy", *own}
 

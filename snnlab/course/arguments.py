@@ -10,6 +10,7 @@ CHECKS = {
     "task": kind("Task"),
     "recordings": kind("RecordedDataset"),
     "speech": kind("Speech"),
+    "clicks": kind("Pauses"),
     "network": like(_check.network, needs="replace"),
     "inputs": kind("SpikeTrains"),
     "n_train": COUNT,

@@ -197,6 +197,28 @@ def learn(speech, kind="recurrent", *, epochs=6, hidden=64, tau=TAU, lr=LR, seed
         The latter on the test recordings.
     """
     network = speech_network(speech, kind, hidden=hidden, tau=tau, seed=seed)
+    return network, train_on(speech, network, epochs=epochs, lr=lr, seed=seed)
+
+
+@of_course
+def train_on(speech, network, *, epochs=6, lr=LR, seed=0):
+    """Train a network of one's own to listen, as `learn` does; it is changed.
+
+    Parameters
+    ----------
+    speech : Speech
+    network : Network
+        With a readout that sums up over time, such as of `speech_network`.
+    epochs : int
+    lr : float
+    seed : int
+        Of the order of the recordings.
+
+    Returns
+    -------
+    Evaluation
+        On the test recordings.
+    """
     training.train(
         network,
         speech.inputs,
@@ -208,8 +230,7 @@ def learn(speech, kind="recurrent", *, epochs=6, hidden=64, tau=TAU, lr=LR, seed
         rng=seed,
         progress=False,
     )
-    found = training.evaluate(network, speech.test_inputs, speech.test_labels, loss=LOSS)
-    return network, found
+    return training.evaluate(network, speech.test_inputs, speech.test_labels, loss=LOSS)
 
 
 class Audible:

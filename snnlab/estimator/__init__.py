@@ -1,6 +1,7 @@
-"""Spiking networks behind scikit-learn's interface: `SpikingClassifier`, `SpikingRegressor`."""
+"""Spiking networks behind scikit-learn's interface: classifier, regressor, features of STDP."""
 
 from snnlab.estimator.classifier import SpikingClassifier
 from snnlab.estimator.regressor import SpikingRegressor
+from snnlab.estimator.stdp import STDPFeatures
 
-__all__ = ["SpikingClassifier", "SpikingRegressor"]
+__all__ = ["STDPFeatures", "SpikingClassifier", "SpikingRegressor"]

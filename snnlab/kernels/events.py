@@ -110,6 +110,24 @@ def below(u, x, probability, first, n_steps, stop, step, unit, k):
 
 
 @kernel
+def below_where(u, which, chance, ends, n_steps, stop, step, unit):
+    """Events where random numbers lie below probabilities, of units that may spike at all.
+
+    Of sample s these are ``which[ends[s] : ends[s + 1]]``; ``u`` holds a number for each of them in
+    each step, sample by sample. One more slot than numbers there must be.
+    """
+    k, r = 0, 0
+    for s in range(stop.shape[0]):
+        for t in range(n_steps):
+            for j in range(ends[s], ends[s + 1]):
+                step[k] = t  # written over by the next, unless it counts
+                unit[k] = which[j]
+                k += 1 if u[r] < chance[j] else 0
+                r += 1
+        stop[s] = k
+
+
+@kernel
 def delta(x, threshold, offset, start, stop, step, unit):
     """Crossings of levels ``offset + threshold * integer``: unit i going up, unit n + i down.
 

@@ -9,6 +9,9 @@ together, and each number of a weight that is read serves several of them.
 
 A sample sleeps until it has an error: with losses that are read from a single step, half of the
 steps on average.
+
+Units that adapt (`snnlab.adaptive.AdaptiveLIF`) are run here, too, whether they hear each other or
+not: their ``constants`` have three rows more, the decay of the adaptation, coupling and jump.
 """
 
 import numpy as np
@@ -44,8 +47,8 @@ GROUP = 32  # samples that go through time together
 _u = np.uint64  # unsigned indices need no test for those that count from the end
 
 
-def _make_fire(lanes):
-    """The kernel of a layer whose units come in tiles of ``lanes``."""
+def _make_fire(lanes, adapts):
+    """The kernel of a layer whose units come in tiles of ``lanes``; ``adapts``: they do."""
 
     @kernel
     def fire(
@@ -70,13 +73,17 @@ def _make_fire(lanes):
         lo,
         hi,
     ):
-        """As in `snnlab.kernels.lif`; row i of ``recurrent`` (n, width) is what unit i sends."""
+        """As in `snnlab.kernels.lif`; row i of ``recurrent`` (n, width) is what unit i sends.
+
+        Units that adapt may send nothing: then it has no rows.
+        """
         zero_reset, delay = numbers[0] != 0, numbers[1]
         keep, key = numbers[2] != 0, np.uint32(numbers[3])
         low, high = bounds[0], bounds[1]
         n_steps, n = v.shape[1], v.shape[2]
         zero = weights.dtype.type(0.0)
-        state = scratch((2, n), weights)  # as in `snnlab.kernels.lif`
+        # as in `snnlab.kernels.lif`, and the adaptation
+        state = scratch((3 if adapts else 2, n), weights)
         held_for = scratch((n,), hold)
         longest = 0
         for j in range(n):
@@ -99,6 +106,8 @@ def _make_fire(lanes):
                 if noisy:
                     clear(xi)
                     add_noise(noise, key, s, t, xi)
+                if adapts and recurrent.shape[0] == 0:
+                    own = k
                 for j in range(0, n, lanes):
                     a, b = load(constants, (0, j), lanes), load(constants, (1, j), lanes)
                     g, theta = load(constants, (2, j), lanes), load(constants, (3, j), lanes)
@@ -113,6 +122,9 @@ def _make_fire(lanes):
                         current = current + load(recurrent, (_u(out_unit[_u(p)]), j), lanes)
                     if noisy:
                         rest = rest + load(xi, (j,), lanes)
+                    if adapts:
+                        tired = load(state, (2, j), lanes)
+                        rest = rest - g * tired
                     x, fires, current, rest, left = move(
                         current,
                         rest,
@@ -129,6 +141,11 @@ def _make_fire(lanes):
                         zero_reset,
                         zero,
                     )
+                    if adapts:
+                        tired = load(constants, (4, j), lanes) * tired
+                        tired = tired + load(constants, (5, j), lanes) * x
+                        tired = where(fires, tired + load(constants, (6, j), lanes), tired)
+                        store(tired, state, (2, j))
                     store(x, v, (r, n_steps - 1 - t, j))
                     spikes = load(z, (r, block, j), lanes)
                     if q == 0:
@@ -145,12 +162,16 @@ def _make_fire(lanes):
     return fire
 
 
-_fire_wide, _fire_narrow = _make_fire(WIDE), _make_fire(NARROW)
+_FIRE = {
+    (lanes, adapts): _make_fire(lanes, adapts)
+    for lanes in (WIDE, NARROW)
+    for adapts in (False, True)
+}
 
 
-def fire_of(width):
+def fire_of(width, adapts=False):
     """The kernel that runs a layer of so many units, with padding."""
-    return _fire_narrow if width == NARROW else _fire_wide
+    return _FIRE[NARROW if width == NARROW else WIDE, adapts]
 
 
 # backward -----------------------------------------------------------------------------------------
@@ -160,6 +181,12 @@ def panels_of(rows, width):
     """Shape of `in_panels`."""
     lanes = panel_lanes(width)
     return width // lanes, rows, lanes
+
+
+def no_recurrence(width, n_chunks, dtype):
+    """``panels`` and ``g_recurrent`` of units that do not hear each other."""
+    panels = np.empty((0, 0, panel_lanes(width)), dtype)
+    return panels, np.empty((n_chunks, 0, width), dtype)
 
 
 def panel_lanes(width):
@@ -220,10 +247,10 @@ def set_column(row, columns, p):
         columns[i, p] = row[i]
 
 
-def _make_fire_backward(lanes, narrow, surrogate, learns):
+def _make_fire_backward(lanes, narrow, surrogate, learns, adapts):
     """The adjoint for tiles of ``lanes`` units, and panels of ``narrow``, with one surrogate.
 
-    ``learns`` as in `snnlab.kernels.lif`.
+    ``learns`` as in `snnlab.kernels.lif`; ``adapts``: whether units do, as in `_make_fire`.
     """
 
     @kernel
@@ -260,7 +287,8 @@ def _make_fire_backward(lanes, narrow, surrogate, learns):
 
         The error at the spikes of step t is what comes from above plus ``recurrent g_I[t + 1]``.
         ``g_recurrent`` (chunk, n, width) sums, over own spikes, the adjoint current of the step
-        after. ``g_drive`` is not used: what is fed back is never constant.
+        after. ``g_drive`` is filled for units that adapt: of others here, what is fed back is never
+        constant. Units that do not hear each other have no ``panels``.
         """
         next_delay, zero_reset, attached = numbers[0], numbers[1] != 0, numbers[2] != 0
         delay = numbers[4]
@@ -268,7 +296,9 @@ def _make_fire_backward(lanes, narrow, surrogate, learns):
         n_steps, n, n_next = v.shape[1], v.shape[2], next_t.shape[0]
         zero, steepness = v.dtype.type(0.0), reals[3]
         # adjoint membrane and current, those of the next layer, the current of two steps later
-        state = scratch((5, GROUP, n), v)
+        # of units that adapt also the adjoint adaptation, and the sum of adjoint currents
+        state = scratch((7 if adapts else 5, GROUP, n), v)
+        driven = adapts and g_drive.shape[0] > 0
         error = scratch((GROUP, n), v)  # what comes back through the recurrent weights
         columns = scratch((panels.shape[1], GROUP), v)  # adjoint currents of the step after
         exponent, zeros = scratch((lanes,), v), scratch((narrow,), v)
@@ -338,6 +368,8 @@ def _make_fire_backward(lanes, narrow, surrogate, learns):
                             ends[q] = first
                         own, own_last = events_of_step(own_step, own_start[s], own_ends[q], t - 1)
                         own_ends[q] = own
+                        if adapts and panels.shape[0] == 0:
+                            own = own_last
                         for j in range(0, n, lanes):
                             a, b = load(constants, (0, j), lanes), load(constants, (1, j), lanes)
                             g, theta = (
@@ -385,6 +417,9 @@ def _make_fire_backward(lanes, narrow, surrogate, learns):
                                     zero,
                                 )
                                 store(li, state, (4, q, j))
+                            if adapts:
+                                tired = load(state, (5, q, j), lanes)
+                                e = e + load(constants, (6, j), lanes) * tired
                             lv, li = move_back(
                                 lv,
                                 li,
@@ -402,6 +437,15 @@ def _make_fire_backward(lanes, narrow, surrogate, learns):
                                 longest,
                                 zero,
                             )
+                            if adapts:
+                                back = load(constants, (5, j), lanes) * tired
+                                back = where(resting, zero, back) if longest > 0 else back
+                                lv, li = lv + back, li + g * back
+                                tired = load(constants, (4, j), lanes) * tired - g * lv
+                                store(tired, state, (5, q, j))
+                            if driven and t >= delay:
+                                total = load(state, (6, q, j), lanes)
+                                store(total + li, state, (6, q, j))
                             if learns > 0:
                                 store(by_a, g_constants, (c, 0, j))
                                 store(by_b, g_constants, (c, 1, j))
@@ -419,19 +463,22 @@ def _make_fire_backward(lanes, narrow, surrogate, learns):
                             store(next_v, state, (2, q, j))
                             store(next_i, state, (3, q, j))
                         set_column(state[1, q], columns, p)
+                for q in range(m if driven else 0):
+                    for j in range(n):
+                        g_drive[begin + q, j] = state[6, q, j]
 
     return fire_backward
 
 
 # compiled when a surrogate is first used, and kept on disk; counted as in `lif.slope`
 _BACKWARD = {
-    (lanes, k, learns): _make_fire_backward(lanes, panel_lanes(lanes), k, learns)
+    (lanes, k, learns, adapts): _make_fire_backward(lanes, panel_lanes(lanes), k, learns, adapts)
     for lanes in (WIDE, NARROW)
     for k in range(7)
-    for learns in range(3)
+    for learns, adapts in ((0, False), (1, False), (2, False), (0, True))
 }
 
 
-def fire_backward_of(width, surrogate, learns=0):
+def fire_backward_of(width, surrogate, learns=0, adapts=False):
     """Its adjoint, for a surrogate as `snnlab.kernels.lif.slope` counts them."""
-    return _BACKWARD[NARROW if width == NARROW else WIDE, surrogate, learns]
+    return _BACKWARD[NARROW if width == NARROW else WIDE, surrogate, learns, adapts]

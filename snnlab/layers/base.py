@@ -27,6 +27,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.currents import NO_EVENTS
 from snnlab.kernels import lif
+from snnlab.kernels import recurrent as kernels
 from snnlab.layers.constants import wanted
 from snnlab.layers.kinds import plain, register
 
@@ -64,6 +65,8 @@ class Layer:
     def blocks(self, shape: Shape) -> dict[str, tuple[int, int] | BlockShape]:
         """Parameters, a dict of name and ``(rows, columns)`` or `BlockShape`."""
         return {}
+
+    takes_adaptation = True  # whether its neurons may adapt (`snnlab.adaptive.AdaptiveLIF`)
 
     fills_constants = True  # whether its neurons' kernel also finds gradients by their constants
 
@@ -327,6 +330,9 @@ def neurons(run, k, fire=lif.fire, more=()):
     ``fire``: the kernel of those that spike; it is given ``more`` behind the weights.
     """
     stage, record, under = run.stages[k], run.trace.records[k], run.conditions[k]
+    if stage.adapts and not more:
+        fire = kernels.fire_of(stage.width, adapts=True)
+        more = (np.empty((0, stage.width), run.dtype),)
     delay, heard = stage.neuron.delay, (*source(run, k), run.drives[k], run.weights[k], *more)
     physics = under.noise, under.bounds
     if not stage.fires:
@@ -354,6 +360,9 @@ def neurons(run, k, fire=lif.fire, more=()):
 def neurons_back(run, k, fire_backward=lif.fire_backward, more=()):
     """The same backwards in time, of some chunks: adjoint currents, and weights' gradients."""
     stage, record, neuron = run.stages[k], run.trace.records[k], run.stages[k].neuron
+    if stage.adapts and not more:
+        fire_backward = kernels.fire_backward_of(stage.width, stage.surrogate, adapts=True)
+        more = kernels.no_recurrence(stage.width, len(run.edges) - 1, run.dtype)
     place = run.edges, run.event_parts(k), run.g_currents[k], run.g_drives[k]
     if not stage.fires:
         given = run.errors[k], run.constants[k], integrating(delay=neuron.delay)

@@ -31,3 +31,7 @@ def check_dense(network, what, instead):
             raise ValueError(
                 f"network has {stage.name}{way}: {what} takes dense layers only; {instead}"
             )
+        if stage.adapts:
+            raise ValueError(
+                f"network has {stage.name}, whose neurons adapt: {what} takes LIF only; {instead}"
+            )

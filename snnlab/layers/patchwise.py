@@ -46,6 +46,8 @@ class Patchwise(Linear):
         """Whether the neurons run in the kernel of `Linear`, which does."""
         return not self.by_patches
 
+    takes_adaptation = fills_constants
+
     @property
     def normalises(self) -> bool:
         """Whether its currents are normalised over a batch."""

@@ -45,8 +45,8 @@ class Recurrent(FullyConnected):
     def prepare(self, run: Forward, k: int) -> None:
         """Memory for currents, and the kernel that runs the neurons."""
         super().prepare(run, k)
-        fire, more = kernels.fire_of(run.stages[k].width), run.conditions[k].blocks["recurrent"]
-        run.neurons[k] = neurons(run, k, fire, (more,))
+        stage, more = run.stages[k], run.conditions[k].blocks["recurrent"]
+        run.neurons[k] = neurons(run, k, kernels.fire_of(stage.width, stage.adapts), (more,))
 
     def prepare_back(self, run: Backward, k: int) -> None:
         """The kernel that runs them backwards, and the recurrent weights as it reads them."""
@@ -55,6 +55,6 @@ class Recurrent(FullyConnected):
         size = kernels.panels_of(block.rows, block.width)
         panels = run.scratch.array(f"panels {k}", size, run.dtype)
         panels[...] = kernels.in_panels(block.padded(run.flat))
-        kind = stage.width, stage.surrogate, wanted(stage.neuron)
+        kind = stage.width, stage.surrogate, wanted(stage.neuron), stage.adapts
         more = panels, run.parts(block)
         run.neurons[k] = neurons_back(run, k, kernels.fire_backward_of(*kind), more)

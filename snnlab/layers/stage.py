@@ -81,6 +81,8 @@ class Stage:
         self.shape_in, self.shape_out = shapes
         self.n_in, self.n = (int(np.prod(shape)) for shape in shapes)
         self.name = f"layer {k} ({layer!r})"
+        if self.adapts and not layer.takes_adaptation:
+            raise ValueError(f"neuron must not be an AdaptiveLIF in {self.name}, which takes LIF")
         fires = isinstance(neuron, LIF)
         self.kind = "transform" if neuron is None else "spiking" if fires else "integrator"
         self.width = padded_width(self.n)
@@ -115,7 +117,7 @@ class Stage:
 
     @property
     def constants(self):
-        """Constants of now, (4, width), as `snnlab.kernels.lif` takes them."""
+        """Constants of now, as `pack_constants` makes them."""
         if not self.stored:
             return self._constants
         now = [w.tobytes() for w in self.stored.values()]
@@ -146,6 +148,11 @@ class Stage:
         )
 
     @property
+    def adapts(self):
+        """Whether its neurons adapt (`snnlab.adaptive.AdaptiveLIF`)."""
+        return self.neuron is not None and self.neuron.adapts
+
+    @property
     def fires(self):
         """Whether its neurons spike."""
         return self.kind == "spiking"
@@ -155,11 +162,16 @@ class Stage:
 
 
 def pack_constants(neuron, n, dtype):
-    """A neuron's constants for a layer of n: (4, width), and hold steps (width,), padded."""
+    """A neuron's constants for a layer of n: (4, width), and hold steps (width,), padded.
+
+    Of neurons that adapt there are 7 rows, as `snnlab.kernels.recurrent` takes them.
+    """
     width = padded_width(n)
     c = neuron.constants(n, dtype)
-    packed, hold = aligned((4, width), dtype), pad_units(c.hold, width)
-    for row, x in zip(packed, (c.decay_syn, c.decay_mem, c.gain, c.v_th), strict=True):
+    rows = c.decay_syn, c.decay_mem, c.gain, c.v_th
+    rows += tuple(neuron.adaptation(n, dtype)) if neuron.adapts else ()
+    packed, hold = aligned((len(rows), width), dtype), pad_units(c.hold, width)
+    for row, x in zip(packed, rows, strict=True):
         row[:n] = x
     packed[3, n:] = 1
     return packed, hold

@@ -40,6 +40,10 @@ class Settings:
         measured there. Validation runs on it too.
     validation : (inputs, labels), optional
         Evaluated after each epoch.
+    backward : MembraneSignal or your own, optional
+        What finds gradients in a trace, in place of `Network.backward`: an object with a method
+        ``backward(network, trace, g_readout, *, g_spikes, out) -> Gradients``
+        (`snnlab.learning.membrane`).
     """
 
     epochs: int = 10
@@ -51,6 +55,7 @@ class Settings:
     penalties: Any = ()
     substrate: Any = None
     validation: Any = None
+    backward: Any = None
 
     @property
     def medium(self):
@@ -90,7 +95,27 @@ class Settings:
             penalties=Penalties(self.penalties, network),
             substrate=self.substrate,
             validation=self._checked_validation(network, loss),
+            backward=self._checked_backward(network),
         )
+
+    def _checked_backward(self, network):
+        rule = self.backward
+        if rule is None:
+            return None
+        if not callable(getattr(rule, "backward", None)) or isinstance(rule, type):
+            raise TypeError(
+                "backward must be MembraneSignal(...) or an object with "
+                f"backward(network, trace, g_readout, *, g_spikes, out), not {rule!r}"
+            )
+        if hasattr(rule, "check"):
+            rule.check(network)
+        return rule
+
+    def gradients(self, network, trace, g_readout, g_spikes, out):
+        """Those of a batch, by its trace; ``out`` is written over if it is there."""
+        if self.backward is None:
+            return network.backward(trace, g_readout, g_spikes=g_spikes, out=out)
+        return self.backward.backward(network, trace, g_readout, g_spikes=g_spikes, out=out)
 
     def _checked_validation(self, network, loss):
         if self.validation is None:
@@ -117,6 +142,7 @@ class Settings:
             "dropout": self.dropout,
             "penalties": [_name(x) for x in self.penalties.given],
             "substrate": None if self.substrate is None else repr(self.substrate),
+            "backward": None if self.backward is None else _name(self.backward),
         }
 
 

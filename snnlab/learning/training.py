@@ -115,7 +115,9 @@ class _Loop:
         self.settings, self.history = settings, history
         self.per_epoch = -(-len(inputs) // settings.batch_size)
         self.trace, self.gradients, self.factor = None, None, 1.0
-        self.normalised = {"training": True} if normalises(network) else {}
+        self.how = {"training": True} if normalises(network) else {}
+        if not getattr(settings.backward, "needs_potentials", True):
+            self.how["potentials"] = False
         self.spikes = 0  # in this epoch, per layer of neurons that spike
         self.silent = {}  # for how many epochs some of these layers have been
         self._steps = self._all()
@@ -162,7 +164,7 @@ class _Loop:
         now = epoch + k / self.per_epoch, settings.epochs
         self.factor = _check.number("the schedule's factor", settings.schedule(*now), at_least=0)
 
-        how = {"dropout": masks, "out": self.trace, **self.normalised}
+        how = {"dropout": masks, "out": self.trace, **self.how}
         trace = self.trace = settings.medium.run(network, batch, **how)
         value, g_readout = called(settings.loss, trace.readout, target)
         price, g_readout, g_spikes = settings.penalties.of_trace(trace, g_readout, *now)
@@ -171,7 +173,7 @@ class _Loop:
                 f"the loss is {value} and the penalty {price} in epoch {epoch + 1}, "
                 f"step {k + 1}; the weights are those of the step before {LARGE}"
             )
-        self.gradients = network.backward(trace, g_readout, g_spikes=g_spikes, out=self.gradients)
+        self.gradients = settings.gradients(network, trace, g_readout, g_spikes, self.gradients)
         price += settings.penalties.of_weights(network, self.gradients, *now)
         try:
             self._update()
@@ -269,8 +271,10 @@ def train(
     extend : bool
         Go on from a checkpoint of fewer ``epochs``. (Schedules then run over the new number: it is
         not as if all of them had been asked for at once.)
-    epochs, batch_size, loss, optimizer, schedule, dropout, penalties, substrate, validation
+    epochs, batch_size, loss, optimizer, schedule, dropout
         How to train: `snnlab.learning.settings.Settings`.
+    penalties, substrate, validation, backward
+        Settings, too.
 
     Returns
     -------

@@ -409,7 +409,7 @@ def loudest_silence(
     >>> float(loudest_silence(snnlab.LIF.grad_r(), 8)[0])
     1.00392...
     """
-    if not isinstance(neuron, LIF):
+    if not isinstance(neuron, LIF) or neuron.adapts:
         raise TypeError(f"neuron must be LIF, not {type(neuron).__name__}")
     n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     n = _check.integer("n", n, 1, _check.MOST_UNITS)

@@ -52,9 +52,25 @@ def shares(network):
     return [(w != 0).mean() for w in network.weights]
 
 
+def changed(w, when, t, rise, fall):
+    return w + np.where(when <= t, rise, -fall) * w * (1 - w)
+
+
 def triangle(f, below, centre, above):
     rising, falling = (f - below) / (centre - below), (above - f) / (above - centre)
     return np.clip(np.minimum(rising, falling), 0, None)
+
+
+def later(x, d):
+    whole = int(d)
+    out = np.zeros(len(x) + 1)
+    out[whole:-1] += (1 - d + whole) * x[: len(x) - whole]
+    out[whole + 1 :] += (d - whole) * x[: len(x) - whole]
+    return out[:-1]
+
+
+def error_below(error, weights, thresholds, own):
+    return (error @ weights.T) / thresholds * (own > 0)
 
 
 def divergence(p, r):
@@ -83,6 +99,15 @@ RIGHT = {
     "n20.q1": 134,
     "n20.q2": triangle,
     "n20.q3": 3.83,
+    "n21.q1": 22.05,
+    "n21.q2": later,
+    "n21.q3": 6.47,
+    "n22.q1": 1.2055,
+    "n22.q2": error_below,
+    "n22.q3": 1.918,
+    "n23.q1": 3 / 7,
+    "n23.q2": changed,
+    "n23.q3": 75,
     "n25.q1": 2.996,
     "n25.q2": divergence,
     "n25.q3": 10.24,
@@ -175,6 +200,45 @@ WRONG = {
         lambda f, a, b, c: (f > a) * 0.5,
     ],
     "n20.q3": [0.0383, 3.5, 9.4, 2, 30, "few"],
+    "n21.q1": [20.1, 0.02205, 20, 25, 1e6, "slow"],
+    "n21.q2": [
+        3,
+        lambda x, d: 1 / 0,
+        lambda x, d: ...,
+        lambda x, d: later(x, d)[:-1],
+        lambda x, d: np.roll(x, int(d)),
+        lambda x, d: later(x, int(d)),
+        lambda x, d: later(x, 2 * int(d) + 1 - d),
+        lambda x, d: x,
+        lambda x, d: 2 * later(x, d),
+    ],
+    "n21.q3": [0.0647, 240, 5.2, 10, "few"],
+    "n22.q1": [1.1467, 0.8187, 0.3166, 1.1, 3, "some"],
+    "n22.q2": [
+        3,
+        lambda e, w, t, a: 1 / 0,
+        lambda e, w, t, a: ...,
+        lambda e, w, t, a: error_below(e, w, t, a)[:, :-1],
+        lambda e, w, t, a: (e @ w.T) / t,
+        lambda e, w, t, a: (e @ w.T) * (a > 0),
+        lambda e, w, t, a: (e @ w.T) / t * a,
+        lambda e, w, t, a: 2 * error_below(e, w, t, a),
+    ],
+    "n22.q3": [0.01918, 27.13, 1.5, 5, "few"],
+    "n23.q1": [4 / 7, 42.9, 0.5, 0.3, 0.9, "often"],
+    "n23.q2": [
+        3,
+        lambda *a: 1 / 0,
+        lambda w, *a: ...,
+        lambda w, *a: w[:-1],
+        lambda w, when, t, rise, fall: changed(w, when, t, rise, -fall),
+        lambda w, when, t, rise, fall: w + np.where(when <= t, rise, -fall) * w * (1 - w) * 2,
+        lambda w, when, t, rise, fall: w + np.where(when <= t, rise, -fall),
+        lambda w, when, t, rise, fall: w + np.where(when < t, rise, -fall) * w * (1 - w),
+        lambda w, when, t, rise, fall: changed(w, when, t, rise, fall) - w,
+        lambda w, when, t, rise, fall: w.fill(0.5) or w,
+    ],
+    "n23.q3": [17, 20, 60, 100, "many"],
     "n25.q1": [4.32, 1.3, -3.0, 0.05, 20, "much"],
     "n25.q2": [
         3,

@@ -192,6 +192,8 @@ PANEL_ARGUMENTS = {
     "TrainDeep": {"data": values.small_digits},
     "TrainLive": {"data": values.small_digits},
     "TrainPatches": {"data": values.small_digits},
+    "WithoutTeacher": {"data": values.small_digits},
+    "WithoutTime": {"data": values.small_digits},
 }
 
 

@@ -14,7 +14,17 @@ import numpy as np
 import small_panels
 
 import snnlab
-from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Substrate, Trace, Values, rewiring
+from snnlab import (
+    LIF,
+    AdaptiveLIF,
+    ConstantCurrent,
+    Network,
+    SpikeTrains,
+    Substrate,
+    Trace,
+    Values,
+    rewiring,
+)
 from snnlab import layers as layer_kinds
 from snnlab.learning.optim import Adam
 from snnlab.parameters import Gradients
@@ -415,6 +425,10 @@ VALUES = {
     "log_every": ONE,
     "learn": lambda: ("tau_mem", "v_th"),
     "LeakyIntegrator.learn": lambda: "tau_mem",
+    "AdaptiveLIF.learn": lambda: (),
+    "tau_adapt": lambda: 60e-6,
+    "coupling": lambda: 0.01,
+    "jump": lambda: 0.3,
     "learn_per": lambda: "unit",
     "longest": lambda: 5.0,
     "Delayed.delays.stored": lambda: np.zeros(N_IN),
@@ -812,6 +826,22 @@ OWN = {
     "Magnitude.end": lambda: 0.5,
     "Ramp.__call__.epoch": lambda: 0.5,
     "step": lambda: 1,
+    # learning from the membrane
+    "backward": snnlab.MembraneSignal,
+    "MembraneSignal.normalise": FLAG,
+    "MembraneSignal.mean": FLAG,
+    "MembraneSignal.silent": FLAG,
+    "membrane.traces.z": lambda: trains().to_dense(float),
+    "membrane.traces.share": lambda: np.ones(STEPS),
+    "membrane.learn.x": lambda: np.ones((BATCH, N_IN)),
+    "membrane.learn.error": lambda: np.ones((BATCH, HIDDEN)),
+    "membrane.learn.weights": lambda: np.ones((N_IN, HIDDEN)),
+    "membrane.learn.update": lambda: np.ones(BATCH),
+    "membrane.learn.back": lambda: np.ones(BATCH),
+    "membrane.shares.mean": FLAG,
+    "competing.inhibition": lambda: (0.1, 0.0),
+    "competing.sizes": lambda: (N_IN, HIDDEN, N_OUT),
+    "RateCoded.batch.indices": lambda: np.array([0, 1]),
     # chip
     "check_targets.name": Inner(lambda: "targets"),
     "from_nir.graph": lambda: snnlab.interchange.to_nir(network()),
@@ -834,6 +864,63 @@ OWN = {
     "Cochlea.dt": lambda: 0.01,
     "Cochlea.decode.trains": lambda: snnlab.Cochlea().spikes([np.sin(np.arange(400.0))]),
     "Cochlea.resynthesise.loudness": lambda: np.full((2, 4, 40), 0.5),
+    # STDP
+    "contrast.images": lambda: np.random.default_rng(0).random((BATCH, 8, 8)),
+    "contrast.size": lambda: 5,
+    "rise": lambda: 0.04,
+    "fall": lambda: 0.03,
+    "STDPFeatures.cut": lambda: 0.3,
+    "winners": lambda: 2,
+    "radius": lambda: 1,
+    "n_layers": lambda: 1,
+    "Events.additions": lambda: (1, 2),
+    "Events.updates": lambda: (1, 2),
+    "Events.heard": lambda: (1, 2),
+    "Events.said": lambda: (1, 2),
+    "Events.images": lambda: 3,
+    "stdp.Log.layer": list,
+    "stdp.Log.images": list,
+    "stdp.Log.connectivity": list,
+    "unsettled": list,
+    "stdp.Log.cut": list,
+    "stdp.Log.silent": list,
+    "stdp.Log.counts": list,
+    "contrast.narrow": lambda: 1.0,
+    "contrast.wide": lambda: 2.0,
+    "floor": lambda: 0.1,
+    "synaptic": lambda: 1e-9,
+    "plastic": lambda: 1e-9,
+    "EventEnergy.weights": lambda: 1e-9,
+    "EventEnergy.states": lambda: 1e-9,
+    "first_spikes.x": lambda: np.random.default_rng(0).random((BATCH, 8, 8, 2)),
+    "first_spikes.n_steps": lambda: STEPS,
+    "Detectors.n": lambda: 3,
+    "Detectors.threshold": lambda: 4.0,
+    "STDP.cut": lambda: 0.3,
+    "Stage.layer": lambda: stdp_layers()[0],
+    "Stage.shape_in": lambda: (8, 8, 2),
+    "STDPNetwork.shape": lambda: (8, 8, 2),
+    "STDPNetwork.layers": lambda: stdp_layers(),
+    "STDPNetwork.from_arrays.arrays": lambda: stdp_network().to_arrays(),
+    "STDPNetwork.load.path": lambda: saved(stdp_network().save),
+    "STDPNetwork.learn.settings": dict,
+    "learn.when": lambda: first_spikes(),
+    "learn_steps.rule": lambda: snnlab.stdp.STDP(cut=0.3),
+    "STDPNetwork.learn.rule": lambda: snnlab.stdp.STDP(cut=0.3),
+    "when": lambda: first_spikes(),
+    "at_random": lambda: [1],
+    "learn_steps.images": lambda: 20,
+    "gone": lambda: np.zeros((18, 3), bool),
+    "grid": lambda: 2,
+    "Events.of.counts": lambda: np.ones((2, 4), np.int64),
+    "of_events.network": lambda: stdp_network(),
+    "of_events.events": lambda: stdp_network().respond(first_spikes())[1],
+    "of_events.learning": lambda: False,
+    "STDPFeatures.layers": lambda: stdp_layers()[:1],
+    "STDPFeatures.image_shape": lambda: (8, 8),
+    "STDPFeatures.n_steps": lambda: STEPS,
+    "STDPFeatures.n_images": lambda: 20,
+    "STDPFeatures.load.path": lambda: saved(stdp_features().save),
     "explain.target": ONE,
     "explain.method": lambda: "removal",
     "avoidance.permutations": lambda: 10,
@@ -999,6 +1086,7 @@ OWN = {
     "Run.go.step": ONE,
     "Run.test": lambda: (trains(), labels()),
     "Patient.training": dict,
+    "AdaptiveLIF.from_dict.values": lambda: AdaptiveLIF.brainscales2().to_dict(),
     "LIF.from_dict.values": lambda: LIF.brainscales2().to_dict(),
     "LeakyIntegrator.from_dict.values": lambda: LIF.brainscales2().integrator().to_dict(),
     "steps.history": lambda: snnlab.History(),
@@ -1129,11 +1217,35 @@ def _living_step():
     return None
 
 
+def stdp_layers():
+    """Two layers of detectors."""
+    return [snnlab.stdp.Detectors(3, 3, 4.0, pool=2), snnlab.stdp.Detectors(4, None, 2.0)]
+
+
+def stdp_network():
+    return snnlab.stdp.STDPNetwork((8, 8, 2), stdp_layers(), n_steps=STEPS, rng=0, workers=1)
+
+
+def first_spikes():
+    """Of some images."""
+    x = snnlab.stdp.contrast(np.random.default_rng(0).random((BATCH, 8, 8)))
+    return snnlab.stdp.first_spikes(x, n_steps=STEPS)
+
+
+def stdp_features():
+    x = np.random.default_rng(0).random((20, N_IN))
+    return snnlab.STDPFeatures(n_images=20, random_state=0, workers=1).fit(x)
+
+
 # objects whose methods are called -----------------------------------------------------------------
 
 OBJECTS = {
     "SpikingClassifier": classifier,
     "SpikingRegressor": regressor,
+    "STDPFeatures": lambda: stdp_features(),
+    "STDPNetwork": lambda: stdp_network(),
+    "Stage": lambda: stdp_network().stages[0],
+    "Events": lambda: stdp_network().respond(first_spikes())[1],
     "MaskedTargets": masked_targets,
     "WeightedTargets": lambda: snnlab.losses.WeightedTargets(labels(), np.ones(BATCH)),
     "Network": network,

@@ -19,6 +19,10 @@ PREDICTIONS = {  # what is guessed, and how far off still counts as near
     "n18.p1": ("of the last layer's gradient", 3),
     "n19.p1": ("of the images read rightly with a tenth of the wires", 6),
     "n20.p1": ("of what the unseen speaker said heard rightly", 8),
+    "n21.p1": ("of the pauses told rightly with learned time constants", 8),
+    "n22.p1": ("of the test images read rightly without time", 3),
+    "n22.p2": ("of the recordings read rightly, all times being shuffled", 4),
+    "n23.p1": ("of the synapses left", 6),
     "n25.p1": ("of the pictures told in 16 spikes read rightly", 8),
 }
 _GUESSES = {}

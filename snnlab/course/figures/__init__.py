@@ -9,6 +9,7 @@ from snnlab.course.figures.depth import (
     update_deep_training,
     update_depth,
 )
+from snnlab.course.figures.detectors import draw_detectors, update_detectors
 from snnlab.course.figures.gradients import (
     draw_backward,
     draw_surrogate,
@@ -25,6 +26,7 @@ from snnlab.course.figures.listening import (
 )
 from snnlab.course.figures.maps import draw_maps, draw_patches, update_maps, update_patches
 from snnlab.course.figures.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
+from snnlab.course.figures.pauses import draw_finding, draw_pauses, update_finding, update_pauses
 from snnlab.course.figures.readout import draw_read_out, update_read_out
 from snnlab.course.figures.regions import draw_regions, region_colours, update_regions
 from snnlab.course.figures.rewiring import (
@@ -37,6 +39,7 @@ from snnlab.course.figures.runs import draw_runs, update_runs
 from snnlab.course.figures.silence import draw_silence, update_silence
 from snnlab.course.figures.substrate import draw_loop, draw_substrate, update_loop, update_substrate
 from snnlab.course.figures.telling import draw_told, draw_walk, update_told, update_walk
+from snnlab.course.figures.traces import draw_traces, update_traces
 from snnlab.course.figures.ward import draw_ward, update_ward
 from snnlab.course.figures.wires import draw_cloud, update_cloud
 
@@ -48,7 +51,9 @@ __all__ = [
     "draw_cost",
     "draw_deep_training",
     "draw_depth",
+    "draw_detectors",
     "draw_growth",
+    "draw_finding",
     "draw_hearing",
     "draw_latency",
     "draw_layers",
@@ -58,6 +63,7 @@ __all__ = [
     "draw_neuron",
     "draw_order",
     "draw_patches",
+    "draw_pauses",
     "draw_read_out",
     "draw_regions",
     "draw_rewiring",
@@ -67,6 +73,7 @@ __all__ = [
     "draw_surrogate",
     "draw_told",
     "draw_walk",
+    "draw_traces",
     "draw_ward",
     "neuron_alt",
     "region_colours",
@@ -77,6 +84,8 @@ __all__ = [
     "update_cost",
     "update_deep_training",
     "update_depth",
+    "update_finding",
+    "update_detectors",
     "update_hearing",
     "update_latency",
     "update_layers",
@@ -85,6 +94,7 @@ __all__ = [
     "update_maps",
     "update_neuron",
     "update_patches",
+    "update_pauses",
     "update_read_out",
     "update_regions",
     "update_rewiring",
@@ -94,5 +104,6 @@ __all__ = [
     "update_surrogate",
     "update_told",
     "update_walk",
+    "update_traces",
     "update_ward",
 ]

@@ -6,17 +6,20 @@ from snnlab.course.panels.chipwires import RewireOnChip
 from snnlab.course.panels.clinic import Clinic
 from snnlab.course.panels.cost import SpikeCost
 from snnlab.course.panels.depth import Depth, TrainDeep
+from snnlab.course.panels.detectors import WithoutTeacher
 from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
 from snnlab.course.panels.gradients import BackwardInTime, Surrogates
 from snnlab.course.panels.layers import RewireDeep
 from snnlab.course.panels.listening import LearnToListen, Listen
 from snnlab.course.panels.maps import FeatureMaps, TrainPatches, receptive_field, small_network
 from snnlab.course.panels.neuron import OneNeuron
+from snnlab.course.panels.pauses import FindConstants, LearnPauses
 from snnlab.course.panels.readout import ReadOut
 from snnlab.course.panels.regions import YinYang
 from snnlab.course.panels.rewire import Rewire
 from snnlab.course.panels.silence import Silence
 from snnlab.course.panels.telling import TellDigit, Walk
+from snnlab.course.panels.traces import OneNumber, WithoutTime
 from snnlab.course.panels.train import Run, TrainLive
 from snnlab.course.panels.wires import WireThatReturns
 
@@ -27,10 +30,13 @@ __all__ = [
     "Depth",
     "DrawDigit",
     "FeatureMaps",
+    "FindConstants",
     "Imperfections",
+    "LearnPauses",
     "LearnToListen",
     "Listen",
     "OneNeuron",
+    "OneNumber",
     "PixelsToSpikes",
     "ReadOut",
     "Rewire",
@@ -47,6 +53,8 @@ __all__ = [
     "TrainPatches",
     "Walk",
     "WireThatReturns",
+    "WithoutTeacher",
+    "WithoutTime",
     "YinYang",
     "receptive_field",
     "small_network",

@@ -21,8 +21,10 @@ below 0.15 to 1.38 spikes per synapse and inference, depending on the network wi
 """
 
 from snnlab.reports.energy.card import CHIP_ROW, PARTS, ROWS, EnergyCard, compare
+from snnlab.reports.energy.first_spikes import EventEnergy, of_events
 from snnlab.reports.energy.operations import LayerOperations, Operations, at_rate, count
 from snnlab.reports.energy.prices import CHIP_SIZES, COSTS, MEMORIES, Cost
 
-__all__ = ["CHIP_ROW", "CHIP_SIZES", "COSTS", "Cost", "EnergyCard", "LayerOperations", "MEMORIES"]
-__all__ += ["Operations", "PARTS", "ROWS", "at_rate", "compare", "count"]
+__all__ = ["CHIP_ROW", "CHIP_SIZES", "COSTS", "Cost", "EnergyCard", "EventEnergy"]
+__all__ += ["LayerOperations", "MEMORIES", "Operations", "PARTS", "ROWS", "at_rate", "compare"]
+__all__ += ["count", "of_events"]

@@ -49,7 +49,8 @@ class LayerOperations:
     fires : bool
         Whether its units spike (an integrator's do not).
     states, mults, adds : int
-        Numbers a unit keeps from step to step (membrane; current, if filtered; refractory time);
+        Numbers a unit keeps from step to step (membrane; current, if filtered; refractory time;
+        adaptation);
         multiplications and additions of one update. A reset's own addition is left out. Pools and
         votes keep none.
     drive_steps : int
@@ -273,11 +274,14 @@ class _Counts:
         update = {"states": 0, "mults": 0, "adds": 0, "drive_steps": 0}
         if model is not None:
             filtered, resting = model.tau_syn is not None, bool(stage.hold[: stage.n].any())
+            scaled = bool(np.any(np.asarray(model.gain) != 1))
+            normalised = getattr(stage.layer, "norm", None) is not None
             update = {
-                "states": 1 + filtered + resting,
-                "mults": 1 + filtered + bool(np.any(np.asarray(model.gain) != 1)),
+                "states": 1 + filtered + resting + stage.adapts,
+                # an adaptation takes p w + coupling v, and I - w
+                "mults": 1 + filtered + scaled + 2 * stage.adapts,
                 # b v + g I, a comparison, and what a norm, folded into the weights, adds
-                "adds": 1 + stage.fires + (getattr(stage.layer, "norm", None) is not None),
+                "adds": 1 + stage.fires + normalised + 2 * stage.adapts,
                 "drive_steps": max(self.n_steps - self.delay, 0) if constant else 0,
             }
         there = self.weights is not None

@@ -1,0 +1,221 @@
+"""Without time: traces of neurons, and images as rates, learned through time or from traces."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnlab import _check, encode
+from snnlab.course.arguments import of_course
+from snnlab.datasets.events import Recordings
+from snnlab.learning import membrane, training
+from snnlab.learning.losses import SumOverTime
+from snnlab.learning.optim import Adam
+from snnlab.neurons import LIF
+
+DT, TAU = 1e-6, 20e-6  # seconds: a step, and a membrane
+N_STEPS = 50
+N_INPUTS, MANY = 40, 60  # of the neurons that hear the same
+
+
+def neuron(**changes):
+    """A LIF without a synaptic filter, whose spikes subtract the threshold."""
+    given = {"tau_mem": TAU, "tau_syn": None, "dt": DT, "surrogate": "arctan", "steepness": 4.0}
+    return LIF(**given | changes)
+
+
+def low_pass(x, keep):
+    """``y[t] = keep y[t - 1] + x[t]``: what is left of each input, (sample, time, unit)."""
+    y = np.array(x, float)
+    for t in range(1, y.shape[1]):
+        y[:, t] += keep * y[:, t - 1]
+    return y
+
+
+def many_neurons(rate, n_steps, seed=0):
+    """Inputs that spike at random, and weights of neurons that hear them all.
+
+    Parameters
+    ----------
+    rate : float
+        Spikes per input and step.
+    n_steps : int
+    seed : int
+
+    Returns
+    -------
+    array (1, n_steps, N_INPUTS), array (N_INPUTS, MANY)
+        The sum of a neuron's weights grows from neuron to neuron, from below 0 on.
+    """
+    rate = _check.number("rate", rate, at_least=0, at_most=1)
+    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+    rng = np.random.default_rng(_check.integer("seed", seed, at_least=0))
+    weights = rng.normal(np.linspace(-0.03, 0.08, MANY), 0.1, (N_INPUTS, MANY))
+    x = rng.random((n_steps, N_INPUTS)) < rate
+    return x[None].astype(float), weights
+
+
+# images as rates ----------------------------------------------------------------------------------
+
+PROBABILITY = 0.2  # of a spike per step, of the brightest pixel
+THRESHOLD, INHIBITION = 5.0, 0.0  # as `snnlab.learning.membrane.competing` takes them
+HIDDEN, LR, BATCH = 100, 2e-3, 50
+LOSS = SumOverTime(0.3)
+WAYS = "through time", "without time"
+
+
+def as_rates(x, seed=0):
+    """Spikes of images whose pixels are rates, drawn once."""
+    return encode.rate(x, n_steps=N_STEPS, rng=seed, probability=PROBABILITY)
+
+
+@of_course
+def network(data, *, hidden=HIDDEN, threshold=THRESHOLD, inhibition=INHIBITION, seed=0):
+    """A network of one hidden layer for images, which begins as that of Lee et al. does.
+
+    Parameters
+    ----------
+    data : Dataset
+        Such as MNIST.
+    hidden : int
+    threshold, inhibition
+        As for `snnlab.learning.membrane.competing`.
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    Network
+    """
+    sizes = data.x_train.shape[1], hidden, data.n_classes
+    how = {"threshold": threshold, "inhibition": inhibition}
+    return membrane.competing(sizes, neuron(learn="v_th"), n_steps=N_STEPS, rng=seed, **how)
+
+
+def rule(way, normalise=True):
+    """What `snnlab.train` takes as ``backward``, for one of `WAYS`."""
+    without = _check.one_of("way", way, WAYS) == WAYS[1]
+    return membrane.MembraneSignal(normalise=normalise) if without else None
+
+
+def first_passes(net, inputs):
+    """A pass forward, and backward in both of `WAYS`: their kernels are compiled then."""
+    trace = net.forward(inputs)
+    nothing = np.zeros_like(trace.readout)
+    net.backward(trace, nothing)
+    rule(WAYS[1]).backward(net, trace, nothing)
+
+
+def optimizer(lr=LR):
+    """Adam, by which thresholds change ten times slower than weights."""
+    return Adam(lr, rates={"v_th": 0.1})
+
+
+# recordings of an event camera --------------------------------------------------------------------
+
+CAMERA = {"dt": 6.5e-3, "n_steps": N_STEPS, "pool": 2, "cut": True}  # as recordings become spikes
+CAMERA_THRESHOLD = 10.0  # there is more to hear than in images
+
+
+@dataclass(frozen=True)
+class CameraTask:
+    """Recordings as spikes, to be learned, and others to be tested.
+
+    Attributes
+    ----------
+    inputs, labels : SpikeTrains, array of int
+        To be learned.
+    test_inputs, test_labels : SpikeTrains, array of int
+    """
+
+    inputs: object
+    labels: np.ndarray
+    test_inputs: object
+    test_labels: np.ndarray
+
+
+def shuffled(recordings, seed=0):
+    """The same recordings, but each event happens at the time of another one of its recording."""
+    rng, units = np.random.default_rng(seed), recordings.units.copy()
+    for lo, hi in itertools.pairwise(recordings.indptr):
+        units[lo:hi] = rng.permutation(units[lo:hi])
+    given = recordings.times, units, recordings.indptr, recordings.shape, recordings.labels
+    return Recordings(*given, recordings.tick)
+
+
+def camera_task(recordings, *, shuffle=False, seed=0):
+    """Split recordings, four fifths to be learned, and make spikes of them.
+
+    Parameters
+    ----------
+    recordings : Recordings
+        With labels.
+    shuffle : bool
+        Whether events happen at each other's times.
+    seed : int
+        Of the split.
+
+    Returns
+    -------
+    CameraTask
+    """
+    _check.kind("Recordings")("recordings", recordings)
+    if recordings.labels is None:
+        raise ValueError("recordings must have labels")
+    seed = _check.integer("seed", seed, at_least=0)
+    order = np.random.default_rng(seed).permutation(len(recordings))
+    chosen = shuffled(recordings, seed) if _check.flag("shuffle", shuffle) else recordings
+    trains, n = chosen.spikes(**CAMERA), len(recordings) // 5
+    test, learned = order[:n], order[n:]
+    labels = recordings.labels
+    return CameraTask(trains[learned], labels[learned], trains[test], labels[test])
+
+
+def learn_camera(camera, way, *, epochs=15, hidden=HIDDEN, seed=0):
+    """Train a network of one hidden layer on recordings, in one of `WAYS`.
+
+    Parameters
+    ----------
+    camera : CameraTask
+    way : {"through time", "without time"}
+    epochs, hidden : int
+    seed : int
+        Of the weights.
+
+    Returns
+    -------
+    Network, Evaluation
+        The latter on the test recordings.
+    """
+    sizes = camera.inputs.n_units, hidden, int(camera.labels.max()) + 1
+    net = membrane.competing(
+        sizes, neuron(learn="v_th"), n_steps=N_STEPS, rng=seed, threshold=CAMERA_THRESHOLD
+    )
+    training.train(
+        net,
+        camera.inputs,
+        camera.labels,
+        epochs=epochs,
+        batch_size=20,
+        loss=LOSS,
+        optimizer=optimizer(),
+        backward=rule(way),
+        rng=seed,
+        progress=False,
+    )
+    return net, training.evaluate(net, camera.test_inputs, camera.test_labels, loss=LOSS)
+
+
+def learn_sums(camera, *, hidden=HIDDEN, seed=0):
+    """Accuracy of rectified linear units that hear how many events there were in each place."""
+    from sklearn.neural_network import MLPClassifier  # takes long to import
+
+    x, x_test = (part.unit_counts(np.float64) for part in (camera.inputs, camera.test_inputs))
+    model = MLPClassifier((hidden,), max_iter=40, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of epochs that do not suffice to converge
+        model.fit(x / x.std(), camera.labels)
+    return float(model.score(x_test / x.std(), camera.test_labels))
