@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 _MODULES = {
     "attribution": "reports.attribution",
     "augment": "datasets.augment",
+    "autoencoder": "learning.autoencoder",
+    "bottleneck": "learning.bottleneck",
     "calibration": "chip.calibration",
     "clinic": "reports.clinic",
     "conversion": "conversion",

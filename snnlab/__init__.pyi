@@ -39,6 +39,8 @@ from snnlab.datasets.augment import CroppedImages as CroppedImages
 from snnlab.estimator import SpikingClassifier as SpikingClassifier
 from snnlab.estimator import SpikingRegressor as SpikingRegressor
 from snnlab.estimator import STDPFeatures as STDPFeatures
+from snnlab.learning import autoencoder as autoencoder
+from snnlab.learning import bottleneck as bottleneck
 from snnlab.learning import losses as losses
 from snnlab.learning import membrane as membrane
 from snnlab.learning import optim as optim
@@ -81,6 +83,8 @@ __all__ = [
     "__version__",
     "attribution",
     "augment",
+    "autoencoder",
+    "bottleneck",
     "calibration",
     "clinic",
     "conversion",

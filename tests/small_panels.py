@@ -6,7 +6,7 @@ import numpy as np
 
 import snnlab
 from snnlab import LIF, Network, Substrate, datasets, encode, live, losses, panels
-from snnlab.course import borrowed
+from snnlab.course import borrowed, telling
 
 DIGITAL = {"weight_bits": 6, "dynamic_scaling": True}
 PATIENCE = 120  # seconds; a guard, not a promise
@@ -85,6 +85,19 @@ def late_and_early():
     return tuple(learned(neuron=neuron, loss=loss) for loss in rules)
 
 
+@functools.cache
+def teller():
+    """An autoencoder that has learned for a moment."""
+    model = telling.teller(digits().x_train, units=24, hidden=30)
+    telling.learn(model, digits().x_train, steps=60)
+    return model
+
+
+def few_digits(n=20):
+    """Images; a stroke amid the 9th moves its ink's centre, so that what was pinned shows."""
+    return digits().x_test[:n].reshape(-1, 16, 16)
+
+
 def test_set(n=100):
     return encode.latency(digits().x_test[:n]), digits().y_test[:n]
 
@@ -137,10 +150,12 @@ MAKERS = {
     ),
     "SpikeCost": lambda: panels.SpikeCost(),
     "Surrogates": lambda: panels.Surrogates(),
+    "TellDigit": lambda: panels.TellDigit(teller(), few_digits()[8:], budget=6),
     "ThroughTheChip": through_the_chip,
     "TrainDeep": lambda: panels.TrainDeep(digits(), n_train=100, n_test=30, steps=4),
     "TrainLive": lambda: panels.TrainLive(digits(), n_train=300, n_test=50, hidden=20, begin=3),
     "TrainPatches": lambda: panels.TrainPatches(digits(), n_train=100, n_test=30, steps=4),
+    "Walk": lambda: panels.Walk(teller(), few_digits(), digits().y_test[:20]),
     "WireThatReturns": lambda: panels.WireThatReturns(),
     "WithoutTeacher": lambda: panels.WithoutTeacher(digits(), n_train=200, n_test=50, steps=200),
     "WithoutTime": lambda: panels.WithoutTime(digits(), n_train=100, n_test=30, steps=4, hidden=12),

@@ -218,6 +218,28 @@ def speech_table():
     return pages.table(head, rows)
 
 
+def telling_table():
+    """Pictures told in random spikes: a row per point."""
+    rows = []
+    for study in ("telling-mnist16", "telling-n-mnist"):
+        for r in load(study):
+            sd = "" if r["sd"] is None else f" ± {r['sd']:.4f}"
+            rows.append(
+                (
+                    r["label"],
+                    len(r["seeds"]),
+                    f"{r['spikes']:.1f}",
+                    f"{r['nats']:.0f}",
+                    f"{r['mean']:.4f}{sd}",
+                    f"{r['mean_image_error']:.3f}",
+                    f"{100 * r['read_right']:.1f} %",
+                    f"{np.mean(r['seconds']):.0f} s",
+                )
+            )
+    head = "decoder reads", "seeds", "spikes", "nats", "squared error", "of the mean picture"
+    return pages.table((*head, "read rightly", "training"), rows)
+
+
 DEEP = "deep-mnist", "deep-fashion", "deep-fashion16", "deep-cifar10", "deep-cifar10-16"
 
 
@@ -544,6 +566,7 @@ def tables():
         "results": accuracy_table(),
         "deep": deep_table(),
         "speech": speech_table(),
+        "telling": telling_table(),
         "sparsity": sparsity_table(),
         "decision": decision_table(),
         "chip": chip_table(),

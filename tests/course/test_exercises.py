@@ -127,7 +127,7 @@ def test_student_copies_hold_no_solution(tmp_path):
     originals = sorted(folder.glob("*.ipynb"))
     copied = {p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*.*")}
     with_them = [*originals, *folder.glob("*.md"), *folder.glob("pictures/*.png")]
-    assert copied == {p.relative_to(folder) for p in with_them} and len(with_them) == 25 + 2 + 24
+    assert copied == {p.relative_to(folder) for p in with_them} and len(with_them) == 26 + 2 + 25
     for path in originals:
         whole = json.loads(path.read_text(encoding="utf-8"))
         copy = json.loads((tmp_path / "out" / path.name).read_text(encoding="utf-8"))

@@ -77,6 +77,10 @@ def counts(x, threshold, start, steps):
     return np.clip(np.floor(x / threshold * steps + start), 0, steps)
 
 
+def divergence(p, r):
+    return p * np.log(p / r) + (1 - p) * np.log((1 - p) / (1 - r))
+
+
 RIGHT = {
     "n13.q1": grad_r,
     "n13.q2": rewiring.smallest_alpha(0.95, lr=1e-3, steps=513 * 468),
@@ -111,6 +115,9 @@ RIGHT = {
     "n24.q1": 50,
     "n24.q2": counts,
     "n24.q3": 0.45,
+    "n25.q1": 2.996,
+    "n25.q2": divergence,
+    "n25.q3": 10.24,
 }
 WRONG = {
     "n13.q1": [
@@ -251,6 +258,20 @@ WRONG = {
         lambda x, threshold, start, steps: counts(x, threshold, 0, steps),
     ],
     "n24.q3": [1.0, 0.05, 0, 35, "low"],
+    "n25.q1": [4.32, 1.3, -3.0, 0.05, 20, "much"],
+    "n25.q2": [
+        3,
+        lambda p, r: 1 / 0,
+        lambda p, r: ...,
+        lambda p, r: divergence(p, r)[:-1],
+        lambda p, r: p * np.log(p / r),
+        lambda p, r: (1 - p) * np.log((1 - p) / (1 - r)),
+        lambda p, r: divergence(p, r) / np.log(2),
+        lambda p, r: -divergence(p, r),
+        lambda p, r: 2 * divergence(p, r),
+        lambda p, r: p - r + 1,
+    ],
+    "n25.q3": [1.28, 0.16, 512, 5, 30, "few"],
 }
 
 

@@ -24,7 +24,7 @@ LONG = frozenset(
     "epochs steps trials rounds permutations n_jobs n_train n_test n_samples limit begin n_steps n "
     "hidden timeout n_centres n_spikes size columns channels batch_size wires sizes layers height "
     "width workers seed layer scale duration kernel padding seeds rows options images Dense shape "
-    "steps_per_epoch fan_out step sparsity maps pad n_frames substeps".split()
+    "steps_per_epoch fan_out step sparsity maps pad n_frames substeps draws n_pixels".split()
 )
 MOST = 300  # of those
 
@@ -66,7 +66,7 @@ RECORDS = frozenset(
     "Contributions DecisionTime History Step Patient Published "
     "Finding Remedy Constants Connectivity "
     "BlockShape Log Dataset Picture Still Action Choice Slider Stops Switches Drawing Grid Pad "
-    "Curtain Claims Trace Raster Stays EnergyCard Worker Values".split()
+    "Curtain Claims Trace Raster Stays EnergyCard Worker Values AutoencoderHistory".split()
 )
 
 
@@ -176,6 +176,12 @@ PANEL_ARGUMENTS = {
         "network": lambda: _D.late_and_early()[0],
         "data": values.small_digits,
         "epochs": lambda: 2,
+    },
+    "TellDigit": {"model": _D.teller, "images": _D.few_digits},
+    "Walk": {
+        "model": _D.teller,
+        "images": _D.few_digits,
+        "labels": lambda: _D.digits().y_test[:20],
     },
     "ThroughTheChip": {
         "network": _D.network_for_chips,

@@ -216,6 +216,26 @@ def task():
     return snnlab.lessons.task(small_digits(), n_train=60, n_test=20, steps=6, hidden=5)
 
 
+SPOKEN = BATCH, STEPS, N_OUT
+
+
+def autoencoder():
+    kind = snnlab.autoencoder.Autoencoder
+    return kind(network(), 4, rate=0.3, hold=1, hidden=(4,), rng=0)
+
+
+def decoder():
+    return snnlab.autoencoder.Decoder((5, 4, 3), rng=0)
+
+
+def pixels():
+    return np.full((BATCH, 4), 0.5)
+
+
+def drawn():
+    return np.ones(SPOKEN)
+
+
 def picture(kind):
     plot, p = snnlab.plot, network()
     made = {
@@ -989,6 +1009,47 @@ OWN = {
     "Layer.reach": lambda: None,
     "Operations.layers": tuple,
     "Operations.total.name": lambda: "adds",
+    # autoencoders
+    "model": lambda: autoencoder(),
+    "beta": lambda: 0.1,
+    "estimator": lambda: "straight-through",
+    "draws": SMALL,
+    "baseline": lambda: 0.5,
+    "budget": SMALL,
+    "budgets": lambda: 3,
+    "autoencoder.steps.budgets": lambda: (1, 3),
+    "reads": lambda: "time",
+    "n_pixels": lambda: 4,
+    "Autoencoder.encoder": network,
+    "Autoencoder.hidden": lambda: (4,),
+    "Autoencoder.hold": ONE,
+    "Autoencoder.evaluate.images": pixels,
+    "Autoencoder.gradients.images": pixels,
+    "autoencoder.steps.images": pixels,
+    "autoencoder.train.images": pixels,
+    "autoencoder.train.validation": lambda: (trains(), pixels()),
+    "autoencoder.train.settings": dict,
+    "Autoencoder.encode.budgets": SMALL,
+    "spikes": drawn,
+    "AutoencoderHistory.spikes": LIST,
+    "AutoencoderHistory.nats": LIST,
+    "AutoencoderHistory.validation_error": LIST,
+    "Decoder.sizes": lambda: (5, 4, 3),
+    "Decoder.forward.x": lambda: np.ones((2, 5)),
+    "Decoder.backward.values": lambda: decoder().forward(np.ones((2, 5))),
+    "Decoder.backward.g": lambda: np.full((2, 3), 0.1),
+    "draw_spikes.p": lambda: np.full(SPOKEN, 0.3),
+    "draw_spikes.hold": ONE,
+    "may_spike.hold": ONE,
+    "information.p": lambda: np.full(SPOKEN, 0.3),
+    "information.where": lambda: np.ones(SPOKEN, bool),
+    "probability.u": lambda: np.zeros(SPOKEN),
+    "information_gradient.u": lambda: np.zeros(SPOKEN),
+    "information_gradient.p": lambda: np.full(SPOKEN, 0.3),
+    "straight_through.p": lambda: np.full(SPOKEN, 0.3),
+    "straight_through.g_spikes": lambda: np.full(SPOKEN, 0.3),
+    "score_function.p": lambda: np.full(SPOKEN, 0.3),
+    "score_function.advantage": lambda: np.ones(BATCH),
     # data
     "load.name": lambda: "digits16",
     "spoken_digits.which": lambda: "stand-in",
@@ -1249,6 +1310,8 @@ OBJECTS = {
     "Network": network,
     "CompressedNetwork": lambda: network().compressed(),
     "Recordings": lambda: snnlab.datasets.recordings_of(structured()),
+    "Autoencoder": autoencoder,
+    "Decoder": decoder,
     "Sounds": lambda: sounds(),
     "SpikeTrains": trains,
     "ConstantCurrent": lambda: ConstantCurrent(np.ones((BATCH, N_IN)), STEPS),

@@ -24,6 +24,7 @@ PREDICTIONS = {  # what is guessed, and how far off still counts as near
     "n22.p2": ("of the recordings read rightly, all times being shuffled", 4),
     "n23.p1": ("of the synapses left", 6),
     "n24.p1": ("of the images read rightly after 8 steps", 6),
+    "n25.p1": ("of the pictures told in 16 spikes read rightly", 8),
 }
 _GUESSES = {}
 

@@ -44,6 +44,7 @@ from snnlab.course.figures.rewiring import (
 from snnlab.course.figures.runs import draw_runs, update_runs
 from snnlab.course.figures.silence import draw_silence, update_silence
 from snnlab.course.figures.substrate import draw_loop, draw_substrate, update_loop, update_substrate
+from snnlab.course.figures.telling import draw_told, draw_walk, update_told, update_walk
 from snnlab.course.figures.traces import draw_traces, update_traces
 from snnlab.course.figures.ward import draw_ward, update_ward
 from snnlab.course.figures.wires import draw_cloud, update_cloud
@@ -79,6 +80,8 @@ __all__ = [
     "draw_silence",
     "draw_substrate",
     "draw_surrogate",
+    "draw_told",
+    "draw_walk",
     "draw_traces",
     "draw_ward",
     "neuron_alt",
@@ -109,6 +112,8 @@ __all__ = [
     "update_silence",
     "update_substrate",
     "update_surrogate",
+    "update_told",
+    "update_walk",
     "update_traces",
     "update_ward",
 ]

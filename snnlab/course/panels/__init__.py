@@ -19,6 +19,7 @@ from snnlab.course.panels.readout import ReadOut
 from snnlab.course.panels.regions import YinYang
 from snnlab.course.panels.rewire import Rewire
 from snnlab.course.panels.silence import Silence
+from snnlab.course.panels.telling import TellDigit, Walk
 from snnlab.course.panels.traces import OneNumber, WithoutTime
 from snnlab.course.panels.train import Run, TrainLive
 from snnlab.course.panels.wires import WireThatReturns
@@ -47,10 +48,12 @@ __all__ = [
     "Silence",
     "SpikeCost",
     "Surrogates",
+    "TellDigit",
     "ThroughTheChip",
     "TrainDeep",
     "TrainLive",
     "TrainPatches",
+    "Walk",
     "WireThatReturns",
     "WithoutTeacher",
     "WithoutTime",

@@ -1,0 +1,201 @@
+"""Two networks with spikes between them: joined gradients, budgets, training."""
+
+import numpy as np
+import pytest
+
+import snnlab
+from snnlab.learning import autoencoder as A
+from snnlab.learning import bottleneck
+
+STEPS, UNITS, PIXELS, N = 5, 4, 9, 12
+
+
+def encoder(dtype=np.float64):
+    neuron = snnlab.LIF(tau_mem=4e-3, tau_syn=2e-3, dt=1e-3, steepness=10.0)
+    readout = snnlab.LeakyIntegrator(tau_mem=1e-3, tau_syn=None, dt=1e-3)
+    sizes = (PIXELS, 6, UNITS)
+    net = snnlab.Network(
+        sizes, neuron, readout=readout, n_steps=STEPS, rng=0, dtype=dtype, workers=1
+    )
+    return net.scale_to_activity(inputs(), rate=0.3, readout=1.0)
+
+
+def images(n=N):
+    return np.random.default_rng(5).random((n, PIXELS))
+
+
+def inputs(n=N):
+    return snnlab.ConstantCurrent(images(n), STEPS)
+
+
+def model(**settings):
+    dtype = settings.pop("dtype", np.float64)
+    return A.Autoencoder(
+        encoder(dtype), PIXELS, **{"rate": 0.3, "hidden": (8,), "rng": 1} | settings
+    )
+
+
+def drawn(m):
+    """Trace, probabilities, and the spikes that seed 7 draws."""
+    trace = m.encoder.forward(inputs())
+    p = bottleneck.probability(trace.readout, m.rate)
+    return trace, p, bottleneck.draw_spikes(p, np.random.default_rng(7), m.hold)
+
+
+@pytest.mark.parametrize("hold", [0, 2])
+@pytest.mark.parametrize("reads", A.READS)
+def test_straight_through_is_its_twin(reads, hold):
+    """The same written out, sample by sample."""
+    m, beta = model(reads=reads, hold=hold), 0.02
+    trace, p, z = drawn(m)
+    free = bottleneck.may_spike(z, hold)
+    step = m.gradients(inputs(), images(), rng=np.random.default_rng(7), beta=beta)
+    g_u, flat, errors = np.zeros_like(p), 0.0, []
+    for i in range(N):
+        code = z[i].reshape(1, -1) if reads == "time" else z[i].sum(axis=0)[None]
+        values = m.decoder.forward(code)
+        off = values[-1] - images()[i]
+        errors.append(np.square(off).mean())
+        out, g = m.decoder.backward(values, 2 * off / N, inputs=True)
+        flat = flat + out.flat
+        g = g.reshape(STEPS, UNITS) if reads == "time" else np.repeat(g, STEPS, axis=0)
+        slope = p[i] * (1 - p[i]) * free[i]
+        g_u[i] = g * slope + beta / N * trace.readout[i] * slope
+    np.testing.assert_allclose(step.decoder.flat, flat, atol=1e-12)
+    wanted = m.encoder.backward(trace, g_u)
+    np.testing.assert_allclose(step.encoder.flat, wanted.flat, atol=1e-12)
+    assert np.abs(wanted.flat).max() > 0
+    assert step.error == pytest.approx(np.mean(errors))
+    assert step.spikes == pytest.approx(z.sum() / N)
+    assert step.nats == pytest.approx(bottleneck.information(p, m.rate, free).mean())
+
+
+@pytest.mark.parametrize("hold", [0, 2])
+@pytest.mark.parametrize("estimator", A.ESTIMATORS)
+def test_several_draws_are_a_mean(estimator, hold):
+    m, rng = model(hold=hold), np.random.default_rng(7)
+    how = {"estimator": estimator, "beta": 0.02}
+    step = m.gradients(inputs(), images(), rng=rng, draws=2, **how)
+    trace, p, first = drawn(m)
+    rng = np.random.default_rng(7)
+    zs = [bottleneck.draw_spikes(p, rng, hold) for _ in range(2)]
+    np.testing.assert_array_equal(zs[0], first)
+    flat, g_u = 0.0, np.zeros_like(p)
+    frees = [bottleneck.may_spike(z, hold) for z in zs]
+    prices = [
+        np.square(m.decode(z) - images()).sum(axis=1)
+        + 0.02 * bottleneck.information(p, m.rate, free)
+        for z, free in zip(zs, frees, strict=True)
+    ]
+    for k, z in enumerate(zs):
+        values = m.decoder.forward(z.reshape(N, -1))
+        out, g = m.decoder.backward(values, 2 * (values[-1] - images()) / N, inputs=True)
+        flat = flat + out.flat / 2
+        if estimator == "straight-through":
+            g = g.reshape(p.shape) * p * (1 - p)
+        else:
+            g = ((prices[k] - prices[1 - k]) / N)[:, None, None] * (z - p)
+        told = 0.02 / N * bottleneck.information_gradient(trace.readout, p)
+        g_u += (g + told) * frees[k] / 2
+    np.testing.assert_allclose(step.decoder.flat, flat, atol=1e-12)
+    wanted = m.encoder.backward(trace, g_u)
+    np.testing.assert_allclose(step.encoder.flat, wanted.flat, atol=1e-12)
+
+
+def test_a_baseline_of_ones_own():
+    m = model()
+    trace, p, z = drawn(m)
+    how = {"estimator": "score-function", "beta": 0.0, "baseline": 1.5}
+    step = m.gradients(inputs(), images(), rng=np.random.default_rng(7), **how)
+    losses = np.square(m.decode(z) - images()).sum(axis=1)
+    g_u = bottleneck.score_function((losses - 1.5) / N, z, p)
+    np.testing.assert_allclose(step.encoder.flat, m.encoder.backward(trace, g_u).flat, atol=1e-12)
+
+
+def test_spikes_beyond_a_budget_say_nothing():
+    m, budgets = model(), np.arange(N) % 4
+    step = m.gradients(inputs(), images(), rng=7, budgets=budgets)
+    assert step.spikes <= budgets.mean()
+    none = m.gradients(inputs(), images(), rng=7, budgets=0, beta=0.0)
+    assert none.spikes == 0 and not none.encoder.flat.any() and none.decoder.flat.any()
+    z = m.encode(inputs(), rng=3)
+    few = m.encode(inputs(), rng=3, budgets=budgets)
+    np.testing.assert_array_equal(few, bottleneck.first_spikes(z, budgets))
+
+
+def test_without_a_draw_the_probable_spikes_are_there():
+    m = model()
+    np.testing.assert_array_equal(m.encode(inputs()), m.probabilities(inputs()) > 0.5)
+
+
+@pytest.mark.parametrize("estimator", A.ESTIMATORS)
+def test_training_lowers_the_error(estimator):
+    m = model(dtype=np.float32)
+    held = inputs(4), images(4)
+    history = A.train(
+        m, inputs(), images(), epochs=80, rng=0, beta=1e-3, estimator=estimator, lr=0.03,
+        batch_size=6, validation=held, progress=False,
+    )  # fmt: skip
+    assert len(history) == 80 == len(history.validation_error)
+    assert np.mean(history.error[-5:]) < 0.95 * np.mean(history.error[:5])
+    found = m.evaluate(inputs(), images())
+    assert found.images.shape == (N, PIXELS)
+    assert found.error == pytest.approx(np.square(found.images - images()).mean(), rel=1e-5)
+
+
+def test_a_high_price_makes_it_spike_at_the_prior_rate():
+    m = model(dtype=np.float32, rate=0.2)
+    history = A.train(
+        m, inputs(), images(), epochs=150, rng=0, beta=30.0, lr=0.02, batch_size=N, progress=False
+    )
+    assert history.nats[-1] < 0.05 * history.nats[0]
+    assert m.probabilities(inputs()).mean() == pytest.approx(0.2, abs=0.02)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    one, two = model(), model()
+    for m in (one, two):
+        A.train(m, inputs(), images(), epochs=2, rng=3, budgets=(1, 6), progress=False)
+    for part in ("encoder", "decoder"):
+        np.testing.assert_array_equal(one.copy_of_weights()[part], two.copy_of_weights()[part])
+
+
+def test_progress_is_a_line_per_epoch(capsys):
+    A.train(model(), inputs(), images(), epochs=2, rng=0, validation=(inputs(), images()))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].startswith("epoch 2/2  error ") and "validation" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("act", "word"),
+    [
+        (lambda m: model(rate=0.0), "rate"),
+        (lambda m: model(rate=1.0), "rate"),
+        (lambda m: model(reads="both"), "reads"),
+        (lambda m: model(hidden=(0,)), "hidden"),
+        (lambda m: model(hold=-1), "hold"),
+        (lambda m: A.Autoencoder(3, 4, rng=0), "encoder"),
+        (lambda m: A.Autoencoder(spiking(), 4, rng=0), "encoder"),
+        (lambda m: m.gradients(inputs(), images()[:, :4], rng=0), "images"),
+        (lambda m: m.gradients(inputs(), images() + 1, rng=0), "images"),
+        (lambda m: m.gradients(inputs(3), images(), rng=0), "images"),
+        (lambda m: m.gradients(inputs(), images(), rng=0, beta=-1), "beta"),
+        (lambda m: m.gradients(inputs(), images(), rng=0, draws=0), "draws"),
+        (lambda m: m.gradients(inputs(), images(), rng=0, estimator="exact"), "estimator"),
+        (lambda m: m.decode(np.ones((2, 3, 4))), "spikes"),
+        (lambda m: m.encode(images()), "inputs"),
+        (lambda m: A.steps(m, inputs(), images(), epochs=1, rng=0, budgets=(3, 1)), "budgets"),
+        (lambda m: A.steps(m, inputs(), images(), epochs=1, rng=0, budgets=3), "budgets"),
+        (lambda m: A.steps(m, inputs(), images(), epochs=1, rng=0, lr=-1.0), "lr"),
+        (lambda m: A.steps(3, inputs(), images(), epochs=1, rng=0), "model"),
+        (lambda m: A.train(m, inputs(), images(), epochs=1, rng=0, validation=3), "validation"),
+    ],
+)
+def test_bad_input(act, word):
+    with pytest.raises((TypeError, ValueError), match=word):
+        act(model())
+
+
+def spiking():
+    neuron = snnlab.LIF(tau_mem=4e-3, tau_syn=2e-3, dt=1e-3)
+    return snnlab.Network((3, 2), neuron, readout=neuron, n_steps=4, rng=0)
