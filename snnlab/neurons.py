@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from snnlab import _check
+from snnlab._learned import learned
 from snnlab.surrogate import NAMES, OWN, own
 
 if TYPE_CHECKING:
@@ -95,29 +96,11 @@ class LeakyIntegrator:
                 tau = getattr(self, name)
                 if tau is not None and np.min(tau) < self.dt:
                     raise ValueError(f"{name} must be at least dt with method='euler'")
-        given = [self.learn] if isinstance(self.learn, str) else self.learn
-        given = [
-            _check.one_of("learn", x, self.learnable)
-            for x in _check.sequence("learn", given, of="names")
-        ]
-        set_("learn", tuple(name for name in self.learnable if name in given))
-        _check.one_of("learn_per", self.learn_per, ("unit", "layer"))
-        if self.learn:
-            self._check_learn()
+        set_("learn", learned(self))
 
     def _take(self, name, **bounds):
         """Check a float, or a sequence of one per neuron, which becomes a tuple."""
         object.__setattr__(self, name, _check.per_unit(name, getattr(self, name), **bounds))
-
-    def _check_learn(self):
-        if "tau_syn" in self.learn and self.tau_syn is None:
-            raise ValueError("learn names 'tau_syn', but tau_syn is None: there is no such filter")
-        if "tau_syn" in self.learn and np.any(np.asarray(getattr(self, "refractory", 0.0))):
-            raise ValueError("learn must not name 'tau_syn' where refractory is above 0")
-        if np.any(np.asarray(self.gain) == 0):
-            raise ValueError("learn must be empty where gain is 0: such a neuron hears nothing")
-        if self.learn_per == "layer" and self.per_unit.keys() & {*self.learn}:
-            raise ValueError("learn_per must be 'unit' where there is a value per neuron")
 
     @property
     def per_unit(self) -> dict[str, tuple[float, ...]]:
@@ -237,8 +220,6 @@ class LIF(LeakyIntegrator):
         self._take("refractory", at_least=0)
         self._take("v_init")
         super().__post_init__()
-        if np.any(np.asarray(self.v_init)) and {"tau_mem", "tau_syn"} & {*self.learn}:
-            raise ValueError("learn must not name time constants where v_init is not 0")
         _check.one_of("reset", self.reset, ("subtract", "zero"))
         if callable(self.surrogate):
             set_("surrogate", own(self.surrogate).__name__)

@@ -117,15 +117,14 @@ def neuron_backward(neuron, v, z, error, recurrent=None):
     """
     n_steps, n = v.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)
-    fires = isinstance(neuron, LIF)
-    attached = fires and not neuron.detach_reset
+    attached = isinstance(neuron, LIF) and not neuron.detach_reset
     p, coupling, jump = neuron.adaptation(n, v.dtype) if neuron.adapts else (0, 0, 0)
     g_i = np.zeros_like(v)
     lv, li, lw = (np.zeros_like(v[:, 0]) for _ in range(3))
     for t in reversed(range(n_steps)):
         e = error[:, t] + jump * lw
         e = e if recurrent is None else e + li @ recurrent.T
-        if not fires:
+        if not isinstance(neuron, LIF):
             lv = b * lv + e * activation_slope(neuron, v[:, t])
         else:
             h = slope(neuron.surrogate, v[:, t] - v_th, neuron.steepness)

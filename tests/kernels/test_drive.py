@@ -12,6 +12,7 @@ import pytest
 from snnlab import surrogate, textbook
 from snnlab.kernels import lif
 from snnlab.kernels.vector import NARROW, WIDE
+from snnlab.layers.stage import pack_constants
 from snnlab.memory import padded_width
 from snnlab.neurons import LIF
 
@@ -34,6 +35,7 @@ def model(n, delay, reset="subtract", detach=True):
         delay=delay,
         gain=rng.uniform(0.5, 1.5, n),
         v_th=rng.uniform(0.5, 1.5, n),
+        v_init=rng.uniform(-1, 1.5, n),
         reset=reset,
         refractory=np.arange(n) % 2 * 2.0,
         surrogate="superspike",
@@ -49,12 +51,6 @@ def padded(x, width):
     return out
 
 
-def packed(neuron, n, width, dtype):
-    """Constants and refractory steps as the kernels take them."""
-    c = neuron.constants(n, dtype)
-    return padded(np.stack(c[:4]), width), padded(c.hold, width)
-
-
 def free(dtype):
     """Neither noise nor bounds."""
     return np.empty(0, dtype), np.array([-np.inf, np.inf], dtype)
@@ -63,7 +59,7 @@ def free(dtype):
 def fire(x, neuron, n_steps, width, keep=True):
     """Run `lif.fire` under a drive: potentials and bits as stored, and the events."""
     n_samples, _, n = x.shape
-    constants, hold = packed(neuron, n, width, x.dtype)
+    constants, hold = pack_constants(neuron, n, x.dtype)
     v = np.zeros((n_samples if keep else 1, n_steps, width), x.dtype)
     z = np.zeros((len(v), -(-n_steps // lif.BLOCK), width), np.uint8)
     room = n_steps * n + 8
@@ -91,7 +87,7 @@ def fire_backward(v, z, events, error, neuron, driven):
     """Run `lif.fire_backward` on what `fire` returned: adjoint currents, and those by a drive."""
     n_samples, n_steps, width = v.shape
     n = error.shape[-1]
-    constants, hold = packed(neuron, n, width, v.dtype)
+    constants, hold = pack_constants(neuron, n, v.dtype)
     g_current = np.full_like(v, np.nan)
     g_drive = np.full((n_samples if driven else 0, width), np.nan, v.dtype)
     numbers = lif.firing_back(
@@ -175,7 +171,7 @@ def check_backward(wide, delay, reset, n_steps, n_samples=2):
 def integrate(x, neuron, n_steps, n):
     """Run `lif.integrate` under a drive."""
     width = padded_width(n)
-    constants, _ = packed(neuron, n, width, x.dtype)
+    constants, _ = pack_constants(neuron, n, x.dtype)
     v = np.full((len(x), n_steps, n), np.nan, x.dtype)
     numbers = lif.integrating(delay=neuron.delay)
     lif.integrate(
@@ -196,7 +192,7 @@ def integrate_backward(g_v, neuron, driven):
     """Run `lif.integrate_backward`: adjoint currents, and their sums."""
     n_samples, n_steps, n = g_v.shape
     width = padded_width(n)
-    constants, _ = packed(neuron, n, width, g_v.dtype)
+    constants, _ = pack_constants(neuron, n, g_v.dtype)
     g_current = np.full((n_samples, n_steps, width), np.nan, g_v.dtype)
     g_drive = np.full((n_samples if driven else 0, width), np.nan, g_v.dtype)
     lif.integrate_backward(

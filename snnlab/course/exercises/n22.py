@@ -63,8 +63,8 @@ def _error_below(answer):
 
 @question(
     "n22.q3",
-    "Of 200 recordings a point is two. Networks that differ by less than about four points are not "
-    "told apart by them.",
+    "Of 200 recordings two are a point, so networks that differ by less than about four points are "
+    "not told apart.",
 )
 def _standard_error(answer):
     truth = 100 * np.sqrt(RIGHT * (1 - RIGHT) / RECORDINGS)
