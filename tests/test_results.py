@@ -27,6 +27,8 @@ SEEDS = {  # where there are not five
     "deep-cifar10-16": 2,
     "spoken-digits": 3,
     "spoken-digits-unseen": 1,
+    "stdp-mnist": 3,
+    "conversion": 1,
 }
 MEASURED = {  # no seeds
     "speed",
@@ -209,7 +211,8 @@ def test_recordings_are_varied_as_the_study_of_speech_says():
 def test_studies_on_the_shelf_are_those_in_the_scripts():
     """A stored study can be made again with the command it names, from the settings it names."""
     scripts = ["accuracy", "sparsity", "decision", "chip", "rewiring", "rewiring_chip", "deep"]
-    scripts += ["rewiring_deep", "gradients", "depth", "speech"]
+    scripts += ["rewiring_deep", "gradients", "depth", "speech", "stdp", "conversion", "telling"]
+    scripts += ["membrane"]
     code = (
         f"import json, importlib; modules = map(importlib.import_module, {scripts})\n"
         "print(json.dumps({name: [m.__name__, [p['config'] for p in points]]\n"

@@ -240,6 +240,38 @@ def telling_table():
     return pages.table((*head, "read rightly", "training"), rows)
 
 
+def stdp_table():
+    """Networks that learned by STDP: a row per way of pruning."""
+    rows = [
+        (
+            r["label"],
+            len(r["seeds"]),
+            _percent(r),
+            f"{100 * r['connectivity']:.1f} %",
+            f"{r['learning_events']:,.0f}",
+            f"{r['inference_events']:,.0f}",
+            f"{1e6 * r['learning_energy']:.2f} µJ",
+            f"{1e6 * r['inference_energy']:.2f} µJ",
+        )
+        for r in load("stdp-mnist")
+    ]
+    events = "events per image, learning", "events per image, inference"
+    energy = "energy, learning", "energy, inference"
+    return pages.table(("network", "seeds", "test accuracy", "synapses", *events, *energy), rows)
+
+
+def conversion_table():
+    """Converted networks: accuracy after so many steps."""
+    steps, rows = (4, 8, 16, 32, 64, 128), []
+    for r in load("conversion"):
+        at = dict(zip(map(int, r["steps"]), r["accuracy_at"], strict=True))
+        own = [f"{100 * at[t]:.1f}" if t in at else "-" for t in steps]
+        ann = f"{100 * r['ann_accuracy']:.1f}" if r.get("ann_accuracy") else "-"
+        rows.append((r["label"], len(r["seeds"]), ann, *own))
+    head = "network", "seeds", "without spikes, %"
+    return pages.table((*head, *(f"{t} steps" for t in steps)), rows)
+
+
 DEEP = "deep-mnist", "deep-fashion", "deep-fashion16", "deep-cifar10", "deep-cifar10-16"
 
 
@@ -565,6 +597,8 @@ def tables():
         "summary": summary_table(),
         "results": accuracy_table(),
         "deep": deep_table(),
+        "stdp": stdp_table(),
+        "conversion": conversion_table(),
         "speech": speech_table(),
         "telling": telling_table(),
         "sparsity": sparsity_table(),
