@@ -36,7 +36,7 @@ def _changed(w, when, t, rise, fall):
 
 @question(
     "n23.q2",
-    "One line is the whole rule. Nothing in it knows what the image shows.",
+    "One line is the whole rule, and nothing in it knows what the image shows.",
 )
 def _rule(answer):
     w = np.array([0.8, 0.5, 0.9, 0.2, 0.0])
@@ -72,7 +72,7 @@ def _falls():
 @question(
     "n23.q3",
     "In ln(w / (1 - w)) each fall is a step of about the rate, wherever the weight is: "
-    "(1.39 + 0.85) / 0.03 is about 75. Nobody is cut by bad luck in a few images.",
+    "(1.39 + 0.85) / 0.03 is about 75, and a few unlucky images cut nobody.",
 )
 def _how_many(answer):
     if answer == round((FIRST - CUT) / FALL):
