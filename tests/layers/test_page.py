@@ -23,6 +23,6 @@ print(accuracy, history.loss[0], history.loss[-1])
 def test_the_page_on_time_runs():
     page = (ROOT / "docs" / "time.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     shown = fresh_python("-W", "error", "-c", "\n".join(blocks)).stdout
     assert "600 + 30 tau_mem + 30 tau_syn + 30 v_th" in shown

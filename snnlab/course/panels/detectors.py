@@ -34,7 +34,7 @@ class WithoutTeacher(Panel):
     """
 
     controls = {
-        "cut": Stops("cut below a weight of", _CUTS, 0.3),
+        "cut": Stops("cut below", _CUTS, 0.3),
         "rise": Stops("rate", as_options((0.01, 0.02, 0.04, 0.08, 0.16, 0.32)), 0.08),
         "threshold": Stops("threshold", as_options((2, 4, 6, 8, 10, 12, 16)), 8),
     }
@@ -50,7 +50,7 @@ class WithoutTeacher(Panel):
         key: str | None = None,
     ) -> None:
         self.sight = detectors.sight_task(data, n_train=n_train, n_test=n_test)
-        self.n_images, self._uncut = steps, {}
+        self.n_steps, self._uncut = steps, {}
         super().__init__(key)
 
     def simulate(
@@ -65,25 +65,25 @@ class WithoutTeacher(Panel):
         """
         network = detectors.detector_network(self.sight, threshold=threshold)
         self._network, pace = network, Pace()
-        settings = {"rise": rise, "images": self.n_images}
+        settings = {"rise": rise, "images": self.n_steps}
         words = f"cut below {cut:g}" if cut else "nothing is cut"
         data = {
             "left": [(0, 1.0)],
             "tested": [],
             "events": [],
             "uncut": [],
-            "images": 2 * self.n_images,
+            "images": 2 * self.n_steps,
             "settings": f"{words}, rate {rise:g}, threshold {threshold:g}",
         }
         yield self._frame(data)
         data["tested"].append((0, detectors.read(network, self.sight)))
         with warnings.catch_warnings():  # a silent layer is seen
             warnings.simplefilter("ignore", RuntimeWarning)
-            yield from self._reference(data, settings, threshold)
             for log in detectors.watch(network, self.sight, cut=cut, **settings):
                 seen = log.images[-1]
                 data["left"].append((seen, log.connectivity[-1]))
                 data["events"] = self._places(log)
+                data["uncut"] = self._without_cuts(settings, threshold, len(data["events"]))
                 done = seen == data["images"]
                 if done or len(log.images) % 3 == 0:
                     data["tested"].append((seen, detectors.read(network, self.sight)))
@@ -93,16 +93,16 @@ class WithoutTeacher(Panel):
         """(images, events per image) of a log."""
         return list(zip(log.images, detectors.events_at_looks(log), strict=True))
 
-    def _reference(self, data, settings, threshold):
-        """The events of a run without cuts, which is kept."""
-        key = settings["rise"], threshold
+    def _without_cuts(self, settings, threshold, n):
+        """The same of a run without cuts, which goes on beside this one, and is kept."""
+        key = threshold, *settings.values()
         if key not in self._uncut:
             network = detectors.detector_network(self.sight, threshold=threshold)
-            log = None
-            for log in detectors.watch(network, self.sight, **settings):  # noqa: B007
-                yield None
-            self._uncut[key] = self._places(log)
-        data["uncut"] = self._uncut[key]
+            self._uncut[key] = detectors.watch(network, self.sight, **settings), []
+        run, places = self._uncut[key]
+        while len(places) < n:
+            places[:] = self._places(next(run))
+        return places[:n]
 
     def _frame(self, data):
         """A copy of the data as they stand."""
