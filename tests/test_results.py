@@ -29,6 +29,7 @@ SEEDS = {  # where there are not five
     "spoken-digits-unseen": 1,
     "stdp-mnist": 3,
     "conversion": 1,
+    "telling-n-mnist": 3,
 }
 MEASURED = {  # no seeds
     "speed",

@@ -197,11 +197,11 @@ def points(**changes):
     return out
 
 
-STUDIES = {
+ENTRIES = {
     "conversion": (points(), run),
     "conversion-small": (points(data="fashion16"), run),
 }
 
 
 if __name__ == "__main__":
-    studies.main_each(__doc__, "conversion", STUDIES)
+    studies.main_each(__doc__, "conversion", ENTRIES)
