@@ -392,12 +392,10 @@ def _steps(model, inputs, images, epochs, rng, how, budgets, rates, batch_size):
         for k in range(per_epoch):
             index = order[k * batch_size : (k + 1) * batch_size]
             some = None if budgets is None else rng.integers(*budgets, len(index), endpoint=True)
-            step = model.gradients(
-                inputs[index], images[index], rng=rng, budgets=some, baseline=mean, **how
-            )
-            factor = schedule(epoch + k / per_epoch, epochs)
-            parts = (model.encoder, step.encoder), (model.decoder, step.decoder)
+            factor, given = schedule(epoch + k / per_epoch, epochs), (inputs[index], images[index])
             try:
+                step = model.gradients(*given, rng=rng, budgets=some, baseline=mean, **how)
+                parts = (model.encoder, step.encoder), (model.decoder, step.decoder)
                 for optimizer, (network, gradients) in zip(optimizers, parts, strict=True):
                     optimizer.step(network, gradients, factor)
             except FloatingPointError as fault:

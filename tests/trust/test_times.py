@@ -62,7 +62,9 @@ def test_the_estimator_learns_in_milliseconds():
     digits = datasets.load("digits16")
     scores = []
     for neuron in (None, LIF(tau_mem=6e-3, tau_syn=6e-3, dt=1.7e-3)):
-        model = SpikingClassifier((30,), epochs=4, lr=3e-3, neuron=neuron, random_state=0)
+        model = SpikingClassifier(
+            (30,), epochs=4, lr=3e-3, dropout=0, neuron=neuron, random_state=0
+        )
         model.fit(digits.x_train[:500], digits.y_train[:500])
         scores.append(model.score(digits.x_test, digits.y_test))
     assert min(scores) > 0.5 and abs(scores[0] - scores[1]) < 0.03
