@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnlab import _check
+from snnlab import _backward, _check
 from snnlab._workers import worker_count
 from snnlab.activity import scale_to_activity
 from snnlab.blueprint import (
@@ -24,11 +24,10 @@ from snnlab.learning.evaluation import predict_scores
 from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces
 from snnlab.network_file import NetworkFile
-from snnlab.parameters import Gradients, fill_blocks, new_flat
+from snnlab.parameters import fill_blocks, new_flat
 from snnlab.passes import Backward, Wiring
 from snnlab.reports import summary
 from snnlab.signals import check_inputs
-from snnlab.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +38,9 @@ if TYPE_CHECKING:
     from snnlab._types import Inputs, Loss, Seed, Signals
     from snnlab.medium import Medium
     from snnlab.neurons import LIF, LeakyIntegrator
-    from snnlab.parameters import Block
+    from snnlab.parameters import Block, Gradients
     from snnlab.rewiring.compressed import CompressedNetwork
+    from snnlab.trace import Trace
 
 
 class Network(NetworkFile):
@@ -269,12 +269,9 @@ class Network(NetworkFile):
         -------
         Gradients, or a tuple of Gradients and what else was asked for, in this order
         """
-        g_readout, g_spikes = self._check_backward(trace, g_readout, g_spikes)
+        g_readout, g_spikes = _backward.checked(self, trace, g_readout, g_spikes)
         adjoints, inputs = _check.flag("adjoints", adjoints), _check.flag("inputs", inputs)
-        if out is None:
-            out = Gradients(self)
-        elif not isinstance(out, Gradients) or not out.fits(self):
-            raise ValueError("out must be Gradients of this network")
+        out = _backward.written_to(out, self)
         with self.workspaces.borrow() as scratch:
             run = Backward(self, trace, scratch, out, g_readout, g_spikes, adjoints, inputs)
             run.run()
@@ -291,35 +288,6 @@ class Network(NetworkFile):
     def check_inputs(self, inputs: Signals, name: str = "inputs") -> None:
         """Refuse what is no batch of inputs for this network; ``name`` is what errors call it."""
         check_inputs(name, inputs, self.sizes[0], self.n_steps)
-
-    def _check_backward(self, trace, g_readout, g_spikes):
-        if not isinstance(trace, Trace):
-            raise TypeError(f"trace must be a Trace, not {type(trace).__name__}")
-        self.check_inputs(trace.inputs, "trace.inputs")
-        fits = trace.fits(self, len(trace.inputs))
-        for record in () if fits else trace.records:
-            if not record.holds_potentials:
-                raise ValueError("trace was made with potentials=False: it holds none to read")
-            if record.v.dtype != self.dtype:
-                raise ValueError(
-                    f"trace must hold {self.dtype} potentials, as the network's weights"
-                )
-        if not fits:
-            raise ValueError("trace does not fit the network's layers, or its readout")
-        shape = len(trace), self.n_steps, self.sizes[-1]
-        g_readout = _check.array("g_readout", g_readout, self.dtype, shape)
-        hidden = [k for k, stage in enumerate(self.stages) if stage in self.hidden_stages]
-        given = [None] * len(hidden) if g_spikes is None else _check.sequence("g_spikes", g_spikes)
-        if len(given) != len(hidden):
-            raise ValueError(f"g_spikes must have {len(hidden)} entries, one per hidden layer")
-        checked = {}
-        for i, (k, g) in enumerate(zip(hidden, given, strict=True)):
-            if g is not None:
-                size = (len(trace), None, self.stages[k].n)
-                checked[k] = _check.array(f"g_spikes[{i}]", g, self.dtype, size)
-                if checked[k].shape[1] not in (1, self.n_steps):
-                    raise ValueError(f"g_spikes[{i}] must have 1 or {self.n_steps} steps")
-        return g_readout, checked
 
     # initial activity -----------------------------------------------------------------------------
 

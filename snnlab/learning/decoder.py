@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnlab import _check
+from snnlab import _backward, _check
 from snnlab.memory import padded_width
 from snnlab.parameters import Block, Gradients, new_flat
 
@@ -143,9 +143,7 @@ class Decoder:
         ]
         g = _check.array("g", g, self.dtype, (n, self.sizes[-1]))
         inputs = _check.flag("inputs", inputs)
-        out = Gradients(self) if out is None else out
-        if not isinstance(out, Gradients) or not out.fits(self):
-            raise ValueError("out must be Gradients of this decoder")
+        out = _backward.written_to(out, self, "decoder")
         with np.errstate(over="ignore", invalid="ignore"):  # it is heard below
             g = g * values[-1] * (1 - values[-1])
             for k in range(len(self.weights) - 1, -1, -1):

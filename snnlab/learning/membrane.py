@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnlab import _check
+from snnlab import _backward, _check
 from snnlab._workers import share, worker_count
 from snnlab.kernels import lif
 from snnlab.kernels import membrane as kernels
@@ -50,10 +50,8 @@ from snnlab.layers.dense import Dense
 from snnlab.layers.recurrent import Recurrent
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.parameters import Gradients
 from snnlab.passes import chunk_borders
 from snnlab.signals import ConstantCurrent, SpikeTrains
-from snnlab.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +59,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
     from snnlab._types import Seed
+    from snnlab.parameters import Gradients
+    from snnlab.trace import Trace
 
 WORTH_SHARING = 2_000_000  # products in a batch from which on threads are worth dispatching
 ONE_OF_EACH = {"tau_mem", "tau_syn", "gain"}  # a layer has
@@ -188,11 +188,10 @@ class MembraneSignal:
             A network that the rule is not for, arguments that do not fit it, by name.
         """
         self.check(network)
-        g_readout, g_spikes = _check_given(network, trace, g_readout, g_spikes)
-        if out is None:
-            out = Gradients(network)
-        elif not isinstance(out, Gradients) or not out.fits(network):
-            raise ValueError("out must be Gradients of this network")
+        g_readout, g_spikes = _backward.checked(
+            network, trace, g_readout, g_spikes, potentials=False
+        )
+        out = _backward.written_to(out, network)
         with network.workspaces.borrow() as scratch, np.errstate(over="ignore", invalid="ignore"):
             _Pass(self, network, trace, scratch, out).run(g_readout, g_spikes)
         return out
@@ -210,32 +209,6 @@ def _fault(stage):
     if stage.neuron.per_unit.keys() & ONE_OF_EACH:
         return "whose neurons differ in tau_mem, tau_syn or gain: MembraneSignal wants one of each"
     return None
-
-
-def _check_given(network, trace, g_readout, g_spikes):
-    """The loss's gradient, and penalties' by number of the layer, if they fit."""
-    if not isinstance(trace, Trace):
-        raise TypeError(f"trace must be a Trace, not {type(trace).__name__}")
-    network.check_inputs(trace.inputs, "trace.inputs")
-    n = len(trace)
-    if not any(trace.fits(network, n, potentials) for potentials in (True, False)):
-        raise ValueError("trace does not fit the network's layers, or its readout")
-    shape = n, network.n_steps, network.sizes[-1]
-    g_readout = _check.array("g_readout", g_readout, network.dtype, shape)
-    hidden = len(network.stages) - 1
-    given = [None] * hidden if g_spikes is None else _check.sequence("g_spikes", g_spikes)
-    if len(given) != hidden:
-        raise ValueError(f"g_spikes must have {hidden} entries, one per hidden layer")
-    checked = []
-    for k, g in enumerate(given):
-        if g is not None:
-            g = _check.array(f"g_spikes[{k}]", g, network.dtype, (n, None, network.stages[k].n))
-            if g.shape[1] not in (1, network.n_steps):
-                raise ValueError(f"g_spikes[{k}] must have 1 or {network.n_steps} steps")
-            if g.shape[1] == 1:
-                g = g * network.dtype.type(network.n_steps)
-        checked.append(g)
-    return g_readout, checked
 
 
 def shares(
@@ -308,8 +281,10 @@ class _Pass:
             if "v_th" in stage.learned:
                 self._learn_thresholds(stage, error, own[k], by_theta)
             g = self._learn(k, x, error, update, back * self._gain(k))
-            if k > 0 and g_spikes[k - 1] is not None:
-                g = g + g_spikes[k - 1].sum(axis=1) * self._per_rate(k - 1)
+            if k - 1 in g_spikes:
+                by_spikes = g_spikes[k - 1]
+                times = self.n_steps // by_spikes.shape[1]  # one for all steps, or each its own
+                g = g + times * by_spikes.sum(axis=1) * self._per_rate(k - 1)
 
     def _heard(self, k):
         """Traces of what layer k hears, (sample, n_in)."""
