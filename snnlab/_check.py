@@ -218,6 +218,14 @@ def per_unit(name, value, **bounds):
     return tuple(number(name, x, **bounds) for x in values.tolist())
 
 
+def units(n, dtype):
+    """A number of units, and a type of floats for arrays of a number each."""
+    n, dtype = integer("n", n, 0, MOST_UNITS), plain_type("dtype", dtype)
+    if dtype.kind != "f":
+        raise TypeError(f"dtype must be a type of floats, not {dtype}")
+    return n, dtype
+
+
 def integer(name, value, at_least=None, at_most=None):
     """Return ``value`` as an int (whole numbers of any integer type), within bounds.
 

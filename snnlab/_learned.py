@@ -15,17 +15,12 @@ def learned(neuron):
     _check.one_of("learn_per", neuron.learn_per, ("unit", "layer"))
     if "tau_syn" in given and neuron.tau_syn is None:
         raise ValueError("learn names 'tau_syn', but tau_syn is None: there is no such filter")
-    if "tau_syn" in given and _any(neuron, "refractory"):
+    if "tau_syn" in given and np.any(getattr(neuron, "refractory", 0.0)):
         raise ValueError("learn must not name 'tau_syn' where refractory is above 0")
-    if given & {"tau_mem", "tau_syn"} and _any(neuron, "v_init"):
+    if given & {"tau_mem", "tau_syn"} and np.any(neuron.v_init):
         raise ValueError("learn must not name time constants where v_init is not 0")
-    if given and np.any(np.asarray(neuron.gain) == 0):
+    if given and not np.all(neuron.gain):
         raise ValueError("learn must be empty where gain is 0: such a neuron hears nothing")
     if neuron.learn_per == "layer" and given & neuron.per_unit.keys():
         raise ValueError("learn_per must be 'unit' where there is a value per neuron")
     return tuple(name for name in neuron.learnable if name in given)
-
-
-def _any(neuron, name):
-    """Whether a constant that some neurons have is not 0."""
-    return bool(np.any(np.asarray(getattr(neuron, name, 0.0))))

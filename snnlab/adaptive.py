@@ -60,7 +60,7 @@ class AdaptiveLIF(LIF):
         self._take("coupling")
         self._take("jump")
         super().__post_init__()
-        if np.any(np.asarray(self.v_init)):
+        if np.any(self.v_init):
             raise ValueError("v_init must be 0: neurons that adapt begin at rest")
         if self.learn:
             raise ValueError("learn must be empty: constants of neurons that adapt are not learned")
@@ -93,10 +93,7 @@ class AdaptiveLIF(LIF):
 
     def adaptation(self, n: int, dtype: DTypeLike = np.float32) -> tuple:
         """Arrays of length n: the decay of the adaptation, coupling and jump."""
-        n = _check.integer("n", n, 0, _check.MOST_UNITS)
-        dtype = _check.plain_type("dtype", dtype)
-        if dtype.kind != "f":
-            raise TypeError(f"dtype must be a type of floats, not {dtype}")
+        n, dtype = _check.units(n, dtype)
         values = {"tau_adapt": self.decay_adapt, "coupling": self.coupling, "jump": self.jump}
         return Adaptation(*(self._spread(name, x, n, dtype) for name, x in values.items()))
 

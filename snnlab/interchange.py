@@ -166,7 +166,7 @@ def _neurons(nir, stage):
     model, size = stage.model, (stage.n,)
     if stage.adapts:
         raise ValueError(f"network has {stage.name}, whose neurons adapt: NIR has no such node")
-    if stage.rates or np.any(np.asarray(getattr(model, "v_init", 0))):
+    if stage.rates or not stage.begins_at_rest:
         kind = "ReLU units" if stage.rates else "neurons that begin with a v_init"
         raise ValueError(f"network has {stage.name} of {kind}, of which NIR has none")
     decay_syn, decay_mem, gain = (

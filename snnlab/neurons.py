@@ -81,6 +81,7 @@ class LeakyIntegrator:
 
     learnable: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_syn")
     adapts: ClassVar[bool] = False
+    v_init: ClassVar[float] = 0.0
 
     def __post_init__(self):
         set_ = partial(object.__setattr__, self)  # the class is frozen
@@ -125,10 +126,7 @@ class LeakyIntegrator:
 
     def constants(self, n: int, dtype: DTypeLike = np.float32) -> tuple:
         """Arrays of length n for the kernels: decays, gain, threshold (inf here), hold steps."""
-        n = _check.integer("n", n, 0, _check.MOST_UNITS)
-        dtype = _check.plain_type("dtype", dtype)
-        if dtype.kind != "f":
-            raise TypeError(f"dtype must be a type of floats, not {dtype}")
+        n, dtype = _check.units(n, dtype)
         v_th = getattr(self, "v_th", None)
         return Constants(
             self._spread("tau_syn", self.decay_syn, n, dtype),
@@ -137,6 +135,11 @@ class LeakyIntegrator:
             self._spread("v_th", np.inf if v_th is None else v_th, n, dtype),
             self._spread("refractory", self._hold(), n, np.int32),
         )
+
+    def initial(self, n: int, dtype: DTypeLike = np.float32) -> np.ndarray:
+        """Array of length n: what the first step has left of the potential before it."""
+        n, dtype = _check.units(n, dtype)
+        return (self._spread("v_init", self.v_init, n, dtype) * self.decay_mem).astype(dtype)
 
     def _hold(self):
         return 0

@@ -51,7 +51,7 @@ def neuron_forward(drive, neuron, spike=heaviside, recurrent=None):
     """
     n_steps, n = drive.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, drive.dtype)
-    fires, start = isinstance(neuron, LIF), np.asarray(getattr(neuron, "v_init", 0), drive.dtype)
+    fires, start = isinstance(neuron, LIF), np.asarray(neuron.v_init, drive.dtype)
     p, coupling, jump = neuron.adaptation(n, drive.dtype) if neuron.adapts else (0, 0, 0)
     i, w = np.zeros_like(drive[:, 0]), np.zeros_like(drive[:, 0])
     v, z = np.zeros_like(drive), np.zeros_like(drive)

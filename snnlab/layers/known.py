@@ -1,7 +1,5 @@
 """Layers that this package brings, of which reports know what they do; others are refused."""
 
-import numpy as np
-
 from snnlab import _check
 from snnlab.layers.conv import Conv
 from snnlab.layers.delayed import Delayed
@@ -29,7 +27,7 @@ def check_neurons_known(network, what):
                 f"network has {stage.name} of ReLU units: {what} takes neurons that spike; "
                 "snnlab.conversion.convert makes them of it"
             )
-        if np.any(np.asarray(getattr(stage.neuron, "v_init", 0))):
+        if not stage.begins_at_rest:
             raise ValueError(
                 f"network has {stage.name}, whose neurons do not begin at rest: {what} takes "
                 "none with a v_init"

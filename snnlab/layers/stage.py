@@ -150,6 +150,11 @@ class Stage:
         )
 
     @property
+    def begins_at_rest(self):
+        """Whether its neurons have no potential before the first step."""
+        return self.neuron is None or not np.any(self.neuron.v_init)
+
+    @property
     def adapts(self):
         """Whether its neurons adapt (`snnlab.adaptive.AdaptiveLIF`)."""
         return self.neuron is not None and self.neuron.adapts
@@ -175,11 +180,7 @@ def pack_constants(neuron, n, dtype):
     """
     width = padded_width(n)
     c = neuron.constants(n, dtype)
-    start = np.asarray(getattr(neuron, "v_init", 0.0))
-    if start.ndim and start.shape != (n,):
-        raise ValueError(f"v_init has {start.size} values for a layer of {n} neurons")
-    start = _check.real("v_init", start * neuron.decay_mem, dtype)
-    rows = c.decay_syn, c.decay_mem, c.gain, c.v_th, start
+    rows = c.decay_syn, c.decay_mem, c.gain, c.v_th, neuron.initial(n, dtype)
     rows += tuple(neuron.adaptation(n, dtype)) if neuron.adapts else ()
     packed, hold = aligned((len(rows), width), dtype), pad_units(c.hold, width)
     for row, x in zip(packed, rows, strict=True):
