@@ -79,6 +79,20 @@ def _arrive(u, shape, weights, start, to, packed, threshold, v, level, closed, w
 
 
 @inner
+def _arrive_in(t, order, edges, layer, state):
+    """The spikes of step t, one by one; returns how many places wait, and synapses took part."""
+    shape, weights, start, to, packed, threshold = layer
+    v, level, closed, waiting = state
+    n, total = 0, 0
+    for e in range(edges[t], edges[t + 1]):
+        n, events = _arrive(
+            order[e], shape, weights, start, to, packed, threshold, v, level, closed, waiting, n
+        )
+        total += events
+    return n, total
+
+
+@inner
 def _largest(v, p, n):
     """Which of n units has the largest potential at a place; the first of equal ones."""
     best = 0
@@ -117,6 +131,7 @@ def respond(
     v, level = scratch((places, weights.shape[1]), weights), scratch((places,), weights)
     closed, waiting = scratch((places,), when), scratch((places,), np.int64(0))
     order, edges = scratch((when.shape[1],), np.int64(0)), scratch((n_steps + 2,), np.int64(0))
+    layer, state = (shape, weights, start, to, packed, threshold), (v, level, closed, waiting)
     for s in range(lo, hi):
         clear(v)
         clear(level)
@@ -125,23 +140,8 @@ def respond(
             out[s, i] = SILENT
         _list_spikes(when[s], n_steps, order, edges)
         for t in range(n_steps):
-            n_waiting = 0
-            for e in range(edges[t], edges[t + 1]):
-                n_waiting, events = _arrive(
-                    order[e],
-                    shape,
-                    weights,
-                    start,
-                    to,
-                    packed,
-                    threshold,
-                    v,
-                    level,
-                    closed,
-                    waiting,
-                    n_waiting,
-                )
-                counts[s, EVENTS] += events
+            n_waiting, events = _arrive_in(t, order, edges, layer, state)
+            counts[s, EVENTS] += events
             for q in range(n_waiting):
                 p = waiting[q]
                 closed[p] = 0
@@ -261,6 +261,7 @@ def learn(
     v, level = scratch((places, weights.shape[1]), weights), scratch((places,), weights)
     closed, waiting = scratch((places,), when), scratch((places,), np.int64(0))
     order, edges = scratch((when.shape[1],), np.int64(0)), scratch((n_steps + 2,), np.int64(0))
+    layer, state = (shape, weights, start, to, packed, threshold), (v, level, closed, waiting)
     won, winners = scratch((n,), when), scratch((n_winners, 3), np.int64(0))
     best, top = scratch((places,), np.int64(0)), scratch((places,), weights)
     for s in range(when.shape[0]):
@@ -271,23 +272,8 @@ def learn(
         _list_spikes(when[s], n_steps, order, edges)
         found, t = 0, 0
         while t < n_steps and found < n_winners:
-            n_waiting = 0
-            for e in range(edges[t], edges[t + 1]):
-                n_waiting, events = _arrive(
-                    order[e],
-                    shape,
-                    weights,
-                    start,
-                    to,
-                    packed,
-                    threshold,
-                    v,
-                    level,
-                    closed,
-                    waiting,
-                    n_waiting,
-                )
-                counts[s, EVENTS] += events
+            n_waiting, events = _arrive_in(t, order, edges, layer, state)
+            counts[s, EVENTS] += events
             counts[s, HEARD] += edges[t + 1] - edges[t]
             for q in range(n_waiting):
                 p = waiting[q]
