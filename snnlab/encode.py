@@ -216,14 +216,9 @@ def rate(x: ArrayLike, *, n_steps: int, rng: Seed, probability: float = 1.0) -> 
         8 bytes per spike. (All images of MNIST over 100 steps have 600 million: make batches of
         such sets when they are needed.)
     """
-    x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
-    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
-    probability = _check.number("probability", probability, above=0, at_most=1)
-    probability = _check.real("probability", probability, np.float32)
+    x, n_steps, probability = _rates(x, n_steps, probability)
     rng = _check.generator("rng", rng)
     n_samples, n_units = x.shape
-    if n_units == 0:
-        raise ValueError(f"x must have units, got shape {x.shape}")
     # random numbers for some rows (steps of samples) at a time: the same ones as all at once
     n_rows = n_samples * n_steps
     u = np.empty((max(1, min(AT_ONCE // n_units, n_rows)), n_units), np.float32)
@@ -242,6 +237,16 @@ def rate(x: ArrayLike, *, n_steps: int, rng: Seed, probability: float = 1.0) -> 
     return SpikeTrains.wrap(start, stop, step[:n], unit[:n], n_steps, n_units)
 
 
+def _rates(x, n_steps, probability):
+    """What `rate` and `RateCoded` are given, checked."""
+    x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
+    n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+    probability = _check.number("probability", probability, above=0, at_most=1)
+    if x.shape[1] == 0:
+        raise ValueError(f"x must have units, got shape {x.shape}")
+    return x, n_steps, _check.real("probability", probability, np.float32)
+
+
 class RateCoded:
     """A stream of rate-coded samples, whose spikes are drawn anew for each batch.
 
@@ -258,9 +263,7 @@ class RateCoded:
     """
 
     def __init__(self, x: ArrayLike, *, n_steps: int, probability: float = 1.0) -> None:
-        self.x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
-        self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
-        self.probability = _check.number("probability", probability, above=0, at_most=1)
+        self.x, self.n_steps, self.probability = _rates(x, n_steps, probability)
 
     @property
     def n_units(self) -> int:
