@@ -13,7 +13,6 @@ nothing else run meanwhile. ``--quick`` is rough and stores nothing.
 """
 
 import argparse
-import json
 import os
 import time
 
@@ -24,7 +23,6 @@ import numpy as np  # noqa: E402
 import speed  # noqa: E402
 
 import snnlab  # noqa: E402
-from snnlab._files import write_atomically  # noqa: E402
 from snnlab.layers import BatchNorm, Conv, Pool, Vote  # noqa: E402
 
 CLASSES, POOLED = 10, (2, 5)  # convolutions above which there is a pool
@@ -169,11 +167,7 @@ def main():
     versus_peers(report, sizes, makers, 3 if quick else 9)
     own_variants(report, sizes, 3 if quick else 15)
     if not quick:
-        path = speed.ROOT / "data" / "results" / "speed-deep.json"
-        for record in report.records:
-            record["study"] = path.stem
-        text = json.dumps(report.records, indent=1) + "\n"
-        write_atomically(path, lambda file: file.write(text.encode()))
+        report.store("speed-deep")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ meanwhile; ``--quick`` does each once, predicts a tenth of the rows, and writes 
 
 import argparse
 import cProfile
-import json
 import pstats
 import subprocess
 import sys
@@ -22,7 +21,6 @@ import speed
 from sklearn import datasets
 
 import snnlab
-from snnlab._files import write_atomically
 
 PARTS = {"code": ("learn_code", "image_code"), "activity": ("scale_to_activity",)}
 STEPS, COLUMNS = (20, 1000), 20
@@ -110,11 +108,7 @@ def main():
     fits(report, 1 if options.quick else 3)
     predicting(report, 100_000 if options.quick else 1_000_000)
     if not options.quick:
-        path = speed.ROOT / "data" / "results" / "fit.json"
-        for record in report.records:
-            record["study"] = path.stem
-        text = json.dumps(report.records, indent=1) + "\n"
-        write_atomically(path, lambda file: file.write(text.encode()))
+        report.store("fit")
 
 
 if __name__ == "__main__":

@@ -358,7 +358,7 @@ class SnnTorch(_Peer):
         return w.T.numpy()
 
 
-class _Arctan(Spike):
+class Arctan(Spike):
     """Heaviside step; backwards arctan, (k/2) / (1 + (pi k u / 2)^2)."""
 
     @staticmethod
@@ -372,7 +372,7 @@ def _rates(x, w_in, w_out, b, gain, v_th, k, n_steps, at_once):
 
     def fire(arriving, rest):
         v = arriving if rest is None else arriving + rest
-        z = _Arctan.apply(v - v_th, k)
+        z = Arctan.apply(v - v_th, k)
         return z, v * torch.rsub(z.detach(), b, alpha=b)
 
     # ten wide: with the narrow side in front the product and its gradients take half the time

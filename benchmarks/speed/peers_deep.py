@@ -18,24 +18,10 @@ from importlib.util import find_spec
 
 import numpy as np
 import torch
+from peers import Arctan
 from torch.nn import functional
 
 CLASSES, POOLED = 10, (2, 5)  # convolutions above which there is a pool
-
-
-class Arctan(torch.autograd.Function):
-    """Heaviside step; backwards arctan."""
-
-    @staticmethod
-    def forward(ctx, u, k):
-        ctx.save_for_backward(u)
-        ctx.k = k
-        return (u > 0).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx, g):
-        (u,) = ctx.saved_tensors
-        return g / (u.square().mul_(math.pi**2 * ctx.k / 2).add_(2 / ctx.k)), None
 
 
 def fires(currents, k):
@@ -164,11 +150,12 @@ class Jax:
 
     def __init__(self, network, inputs, labels):
         import jax
+        import peers_jax
 
         self.n_steps, self.k = network.n_steps, float(network.neurons[0].steepness)
         dtype, side = network.weights[0].dtype, network.shape_in[0]
         jax.config.update("jax_enable_x64", dtype == np.float64)
-        self.jax, n = jax, len(inputs)
+        self.jax, self.steps, n = jax, peers_jax, len(inputs)
         self.x = jax.numpy.asarray(inputs.x.reshape(n, side, side, 3))
         self.target = jax.nn.one_hot(labels, CLASSES, dtype=dtype)
         weights = []
@@ -177,36 +164,21 @@ class Jax:
             weights.append(w.reshape(3, 3, -1, w.shape[1]) if len(weights) < 6 else w)
         w = [jax.numpy.asarray(w) for w in weights]
         self.state = w, [0 * x for x in w], [0 * x for x in w]
-        self.spike = self.make_spike()
         self.count, self.found = 0, None
         self.slopes = jax.jit(jax.value_and_grad(self.value))
         self.train = jax.jit(self.trained, donate_argnums=0)
 
-    def make_spike(self):
-        """Heaviside step; its derivative is arctan's, (k/2) / (1 + (pi k u / 2)^2)."""
-        jax, k = self.jax, self.k
-        spike = jax.custom_jvp(lambda u: (u > 0).astype(u.dtype))
-
-        @spike.defjvp
-        def _(primals, tangents):
-            (u,), (du,) = primals, tangents
-            return spike(u), du * (k / 2) / (1 + jax.numpy.square(jax.numpy.pi / 2 * k * u))
-
-        return spike
-
-    def fires(self, currents):
+    def fires(self, currents, stay=False):
         """Spikes of all steps, for currents (time, sample, ...) or, if they stay, (sample, ...)."""
         lax = self.jax.lax
 
         def step(rest, now):
-            v = rest + (steady if now is None else now) / 2
-            z = self.spike(v - 1)
+            v = rest + (currents if stay else now) / 2
+            z = self.steps.spike(v - 1, self.k)
             return v * (1 - lax.stop_gradient(z)) / 2, z
 
-        stays = currents[0] is None
-        steady = currents[1] if stays else None
-        first = self.jax.numpy.zeros_like(steady if stays else currents[1][0])
-        return lax.scan(step, first, None if stays else currents[1], length=self.n_steps)[1]
+        first = self.jax.numpy.zeros_like(currents if stay else currents[0])
+        return lax.scan(step, first, None if stay else currents, length=self.n_steps)[1]
 
     def conv(self, x, w):
         """A convolution of 3 x 3, padded."""
@@ -223,10 +195,10 @@ class Jax:
         z, shape = None, (self.n_steps, len(self.x))
         for j, w in enumerate(weights):
             if j == 0:
-                z = self.fires((None, self.conv(self.x, w)))
+                z = self.fires(self.conv(self.x, w), stay=True)
             else:
                 drive = self.conv(z, w) if j < 6 else z @ w
-                z = self.fires(("each", drive.reshape(*shape, *drive.shape[1:])))
+                z = self.fires(drive.reshape(*shape, *drive.shape[1:]))
             z = z.reshape(-1, *z.shape[2:])
             if j in POOLED:
                 z = self.pool(z)
@@ -238,12 +210,7 @@ class Jax:
     def trained(self, state, t):
         """One step of Adam."""
         value, gradients = self.jax.value_and_grad(self.value)(state[0])
-        root, new = self.jax.numpy.sqrt(1 - 0.999**t), []
-        for w, m, v, g in zip(*state, gradients, strict=True):
-            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
-            lr = 1e-4 / (1 - 0.9**t)
-            new.append((w - lr * m / (self.jax.numpy.sqrt(v) / root + 1e-8), m, v))
-        return value, tuple(map(list, zip(*new, strict=True)))
+        return value, self.steps.adam(state, gradients, 1e-4, t)
 
     def step(self, learning=True):
         """Forward, loss, backward and, if ``learning``, Adam; returns the loss."""

@@ -30,6 +30,19 @@ def _slope_of_spike(k, primals, tangents):
     return spike(u, k), du * (k / 2) / (1 + jnp.square(jnp.pi / 2 * k * u))
 
 
+def adam(state, gradients, lr, t):
+    """Step t of Adam, from 1 on, for lists of weights and their two moments."""
+    lr, root = lr / (1 - BETA1**t), 1 / (1 - BETA2**t)
+
+    def of_layer(w, m, v, g):
+        m = BETA1 * m + (1 - BETA1) * g
+        v = BETA2 * v + (1 - BETA2) * g * g
+        return w - lr * m / (jnp.sqrt(root * v) + EPS), m, v
+
+    new = [of_layer(*given) for given in zip(*state, gradients, strict=True)]
+    return tuple(map(list, zip(*new, strict=True)))
+
+
 class Scan:
     """A loop over time by ``lax.scan``; the step, with Adam, is one compiled function.
 
@@ -93,15 +106,7 @@ class Scan:
 
     def _train(self, state, x, target, lr, t):
         value, gradients = jax.value_and_grad(self._loss)(state[0], x, target)
-        lr, root = lr / (1 - BETA1**t), 1 / (1 - BETA2**t)
-
-        def adam(w, m, v, g):
-            m = BETA1 * m + (1 - BETA1) * g
-            v = BETA2 * v + (1 - BETA2) * g * g
-            return w - lr * m / (jnp.sqrt(root * v) + EPS), m, v
-
-        new = [adam(*of_layer) for of_layer in zip(*state, gradients, strict=True)]
-        return value, tuple(map(list, zip(*new, strict=True)))
+        return value, adam(state, gradients, lr, t)
 
     def step(self, x, target):
         """Forward, loss, backward and Adam; returns the loss."""

@@ -12,7 +12,6 @@ last, by NumPy's matrix product: without leaving anything out, no step takes les
 """
 
 import argparse
-import json
 import os
 
 import numpy as np
@@ -20,7 +19,6 @@ import speed
 
 import snnlab
 from snnlab import datasets, losses
-from snnlab._files import write_atomically
 from snnlab._workers import worker_count
 from snnlab.layers import Recurrent
 
@@ -117,15 +115,6 @@ def floor(n, batch, n_steps):
     return products
 
 
-def store(report):
-    """Write the records."""
-    path = speed.ROOT / "data" / "results" / "speed-recurrent.json"
-    for record in report.records:
-        record["study"] = path.stem
-    text = json.dumps(report.records, indent=1) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
-
-
 def main():
     """Compare, time, store."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -156,7 +145,7 @@ def main():
         rows.append((who or "snnlab", how, f"{ms:.3g}", f"{np.median(ratio):.2f}"))
     report.table(("who", "how", "ms", "of ours"), rows)
     if not quick:
-        store(report)
+        report.store("speed-recurrent")
 
 
 if __name__ == "__main__":

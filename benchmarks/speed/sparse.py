@@ -15,7 +15,6 @@ ratio is that of the fastest rounds.
 """
 
 import argparse
-import json
 import sys
 import time
 
@@ -24,7 +23,6 @@ import speed
 
 import snnlab
 from snnlab import datasets, training
-from snnlab._files import write_atomically
 from snnlab.kernels import sparse as kernels
 from snnlab.layers.dense import constant_product
 from snnlab.rewiring import erdos_renyi
@@ -188,11 +186,7 @@ def main(argv=None):
     for name in ("current", "normalised", "latency"):
         study(report, name, n, rounds)
     if not options.quick:
-        path = studies.RESULTS / "sparse-execution.json"
-        for record in report.records:
-            record["study"] = path.stem
-        text = json.dumps(report.records, indent=1) + "\n"
-        write_atomically(path, lambda file: file.write(text.encode()))
+        report.store("sparse-execution")
     report.text(f"{time.perf_counter() - began:.0f} s in all, {len(report.records)} records.")
 
 

@@ -184,6 +184,18 @@ class Report:
             }
         )
 
+    def store(self, study):
+        """Write the records to ``data/results``, as a study of that name."""
+        for record in self.records:
+            record["study"] = study
+        write_records(ROOT / "data" / "results" / f"{study}.json", self.records)
+
+
+def write_records(path, records):
+    """A file of records, whole or not at all."""
+    text = json.dumps(records, indent=1) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
 
 def _version(name):
     try:
@@ -993,8 +1005,7 @@ def main(argv=None):
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         old = json.loads(path.read_text()) if only and path.exists() else []
-        text = json.dumps(merged(old, report.records), indent=1) + "\n"
-        write_atomically(path, lambda file: file.write(text.encode()))
+        write_records(path, merged(old, report.records))
     report.text(f"{time.perf_counter() - began:.0f} s in all, {len(report.records)} records.")
 
 

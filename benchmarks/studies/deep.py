@@ -152,13 +152,7 @@ def run(point, seed, validate, checkpoint):
         progress=False,
     )
     measured = snnlab.evaluate(network, code(held[0]), held[1], loss=c["loss"])
-    return {
-        "test_accuracy": measured.accuracy,
-        "hidden_spikes": measured.hidden_spikes,
-        "train_accuracy": history.train_accuracy[-1],
-        "weights": sum(w.size for w in network.weights),
-        "seconds": sum(history.seconds),
-    }
+    return studies.figures(network, history, measured)
 
 
 def point(name, paper=None, source=None, tag="unverified", **config):

@@ -98,13 +98,7 @@ def learn(c, inputs, labels, test, seed, checkpoint=None):
         progress=False,
     )
     measured = snnlab.evaluate(network, *test, loss=loss)
-    return {
-        "test_accuracy": measured.accuracy,
-        "hidden_spikes": measured.hidden_spikes,
-        "train_accuracy": history.train_accuracy[-1],
-        "weights": sum(w.size for w in network.weights),
-        "seconds": sum(history.seconds),
-    }
+    return studies.figures(network, history, measured)
 
 
 @functools.lru_cache(1)

@@ -155,13 +155,7 @@ def learn(config, learned, tested, seed, checkpoint=None):
         progress=False,
     )
     measured = snnlab.evaluate(network, code(tested), labels[tested], loss=loss)
-    return {
-        "test_accuracy": measured.accuracy,
-        "hidden_spikes": measured.hidden_spikes,
-        "train_accuracy": history.train_accuracy[-1],
-        "weights": sum(w.size for w in network.weights),
-        "seconds": sum(history.seconds),
-    }
+    return studies.figures(network, history, measured)
 
 
 def run_official(point, seed, validate, checkpoint):

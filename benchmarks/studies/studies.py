@@ -113,6 +113,17 @@ def result(run, history, substrate=None):
     }
 
 
+def figures(network, history, measured):
+    """What is recorded of a trained network and its `snnlab.evaluate`."""
+    return {
+        "test_accuracy": measured.accuracy,
+        "hidden_spikes": measured.hidden_spikes,
+        "train_accuracy": history.train_accuracy[-1],
+        "weights": sum(w.size for w in network.weights),
+        "seconds": sum(history.seconds),
+    }
+
+
 def record(
     study,
     config,
