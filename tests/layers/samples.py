@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnlab import LIF, Network, surrogate, textbook
+from snnlab import LIF, Network, Substrate, explain, surrogate, textbook
 from snnlab.layers import (
     BatchNorm,
     BlockShape,
@@ -695,3 +695,24 @@ def inputs_of(kind, batch, n_steps, n, rng):
     if kind == "current":
         return ConstantCurrent(rng.normal(0.4, 0.8, (batch, n)), n_steps)
     return Values(rng.normal(0.4, 1.0, (batch, n_steps, n)))
+
+
+# what tests of single layers share ----------------------------------------------------------------
+
+DENSE_ONLY = {  # takes no other layers than dense ones of LIF
+    "a chip": lambda network, inputs: network.forward(inputs, on=Substrate(0)),
+    "a compressed network": lambda network, inputs: network.compressed(),
+    "attribution": lambda network, inputs: explain(network, inputs),
+}
+
+
+def assert_threads_change_no_bit(build, monkeypatch):
+    """Of readout and gradients; ``build(workers)`` gives a network and its inputs."""
+    monkeypatch.setattr("snnlab.passes.WORTH_SHARING", 0)
+    found = []
+    for workers in (1, 2, 3):
+        network, inputs = build(workers)
+        trace = network.forward(inputs)
+        gradients = network.backward(trace, np.ones_like(trace.readout))
+        found.append([x.tobytes() for x in (trace.readout, gradients.flat)])
+    assert found[0] == found[1] == found[2]

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 import reference
-from samples import Shift, make
+from samples import DENSE_ONLY, Shift, assert_threads_change_no_bit, make
 from test_every_layer import assert_same_as_plain
 
 import snnlab
@@ -19,10 +19,8 @@ from snnlab import (
     Network,
     SpikeTrains,
     SpikingClassifier,
-    Substrate,
     clinic,
     energy,
-    explain,
     rewiring,
     surrogate,
     textbook,
@@ -187,16 +185,11 @@ def test_many_samples_and_units_left_out():
     assert_same_as_plain(network, inputs, dropout=[np.arange(5) % 3 > 0])
 
 
-def test_threads_change_no_bit(monkeypatch):
-    monkeypatch.setattr("snnlab.passes.WORTH_SHARING", 0)
-    for stack in ("two dense", "recurrent"):
-        found = []
-        for workers in (1, 2, 3):
-            network, inputs = adaptive(stack, batch=70, workers=workers, dtype=np.float32)
-            trace = network.forward(inputs)
-            gradients = network.backward(trace, np.ones_like(trace.readout))
-            found.append([x.tobytes() for x in (trace.readout, gradients.flat)])
-        assert found[0] == found[1] == found[2]
+@pytest.mark.parametrize("stack", ["two dense", "recurrent"])
+def test_threads_change_no_bit(stack, monkeypatch):
+    assert_threads_change_no_bit(
+        lambda n: adaptive(stack, batch=70, workers=n, dtype=np.float32), monkeypatch
+    )
 
 
 # training and the rest of the library -------------------------------------------------------------
@@ -271,18 +264,11 @@ def test_the_clinic_takes_it():
     assert clinic.examine(network, inputs, np.arange(30) % 3).layers
 
 
-REFUSALS = {
-    "a chip": lambda network, inputs: network.forward(inputs, on=Substrate(0)),
-    "a compressed network": lambda network, inputs: network.compressed(),
-    "attribution": lambda network, inputs: explain(network, inputs),
-}
-
-
-@pytest.mark.parametrize("what", REFUSALS)
+@pytest.mark.parametrize("what", DENSE_ONLY)
 def test_what_cannot_take_it_says_so(what):
     network, inputs = adaptive("dense", dtype=np.float32)
     with pytest.raises(ValueError, match=rf"layer 0 .*neurons adapt: {what} takes LIF only; \w+"):
-        REFUSALS[what](network, inputs)
+        DENSE_ONLY[what](network, inputs)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from samples import MAPS, inputs_of, make
+from samples import DENSE_ONLY, MAPS, assert_threads_change_no_bit, inputs_of, make
 from test_every_layer import assert_same_as_plain
 
 from snnlab import (
@@ -12,10 +12,8 @@ from snnlab import (
     LeakyIntegrator,
     Network,
     SpikeTrains,
-    Substrate,
     clinic,
     energy,
-    explain,
     rewiring,
     train,
 )
@@ -95,14 +93,9 @@ def test_whole_delays_take_one_event():
 
 
 def test_threads_change_no_bit(monkeypatch):
-    monkeypatch.setattr("snnlab.passes.WORTH_SHARING", 0)
-    found = []
-    for workers in (1, 2, 3):
-        network, inputs = make("delayed", batch=70, workers=workers, dtype=np.float32)
-        trace = network.forward(inputs)
-        gradients = network.backward(trace, np.ones_like(trace.readout))
-        found.append([x.tobytes() for x in (trace.readout, gradients.flat)])
-    assert found[0] == found[1] == found[2]
+    assert_threads_change_no_bit(
+        lambda n: make("delayed", batch=70, workers=n, dtype=np.float32), monkeypatch
+    )
 
 
 def test_planted_delays_are_found():
@@ -146,19 +139,12 @@ def test_files_hold_it(tmp_path):
     assert np.array_equal(again.forward(inputs).readout, network.forward(inputs).readout)
 
 
-REFUSALS = {
-    "a chip": lambda network, inputs: network.forward(inputs, on=Substrate(0)),
-    "a compressed network": lambda network, inputs: network.compressed(),
-    "attribution": lambda network, inputs: explain(network, inputs),
-}
-
-
-@pytest.mark.parametrize("what", REFUSALS)
+@pytest.mark.parametrize("what", DENSE_ONLY)
 def test_what_cannot_take_it_says_so(what):
     network, inputs = make("delayed", dtype=np.float32)
     known = rf"layer 1 \(Delayed\(n=4, longest=3.0\)\): {what} takes dense layers only; \w+"
     with pytest.raises(ValueError, match=known):
-        REFUSALS[what](network, inputs)
+        DENSE_ONLY[what](network, inputs)
 
 
 @pytest.mark.parametrize("delays", [0, 2])

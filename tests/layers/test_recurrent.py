@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from helpers import assert_close
-from samples import MAPS, make
+from samples import DENSE_ONLY, MAPS, make
 from test_every_layer import assert_same_as_plain, squares
 
 from snnlab import (
@@ -12,10 +12,8 @@ from snnlab import (
     Network,
     SpikeTrains,
     SpikingClassifier,
-    Substrate,
     clinic,
     energy,
-    explain,
     plot,
     rewiring,
     textbook,
@@ -164,20 +162,13 @@ def test_files_hold_it(tmp_path):
     assert np.array_equal(again.forward(inputs).readout, network.forward(inputs).readout)
 
 
-REFUSALS = {
-    "a chip": lambda network, inputs: network.forward(inputs, on=Substrate(0)),
-    "a compressed network": lambda network, inputs: network.compressed(),
-    "attribution": lambda network, inputs: explain(network, inputs),
-}
-
-
-@pytest.mark.parametrize("what", REFUSALS)
+@pytest.mark.parametrize("what", DENSE_ONLY)
 def test_what_cannot_take_it_says_so(what):
     network, inputs = make("recurrent", dtype=np.float32)
     with pytest.raises(
         ValueError, match=rf"layer 0 \(Recurrent\(n=5\)\): {what} takes dense layers only; \w+"
     ):
-        REFUSALS[what](network, inputs)
+        DENSE_ONLY[what](network, inputs)
 
 
 def test_operations_are_counted():
