@@ -10,8 +10,9 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 Signals = SpikeTrains | ConstantCurrent | Values
 PathLike = str | os.PathLike[str]

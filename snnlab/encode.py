@@ -9,8 +9,9 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._workers import share, worker_count
+from snnlab.currents import ConstantCurrent
 from snnlab.kernels import events
-from snnlab.signals import ConstantCurrent, SpikeTrains
+from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

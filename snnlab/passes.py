@@ -11,13 +11,13 @@ from functools import cache, partial
 import numpy as np
 
 from snnlab._workers import share, worker_count
+from snnlab.currents import ConstantCurrent
 from snnlab.kernels import lif
 from snnlab.layers.base import firing_back_reals
 from snnlab.layers.constants import LearnedBack
 from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
 from snnlab.record import spike_bits
-from snnlab.signals import ConstantCurrent
 from snnlab.surrogate import GIVEN, slope
 
 WORTH_SHARING = 100_000  # updates of neurons in a batch from which on threads are worth dispatching

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from snnlab.currents import Values
 from snnlab.kernels import lif
 from snnlab.memory import aligned, pad_units, padded_width
-from snnlab.signals import SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 
 class Record:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _capacity, _check
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.record import Record
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

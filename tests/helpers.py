@@ -11,8 +11,8 @@ import numpy as np
 
 from snnlab import LIF, Network, SpikeTrains, encode, plot, surrogate
 from snnlab import train as train_aloud
+from snnlab.currents import ConstantCurrent
 from snnlab.passes import threads_worth
-from snnlab.signals import ConstantCurrent
 
 ROOT = Path(__file__).resolve().parents[1]
 CHIP = LIF.brainscales2()

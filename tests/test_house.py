@@ -2,12 +2,14 @@
 
 import ast
 import doctest
+import functools
 import importlib
 import inspect
 import os
 import pkgutil
 import time
 import types
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ import snnlab
 
 # made on demand, with what the extras bring
 NEEDS = {"live": "ipywidgets", "plot": "matplotlib", "panels": "ipywidgets"}
+PYTHON = ("snnlab", "tests", "tools", "benchmarks")
 EXTRAS = ("live", "plot", "course.panels", "course.figures", "demo")
 
 
@@ -69,6 +72,41 @@ def test_figures_are_drawn_above_the_core():
     for name, others in arrows().items():
         if [n for n in others if is_within(n, ["plot"])]:
             assert is_within(name, allowed), name
+
+
+@functools.cache
+def own_names(path):
+    """What a file defines; a package's ``__init__`` also has what it takes from its files."""
+    node = tree(path)
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    names |= {n.name for n in node.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    taken = {
+        alias.asname or alias.name
+        for n in ast.walk(node)
+        if isinstance(n, ast.ImportFrom | ast.Import)
+        for alias in n.names
+    }
+    return names | taken if path.stem == "__init__" else names - taken
+
+
+def test_names_are_taken_from_the_file_that_defines_them():
+    """Else a file that no longer needs a name would break others when it lets go of it."""
+    found, seen = [], 0
+    root = PACKAGE.parent
+    for path in chain(*(sorted((root / part).rglob("*.py")) for part in PYTHON)):
+        for part in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(part, ast.ImportFrom) or part.level:
+                continue
+            package, _, module = (part.module or "").partition(".")
+            if package != "snnlab" or not module:
+                continue
+            for alias in part.names:
+                seen += 1
+                is_module = f"{module}.{alias.name}" in MODULES
+                if not is_module and alias.name not in own_names(MODULES[module]):
+                    found.append(f"{path.relative_to(root)}: {alias.name} of {module}")
+    assert seen > 1000
+    assert not found
 
 
 def test_no_private_name_is_taken_from_another_module():

@@ -12,7 +12,7 @@ import numpy as np
 import studies
 
 import snnlab
-from snnlab.chip.substrate import EFFECTS, N_NEURONS
+from snnlab.chip.effects import EFFECTS, N_NEURONS
 from snnlab.learning.penalties import Bursts
 
 PAPER = "Cramer et al. 2022, Table 1, BrainScaleS-2"

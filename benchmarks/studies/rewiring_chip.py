@@ -22,7 +22,7 @@ from chip import PLAIN
 
 import snnlab
 from snnlab import avoidance, synapses
-from snnlab.chip.substrate import EFFECTS, N_NEURONS
+from snnlab.chip.effects import EFFECTS, N_NEURONS
 from snnlab.learning.penalties import Bursts
 
 # pulls, and the connectivities that they lead to on the validation split: the last as measured, the

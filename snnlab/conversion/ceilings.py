@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.network import Network
-from snnlab.signals import ConstantCurrent, Values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

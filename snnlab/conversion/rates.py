@@ -9,8 +9,8 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.conversion.ceilings import check_ann, check_samples
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.kernels.lif import BLOCK
-from snnlab.signals import ConstantCurrent, Values
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

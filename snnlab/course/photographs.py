@@ -9,8 +9,8 @@ from snnlab import _check, encode, rewiring
 from snnlab.course import lessons
 from snnlab.course.arguments import of_course
 from snnlab.layers import BatchNorm, Conv, Pool
+from snnlab.learning.evaluation import evaluate
 from snnlab.learning.optim import Adam
-from snnlab.learning.training import evaluate
 from snnlab.network import Network
 from snnlab.neurons import LIF
 

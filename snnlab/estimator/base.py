@@ -15,18 +15,20 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from snnlab import _check, encode
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.estimator import _images as images
 from snnlab.estimator import files, parts, tables
 from snnlab.estimator.watch import Watch
 from snnlab.kernels.compiling import telling
 from snnlab.learning.evaluation import predict_scores
+from snnlab.learning.history import History
 from snnlab.learning.losses import Weighted, WeightedTargets, resolve
 from snnlab.learning.optim import Adam
 from snnlab.learning.silence import MANY, check_hearing
-from snnlab.learning.training import History, steps, train
+from snnlab.learning.training import steps, train
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

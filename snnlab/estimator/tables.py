@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from snnlab import _check, encode
+from snnlab.currents import ConstantCurrent
 from snnlab.estimator import _images as images
-from snnlab.signals import ConstantCurrent
 
 CODES = ("auto", "latency", "population", "current")
 STEPS = 20  # for which constants are given: more of them are finer, not longer

@@ -5,11 +5,12 @@ from collections import namedtuple
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import Values
 from snnlab.layers.constants import ROWS, current, decay_or_threshold, stored
 from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
 from snnlab.rates import ReLU
-from snnlab.signals import SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 from snnlab.surrogate import GIVEN, NAMES, OWN
 
 # Under which a layer runs: its blocks (padded) as they are there, by name; its neurons; whether a

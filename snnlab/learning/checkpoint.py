@@ -12,9 +12,10 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, check_writable, load_npz, save_npz
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.learning.history import History
 from snnlab.learning.state import Stateful
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 DEPTH = 12  # of objects within objects that a digest follows
 _FIRST = WeakKeyDictionary()  # of networks: digest of their first weights, per file

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.learning import silence
 from snnlab.learning.losses import agreement, check_targets, resolve, scored
 from snnlab.learning.settings import check_medium, check_samples
 from snnlab.parameters import check_weights
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -43,6 +43,7 @@ import numpy as np
 
 from snnlab import _backward, _check
 from snnlab._workers import share, worker_count
+from snnlab.currents import ConstantCurrent
 from snnlab.kernels import lif
 from snnlab.kernels import membrane as kernels
 from snnlab.layers.constants import slope
@@ -51,7 +52,7 @@ from snnlab.layers.recurrent import Recurrent
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.passes import chunk_borders
-from snnlab.signals import ConstantCurrent, SpikeTrains
+from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,13 @@ from zlib import crc32
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.learning.losses import FirstSpike, check_targets, resolve
-from snnlab.learning.optim import Adam, resolve_schedule
+from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import Penalties
+from snnlab.learning.schedules import resolve_schedule
 from snnlab.medium import IDEAL
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 
 @dataclass(kw_only=True)

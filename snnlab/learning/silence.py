@@ -8,7 +8,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.currents import ConstantCurrent, Values
+from snnlab.signals import SpikeTrains
 
 MANY = 0.5  # share of training samples without a spike from which on it is worth a word
 PATIENCE = 3  # epochs in which a silent layer may come alive by itself

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import ConstantCurrent
 from snnlab.learning.losses import MaxOverTime, of_samples, scores_of
-from snnlab.signals import ConstantCurrent
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

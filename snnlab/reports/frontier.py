@@ -13,7 +13,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, check_format, write_atomically
-from snnlab.learning.training import evaluate
+from snnlab.learning.evaluation import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

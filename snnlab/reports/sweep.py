@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.learning.evaluation import evaluate
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import Bursts, Penalties
 from snnlab.learning.settings import check_medium, check_samples
-from snnlab.learning.training import evaluate, steps, train
+from snnlab.learning.training import steps, train
 from snnlab.parameters import check_weights
 from snnlab.reports.frontier import Frontier, Point
 from snnlab.reports.runbook import RunBook, SweepBook

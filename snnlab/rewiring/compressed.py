@@ -9,7 +9,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._workers import share
-from snnlab.currents import NO_EVENTS
+from snnlab.currents import NO_EVENTS, ConstantCurrent
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
 from snnlab.layers.dense import constant_product
@@ -20,7 +20,7 @@ from snnlab.parameters import check_weights
 from snnlab.passes import threads_worth
 from snnlab.record import Record, spike_bits
 from snnlab.rewiring.connectivity import units_in_use
-from snnlab.signals import ConstantCurrent, SpikeTrains, check_inputs
+from snnlab.signals import SpikeTrains, check_inputs
 from snnlab.trace import Trace
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from helpers import CHIP, active, bits, thresholds, train
 
 from snnlab import Network, Substrate, datasets, encode, evaluate
 from snnlab.chip.calibration import Calibration, calibrate
-from snnlab.chip.substrate import SPREADS
+from snnlab.chip.effects import SPREADS
 
 CHIPS = {
     "as drawn": {},

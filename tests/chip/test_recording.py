@@ -9,7 +9,7 @@ from helpers import CHIP, N_STEPS, NETWORKS, active, as_input, bits, network, sa
 from snnlab import Adam, ConstantCurrent, Network, Substrate, evaluate, recording
 from snnlab.chip.recording import Recorder, Recording, load_trace, save_trace
 from snnlab.learning.penalties import Bursts
-from snnlab.network import Trace
+from snnlab.trace import Trace
 
 SETTINGS = {"epochs": 2, "rng": 1, "batch_size": 25, "dropout": 0.2}
 

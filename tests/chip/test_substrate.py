@@ -36,12 +36,12 @@ from snnlab import (
     losses,
     substrate,
 )
-from snnlab.chip.substrate import EFFECTS, SPREADS
+from snnlab.chip.effects import EFFECTS, SPREADS
 from snnlab.kernels import noise
 from snnlab.kernels.chip import FREE
+from snnlab.learning.evaluation import predict_scores
 from snnlab.learning.penalties import Bursts, ReadoutAmplitude
-from snnlab.learning.training import predict_scores
-from snnlab.network import Trace
+from snnlab.trace import Trace
 
 INTEGRATOR = CHIP.integrator()
 B = math.exp(-1.7 / 6)  # decay per step of membrane and synapse

@@ -16,8 +16,8 @@ import snnlab
 from snnlab import LIF, Network, encode, live, panels, plot, surrogate, textbook
 from snnlab.course import figures
 from snnlab.course.panels.digits import centred
+from snnlab.learning.evaluation import evaluate
 from snnlab.learning.losses import MaxOverTime
-from snnlab.learning.training import evaluate
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from snnlab import Affine, SpikeTrains, SpikingClassifier, SpikingRegressor, datasets, encode
+from snnlab.currents import ConstantCurrent
 from snnlab.datasets.augment import CroppedImages, Crops
 from snnlab.layers import Conv, Pool, Residual, Vote
-from snnlab.signals import ConstantCurrent
 
 pytestmark = pytest.mark.rotates
 

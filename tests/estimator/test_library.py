@@ -34,7 +34,7 @@ from snnlab import (
     sweep,
 )
 from snnlab.kernels.compiling import telling
-from snnlab.learning.optim import Optimizer
+from snnlab.learning.optimizer import Optimizer
 
 pytestmark = pytest.mark.rotates
 

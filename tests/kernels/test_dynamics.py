@@ -8,10 +8,11 @@ import pytest
 import reference
 
 from snnlab import surrogate, textbook
+from snnlab.currents import ConstantCurrent
 from snnlab.kernels import lif
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.signals import ConstantCurrent, SpikeTrains
+from snnlab.signals import SpikeTrains
 
 # 1 - dt / tau = 1/2 exactly
 HALF = {"tau_mem": 2.0, "tau_syn": None, "dt": 1.0, "method": "euler"}

@@ -7,10 +7,12 @@ from helpers import STEEPNESS, assert_close, build
 from numba import njit
 
 from snnlab import losses, surrogate, textbook
+from snnlab.currents import ConstantCurrent
 from snnlab.kernels import lif, vector
-from snnlab.network import Network, Trace
+from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.signals import ConstantCurrent, SpikeTrains
+from snnlab.signals import SpikeTrains
+from snnlab.trace import Trace
 
 N_STEPS = 9
 LOSSES = [losses.MaxOverTime(3.0), losses.SumOverTime(0.4), losses.RateMSE(), losses.FirstSpike()]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import LIF, Network, Substrate, explain, surrogate, textbook
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.layers import (
     BatchNorm,
     BlockShape,
@@ -26,7 +27,7 @@ from snnlab.layers import (
 )
 from snnlab.layers.constants import ROWS
 from snnlab.rates import ReLU
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 # layers of a reader's own -------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from snnlab import (
     train,
 )
 from snnlab.layers import Conv, Dense, Residual
-from snnlab.learning.optim import Optimizer
+from snnlab.learning.optimizer import Optimizer
 from snnlab.parameters import Gradients
 from snnlab.rewiring.connectivity import n_weights
 

@@ -5,8 +5,9 @@ import pytest
 import reference
 
 from snnlab import optim
-from snnlab.network import Gradients, Network
+from snnlab.network import Network
 from snnlab.neurons import LIF
+from snnlab.parameters import Gradients
 
 SIZES = (6, 19, 4)  # the hidden layer is padded, the readout is not
 ADAMS = [

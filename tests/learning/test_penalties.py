@@ -6,6 +6,7 @@ import reference
 from helpers import STEEPNESS, as_input, assert_close, build, network, same, threads, toy, train
 
 from snnlab import SGD, Adam, evaluate, losses, surrogate, textbook
+from snnlab.currents import ConstantCurrent
 from snnlab.learning.penalties import (
     Bursts,
     Homeostasis,
@@ -17,8 +18,8 @@ from snnlab.learning.penalties import (
     WeightDecay,
 )
 from snnlab.learning.training import steps
-from snnlab.network import Trace
-from snnlab.signals import ConstantCurrent, SpikeTrains
+from snnlab.signals import SpikeTrains
+from snnlab.trace import Trace
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import reference
 from helpers import CHIP
 
 from snnlab import Adam, Network, Values, evaluate, losses, train
+from snnlab.learning.evaluation import predict_scores
 from snnlab.learning.losses import (
     Masked,
     MaskedTargets,
@@ -15,7 +16,6 @@ from snnlab.learning.losses import (
     WeightedTargets,
     mask_of,
 )
-from snnlab.learning.training import predict_scores
 
 N, STEPS, CLASSES = 5, 7, 3
 LENGTHS = np.array([7, 3, 1, 5, 3])

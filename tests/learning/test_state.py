@@ -10,7 +10,7 @@ import pytest
 from helpers import CHIP, as_input, toy, train
 
 from snnlab import SGD, STDS, Adam, DeepR, FixedMask, GradR, Magnitude, Network, SoftDeepR
-from snnlab.learning.optim import Optimizer
+from snnlab.learning.optimizer import Optimizer
 from snnlab.learning.state import Kind
 
 

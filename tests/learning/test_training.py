@@ -29,8 +29,9 @@ from snnlab import (
     penalties,
 )
 from snnlab import train as train_aloud
-from snnlab.learning.optim import Cosine, Exponential
-from snnlab.learning.training import Step, predict_scores, steps
+from snnlab.learning.evaluation import predict_scores
+from snnlab.learning.schedules import Cosine, Exponential
+from snnlab.learning.training import Step, steps
 
 
 @pytest.fixture

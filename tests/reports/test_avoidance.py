@@ -7,7 +7,7 @@ import pytest
 from helpers import assert_nothing_is_cut_off
 
 from snnlab import LIF, GradR, Network, Substrate, avoidance, encode, rewiring, synapses
-from snnlab.chip.substrate import SPREADS
+from snnlab.chip.effects import SPREADS
 
 SIZES = (20, 30, 4)
 

@@ -629,7 +629,8 @@ def test_repetitions_do_not_depend_on_the_number_of_processes():
     start = network(inputs)
 
     def run(seed):
-        from snnlab.reports.sweep import Frontier, sweep
+        from snnlab.reports.frontier import Frontier
+        from snnlab.reports.sweep import sweep
 
         runs = sweep(
             start,

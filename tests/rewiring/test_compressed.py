@@ -18,7 +18,7 @@ from snnlab import (
     time_to_decision,
     train,
 )
-from snnlab.learning.training import predict_scores
+from snnlab.learning.evaluation import predict_scores
 
 SIZES = (20, 70, 40, 5)
 NEURON = {"tau_mem": 4e-3, "tau_syn": 3e-3, "dt": 1e-3, "gain": 0.5}

@@ -27,7 +27,7 @@ from snnlab import (
     train,
 )
 from snnlab.learning.penalties import Ramp
-from snnlab.network import Gradients
+from snnlab.parameters import Gradients
 
 SIZES = (6, 19, 4)  # the hidden layer is padded, the readout is not
 RULES = {

@@ -8,7 +8,7 @@ import pytest
 from helpers import as_input, network, toy
 
 from snnlab import Adam, ConstantCurrent, FixedMask, GradR, SpikeTrains, Substrate
-from snnlab.signals import Values
+from snnlab.currents import Values
 
 READ = {
     "Network": (network, "weights parameters blocks layers neurons sizes shape_in stages n_steps "

@@ -22,8 +22,8 @@ from snnlab import (
 )
 from snnlab._files import load_npz
 from snnlab.chip.recording import load_trace, save_trace
+from snnlab.currents import Values
 from snnlab.datasets.augment import resample
-from snnlab.signals import Values
 
 X = np.random.default_rng(0).random((6, 20), dtype=np.float32)
 MASK = np.eye(6, 20, dtype=bool)

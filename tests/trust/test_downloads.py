@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from snnlab.datasets import DatasetUnavailable, fetch, load, load_default
-from snnlab.datasets.fetch import IdxFile, ImageSet
+from snnlab.datasets.fetch import ImageSet
+from snnlab.datasets.files import IdxFile
 
 # a connection that is given up is closed when it is collected, which Python mentions
 pytestmark = [

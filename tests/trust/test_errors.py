@@ -25,7 +25,8 @@ from snnlab import (
     surrogate,
 )  # fmt: skip
 from snnlab.chip.recording import Recorder, Recording, load_trace
-from snnlab.learning.training import evaluate, predict_scores, steps, train
+from snnlab.learning.evaluation import evaluate, predict_scores
+from snnlab.learning.training import steps, train
 
 NET = network()
 X = encode.latency(np.random.default_rng(0).random((10, 20), dtype=np.float32), n_steps=12)

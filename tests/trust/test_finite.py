@@ -13,7 +13,7 @@ from helpers import as_input, network, same, toy, train
 import snnlab
 from snnlab import LIF, SGD, Adam, DeepR, Network, SpikeTrains, Substrate, losses
 from snnlab.learning.guard import room
-from snnlab.learning.optim import Optimizer
+from snnlab.learning.optimizer import Optimizer
 from snnlab.learning.state import Kind
 from snnlab.parameters import check_weights, largest
 from snnlab.rewiring import STDS, FixedMask, GradR, Magnitude, SoftDeepR
@@ -140,7 +140,7 @@ def test_a_huge_learning_rate_leaves_the_weights(data):
 def test_a_gradient_that_is_none_changes_nothing(make, bad, steps):
     optimizer, net = stepped(make, steps)
     before = state_of(optimizer, net)
-    g = snnlab.network.Gradients(net)
+    g = snnlab.parameters.Gradients(net)
     g[1][3, 2] = bad
     with pytest.raises(FloatingPointError, match=r"1 of 96 entries of 'weights' in layer 1 \(Den"):
         optimizer.step(net, g)
@@ -325,7 +325,7 @@ def test_rewiring_counts_nothing_as_pruned():
     before = rule.active.copy()
     g = some(net)
     g[0][...] = np.nan
-    gradients = snnlab.network.Gradients(net)
+    gradients = snnlab.parameters.Gradients(net)
     for own, x in zip(gradients, g, strict=True):
         own[...] = x
     with pytest.raises(FloatingPointError):

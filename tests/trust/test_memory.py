@@ -7,7 +7,7 @@ import pytest
 from helpers import CHIP, fresh_python
 
 from snnlab import ConstantCurrent, Network, SpikeTrains, Substrate
-from snnlab.network import Gradients
+from snnlab.parameters import Gradients
 from snnlab.record import Record
 from snnlab.trace import Trace
 

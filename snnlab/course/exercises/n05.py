@@ -14,8 +14,9 @@ TARGET = 0.88  # share of test images
     "Small enough batches make enough steps of three epochs, and the rate fits them.",
 )
 def _three_epochs(answer):
+    from snnlab.learning.evaluation import evaluate
     from snnlab.learning.optim import Adam
-    from snnlab.learning.training import evaluate, train
+    from snnlab.learning.training import train
     from snnlab.network import Network
 
     if not isinstance(answer, Mapping) or set(answer) != {"lr", "batch_size"}:

@@ -12,7 +12,8 @@ CURED = {"n06.q2": 0.85, "n06.q3": 0.9}  # share of test images
 def _trained_patient(question, patient, network, training):
     """A hint if a patient is not cured after its ten epochs."""
     from snnlab import datasets
-    from snnlab.learning.training import evaluate, train
+    from snnlab.learning.evaluation import evaluate
+    from snnlab.learning.training import train
 
     data, settings = datasets.load("digits16"), patient.training | training
     network = network.copy()

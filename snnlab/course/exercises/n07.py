@@ -34,8 +34,9 @@ def _what_a_third_spike_costs(answer):
     "ones go.",
 )
 def _few_spikes_little_loss(answer):
+    from snnlab.learning.evaluation import evaluate
     from snnlab.learning.penalties import Bursts
-    from snnlab.learning.training import evaluate, train
+    from snnlab.learning.training import train
     from snnlab.network import Network
 
     hint = no_number(answer, "a strength: a number, 0 or more")

@@ -53,7 +53,8 @@ CLOSE = 0.004  # accuracies between which no rank is asked for
 )
 def _rank_of_imperfections(answer):
     from snnlab.chip.substrate import Substrate
-    from snnlab.learning.training import evaluate, train
+    from snnlab.learning.evaluation import evaluate
+    from snnlab.learning.training import train
     from snnlab.network import Network
 
     effects = {

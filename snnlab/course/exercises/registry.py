@@ -160,7 +160,7 @@ def tested(network, enough):
         None likewise.
     """
     from snnlab import encode
-    from snnlab.learning.training import evaluate
+    from snnlab.learning.evaluation import evaluate
     from snnlab.network import Network
 
     if not isinstance(network, Network):

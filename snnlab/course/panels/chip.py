@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.chip.substrate import EFFECTS, Substrate
+from snnlab.chip.effects import EFFECTS
+from snnlab.chip.substrate import Substrate
 from snnlab.course import figures, results
 from snnlab.course.arguments import COUNT, of_course
 from snnlab.course.panels.shared import checked, checked_test
+from snnlab.learning.evaluation import evaluate
 from snnlab.learning.optim import Adam
 from snnlab.learning.settings import check_samples
-from snnlab.learning.training import evaluate, steps
+from snnlab.learning.training import steps
 from snnlab.live import Action, Choice, Panel, Slider, Stops, as_options
 from snnlab.live.panel import of_controls
 from snnlab.reports.sweep import transfer_matrix

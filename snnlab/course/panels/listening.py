@@ -10,7 +10,7 @@ from snnlab import _check
 from snnlab.course import figures, listening
 from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import first_steps
-from snnlab.learning.training import evaluate
+from snnlab.learning.evaluation import evaluate
 from snnlab.live import Action, Choice, Loudspeaker, Pace, Panel, Slider, Stops, as_options
 from snnlab.sound import Cochlea
 

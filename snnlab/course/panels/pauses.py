@@ -10,7 +10,8 @@ from snnlab import _check
 from snnlab.course import figures, pauses
 from snnlab.course.arguments import of_course
 from snnlab.course.figures.pauses import largest_miss
-from snnlab.learning.training import evaluate, steps
+from snnlab.learning.evaluation import evaluate
+from snnlab.learning.training import steps
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from itertools import islice
 
 from snnlab import _check
+from snnlab.learning.evaluation import evaluate
 from snnlab.learning.optim import Adam
 from snnlab.learning.settings import check_samples
-from snnlab.learning.training import evaluate, steps
+from snnlab.learning.training import steps
 from snnlab.live import Panel
 from snnlab.network import Network
 

@@ -10,8 +10,9 @@ from snnlab import _check, encode
 from snnlab.course import figures, results
 from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked, look_at
+from snnlab.learning.evaluation import predict_scores
 from snnlab.learning.penalties import Bursts
-from snnlab.learning.training import predict_scores, steps
+from snnlab.learning.training import steps
 from snnlab.live import Panel, Slider, Stops, as_options
 from snnlab.reports.frontier import Frontier
 

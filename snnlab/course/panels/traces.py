@@ -9,7 +9,8 @@ import numpy as np
 from snnlab import _check, textbook
 from snnlab.course import figures, traces
 from snnlab.course.arguments import of_course
-from snnlab.learning.training import evaluate, steps
+from snnlab.learning.evaluation import evaluate
+from snnlab.learning.training import steps
 from snnlab.live import Choice, Pace, Panel, Slider, Stops, as_options
 
 if TYPE_CHECKING:

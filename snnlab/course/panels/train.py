@@ -10,9 +10,10 @@ from snnlab import _check, encode
 from snnlab.course import figures
 from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked_test, look_at
+from snnlab.learning.evaluation import evaluate
 from snnlab.learning.optim import Adam
 from snnlab.learning.settings import check_samples
-from snnlab.learning.training import evaluate, steps
+from snnlab.learning.training import steps
 from snnlab.live import Action, Pace, Panel, Slider, Stops, as_options
 from snnlab.network import Network
 from snnlab.neurons import LIF

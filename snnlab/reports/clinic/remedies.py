@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import ConstantCurrent
 from snnlab.layers import Conv
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import LowerBound
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
-from snnlab.signals import ConstantCurrent
 from snnlab.surrogate import slope
 
 if TYPE_CHECKING:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.layers import Conv
 from snnlab.layers.known import check_known, check_neurons_known
 from snnlab.learning import losses
 from snnlab.network import Network
 from snnlab.reports.clinic import checks
 from snnlab.reports.clinic.remedies import DETACH, reach, weights_of
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
     from typing import Any

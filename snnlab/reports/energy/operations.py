@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.layers.delayed import Delayed
 from snnlab.layers.dense import FullyConnected
 from snnlab.layers.known import check_known
 from snnlab.network import Network
-from snnlab.signals import ConstantCurrent, SpikeTrains, Values
+from snnlab.signals import SpikeTrains
 
 MOST_STATES = 2**24  # units and steps that are run at a time: lists of their spikes are large
 
