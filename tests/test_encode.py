@@ -523,8 +523,10 @@ def test_a_stream_of_rates_may_be_learned():
     [
         ({"x": [[2.0]]}, "x must lie in"),
         ({"x": [1.0]}, "x must have shape"),
+        ({"x": np.ones((2, 0))}, "x must have units"),
         ({"n_steps": 0}, "n_steps"),
         ({"probability": 0.0}, "probability"),
+        ({"probability": 1e-50}, "probability must be larger"),
         ({"probability": 1.5}, "probability"),
     ],
 )
