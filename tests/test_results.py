@@ -34,6 +34,7 @@ SEEDS = {  # where there are not five
 MEASURED = {  # no seeds
     "speed",
     "speed-deep",
+    "memory-deep",
     "speed-recurrent",
     "panels-latency",
     "sparse-execution",

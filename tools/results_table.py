@@ -457,6 +457,20 @@ def conv_table():
     return pages.table(("channels", "steps", *PEERS_W5.values(), *head), rows)
 
 
+def memory_table():
+    """What three training steps of each take, in megabytes, and in brackets how many times ours."""
+    taken = {}
+    for r in load("memory-deep"):
+        size = r["config"]["channels"], r["config"]["n_steps"]
+        taken.setdefault(size, {})[r["peer"]] = r["median"]
+    rows = []
+    for size, mb in taken.items():
+        ours = mb["snnlab"]
+        theirs = [f"{mb[k]:.0f} ({mb[k] / ours:.1f})" if k in mb else "-" for k in PEERS_W5]
+        rows.append((*size, f"{ours:.0f}", *theirs))
+    return pages.table(("channels", "steps", "snnlab", *PEERS_W5.values()), rows)
+
+
 PEERS_W3 = {
     "pytorch-eager": "PyTorch, eager",
     "pytorch-compiled": "PyTorch, compiled",
@@ -619,6 +633,7 @@ def tables():
         "speed": speed_table(WORK, PEERS),
         "speed-w4": speed_table(WORK_W4, PEERS_W4),
         "speed-deep": conv_table(),
+        "memory-deep": memory_table(),
         "speed-recurrent": recurrent_table(),
         "panels": panels_table(),
         "fit": fit_table(),

@@ -14,7 +14,10 @@ nothing else run meanwhile. ``--quick`` is rough and stores nothing.
 
 import argparse
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 for threads in ("NPROC", "OPENBLAS_NUM_THREADS"):  # XLA's, and those of NumPy's products
     os.environ[threads] = "1"
@@ -155,14 +158,59 @@ def own_variants(report, sizes, rounds):
     report.table(("channels", "steps", "variant", "ms", "of the plain step"), rows)
 
 
+def peak(make, channels, n_steps):
+    """Megabytes that three steps take, network and optimiser included."""
+    make(*example(8, n_steps, 2, side=8, dense=(40, 20))).step()  # compiled, libraries are there
+    given = example(channels, n_steps, BATCH, workers=1)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = kilobytes("VmRSS")
+    side = make(*given)
+    for _ in range(3):
+        side.step()
+    return (kilobytes("VmHWM") - before) * 1024 / 1e6
+
+
+def kilobytes(what):
+    """A figure of this process, as the system has it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(what)).split()[1])
+
+
+def memory(report, sizes, makers):
+    """Peak of each side, one after the other."""
+    rows = []
+    for channels, n_steps in sizes:
+        taken = {}
+        for who in ("snnlab", *makers):
+            command = [sys.executable, __file__, "--peak", who, str(channels), str(n_steps)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            taken[who] = float(done.stdout.split()[-1])
+            about = {"channels": channels, "n_steps": n_steps, "batch_size": BATCH}
+            report.record("peak_megabytes", taken[who], "W5", who, **about)
+            times = taken[who] / taken["snnlab"]
+            rows.append((channels, n_steps, who, f"{taken[who]:.0f}", f"{times:.2f}"))
+    report.table(("channels", "steps", "who", "MB", "times ours"), rows)
+
+
 def main():
     """Compare, time, store."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="rough, and stores nothing")
+    parser.add_argument("--memory", action="store_true", help="memory only")
+    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     quick = options.quick
-    report = speed.Report("python benchmarks/speed/deep.py" + " --quick" * quick)
     makers, sizes = the_peers(compiled=not quick), SIZES[2:3] if quick else SIZES
+    if options.peak:
+        who, *size = options.peak
+        print(peak({"snnlab": Ours, **makers}[who], *map(int, size)))
+        return
+    flags = " --quick" * quick + " --memory" * options.memory
+    report = speed.Report("python benchmarks/speed/deep.py" + flags)
+    if options.memory:
+        memory(report, sizes, makers)
+        report.store("memory-deep")
+        return
     check(makers)
     versus_peers(report, sizes, makers, 3 if quick else 9)
     own_variants(report, sizes, 3 if quick else 15)

@@ -140,7 +140,7 @@ def test_ranks_are_checked_against_a_trained_network(monkeypatch):
         (name,) = (short for long, short in names.items() if substrate.effects[long])
         return (0.9 - cost[name],)
 
-    monkeypatch.setattr("snnlab.learning.training.evaluate", evaluate)
+    monkeypatch.setattr("snnlab.learning.evaluation.evaluate", evaluate)
     monkeypatch.setattr("snnlab.learning.training.train", lambda *given, **settings: None)
     assert snnlab.check("n09.q3", ["gain", "tau", "noise", "threshold"])
     assert snnlab.check("n09.q3", ("gain", "tau", "threshold", "noise")), "too close to call"
