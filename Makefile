@@ -57,23 +57,22 @@ lab: venv  ## open the first notebook in JupyterLab
 	$(PY) -m jupyterlab $(AS_ROOT) $(LAB_FLAGS) notebooks/01_one_leaky_neuron.ipynb
 
 # All passes run even if one fails; the full run comes last, so its summary is the last one shown.
-# The kernels are compiled once beforehand: parallel workers must not write the same cache. The
-# pass with bounds checks compiles other code, so it has a cache of its own and one process, which
-# runs beside the shorter ones. Each process has a core, so networks take one thread where a test
-# does not ask for more: else they wait for each other, and tests take twice as long. Tests in a
-# browser go to one process (loadgroup): one JupyterLab is enough. `make test` has notebooks train
-# less and runs a fifth of what takes long, another one each day (SNNLAB_PART=0 to 4, or all).
+# Most kernels are compiled beforehand, while the pass with bounds checks runs; that one compiles
+# other code and has a cache of its own. Each process has a core, so networks take one thread where
+# a test does not ask for more: else they wait for each other, and tests take twice as long. Tests
+# in a browser go to one process (loadgroup): one JupyterLab is enough. `make test` has notebooks
+# train less and runs a seventh of what takes long, another one each day of the week (SNNLAB_PART=0,
+# Monday, to 6, or all).
 test: export SNNLAB_WORKERS ?= 1
 test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full), in twelve minutes
-	@failed=""; mkdir -p .cache; said="$(CURDIR)/.cache/bounds.txt"; \
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
-	  $(PY) -m pytest -q -m bounds $(WHOLE) > "$$said" 2>&1 & bounds=$$!; \
-	trap 'kill $$bounds 2>/dev/null; exit 130' INT TERM; \
+	@failed=""; mkdir -p .cache; said="$(CURDIR)/.cache/nojit.txt"; \
+	{ NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m nojit && $(WARM_UP); } > "$$said" 2>&1 & nojit=$$!; \
+	trap 'kill $$nojit 2>/dev/null; exit 130' INT TERM; \
 	echo "== lint"; { $(LINT); } || failed="$$failed lint"; \
-	echo "== without JIT"; \
-	NUMBA_DISABLE_JIT=1 $(PY) -m pytest -q -m nojit || failed="$$failed nojit"; \
-	$(WARM_UP) || failed="$$failed warm-up"; \
-	echo "== with bounds checks"; wait $$bounds || failed="$$failed bounds"; cat "$$said"; \
+	echo "== with bounds checks"; \
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
+	  $(PY) -m pytest -q -m bounds -n $(WORKERS) $(WHOLE) || failed="$$failed bounds"; \
+	echo "== without JIT"; wait $$nojit || failed="$$failed nojit"; cat "$$said"; \
 	echo "== all tests"; \
 	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(WHOLE) || failed="$$failed tests"; \
 	if [ -n "$$failed" ]; then echo "make test: failed:$$failed"; exit 1; fi

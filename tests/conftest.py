@@ -1,6 +1,6 @@
 """Set-up of all tests: shared fixtures, which tests are run, and which may be skipped.
 
-``pytest`` runs a quick selection: notebooks with less training (`quick_notebook`), and a fifth of
+``pytest`` runs a quick selection: notebooks with less training (`quick_notebook`), and a seventh of
 the tests that are marked so (in a browser, and others that take long in many cases), another one
 each day. ``pytest --all`` runs everything as it is.
 """
@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-PARTS = 5
+PARTS = 7  # a week's days
 MARKS = "browser", "rotates"  # of tests of which one part is run, another one each day
 
 # Why a test may be skipped where the environment variable CI is set, as regular expressions of the
@@ -45,8 +45,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     # once for all processes that share the tests, also at midnight
-    day = datetime.date.today().timetuple().tm_yday
-    part = "all" if config.getoption("--all") else os.environ.get("SNNLAB_PART", str(day % PARTS))
+    day = str(datetime.date.today().weekday())
+    part = "all" if config.getoption("--all") else os.environ.get("SNNLAB_PART", day)
     if part not in {"all", *map(str, range(PARTS))}:
         raise pytest.UsageError(f"SNNLAB_PART must be 0 to {PARTS - 1} or all, not {part!r}")
     os.environ["SNNLAB_PART"] = part

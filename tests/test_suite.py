@@ -10,14 +10,14 @@ PROBE = """
 import pytest
 
 @pytest.mark.browser
-@pytest.mark.parametrize("k", range(8))
+@pytest.mark.parametrize("k", range(10))
 def test_page(k): pass
 
 @pytest.mark.rotates
-@pytest.mark.parametrize("k", range(5))
+@pytest.mark.parametrize("k", range(7))
 def test_case(k): pass
 
-names = [pytest.param(name, marks=pytest.mark.rotates(name)) for name in "abcde"]
+names = [pytest.param(name, marks=pytest.mark.rotates(name)) for name in "abcdefg"]
 
 @pytest.mark.parametrize("k", range(2))
 @pytest.mark.parametrize("name", names)
@@ -95,20 +95,20 @@ def passed(done):
     return {line.split("::")[1].split()[0] for line in done.stdout.splitlines() if "PASSED" in line}
 
 
-def test_five_parts_are_the_whole(suite):
-    parts = [passed(suite(PROBE, SNNLAB_PART=str(k))) for k in range(5)]
+def test_seven_parts_are_the_whole(suite):
+    parts = [passed(suite(PROBE, SNNLAB_PART=str(k))) for k in range(7)]
     assert all("test_always" in part for part in parts)
     pages, cases, named = (
         [{name for name in part if name.startswith(start)} for part in parts]
         for start in ("test_page", "test_case", "test_name")
     )
-    assert sorted(map(len, pages)) == [1, 1, 2, 2, 2] and len(set.union(*pages)) == 8
-    assert list(map(len, cases)) == 5 * [1] and len(set.union(*cases)) == 5
-    assert named == [{f"test_name[{name}-{k}]" for k in range(2)} for name in "abcde"]
+    assert sorted(map(len, pages)) == [1, 1, 1, 1, 2, 2, 2] and len(set.union(*pages)) == 10
+    assert list(map(len, cases)) == 7 * [1] and len(set.union(*cases)) == 7
+    assert named == [{f"test_name[{name}-{k}]" for k in range(2)} for name in "abcdefg"]
     # processes that share the tests agree on which these are
     assert f"{len(parts[1])} passed" in suite(PROBE, "-n", "2", SNNLAB_PART="1").stdout
     whole = suite(PROBE, "--all", "-n", "2", SNNLAB_PART="1").stdout
-    assert "24 passed" in whole and "all the tests in a browser" in whole
+    assert "32 passed" in whole and "all the tests in a browser" in whole
 
 
 def test_a_group_of_tests_shares_a_process(suite):
@@ -118,10 +118,10 @@ def test_a_group_of_tests_shares_a_process(suite):
 
 def test_the_summary_says_which_part_is_run(suite):
     done = suite(PROBE, SNNLAB_PART="2")
-    assert "part 2 of 0 to 4 of the tests in a browser" in done.stdout
+    assert "part 2 of 0 to 6 of the tests in a browser" in done.stdout
     day = suite(PROBE)  # another one each day
     assert day.returncode == 0 and "the tests in a browser" in day.stdout
-    assert suite(PROBE, SNNLAB_PART="5").returncode == pytest.ExitCode.USAGE_ERROR
+    assert suite(PROBE, SNNLAB_PART="7").returncode == pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")])

@@ -141,6 +141,7 @@ def test_the_twin_follows_soft_spikes(reset, looped):
         )
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("kind", ["events", "current", "values"])
 @pytest.mark.parametrize("stack", STACKS)
 def test_kernels_do_what_the_twin_does(stack, kind):
@@ -163,6 +164,7 @@ def test_any_number_of_steps(stack, n_steps):
         assert_same_as_plain(*adaptive(stack, seed=seed, n_steps=n_steps, delays=delays))
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("name", surrogate.NAMES)
 def test_any_surrogate(name):
     for seed in (0, 1):  # one steepness, and one for each unit

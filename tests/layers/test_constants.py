@@ -109,6 +109,7 @@ def test_the_stored_number_is_the_inverse():
 # gradients ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.rotates
 @pytest.mark.parametrize("n_steps", [1, 2, 7, 8, 9, 17])
 @pytest.mark.parametrize("stack", ["dense", "recurrent", "conv", "shift reads out"])
 def test_any_number_of_steps(stack, n_steps):

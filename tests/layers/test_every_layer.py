@@ -391,6 +391,7 @@ def test_memory_is_used_again(stack):
     assert network.forward(inputs[:7], out=trace) is not trace
 
 
+@pytest.mark.rotates
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="frees memory by the C library")
 @pytest.mark.parametrize("own_surrogate", [False, True])
 @each_stack
