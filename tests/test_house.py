@@ -250,6 +250,21 @@ def test_kernels_are_lazy_cached_and_free_of_the_lock():
                 assert "njit" not in decorators, f"{path.name}: {node.name} has a bare @njit"
 
 
+def test_layers_leave_products_to_kernels():
+    """Those of NumPy wait for threads of their own, for long beside another program."""
+    allowed, seen = {"drive", "adjoint"}, set()
+    for path in chain(*(sorted((PACKAGE / part).rglob("*.py")) for part in ("layers", "learning"))):
+        functions = [n for n in ast.walk(tree(path)) if isinstance(n, ast.FunctionDef)]
+        for function in functions:
+            for node in ast.walk(function):
+                matrices = isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)
+                called = isinstance(node, ast.Call) and ast.unparse(node.func)
+                if matrices or called in ("np.tensordot", "np.matmul", "np.dot"):
+                    seen.add(function.name)
+                    assert function.name in allowed, f"{path.name}: {ast.unparse(node)}"
+    assert seen == allowed
+
+
 def test_kernels_raise_nothing():
     for path in kernel_files():
         for node in ast.walk(tree(path)):

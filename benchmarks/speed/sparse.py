@@ -24,7 +24,7 @@ import speed
 import snnlab
 from snnlab import datasets, training
 from snnlab.kernels import sparse as kernels
-from snnlab.layers.dense import constant_product
+from snnlab.products import constant_product
 from snnlab.rewiring import erdos_renyi
 
 sys.path.append(str(speed.ROOT / "benchmarks" / "studies"))

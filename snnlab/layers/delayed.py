@@ -97,11 +97,10 @@ class Delayed(FullyConnected):
 
     # in plain NumPy -------------------------------------------------------------------------------
 
-    def drive(self, x: np.ndarray, w: Blocks) -> np.ndarray:
-        """``x[t - d] @ weights``."""
+    def heard(self, x: np.ndarray, w: Blocks) -> np.ndarray:
+        """``x[t - d]``."""
         whole, share = self._split(w)
-        flat = x.reshape(*x.shape[:2], -1)
-        return _mix(flat, whole, 1 - share, share) @ w["weights"]
+        return _mix(super().heard(x, w), whole, 1 - share, share)
 
     def adjoint(self, g: np.ndarray, x: np.ndarray, w: Blocks) -> tuple[Blocks, np.ndarray]:
         """By weights, by delays and by x."""
@@ -155,8 +154,7 @@ class Delayed(FullyConnected):
     def error_below(self, run: Backward, k: int, lo: int, hi: int) -> np.ndarray:
         """``g_I[t + delay] @ weights.T``, later by each input's delay."""
         w = run.views(k)
-        g = run.g_arriving(k, lo, hi) @ w["weights"].T
-        return _mix_back(g, *self._split(w))
+        return _mix_back(super().error_below(run, k, lo, hi), *self._split(w))
 
     def finish(self, run: Backward, k: int) -> None:
         """Chunks summed in order, and both events' gradients put together."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
-from snnlab.kernels import drive as products
-from snnlab.kernels.vector import NARROW
 from snnlab.layers.base import Linear
 from snnlab.layers.norm import BatchNorm, check_norm
 from snnlab.layers.patchwise import Patchwise
+from snnlab.memory import padded_width
+from snnlab.products import constant_product, constant_product_back, product
 from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
@@ -42,7 +41,11 @@ class FullyConnected(Linear):
 
     def drive(self, x: np.ndarray, w: Blocks) -> np.ndarray:
         """``x @ weights``."""
-        return x.reshape(*x.shape[:2], -1) @ w["weights"]
+        return self.heard(x, w) @ w["weights"]
+
+    def heard(self, x: np.ndarray, w: Blocks) -> np.ndarray:
+        """Values as the weights meet them, (sample, time, unit heard)."""
+        return x.reshape(*x.shape[:2], -1)
 
     def adjoint(self, g: np.ndarray, x: np.ndarray, w: Blocks) -> tuple[Blocks, np.ndarray]:
         """``x.T @ g`` and ``g @ weights.T``."""
@@ -58,9 +61,38 @@ class FullyConnected(Linear):
         """Where it hears the spikes of neurons."""
         return below.fires and below.layer.reads_error
 
+    def prepare(self, run: Forward, k: int) -> None:
+        """Memory for currents; weights in whole tiles."""
+        super().prepare(run, k)
+        if not run.wiring.follows_events[k] and self.fills_constants:
+            run.weights[k] = run.scratch.padded(
+                f"weights {k}", run.views(k)["weights"], run.stages[k].width
+            )
+
+    def fill_drive(self, run: Forward, k: int, lo: int, hi: int) -> None:
+        """Currents of some samples, by the kernel of products."""
+        stage, x = run.stages[k], run.values(k, lo, hi)
+        out = run.drives[k][lo:hi, :, : stage.n]
+        heard = self.heard(x, run.views(k))
+        out[...] = product(heard, run.weights[k])[:, :, : stage.n]
+        if stage.shortcut is not None:
+            out += run.shortcut_values(k, lo, hi)
+
+    def prepare_back(self, run: Backward, k: int) -> None:
+        """What the kernels are called with; weights turned, if an error is to be written."""
+        super().prepare_back(run, k)
+        if self.fills_constants and run.wants_error(k):
+            turned = run.views(k)["weights"].T
+            width = padded_width(len(turned.T))
+            run.transposed[k] = run.scratch.padded(f"turned weights {k}", turned, width)
+
     def error_below(self, run: Backward, k: int, lo: int, hi: int) -> np.ndarray:
         """``g_I[t + delay] @ weights.T``."""
-        return run.g_arriving(k, lo, hi) @ run.views(k)["weights"].T
+        return self.through_weights(run, k, run.g_arriving(k, lo, hi))
+
+    def through_weights(self, run: Backward, k: int, g: np.ndarray) -> np.ndarray:
+        """``g @ weights.T``, (sample, time, unit heard)."""
+        return product(g, run.transposed[k])[:, :, : run.stages[k].n_in]
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,8 +168,7 @@ class Dense(FullyConnected, Patchwise):
             return super().chunk_adjoint(run, k, c, lo, hi)
         if not run.wants_error(k):
             return None
-        g = run.g_arriving(k, lo, hi).sum(axis=1, keepdims=True)
-        return g @ run.views(k)["weights"].T
+        return self.through_weights(run, k, run.g_arriving(k, lo, hi).sum(axis=1, keepdims=True))
 
     def finish(self, run: Backward, k: int) -> None:
         """Chunks summed in order, or ``x.T @ g`` of a constant input."""
@@ -145,35 +176,4 @@ class Dense(FullyConnected, Patchwise):
             super().finish(run, k)
             return
         block = run.stages[k].blocks["weights"]
-        _product_back(run.signal(k), run.g_drives[k], block.padded(run.out.flat), run.share)
-
-
-def constant_product(signal, weights, out):
-    """``x @ weights``, what a constant input feeds each unit in a step, into ``out``.
-
-    Returns work that is left to do on it, a function of the first and last sample, or None.
-    """
-    x, c = signal.x.astype(weights.dtype, copy=False), signal.background
-    if c is None or weights.shape[1] % NARROW:
-        np.matmul(x, weights, out=out[:, : weights.shape[1]])
-        return None
-    c = weights.dtype.type(c)
-    base = c * weights.sum(axis=0, keepdims=True) if c else np.zeros_like(weights[:1])
-    return partial(_fill, products.multiply, x, c, weights, base, out)
-
-
-def _product_back(signal, g_drive, out, share):
-    """``x.T @ g_drive``, into ``out``."""
-    x, c = signal.x.astype(out.dtype, copy=False), signal.background
-    if c is None or out.shape[1] % NARROW:
-        np.matmul(x.T, g_drive[:, : out.shape[1]], out=out)
-        return
-    c = out.dtype.type(c)
-    base = c * g_drive.sum(axis=0, keepdims=True) if c else np.zeros_like(g_drive[:1])
-    work = partial(_fill, products.multiply_transposed, x, c, g_drive, base, out)
-    share(work, -(-x.shape[1] // 2))
-
-
-def _fill(product, x, c, y, base, out, lo, hi):
-    """Some rows of a product (or pairs of rows)."""
-    product(x, c, y, base, lo, hi, out)
+        constant_product_back(run.signal(k), run.g_drives[k], block.padded(run.out.flat), run.share)

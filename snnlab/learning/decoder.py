@@ -11,6 +11,7 @@ import numpy as np
 from snnlab import _backward, _check
 from snnlab.memory import padded_width
 from snnlab.parameters import Block, Gradients, new_flat
+from snnlab.products import product, product_transposed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +105,7 @@ class Decoder:
         values = [_check.array("x", x, self.dtype, (None, self.sizes[0]))]
         with np.errstate(over="ignore", invalid="ignore"):  # it is heard below
             for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), 1):
-                y = values[-1] @ w
+                y = product(values[-1], w)
                 y += b
                 _check.finite("x, or weights of the decoder,", y)
                 values.append(sigmoid(y) if k == len(self.weights) else np.maximum(y, 0, out=y))
@@ -148,10 +149,10 @@ class Decoder:
             g = g * values[-1] * (1 - values[-1])
             for k in range(len(self.weights) - 1, -1, -1):
                 weights, bias = (self.blocks[2 * k + i].of(out.flat) for i in (0, 1))
-                weights[...] = values[k].T @ g
+                weights[...] = product_transposed(values[k], g)
                 bias[0] = g.sum(axis=0)
                 if k > 0 or inputs:
-                    g = g @ self.weights[k].T
+                    g = product(g, self.weights[k].T)
                 if k > 0:
                     g *= values[k] > 0
         _check.finite("g, or values,", out.flat)

@@ -52,6 +52,7 @@ from snnlab.layers.recurrent import Recurrent
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.passes import chunk_borders
+from snnlab.products import product, product_transposed
 from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def learn(
     update = _check.array("update", update, np.float64, (n_samples,))[:, None]
     back = _check.array("back", back, np.float64, (n_samples,))[:, None]
     with np.errstate(over="ignore", invalid="ignore"):
-        by_weights, by_x = (update * x).T @ error, back * (error @ weights.T) * (x != 0)
+        by_weights = product_transposed(update * x, error)
+        by_x = back * product(error, weights.T) * (x != 0)
     return tuple(_check.finite("x, error or weights", g) for g in (by_weights, by_x))
 
 

@@ -12,12 +12,12 @@ from snnlab._workers import share
 from snnlab.currents import NO_EVENTS, ConstantCurrent
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
-from snnlab.layers.dense import constant_product
 from snnlab.layers.known import check_dense
 from snnlab.memory import aligned, padded_width
 from snnlab.neurons import LIF
 from snnlab.parameters import check_weights
 from snnlab.passes import threads_worth
+from snnlab.products import constant_product
 from snnlab.record import Record, spike_bits
 from snnlab.rewiring.connectivity import units_in_use
 from snnlab.signals import SpikeTrains, check_inputs
