@@ -246,7 +246,8 @@ class Network(NetworkFile):
         """Gradients by the weights, read from a trace.
 
         Nothing is simulated again: potentials and spikes are taken as they are in the trace, also
-        where they were measured on a substrate. Constants and thresholds are this network's.
+        where they were measured on a substrate. Constants and thresholds are this network's. What
+        is too large for the network's dtype is infinite: an optimiser's step refuses that.
 
         Parameters
         ----------

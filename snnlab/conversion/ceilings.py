@@ -151,11 +151,12 @@ def with_ceilings(network: Network, ceilings: Sequence[float]) -> Network:
         Its ceilings are not learned.
     """
     n = sum(stage.rates for stage in check_ann("network", network).stages)
-    ceilings = iter(_check.sequence("ceilings", ceilings, n, "numbers, one per layer of ReLU"))
+    ceilings = _check.sequence("ceilings", ceilings, n, "numbers, one per layer of ReLU")
+    ceilings = [_check.number("ceilings", x, above=0) for x in ceilings]
+    _check.real("ceilings", ceilings, np.float32)
+    left = iter(ceilings)
     models = [
-        stage.model.replace(v_th=_check.number("ceilings", next(ceilings), above=0), learn=())
-        if stage.rates
-        else stage.model
+        stage.model.replace(v_th=next(left), learn=()) if stage.rates else stage.model
         for stage in network.stages
         if stage.neuron is not None
     ]
@@ -314,7 +315,7 @@ def fit_ceilings(
         Arguments of the wrong kind or out of range; what is no ordinary network.
     """
     weight = _check.number("weight", weight, at_least=0)
-    least = _check.number("least", least, above=0, below=1)
+    least = _check.number("least", least, at_least=1e-6, below=1)
     _check.one_of("per", per, ("layer", "network"))
     student = _begin(network, inputs)
 

@@ -123,7 +123,9 @@ def convert(
         if stage.rates:
             v_th = next(left)
             gain = stage.model.gain
-            models.append(model.replace(v_th=v_th, v_init=start * v_th, gain=gain, delay=0))
+            v_init = start * v_th
+            _check.real("start", v_init, np.float32)
+            models.append(model.replace(v_th=v_th, v_init=v_init, gain=gain, delay=0))
         elif stage.neuron is not None:
             memoryless = {"tau_mem": model.dt, "tau_syn": None, "dt": model.dt, "method": "euler"}
             models.append(stage.model.replace(**memoryless))

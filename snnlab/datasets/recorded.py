@@ -98,6 +98,8 @@ class RecordedDataset:
     licence: str
 
     def __post_init__(self):
+        for about in ("name", "source", "licence"):
+            _check.text(about, getattr(self, about))
         names = tuple(_check.each(_check.text)("class_names", self.class_names))
         object.__setattr__(self, "class_names", names)
         for part in ("train", "test"):

@@ -386,6 +386,9 @@ class Weighted:
 
     loss: object
 
+    def __post_init__(self):
+        _check.function("loss", self.loss)
+
     def check_targets(
         self, name: str, targets: ArrayLike, n_samples: int, n_outputs: int
     ) -> np.ndarray:

@@ -438,13 +438,15 @@ def competing(
     if neuron.per_unit or neuron.gain == 0:
         raise ValueError("neuron must have one value of each constant, and a gain that is not 0")
     threshold = _check.number("threshold", threshold, above=0)
+    thresholds = [threshold * float(np.sqrt(3 / m)) for m in sizes[:-1]]
+    _check.real("threshold", thresholds, np.float32)
     n_layers = len(sizes) - 1
     given = inhibition if hasattr(inhibition, "__len__") else [inhibition] * n_layers
     given = _check.sequence("inhibition", given, n_layers, "numbers, one per layer")
     given = [_check.number("inhibition", x, at_least=0) for x in given]
     rng = _check.generator("rng", rng)
     layers = [Recurrent(n) if x else Dense(n) for n, x in zip(sizes[1:], given, strict=True)]
-    models = [neuron.replace(v_th=threshold * float(np.sqrt(3 / m))) for m in sizes[:-1]]
+    models = [neuron.replace(v_th=v_th) for v_th in thresholds]
     network = Network(
         (sizes[0], *layers),
         models[:-1],

@@ -84,6 +84,8 @@ class Still:
         """
         pictures = picture if isinstance(picture, list | tuple) else [picture]
         pictures = _check.each(_check.kind("Picture"))("picture", pictures)
+        if not pictures:
+            raise ValueError("picture must hold at least one Picture")
         more, words = _check.text("more", more), _check.text("words", words)
         sizes = [plot.page_size(one.fig) for one in pictures]
         size = max(width for width, _ in sizes), sum(height for _, height in sizes)

@@ -76,7 +76,7 @@ class Point:
 def _plain(config):
     """A copy such as a file would give back."""
     try:
-        return json.loads(json.dumps(config, default=np.generic.tolist))
+        return json.loads(json.dumps(config, default=np.generic.tolist, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as fault:
         raise TypeError(f"config must hold text, numbers, lists and dicts: {fault}") from None
 

@@ -45,6 +45,8 @@ UNBOUNDED = {
     "smallest_alpha": "infinite if no pull is enough",
     "Slider.read": "what a slider shows",
     "LeakyIntegrator.constants": "no threshold, so an infinite one",
+    "ReLU.constants": "no ceiling, so an infinite one",
+    "Network.backward": "of gradients that are too large; an optimiser's step refuses them",
     "ThroughTheChip.simulate": "steps that are not done yet",
     "RewireOnChip.simulate": "steps that are not done yet",
     "Rewire.simulate": "a centre at minus infinity without a pull",
@@ -66,7 +68,8 @@ RECORDS = frozenset(
     "Contributions DecisionTime History Step Patient Published "
     "Finding Remedy Constants Connectivity "
     "BlockShape Log Dataset Picture Still Action Choice Slider Stops Switches Drawing Grid Pad "
-    "Curtain Claims Trace Raster Stays EnergyCard Worker Values AutoencoderHistory".split()
+    "Curtain Claims Trace Raster Stays EnergyCard Worker Values AutoencoderHistory Events "
+    "EventEnergy".split()
 )
 
 

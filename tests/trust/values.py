@@ -878,6 +878,7 @@ OWN = {
     "SGD.rates": lambda: {},
     "Bursts.layers": lambda: (0,),
     "UpperBound.spikes": lambda: 2.0,
+    "LowerBound.spikes": lambda: 2.0,
     "Homeostasis.spikes": lambda: 2.0,
     "Bursts.__call__.x": lambda: np.ones((BATCH, STEPS, HIDDEN), np.float32),
     "UpperBound.__call__.x": lambda: np.ones((BATCH, STEPS, HIDDEN), np.float32),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnlab import conversion
+from snnlab import _check, conversion
 from snnlab.course import borrowed, figures
 from snnlab.course.arguments import of_course
 from snnlab.learning.evaluation import evaluate
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 MOST = 64
 STOPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, MOST)
 SHOWN, POINTS = 20, 500  # images whose units are shown, and how many of these
+
+
+def _by_unit(networks):
+    """Trained networks by the names of their units, checked; none if nothing was given."""
+    if networks is None:
+        return {}
+    if not isinstance(networks, dict):
+        raise TypeError(f"networks must be a dict, not {type(networks).__name__}")
+    for unit, network in networks.items():
+        _check.one_of("a name in networks", unit, tuple(borrowed.UNITS))
+        _check.network(f"networks[{unit!r}]", network, needs="replace")
+    return dict(networks)
 
 
 class BorrowedWeights(Panel):
@@ -60,7 +72,7 @@ class BorrowedWeights(Panel):
         key: str | None = None,
     ) -> None:
         self.data, self.n_train = data, n_train
-        self._trained = dict(networks or {})
+        self._trained = _by_unit(networks)
         self._measured, self._test = data.x_train[:n_train][:500], data.x_test[:n_test]
         self._labels = data.y_test[:n_test]
         self._run = functools.cache(self._run)
