@@ -20,7 +20,7 @@ SEEDS = {  # where there are not five
     "deep-depth": 3,
     "norm-or-scale": 3,
     "rewiring-cifar16": 2,
-    "deep-mnist": 3,
+    "deep-mnist": 1,
     "deep-fashion": 2,
     "deep-fashion16": 2,
     "deep-cifar10": 2,

@@ -25,8 +25,15 @@ from snnlab import (
     surrogate,
 )  # fmt: skip
 from snnlab.chip.recording import Recorder, Recording, load_trace
+from snnlab.conversion.ceilings import with_ceilings
+from snnlab.conversion.converting import convert
 from snnlab.learning.evaluation import evaluate, predict_scores
+from snnlab.learning.losses import Weighted
+from snnlab.learning.membrane import competing
 from snnlab.learning.training import steps, train
+from snnlab.live.still import Still
+from snnlab.rates import ReLU
+from snnlab.reports.frontier import Point
 
 NET = network()
 X = encode.latency(np.random.default_rng(0).random((10, 20), dtype=np.float32), n_steps=12)
@@ -36,6 +43,7 @@ READOUT = np.zeros((10, 12, 4), np.float32)
 MASKED = np.ma.masked_array(np.full((10, 20), 0.5), mask=np.eye(10, 20, dtype=bool))
 RAGGED = [[1], [1, 2]]
 BASE = {"tau_mem": 1e-3, "tau_syn": 1e-3, "dt": 1e-4}
+RELU = Network((4, 3, 2), ReLU(), n_steps=1, rng=0)
 
 
 class NoRate:
@@ -161,6 +169,17 @@ MISTAKES = {
     "u ragged": (lambda: surrogate.soft_step("arctan", RAGGED, 1), "u must be an array"),
     "measured": (lambda: Trace.measured(X, 3, 4), "v must be a sequence"),
     "int too long": (lambda: LIF(tau_mem=10**400, tau_syn=1e-3, dt=1e-4), "tau_mem must be finite"),
+    "a start of almost 0": (
+        lambda: convert(RELU, np.ones((3, 4)), start=1e-50), "start must be larger",
+    ),
+    "ceilings of almost 0": (lambda: with_ceilings(RELU, [1e-310]), "ceilings must be larger"),
+    "thresholds of almost 0": (
+        lambda: competing((5, 3), LIF(**BASE), n_steps=5, rng=0, threshold=1e-320),
+        "threshold must be larger",
+    ),
+    "a weighted number": (lambda: Weighted(np.inf), "loss must be a function"),
+    "no picture": (lambda: Still.of([]), "picture must hold at least one"),
+    "config": (lambda: Point(0.5, 1.0, config={"lr": np.inf}), "config must hold"),
     "classifier": (
         lambda: SpikingClassifier(hidden="x").fit(np.ones((5, 40)), [0, 1, 0, 1, 0]),
         "hidden must be",
