@@ -68,6 +68,7 @@ def accuracy_table():
 
 SPARSE = {
     "mnist16-sparsity": "16x16 MNIST, augmented",
+    "mnist16-sparser": "the same, sparser",
     "mnist16-sparsity-plain": "16x16 MNIST",
     "fashion16-sparsity": "16x16 Fashion-MNIST",
 }
@@ -126,7 +127,8 @@ def decision_table():
         (r["label"], f"{1e6 * r['mean']:.1f} ± {1e6 * r['sd']:.1f} µs")
         + (f"{100 * r['test_accuracy']:.2f} %",)
         + (f"{1e6 * r['paper']:.0f} µs ({r['paper_tag']}: {r['paper_source']})",)
-        for r in load("decision-time")
+        for study in ("decision-time", "decision-early")
+        for r in load(study)
     ]
     return pages.table(("network", "time to decision", "final accuracy", "published"), rows)
 
@@ -270,6 +272,17 @@ def conversion_table():
         rows.append((r["label"], len(r["seeds"]), ann, *own))
     head = "network", "seeds", "without spikes, %"
     return pages.table((*head, *(f"{t} steps" for t in steps)), rows)
+
+
+def events_table():
+    """N-MNIST: with time, and without; each split beside their mean."""
+    rows = [
+        (r["label"], f"{r['weights']:,.0f}", _percent(r))
+        + (", ".join(f"{100 * x:.1f}" for x in r["values"]), f"{np.mean(r['seconds']):.0f} s")
+        for r in load("n-mnist")
+    ]
+    head = "the network hears", "weights", "test accuracy", "each of five splits, %", "training"
+    return pages.table(head, rows)
 
 
 DEEP = "deep-mnist", "deep-fashion", "deep-fashion16", "deep-cifar10", "deep-cifar10-16"
@@ -600,6 +613,7 @@ def tables():
         "stdp": stdp_table(),
         "conversion": conversion_table(),
         "speech": speech_table(),
+        "events": events_table(),
         "telling": telling_table(),
         "sparsity": sparsity_table(),
         "decision": decision_table(),
