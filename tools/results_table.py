@@ -279,7 +279,8 @@ def events_table():
     rows = [
         (r["label"], f"{r['weights']:,.0f}", _percent(r))
         + (", ".join(f"{100 * x:.1f}" for x in r["values"]), f"{np.mean(r['seconds']):.0f} s")
-        for r in load("n-mnist")
+        for study in ("n-mnist", "n-mnist-sum")
+        for r in load(study)
     ]
     head = "the network hears", "weights", "test accuracy", "each of five splits, %", "training"
     return pages.table(head, rows)

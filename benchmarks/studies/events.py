@@ -6,15 +6,20 @@ The 1,000 recordings of N-MNIST that are at hand, in five splits: seed k tests o
 each class (200 recordings) and learns the others. Events are counted in frames of 16 x 16 pixels
 and two polarities; those to be learned are moved anew each time they are looked at, by small affine
 maps. The second record is of the same network without time: every frame is the mean of all, so that
-only how often a pixel has spoken is left. With ``--validate`` the next fifth is held out of what is
-learned, and tested instead. Settings were chosen so.
+only how often a pixel has spoken is left. ``n-mnist-sum`` asks what that is worth to a network made
+for it: the same layers of units that do not spike, which hear the sum of all frames at once.
+
+With ``--validate`` the next fifth is held out of what is learned, and tested instead. Settings of
+the first record were chosen so.
 """
+
+from functools import partial
 
 import numpy as np
 import studies
 
 import snnlab
-from snnlab.layers import BatchNorm, Conv, Pool
+from snnlab.layers import BatchNorm, Conv, Dense, Pool
 
 SIDE, POOL, EDGE = 16, 2, 1  # frames; pixels of the sensor that are one, and those left out
 CONFIG = {
@@ -35,6 +40,7 @@ CONFIG = {
     "affine": {"rotation": 12.0, "shift": 2.0, "scale": 0.12, "shear": 0.12},
 }
 VARIANTS = {"frames in their order": True, "the mean of all frames": False}
+SUM = {"the sum of all frames, units that do not spike": None}
 
 
 class Frames:
@@ -45,8 +51,8 @@ class Frames:
     recordings : Recordings
     config : dict
         ``n_frames``, and ``frame``, the seconds of one.
-    in_time : bool
-        Whether frames stand as they came; else each is the mean of all.
+    in_time : bool or None
+        Whether frames stand as they came; else each is the mean of all. None: their sum.
     affine : Affine, optional
         By which places are moved, anew each time.
     """
@@ -74,7 +80,9 @@ class Frames:
         cells = np.ravel_multi_index([w[seen] for w in where], shape)
         counts = np.bincount(cells, minlength=np.prod(shape)).astype(np.float32)
         counts = counts.reshape(len(part), n_frames, -1)
-        if not self.in_time:
+        if self.in_time is None:
+            counts = counts.sum(axis=1, keepdims=True)
+        elif not self.in_time:
             counts[:] = counts.mean(axis=1, keepdims=True)
         return snnlab.Values(counts)
 
@@ -100,7 +108,16 @@ def make_network(config, n_classes, few, rng):
     return network.scale_to_activity(few.batch(np.arange(100), rng), rate=0.1)
 
 
-def run(seed, validate):
+def make_ordinary(config, n_classes, few, rng):
+    """The same layers, of units that do not spike, and pools that take the mean."""
+    layers = [(SIDE, SIDE, 2)]
+    for channels in config["channels"]:
+        layers += [Conv(channels, norm=BatchNorm()), Pool(POOL, how="average")]
+    layers += [Dense(config["hidden"], norm=BatchNorm()), n_classes]
+    return snnlab.Network(layers, snnlab.ReLU(), n_steps=1, rng=rng)
+
+
+def run(variants, seed, validate):
     """Figures of a split: with time, and without."""
     c, data = CONFIG, snnlab.datasets.n_mnist(progress=False)
     every, fold = data.train, folds(data.train.labels)
@@ -108,10 +125,11 @@ def run(seed, validate):
     known = (fold != tested % 5) & (fold != left_out % 5)
     tested = every[fold == tested % 5]
     results = []
-    for in_time in VARIANTS.values():
+    for in_time in variants.values():
+        make = make_ordinary if in_time is None else make_network
         rng, loss = np.random.default_rng(seed), snnlab.losses.SumOverTime(c["scale"])
         inputs = Frames(every[known], c, in_time, snnlab.Affine(**c["affine"]))
-        network = make_network(c, data.n_classes, Frames(every[known], c, in_time), rng)
+        network = make(c, data.n_classes, Frames(every[known], c, in_time), rng)
         history = snnlab.train(
             network,
             inputs,
@@ -129,10 +147,15 @@ def run(seed, validate):
     return results
 
 
-POINTS = [
-    {"label": name, "config": CONFIG | {"in_time": in_time}} for name, in_time in VARIANTS.items()
-]
-ENTRIES = {"n-mnist": (POINTS, run)}
+def points(variants):
+    """Records of some variants."""
+    return [{"label": k, "config": CONFIG | {"in_time": v}} for k, v in variants.items()]
+
+
+ENTRIES = {
+    "n-mnist": (points(VARIANTS), partial(run, VARIANTS)),
+    "n-mnist-sum": (points(SUM), partial(run, SUM)),
+}
 
 if __name__ == "__main__":
     studies.main(__doc__, "events", ENTRIES)
