@@ -35,10 +35,10 @@ SWEEPS = {
         "scale": 10.0,
         "weight_decay": 0.1,
         "augment": AFFINE,
-        "epochs": 40,
+        "epochs": 30,
         "sharper": 20.0,
         "penalty": "homeostasis",
-        "strengths": {0.00025: 50, 0.001: 50, 0.006: 50},
+        "strengths": {0.00013: 30, 0.0008: 45, 0.006: 45},
     },
     "mnist16-sparsity-plain": {
         "data": "mnist16",
