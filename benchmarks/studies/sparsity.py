@@ -38,7 +38,7 @@ SWEEPS = {
         "epochs": 30,
         "sharper": 20.0,
         "penalty": "homeostasis",
-        "strengths": {0.00013: 30, 0.0008: 45, 0.006: 45},
+        "strengths": {0.00013: 30, 0.0008: 45, 0.004: 45},
     },
     "mnist16-sparsity-plain": {
         "data": "mnist16",
