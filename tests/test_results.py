@@ -30,7 +30,6 @@ SEEDS = {  # where there are not five
     "stdp-mnist": 3,
     "conversion": 1,
     "telling-n-mnist": 3,
-    "mnist16-sparser": 3,
 }
 MEASURED = {  # no seeds
     "speed",

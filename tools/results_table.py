@@ -68,7 +68,6 @@ def accuracy_table():
 
 SPARSE = {
     "mnist16-sparsity": "16x16 MNIST, augmented",
-    "mnist16-sparser": "the same, sparser",
     "mnist16-sparsity-plain": "16x16 MNIST",
     "fashion16-sparsity": "16x16 Fashion-MNIST",
 }

@@ -3,9 +3,7 @@
     python benchmarks/studies/sparsity.py mnist16-sparsity [--seeds 0 1 2 3 4] [--validate]
 
 Each seed trains a network without penalty; from there it is trained on at each strength of the
-burst penalty. Every strength is a record. In ``mnist16-sparser`` the penalty is on the square of
-all hidden spikes of a sample together, which also holds down silent units that come near the
-threshold, and each strength goes on from the network of the one before.
+burst penalty. Every strength is a record.
 """
 
 from functools import partial
@@ -13,7 +11,7 @@ from functools import partial
 import studies
 
 import snnlab
-from snnlab.learning.penalties import Bursts, Homeostasis
+from snnlab.learning.penalties import Bursts
 
 PAPER = "Cramer et al. 2022, on the chip, accuracy flat down to about 20 spikes"
 AFFINE = {"rotation": 7.0, "shift": 0.6, "scale": 0.07, "shear": 0.07}
@@ -28,17 +26,6 @@ SWEEPS = {
         "epochs": 40,
         "sharper": 20.0,
         "strengths": {0.1: 15, 0.3: 30, 0.6: 70, 1.5: 30, 3.4: 60},
-    },
-    "mnist16-sparser": {
-        "data": "mnist16",
-        "steepness": 10.0,
-        "scale": 10.0,
-        "weight_decay": 0.1,
-        "augment": AFFINE,
-        "epochs": 30,
-        "sharper": 20.0,
-        "penalty": "homeostasis",
-        "strengths": {0.00013: 30, 0.0008: 45, 0.004: 45},
     },
     "mnist16-sparsity-plain": {
         "data": "mnist16",
@@ -66,12 +53,9 @@ def run(config, seed, validate):
     prepared = studies.prepare(config, seed, validate)
     results = [studies.result(prepared, studies.fit(prepared))]
     start = _sharper(prepared.network, config.get("sharper"))
-    on_all = config.get("penalty") == "homeostasis"
     for strength, epochs in config["strengths"].items():
-        penalty = Homeostasis(strength, spikes=0) if on_all else Bursts(strength)
         prepared.network = start.copy()
-        history = studies.fit(prepared, epochs=epochs, penalties=penalty)
-        start = prepared.network if on_all else start
+        history = studies.fit(prepared, epochs=epochs, penalties=Bursts(strength))
         results.append(studies.result(prepared, history))
     return results
 
@@ -93,7 +77,7 @@ def points(config):
     shared = studies.COMMON | {k: v for k, v in config.items() if k != "strengths"}
     return [
         {
-            "config": {"penalty": "bursts"} | shared | {"strength": strength, "more_epochs": more},
+            "config": shared | {"penalty": "bursts", "strength": strength, "more_epochs": more},
             "label": f"strength {strength:g}",
             **paper,
         }

@@ -21,7 +21,6 @@ import numpy as np
 
 import snnlab
 from snnlab._files import write_atomically
-from snnlab.layers import Delayed
 
 RESULTS = Path(__file__).parents[2] / "data" / "results"
 CHECKPOINTS = Path(__file__).parents[2] / ".cache" / "studies"
@@ -59,11 +58,12 @@ def prepare(config, seed, validate=False):
     held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
 
     def code(x):
-        law = {"tau": 8e-6, "theta": c.get("theta", 0.2)}
-        return snnlab.encode.latency(x, n_steps=c["n_steps"], dt=c["dt"], **law)
+        return snnlab.encode.latency(x, n_steps=c["n_steps"], dt=c["dt"], tau=8e-6)
 
     rng = np.random.default_rng(seed)
-    network = make_network(c, data.x_train.shape[1], data.n_classes, rng)
+    neuron = snnlab.LIF.brainscales2(dt=c["dt"], steepness=c["steepness"], delay=c.get("delay", 0))
+    sizes = (data.x_train.shape[1], c["hidden"], data.n_classes)
+    network = snnlab.Network(sizes, neuron, n_steps=c["n_steps"], rng=rng)
     network.scale_to_activity(code(data.x_train[:500]), c["hidden_spikes"])
     if c["augment"]:
         affine = snnlab.Affine(**c["augment"])
@@ -82,20 +82,6 @@ def prepare(config, seed, validate=False):
     )
 
 
-def make_network(config, n_in, n_classes, rng):
-    """A network of one hidden layer, whose constants and delays are learned if the config says so.
-
-    ``learn`` names the constants; ``longest`` is that of the delays of inputs and of hidden units.
-    """
-    c = config
-    given = {name: c[name] for name in ("delay", "learn") if name in c}
-    neuron = snnlab.LIF.brainscales2(dt=c["dt"], steepness=c["steepness"], **given)
-    layers = c["hidden"], n_classes
-    if "longest" in c:
-        layers = [Delayed(n, longest=d) for n, d in zip(layers, c["longest"], strict=True)]
-    return snnlab.Network((n_in, *layers), neuron, n_steps=c["n_steps"], rng=rng)
-
-
 def fit(run, *, penalties=(), substrate=None, **changes):
     """Train a prepared run with its settings, some changed; returns the history."""
     c = run.config | changes
@@ -107,7 +93,7 @@ def fit(run, *, penalties=(), substrate=None, **changes):
         rng=run.rng,
         batch_size=c["batch_size"],
         loss=run.loss,
-        optimizer=snnlab.Adam(c["lr"], weight_decay=c["weight_decay"], rates=c.get("rates")),
+        optimizer=snnlab.Adam(lr=c["lr"], weight_decay=c["weight_decay"]),
         schedule=c["schedule"],
         dropout=c["dropout"],
         penalties=penalties,
