@@ -30,6 +30,7 @@ SEEDS = {  # where there are not five
     "stdp-mnist": 3,
     "conversion": 1,
     "telling-n-mnist": 3,
+    "mnist16-learned": 3,
 }
 MEASURED = {  # no seeds
     "speed",

@@ -20,6 +20,7 @@ TITLES = {
     "mnist16-augmented": "16x16 MNIST, augmented",
     "fashion16-plain": "16x16 Fashion-MNIST",
     "mnist16-plain-steepness10": "16x16 MNIST, steepness 10",
+    "mnist16-learned": "16x16 MNIST, steepness 10, half steps, constants learned",
     "mnist16-augmented-steepness10": "16x16 MNIST, augmented, steepness 10",
 }
 
