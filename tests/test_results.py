@@ -30,6 +30,7 @@ SEEDS = {  # where there are not five
     "stdp-mnist": 3,
     "conversion": 1,
     "telling-n-mnist": 3,
+    "mnist16-learned": 3,
 }
 MEASURED = {  # no seeds
     "speed",
@@ -214,7 +215,7 @@ def test_studies_on_the_shelf_are_those_in_the_scripts():
     """A stored study can be made again with the command it names, from the settings it names."""
     scripts = ["accuracy", "sparsity", "decision", "chip", "rewiring", "rewiring_chip", "deep"]
     scripts += ["rewiring_deep", "gradients", "depth", "speech", "stdp", "conversion", "telling"]
-    scripts += ["membrane"]
+    scripts += ["membrane", "events"]
     code = (
         f"import json, importlib; modules = map(importlib.import_module, {scripts})\n"
         "print(json.dumps({name: [m.__name__, [p['config'] for p in points]]\n"

@@ -20,6 +20,7 @@ TITLES = {
     "mnist16-augmented": "16x16 MNIST, augmented",
     "fashion16-plain": "16x16 Fashion-MNIST",
     "mnist16-plain-steepness10": "16x16 MNIST, steepness 10",
+    "mnist16-learned": "16x16 MNIST, steepness 10, half steps, constants learned",
     "mnist16-augmented-steepness10": "16x16 MNIST, augmented, steepness 10",
 }
 
@@ -126,7 +127,8 @@ def decision_table():
         (r["label"], f"{1e6 * r['mean']:.1f} ± {1e6 * r['sd']:.1f} µs")
         + (f"{100 * r['test_accuracy']:.2f} %",)
         + (f"{1e6 * r['paper']:.0f} µs ({r['paper_tag']}: {r['paper_source']})",)
-        for r in load("decision-time")
+        for study in ("decision-time", "decision-early")
+        for r in load(study)
     ]
     return pages.table(("network", "time to decision", "final accuracy", "published"), rows)
 
@@ -270,6 +272,18 @@ def conversion_table():
         rows.append((r["label"], len(r["seeds"]), ann, *own))
     head = "network", "seeds", "without spikes, %"
     return pages.table((*head, *(f"{t} steps" for t in steps)), rows)
+
+
+def events_table():
+    """N-MNIST: with time, and without; each split beside their mean."""
+    rows = [
+        (r["label"], f"{r['weights']:,.0f}", _percent(r))
+        + (", ".join(f"{100 * x:.1f}" for x in r["values"]), f"{np.mean(r['seconds']):.0f} s")
+        for study in ("n-mnist", "n-mnist-sum")
+        for r in load(study)
+    ]
+    head = "the network hears", "weights", "test accuracy", "each of five splits, %", "training"
+    return pages.table(head, rows)
 
 
 DEEP = "deep-mnist", "deep-fashion", "deep-fashion16", "deep-cifar10", "deep-cifar10-16"
@@ -614,6 +628,7 @@ def tables():
         "stdp": stdp_table(),
         "conversion": conversion_table(),
         "speech": speech_table(),
+        "events": events_table(),
         "telling": telling_table(),
         "sparsity": sparsity_table(),
         "decision": decision_table(),

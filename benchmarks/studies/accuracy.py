@@ -33,6 +33,20 @@ STUDIES = {
         "dropout": 0.4,
         "paper": 0.975,
     },
+    # time constants and thresholds of hidden units learned, one each; steps half as long
+    "mnist16-learned": {
+        "data": "mnist16",
+        "n_steps": 40,
+        "dt": 0.85e-6,
+        "epochs": 25,
+        "steepness": 10.0,
+        "lr": 2e-3,
+        "weight_decay": 0.1,
+        "dropout": 0.4,
+        "learn": ("tau_mem", "tau_syn", "v_th"),
+        "rates": {"tau_mem": 5.0, "tau_syn": 5.0},
+        "paper": 0.975,
+    },
     "mnist16-augmented-steepness10": {
         "data": "mnist16",
         "epochs": 100,

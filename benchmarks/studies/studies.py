@@ -61,7 +61,8 @@ def prepare(config, seed, validate=False):
         return snnlab.encode.latency(x, n_steps=c["n_steps"], dt=c["dt"], tau=8e-6)
 
     rng = np.random.default_rng(seed)
-    neuron = snnlab.LIF.brainscales2(dt=c["dt"], steepness=c["steepness"], delay=c.get("delay", 0))
+    given = {name: c[name] for name in ("dt", "steepness", "delay", "learn") if name in c}
+    neuron = snnlab.LIF.brainscales2(**given)
     sizes = (data.x_train.shape[1], c["hidden"], data.n_classes)
     network = snnlab.Network(sizes, neuron, n_steps=c["n_steps"], rng=rng)
     network.scale_to_activity(code(data.x_train[:500]), c["hidden_spikes"])
@@ -93,7 +94,7 @@ def fit(run, *, penalties=(), substrate=None, **changes):
         rng=run.rng,
         batch_size=c["batch_size"],
         loss=run.loss,
-        optimizer=snnlab.Adam(lr=c["lr"], weight_decay=c["weight_decay"]),
+        optimizer=snnlab.Adam(c["lr"], weight_decay=c["weight_decay"], rates=c.get("rates")),
         schedule=c["schedule"],
         dropout=c["dropout"],
         penalties=penalties,
