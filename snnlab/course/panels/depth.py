@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from snnlab.network import Network
 
 STEEPNESSES = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0, 8.0, 16.0)
-START = Choice(
-    "weights", (("small", "small"), ("scaled", "scaled"), ("norm", "norm")), "norm"
-)
+START = Choice("weights", (("small", "small"), ("scaled", "scaled"), ("norm", "norm")), "norm")
 SHORTCUT = Choice("shortcuts", as_options(tuple(deep.SHORTCUTS), "{}"), "none")
 WORDS = {"small": "small weights", "scaled": "scaled weights", "norm": "normalised currents"}
 
