@@ -23,7 +23,7 @@ UNITS = {"relu": ReLU(), "quantised": ReLU(v_th=3.0, levels=8, learn="v_th")}
 # how a threshold is found: of which network, and in which way
 WAYS = {
     "largest": ("relu", "the largest activation"),
-    "percentile": ("relu", "99.9 % of activations"),
+    "percentile": ("relu", "99.9th percentile"),
     "fitted": ("relu", "fitted ceilings"),
     "quantised": ("quantised", "quantised units"),
 }

@@ -83,7 +83,7 @@ class Imperfections(Panel):
             "imperfection",
             (
                 ("none", "none"),
-                *((f"{name} only", knob) for knob, (name, _) in KNOBS.items()),
+                *((name, knob) for knob, (name, _) in KNOBS.items()),
                 ("all six", "all"),
             ),
             "gain",

@@ -19,7 +19,7 @@ SRAMS, DRAMS = ("8 KB", "32 KB", "1 MB"), ("lower", "higher")
 MEMORY_NAMES = (
     "as large as needed",
     *(f"SRAM of {size}" for size in SRAMS),
-    *(f"DRAM, {which} figure" for which in DRAMS),
+    *(f"DRAM, {which}" for which in DRAMS),
 )  # of `snnlab.energy.MEMORIES`
 
 
