@@ -135,7 +135,7 @@ def told_of(what):
     try:
         yield
     except (TypeError, ValueError) as fault:
-        kind = TypeError if isinstance(fault, TypeError) else ValueError
+        kind = next(k for k in (NotFinite, TypeError, ValueError) if isinstance(fault, k))
         raise kind(f"{what}: {fault}") from None
 
 

@@ -282,7 +282,7 @@ class Recording(Medium):
         """
         if not _check.flag("potentials", potentials):
             raise ValueError("potentials must be kept: a recording holds training batches only")
-        _check.network("network", network).check_inputs(inputs)
+        _check.network("network", network, needs="stages").check_inputs(inputs)
         check_fixed(network, "a recording")
         if self.age == len(self.paths):
             raise ValueError(f"the recording ends after {len(self.paths)} batches")

@@ -271,7 +271,7 @@ def fit_curve(network: Network, inputs: Signals | ArrayLike, shares: ArrayLike) 
     """
     shares = _check.array("shares", shares, np.float64, (None,))
     for x in shares:
-        _check.number("shares", float(x), above=0, at_most=1)
+        _check.number("shares", float(x), at_least=1e-6, at_most=1)
     student = _begin(network, inputs)
     found = np.array([student.terms(x) for x in shares]).reshape(-1, 2)
     return FitCurve(shares, found[:, 0], found[:, 1])

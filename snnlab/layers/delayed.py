@@ -97,10 +97,10 @@ class Delayed(FullyConnected):
 
     # in plain NumPy -------------------------------------------------------------------------------
 
-    def heard(self, x: np.ndarray, w: Blocks) -> np.ndarray:
+    def _heard(self, x: np.ndarray, w: Blocks) -> np.ndarray:
         """``x[t - d]``."""
         whole, share = self._split(w)
-        return _mix(super().heard(x, w), whole, 1 - share, share)
+        return _mix(super()._heard(x, w), whole, 1 - share, share)
 
     def adjoint(self, g: np.ndarray, x: np.ndarray, w: Blocks) -> tuple[Blocks, np.ndarray]:
         """By weights, by delays and by x."""

@@ -41,9 +41,9 @@ class FullyConnected(Linear):
 
     def drive(self, x: np.ndarray, w: Blocks) -> np.ndarray:
         """``x @ weights``."""
-        return self.heard(x, w) @ w["weights"]
+        return self._heard(x, w) @ w["weights"]
 
-    def heard(self, x: np.ndarray, w: Blocks) -> np.ndarray:
+    def _heard(self, x: np.ndarray, w: Blocks) -> np.ndarray:
         """Values as the weights meet them, (sample, time, unit heard)."""
         return x.reshape(*x.shape[:2], -1)
 
@@ -73,7 +73,7 @@ class FullyConnected(Linear):
         """Currents of some samples, by the kernel of products."""
         stage, x = run.stages[k], run.values(k, lo, hi)
         out = run.drives[k][lo:hi, :, : stage.n]
-        heard = self.heard(x, run.views(k))
+        heard = self._heard(x, run.views(k))
         out[...] = product(heard, run.weights[k])[:, :, : stage.n]
         if stage.shortcut is not None:
             out += run.shortcut_values(k, lo, hi)
@@ -88,9 +88,9 @@ class FullyConnected(Linear):
 
     def error_below(self, run: Backward, k: int, lo: int, hi: int) -> np.ndarray:
         """``g_I[t + delay] @ weights.T``."""
-        return self.through_weights(run, k, run.g_arriving(k, lo, hi))
+        return self._through_weights(run, k, run.g_arriving(k, lo, hi))
 
-    def through_weights(self, run: Backward, k: int, g: np.ndarray) -> np.ndarray:
+    def _through_weights(self, run: Backward, k: int, g: np.ndarray) -> np.ndarray:
         """``g @ weights.T``, (sample, time, unit heard)."""
         return product(g, run.transposed[k])[:, :, : run.stages[k].n_in]
 
@@ -168,7 +168,7 @@ class Dense(FullyConnected, Patchwise):
             return super().chunk_adjoint(run, k, c, lo, hi)
         if not run.wants_error(k):
             return None
-        return self.through_weights(run, k, run.g_arriving(k, lo, hi).sum(axis=1, keepdims=True))
+        return self._through_weights(run, k, run.g_arriving(k, lo, hi).sum(axis=1, keepdims=True))
 
     def finish(self, run: Backward, k: int) -> None:
         """Chunks summed in order, or ``x.T @ g`` of a constant input."""

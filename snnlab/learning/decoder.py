@@ -137,7 +137,7 @@ class Decoder:
         Gradients, or a tuple of Gradients and array
         """
         values = _check.sequence("values", values, len(self.sizes), "arrays, as forward returns")
-        n = len(_check.as_array("values[0]", values[0]))
+        n = len(_check.array("values[0]", values[0], self.dtype, (None, self.sizes[0])))
         values = [
             _check.array(f"values[{k}]", x, self.dtype, (n, size))
             for k, (x, size) in enumerate(zip(values, self.sizes, strict=True))

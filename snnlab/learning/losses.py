@@ -540,10 +540,12 @@ class Masked:
     @_sound
     def __call__(self, readout: np.ndarray, targets: MaskedTargets) -> tuple[float, np.ndarray]:
         """Value and gradient, which is 0 in the steps that do not count."""
+        _check_readout(readout)
         total, out = 0.0, np.zeros_like(readout)
         for who, seen in self._groups(readout, targets):
             heard = readout[who][seen].reshape(len(who), -1, readout.shape[2])
-            value, g_heard = called(self.loss, heard, targets.targets[who])
+            with _check.told_of("readout, or targets"):
+                value, g_heard = called(self.loss, heard, targets.targets[who])
             share = len(who) / len(readout)
             total += share * value
             g = np.zeros((len(who), *readout.shape[1:]), readout.dtype)

@@ -158,7 +158,7 @@ class CompressedNetwork:
         """
         self.check_inputs(inputs)
         if on is not None:
-            raise TypeError("on must be None: a chip runs a Network, not a CompressedNetwork")
+            raise TypeError("on must be None: no compressed network runs on a chip")
         if _check.flag("potentials", potentials):
             raise ValueError("potentials must be False: a compressed network keeps none")
         if dropout is not None:

@@ -148,7 +148,9 @@ class GradR(Rule):
         if alpha > getattr(self.optimizer, "eps", 0.0):
             for k, p in enumerate(per_layer(network, self.sparsity)):
                 if not rests[k]:
-                    pull = guard.real(rates[k] * alpha, network.dtype, "the pull on strengths")
+                    pull = guard.real(
+                        rates[k] * alpha, network.dtype, "the pull on strengths, alpha,"
+                    )
                     prior[k] = pull, real(centre(p, alpha))
         arrays = network.parameters, self.theta, self.sign
         return lambda k, lo, hi, way, *change: rewire.GRAD_R[way](

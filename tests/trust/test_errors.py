@@ -25,8 +25,9 @@ from snnlab import (
     surrogate,
 )  # fmt: skip
 from snnlab.chip.recording import Recorder, Recording, load_trace
-from snnlab.conversion.ceilings import with_ceilings
+from snnlab.conversion.ceilings import fit_curve, with_ceilings
 from snnlab.conversion.converting import convert
+from snnlab.learning.decoder import Decoder
 from snnlab.learning.evaluation import evaluate, predict_scores
 from snnlab.learning.losses import Weighted
 from snnlab.learning.membrane import competing
@@ -176,6 +177,20 @@ MISTAKES = {
     "thresholds of almost 0": (
         lambda: competing((5, 3), LIF(**BASE), n_steps=5, rng=0, threshold=1e-320),
         "threshold must be larger",
+    ),
+    "shares of almost 0": (lambda: fit_curve(RELU, np.ones((3, 4)), [1e-310]), "shares must be"),
+    "a compressed network on a chip": (
+        lambda: evaluate(NET.compressed(), X, Y, substrate=Substrate(0)), "network",
+    ),
+    "values without axes": (
+        lambda: Decoder((3, 2), rng=0).backward([np.True_, np.ones((2, 2))], np.ones((2, 2))),
+        "values.0. must have shape",
+    ),
+    "masked labels out of range": (
+        lambda: losses.Masked("max_over_time")(
+            READOUT[:, :, :2], losses.MaskedTargets(Y, np.ones((10, 12), bool))
+        ),
+        "readout, or targets: labels must lie",
     ),
     "a weighted number": (lambda: Weighted(np.inf), "loss must be a function"),
     "no picture": (lambda: Still.of([]), "picture must hold at least one"),
