@@ -19,7 +19,7 @@ SEEDS = {  # where there are not five
     "gradients": 2,
     "deep-depth": 3,
     "norm-or-scale": 3,
-    "rewiring-cifar16": 2,
+    "rewiring-cifar16": 1,
     "deep-mnist": 1,
     "deep-fashion": 2,
     "deep-fashion16": 2,

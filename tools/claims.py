@@ -51,15 +51,16 @@ class Claim:
     source: str
     sense: str
     tolerance: float
-    ours: object  # function () -> (value, sd or None, where from); None: not repeated here
+    ours: object  # function () -> (value, sd or None, where from), or None: not repeated here
     tag: str = "quoted"
 
     def record(self):
         """The claim as plain numbers and text, with what was found here."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        if self.ours is None:
+        found = None if self.ours is None else self.ours()
+        if found is None:
             return plain | {"ours": None, "sd": None, "study": "not repeated here", "holds": None}
-        value, sd, study = self.ours()
+        value, sd, study = found
         over = value - self.paper
         low = -self.tolerance if self.sense in ("at least", "about") else -np.inf
         high = self.tolerance if self.sense in ("at most", "about") else np.inf
@@ -96,14 +97,25 @@ def difference(study, first, second, scale=100.0):
     return ours
 
 
+def nearest(records, label, connectivity):
+    """A rule's record nearest to a connectivity; None if it is not within a factor of 1.5 of it."""
+
+    def away(record):
+        return abs(np.log(record["connectivity"] / connectivity))
+
+    near = min((r for r in records if r["label"] == label), key=away)
+    return near if away(near) < np.log(1.5) else None
+
+
 def lost_by(label, connectivity, study="rewiring-mnist"):
     """Points that a rule loses against the dense network, where nearest to a connectivity."""
 
     def ours():
         records = results.load(study)
         (dense,) = (r for r in records if r["label"] == "dense")
-        mine = [r for r in records if r["label"] == label]
-        near = min(mine, key=lambda r: abs(np.log(r["connectivity"] / connectivity)))
+        near = nearest(records, label, connectivity)
+        if near is None:
+            return None
         seeds = [s for s in dense["runs"] if s in near["runs"]]
         lost = np.array(
             [dense["runs"][s]["test_accuracy"] - near["runs"][s]["test_accuracy"] for s in seeds]
@@ -130,11 +142,11 @@ def ahead(first, second, connectivity, study):
     """Points by which one rule is ahead of another, each where it is nearest to a connectivity."""
 
     def ours():
-        runs = []
-        for label in (first, second):
-            mine = [r for r in results.load(study) if r["label"] == label]
-            near = min(mine, key=lambda r: abs(np.log(r["connectivity"] / connectivity)))
-            runs.append(near["runs"])
+        records = results.load(study)
+        near = [nearest(records, label, connectivity) for label in (first, second)]
+        if None in near:
+            return None
+        runs = [record["runs"] for record in near]
         seeds = sorted(runs[0].keys() & runs[1].keys())
         lead = [runs[0][s]["test_accuracy"] - runs[1][s]["test_accuracy"] for s in seeds]
         where = f"{study}, {first} minus {second} at about {100 * connectivity:g} %"
