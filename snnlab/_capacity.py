@@ -12,6 +12,7 @@ from snnlab.signals import SpikeTrains
 LOOK = 2**28  # bytes from which on it is worth looking how much is free
 ACTIVE = 0.1  # share of units and steps that spike, of which lists are kept
 EVENT = 8  # bytes of an event: step and unit
+INDEX = 4  # bytes of the place of a number in a list
 
 MEMINFO = Path("/proc/meminfo")
 GROUPS = (  # limits of a container: the limit, and what is used of it
@@ -95,6 +96,8 @@ def scratch_bytes(network, kind, n_samples, backward=True):
         own = stage.layer.keeps_bits and stage.fires  # its kernel needs no array of currents
         if isinstance(stage.layer, Linear) and not (wiring.follows_events[k] or own):
             drives += stage.width * size if wiring.is_constant[k] else whole
+            if wiring.is_constant[k]:  # lists of a product (`snnlab.products`)
+                drives += stage.n_in * (size + INDEX)
             # its adjoint makes an error of what it hears, wanted or not
             errors += 0 if wiring.hears_constant[k] else n_steps * stage.n_in * size
         if wiring.hearers(k) and wiring.error_is_written[k]:

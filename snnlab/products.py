@@ -14,25 +14,40 @@ from snnlab.kernels import drive as kernels
 from snnlab.kernels.vector import NARROW
 from snnlab.memory import pad_units, padded_width
 
+ROWS = 128  # of a product at a time, so that what the kernel lists of them stays small
 
-def product(x, w):
-    """``x @ w`` for x (..., n_in) and w (n_in, n) of one dtype; the result has w's columns."""
-    columns = np.ascontiguousarray(x.reshape(prod(x.shape[:-1]), len(w)).T)
-    return _columns_by(columns, w).reshape(*x.shape[:-1], w.shape[1])
+
+def product(x, w, out=None):
+    """``x @ w`` for x (..., n_in) and w (n_in, n) of one dtype; the result has w's columns.
+
+    ``out`` may be memory for it: a row per row of x, of as many whole tiles as w has.
+    """
+    rows, columns, w = x.reshape(prod(x.shape[:-1]), len(w)), w.shape[1], _whole_tiles(w)
+    out = np.empty((len(rows), w.shape[1]), w.dtype) if out is None else out
+    for first in range(0, len(rows), ROWS):
+        part = np.ascontiguousarray(rows[first : first + ROWS].T)
+        _columns_by(part, w, out[first : first + ROWS])
+    return out[:, :columns].reshape(*x.shape[:-1], columns)
 
 
 def product_transposed(x, g):
     """``x.T @ g`` for x (n, rows) and g (n, columns) of one dtype."""
-    return _columns_by(np.ascontiguousarray(x), g)
-
-
-def _columns_by(x, w):
-    """``x.T @ w``; kernels take whole tiles of columns."""
-    n, columns, width = x.shape[1], w.shape[1], padded_width(w.shape[1])
-    w = np.ascontiguousarray(w if columns == width else pad_units(w, width))
-    out, base = np.empty((n, width), w.dtype), np.zeros_like(w[:1], shape=(1, width))
-    kernels.multiply_transposed(x, w.dtype.type(0), w, base, 0, -(-n // 2), out)
+    columns, g = g.shape[1], _whole_tiles(g)
+    out = np.empty((x.shape[1], g.shape[1]), g.dtype)
+    _columns_by(np.ascontiguousarray(x), g, out)
     return out[:, :columns]
+
+
+def _whole_tiles(w):
+    """A matrix with as many columns as kernels take."""
+    width = padded_width(w.shape[1])
+    return np.ascontiguousarray(w if w.shape[1] == width else pad_units(w, width))
+
+
+def _columns_by(x, w, out):
+    """``x.T @ w``."""
+    base, zero = np.zeros((1, w.shape[1]), w.dtype), w.dtype.type(0)
+    kernels.multiply_transposed(x, zero, w, base, 0, -(-x.shape[1] // 2), out)
 
 
 def constant_product(signal, weights, out):

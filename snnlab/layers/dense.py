@@ -72,11 +72,13 @@ class FullyConnected(Linear):
     def fill_drive(self, run: Forward, k: int, lo: int, hi: int) -> None:
         """Currents of some samples, by the kernel of products."""
         stage, x = run.stages[k], run.values(k, lo, hi)
-        out = run.drives[k][lo:hi, :, : stage.n]
-        heard = self._heard(x, run.views(k))
-        out[...] = product(heard, run.weights[k])[:, :, : stage.n]
+        heard, out = self._heard(x, run.views(k)), run.drives[k][lo:hi]
+        if heard.shape[1] == out.shape[1]:
+            product(heard, run.weights[k], out.reshape(-1, stage.width))
+        else:  # one step for all
+            out[...] = product(heard, run.weights[k])
         if stage.shortcut is not None:
-            out += run.shortcut_values(k, lo, hi)
+            out[:, :, : stage.n] += run.shortcut_values(k, lo, hi)
 
     def prepare_back(self, run: Backward, k: int) -> None:
         """What the kernels are called with; weights turned, if an error is to be written."""

@@ -144,6 +144,7 @@ def test_networks_that_have_no_maps_are_refused(data):
 def test_what_is_shown_is_the_network_that_learns(data):
     panel = panels.TrainPatches(data, n_train=200, n_test=40, steps=6, key="test")
     try:
+        assert panel.wait(120)  # else its own training goes on beside this one
         values = {"kernel": 3, "maps": 4, "how": "average", "lr": 1e-2, "digit": 7}
         frames = [frame for frame in panel.simulate(**values) if frame is not None]
         last, network = frames[-1], panel.downloads()["network"]

@@ -325,7 +325,7 @@ def test_a_chip_and_training_are_refused():
     network = make(readout="integrator")
     inputs, labels = some("events", network), np.zeros(70, int)
     fast = network.compressed()
-    with pytest.raises(TypeError, match="chip runs a Network, not a CompressedNetwork"):
+    with pytest.raises(TypeError, match="no compressed network runs on a chip"):
         predict_scores(fast, inputs, substrate=Substrate(0))
     with pytest.raises(TypeError, match="a CompressedNetwork is not trained"):
         train(fast, inputs, labels, epochs=1, rng=0, progress=False)
