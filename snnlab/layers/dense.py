@@ -61,14 +61,6 @@ class FullyConnected(Linear):
         """Where it hears the spikes of neurons."""
         return below.fires and below.layer.reads_error
 
-    def prepare(self, run: Forward, k: int) -> None:
-        """Memory for currents; weights in whole tiles."""
-        super().prepare(run, k)
-        if not run.wiring.follows_events[k] and self.fills_constants:
-            run.weights[k] = run.scratch.padded(
-                f"weights {k}", run.views(k)["weights"], run.stages[k].width
-            )
-
     def fill_drive(self, run: Forward, k: int, lo: int, hi: int) -> None:
         """Currents of some samples, by the kernel of products."""
         stage, x = run.stages[k], run.values(k, lo, hi)
@@ -76,7 +68,7 @@ class FullyConnected(Linear):
         if heard.shape[1] == out.shape[1]:
             product(heard, run.weights[k], out.reshape(-1, stage.width))
         else:  # one step for all
-            out[...] = product(heard, run.weights[k])
+            out[:, :, : stage.n] = product(heard, run.weights[k])[:, :, : stage.n]
         if stage.shortcut is not None:
             out[:, :, : stage.n] += run.shortcut_values(k, lo, hi)
 
@@ -84,8 +76,7 @@ class FullyConnected(Linear):
         """What the kernels are called with; weights turned, if an error is to be written."""
         super().prepare_back(run, k)
         if self.fills_constants and run.wants_error(k):
-            turned = run.views(k)["weights"].T
-            width = padded_width(len(turned.T))
+            turned, width = run.views(k)["weights"].T, padded_width(run.stages[k].n_in)
             run.transposed[k] = run.scratch.padded(f"turned weights {k}", turned, width)
 
     def error_below(self, run: Backward, k: int, lo: int, hi: int) -> np.ndarray:
