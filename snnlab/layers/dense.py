@@ -75,6 +75,10 @@ class FullyConnected(Linear):
     def prepare_back(self, run: Backward, k: int) -> None:
         """What the kernels are called with; weights turned, if an error is to be written."""
         super().prepare_back(run, k)
+        self._turn_weights(run, k)
+
+    def _turn_weights(self, run: Backward, k: int) -> None:
+        """Transposed, as `error_below` multiplies by them; only if an error is to be written."""
         if self.fills_constants and run.wants_error(k):
             turned, width = run.views(k)["weights"].T, padded_width(run.stages[k].n_in)
             run.transposed[k] = run.scratch.padded(f"turned weights {k}", turned, width)

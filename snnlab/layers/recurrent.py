@@ -50,7 +50,7 @@ class Recurrent(FullyConnected):
 
     def prepare_back(self, run: Backward, k: int) -> None:
         """The kernel that runs them backwards, and the recurrent weights as it reads them."""
-        super().prepare_back(run, k)
+        self._turn_weights(run, k)
         stage = run.stages[k]
         block = stage.blocks["recurrent"]
         size = kernels.panels_of(block.rows, block.width)
