@@ -19,7 +19,8 @@ so must be what goes in and comes out. Convolutions and pools that average have 
 that sums is read, too, as one that averages, below weights that are as many times larger.
 
 Neurons that hear each other are a graph of their own in the line: spikes go from the neurons
-through a ``Linear`` back to them, and arrive a step later.
+through a ``Linear`` back to them, and arrive a step later. Delays of a dense layer's inputs are a
+``Delay`` before its ``Linear``, one of its neurons a ``Delay`` after it.
 
 Needs the extra ``nir``.
 """
@@ -34,7 +35,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.chip.substrate import Substrate
-from snnlab.layers import Conv, Dense, Pool, Recurrent
+from snnlab.layers import Conv, Delayed, Dense, Pool, Recurrent
 from snnlab.layers.dense import FullyConnected
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
@@ -60,7 +61,7 @@ def to_nir(network: Network, substrate: Substrate | None = None) -> nir.NIRGraph
     -------
     nir.NIRGraph
         ``input``, then per layer a map (of images that a dense layer hears, a ``Flatten`` before
-        it), a delay where there is one, and neurons; ``output``.
+        it), a delay where there is one, before or after, and neurons; ``output``.
 
     Raises
     ------
@@ -81,6 +82,8 @@ def to_nir(network: Network, substrate: Substrate | None = None) -> nir.NIRGraph
         if isinstance(stage.layer, FullyConnected) and len(stage.shape_in) == 3:
             nodes[f"flatten_{k}"] = nir.Flatten({"input": _outer_shape(stage.shape_in)}, 0)
         w = {name: block.of(network.parameters) for name, block in stage.blocks.items()}
+        if "delays" in w:
+            nodes[f"axons_{k}"] = _axons(nir, stage, w["delays"][0])
         nodes[f"map_{k}"] = convert(nir, stage, w)
         if stage.neuron is None:
             continue
@@ -121,6 +124,14 @@ def _dense(nir, stage, w):
     return nir.Linear(np.ascontiguousarray(weights.T))
 
 
+def _axons(nir, stage, stored):
+    """The delays of what a dense layer hears, in the order of its weights there."""
+    seconds = stage.layer.delays(stored) * stage.neuron.dt
+    node = nir.Delay(_outer(seconds, stage.shape_in).ravel())
+    node.metadata = {KEY: json.dumps({"longest": stage.layer.longest})}
+    return node
+
+
 def _conv(nir, stage, w):
     """That of a convolution; NIR's weights are (channel out, channel in, y, x)."""
     layer, (y, x, channels) = stage.layer, stage.shape_in
@@ -148,7 +159,7 @@ def _pool(nir, stage, w):
 
 
 # by class of layer; each brings its own
-CONVERTERS = {Dense: _dense, Recurrent: _dense, Conv: _conv, Pool: _pool}
+CONVERTERS = {Dense: _dense, Delayed: _dense, Recurrent: _dense, Conv: _conv, Pool: _pool}
 # a recurrent node is a graph; its nodes have the names that other packages give them
 CYCLE = {("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")}
 
@@ -242,9 +253,9 @@ def from_nir(
         if not reader.take(name, node):
             raise ValueError(
                 f"graph: node {name!r} ({type(node).__name__}) has no counterpart here at its "
-                "place; known is Linear, Affine or Conv2d, then Delay if need be, then LIF, LI, "
-                "CubaLIF or CubaLI, or a graph of LIF or CubaLIF and a Linear back to it, and so "
-                "on; between these AvgPool2d, SumPool2d and Flatten"
+                "place; known is Linear or Affine, before it Delay if need be, or Conv2d, then "
+                "Delay if need be, then LIF, LI, CubaLIF or CubaLI, or a graph of LIF or CubaLIF "
+                "and a Linear back to it, and so on; between these AvgPool2d, SumPool2d and Flatten"
             )
     if reader.w is not None or not reader.models or reader.pools_last:
         raise ValueError("graph must end with neurons")
@@ -262,6 +273,9 @@ def from_nir(
     )
     for own, given in zip(network.weights, reader.weights, strict=True):
         own[...] = _check.array("weights of graph", given, network.dtype, own.shape)
+    delayed = (block for block in network.blocks if block.name == "delays")
+    for block, given in zip(delayed, reader.stored, strict=True):
+        block.of(network.parameters)[...] = given
     return network
 
 
@@ -278,6 +292,7 @@ class _Reader:
         self.shape_in = (*shape[1:], shape[0]) if len(shape) == 3 else tuple(shape)
         self.shape = self.shape_in  # of what the next node hears
         self.w, self.delay = None, 0.0  # of a map that waits for its neurons
+        self.axons, self.stored = None, []  # its inputs' delays; what layers hold of them
         self.flat, self.factor = False, 1.0  # what nodes since then did to what it hears
 
     @property
@@ -290,6 +305,10 @@ class _Reader:
         nir = self.nir
         if self.w is None and isinstance(node, nir.Linear | nir.Affine):
             self._take_dense(name, node)
+        elif self.axons is not None and self.w is None and not isinstance(node, nir.Flatten):
+            return False
+        elif self.w is None and isinstance(node, nir.Delay):
+            self._take_axons(name, node)
         elif self.w is None and isinstance(node, nir.Conv2d):
             self._take_conv(name, node)
         elif self.w is None and isinstance(node, nir.AvgPool2d | nir.SumPool2d):
@@ -322,6 +341,32 @@ class _Reader:
             y, x, channels = self.shape
             w = w.reshape(channels, y, x, -1).transpose(1, 2, 0, 3).reshape(len(w), -1)
         self._place(Dense(w.shape[1]), w)
+
+    def _take_axons(self, name, node):
+        """Delays of what the next dense layer hears, in the order of our units."""
+        n = int(np.prod(self.shape))
+        delays = _check.array(f"delay of node {name!r}", node.delay, float)
+        if delays.size not in (1, n) or not ((delays >= 0) & np.isfinite(delays)).all():
+            raise ValueError(f"graph: delay of node {name!r} must be {n} numbers, 0 or more")
+        delays = np.broadcast_to(delays.ravel(), n)
+        if len(self.shape) == 3:
+            y, x, channels = self.shape
+            delays = delays.reshape(channels, y, x).transpose(1, 2, 0).ravel()
+        longest = _about(node).get("longest")
+        if longest is not None:
+            longest = _check.number(f"longest of node {name!r}", longest, above=0)
+        self.axons = delays, longest
+
+    def _delay_inputs(self, dt):
+        """The dense layer taken last hears its inputs late."""
+        seconds, longest = self.axons
+        steps = np.maximum(seconds / dt, 1e-9)  # delays are above 0 here
+        if longest is None or steps.max() >= longest:
+            longest = float(np.floor(steps.max()) + 1)
+        layer = Delayed(self.layers[-1].n, longest)
+        self.layers[-1] = layer
+        self.stored.append(layer.stored(steps))
+        self.axons = None
 
     def _take_conv(self, name, node):
         _no_bias(name, node)
@@ -369,6 +414,8 @@ class _Reader:
     def _take_neurons(self, name, node):
         node = _inner(name, node, self.shape)
         model, scale = _model(self.nir, name, node, self.dt, self.method, self.delay)
+        if self.axons is not None:
+            self._delay_inputs(model.dt)
         if len(self.shape) == 3 and np.ndim(scale):
             by_place = np.broadcast_to(scale, int(np.prod(self.shape))).reshape(-1, self.shape[2])
             if np.ptp(by_place, axis=0).any():
@@ -396,8 +443,10 @@ class _Reader:
                 f"graph: node {name!r} must be LIF or CubaLIF, and a Linear or Affine from these "
                 "back to them"
             )
-        if not isinstance(self.layers[-1], Dense):
-            raise ValueError(f"graph: node {name!r} must follow Linear or Affine")
+        if not isinstance(self.layers[-1], Dense) or self.axons is not None:
+            raise ValueError(
+                f"graph: node {name!r} must follow Linear or Affine, without a Delay before it"
+            )
         nodes = {role: graph.nodes[own] for own, role in parts.items()}
         n = self.shape[0]
         _no_bias(name, nodes["w_rec"])

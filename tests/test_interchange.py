@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from snnlab import LIF, Network, SpikeTrains, Substrate, encode
-from snnlab.layers import Conv, Dense, Pool, Recurrent, Residual, Vote
+from snnlab.layers import Conv, Delayed, Dense, Pool, Recurrent, Residual, Vote
 
 nir = pytest.importorskip("nir")
 from snnlab.interchange import from_nir, to_nir  # noqa: E402
@@ -148,6 +148,9 @@ IN, OUT, MAP = nir.Input(np.array([3])), nir.Output(np.array([2])), nir.Linear(n
             "line",
         ),
         (graph_of(MAP, cell(), OUT), {}, "one input"),
+        (graph_of(IN, nir.Delay(np.full(4, 0.1)), MAP, cell(), OUT), {}, "'n1' must be 3 numbers"),
+        (graph_of(IN, nir.Delay(np.full(3, -1)), MAP, cell(), OUT), {}, "'n1' must be 3 numbers"),
+        (graph_of(IN, nir.Delay(np.ones(3)), cell(), OUT), {}, r"node 'n2' \(LIF\) has no"),
         (graph_of(IN, MAP, cell(v_leak=np.full(2, np.nan)), OUT), {}, "v_th|reset"),
     ],
 )
@@ -184,6 +187,53 @@ def test_neurons_that_hear_each_other(name, tmp_path):
     again = from_nir(graph, n_steps=25, dt=network.dt, method=network.neurons[0].method)
     for k, own in enumerate(network.weights):
         np.testing.assert_allclose(again.weights[k], 2 * own, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("first", [(9,), (6, 6, 2)], ids=["units", "images"])
+def test_delays_of_inputs(first, dtype, tmp_path):
+    """A node of delays, in seconds, stands before the map; images are flattened in NIR's order."""
+    n = int(np.prod(first))
+    layers = (first if len(first) > 1 else n, Delayed(12, longest=7.0), Delayed(4, longest=3.0))
+    network = Network(layers, EULER, n_steps=25, rng=1, dtype=dtype, spread=3.0)
+    x = np.random.default_rng(0).random((40, n), np.float32)
+    inputs = encode.latency(x, dt=network.dt, n_steps=25)
+    before, graph = network.forward(inputs), to_nir(network)
+    assert before.hidden[0].counts().sum() > 40
+    own = network.layers[0].delays(network.blocks[1].of(network.parameters)[0])
+    there = graph.nodes["axons_0"].delay / network.dt
+    if len(first) > 1:
+        there = there.reshape(2, 6, 6).transpose(1, 2, 0).ravel()
+    np.testing.assert_allclose(there, own)
+    assert np.ptp(own) > 1
+    nir.write(tmp_path / "x.nir", graph)
+    for made in (graph, nir.read(tmp_path / "x.nir")):
+        again = from_nir(made)
+        assert again.layers == network.layers and again.neurons == network.neurons
+        after = again.forward(inputs)
+        assert after.hidden[0] == before.hidden[0]
+        np.testing.assert_allclose(after.readout, before.readout, rtol=1e-5, atol=1e-6)
+
+
+def test_delays_that_others_describe():
+    """Whole steps of all inputs are those of a neuron that hears late; 0 is none."""
+    w = np.random.default_rng(1).normal(0, 3, (4, 3))
+    four = {name: np.ones(4) for name in ("r", "v_threshold", "v_reset")}
+    neurons = cell(tau=np.full(4, 0.2), v_leak=np.zeros(4), **four | {"v_reset": np.zeros(4)})
+    nodes = nir.Delay(np.full(3, 0.4)), nir.Linear(w), neurons
+    early, late = (
+        graph_of(nir.Input(np.array([3])), *some, nir.Output(np.array([4])))
+        for some in ((nodes[0], *nodes[1:]), (nodes[1], nir.Delay(np.full(4, 0.4)), nodes[2]))
+    )
+    none = graph_of(nir.Input(np.array([3])), nir.Delay(np.zeros(3)), *nodes[1:], OUT)
+    plain = graph_of(nir.Input(np.array([3])), *nodes[1:], OUT)
+    inputs = encode.latency(np.random.default_rng(0).random((20, 3)), dt=0.1, n_steps=20)
+    for a, b in ((early, late), (none, plain)):
+        a, b = (from_nir(g, n_steps=20, dt=0.1, dtype=np.float64) for g in (a, b))
+        assert isinstance(a.layers[0], Delayed) and isinstance(b.layers[0], Dense)
+        a, b = (net.forward(inputs).readout for net in (a, b))
+        assert b.any()
+        np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def loop(*nodes, edges=("01", "12", "21", "13")):
