@@ -169,6 +169,8 @@ class MembraneSignal:
     ) -> Gradients:
         """Gradients by weights and thresholds, read from a trace.
 
+        What is too large for the network's dtype is infinite, as of `Network.backward`.
+
         Parameters
         ----------
         network : Network

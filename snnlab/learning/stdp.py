@@ -739,9 +739,9 @@ class STDPNetwork:
                 threshold = float(arrays[f"threshold{k}"])
                 layers.append(Detectors(n, kernel or None, threshold, pool, winners, radius))
             weights = [arrays[f"weights{k}"] for k in range(len(layers))]
+            out = cls(shape, layers, n_steps=n_steps, workers=workers)
         except DAMAGE as fault:
             raise ValueError(f"arrays must be those of to_arrays: {fault!r}") from None
-        out = cls(shape, layers, n_steps=n_steps, workers=workers)
         for k, stage in enumerate(out.stages):
             wanted = stage.weights.shape
             stage.weights[...] = _check.array(

@@ -231,6 +231,10 @@ def test_files_give_the_same_network(heard, tmp_path):
         np.savez(tmp_path / "b.npz", **(arrays | changes))
         with pytest.raises(ValueError, match="does not hold an STDPNetwork"):
             STDPNetwork.load(tmp_path / "b.npz")
+    none = {name: x for name, x in network.to_arrays().items() if not name.startswith("layer")}
+    for wrong in (none, network.to_arrays() | {"shape": np.array([2, 2, 2])}):
+        with pytest.raises(ValueError, match=r"^arrays must be those of to_arrays: .*layer"):
+            STDPNetwork.from_arrays(wrong)
 
 
 # bad input --------------------------------------------------------------------------------------

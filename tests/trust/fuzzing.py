@@ -47,6 +47,7 @@ UNBOUNDED = {
     "LeakyIntegrator.constants": "no threshold, so an infinite one",
     "ReLU.constants": "no ceiling, so an infinite one",
     "Network.backward": "of gradients that are too large; an optimiser's step refuses them",
+    "MembraneSignal.backward": "likewise",
     "ThroughTheChip.simulate": "steps that are not done yet",
     "RewireOnChip.simulate": "steps that are not done yet",
     "Rewire.simulate": "a centre at minus infinity without a pull",
