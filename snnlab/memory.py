@@ -1,11 +1,13 @@
 """Memory: arrays on cache lines, layers padded to whole tiles, and scratch that is used again."""
 
+import mmap
 from collections import deque
 
 import numpy as np
 
 from snnlab.kernels.vector import NARROW
 
+HUGE = 2**22  # bytes of an array from which on NumPy asks for pages of 2 MB
 LINE = 64  # bytes of a cache line, and units that every processor's tiles divide
 
 
@@ -23,6 +25,19 @@ def aligned(shape, dtype):
     raw = np.zeros(size + LINE, np.uint8)
     offset = -raw.ctypes.data % LINE
     return raw[offset : offset + size].view(dtype).reshape(shape)
+
+
+def untouched(size):
+    """So many int32, of which only what is written takes memory, in pages of the usual size.
+
+    For lists with room for whatever may happen. NumPy asks for pages of 2 MB for arrays of more
+    than 4 MB: a sample whose list has room for as much would take all of it with its first spike.
+    """
+    if not hasattr(mmap, "MADV_NOHUGEPAGE") or 4 * size < HUGE:
+        return np.empty(size, np.int32)
+    pages = mmap.mmap(-1, 4 * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, np.int32)
 
 
 def pad_units(x, width, out=None):
@@ -54,6 +69,13 @@ class Workspace:
         known = self._arrays.get(name)
         if known is None or known.size < size or known.dtype != dtype:
             known = self._arrays[name] = aligned((size,), dtype)
+        return known[:size]
+
+    def events(self, name, size):
+        """As `flat`, so many int32 of `untouched` memory."""
+        known = self._arrays.get(name)
+        if known is None or known.size < size:
+            known = self._arrays[name] = untouched(size)
         return known[:size]
 
     def padded(self, name, x, width):

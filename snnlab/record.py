@@ -4,7 +4,7 @@ import numpy as np
 
 from snnlab.currents import Values
 from snnlab.kernels import lif
-from snnlab.memory import aligned, pad_units, padded_width
+from snnlab.memory import aligned, pad_units, padded_width, untouched
 from snnlab.signals import SpikeTrains
 
 
@@ -67,11 +67,10 @@ class Record:
             self.bits = spike_bits(n_samples, n_steps, stage.width)
         if not self.lists_events:
             return self
-        # room for a spike of every unit in every step, and for eight that are written but not kept;
-        # memory that is not written costs none
+        # room for a spike of every unit in every step, and for eight that are written but not kept
         room = n_steps * stage.n + 8
         start = np.arange(n_samples) * room
-        step, unit = (np.empty(n_samples * room, np.int32) for _ in range(2))
+        step, unit = (untouched(n_samples * room) for _ in range(2))
         self._spikes = SpikeTrains.wrap(start, start.copy(), step, unit, n_steps, stage.n)
         return self
 

@@ -4,8 +4,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from helpers import fresh_python
 
-from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Values, train
+from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Values, memory, train
 from snnlab import _capacity as capacity
 from snnlab.layers import Conv, Pool, Residual, Vote
 
@@ -66,8 +67,9 @@ def lists(network, n, share):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", [SpikeTrains, ConstantCurrent, Values])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_estimates_are_near_what_is_taken(name, kind, dtype):
+def test_estimates_are_near_what_is_taken(name, kind, dtype, monkeypatch):
     """Of as many samples more; weights and the like do not grow with them."""
+    monkeypatch.setattr(memory, "HUGE", 2**62)  # what NumPy did not allocate is not traced
     network = make(name, dtype=dtype, workers=1)  # two threads hold two chunks at a time
     few, many = inputs_of(kind, network, 64), inputs_of(kind, network, 128)
     for potentials in (True, False):
@@ -162,3 +164,32 @@ def test_what_is_available(tmp_path, monkeypatch):
     limit.unlink()
     fallback = capacity.available()
     assert fallback is None or fallback > 10**8
+
+
+LONG = """
+from pathlib import Path
+import numpy as np
+from snnlab import LIF, Network, SpikeTrains
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+neuron = LIF(tau_mem=4.0, tau_syn=2.0, dt=1.0, gain=0.3)
+network = Network((20, 250, 3), neuron, n_steps=1000, rng=0, spread=2.0)
+start, spikes = np.arange(300) * 20, np.tile(np.arange(20), 300)
+inputs = SpikeTrains(np.append(start, 6000), 40 * spikes, spikes, 1000, 20)
+network.scale_to_activity(inputs[:5], rate=0.01)
+before = resident()
+trace = network.forward(inputs, potentials=False)
+print(trace.hidden[0].counts().sum() * 8, resident() - before)
+"""
+
+
+@pytest.mark.skipif(not capacity.MEMINFO.exists(), reason="needs a system that tells of pages")
+def test_lists_take_what_is_written():
+    """They have room for a spike of every unit in every step; of 600 MB few are taken.
+
+    NumPy's pages of 2 MB were taken whole with a sample's first spike.
+    """
+    written, taken = map(int, fresh_python("-c", LONG).stdout.split())
+    assert 0 < written < 10e6 and taken < 100e6

@@ -191,8 +191,8 @@ class _Later:
         else:
             room = np.full(len(start), run.n_steps * n_in)
         ends = 2 * np.cumsum(room)
-        flat = run.scratch.flat
-        step, unit = (flat(f"later {x} {k}", int(ends[-1]), np.int32) for x in ("steps", "units"))
+        events = run.scratch.events
+        step, unit = (events(f"later {x} {k}", int(ends[-1])) for x in ("steps", "units"))
         run.heard[k] = self.events = ends - 2 * room, np.empty_like(ends), step, unit
 
     def weights(self, given):

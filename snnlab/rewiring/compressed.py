@@ -13,7 +13,7 @@ from snnlab.currents import NO_EVENTS, ConstantCurrent
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
 from snnlab.layers.known import check_dense
-from snnlab.memory import aligned, padded_width
+from snnlab.memory import aligned, padded_width, untouched
 from snnlab.neurons import LIF
 from snnlab.parameters import check_weights
 from snnlab.passes import threads_worth
@@ -221,9 +221,9 @@ class CompressedNetwork:
             if not layer.fires:
                 records.append(Record(name, "integrator", size, values=readout))
                 continue
-            room = n_samples * layer.room  # memory that is not written costs none
+            room = n_samples * layer.room
             bounds = (np.zeros(n_samples, np.int64) for _ in range(2))
-            arrays = (np.empty(room, np.int32) for _ in range(2))
+            arrays = (untouched(room) for _ in range(2))
             spikes = SpikeTrains.wrap(*bounds, *arrays, self.n_steps, size)
             records.append(Record(name, "spiking", size, spikes=spikes))
         return _CompressedTrace(None, records, readout)

@@ -17,7 +17,6 @@ from snnlab import (
     rewiring,
     train,
 )
-from snnlab.interchange import to_nir
 from snnlab.kernels.delays import delay_events
 from snnlab.layers import Delayed
 
@@ -165,12 +164,6 @@ def test_operations_are_counted(delays):
 def test_the_clinic_takes_it():
     network, inputs = make("delayed between", dtype=np.float32, batch=30)
     assert clinic.examine(network, inputs, np.arange(30) % 3).layers
-
-
-def test_nir_says_so():
-    pytest.importorskip("nir")
-    with pytest.raises(ValueError, match=r"layer 1 \(Delayed.*no counterpart in NIR"):
-        to_nir(make("delayed")[0])
 
 
 def test_a_constant_current_is_refused():
