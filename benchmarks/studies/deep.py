@@ -191,7 +191,15 @@ STUDIES = {
     ],
     "deep-cifar10": [
         point(
-            f"CIFAR-10, {c} channels", data="cifar10", layers=cifar(c), epochs=30, pad=4, flip=True
+            f"CIFAR-10, {c} channels",
+            data="cifar10",
+            layers=cifar(c),
+            epochs=12,
+            pad=4,
+            flip=True,
+            norm=True,
+            steepness=1.0,
+            lr=3e-3,
         )
         for c in (32, 16)
     ],
