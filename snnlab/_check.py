@@ -129,6 +129,14 @@ def results(of):
     return decorate
 
 
+def field(owner, name, check, *bounds, **more):
+    """Look at a field of a frozen dataclass, and keep it as the Python number that it is.
+
+    A NumPy integer would stay of so few bits in all that is worked out from it.
+    """
+    object.__setattr__(owner, name, check(name, getattr(owner, name), *bounds, **more))
+
+
 @contextlib.contextmanager
 def told_of(what):
     """Where others look at an argument: their TypeError or ValueError begins with what it is of."""

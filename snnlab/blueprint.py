@@ -185,10 +185,12 @@ def checked_blocks(layer, shape):
     given = layer.blocks(shape)
     if not isinstance(given, dict):
         raise TypeError(f"blocks of {layer!r} must be a dict of shapes, not {given!r}")
-    out = {name: BlockShape(*size) for name, size in given.items()}
-    for name, block in out.items():
-        for n in block[:2]:
-            _check.integer(f"layers: {name} in blocks of {layer!r}", n, 1, MOST_PARAMETERS)
+    out = {}
+    for name, size in given.items():
+        rows, columns, *more = size
+        what = f"layers: {name} in blocks of {layer!r}"
+        two = (_check.integer(what, n, 1, MOST_PARAMETERS) for n in (rows, columns))
+        out[name] = BlockShape(*two, *more)
     return out
 
 

@@ -11,6 +11,7 @@ from snnlab import _check
 from snnlab._workers import share, worker_count
 from snnlab.currents import ConstantCurrent
 from snnlab.kernels import events
+from snnlab.memory import rows_of
 from snnlab.signals import SpikeTrains
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def population(x: ArrayLike, *, n_centres: int = 12, width: float = 1.0) -> np.n
     width = _check.number("width", width, above=0)
     centres = np.linspace(0, 1, n_centres, dtype=np.float32)
     distance = (x[:, :, None] - centres) * np.float32((n_centres - 1) / width)
-    return np.exp(-0.5 * distance**2).reshape(len(x), -1)
+    return rows_of(np.exp(-0.5 * distance**2))
 
 
 def rate(x: ArrayLike, *, n_steps: int, rng: Seed, probability: float = 1.0) -> SpikeTrains:

@@ -1,5 +1,6 @@
 """Memory: arrays on cache lines, layers padded to whole tiles, and scratch that is used again."""
 
+import math
 import mmap
 from collections import deque
 
@@ -38,6 +39,11 @@ def untouched(size):
     pages = mmap.mmap(-1, 4 * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     pages.madvise(mmap.MADV_NOHUGEPAGE)
     return np.frombuffer(pages, np.int32)
+
+
+def rows_of(x):
+    """What each sample has as a row, (sample, all else); of no samples, too."""
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 def pad_units(x, width, out=None):

@@ -85,17 +85,18 @@ class Cochlea:
     substeps: int = 4
 
     def __post_init__(self):
-        rate = _check.number("sample_rate", self.sample_rate, above=0, at_most=1e6)
-        _check.integer("n_channels", self.n_channels, 1, 2**12)
-        _check.number("dt", self.dt, at_least=1 / rate, at_most=1)
-        _check.number("window", self.window, at_least=max(self.dt, 4 / rate), at_most=1)
+        _check.field(self, "sample_rate", _check.number, above=0, at_most=1e6)
+        rate = self.sample_rate
+        _check.field(self, "n_channels", _check.integer, 1, 2**12)
+        _check.field(self, "dt", _check.number, at_least=1 / rate, at_most=1)
+        _check.field(self, "window", _check.number, at_least=max(self.dt, 4 / rate), at_most=1)
         high = rate / 2 if self.high is None else self.high
         _check.number("high", high, above=0, at_most=rate / 2)
-        _check.number("low", self.low, at_least=0, below=high)
-        _check.number("span", self.span, above=0)
+        _check.field(self, "low", _check.number, at_least=0, below=high)
+        _check.field(self, "span", _check.number, above=0)
         _check.one_of("code", self.code, ("delta", "latency"))
-        _check.number("threshold", self.threshold, above=0, at_most=1)
-        _check.integer("substeps", self.substeps, 2, 2**10)
+        _check.field(self, "threshold", _check.number, above=0, at_most=1)
+        _check.field(self, "substeps", _check.integer, 2, 2**10)
         if not self.filters.any(axis=1).all():
             raise ValueError(
                 f"n_channels must be fewer: some of {self.n_channels} filters between {self.low:g} "
@@ -269,7 +270,8 @@ class Cochlea:
             )
         if self.code == "delta":
             return np.clip(encode.decode_delta(trains, threshold=self.threshold), 0, 1)
-        z = trains.to_dense(np.float64).reshape(len(trains), -1, self.substeps, self.n_channels)
+        frames = trains.n_steps // self.substeps, self.substeps
+        z = trains.to_dense(np.float64).reshape(len(trains), *frames, self.n_channels)
         if z.sum(axis=2).max(initial=0) > 1:
             raise ValueError("trains must have at most one spike per unit and frame")
         return np.einsum("nfkc,k->nfc", z, 1 - (np.arange(self.substeps) + 0.5) / self.substeps)

@@ -109,6 +109,22 @@ def test_names_are_taken_from_the_file_that_defines_them():
     assert not found
 
 
+def test_integers_are_used_as_they_were_checked():
+    """Those of few bits that NumPy has wrap around in what sizes and indexes are made from."""
+    found, seen = [], 0
+    for path in sources():
+        for part in ast.walk(tree(path)):
+            for call in ast.walk(part) if isinstance(part, ast.Expr | ast.Compare) else ():
+                checks = isinstance(call, ast.Call) and ast.unparse(call.func) == "_check.integer"
+                seen += checks
+                given = ast.unparse(call.args[1]) if checks else ""
+                plain = given.removeprefix("self.").isidentifier()
+                if plain and (isinstance(part, ast.Compare) or part.value is call):
+                    found.append(f"{name_of(path)}: {ast.unparse(call)}")
+    assert seen > 10
+    assert not found
+
+
 def test_no_private_name_is_taken_from_another_module():
     """Files that begin with a line, such as ``_check``, are private to the package, not to each."""
     found = []

@@ -42,7 +42,14 @@ COMMON = {
     "norm": False,
 }
 HEARD = 5.0  # deviation of the weights of voting neurons times the root of their number
-SMALL = [["conv", 15, 5], ["pool", 2], ["conv", 40, 5], ["pool", 2], ["dense", 120]]
+NORMED = {"norm": True, "steepness": 1.0, "lr": 3e-3}
+
+
+def small(channels, kernel, hidden):
+    """Two convolutions, each with a pool, and a dense layer; the second has kernels of 3."""
+    first, second = channels
+    layers = ["conv", first, kernel], ["pool", 2], ["conv", second, 3], ["pool", 2]
+    return [*layers, ["dense", hidden]]
 
 
 def cifar(channels, hidden=256):
@@ -171,10 +178,29 @@ RELU = "Cramer et al. 2022, ReLU network 256-246-10"
 CODE = {"tag": "quoted"}
 STUDIES = {
     "deep-mnist": [
-        point("MNIST", 0.995, TSSL, data="mnist", layers=SMALL, epochs=10, **CODE),
+        point(
+            "MNIST",
+            0.995,
+            TSSL,
+            data="mnist",
+            layers=small((16, 32), 5, 128),
+            epochs=12,
+            pad=0,
+            affine={"rotation": 8, "shift": 1.5, "scale": 0.08},
+            **NORMED,
+            **CODE,
+        ),
     ],
     "deep-fashion": [
-        point("Fashion-MNIST", data="fashion", layers=SMALL, epochs=20, pad=1, flip=True),
+        point(
+            "Fashion-MNIST",
+            data="fashion",
+            layers=small((16, 32), 3, 256),
+            epochs=15,
+            pad=1,
+            flip=True,
+            **NORMED,
+        ),
     ],
     "deep-fashion16": [
         point(
@@ -182,10 +208,11 @@ STUDIES = {
             0.880,
             RELU,
             data="fashion16",
-            layers=[["conv", 32, 3], ["pool", 2], ["conv", 64, 3], ["pool", 2], ["dense", 128]],
-            epochs=30,
+            layers=small((32, 64), 3, 128),
+            epochs=20,
             pad=1,
             flip=True,
+            **NORMED,
             **CODE,
         ),
     ],
@@ -194,12 +221,10 @@ STUDIES = {
             f"CIFAR-10, {c} channels",
             data="cifar10",
             layers=cifar(c),
-            epochs=12,
+            epochs=8,
             pad=4,
             flip=True,
-            norm=True,
-            steepness=1.0,
-            lr=3e-3,
+            **NORMED,
         )
         for c in (32, 16)
     ],

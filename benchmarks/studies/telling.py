@@ -13,14 +13,15 @@ a classifier, trained here on true images, reads rightly from what the decoder m
 held out instead of the test set. Settings were chosen so.
 """
 
+import functools
 import time
 import warnings
 
+import deep
 import numpy as np
 import studies
 
 import snnlab
-from snnlab.layers import BatchNorm, Conv, Pool
 
 COMMON = {
     "data": "mnist16",
@@ -44,7 +45,16 @@ COMMON = {
     "epochs": 12,
 }
 DT = 1e-3  # seconds; only ratios of times to it matter
-CLASSIFIER = {"epochs": 4, "lr": 1.5e-3, "batch_size": 100, "seed": 100}
+LAYERS = [["conv", 16, 3], ["pool", 2], ["conv", 32, 3], ["pool", 2], ["dense", 128]]
+CLASSIFIER = deep.COMMON | {
+    "layers": LAYERS,
+    "norm": True,
+    "epochs": 8,
+    "lr": 3e-3,
+    "steepness": 1.0,
+    "pad": 1,
+    "seed": 100,
+}
 N_HELD = {"mnist16": 10_000, "n-mnist": 100}
 
 
@@ -91,39 +101,35 @@ def make_model(config, inputs, n_pixels, rng):
     )
 
 
+@functools.lru_cache(1)
 def classifier():
-    """A network of convolutions that reads digits, trained once, and kept with the checkpoints."""
+    """A network of convolutions that reads digits, trained once and kept; and how it hears them."""
+    c, data = CLASSIFIER, snnlab.datasets.load("mnist16", progress=False)
+    code = deep.code_of(data.x_train, c["n_steps"])
     path = studies.CHECKPOINTS / f"telling-classifier-{snnlab.__version__}.npz"
     if path.exists():
-        return snnlab.Network.load(path)
-    c, data = CLASSIFIER, snnlab.datasets.load("mnist16", progress=False)
-    norm, n_steps = BatchNorm(), 4
-    layers = (16, 16, 1), Conv(16, 3, norm=norm), Pool(2), Conv(32, 3, norm=norm), Pool(2), 128, 10
-    network = snnlab.Network(layers, snnlab.LIF.grad_r(), n_steps=n_steps, rng=c["seed"])
-    inputs = snnlab.ConstantCurrent(data.x_train, n_steps)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        network.scale_to_activity(inputs[:100], rate=0.15, readout=1.0)
+        return snnlab.Network.load(path), code
+    network = deep.make_network(c, data, code(data.x_train[:100]), np.random.default_rng(c["seed"]))
     snnlab.train(
         network,
-        inputs,
+        deep.make_inputs(c, data, len(data.x_train), code),
         data.y_train,
         epochs=c["epochs"],
         rng=c["seed"],
         batch_size=c["batch_size"],
+        loss=c["loss"],
         optimizer=snnlab.Adam(lr=c["lr"]),
-        schedule="cosine",
+        schedule=c["schedule"],
         progress=False,
     )
     network.save(path)
-    return network
+    return network, code
 
 
 def read_right(images, labels):
     """Share of images that the classifier reads rightly."""
-    network = classifier()
-    inputs = snnlab.ConstantCurrent(images, network.n_steps)
-    return snnlab.evaluate(network, inputs, labels).accuracy
+    network, code = classifier()
+    return snnlab.evaluate(network, code(images), labels, loss=CLASSIFIER["loss"]).accuracy
 
 
 def run(point, seed, validate, checkpoint):

@@ -93,7 +93,8 @@ def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test
     """
     if unseen is not None:
         speakers = set(sounds.speakers.tolist())
-        if _check.integer("unseen", unseen) not in speakers or len(speakers) < 2:
+        unseen = _check.integer("unseen", unseen)
+        if unseen not in speakers or len(speakers) < 2:
             raise ValueError(f"unseen must be one of several speakers {sorted(speakers)}: {unseen}")
         test = sounds.speakers == unseen
     learn, tested = (

@@ -64,9 +64,9 @@ class Affine:
     def __post_init__(self):
         """Check every range."""
         for name in (field.name for field in fields(self)):
-            _check.number(name, getattr(self, name), at_least=0, at_most=1e6)
-        _check.number("rotation", self.rotation, at_most=180)
-        _check.number("scale", self.scale, below=1)
+            _check.field(self, name, _check.number, at_least=0, at_most=1e6)
+        _check.field(self, "rotation", _check.number, at_most=180)
+        _check.field(self, "scale", _check.number, below=1)
 
     def matrices(
         self, n: int, source_shape: tuple[int, int], size: int, rng: np.random.Generator
@@ -307,8 +307,8 @@ class Crops:
 
     def __post_init__(self):
         """Check both."""
-        _check.integer("pad", self.pad, 0, MOST_PIXELS)
-        _check.flag("flip", self.flip)
+        _check.field(self, "pad", _check.integer, 0, MOST_PIXELS)
+        _check.field(self, "flip", _check.flag)
 
 
 class CroppedImages:

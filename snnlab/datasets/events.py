@@ -61,7 +61,7 @@ class Recordings:
         shape = tuple(_check.each(count)("shape", self.shape))
         if not shape or math.prod(shape) > _check.MOST_UNITS:
             raise ValueError(f"shape must have 1 to {_check.MOST_UNITS} units, got {shape}")
-        _check.number("tick", self.tick, above=0)
+        _check.field(self, "tick", _check.number, above=0)
         times = _check.as_array("times", self.times)
         dtype = np.int64 if times.dtype.kind in "iu" else np.float64
         object.__setattr__(self, "times", _check.array("times", times, dtype, (None,)))

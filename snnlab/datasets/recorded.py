@@ -48,7 +48,7 @@ class Sounds:
         for name in ("labels", "speakers"):
             x = _check.labels(name, getattr(self, name), len(sounds), _check.MOST)
             object.__setattr__(self, name, x)
-        _check.number("sample_rate", self.sample_rate, above=0)
+        _check.field(self, "sample_rate", _check.number, above=0)
 
     def __len__(self):
         return len(self.sounds)

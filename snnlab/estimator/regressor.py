@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array
 
 from snnlab import _check
 from snnlab.estimator.base import SpikingEstimator, weights_of
+from snnlab.memory import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -214,7 +215,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         y = np.asarray(y, np.float64)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        columns = y.reshape(len(y), -1)
+        columns = rows_of(y)
         if fresh:
             self._flat = y.ndim == 1
         elif columns.shape[1] != len(self.offset_):

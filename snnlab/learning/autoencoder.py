@@ -14,6 +14,7 @@ from snnlab.learning import bottleneck
 from snnlab.learning.decoder import Decoder
 from snnlab.learning.optim import Adam
 from snnlab.learning.schedules import resolve_schedule
+from snnlab.memory import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,7 +196,7 @@ class Autoencoder:
         """What the decoder hears of spikes."""
         shape = None, self.encoder.n_steps, self.encoder.sizes[-1]
         spikes = _check.array("spikes", spikes, self.encoder.dtype, shape)
-        return spikes.reshape(len(spikes), -1) if self.reads == "time" else spikes.sum(axis=1)
+        return rows_of(spikes) if self.reads == "time" else spikes.sum(axis=1)
 
     def _images(self, images, n):
         """Images that fit."""
@@ -312,7 +313,7 @@ _Drawn = namedtuple("_Drawn", "spikes passed free losses gradients g_spikes")
 
 def _open(spikes, budgets):
     """Where a spike would pass: not more than so many have come before."""
-    rows = (spikes > 0).reshape(len(spikes), -1)
+    rows = rows_of(spikes > 0)
     before = np.cumsum(rows, axis=1) - rows
     return (before < np.reshape(budgets, (-1, 1))).reshape(spikes.shape)
 

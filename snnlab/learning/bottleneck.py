@@ -28,6 +28,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.learning.decoder import sigmoid
+from snnlab.memory import rows_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -213,7 +214,7 @@ def first_spikes(spikes: ArrayLike, budgets: ArrayLike) -> np.ndarray:
         )
     if budgets.size and budgets.min() < 0:
         raise ValueError(f"budgets must be at least 0, got {budgets.min()}")
-    rows = (spikes > 0).reshape(len(spikes), -1)
+    rows = rows_of(spikes > 0)
     passing = np.cumsum(rows, axis=1) <= np.reshape(budgets, (-1, 1))
     return spikes * passing.reshape(spikes.shape)
 

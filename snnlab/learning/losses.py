@@ -64,6 +64,7 @@ def agreement(loss: Callable, scores: np.ndarray, targets: ArrayLike) -> float:
     return float((scores.argmax(axis=1) == targets).mean())
 
 
+@_sound
 def scored(loss: Callable, readout: np.ndarray, targets: Any) -> np.ndarray:
     """Scores of a readout, of the steps that count, if targets (or None) and loss tell them."""
     _check_readout(readout)
@@ -161,7 +162,7 @@ class MaxOverTime:
     deadlines: tuple | None = None
 
     def __post_init__(self):
-        _check.number("scale", self.scale, above=0)
+        _check.field(self, "scale", _check.number, above=0)
         if self.deadlines is not None:
             steps = _check.sequence("deadlines", self.deadlines, of="integers")
             steps = tuple(_check.integer("deadlines", k, at_least=1) for k in steps)
@@ -210,7 +211,7 @@ class SumOverTime:
     scale: float = 1.0
 
     def __post_init__(self):
-        _check.number("scale", self.scale, above=0)
+        _check.field(self, "scale", _check.number, above=0)
 
     @_sound
     def scores(self, readout: np.ndarray) -> np.ndarray:
@@ -268,7 +269,7 @@ class FirstSpike:
     tau: float = 2.0
 
     def __post_init__(self):
-        _check.number("tau", self.tau, above=0)
+        _check.field(self, "tau", _check.number, above=0)
 
     def _factor(self, readout):
         """Scores per step."""
@@ -320,7 +321,7 @@ class SquaredError:
     of_values: ClassVar[bool] = True  # scores are predictions
 
     def __post_init__(self):
-        _check.number("scale", self.scale, above=0)
+        _check.field(self, "scale", _check.number, above=0)
 
     @staticmethod
     def check_targets(name: str, targets: ArrayLike, n_samples: int, n_outputs: int) -> np.ndarray:
@@ -562,7 +563,7 @@ class _EveryStep:
     per_step: ClassVar[bool] = True
 
     def __post_init__(self):
-        _check.number("scale", self.scale, above=0)
+        _check.field(self, "scale", _check.number, above=0)
 
     @_sound
     def scores(self, readout: np.ndarray) -> np.ndarray:

@@ -49,8 +49,8 @@ class Ramp:
     over: float = 0.3
 
     def __post_init__(self):
-        _check.number("strength", self.strength, at_least=0)
-        _check.number("over", self.over, above=0, at_most=1)
+        _check.field(self, "strength", _check.number, at_least=0)
+        _check.field(self, "over", _check.number, above=0, at_most=1)
 
     def __call__(self, epoch: float, epochs: int) -> float:
         """Strength after ``epoch`` of ``epochs`` epochs."""
@@ -219,7 +219,7 @@ class Homeostasis(_Bound):
 
     def __post_init__(self):
         super().__post_init__()
-        _check.flag("both_sides", self.both_sides)
+        _check.field(self, "both_sides", _check.flag)
 
     def _parts(self, counts):
         excess = counts.sum(axis=1, keepdims=True) - self.spikes

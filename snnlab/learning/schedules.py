@@ -36,7 +36,7 @@ class Exponential:
     factor: float = 0.97
 
     def __post_init__(self):
-        _check.number("factor", self.factor, above=0, at_most=1)
+        _check.field(self, "factor", _check.number, above=0, at_most=1)
 
     def __call__(self, epoch: float, epochs: int) -> float:
         """Factor after ``epoch`` epochs."""
@@ -59,8 +59,8 @@ class Cosine:
     end: float = 0.0
 
     def __post_init__(self):
-        _check.number("warmup", self.warmup, at_least=0)
-        _check.number("end", self.end, at_least=0, at_most=1)
+        _check.field(self, "warmup", _check.number, at_least=0)
+        _check.field(self, "end", _check.number, at_least=0, at_most=1)
 
     def __call__(self, epoch: float, epochs: int) -> float:
         """Factor after ``epoch`` of ``epochs`` epochs."""

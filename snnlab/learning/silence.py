@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from snnlab.currents import ConstantCurrent, Values
+from snnlab.memory import rows_of
 from snnlab.signals import SpikeTrains
 
 MANY = 0.5  # share of training samples without a spike from which on it is worth a word
@@ -31,7 +32,7 @@ def silent_share(inputs):
     if isinstance(inputs, SpikeTrains):
         return float(np.mean(inputs.counts() == 0))
     if isinstance(inputs, ConstantCurrent | Values):
-        return float(np.mean(~inputs.x.reshape(len(inputs), -1).any(axis=1)))
+        return float(np.mean(~rows_of(inputs.x).any(axis=1)))
     return 0.0
 
 

@@ -35,7 +35,7 @@ from snnlab._files import DAMAGE, check_format, load_npz, save_npz
 from snnlab._workers import share, worker_count
 from snnlab.kernels import stdp as kernels
 from snnlab.kernels.stdp import COUNTS, SILENT
-from snnlab.memory import pad_units
+from snnlab.memory import pad_units, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,7 +99,8 @@ def contrast(
     images = _images("images", images)
     narrow = _check.number("narrow", narrow, above=0, at_most=1e6)
     wide = _check.number("wide", wide, above=narrow, at_most=1e6)
-    if _check.integer("size", size, 3, 999) % 2 == 0:
+    size = _check.integer("size", size, 3, 999)
+    if size % 2 == 0:
         raise ValueError(f"size must be odd, got {size}")
     x = images.transpose(0, 3, 1, 2)
     rows, columns = x.shape[2:]
@@ -204,13 +205,13 @@ class Detectors:
 
     def __post_init__(self):
         """Check them."""
-        _check.integer("n", self.n, 1, _check.MOST_UNITS)
+        _check.field(self, "n", _check.integer, 1, _check.MOST_UNITS)
         if self.kernel is not None:
-            _check.integer("kernel", self.kernel, 1, 10_000)
-        _check.number("threshold", self.threshold, above=0)
-        _check.integer("pool", self.pool, 1, 10_000)
-        _check.integer("winners", self.winners, 1, 10_000)
-        _check.integer("radius", self.radius, 0, 10_000)
+            _check.field(self, "kernel", _check.integer, 1, 10_000)
+        _check.field(self, "threshold", _check.number, above=0)
+        _check.field(self, "pool", _check.integer, 1, 10_000)
+        _check.field(self, "winners", _check.integer, 1, 10_000)
+        _check.field(self, "radius", _check.integer, 0, 10_000)
 
 
 @dataclass(frozen=True)
@@ -240,10 +241,10 @@ class STDP:
 
     def __post_init__(self):
         """Check them."""
-        _check.number("rise", self.rise, at_least=0, at_most=1)
-        _check.number("fall", self.fall, at_least=0, at_most=1)
-        _check.number("cut", self.cut, at_least=0, below=1)
-        _check.integer("every", self.every, at_least=1)
+        _check.field(self, "rise", _check.number, at_least=0, at_most=1)
+        _check.field(self, "fall", _check.number, at_least=0, at_most=1)
+        _check.field(self, "cut", _check.number, at_least=0, below=1)
+        _check.field(self, "every", _check.integer, at_least=1)
 
 
 @dataclass(frozen=True)
@@ -513,7 +514,7 @@ class STDPNetwork:
 
         share(work, len(x), worker_count(self.workers))
         counts[-1] = done.sum(axis=0)
-        return out.reshape(len(x), -1), Events.of(counts, len(x))
+        return rows_of(out), Events.of(counts, len(x))
 
     def check_grid(self, grid: int) -> int:
         """A grid, if the last layer has so many places along each side."""

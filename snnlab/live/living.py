@@ -26,6 +26,7 @@ from snnlab._files import load_npz
 from snnlab.layers.known import check_dense
 from snnlab.live.modules import STATIC, alive, as_json, module_of
 from snnlab.live.still import CURTAIN, Stays, Still
+from snnlab.memory import rows_of
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.plot.living import draw_living, wires_drawn
@@ -290,7 +291,7 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
         if images is not None:
             images = _check.as_array("images", images)
             shape = images.shape[1:] if images.ndim == 3 else shape
-            images = images.reshape(len(images), -1) if images.ndim == 3 else images
+            images = rows_of(images) if images.ndim == 3 else images
             images = _check.array("images", images, np.float32, (None, n), unit_interval=True)
             traits["_images"], traits["_images_kind"] = _coded_images(images)
             self._shown_images = images

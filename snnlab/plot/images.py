@@ -128,7 +128,7 @@ def draw_code(image: ArrayLike, trains: SpikeTrains, sample: int = 0, *, dt: flo
     -------
     Picture
     """
-    _check.integer("sample", sample, 0, len(trains) - 1)
+    sample = _check.integer("sample", sample, 0, len(trains) - 1)
     if image.size != trains.n_units:
         raise ValueError(f"image must have {trains.n_units} pixels, as trains has units")
     fig = style.figure(8.6, 3.0)

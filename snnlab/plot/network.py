@@ -100,7 +100,7 @@ def _check_trace(trace, sample):
     """Refuse a trace without spikes to show, or without such a sample."""
     if not (isinstance(trace.inputs, SpikeTrains) and trace.hidden):
         raise ValueError("trace must be of spikes, through a hidden layer or more")
-    _check.integer("sample", sample, 0, len(trace.readout) - 1)
+    sample = _check.integer("sample", sample, 0, len(trace.readout) - 1)
 
 
 def _place_bars(ax, names):

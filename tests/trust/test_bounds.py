@@ -20,10 +20,14 @@ from snnlab import (
 )
 from snnlab.chip.calibration import calibrate
 from snnlab.chip.recording import load_trace, save_trace
-from snnlab.datasets.augment import AugmentedImages, resample
-from snnlab.layers import Conv, Dense
+from snnlab.datasets.augment import AugmentedImages, Crops, resample
+from snnlab.layers import Conv, Dense, Linear, Pool
+from snnlab.learning.bottleneck import first_spikes
+from snnlab.learning.stdp import STDP, Detectors
+from snnlab.memory import rows_of
 from snnlab.rewiring import DeepR, GradR, Magnitude
 from snnlab.rewiring.compressed import loudest_silence
+from snnlab.sound import Cochlea
 
 NEURON = {"tau_mem": 2e-6, "tau_syn": 2e-6, "dt": 1e-6}
 HUGE = [2**31, 2**63 - 1, 2**64, 10**400]
@@ -251,3 +255,53 @@ def test_workers_from_the_environment_are_bounded():
         done = fresh_python("-c", code, check=False, env={"SNNLAB_WORKERS": text})
         assert "SNNLAB_WORKERS must be" in done.stderr
     assert N_STEPS == 12
+
+
+# of few bits ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: Detectors(n(200), n(5), pool=n(2), winners=n(3), radius=n(2)),
+        lambda n: Cochlea(n_channels=n(24), substeps=n(4)),
+        lambda n: Crops(n(200)),
+        lambda n: STDP(every=n(100)),
+        lambda n: Dense(n(200)),
+        lambda n: Conv(n(200), n(5), n(2), n(2)),
+        lambda n: Pool(n(2)),
+    ],
+)
+def test_integers_of_few_bits_become_ints(make):
+    """200 units of 200 inputs would else be 64 of them, and a kernel would read beyond its end."""
+    made = make(np.uint8)
+    assert made == make(int)
+    assert {type(x) for x in vars(made).values()} <= {int, float, str, bool, type(None)}
+
+
+class Few(Linear):
+    """A layer that says its size in few bits."""
+
+    def shape_out(self, shape):
+        return (200,)
+
+    def blocks(self, shape):
+        return {"weights": (np.uint8(shape[0]), np.uint8(200))}
+
+    def drive(self, x, w):
+        return x @ w["weights"]
+
+    def adjoint(self, g, x, w):
+        return {"weights": np.tensordot(x, g, axes=([0, 1], [0, 1]))}, g @ w["weights"].T
+
+
+def test_blocks_of_few_bits_are_as_large_as_they_say():
+    network = Network((200, Few(), 3), LIF.brainscales2(), n_steps=5, rng=0)
+    assert network.weights[0].shape == (200, 200)
+    assert network.parameters.size >= 200 * 200
+
+
+def test_no_samples_are_no_trouble():
+    for x in (np.zeros((0, 8, 3)), np.zeros((0, 0, 3))):
+        assert first_spikes(x, 2).shape == x.shape
+    assert rows_of(np.zeros((0, 4, 5))).shape == (0, 20)

@@ -193,6 +193,9 @@ MISTAKES = {
         "readout, or targets: labels must lie",
     ),
     "a weighted number": (lambda: Weighted(np.inf), "loss must be a function"),
+    "scores of NaN": (
+        lambda: losses.scored(lambda readout, y: (0, readout), READOUT * np.nan, None), "readout"
+    ),
     "no picture": (lambda: Still.of([]), "picture must hold at least one"),
     "config": (lambda: Point(0.5, 1.0, config={"lr": np.inf}), "config must hold"),
     "classifier": (

@@ -59,7 +59,8 @@ def receptive_field(
     place = PLACE("place", place)
     ends = [(n, n + 1) for n in place]
     for n, size in zip(place, stages[k].shape_out, strict=False):
-        _check.integer("place", n, 0, size - 1)
+        if not 0 <= n < size:
+            raise ValueError(f"place must lie in an image of {stages[k].shape_out}, got {place}")
     for stage in reversed(stages[: k + 1]):
         layer = stage.layer
         if isinstance(layer, Conv):
@@ -239,7 +240,8 @@ def small_network(
     Network
     """
     maps = _check.integer("maps", maps, 1, 1000)
-    if _check.integer("kernel", kernel, 1, 99) % 2 == 0:
+    kernel = _check.integer("kernel", kernel, 1, 99)
+    if kernel % 2 == 0:
         raise ValueError(f"kernel must be odd: images keep their size, got {kernel}")
     layers = Conv(maps, kernel), Pool(2, how), Conv(32, kernel), Pool(2, how), data.n_classes
     shape = (*data.image_shape, 1)
