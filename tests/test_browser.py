@@ -242,13 +242,13 @@ def _wait_for(address, server, log):
             time.sleep(0.2)
 
 
-@pytest.fixture(scope="module")
-def page(lab):
-    """JupyterLab in a Chromium without a window."""
-    address, _ = lab
-    flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+@contextlib.contextmanager
+def page_of(address, *flags):
+    """A page that shows JupyterLab, in a Chromium without a window."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        flags += ("--no-sandbox",)
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium(), args=flags)
+        browser = driver.chromium.launch(executable_path=chromium(), args=list(flags))
         made = browser.new_page(viewport={"width": 1400, "height": 1000})
         made.set_default_timeout(300_000 * SLOW)  # compiling, on a machine that is busy
         made.goto(address)
@@ -257,6 +257,13 @@ def page(lab):
         made.evaluate(HELP)
         yield made
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(lab):
+    """JupyterLab in a Chromium without a window."""
+    with page_of(lab[0]) as made:
+        yield made
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ HEARD = {
     "sound": "the sound",
     "loudness": "how loud",
     "spikes": "its spikes: louder (orange), quieter (blue)",
-    "shares": "share of each digit so far (the last step's largest in orange)",
+    "shares": "share of each digit so far: in orange the one that is heard in the end",
 }
 ROWS, COLUMNS = 41, 400  # of the picture of a sound
 
@@ -144,7 +144,7 @@ def update_saying(picture: Picture, data: Mapping[str, Any]) -> None:
     ink[best] = rgb_of(ROLES["spike"])
     rgb = 255 - shares[:, :, None] * (255 - ink)
     picture.paste("shares", np.rint(rgb).astype(np.uint8))
-    hears = f"the network hears a {best}, with a share of {share:.2f} at the end"
+    hears = f"the network hears the digit {best}, with a share of {share:.2f} at the end"
     picture.alt = (
         f"{data['said']}: the sound, how loud {data['loudness'].shape[1]} channels are over "
         f"{data['seconds']:.2f} s, the {count(len(data['step']), 'spike')} that tell it, and the "

@@ -250,6 +250,11 @@ class LearnToListen(Panel):
         )
 
 
+def _a(digit):
+    """A digit with its article."""
+    return f"an {digit}" if digit == 8 else f"a {digit}"
+
+
 class SayDigit(Panel):
     """A digit that a reader says into the microphone, and which one a network hears.
 
@@ -337,7 +342,7 @@ class SayDigit(Panel):
             shown = listening.trimmed(sound, ear.sample_rate)
         else:
             shown, label = self.sounds.sounds[sample], int(self.sounds.labels[sample])
-            said = f"A {label}, said by speaker {self.sounds.speakers[sample]}"
+            said = f"{_a(label).capitalize()}, said by speaker {self.sounds.speakers[sample]}"
         silent = int(np.abs(shown.astype(int)).max()) <= QUIET
         trains, wave = listening.heard([shown]), listening.as_int16(shown)[:most] / 32768
         train = trains.compact()
@@ -362,14 +367,14 @@ class SayDigit(Panel):
     def describe(self, data: dict[str, Any]) -> str:
         """Which digit the network hears, and how surely."""
         if data["silent"]:
-            return "Nothing was heard but silence: speak louder, or nearer to the microphone."
+            return f"{data['said']}: nothing but silence. Speak louder, or nearer to the microphone."
         last = data["shares"][-1]
         best, second = np.argsort(-last, kind="stable")[:2]
         length, label, most = data["length"], data["label"], data["seconds"]
         late = f" (its first {most:.1f} s are listened to)" if length > most else ""
         right = "" if label is None else f", which is {'right' if best == label else 'wrong'}"
         return (
-            f"{data['said']}, {length:.2f} s{late}: the network hears a {best}{right}. "
+            f"{data['said']}, {length:.2f} s{late}: the network hears {_a(best)}{right}. "
             f"Share {last[best]:.2f}; next is {second} with {last[second]:.2f}"
         )
 
