@@ -838,6 +838,19 @@ def check_sound(page, panel):
     check_quiet(panel)
 
 
+def check_no_microphone(page, panel):
+    """This browser has none, or refuses it: that is said, and nothing else changes."""
+    text = panel.locator(".snnlab-text").inner_text()
+    button = panel.get_by_role("button", name="Record your voice")
+    button.focus()
+    page.keyboard.press("Enter")
+    said = panel.locator(".snnlab-microphone [role=status]").get_by_text("microphone")
+    said.wait_for(timeout=PATIENCE)
+    button.wait_for(timeout=PATIENCE)
+    assert panel.locator(".snnlab-text").inner_text() == text
+    check_quiet(panel)
+
+
 def none(page, panel):
     """Nothing besides."""
 
@@ -846,7 +859,8 @@ RETRAINED = "FindConstants", "LearnPauses", "LearnToListen", "Rewire", "RewireDe
 RETRAINED += "RewireOnChip", "ThroughTheChip", "TrainDeep", "TrainPatches", "WithoutTeacher"
 RETRAINED += "WithoutTime", "YinYang"
 BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training, "BrokenNeurons": check_quick_drag}
-BESIDES |= {"Listen": check_sound} | dict.fromkeys(RETRAINED, check_retraining)
+BESIDES |= {"Listen": check_sound, "SayDigit": check_no_microphone}
+BESIDES |= dict.fromkeys(RETRAINED, check_retraining)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

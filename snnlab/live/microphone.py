@@ -60,6 +60,7 @@ class Microphone(anywidget.AnyWidget):
     value = traitlets.Instance(np.ndarray)
     _css = """
     .snnlab-microphone { display: flex; flex-flow: row wrap; align-items: center; gap: 3px 8px;
+      margin: 3px 2px;
       font-size: var(--jp-ui-font-size1, 13px); color: var(--jp-ui-font-color1, inherit); }
     .snnlab-microphone button { font: inherit; padding: 2px 10px; color: inherit; cursor: pointer;
       background: var(--jp-layout-color2, #eee); border: 1px solid var(--jp-border-color1, #bbb);

@@ -67,8 +67,8 @@ RECORDS = frozenset(
     "Cloud Task Verdict Calibration Cost LayerOperations Operations Report Layer Explanation "
     "Contributions DecisionTime History Step Patient Published "
     "Finding Remedy Constants Connectivity "
-    "BlockShape Log Dataset Picture Still Action Choice Slider Spoken Stops Switches Drawing Grid Pad "
-    "Curtain Claims Trace Raster Stays EnergyCard Worker Values AutoencoderHistory Events "
+    "BlockShape Log Dataset Picture Still Action Choice Slider Stops Switches Drawing Grid Pad "
+    "Spoken Curtain Claims Trace Raster Stays EnergyCard Worker Values AutoencoderHistory Events "
     "EventEnergy".split()
 )
 

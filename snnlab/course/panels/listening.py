@@ -301,8 +301,8 @@ class SayDigit(Panel):
         self.network = network
         self.sounds = sounds[listening.evenly(np.flatnonzero(test), n_samples)]
         self.controls = {
-            "sample": Slider("recording", 0, len(self.sounds) - 1, 1, 0, digits=0),
             "sound": Spoken("your voice", int(ear.sample_rate)),
+            "sample": Slider("recording", 0, len(self.sounds) - 1, 1, 0, digits=0),
             "play": Action("Play what is heard", "Play the recording, or what you have said"),
         }
         super().__init__(key)
@@ -367,7 +367,7 @@ class SayDigit(Panel):
     def describe(self, data: dict[str, Any]) -> str:
         """Which digit the network hears, and how surely."""
         if data["silent"]:
-            return f"{data['said']}: nothing but silence. Speak louder, or nearer to the microphone."
+            return f"{data['said']}: only silence. Speak louder, or nearer to the microphone."
         last = data["shares"][-1]
         best, second = np.argsort(-last, kind="stable")[:2]
         length, label, most = data["length"], data["label"], data["seconds"]
