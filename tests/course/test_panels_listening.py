@@ -208,6 +208,9 @@ def test_a_slider_and_reset_take_back_what_was_said(hearing):
     hearing.widgets["sample"].value = 3
     assert "What you said" not in hearing.text and not hearing.values["sound"].size
     hearing.widgets["sound"].hear(small_panels.said(), 8000)
+    exec(hearing.code(), {"panel": hearing})
+    assert "What you said" not in hearing.text and hearing.values["sample"] == 3
+    hearing.widgets["sound"].hear(small_panels.said(), 8000)
     hearing.reset()
     assert "What you said" not in hearing.text and hearing.values["sample"] == 0
 

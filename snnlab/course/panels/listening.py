@@ -301,8 +301,8 @@ class SayDigit(Panel):
         self.network = network
         self.sounds = sounds[listening.evenly(np.flatnonzero(test), n_samples)]
         self.controls = {
-            "sound": Spoken("your voice", int(ear.sample_rate)),
             "sample": Slider("recording", 0, len(self.sounds) - 1, 1, 0, digits=0),
+            "sound": Spoken("your voice", int(ear.sample_rate)),
             "play": Action("Play what is heard", "Play the recording, or what you have said"),
         }
         super().__init__(key)
@@ -312,13 +312,13 @@ class SayDigit(Panel):
     def changed(self, change: Any) -> None:
         """A moved slider shows its recording in place of what was said."""
         if change.owner is self.widgets["sample"]:
-            self.put(sound=np.zeros(0, np.int16))
+            return self.moved()
         self.ask()
 
-    def reset(self) -> None:
-        """Show the first recording; what was said is forgotten."""
+    def moved(self) -> None:
+        """A recording that was chosen is shown; what was said before is forgotten."""
         self.put(sound=np.zeros(0, np.int16))
-        super().reset()
+        self.ask()
 
     def simulate(self, *, sample: int, sound: ArrayLike) -> dict[str, Any]:
         """Have the network listen to what was said, or, if that is empty, to a recording.
