@@ -69,10 +69,9 @@ class Microphone(anywidget.AnyWidget):
     .snnlab-microphone button::before { content: ""; display: inline-block; width: 10px;
       height: 10px; margin-right: 6px; background: #D55E00; border-radius: 5px; }
     .snnlab-microphone button[data-state=records]::before { border-radius: 0; }
-    .snnlab-microphone-level { flex: 1 1 60px; height: 8px; visibility: hidden;
-      border: 1px solid #767676; }
+    .snnlab-microphone-level { flex: 1 1 40px; height: 8px; border: 1px solid #767676; }
     .snnlab-microphone-level > div { width: 0; height: 100%; background: #D55E00; }
-    .snnlab-microphone-said { flex: 1 0 100%; line-height: 1.3; min-height: 1.3em; }
+    .snnlab-microphone-said { flex: 0 1 auto; line-height: 1.3; }
     """
     _esm = """
     // hands on what it hears, some thousand samples at a time
@@ -164,7 +163,7 @@ class Microphone(anywidget.AnyWidget):
       said.setAttribute("aria-live", "polite");
       level.setAttribute("aria-hidden", "true");
       level.append(bar);
-      box.append(button, level, said);
+      box.append(button, said, level);
       el.append(box);
       let job = null, answer = 0;
       const LABELS = {
@@ -173,7 +172,7 @@ class Microphone(anywidget.AnyWidget):
       const show = (state, words) => {
         button.dataset.state = state;
         button.textContent = LABELS[state];
-        level.style.visibility = state === "records" ? "visible" : "hidden";
+        level.style.display = state === "records" ? "" : "none";
         if (words !== undefined) said.textContent = words;
       };
       const fails = (words) => {
