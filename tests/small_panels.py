@@ -6,7 +6,7 @@ import numpy as np
 
 import snnlab
 from snnlab import LIF, Network, Substrate, datasets, encode, live, losses, panels
-from snnlab.course import borrowed, telling
+from snnlab.course import borrowed, listening, telling
 
 DIGITAL = {"weight_bits": 6, "dynamic_scaling": True}
 PATIENCE = 120  # seconds; a guard, not a promise
@@ -86,6 +86,22 @@ def late_and_early():
 
 
 @functools.cache
+def listener():
+    """A recurrent network that has learned the voices that are made up."""
+    return listening.learn(listening.speech_task(voices(), n_train=1000))[0]
+
+
+def said(digit=7, speaker=0):
+    """A test recording with something quiet around it, as a microphone would give it."""
+    test = voices().test
+    found = np.flatnonzero((test.labels == digit) & (test.speakers == speaker))[0]
+    sound = np.random.default_rng(0).integers(-20, 21, 11000).astype(np.int16)
+    word = listening.as_int16(test.sounds[found])[:6400]
+    sound[2400 : 2400 + len(word)] += word // 2
+    return sound
+
+
+@functools.cache
 def teller():
     """An autoencoder that has learned for a moment."""
     model = telling.teller(digits().x_train, units=24, hidden=30)
@@ -145,6 +161,7 @@ MAKERS = {
         coloured_digits(), n_train=200, n_test=50, steps=12, channels=4, hidden=12
     ),
     "RewireOnChip": lambda: panels.RewireOnChip(digits(), **REWIRED),
+    "SayDigit": lambda: panels.SayDigit(voices(), listener(), n_samples=8),
     "Silence": lambda: panels.Silence(
         late_and_early()[0], digits(), n_train=400, n_test=100, epochs=8
     ),
@@ -172,6 +189,8 @@ def another(control, widget):
         return np.roll(widget.value[:, ::-1], 3)
     if isinstance(control, live.Switches):
         return ~widget.value
+    if isinstance(control, live.Spoken):
+        return said() if not len(widget.value) else widget.value[::-1]
     return widget.value + (control.step if widget.value < widget.max else -control.step)
 
 

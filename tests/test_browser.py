@@ -242,13 +242,13 @@ def _wait_for(address, server, log):
             time.sleep(0.2)
 
 
-@pytest.fixture(scope="module")
-def page(lab):
-    """JupyterLab in a Chromium without a window."""
-    address, _ = lab
-    flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+@contextlib.contextmanager
+def page_of(address, *flags):
+    """A page that shows JupyterLab, in a Chromium without a window."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        flags += ("--no-sandbox",)
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium(), args=flags)
+        browser = driver.chromium.launch(executable_path=chromium(), args=list(flags))
         made = browser.new_page(viewport={"width": 1400, "height": 1000})
         made.set_default_timeout(300_000 * SLOW)  # compiling, on a machine that is busy
         made.goto(address)
@@ -257,6 +257,13 @@ def page(lab):
         made.evaluate(HELP)
         yield made
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(lab):
+    """JupyterLab in a Chromium without a window."""
+    with page_of(lab[0]) as made:
+        yield made
 
 
 @pytest.fixture
@@ -831,6 +838,19 @@ def check_sound(page, panel):
     check_quiet(panel)
 
 
+def check_no_microphone(page, panel):
+    """This browser has none, or refuses it: that is said, and nothing else changes."""
+    text = panel.locator(".snnlab-text").inner_text()
+    button = panel.get_by_role("button", name="Record your voice")
+    button.focus()
+    page.keyboard.press("Enter")
+    said = panel.locator(".snnlab-microphone [role=status]").get_by_text("microphone")
+    said.wait_for(timeout=PATIENCE)
+    button.wait_for(timeout=PATIENCE)
+    assert panel.locator(".snnlab-text").inner_text() == text
+    check_quiet(panel)
+
+
 def none(page, panel):
     """Nothing besides."""
 
@@ -839,7 +859,8 @@ RETRAINED = "FindConstants", "LearnPauses", "LearnToListen", "Rewire", "RewireDe
 RETRAINED += "RewireOnChip", "ThroughTheChip", "TrainDeep", "TrainPatches", "WithoutTeacher"
 RETRAINED += "WithoutTime", "YinYang"
 BESIDES = {"DrawDigit": check_pad, "TrainLive": check_training, "BrokenNeurons": check_quick_drag}
-BESIDES |= {"Listen": check_sound} | dict.fromkeys(RETRAINED, check_retraining)
+BESIDES |= {"Listen": check_sound, "SayDigit": check_no_microphone}
+BESIDES |= dict.fromkeys(RETRAINED, check_retraining)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -29,6 +29,7 @@ LOSS = SumOverTime(0.3)
 TAU = 0.06  # seconds, of membranes
 RATE = 0.1  # spikes per unit and step at the beginning
 LR, BATCH = 0.01, 50
+PART, FALL, GAP, ROOM = 0.01, 25.0, 0.15, 0.02  # of `trimmed`: seconds, decibels, seconds, seconds
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,59 @@ def train_on(speech, network, *, epochs=6, lr=LR, seed=0):
         progress=False,
     )
     return training.evaluate(network, speech.test_inputs, speech.test_labels, loss=LOSS)
+
+
+def shares(network, inputs):
+    """What a network believes as it listens, summed up so far.
+
+    Parameters
+    ----------
+    network : Network
+        Trained with `LOSS`.
+    inputs : SpikeTrains
+
+    Returns
+    -------
+    array (sample, step, class)
+        Each class's share of the decision; they add up to 1.
+    """
+    readout = _check.network("network", network).forward(inputs).readout
+    sums = LOSS.scale * np.cumsum(readout, axis=1)
+    out = np.exp(sums - sums.max(axis=2, keepdims=True))
+    return out / out.sum(axis=2, keepdims=True)
+
+
+def trimmed(sound, sample_rate):
+    """A sound without what is quiet around its loudest word, as recordings of the data set are.
+
+    Of parts of 10 ms those are loud that are within 25 decibels of the loudest. Loud parts with at
+    most 0.15 s between them, such as before the last sound of "eight", are one word. The word with
+    the most energy stays, and 20 ms on either side of it.
+
+    Parameters
+    ----------
+    sound : array of int16 or float (n,)
+    sample_rate : float
+        Samples per second.
+
+    Returns
+    -------
+    array
+        A part of ``sound``; all of it if it is silent.
+    """
+    x = _check.array("sound", sound, np.float64, (None,))
+    rate = _check.number("sample_rate", sample_rate, at_least=1000, at_most=1e6)
+    sound, largest = np.asarray(sound), np.abs(x).max(initial=0)
+    if largest == 0:
+        return sound
+    n = round(PART * rate)
+    parts = np.zeros(-(-len(x) // n) * n)
+    parts[: len(x)] = x / largest
+    energy = np.square(parts.reshape(-1, n)).mean(axis=1)
+    loud = np.flatnonzero(energy >= energy.max() * 10 ** (-FALL / 10))
+    words = np.split(loud, np.flatnonzero(np.diff(loud) * PART > GAP) + 1)
+    word, room = max(words, key=lambda word: energy[word].sum()), round(ROOM * rate)
+    return sound[max(0, word[0] * n - room) : (word[-1] + 1) * n + room]
 
 
 class Audible:

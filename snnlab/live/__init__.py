@@ -17,6 +17,7 @@ from snnlab.live.controls import Action, Choice, Slider, Stops, as_options
 from snnlab.live.grid import Grid, Switches
 from snnlab.live.living import LivingNetwork, sample_digits, small_network
 from snnlab.live.loudspeaker import Loudspeaker
+from snnlab.live.microphone import Microphone, Spoken
 from snnlab.live.pace import Pace
 from snnlab.live.pad import Drawing, Pad
 from snnlab.live.panel import Panel
@@ -32,10 +33,12 @@ __all__ = [
     "LeakyBucket",
     "Loudspeaker",
     "LivingNetwork",
+    "Microphone",
     "Pace",
     "Pad",
     "Panel",
     "Slider",
+    "Spoken",
     "Stays",
     "Still",
     "Stops",

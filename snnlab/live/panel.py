@@ -64,7 +64,7 @@ class Panel(Stays):
 
     Subclasses give
 
-    - ``controls``: dict of name to `Slider`, `Stops`, `Choice`, `Drawing` or `Action`;
+    - ``controls``: dict of name to `Slider`, `Stops`, `Choice`, `Drawing`, `Spoken` or `Action`;
     - ``simulate(**values)``: data for these values; pure, also callable on its own;
     - ``draw(data)``: a `snnlab.plot.Picture`, or a tuple of them, shown below each other;
       ``update(picture, data)``: show other data in what `draw` made;
@@ -558,4 +558,5 @@ def _brief(value):
         return repr(value)
     if value.dtype == bool:
         return f"{np.count_nonzero(value)} of {value.size} off"
-    return f"{' x '.join(map(str, value.shape))} pixels"
+    what = "samples" if value.ndim == 1 else "pixels"
+    return f"{' x '.join(map(str, value.shape))} {what}"

@@ -164,6 +164,123 @@ def test_what_is_shown_are_the_networks_that_learn(voices):
         panel.close()
 
 
+# a digit that a reader says -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def hearing():
+    made = small_panels.MAKERS["SayDigit"]()
+    yield made
+    made.close()
+
+
+def test_before_anybody_has_spoken_a_recording_is_heard(hearing):
+    for k in (0, 5):
+        hearing.set(sample=k)
+        sound, label = hearing.sounds.sounds[k], hearing.sounds.labels[k]
+        readout = hearing.network.forward(listening.heard([sound])).readout[0]
+        shown = hearing.simulate(**hearing.values)
+        assert shown["shares"][-1].argmax() == readout.sum(axis=0).argmax()
+        np.testing.assert_allclose(shown["shares"].sum(axis=1), 1, rtol=1e-5)
+        assert shown["label"] == label and f"{label}, said by speaker" in hearing.text
+        assert ("right" if shown["shares"][-1].argmax() == label else "wrong") in hearing.text
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_what_is_said_is_heard(hearing, digit):
+    """A test recording somewhere in a sound is the digit that it is alone; quiet around it goes."""
+    said = small_panels.said(digit, speaker=1)
+    hearing.widgets["sound"].hear(said, 8000)
+    assert hearing.error is None
+    assert f": the network hears {'an' if digit == 8 else 'a'} {digit}." in hearing.text
+    assert hearing.text.startswith("What you said, 0.") and str(digit) in hearing.picture.alt
+    word = listening.trimmed(said, 8000)
+    shown = hearing.simulate(**hearing.values)
+    assert shown["length"] == len(word) / 8000 < 0.7 and shown["label"] is None
+    train = listening.heard([word]).compact()
+    np.testing.assert_array_equal(shown["step"], train.step)
+    np.testing.assert_array_equal(shown["channel"] + 24 * ~shown["up"], train.unit)
+
+
+def test_a_slider_and_reset_take_back_what_was_said(hearing):
+    hearing.widgets["sound"].hear(small_panels.said(), 8000)
+    assert "What you said" in hearing.text and "sound" not in hearing.code()
+    hearing.widgets["sample"].value = 3
+    assert "What you said" not in hearing.text and not hearing.values["sound"].size
+    hearing.widgets["sound"].hear(small_panels.said(), 8000)
+    exec(hearing.code(), {"panel": hearing})
+    assert "What you said" not in hearing.text and hearing.values["sample"] == 3
+    hearing.widgets["sound"].hear(small_panels.said(), 8000)
+    hearing.reset()
+    assert "What you said" not in hearing.text and hearing.values["sample"] == 0
+
+
+def test_silence_and_long_sounds_are_told(hearing):
+    for quiet in (np.zeros(8000, np.int16), np.tile(np.array([50, -50], np.int16), 4000)):
+        hearing.widgets["sound"].value = quiet
+        assert "only silence" in hearing.text and "silence" in hearing.picture.alt
+        assert np.isfinite(hearing.simulate(**hearing.values)["shares"]).all()
+    noise = np.random.default_rng(0).integers(-9000, 9001, 10000).astype(np.int16)
+    hearing.widgets["sound"].value = noise
+    assert "1.25 s (its first 0.8 s are listened to)" in hearing.text and hearing.error is None
+
+
+def test_a_button_plays_what_is_heard(hearing, monkeypatch):
+    played = []
+    monkeypatch.setattr(hearing.loudspeaker, "play", lambda *sound: played.append(sound))
+    hearing.widgets["play"].click()
+    said = small_panels.said()
+    hearing.widgets["sound"].hear(said, 8000)
+    hearing.widgets["play"].click()
+    (first, rate), (second, _) = played
+    np.testing.assert_array_equal(first, listening.as_int16(hearing.sounds.sounds[0]))
+    np.testing.assert_array_equal(second, listening.as_int16(listening.trimmed(said, 8000)))
+    assert rate == 8000 and list(hearing.downloads().values()) == [hearing.network]
+
+
+def test_a_network_is_trained_where_none_is_given(voices):
+    made = panels.SayDigit(voices, n_samples=6, key="trained")
+    again, _ = listening.learn(listening.speech_task(voices))
+    np.testing.assert_array_equal(made.network.parameters, again.parameters)
+    made.close()
+
+
+def test_networks_and_recordings_that_do_not_fit_are_refused(voices):
+    with pytest.raises(ValueError, match="network must have 48 inputs, 10 outputs, 40 steps"):
+        panels.SayDigit(voices, small_panels.network())
+    with pytest.raises(TypeError, match="network"):
+        panels.SayDigit(voices, 3)
+    with pytest.raises(TypeError, match="recordings"):
+        panels.SayDigit(voices.test)
+
+
+# the word in a recording --------------------------------------------------------------------------
+
+
+def test_the_word_with_the_most_energy_stays():
+    """A click before it goes, a gap within it stays."""
+    rng, sound = np.random.default_rng(0), np.zeros(12000)
+    sound[400:440] = 1.0  # a click
+    sound[4000:6000] = rng.standard_normal(2000) / 3
+    sound[6800:7200] = rng.standard_normal(400) / 5  # 100 ms later
+    sound[10000:10400] = rng.standard_normal(400) / 5  # 350 ms later
+    word = listening.trimmed(sound, 8000)
+    np.testing.assert_array_equal(word, sound[4000 - 160 : 7200 + 160])
+    np.testing.assert_array_equal(listening.trimmed(1e-3 * sound, 8000), 1e-3 * word)
+    assert listening.trimmed(word, 8000).size == word.size, "once is enough"
+
+
+def test_sounds_without_anything_around_them_are_left_alone(voices):
+    for sound in (np.ones(5, np.int16), np.zeros(100, np.int16), np.zeros(0, np.int16)):
+        np.testing.assert_array_equal(listening.trimmed(sound, 8000), sound)
+    lost = [len(x) - len(listening.trimmed(x, 8000)) for x in voices.test.sounds]
+    assert np.median(lost) < 0.06 * 8000
+    assert listening.trimmed(voices.test.sounds[0], 8000).dtype == np.int16
+    for bad, error in ((np.ones((2, 3)), ValueError), ([np.nan], ValueError), ("a", TypeError)):
+        with pytest.raises(error, match="sound"):
+            listening.trimmed(bad, 8000)
+
+
 # what a notebook plays ----------------------------------------------------------------------------
 
 

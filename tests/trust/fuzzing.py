@@ -69,7 +69,7 @@ RECORDS = frozenset(
     "Contributions DecisionTime History Step Patient Published "
     "Finding Remedy Constants Connectivity "
     "BlockShape Log Dataset Picture Still Action Choice Slider Stops Switches Drawing Grid Pad "
-    "Curtain Claims Trace Raster Stays EnergyCard Worker Values AutoencoderHistory Events "
+    "Spoken Curtain Claims Trace Raster Stays EnergyCard Worker Values AutoencoderHistory Events "
     "EventEnergy".split()
 )
 
@@ -176,6 +176,7 @@ PANEL_ARGUMENTS = {
     "Rewire": {"data": values.small_digits},
     "RewireDeep": {"data": values.small_digits},
     "RewireOnChip": {"data": values.small_digits},
+    "SayDigit": {"recordings": _D.voices, "network": _D.listener, "n_samples": lambda: 4},
     "Silence": {
         "network": lambda: _D.late_and_early()[0],
         "data": values.small_digits,

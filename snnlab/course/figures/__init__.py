@@ -27,8 +27,10 @@ from snnlab.course.figures.layers import draw_layers, update_layers
 from snnlab.course.figures.listening import (
     draw_hearing,
     draw_learning,
+    draw_saying,
     update_hearing,
     update_learning,
+    update_saying,
 )
 from snnlab.course.figures.maps import draw_maps, draw_patches, update_maps, update_patches
 from snnlab.course.figures.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
@@ -77,6 +79,7 @@ __all__ = [
     "draw_regions",
     "draw_rewiring",
     "draw_runs",
+    "draw_saying",
     "draw_silence",
     "draw_substrate",
     "draw_surrogate",
@@ -109,6 +112,7 @@ __all__ = [
     "update_regions",
     "update_rewiring",
     "update_runs",
+    "update_saying",
     "update_silence",
     "update_substrate",
     "update_surrogate",

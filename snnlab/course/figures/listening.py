@@ -1,4 +1,4 @@
-"""Listening: a sound, its spikes and what they tell again; two networks that learn to listen."""
+"""Listening: a sound, its spikes and what they tell again; networks that learn to listen, or do."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ TITLES = {
     "loudness": "how loud",
     "spikes": "its spikes: louder (orange), quieter (blue)",
     "decoded": "read back from the spikes",
+}
+HEARD = {
+    "sound": "the sound",
+    "loudness": "how loud",
+    "spikes": "its spikes: louder (orange), quieter (blue)",
+    "shares": "share of each digit so far: in orange the one that is heard in the end",
 }
 ROWS, COLUMNS = 41, 400  # of the picture of a sound
 
@@ -73,19 +79,77 @@ def draw_hearing(data: Mapping[str, Any]) -> Raster:
 
 def update_hearing(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_hearing`; arguments as there."""
-    picture.paste("sound", _wave(data["sound"]))
-    for name in ("loudness", "decoded"):
-        picture.paste(name, grey_rgb(data[name].T[::-1]))
+    _show_sound(picture, data)
+    picture.paste("decoded", grey_rgb(data["decoded"].T[::-1]))
     n_channels = data["loudness"].shape[1]
-    colours = np.where(data["up"][:, None], rgb_of(UP), rgb_of(DOWN)).astype(np.uint8)
-    row = n_channels - 1 - data["channel"]
-    picture.paste_events("spikes", data["step"], row, data["n_steps"], n_channels, colours)
     low, high = data["ends"]
     picture.alt = (
         f"{data['said']}: the sound, how loud {n_channels} channels from {low:.0f} to "
         f"{high:.0f} Hz are over {data['seconds']:.2f} s, the "
         f"{count(len(data['step']), 'spike')} that tell it, and the loudness read "
         f"back from them, which differs by {data['error']:.3f} on average."
+    )
+
+
+def _show_sound(picture, data):
+    """A sound, how loud its channels are, and its spikes."""
+    picture.paste("sound", _wave(data["sound"]))
+    picture.paste("loudness", grey_rgb(data["loudness"].T[::-1]))
+    n_channels = data["loudness"].shape[1]
+    colours = np.where(data["up"][:, None], rgb_of(UP), rgb_of(DOWN)).astype(np.uint8)
+    row = n_channels - 1 - data["channel"]
+    picture.paste_events("spikes", data["step"], row, data["n_steps"], n_channels, colours)
+
+
+@style.styled
+def draw_saying(data: Mapping[str, Any]) -> Raster:
+    """A sound, how loud it is, its spikes, and which digit a network hears in them.
+
+    Parameters
+    ----------
+    data : dict
+        ``sound``, ``loudness``, ``step``, ``channel``, ``up``, ``n_steps``, ``seconds``, ``said``
+        as for `draw_hearing`; ``shares`` (step, class): of the network's decision so far;
+        ``label``: the digit that was said, or None; ``silent``: whether there is nothing to hear.
+
+    Returns
+    -------
+    Raster
+    """
+    fig = style.new_figure(6.8, 4.2)
+    axes = fig.subplots(4, 1, height_ratios=[0.5, 0.9, 0.9, 1.5])
+    n_classes = data["shares"].shape[1]
+    for ax, title in zip(axes, HEARD.values(), strict=True):
+        ax.set(xlim=(0, data["seconds"]), ylim=(0, 1))
+        ax.set_yticks([0.05, 0.95], ["low", "high"])
+        ax.spines[:].set_visible(True)
+        style.label_axes(ax, y="pitch", title=title)
+        ax.tick_params(labelbottom=ax is axes[-1])
+    axes[0].set(yticks=[], ylabel="")
+    axes[-1].set(xlabel="time (s)", ylabel="digit")
+    axes[-1].set_yticks(1 - (np.arange(n_classes) + 0.5) / n_classes, range(n_classes))
+    axes[-1].tick_params(axis="y", labelsize=6.5, length=0)
+    style.freeze(fig)
+    picture = Raster(fig, "", **dict(zip(HEARD, axes, strict=True)))
+    update_saying(picture, data)
+    return picture
+
+
+def update_saying(picture: Picture, data: Mapping[str, Any]) -> None:
+    """Show other data in a picture of `draw_saying`; arguments as there."""
+    _show_sound(picture, data)
+    shares = data["shares"].T
+    best, share = int(shares[:, -1].argmax()), float(shares[:, -1].max())
+    ink = np.zeros((*shares.shape, 3))
+    ink[best] = rgb_of(ROLES["spike"])
+    rgb = 255 - shares[:, :, None] * (255 - ink)
+    picture.paste("shares", np.rint(rgb).astype(np.uint8))
+    hears = f"the network hears the digit {best}, with a share of {share:.2f} at the end"
+    picture.alt = (
+        f"{data['said']}: the sound, how loud {data['loudness'].shape[1]} channels are over "
+        f"{data['seconds']:.2f} s, the {count(len(data['step']), 'spike')} that tell it, and the "
+        f"shares of {len(shares)} digits as the sound goes on: "
+        f"{'there is nothing to hear but silence' if data['silent'] else hears}."
     )
 
 

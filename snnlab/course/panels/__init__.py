@@ -11,7 +11,7 @@ from snnlab.course.panels.detectors import WithoutTeacher
 from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
 from snnlab.course.panels.gradients import BackwardInTime, Surrogates
 from snnlab.course.panels.layers import RewireDeep
-from snnlab.course.panels.listening import LearnToListen, Listen
+from snnlab.course.panels.listening import LearnToListen, Listen, SayDigit
 from snnlab.course.panels.maps import FeatureMaps, TrainPatches, receptive_field, small_network
 from snnlab.course.panels.neuron import OneNeuron
 from snnlab.course.panels.pauses import FindConstants, LearnPauses
@@ -45,6 +45,7 @@ __all__ = [
     "RewireDeep",
     "RewireOnChip",
     "Run",
+    "SayDigit",
     "Silence",
     "SpikeCost",
     "Surrogates",

@@ -1,4 +1,4 @@
-"""Spoken digits: what spikes tell of a sound, and two networks that learn to listen."""
+"""Spoken digits: what spikes tell of a sound, two networks that learn to listen, one that does."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import numpy as np
 from snnlab import _check
 from snnlab.course import figures, listening
 from snnlab.course.arguments import of_course
-from snnlab.course.panels.shared import first_steps
+from snnlab.course.panels.shared import checked, first_steps
 from snnlab.learning.evaluation import evaluate
-from snnlab.live import Action, Choice, Loudspeaker, Pace, Panel, Slider, Stops, as_options
+from snnlab.live import Action, Choice, Loudspeaker, Pace, Panel, Slider, Spoken, Stops, as_options
 from snnlab.sound import Cochlea
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from numpy.typing import ArrayLike
 
     from snnlab.datasets.recorded import RecordedDataset
     from snnlab.network import Network
@@ -25,6 +27,7 @@ NAMES = "tested", "others"  # of the recurrent network's accuracies, and of the 
 EVERY = 18  # steps between two looks at the test recordings
 TAUS = tuple((f"{1000 * tau:.0f}", tau) for tau in (0.02, 0.04, 0.06, 0.1, 0.2))
 CODES = ("a change", "delta"), ("how loud", "latency")
+QUIET = 100  # of 32,767: no sample of a sound that is as good as silent is larger
 
 
 class Listen(Panel):
@@ -219,10 +222,7 @@ class LearnToListen(Panel):
         fixed |= {"step": sample.step, "unit": sample.unit, "label": int(speech.test_labels[asked])}
 
         def frame():
-            readout = networks["recurrent"].forward(sample).readout[0]
-            sums = listening.LOSS.scale * np.cumsum(readout, axis=0)
-            shares = np.exp(sums - sums.max(axis=1, keepdims=True))
-            shares /= shares.sum(axis=1, keepdims=True)
+            shares = listening.shares(networks["recurrent"], sample)[0]
             both = {name: list(tested[kind]) for name, kind in zip(NAMES, networks, strict=True)}
             return fixed | both | {"shares": shares}
 
@@ -248,3 +248,144 @@ class LearnToListen(Panel):
             f"{100 * accuracy:.1f} % of the test recordings right, the feed-forward one "
             f"{100 * data['others'][-1][1]:.1f} %; {data['weights']:,} weights each"
         )
+
+
+def _a(digit):
+    """A digit with its article."""
+    return f"an {digit}" if digit == 8 else f"a {digit}"
+
+
+class SayDigit(Panel):
+    """A digit that a reader says into the microphone, and which one a network hears.
+
+    Until somebody has spoken, and again when the slider is moved, test recordings are shown.
+
+    Parameters
+    ----------
+    recordings : RecordedDataset
+        Such as `snnlab.datasets.spoken_digits`.
+    network : Network, optional
+        One that has learned them, such as of `snnlab.course.listening.learn`. By default a
+        recurrent one is trained now, which takes some seconds.
+    n_samples : int
+        How many of the test recordings.
+    key : str, optional
+        As for `Panel`.
+
+    Attributes
+    ----------
+    loudspeaker : Loudspeaker
+    """
+
+    forgets = ("sound",)  # a voice goes into no line of code, and into no other panel
+
+    @of_course
+    def __init__(
+        self,
+        recordings: RecordedDataset,
+        network: Network | None = None,
+        *,
+        n_samples: int = 60,
+        key: str | None = None,
+    ) -> None:
+        n_samples = _check.integer("n_samples", n_samples, at_least=2)
+        sounds, test = listening.every(recordings)
+        ear = listening.COCHLEA
+        if sounds.sample_rate != ear.sample_rate:
+            raise ValueError(f"recordings must have {ear.sample_rate:g} samples per second")
+        if network is None:
+            network, _ = listening.learn(listening.speech_task(recordings))
+        shape = ear.n_units, recordings.n_classes, listening.N_FRAMES * ear.steps_per_frame
+        if (checked(network).sizes[0], network.sizes[-1], network.n_steps) != shape:
+            raise ValueError("network must have {} inputs, {} outputs, {} steps".format(*shape))
+        self.network = network
+        self.sounds = sounds[listening.evenly(np.flatnonzero(test), n_samples)]
+        self.controls = {
+            "sample": Slider("recording", 0, len(self.sounds) - 1, 1, 0, digits=0),
+            "sound": Spoken("your voice", int(ear.sample_rate)),
+            "play": Action("Play what is heard", "Play the recording, or what you have said"),
+        }
+        super().__init__(key)
+        self.loudspeaker = Loudspeaker()
+        self.box.children = *self.box.children, self.loudspeaker
+
+    def changed(self, change: Any) -> None:
+        """A moved slider shows its recording in place of what was said."""
+        if change.owner is self.widgets["sample"]:
+            return self.moved()
+        self.ask()
+
+    def moved(self) -> None:
+        """A recording that was chosen is shown; what was said before is forgotten."""
+        self.put(sound=np.zeros(0, np.int16))
+        self.ask()
+
+    def simulate(self, *, sample: int, sound: ArrayLike) -> dict[str, Any]:
+        """Have the network listen to what was said, or, if that is empty, to a recording.
+
+        Parameters
+        ----------
+        sample : int
+            Number of the recording.
+        sound : array of int16 (n,)
+            What was said, with 8,000 samples per second; `snnlab.course.listening.trimmed` cuts
+            what is quiet around it.
+
+        Returns
+        -------
+        dict
+            The argument of `snnlab.course.figures.draw_saying`.
+        """
+        ear, label = listening.COCHLEA, None
+        said, most = "What you said", round(listening.N_FRAMES * ear.dt * ear.sample_rate)
+        if len(sound):
+            shown = listening.trimmed(sound, ear.sample_rate)
+        else:
+            shown, label = self.sounds.sounds[sample], int(self.sounds.labels[sample])
+            said = f"{_a(label).capitalize()}, said by speaker {self.sounds.speakers[sample]}"
+        silent = int(np.abs(shown.astype(int)).max()) <= QUIET
+        trains, wave = listening.heard([shown]), listening.as_int16(shown)[:most] / 32768
+        train = trains.compact()
+        return {
+            "sound": np.pad(wave, (0, most - len(wave))),
+            "loudness": ear.loudness([wave], n_frames=listening.N_FRAMES)[0],
+            "step": train.step,
+            "channel": train.unit % ear.n_channels,
+            "up": train.unit < ear.n_channels,
+            "n_steps": trains.n_steps,
+            "seconds": listening.N_FRAMES * ear.dt,
+            "length": len(shown) / ear.sample_rate,
+            "shares": listening.shares(self.network, trains)[0],
+            "label": label,
+            "silent": silent,
+            "said": said,
+        }
+
+    draw = staticmethod(figures.draw_saying)
+    update = staticmethod(figures.update_saying)
+
+    def describe(self, data: dict[str, Any]) -> str:
+        """Which digit the network hears, and how surely."""
+        if data["silent"]:
+            return f"{data['said']}: only silence. Speak louder, or nearer to the microphone."
+        last = data["shares"][-1]
+        best, second = np.argsort(-last, kind="stable")[:2]
+        length, label, most = data["length"], data["label"], data["seconds"]
+        late = f" (its first {most:.1f} s are listened to)" if length > most else ""
+        right = "" if label is None else f", which is {'right' if best == label else 'wrong'}"
+        return (
+            f"{data['said']}, {length:.2f} s{late}: the network hears {_a(best)}{right}. "
+            f"Share {last[best]:.2f}; next is {second} with {last[second]:.2f}"
+        )
+
+    def play(self) -> None:
+        """Play the recording, or what was said."""
+        said = self.values["sound"]
+        rate = listening.COCHLEA.sample_rate
+        shown = self.sounds.sounds[self.values["sample"]]
+        shown = listening.trimmed(said, rate) if len(said) else shown
+        self.loudspeaker.play(listening.as_int16(shown), rate)
+
+    def downloads(self) -> dict[str, Network]:
+        """The network that listens."""
+        return {"network": self.network}
