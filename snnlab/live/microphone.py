@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import anywidget
 import numpy as np
 import traitlets
-from scipy.signal import resample_poly
 
 from snnlab import _check
 from snnlab.live.controls import Control, leave_main_thread
@@ -304,6 +303,8 @@ def checked_sound(name, value, most):
 
 def resampled(sound, old, new):
     """A sound of int16 at another sample rate."""
+    from scipy.signal import resample_poly  # takes a while, and is rarely needed
+
     ratio = Fraction(new, old).limit_denominator(1000)
     if ratio == 1:
         return sound

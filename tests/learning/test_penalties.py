@@ -713,7 +713,9 @@ def test_penalties_are_shown_with_their_names():
     assert shown == "LowerBound(strength=1.0, spikes=2.0, layers=(0,))"
     shown = repr(Homeostasis(own_decay, 3))
     assert shown == "Homeostasis(strength=own_decay, spikes=3.0, layers=None, both_sides=False)"
-    assert repr(Bursts(Ramp(2, 0.5))) == "Bursts(strength=Ramp(strength=2, over=0.5), layers=None)"
+    assert (
+        repr(Bursts(Ramp(2, 0.5))) == "Bursts(strength=Ramp(strength=2.0, over=0.5), layers=None)"
+    )
     assert " at 0x" not in repr(WeightDecay(lambda epoch, epochs: 1.0))
 
 
