@@ -20,18 +20,13 @@ if TYPE_CHECKING:
     from snnlab.plot.style import Picture
 
 UP, DOWN = ROLES["spike"], ROLES["input"]
-TITLES = {
+SOUND = {
     "sound": "the sound",
     "loudness": "how loud",
     "spikes": "its spikes: louder (orange), quieter (blue)",
-    "decoded": "read back from the spikes",
 }
-HEARD = {
-    "sound": "the sound",
-    "loudness": "how loud",
-    "spikes": "its spikes: louder (orange), quieter (blue)",
-    "shares": "share of each digit so far: in orange the one that is heard in the end",
-}
+TITLES = SOUND | {"decoded": "read back from the spikes"}
+HEARD = SOUND | {"shares": "share of each digit so far: in orange the one that is heard in the end"}
 ROWS, COLUMNS = 41, 400  # of the picture of a sound
 
 
@@ -42,6 +37,21 @@ def _wave(sound):
     top, foot = np.array(ends, int).T
     row = np.arange(ROWS)[:, None]
     return grey_rgb(((row >= top) & (row <= foot)).astype(np.float32))
+
+
+def _frame(data, titles, heights):
+    """A figure, and its axes below each other, of a sound and what is made of it over time."""
+    fig = style.new_figure(6.8, 4.2)
+    axes = fig.subplots(4, 1, height_ratios=heights)
+    for ax, title in zip(axes, titles.values(), strict=True):
+        ax.set(xlim=(0, data["seconds"]), ylim=(0, 1))
+        ax.set_yticks([0.05, 0.95], ["low", "high"])
+        ax.spines[:].set_visible(True)
+        style.label_axes(ax, y="pitch", title=title)
+        ax.tick_params(labelbottom=ax is axes[-1])
+    axes[0].set(yticks=[], ylabel="")
+    axes[-1].set_xlabel("time (s)")
+    return fig, axes
 
 
 @style.styled
@@ -61,16 +71,7 @@ def draw_hearing(data: Mapping[str, Any]) -> Raster:
     -------
     Raster
     """
-    fig = style.new_figure(6.8, 4.2)
-    axes = fig.subplots(4, 1, height_ratios=[0.6, 1, 1, 1])
-    for ax, title in zip(axes, TITLES.values(), strict=True):
-        ax.set(xlim=(0, data["seconds"]), ylim=(0, 1))
-        ax.set_yticks([0.05, 0.95], ["low", "high"])
-        ax.spines[:].set_visible(True)
-        style.label_axes(ax, y="pitch", title=title)
-        ax.tick_params(labelbottom=ax is axes[-1])
-    axes[0].set(yticks=[], ylabel="")
-    axes[-1].set_xlabel("time (s)")
+    fig, axes = _frame(data, TITLES, [0.6, 1, 1, 1])
     style.freeze(fig)
     picture = Raster(fig, "", **dict(zip(TITLES, axes, strict=True)))
     update_hearing(picture, data)
@@ -116,17 +117,9 @@ def draw_saying(data: Mapping[str, Any]) -> Raster:
     -------
     Raster
     """
-    fig = style.new_figure(6.8, 4.2)
-    axes = fig.subplots(4, 1, height_ratios=[0.5, 0.9, 0.9, 1.5])
+    fig, axes = _frame(data, HEARD, [0.5, 0.9, 0.9, 1.5])
     n_classes = data["shares"].shape[1]
-    for ax, title in zip(axes, HEARD.values(), strict=True):
-        ax.set(xlim=(0, data["seconds"]), ylim=(0, 1))
-        ax.set_yticks([0.05, 0.95], ["low", "high"])
-        ax.spines[:].set_visible(True)
-        style.label_axes(ax, y="pitch", title=title)
-        ax.tick_params(labelbottom=ax is axes[-1])
-    axes[0].set(yticks=[], ylabel="")
-    axes[-1].set(xlabel="time (s)", ylabel="digit")
+    axes[-1].set_ylabel("digit")
     axes[-1].set_yticks(1 - (np.arange(n_classes) + 0.5) / n_classes, range(n_classes))
     axes[-1].tick_params(axis="y", labelsize=6.5, length=0)
     style.freeze(fig)
