@@ -55,9 +55,9 @@ def check_writable(name, path):
     ``name`` is what errors call it.
     """
     folder = Path(path).parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # Path's own fails where a name is too long
         raise ValueError(f"{name}: there is no folder {folder}")
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         raise ValueError(f"{name} must be a file, but {path} is a folder")
     try:
         descriptor, trial = tempfile.mkstemp(

@@ -270,11 +270,13 @@ class Autoencoder:
         for one in drawn[1:]:
             decoder.flat += one.gradients.flat
         decoder.flat /= draws
+        encoder = self.encoder.backward(trace, g_u)
+        _check.finite("beta, baseline or the encoder's weights", encoder.flat)
         return Step(
             float(losses.mean()) / images.shape[1],
             float(np.mean([one.passed.sum() for one in drawn])) / len(u),
             float(np.mean(told)),
-            self.encoder.backward(trace, g_u),
+            encoder,
             decoder,
         )
 

@@ -447,7 +447,8 @@ class STDPNetwork:
             raise ValueError("layers must hold one layer or more")
         self.stages, heard = [], self.shape
         for k, layer in enumerate(layers):
-            self.stages.append(Stage(layer, heard, k))
+            with _check.told_of("shape or layers"):
+                self.stages.append(Stage(layer, heard, k))
             heard = self.stages[-1].shape_out
         for stage in self.stages:
             drawn = self.rng.normal(FIRST, SPREAD, stage.weights.shape)

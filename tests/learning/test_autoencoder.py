@@ -199,3 +199,9 @@ def test_bad_input(act, word):
 def spiking():
     neuron = snnlab.LIF(tau_mem=4e-3, tau_syn=2e-3, dt=1e-3)
     return snnlab.Network((3, 2), neuron, readout=neuron, n_steps=4, rng=0)
+
+
+@pytest.mark.parametrize("beta", [1e39, 1e200])
+def test_a_price_that_no_gradient_can_hold_is_named(beta):
+    with pytest.raises(ValueError, match="beta"):
+        model(dtype=np.float32).gradients(inputs(), images(), rng=7, beta=beta)

@@ -111,6 +111,7 @@ def test_a_path_is_looked_at_before_anything_is_trained(data, tmp_path):
         (tmp_path / "no" / "such" / "run.npz", "checkpoint: there is no folder"),
         (tmp_path, "checkpoint must be a file"),
         (tmp_path / "file" / "run.npz", "checkpoint: there is no folder"),
+        (tmp_path / ("x" * 300), "checkpoint: no file can be written"),
         (3, "checkpoint must be a path"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
