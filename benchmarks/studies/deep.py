@@ -120,6 +120,9 @@ def make_inputs(config, data, known, code):
     if config["affine"]:
         side, affine = data.image_shape[0], snnlab.Affine(**config["affine"])
         return snnlab.AugmentedImages(images, side, affine, code)
+    if images.shape[1:3] != tuple(data.image_shape[:2]):  # they were made smaller
+        images = np.rint(255 * data.x_train[:known]).astype(np.uint8)
+        images = images.reshape(-1, *data.image_shape)
     if config["pad"] or config["flip"]:
         return snnlab.CroppedImages(images, code, pad=config["pad"], flip=config["flip"])
     return code(data.x_train[:known])
