@@ -23,7 +23,8 @@ SEEDS = {  # where there are not five
     "deep-mnist": 1,
     "deep-fashion": 2,
     "deep-fashion16": 2,
-    "deep-cifar10": 2,
+    "deep-cifar10": 1,
+    "deep-cifar10-narrow": 2,
     "deep-cifar10-16": 2,
     "spoken-digits": 3,
     "spoken-digits-unseen": 1,
@@ -31,6 +32,7 @@ SEEDS = {  # where there are not five
     "conversion": 1,
     "telling-n-mnist": 3,
     "mnist16-learned": 3,
+    "membrane-mnist": 1,
 }
 MEASURED = {  # no seeds
     "speed",

@@ -220,6 +220,18 @@ def speech_table():
     return pages.table(head, rows)
 
 
+def membrane_table():
+    """Learning from the membrane beside the gradient through time: MNIST, and N-MNIST."""
+    rows = [
+        (of, r["label"], _percent(r), f"{r['hidden_spikes']:,.0f}", len(r["seeds"]), _published(r))
+        + (f"{np.mean(r['seconds']):.0f} s",)
+        for study, of in (("membrane-mnist", "MNIST"), ("membrane-n-mnist", "1,000 of N-MNIST"))
+        for r in load(study)
+    ]
+    head = "data", "learned", "test accuracy", "hidden spikes", "seeds", "published", "training"
+    return pages.table(head, rows)
+
+
 def telling_table():
     """Pictures told in random spikes: a row per point."""
     rows = []
@@ -286,7 +298,14 @@ def events_table():
     return pages.table(head, rows)
 
 
-DEEP = "deep-mnist", "deep-fashion", "deep-fashion16", "deep-cifar10", "deep-cifar10-16"
+DEEP = (
+    "deep-mnist",
+    "deep-fashion",
+    "deep-fashion16",
+    "deep-cifar10",
+    "deep-cifar10-narrow",
+    "deep-cifar10-16",
+)
 
 
 def deep_table():
@@ -630,6 +649,7 @@ def tables():
         "speech": speech_table(),
         "events": events_table(),
         "telling": telling_table(),
+        "membrane": membrane_table(),
         "sparsity": sparsity_table(),
         "decision": decision_table(),
         "chip": chip_table(),

@@ -4,8 +4,8 @@
 
 - ``deep-mnist``, ``deep-fashion``: two convolutions and a dense layer at 28 x 28
 - ``deep-fashion16``: the same at 16 x 16
-- ``deep-cifar10``: six convolutions and two dense layers, as Chen et al. (2021) have them, but with
-  32 or 16 channels instead of 256
+- ``deep-cifar10``, ``deep-cifar10-narrow``: six convolutions and two dense layers, as Chen et al.
+  (2021) have them, but with 32 or 16 channels instead of 256
 - ``deep-cifar10-16``: the same at 16 x 16, with 16 channels; what `rewiring_deep.py` prunes
 
 Pixels are constant currents, less the mean and divided by the standard deviation of all. Classes
@@ -176,6 +176,19 @@ def point(name, paper=None, source=None, tag="unverified", **config):
     }
 
 
+def on_cifar(channels):
+    """A record's keywords, of CIFAR-10."""
+    return point(
+        f"CIFAR-10, {channels} channels",
+        data="cifar10",
+        layers=cifar(channels),
+        epochs=8,
+        pad=4,
+        flip=True,
+        **NORMED,
+    )
+
+
 TSSL = "Zhang and Li 2020 (TSSL-BP), 15C5-P2-40C5-P2-300, T = 5, its best epoch on the test set"
 RELU = "Cramer et al. 2022, ReLU network 256-246-10"
 CODE = {"tag": "quoted"}
@@ -219,18 +232,8 @@ STUDIES = {
             **CODE,
         ),
     ],
-    "deep-cifar10": [
-        point(
-            f"CIFAR-10, {c} channels",
-            data="cifar10",
-            layers=cifar(c),
-            epochs=8,
-            pad=4,
-            flip=True,
-            **NORMED,
-        )
-        for c in (32, 16)
-    ],
+    "deep-cifar10": [on_cifar(32)],
+    "deep-cifar10-narrow": [on_cifar(16)],
     "deep-cifar10-16": [
         point(
             "CIFAR-10 16 x 16, 16 channels",
