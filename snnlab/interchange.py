@@ -115,6 +115,15 @@ def _outer(x, shape):
     return x.reshape(shape).transpose(2, 0, 1).copy() if len(shape) == 3 else x
 
 
+def _own(x, shape):
+    """What there is of each unit, (n, ...), in the order of units here: `_outer` undone."""
+    if len(shape) == 3:
+        rows, columns, channels = shape
+        images = x.reshape(channels, rows, columns, *x.shape[1:])
+        x = np.moveaxis(images, 0, 2).reshape(x.shape)
+    return x
+
+
 def _dense(nir, stage, w):
     """The map of a dense layer; NIR's weights are (n_out, n_in)."""
     weights = w["weights"]
@@ -338,9 +347,7 @@ class _Reader:
                     f"graph: node {name!r} has weights of {len(w)} inputs, "
                     f"not of images {self.shape}"
                 )
-            y, x, channels = self.shape
-            w = w.reshape(channels, y, x, -1).transpose(1, 2, 0, 3).reshape(len(w), -1)
-        self._place(Dense(w.shape[1]), w)
+        self._place(Dense(w.shape[1]), _own(w, self.shape))
 
     def _take_axons(self, name, node):
         """Delays of what the next dense layer hears, in the order of our units."""
@@ -348,10 +355,7 @@ class _Reader:
         delays = _check.array(f"delay of node {name!r}", node.delay, float)
         if delays.size not in (1, n) or not ((delays >= 0) & np.isfinite(delays)).all():
             raise ValueError(f"graph: delay of node {name!r} must be {n} numbers, 0 or more")
-        delays = np.broadcast_to(delays.ravel(), n)
-        if len(self.shape) == 3:
-            y, x, channels = self.shape
-            delays = delays.reshape(channels, y, x).transpose(1, 2, 0).ravel()
+        delays = _own(np.broadcast_to(delays.ravel(), n), self.shape)
         longest = _about(node).get("longest")
         if longest is not None:
             longest = _check.number(f"longest of node {name!r}", longest, above=0)
@@ -465,7 +469,7 @@ def _inner(name, node, shape):
             if x.size > 1 and x.ndim != 3:
                 raise ValueError(f"graph: {key} of node {name!r} must have shape {outer}")
             if x.size > 1:
-                x = np.broadcast_to(x, outer).transpose(1, 2, 0)
+                x = _own(np.broadcast_to(x, outer).ravel(), shape)
             setattr(node, key, x.ravel())
     return node
 

@@ -72,16 +72,16 @@ class Workspace:
 
     def flat(self, name, size, dtype):
         """So many numbers of memory that grows as it must: for several users, one after another."""
-        known = self._arrays.get(name)
-        if known is None or known.size < size or known.dtype != dtype:
-            known = self._arrays[name] = aligned((size,), dtype)
-        return known[:size]
+        return self._grown(name, size, dtype, lambda: aligned((size,), dtype))
 
     def events(self, name, size):
         """As `flat`, so many int32 of `untouched` memory."""
+        return self._grown(name, size, np.int32, lambda: untouched(size))
+
+    def _grown(self, name, size, dtype, make):
         known = self._arrays.get(name)
-        if known is None or known.size < size:
-            known = self._arrays[name] = untouched(size)
+        if known is None or known.size < size or known.dtype != dtype:
+            known = self._arrays[name] = make()
         return known[:size]
 
     def padded(self, name, x, width):

@@ -84,24 +84,23 @@ class LeakyIntegrator:
     v_init: ClassVar[float] = 0.0
 
     def __post_init__(self):
-        set_ = partial(object.__setattr__, self)  # the class is frozen
-        set_("dt", _check.number("dt", self.dt, above=0))
+        _check.field(self, "dt", _check.number, above=0)
         self._take("tau_mem", above=0)
         if self.tau_syn is not None:
             self._take("tau_syn", above=0)
         self._take("gain")
-        set_("delay", _check.integer("delay", self.delay, 0, _check.MOST_STEPS))
+        _check.field(self, "delay", _check.integer, 0, _check.MOST_STEPS)
         _check.one_of("method", self.method, ("exact", "euler"))
         if self.method == "euler":
             for name in ("tau_mem", "tau_syn"):
                 tau = getattr(self, name)
                 if tau is not None and np.min(tau) < self.dt:
                     raise ValueError(f"{name} must be at least dt with method='euler'")
-        set_("learn", learned(self))
+        object.__setattr__(self, "learn", learned(self))
 
     def _take(self, name, **bounds):
         """Check a float, or a sequence of one per neuron, which becomes a tuple."""
-        object.__setattr__(self, name, _check.per_unit(name, getattr(self, name), **bounds))
+        _check.field(self, name, _check.per_unit, **bounds)
 
     @property
     def per_unit(self) -> dict[str, tuple[float, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -59,11 +58,10 @@ class ReLU(LeakyIntegrator):
     learnable: ClassVar[tuple[str, ...]] = ("v_th",)
 
     def __post_init__(self):
-        set_ = partial(object.__setattr__, self)
         if self.v_th is not None:
             self._take("v_th", above=0)
         if self.levels is not None:
-            set_("levels", _check.integer("levels", self.levels, 1, MOST_LEVELS))
+            _check.field(self, "levels", _check.integer, 1, MOST_LEVELS)
         super().__post_init__()
         if self.v_th is None and self.levels is not None:
             raise ValueError("levels must be None where there is no ceiling, v_th")

@@ -53,8 +53,7 @@ class Conv(Patchwise):
 
     def __post_init__(self):
         for name in ("channels", "kernel", "stride"):
-            number = _check.integer(name, getattr(self, name), 1, _check.MOST_UNITS)
-            object.__setattr__(self, name, number)
+            _check.field(self, name, _check.integer, 1, _check.MOST_UNITS)
         padding = self.kernel // 2 if self.padding is None else self.padding
         object.__setattr__(
             self, "padding", _check.integer("padding", padding, 0, _check.MOST_UNITS)

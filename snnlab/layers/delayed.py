@@ -51,8 +51,7 @@ class Delayed(FullyConnected):
 
     def __post_init__(self):
         super().__post_init__()
-        longest = _check.number("longest", self.longest, above=0, at_most=_check.MOST_STEPS)
-        object.__setattr__(self, "longest", longest)
+        _check.field(self, "longest", _check.number, above=0, at_most=_check.MOST_STEPS)
 
     def blocks(self, shape: Shape) -> dict[str, tuple[int, int] | BlockShape]:
         """Weights (n_in, n), and delays (1, n_in)."""

@@ -29,7 +29,7 @@ class FullyConnected(Linear):
     n: int
 
     def __post_init__(self):
-        object.__setattr__(self, "n", _check.integer("n", self.n, 1, _check.MOST_UNITS))
+        _check.field(self, "n", _check.integer, 1, _check.MOST_UNITS)
 
     def shape_out(self, shape: Shape) -> Shape:
         """(n,)."""

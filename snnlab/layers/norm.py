@@ -58,8 +58,7 @@ class BatchNorm:
             ("momentum", {"above": 0, "at_most": 1}),
             ("eps", {"above": 0, "at_most": 1e6}),
         ):
-            number = _check.number(name, getattr(self, name), **bounds)
-            object.__setattr__(self, name, number)
+            _check.field(self, name, _check.number, **bounds)
 
     def blocks(self, channels: int) -> dict[str, BlockShape]:
         """Its parameters: none can be pruned, and running statistics are not trained."""

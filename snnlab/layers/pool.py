@@ -35,8 +35,7 @@ class Pool(Transform):
     how: str = "max"
 
     def __post_init__(self):
-        size = _check.integer("size", self.size, 1, _check.MOST_UNITS)
-        object.__setattr__(self, "size", size)
+        _check.field(self, "size", _check.integer, 1, _check.MOST_UNITS)
         _check.one_of("how", self.how, ("max", "average"))
 
     @property

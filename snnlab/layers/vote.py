@@ -27,8 +27,7 @@ class Vote(Transform):
     classes: int
 
     def __post_init__(self):
-        classes = _check.integer("classes", self.classes, 1, _check.MOST_UNITS)
-        object.__setattr__(self, "classes", classes)
+        _check.field(self, "classes", _check.integer, 1, _check.MOST_UNITS)
 
     def shape_out(self, shape: Shape) -> Shape:
         """(classes,)."""

@@ -148,7 +148,7 @@ class MembraneSignal:
 
     def __post_init__(self):
         for name in ("normalise", "mean", "silent"):
-            object.__setattr__(self, name, _check.flag(name, getattr(self, name)))
+            _check.field(self, name, _check.flag)
 
     def check(self, network: Network) -> None:
         """Refuse a network that the rule is not for; the message says which layer, and why."""

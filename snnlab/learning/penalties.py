@@ -68,9 +68,7 @@ class _Penalty:
 
     def __post_init__(self):
         if not callable(self.strength):
-            strength = _check.number("strength", self.strength, at_least=0)
-            object.__setattr__(self, "strength", strength)
-
+            _check.field(self, "strength", _check.number, at_least=0)
         if getattr(self, "layers", None) is not None:
             _numbers(self.layers)
 
@@ -138,8 +136,7 @@ class _Bound(_Penalty):
 
     def __post_init__(self):
         super().__post_init__()
-        spikes = _check.number("spikes", self.spikes, at_least=0)
-        object.__setattr__(self, "spikes", spikes)
+        _check.field(self, "spikes", _check.number, at_least=0)
 
     def _range(self, n_units):
         """Lowest and highest mean count of a layer's spikes that cost nothing."""

@@ -60,7 +60,7 @@ def draw_raster(
     -------
     Picture
     """
-    _check_trace(trace, sample)
+    sample = _checked_sample(trace, sample)
     fig = style.figure(*size, fig)
     grid = fig.add_gridspec(3, 2, width_ratios=[1, 2.6], height_ratios=[1, 1, 1.1])
     n_classes = trace.readout.shape[2]
@@ -96,11 +96,11 @@ def draw_raster(
     return style.begin(fig, update, trace, sample, **{"image": None} | parts)
 
 
-def _check_trace(trace, sample):
-    """Refuse a trace without spikes to show, or without such a sample."""
+def _checked_sample(trace, sample):
+    """The number of a sample, if the trace has spikes to show, and such a sample."""
     if not (isinstance(trace.inputs, SpikeTrains) and trace.hidden):
         raise ValueError("trace must be of spikes, through a hidden layer or more")
-    sample = _check.integer("sample", sample, 0, len(trace.readout) - 1)
+    return _check.integer("sample", sample, 0, len(trace.readout) - 1)
 
 
 def _place_bars(ax, names):
@@ -166,7 +166,7 @@ def update_raster(
     image: ArrayLike | None = None,
 ) -> None:
     """Show another sample in a picture of `draw_raster`; arguments as there."""
-    _check_trace(trace, sample)
+    sample = _checked_sample(trace, sample)
     a = style.artists(picture, "bars_ax", "titles", "image")
     _check.integer("label", label or 0, 0, len(a.names) - 1)
     if trace.readout.shape[2] != len(a.names):

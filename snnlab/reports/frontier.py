@@ -64,10 +64,9 @@ class Point:
             ("connectivity", {"at_least": 0, "at_most": 1}),
             ("mismatch", {"at_least": 0}),
         ):
-            value = _check.number(name, getattr(self, name), **bounds)
-            object.__setattr__(self, name, value)
+            _check.field(self, name, _check.number, **bounds)
         if self.seed is not None:
-            object.__setattr__(self, "seed", _check.integer("seed", self.seed, at_least=0))
+            _check.field(self, "seed", _check.integer, at_least=0)
         if not isinstance(self.config, dict):
             raise TypeError(f"config must be a dict, not {type(self.config).__name__}")
         object.__setattr__(self, "config", _plain(self.config))

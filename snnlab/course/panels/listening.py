@@ -30,6 +30,23 @@ CODES = ("a change", "delta"), ("how loud", "latency")
 QUIET = 100  # of 32,767: no sample of a sound that is as good as silent is larger
 
 
+def _told(sound, ear):
+    """What pictures show of a sound that a cochlea hears, and its spikes."""
+    trains, seconds = listening.heard([sound], ear), listening.N_FRAMES * ear.dt
+    most, train = round(seconds * ear.sample_rate), trains.compact()
+    wave = listening.as_int16(sound)[:most] / 32768
+    shown = {
+        "sound": np.pad(wave, (0, most - len(wave))),
+        "loudness": ear.loudness([wave], n_frames=listening.N_FRAMES)[0],
+        "step": train.step,
+        "channel": train.unit % ear.n_channels,
+        "up": train.unit < ear.n_channels,
+        "n_steps": trains.n_steps,
+        "seconds": seconds,
+    }
+    return shown, trains
+
+
 class Listen(Panel):
     """A recording: how loud its channels are, its spikes, and what can be heard of it again.
 
@@ -88,26 +105,16 @@ class Listen(Panel):
         """
         ear = self._cochlea(n_channels, threshold, code)
         sound = self.sounds[sample]
-        trains = listening.heard(sound.sounds, ear)
-        most = round(listening.N_FRAMES * ear.dt * ear.sample_rate)
-        wave = listening.as_int16(sound.sounds[0])[:most] / 32768
-        loudness = ear.loudness([wave], n_frames=listening.N_FRAMES)
-        decoded, train = ear.decode(trains)[0], trains.compact()
+        shown, trains = _told(sound.sounds[0], ear)
+        decoded = ear.decode(trains)[0]
         frames = min(int(ear.lengths(sound.sounds)[0]), listening.N_FRAMES)
         said = f"A {sound.labels[0]}, said by speaker {sound.speakers[0]}"
-        return {
-            "sound": np.pad(wave, (0, most - len(wave))),
-            "loudness": loudness[0],
+        return shown | {
             "decoded": decoded,
-            "step": train.step,
-            "channel": train.unit % n_channels,
-            "up": train.unit < n_channels,
-            "n_steps": trains.n_steps,
             "n_units": trains.n_units,
-            "seconds": listening.N_FRAMES * ear.dt,
             "length": frames * ear.dt,
             "ends": (ear.centres[0], ear.centres[-1]),
-            "error": float(np.abs(loudness[0] - decoded)[:frames].mean()),
+            "error": float(np.abs(shown["loudness"] - decoded)[:frames].mean()),
             "said": said,
         }
 
@@ -336,30 +343,24 @@ class SayDigit(Panel):
         dict
             The argument of `snnlab.course.figures.draw_saying`.
         """
-        ear, label = listening.COCHLEA, None
-        said, most = "What you said", round(listening.N_FRAMES * ear.dt * ear.sample_rate)
-        if len(sound):
-            shown = listening.trimmed(sound, ear.sample_rate)
-        else:
-            shown, label = self.sounds.sounds[sample], int(self.sounds.labels[sample])
+        said, label, word = "What you said", None, self._word(sample, sound)
+        if not len(sound):
+            label = int(self.sounds.labels[sample])
             said = f"{_a(label).capitalize()}, said by speaker {self.sounds.speakers[sample]}"
-        silent = int(np.abs(shown.astype(int)).max()) <= QUIET
-        trains, wave = listening.heard([shown]), listening.as_int16(shown)[:most] / 32768
-        train = trains.compact()
-        return {
-            "sound": np.pad(wave, (0, most - len(wave))),
-            "loudness": ear.loudness([wave], n_frames=listening.N_FRAMES)[0],
-            "step": train.step,
-            "channel": train.unit % ear.n_channels,
-            "up": train.unit < ear.n_channels,
-            "n_steps": trains.n_steps,
-            "seconds": listening.N_FRAMES * ear.dt,
-            "length": len(shown) / ear.sample_rate,
+        shown, trains = _told(word, listening.COCHLEA)
+        return shown | {
+            "length": len(word) / listening.COCHLEA.sample_rate,
             "shares": listening.shares(self.network, trains)[0],
             "label": label,
-            "silent": silent,
+            "silent": int(np.abs(word.astype(int)).max()) <= QUIET,
             "said": said,
         }
+
+    def _word(self, sample, sound):
+        """What is heard: the word in what was said, or, if that is empty, a recording."""
+        if len(sound):
+            return listening.trimmed(sound, listening.COCHLEA.sample_rate)
+        return self.sounds.sounds[sample]
 
     draw = staticmethod(figures.draw_saying)
     update = staticmethod(figures.update_saying)
@@ -380,11 +381,8 @@ class SayDigit(Panel):
 
     def play(self) -> None:
         """Play the recording, or what was said."""
-        said = self.values["sound"]
-        rate = listening.COCHLEA.sample_rate
-        shown = self.sounds.sounds[self.values["sample"]]
-        shown = listening.trimmed(said, rate) if len(said) else shown
-        self.loudspeaker.play(listening.as_int16(shown), rate)
+        word = self._word(**self.values)
+        self.loudspeaker.play(listening.as_int16(word), listening.COCHLEA.sample_rate)
 
     def downloads(self) -> dict[str, Network]:
         """The network that listens."""
