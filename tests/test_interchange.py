@@ -159,6 +159,15 @@ def test_graphs_that_are_not_taken(graph, more, message):
         from_nir(graph, **{"n_steps": 10, "dt": 0.1} | more)
 
 
+def there_and_back(network, graph, inputs, folder):
+    """Traces of what is made of a network's graph, and of its file."""
+    nir.write(folder / "x.nir", graph)
+    for made in (graph, nir.read(folder / "x.nir")):
+        again = from_nir(made)
+        assert again.layers == network.layers and again.neurons == network.neurons
+        yield again.forward(inputs)
+
+
 @pytest.mark.parametrize("name", ["chip", "euler", "per neuron", "delay"])
 def test_neurons_that_hear_each_other(name, tmp_path):
     """They stand in a graph of their own; of nodes without our notes weights are scaled."""
@@ -173,11 +182,7 @@ def test_neurons_that_hear_each_other(name, tmp_path):
     graph = to_nir(network)
     inner = graph.nodes["neurons_0"].nodes
     assert np.array_equal(inner["w_rec"].weight, loop.T)
-    nir.write(tmp_path / "x.nir", graph)
-    for made in (graph, nir.read(tmp_path / "x.nir")):
-        again = from_nir(made)
-        assert again.layers == network.layers and again.neurons == network.neurons
-        after = again.forward(inputs)
+    for after in there_and_back(network, graph, inputs, tmp_path):
         assert after.hidden[0] == before.hidden[0]
         assert np.array_equal(after.readout, before.readout)
     for node in (*graph.nodes.values(), *graph.nodes["neurons_0"].nodes.values()):
@@ -206,11 +211,7 @@ def test_delays_of_inputs(first, dtype, tmp_path):
         there = there.reshape(2, 6, 6).transpose(1, 2, 0).ravel()
     np.testing.assert_allclose(there, own)
     assert np.ptp(own) > 1
-    nir.write(tmp_path / "x.nir", graph)
-    for made in (graph, nir.read(tmp_path / "x.nir")):
-        again = from_nir(made)
-        assert again.layers == network.layers and again.neurons == network.neurons
-        after = again.forward(inputs)
+    for after in there_and_back(network, graph, inputs, tmp_path):
         assert after.hidden[0] == before.hidden[0]
         np.testing.assert_allclose(after.readout, before.readout, rtol=1e-5, atol=1e-6)
 
@@ -218,8 +219,8 @@ def test_delays_of_inputs(first, dtype, tmp_path):
 def test_delays_that_others_describe():
     """Whole steps of all inputs are those of a neuron that hears late; 0 is none."""
     w = np.random.default_rng(1).normal(0, 3, (4, 3))
-    four = {name: np.ones(4) for name in ("r", "v_threshold", "v_reset")}
-    neurons = cell(tau=np.full(4, 0.2), v_leak=np.zeros(4), **four | {"v_reset": np.zeros(4)})
+    one, none = np.ones(4), np.zeros(4)
+    neurons = cell(tau=0.2 * one, r=one, v_threshold=one, v_leak=none, v_reset=none)
     nodes = nir.Delay(np.full(3, 0.4)), nir.Linear(w), neurons
     early, late = (
         graph_of(nir.Input(np.array([3])), *some, nir.Output(np.array([4])))

@@ -128,6 +128,14 @@ def make_inputs(config, data, known, code):
     return code(data.x_train[:known])
 
 
+def fit(config, network, inputs, labels, **more):
+    """Train a network with a config's settings, and more; returns the history."""
+    c = config
+    own = {name: c[name] for name in ("epochs", "batch_size", "loss", "schedule", "dropout")}
+    own["optimizer"] = snnlab.Adam(lr=c["lr"], weight_decay=c["weight_decay"])
+    return snnlab.train(network, inputs, labels, progress=False, **own | more)
+
+
 def run(point, seed, validate, checkpoint):
     """Figures of one network."""
     c = point["config"]
@@ -146,21 +154,8 @@ def run(point, seed, validate, checkpoint):
             past = [f"{100 * a:.2f}" for a in step.history.train_accuracy]
             print(f"seed {seed}, {time.perf_counter() - began:.0f} s: {past} %", flush=True)
 
-    history = snnlab.train(
-        network,
-        inputs,
-        data.y_train[:known],
-        epochs=c["epochs"],
-        rng=rng,
-        batch_size=c["batch_size"],
-        loss=c["loss"],
-        optimizer=snnlab.Adam(lr=c["lr"], weight_decay=c["weight_decay"]),
-        schedule=c["schedule"],
-        dropout=c["dropout"],
-        callback=tell,
-        checkpoint=checkpoint,
-        progress=False,
-    )
+    how = {"rng": rng, "callback": tell, "checkpoint": checkpoint}
+    history = fit(c, network, inputs, data.y_train[:known], **how)
     measured = snnlab.evaluate(network, code(held[0]), held[1], loss=c["loss"])
     return studies.figures(network, history, measured)
 

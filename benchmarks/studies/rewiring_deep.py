@@ -55,19 +55,8 @@ def run(point, seed, validate, checkpoint):
         if synapses.connectivity(network).overall < 1:  # sparse from the start: as active as dense
             deep.make_active(network, few, c)
     began = time.perf_counter()
-    history = snnlab.train(
-        network,
-        inputs,
-        data.y_train[: c["samples"]],
-        epochs=c["epochs"],
-        rng=rng,
-        batch_size=c["batch_size"],
-        loss=c["loss"],
-        optimizer=rule,
-        schedule=c["schedule"],
-        checkpoint=checkpoint,
-        progress=False,
-    )
+    how = {"rng": rng, "optimizer": rule, "checkpoint": checkpoint}
+    history = deep.fit(c, network, inputs, data.y_train[: c["samples"]], **how)
     print(f"trained in {time.perf_counter() - began:.0f} s", flush=True)
     measured = snnlab.evaluate(network, code(held[0]), held[1], loss=c["loss"])
     left = synapses.connectivity(network)

@@ -45,16 +45,8 @@ COMMON = {
     "epochs": 12,
 }
 DT = 1e-3  # seconds; only ratios of times to it matter
-LAYERS = [["conv", 16, 3], ["pool", 2], ["conv", 32, 3], ["pool", 2], ["dense", 128]]
-CLASSIFIER = deep.COMMON | {
-    "layers": LAYERS,
-    "norm": True,
-    "epochs": 8,
-    "lr": 3e-3,
-    "steepness": 1.0,
-    "pad": 1,
-    "seed": 100,
-}
+CLASSIFIER = deep.COMMON | deep.NORMED
+CLASSIFIER |= {"layers": deep.small((16, 32), 3, 128), "epochs": 8, "pad": 1, "seed": 100}
 N_HELD = {"mnist16": 10_000, "n-mnist": 100}
 
 
@@ -110,18 +102,8 @@ def classifier():
     if path.exists():
         return snnlab.Network.load(path), code
     network = deep.make_network(c, data, code(data.x_train[:100]), np.random.default_rng(c["seed"]))
-    snnlab.train(
-        network,
-        deep.make_inputs(c, data, len(data.x_train), code),
-        data.y_train,
-        epochs=c["epochs"],
-        rng=c["seed"],
-        batch_size=c["batch_size"],
-        loss=c["loss"],
-        optimizer=snnlab.Adam(lr=c["lr"]),
-        schedule=c["schedule"],
-        progress=False,
-    )
+    inputs = deep.make_inputs(c, data, len(data.x_train), code)
+    deep.fit(c, network, inputs, data.y_train, rng=c["seed"])
     network.save(path)
     return network, code
 
