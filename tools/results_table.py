@@ -52,6 +52,17 @@ def _connected(r):
     return r["label"], _percent(r), f"{100 * r['connectivity']:.3g} %"
 
 
+def _over_seeds(records):
+    """Over how many seeds records are, in words."""
+    n = len(records[0]["seeds"])
+    return f"{n} seeds" if n > 1 else "one seed"
+
+
+def _share(x):
+    """A share in percent, of two digits or whole."""
+    return f"{100 * x:.0f}" if x >= 0.0995 else f"{100 * x:.2g}"
+
+
 def accuracy_table():
     """Test accuracy beside the published one."""
     rows = []
@@ -158,9 +169,7 @@ def rewiring_tables():
         if not dense:
             continue
         (dense,) = dense
-        n = len(dense["seeds"])
-        seeds = f"{n} seeds" if n > 1 else "one seed"
-        what = f"{title}, {dense['config']['epochs']} epochs, {seeds}"
+        what = f"{title}, {dense['config']['epochs']} epochs, {_over_seeds([dense])}"
         rows = []
         for rule in RULES:
             mine = sorted(
@@ -179,8 +188,8 @@ def rewiring_long_table():
     records = load("rewiring-mnist-long")
     if not records:
         return ""
-    n = len(records[0]["seeds"])
-    head = f"784-800-10 for {records[0]['config']['epochs']} epochs", f"test accuracy, {n} seeds"
+    epochs = records[0]["config"]["epochs"]
+    head = f"784-800-10 for {epochs} epochs", f"test accuracy, {_over_seeds(records)}"
     head += "connectivity", "hidden units heard", "hidden spikes"
     rows = [
         (*_connected(r), f"{r['hidden_units']:.0f}", f"{r['hidden_spikes']:.0f}") for r in records
@@ -193,13 +202,12 @@ def rewiring_images_table():
     rows, records = [], load("rewiring-cifar16")
     for r in records:
         names = sorted(k for k in r if re.fullmatch(r"connectivity_\d", k))
-        layers = " / ".join(f"{100 * r[k]:.2g}" for k in names)
+        layers = " / ".join(_share(r[k]) for k in names)
         regrown = f"{r['regrown']:,.0f}" if r["regrown"] else "-"
         rows.append((*_connected(r), layers, regrown, f"{r['hidden_spikes']:,.0f}"))
     if not rows:
         return ""
-    n = len(records[0]["seeds"])
-    head = "rule", f"test accuracy, {n} seeds", "connectivity", "of each layer, %"
+    head = "rule", f"test accuracy, {_over_seeds(records)}", "connectivity", "of each layer, %"
     return pages.table((*head, "weights that came back", "hidden spikes"), rows)
 
 

@@ -21,20 +21,18 @@ import studies
 import snnlab
 from snnlab import synapses
 
-TARGETS = (0.25, 0.05)
-COMMON = deep.COMMON | {
+TARGETS = (0.25, 0.05, 0.023, 0.0073)
+COMMON = deep.COMMON | deep.NORMED
+COMMON |= {
     "data": "cifar10-16",
     "layers": deep.cifar(16, 128),
-    "norm": True,
     "flip": True,
     "pad": 2,
-    "readout": "integrator",
-    "loss": "max_over_time",
-    "lr": 3e-3,
-    "samples": 10_000,
+    "samples": 20_000,
     "epochs": 8,
 }
-STRENGTHS = {"grad_r": (0.3, 0.3), "stds": (0.05, 0.15)}
+ALPHA = 0.3
+THRESHOLDS = {0.25: 0.2, 0.05: 0.5}
 
 
 def run(point, seed, validate, checkpoint):
@@ -73,20 +71,23 @@ def run(point, seed, validate, checkpoint):
 
 
 def points():
-    """Keywords of a record per rule and connectivity."""
+    """Keywords of a record per rule and connectivity; of the fewest, Grad R and a mask."""
     late = 0.6 * COMMON["epochs"]
     yield {"label": "dense", "config": COMMON | {"rule": "Adam", "rule_settings": {}}}
-    for k, c in enumerate(TARGETS):
+    for c in TARGETS:
         given = {"connectivity": c}
-        held = given | {"alpha": STRENGTHS["grad_r"][k], "hold": "layer"}
-        for label, rule, settings in (
-            ("Grad R", "GradR", held),
-            ("Deep R", "DeepR", given),
-            ("STDS", "STDS", {"threshold": STRENGTHS["stds"][k]}),
-            ("magnitude, gradual", "Magnitude", given | {"end": late}),
-            ("magnitude, at once", "Magnitude", given | {"start": late}),
+        rules = [
+            ("Grad R", "GradR", given | {"alpha": ALPHA, "hold": "layer"}),
             ("random mask", "FixedMask", given),
-        ):
+        ]
+        if c in THRESHOLDS:
+            rules += [
+                ("Deep R", "DeepR", given),
+                ("STDS", "STDS", {"threshold": THRESHOLDS[c]}),
+                ("magnitude, gradual", "Magnitude", given | {"end": late}),
+                ("magnitude, at once", "Magnitude", given | {"start": late}),
+            ]
+        for label, rule, settings in rules:
             config = {"rule": rule, "rule_settings": settings}
             yield {"label": label, "config": COMMON | config}
 
