@@ -192,9 +192,8 @@ N_MNIST = {
     "lr": 2e-3,
     "shuffle": False,
 }
-AVERAGED = N_MNIST | {
-    "mean": True
-}  # a camera moves thrice: at the end, little is left of the first
+# the camera moves thrice, and little of the first is left at the end
+AVERAGED = N_MNIST | {"mean": True}
 THROUGH_TIME = {"lr": 1e-3, "steepness": 4.0}  # at the rule's rate it falls silent
 FEW = {"n_train": 20_000, "epochs": 8}
 ENTRIES = {
