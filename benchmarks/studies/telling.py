@@ -164,6 +164,7 @@ POINTS = [
     point("when"),
     point("how often", reads="rate"),
     point("when, score function", estimator="score-function"),
+    point("when, a little dearer", beta=0.005),
     point("when, dearer", beta=0.01),
     point("how often, dearer", reads="rate", beta=0.01),
     point("when, dearest", beta=0.03),
