@@ -22,7 +22,7 @@ SEEDS = {  # where there are not five
     "rewiring-cifar16": 1,
     "deep-mnist": 1,
     "deep-fashion": 2,
-    "deep-fashion16": 2,
+    "deep-fashion16": 1,
     "deep-cifar10": 1,
     "deep-cifar10-narrow": 2,
     "deep-cifar10-16": 2,

@@ -20,6 +20,7 @@ import numpy as np
 import studies
 
 import snnlab
+from snnlab.course import traces
 from snnlab.learning.membrane import MembraneSignal, competing
 
 LEE = "Lee et al. 2016, as cited in later tables"
@@ -122,16 +123,6 @@ def run_images(point, seed, validate, checkpoint):
     return learn(c, *learned, (code(x), y), seed, checkpoint)
 
 
-def shuffled(recordings, seed):
-    """The same recordings, but each event happens at the time of another one of its recording."""
-    rng, units = np.random.default_rng(seed), recordings.units.copy()
-    for lo, hi in zip(recordings.indptr[:-1], recordings.indptr[1:], strict=True):
-        units[lo:hi] = rng.permutation(units[lo:hi])
-    return snnlab.datasets.Recordings(
-        recordings.times, units, recordings.indptr, recordings.shape, recordings.labels
-    )
-
-
 def run_recordings(point, seed, validate, checkpoint):
     """Figures of one network, on one split of the recordings."""
     c = point["config"]
@@ -142,7 +133,7 @@ def run_recordings(point, seed, validate, checkpoint):
     if validate:
         test, learned = learned[:n_test], learned[n_test:]
     if c["shuffle"]:
-        every = shuffled(every, seed)
+        every = traces.shuffled(every, seed)
     if c["rule"] == "sums":
         counts = np.zeros((len(every), int(np.prod(every.shape))), np.float32)
         which = np.repeat(np.arange(len(every)), np.diff(every.indptr))

@@ -21,18 +21,20 @@ import studies
 import snnlab
 from snnlab import synapses
 
-TARGETS = (0.25, 0.05, 0.023, 0.0073)
-COMMON = deep.COMMON | deep.NORMED
-COMMON |= {
+TARGETS = (0.25, 0.05)
+COMMON = deep.COMMON | {
     "data": "cifar10-16",
     "layers": deep.cifar(16, 128),
+    "norm": True,
     "flip": True,
     "pad": 2,
-    "samples": 20_000,
+    "readout": "integrator",
+    "loss": "max_over_time",
+    "lr": 3e-3,
+    "samples": 10_000,
     "epochs": 8,
 }
-ALPHA = 0.3
-THRESHOLDS = {0.25: 0.2, 0.05: 0.5}
+STRENGTHS = {"grad_r": (0.3, 0.3), "stds": (0.05, 0.15)}
 
 
 def run(point, seed, validate, checkpoint):
@@ -71,23 +73,20 @@ def run(point, seed, validate, checkpoint):
 
 
 def points():
-    """Keywords of a record per rule and connectivity; of the fewest, Grad R and a mask."""
+    """Keywords of a record per rule and connectivity."""
     late = 0.6 * COMMON["epochs"]
     yield {"label": "dense", "config": COMMON | {"rule": "Adam", "rule_settings": {}}}
-    for c in TARGETS:
+    for k, c in enumerate(TARGETS):
         given = {"connectivity": c}
-        rules = [
-            ("Grad R", "GradR", given | {"alpha": ALPHA, "hold": "layer"}),
+        held = given | {"alpha": STRENGTHS["grad_r"][k], "hold": "layer"}
+        for label, rule, settings in (
+            ("Grad R", "GradR", held),
+            ("Deep R", "DeepR", given),
+            ("STDS", "STDS", {"threshold": STRENGTHS["stds"][k]}),
+            ("magnitude, gradual", "Magnitude", given | {"end": late}),
+            ("magnitude, at once", "Magnitude", given | {"start": late}),
             ("random mask", "FixedMask", given),
-        ]
-        if c in THRESHOLDS:
-            rules += [
-                ("Deep R", "DeepR", given),
-                ("STDS", "STDS", {"threshold": THRESHOLDS[c]}),
-                ("magnitude, gradual", "Magnitude", given | {"end": late}),
-                ("magnitude, at once", "Magnitude", given | {"start": late}),
-            ]
-        for label, rule, settings in rules:
+        ):
             config = {"rule": rule, "rule_settings": settings}
             yield {"label": label, "config": COMMON | config}
 
