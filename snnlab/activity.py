@@ -24,22 +24,31 @@ def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=Non
     inputs = inputs[:1000]
     targets = _targets(network, layer_spikes, rate)
     if readout is not None:
-        readout = _check.number("readout", readout, above=0, at_most=1e15)
-        last = network.stages[-1]
-        if last.kind != "integrator" or "weights" not in last.blocks:
-            raise ValueError("readout must be left out where the last layer is no integrator")
+        readout, reads = _readout(network, readout)
     original = network.parameters.copy()
     try:
         few = inputs[np.arange(0, len(inputs), -(-len(inputs) // FEW))]
         runs = [Runs(network, some) for some in (few, inputs)]
         for k, (stage, target) in enumerate(zip(network.hidden_stages, targets, strict=True)):
-            _scale_layer(network, k, stage, runs, target)
-        if readout is not None:
+            _scale_layer(network, f"hidden layer {k}", stage, runs, target)
+        if readout is not None and reads.fires:
+            _scale_layer(network, "the readout", reads, runs, readout * reads.n * network.n_steps)
+        elif readout is not None:
             _scale_readout(network, inputs, readout)
         check_weights(network)
     except BaseException:  # an interrupt, too
         network.parameters[...] = original
         raise
+
+
+def _readout(network, readout):
+    """What a readout is to be scaled to, and the layer that reads: its last neurons."""
+    last = [stage for stage in network.stages if stage.neuron is not None][-1]
+    if last.fires:
+        return _check.number("readout", readout, above=0, below=1), last
+    if last is not network.stages[-1] or last.kind != "integrator" or "weights" not in last.blocks:
+        raise ValueError("readout must be left out where the last neurons are of another kind")
+    return _check.number("readout", readout, above=0, at_most=1e15), last
 
 
 def _targets(network, layer_spikes, rate):
@@ -80,8 +89,8 @@ class Runs:
         return record.mean_count()
 
 
-def _scale_layer(network, k, stage, runs, target):
-    """Scale hidden layer k, by bisection.
+def _scale_layer(network, name, stage, runs, target):
+    """Scale a layer of neurons that spike, by bisection.
 
     A pass costs the more, the more neurons fire: a bracket is looked for first, from weights as
     they are and with few samples, and what it tells need not be run.
@@ -117,7 +126,7 @@ def _scale_layer(network, k, stage, runs, target):
             stacklevel=4,
         )
     elif found == 0:
-        raise ValueError(f"inputs drive no neuron of hidden layer {k}, however scaled")
+        raise ValueError(f"inputs drive no neuron of {name}, however scaled")
 
 
 def _scaled(stage):

@@ -314,7 +314,9 @@ class Network(NetworkFile):
         readout : float, optional
             Scale the last layer's weights as well: until the standard deviation of the largest
             potentials, over samples and classes, is this. Left out they stay as they are; what
-            reaches a readout then depends on its time constants and on the length of a sample.
+            reaches a readout then depends on its time constants and on the length of a sample. Of
+            neurons that spike, and may vote (`snnlab.layers.Vote`), it is their mean spikes per
+            unit and step.
         rate : float, optional
             Instead of ``layer_spikes``: mean spikes per unit and step, for layers of unlike sizes.
 

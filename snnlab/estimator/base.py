@@ -294,8 +294,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _make(self, inputs, n_out):
         """The network, active from the start."""
-        share = _check.number("activity", self.activity, above=0)
-        neuron, readout = self._neurons()
+        share, votes = _check.number("activity", self.activity, above=0), self.votes(n_out)
+        neuron, readout = self._neurons(votes)
         if self.layers is not None:
             layers = _check.sequence("layers", self.layers)
             shaped = bool(layers) and isinstance(layers[0], tuple)
@@ -303,7 +303,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             if np.prod(shape, dtype=object) != inputs.n_units:
                 name = "layers begin with the shape" if shaped else "image_shape is"
                 raise ValueError(f"{name} {shape}, but X has {inputs.n_units} units")
-            layers = (shape, *layers[shaped:], n_out)
+            layers = (shape, *layers[shaped:], *(() if votes else (n_out,)))
         else:
             one = isinstance(self.hidden, int | np.integer)
             hidden = [self.hidden] if one else _check.sequence("hidden", self.hidden)
@@ -324,13 +324,19 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         silent = isinstance(few, SpikeTrains) and not few.counts().any()
         if network.hidden_stages and not silent:
             sizes = [stage.n for stage in network.hidden_stages]
+            rate = min(share / inputs.n_steps, 0.5)
+            heard = rate if votes and isinstance(network.neurons[-1], LIF) else None
             if len(network.shape_in) == 3:
-                network.scale_to_activity(few, rate=min(share / inputs.n_steps, 0.5))
+                network.scale_to_activity(few, rate=rate, readout=heard)
             else:
-                network.scale_to_activity(few, share * min(sizes))
+                network.scale_to_activity(few, share * min(sizes), readout=heard)
         self.network_ = network
 
-    def _neurons(self):
+    def votes(self, n_out: int) -> bool:
+        """Whether the last of the layers is read out as it is."""
+        return False
+
+    def _neurons(self, votes):
         """Model, or models, of hidden neurons, and the readout's or None."""
         neuron = self.neuron
         if neuron is None:
@@ -345,7 +351,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             raise TypeError(f"readout must be LeakyIntegrator, LIF or None, not {readout!r}")
         last = neuron if isinstance(neuron, LIF) else neuron[-1] if neuron else None
         if readout is None and last is not None:  # of values per neuron their mean
-            readout = last.integrator()
+            readout = last if votes else last.integrator()
             values = {k: float(np.mean(x)) for k, x in readout.per_unit.items()}
             readout = readout.replace(**values)
         return neuron, readout

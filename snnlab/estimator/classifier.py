@@ -12,7 +12,9 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from snnlab import _check
 from snnlab.estimator.base import SpikingEstimator, weights_of
+from snnlab.layers.vote import Vote
 from snnlab.learning.losses import MaxOverTime
+from snnlab.neurons import LIF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from snnlab.datasets.augment import Affine
     from snnlab.learning.training import Step
     from snnlab.medium import Medium
-    from snnlab.neurons import LIF, LeakyIntegrator
+    from snnlab.neurons import LeakyIntegrator
 
 
 class SpikingClassifier(ClassifierMixin, SpikingEstimator):
@@ -69,10 +71,11 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         default ``LIF.brainscales2()``, with a softer surrogate (steepness 10) for currents.
     readout : LeakyIntegrator or LIF, optional
         By default the integrator with the hidden neurons' constants (of values per neuron, their
-        means).
+        means); neurons like them where they vote.
     layers : sequence, optional
         Hidden layers as `Network` takes them, instead of ``hidden``; the first entry may be the
-        shape of the inputs, ``(y, x, channel)``.
+        shape of the inputs, ``(y, x, channel)``. Where `snnlab.layers.Vote` is the last, neurons
+        below it vote for the classes, and there is no other readout.
     image_shape : sequence of int, optional
         Rows, columns and channels of images, for layers that hear such (`snnlab.layers.Conv`). The
         features are then pixels in this order; images ``(n, y, x, channel)``, or ``(n, y, x)`` of
@@ -80,7 +83,7 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         nor weights them, but for their channels' mean and standard deviation.
     loss : str or callable
         As in `snnlab.train`. "auto": "max_over_time", with a softer softmax (``scale=1``) where a
-        linear model was found to do as well.
+        linear model was found to do as well; of votes "rate_mse".
     optimizer : Adam, SGD, a rule of `snnlab.rewiring` or your own, optional
         Each fit makes a new one like it. By default Adam, for currents with weight decay 1.
     schedule, penalties, substrate
@@ -251,6 +254,15 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         """How many potentials are read out."""
         return len(self.classes_)
 
+    def votes(self, n_out: int) -> bool:
+        """Whether neurons vote for the classes: the last of the layers says so."""
+        layers = () if self.layers is None else _check.sequence("layers", self.layers)
+        if not len(layers) or not isinstance(layers[-1], Vote):
+            return False
+        if layers[-1].classes != n_out:
+            raise ValueError(f"layers end with {layers[-1]}, but there are {n_out} classes in y")
+        return True
+
     def columns(self, targets: np.ndarray) -> np.ndarray:
         """What a linear model would learn, (n_samples, n_outputs)."""
         return np.eye(len(self.classes_))[targets]
@@ -265,6 +277,8 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
     def readout_loss(self) -> Loss:
         """The loss."""
         if isinstance(self.loss, str) and self.loss == "auto":
+            if self.votes(len(self.classes_)) and isinstance(self.network_.neurons[-1], LIF):
+                return "rate_mse"
             return MaxOverTime(scale=1.0) if self.is_straight() else "max_over_time"
         return self.loss
 

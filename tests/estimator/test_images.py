@@ -6,7 +6,15 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from snnlab import Affine, SpikeTrains, SpikingClassifier, SpikingRegressor, datasets, encode
+from snnlab import (
+    LIF,
+    Affine,
+    SpikeTrains,
+    SpikingClassifier,
+    SpikingRegressor,
+    datasets,
+    encode,
+)
 from snnlab.currents import ConstantCurrent
 from snnlab.datasets.augment import CroppedImages, Crops
 from snnlab.layers import Conv, Pool, Residual, Vote
@@ -42,6 +50,29 @@ def test_convolutions_learn_digits():
     assert model.fit(x, y).score(x_test, y_test) > 0.88
     assert model.network_.shape_in == (16, 16, 1) and model.code_.reason == "they are images"
     assert "Conv" in repr(model) and "Conv" in model._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"code": "current", "neuron": LIF.grad_r(steepness=1.0), "n_steps": 4}]
+)
+def test_neurons_vote_for_digits(settings):
+    x, y, x_test, y_test = digits(600)
+    given = {"image_shape": (16, 16, 1), "epochs": 8, "lr": 1e-2, "batch_size": 20} | settings
+    model = quick(layers=[Conv(8, 5), Pool(2), 50, Vote(10)], **given).fit(x, y)
+    assert model.network_.layers[-1] == Vote(10) and model.readout_loss() == "rate_mse"
+    first, voters = (model.network_.neurons[k] for k in (0, -1))
+    assert voters == first
+    assert model.score(x_test, y_test) > 0.85
+    rates = model.decision_function(x_test)
+    assert rates.shape == (len(x_test), 10) and 0 <= rates.min() < rates.max() <= 1
+
+
+def test_potentials_vote_too():
+    x, y, _, _ = digits(60)
+    given = {"image_shape": (16, 16, 1), "readout": LIF.brainscales2().integrator(), "epochs": 1}
+    model = quick(layers=[Conv(4), 20, Vote(10)], **given).fit(x, y)
+    assert model.readout_loss() == "max_over_time"
+    assert model.decision_function(x).min() < 0
 
 
 def test_pixels_may_come_as_rows_or_as_images():
@@ -135,7 +166,12 @@ def test_what_is_wrong_with_images_is_said(given, expected, message):
         ),
         ({"layers": [Conv(2, 19, padding=0)]}, ValueError, "kernel 19 is larger than the padded"),
         ({"layers": [20, Conv(2)]}, ValueError, "Conv hears images"),
-        ({"layers": [Conv(3), Vote(7)]}, ValueError, "7 classes, not 768"),
+        ({"layers": [Conv(3), Vote(7), 20]}, ValueError, "7 classes, not 768"),
+        (
+            {"layers": [Conv(3), Vote(8)]},
+            ValueError,
+            r"Vote\(classes=8\), but there are 10 classes",
+        ),
         ({"layers": [Residual(Conv(1, 4, padding=0))]}, ValueError, "Residual"),
         ({"layers": SMALL, "image_shape": None}, ValueError, "image_shape must be given where"),
         ({"layers": [Residual(Conv(1))], "image_shape": None}, ValueError, "image_shape must be"),
@@ -195,7 +231,7 @@ def test_in_a_grid_search():
 def test_files(tmp_path, code):
     images, labels = colours(60)
     model = quick(
-        layers=[Conv(6, 3), Pool(3, "average"), Conv(6), Vote(8)],
+        layers=[Conv(6, 3), Pool(3, "average"), Conv(6), Vote(3)],
         image_shape=(6, 6, 3),
         augment=Crops(2, flip=False),
         code=code,

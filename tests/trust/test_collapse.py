@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from helpers import network, train
 
-from snnlab import LIF, Adam, ConstantCurrent, Network, datasets, encode, evaluate, losses
+from snnlab import LIF, Adam, ConstantCurrent, Network, ReLU, datasets, encode, evaluate, losses
+from snnlab.layers import Vote
 from snnlab.reports.clinic import examine, gentle_rate
 
 N = 600
@@ -99,6 +100,25 @@ def test_a_readouts_size_can_be_set_at_the_start(digits, tau, n_steps):
     with pytest.raises(ValueError, match="readout hears nothing"):
         net.scale_to_activity(inputs, 10, readout=0.3)
     assert np.array_equal(net.parameters, kept) and not np.array_equal(before, kept)
-    spiking = Network((256, 30, 10), neuron, n_steps=n_steps, rng=0, readout=neuron)
+    of_values = Network((256, 30, 10), neuron, n_steps=n_steps, rng=0, readout=ReLU())
     with pytest.raises(ValueError, match="readout must be left out"):
-        spiking.scale_to_activity(inputs, 15, readout=0.3)
+        of_values.scale_to_activity(inputs, 15, readout=0.3)
+
+
+@pytest.mark.parametrize("above", [(), (Vote(5),)])
+def test_a_spiking_readouts_activity_can_be_set_at_the_start(digits, above):
+    x, neuron = digits.x_train[:200], LIF.grad_r()
+    inputs = ConstantCurrent(x / x.std(), 8)
+    net = Network((256, 30, 10, *above), neuron, readout=neuron, n_steps=8, rng=0)
+    net.scale_to_activity(inputs, rate=0.2, readout=0.05)
+    trace = net.forward(inputs)
+    shares = [record.mean_count() / (8 * record.n) for record in trace.records[:2]]
+    assert shares == pytest.approx([0.2, 0.05], rel=0.05)
+    before = net.parameters.copy()
+    for bad in (0, 1, 2.0, np.nan, "x"):
+        with pytest.raises((TypeError, ValueError), match="readout"):
+            net.scale_to_activity(inputs, rate=0.2, readout=bad)
+    assert np.array_equal(net.parameters, before)
+    net.weights[-1][...] = 0
+    with pytest.raises(ValueError, match="drive no neuron of the readout"):
+        net.scale_to_activity(inputs, rate=0.2, readout=0.05)
