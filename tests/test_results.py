@@ -31,6 +31,7 @@ SEEDS = {  # where there are not five
     "stdp-mnist": 3,
     "conversion": 1,
     "telling-n-mnist": 3,
+    "telling-mnist16": 3,
     "mnist16-learned": 3,
     "membrane-mnist": 1,
 }
