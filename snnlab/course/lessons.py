@@ -12,6 +12,7 @@ import numpy as np
 from snnlab import _check, encode, rewiring
 from snnlab.chip.substrate import Substrate
 from snnlab.course.arguments import of_course
+from snnlab.course.samples import Samples
 from snnlab.learning import training
 from snnlab.network import Network
 from snnlab.neurons import LIF
@@ -155,23 +156,16 @@ METHODS = ("Grad R", "Deep R", "STDS", "magnitude", "fixed mask")
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Samples):
     """Images in latency code to be learned in half a thousand steps or so.
 
     Attributes
     ----------
-    inputs, labels : SpikeTrains, array of int
-        To be learned.
-    test_inputs, test_labels : SpikeTrains, array of int
     epochs, batch_size : int
     hidden : int
         Hidden neurons of the networks that learn it.
     """
 
-    inputs: object
-    labels: np.ndarray
-    test_inputs: object
-    test_labels: np.ndarray
     epochs: int
     batch_size: int = 50
     hidden: int = 50
@@ -179,7 +173,7 @@ class Task:
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Of the networks."""
-        return self.inputs.n_units, self.hidden, int(self.labels.max()) + 1
+        return self.inputs.n_units, self.hidden, self.n_classes
 
     @property
     def per_epoch(self) -> int:
@@ -216,9 +210,8 @@ def task(
     test = encode.latency(data.x_test[:n_test])
     batch_size = min(50, len(inputs))
     epochs = max(1, round(steps / -(-len(inputs) // batch_size)))
-    return Task(
-        inputs, data.y_train[:n_train], test, data.y_test[:n_test], epochs, batch_size, hidden
-    )
+    samples = inputs, data.y_train[:n_train], test, data.y_test[:n_test], data.n_classes
+    return Task(*samples, epochs, batch_size, hidden)
 
 
 @of_course

@@ -7,12 +7,12 @@ import html
 import io
 import warnings
 import wave
-from dataclasses import dataclass
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.course.arguments import of_course
+from snnlab.course.samples import Samples
 from snnlab.datasets.recorded import Sounds
 from snnlab.layers import Recurrent
 from snnlab.learning import training
@@ -30,25 +30,6 @@ TAU = 0.06  # seconds, of membranes
 RATE = 0.1  # spikes per unit and step at the beginning
 LR, BATCH = 0.01, 50
 PART, FALL, GAP, ROOM = 0.01, 25.0, 0.15, 0.02  # of `trimmed`: seconds, decibels, seconds, seconds
-
-
-@dataclass(frozen=True)
-class Speech:
-    """Spoken digits as spikes, to be learned, and others to be tested.
-
-    Attributes
-    ----------
-    inputs, labels : SpikeTrains, array of int
-        To be learned.
-    test_inputs, test_labels : SpikeTrains, array of int
-    n_classes : int
-    """
-
-    inputs: object
-    labels: np.ndarray
-    test_inputs: object
-    test_labels: np.ndarray
-    n_classes: int
 
 
 def every(recordings):
@@ -73,7 +54,7 @@ def heard(sounds, cochlea=COCHLEA, n_frames=N_FRAMES):
 
 
 def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test=None):
-    """A `Speech` of spikes that are there already.
+    """`Samples` of spikes that are there already.
 
     Parameters
     ----------
@@ -90,7 +71,7 @@ def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test
 
     Returns
     -------
-    Speech
+    Samples
     """
     if unseen is not None:
         speakers = set(sounds.speakers.tolist())
@@ -102,7 +83,7 @@ def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test
         evenly(np.flatnonzero(part), n) for part, n in ((~test, n_train), (test, n_test))
     )
     labels = sounds.labels
-    return Speech(inputs[learn], labels[learn], inputs[tested], labels[tested], n_classes)
+    return Samples(inputs[learn], labels[learn], inputs[tested], labels[tested], n_classes)
 
 
 def evenly(index, n):
@@ -128,7 +109,7 @@ def speech_task(recordings, *, unseen=None, n_train=None, n_test=None):
 
     Returns
     -------
-    Speech
+    Samples
     """
     sounds, test = every(recordings)
     some = {"unseen": unseen, "n_train": n_train, "n_test": n_test}
@@ -149,7 +130,7 @@ def speech_network(speech, kind="recurrent", *, hidden=64, tau=TAU, seed=0):
 
     Parameters
     ----------
-    speech : Speech
+    speech : Samples
     kind : {"recurrent", "feed-forward"}
         The latter has more hidden units, so that both have as many weights.
     hidden : int
@@ -187,7 +168,7 @@ def learn(speech, kind="recurrent", *, epochs=6, hidden=64, tau=TAU, lr=LR, seed
 
     Parameters
     ----------
-    speech : Speech
+    speech : Samples
     kind, hidden, tau, seed
         As for `speech_network`.
     epochs : int
@@ -208,7 +189,7 @@ def train_on(speech, network, *, epochs=6, lr=LR, seed=0):
 
     Parameters
     ----------
-    speech : Speech
+    speech : Samples
     network : Network
         With a readout that sums up over time, such as of `speech_network`.
     epochs : int

@@ -8,6 +8,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.course.arguments import of_course
+from snnlab.course.samples import Samples
 from snnlab.layers import Delayed
 from snnlab.learning import training
 from snnlab.learning.losses import SumOverTime
@@ -180,25 +181,6 @@ LR, BATCH = 0.01, 50
 RATES = {"tau_mem": 3.0, "tau_syn": 3.0, "delays": 10.0}
 
 
-@dataclass(frozen=True)
-class Pauses:
-    """Pairs of clicks, told in spikes, to be learned and to be tested.
-
-    Attributes
-    ----------
-    inputs, labels : SpikeTrains, array of int
-        To be learned.
-    test_inputs, test_labels : SpikeTrains, array of int
-    n_classes : int
-    """
-
-    inputs: object
-    labels: np.ndarray
-    test_inputs: object
-    test_labels: np.ndarray
-    n_classes: int = len(PAUSES)
-
-
 def pairs(n, rng, stretch=1.0):
     """Spikes of n pairs of clicks, and which pause each has.
 
@@ -227,10 +209,10 @@ def pauses_task(*, n_train=1000, n_test=500, seed=0):
 
     Returns
     -------
-    Pauses
+    Samples
     """
     rng = np.random.default_rng(seed)
-    return Pauses(*pairs(n_train, rng), *pairs(n_test, rng))
+    return Samples(*pairs(n_train, rng), *pairs(n_test, rng), len(PAUSES))
 
 
 def spread_constants(n, tau):
@@ -246,7 +228,7 @@ def time_network(clicks, kind="constants", *, hidden=HIDDEN, tau=TAU, start="equ
 
     Parameters
     ----------
-    clicks : Pauses
+    clicks : Samples
     kind : {"fixed", "spread", "constants", "delays", "both"}
     hidden : int
         Units of the hidden layer.
@@ -295,7 +277,7 @@ def learn(clicks, kind="constants", *, epochs=20, lr=LR, seed=0, **settings):
 
     Parameters
     ----------
-    clicks : Pauses
+    clicks : Samples
     kind : str
         As for `time_network`.
     epochs : int

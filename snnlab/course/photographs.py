@@ -73,6 +73,7 @@ def photograph_task(data, *, n_train=5000, n_test=1000, steps=600, hidden=128):
         labels=data.y_train[:n_train],
         test_inputs=coded(data.x_test[:n_test]),
         test_labels=data.y_test[:n_test],
+        n_classes=data.n_classes,
         epochs=epochs,
         batch_size=batch_size,
         hidden=hidden,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 
 from snnlab import _check, encode
 from snnlab.course.arguments import of_course
+from snnlab.course.samples import Samples
 from snnlab.datasets.events import Recordings
 from snnlab.learning import membrane, training
 from snnlab.learning.losses import SumOverTime
@@ -120,23 +120,6 @@ CAMERA = {"dt": 6.5e-3, "n_steps": N_STEPS, "pool": 2, "cut": True}  # as record
 CAMERA_THRESHOLD = 10.0  # there is more to hear than in images
 
 
-@dataclass(frozen=True)
-class CameraTask:
-    """Recordings as spikes, to be learned, and others to be tested.
-
-    Attributes
-    ----------
-    inputs, labels : SpikeTrains, array of int
-        To be learned.
-    test_inputs, test_labels : SpikeTrains, array of int
-    """
-
-    inputs: object
-    labels: np.ndarray
-    test_inputs: object
-    test_labels: np.ndarray
-
-
 def shuffled(recordings, seed=0):
     """The same recordings, but each event happens at the time of another one of its recording."""
     rng, units = np.random.default_rng(seed), recordings.units.copy()
@@ -160,7 +143,7 @@ def camera_task(recordings, *, shuffle=False, seed=0):
 
     Returns
     -------
-    CameraTask
+    Samples
     """
     _check.kind("Recordings")("recordings", recordings)
     if recordings.labels is None:
@@ -171,7 +154,8 @@ def camera_task(recordings, *, shuffle=False, seed=0):
     trains, n = chosen.spikes(**CAMERA), len(recordings) // 5
     test, learned = order[:n], order[n:]
     labels = recordings.labels
-    return CameraTask(trains[learned], labels[learned], trains[test], labels[test])
+    parts = trains[learned], labels[learned], trains[test], labels[test]
+    return Samples(*parts, int(labels.max()) + 1)
 
 
 def learn_camera(camera, way, *, epochs=15, hidden=HIDDEN, seed=0):
@@ -179,7 +163,7 @@ def learn_camera(camera, way, *, epochs=15, hidden=HIDDEN, seed=0):
 
     Parameters
     ----------
-    camera : CameraTask
+    camera : Samples
     way : {"through time", "without time"}
     epochs, hidden : int
     seed : int
@@ -190,7 +174,7 @@ def learn_camera(camera, way, *, epochs=15, hidden=HIDDEN, seed=0):
     Network, Evaluation
         The latter on the test recordings.
     """
-    sizes = camera.inputs.n_units, hidden, int(camera.labels.max()) + 1
+    sizes = camera.inputs.n_units, hidden, camera.n_classes
     net = membrane.competing(
         sizes, neuron(learn="v_th"), n_steps=N_STEPS, rng=seed, threshold=CAMERA_THRESHOLD
     )
