@@ -8,8 +8,9 @@ pytest.importorskip("anywidget")
 
 import small_panels
 
-from snnlab import autoencoder, bottleneck, panels
+from snnlab import autoencoder, bottleneck, panels, results
 from snnlab.course import telling
+from snnlab.course.figures import draw_prices
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +124,13 @@ def test_bad_input(model, act, word):
 def oblong():
     """An autoencoder of six pixels."""
     return autoencoder.Autoencoder(telling.teller(np.ones((9, 6)) / 2).encoder, 6, rng=0)
+
+
+def test_stored_prices_are_drawn():
+    picture = draw_prices(results.load("telling-mnist16"))
+    when, often, scored = picture.fig.axes[0].lines
+    assert [len(line.get_xdata()) for line in (when, often, scored)] == [4, 2, 1]
+    assert "score function" in picture.alt
+    # with as many spikes, times tell more
+    there = np.interp(often.get_xdata(), when.get_xdata(), when.get_ydata())
+    assert (there < 0.95 * often.get_ydata()).all()

@@ -46,7 +46,13 @@ from snnlab.course.figures.rewiring import (
 from snnlab.course.figures.runs import draw_runs, update_runs
 from snnlab.course.figures.silence import draw_silence, update_silence
 from snnlab.course.figures.substrate import draw_loop, draw_substrate, update_loop, update_substrate
-from snnlab.course.figures.telling import draw_told, draw_walk, update_told, update_walk
+from snnlab.course.figures.telling import (
+    draw_prices,
+    draw_told,
+    draw_walk,
+    update_told,
+    update_walk,
+)
 from snnlab.course.figures.traces import draw_traces, update_traces
 from snnlab.course.figures.ward import draw_ward, update_ward
 from snnlab.course.figures.wires import draw_cloud, update_cloud
@@ -74,6 +80,7 @@ __all__ = [
     "draw_order",
     "draw_patches",
     "draw_pauses",
+    "draw_prices",
     "draw_rate_errors",
     "draw_read_out",
     "draw_regions",

@@ -132,3 +132,44 @@ def update_walk(picture: Picture, data: Mapping[str, Any]) -> None:
         f"from spikes, below pixels that fade from one into the other. At place {at + 1} "
         f"{count(len(step), 'spike')} tell the picture that is shown large."
     )
+
+
+@style.styled
+def draw_prices(records, *, fig=None):
+    """Stored runs at several prices of information: error of what is read over spikes that tell it.
+
+    Parameters
+    ----------
+    records : list of dict
+        Of the study ``telling-mnist16``.
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = style.figure(6.0, 3.6, fig)
+    ax, said = fig.add_subplot(), []
+    reads = ("time", "hears when", "o-", "spike"), ("rate", "hears how often", "s--", "training")
+    through = [r for r in records if r["config"]["estimator"] == "straight-through"]
+    for kind, name, look, role in reads:
+        mine = [(r["spikes"], r["mean"]) for r in through if r["config"]["reads"] == kind]
+        spikes, error = np.array(sorted(mine)).T
+        ax.plot(spikes, error, look, ms=5, color=ROLES[role], label=f"decoder {name}")
+        said.append(
+            f"{name}: {error[0]:.4f} at {spikes[0]:.0f} to {error[-1]:.4f} at {spikes[-1]:.0f}"
+        )
+    for r in records:
+        if r["config"]["estimator"] == "score-function":
+            ax.plot(r["spikes"], r["mean"], "D", ms=6, color=ROLES["gradient"])
+            ax.annotate(
+                "score function", (r["spikes"], r["mean"]), (8, -4), textcoords="offset points"
+            )
+            said.append(f"score function {r['mean']:.4f} at {r['spikes']:.0f}")
+    ax.set_ylim(0, 1.1 * max(r["mean"] for r in records))
+    ax.legend(loc="lower left")
+    style.label_axes(ax, "spikes per picture", "error of a pixel, squared", "What spikes buy")
+    return style.Picture(
+        fig, "Errors over spikes per picture. A decoder that " + "; ".join(said) + "."
+    )
