@@ -9,6 +9,7 @@ run goes on from its checkpoint.
 """
 
 import argparse
+import hashlib
 import json
 import platform
 import time
@@ -236,10 +237,13 @@ def main_each(doc, script, studies):
             for k in chosen:
                 if str(seed) not in done[k]:
                     kind = "validation" if args.validate else "test"
-                    path = CHECKPOINTS / f"{args.study}-{k}-{seed}-{kind}.npz"
+                    which = _digest(points[k]["config"])
+                    path = CHECKPOINTS / f"{args.study}-{which}-{seed}-{kind}.npz"
                     jobs[pool.submit(run, points[k], seed, args.validate, path)] = k, seed, path
         for job in as_completed(jobs):
             k, seed, path = jobs[job]
+            if job.exception():  # what would come after it would not be stored
+                pool.shutdown(wait=False, cancel_futures=True)
             numbers = job.result()
             line = {name: round(v, 4) for name, v in numbers.items() if np.isscalar(v)}
             print(f"{k} seed {seed}", points[k].get("label", ""), line, flush=True)
@@ -251,6 +255,11 @@ def main_each(doc, script, studies):
                     args.study, [record(args.study, runs=d, script=script, **p) for p, d in ready]
                 )
             path.unlink(missing_ok=True)
+
+
+def _digest(config):
+    """A name for settings: points may be put in another order between two runs."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _done_each(study, script, points):
