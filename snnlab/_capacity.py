@@ -103,7 +103,7 @@ def scratch_bytes(network, kind, n_samples, backward=True):
         if wiring.hearers(k) and wiring.error_is_written[k]:
             errors += whole
         used_up = k == 0 or (own and stage.shortcut is None)
-        used_up &= not stage.learned or stage.layer.fills_constants
+        used_up &= not stage.learned or stage.fills_constants
         if stage.neuron is not None and not used_up:
             errors += whole
     return n_samples * (drives + backward * errors)

@@ -30,7 +30,7 @@ class AdaptiveLIF(LIF):
     A current w that follows potential and spikes, slowly, is subtracted from what the neuron hears
     (`snnlab.adaptive` has the equation). With ``coupling`` 0 it counts spikes, and acts as a
     threshold that rises with each of them (Bellec et al. 2018). Its gradient is exact, whatever
-    ``detach_reset`` says of the reset. None of its constants is learned.
+    ``detach_reset`` says of the reset. Learned are the constants of `LIF`; those of w stay.
 
     `Dense` layers without a norm, `Recurrent` and `Delayed` ones, and those of one's own take it;
     convolutions, chips and compressed networks do not, and NIR has no such node.
@@ -62,8 +62,9 @@ class AdaptiveLIF(LIF):
         super().__post_init__()
         if np.any(self.v_init):
             raise ValueError("v_init must be 0: neurons that adapt begin at rest")
-        if self.learn:
-            raise ValueError("learn must be empty: constants of neurons that adapt are not learned")
+        if "tau_mem" in self.learn and self.tau_adapt is None:  # it stays as it is
+            slow = self._slow
+            object.__setattr__(self, "tau_adapt", tuple(slow) if slow.ndim else float(slow))
         if self.method == "euler" and np.min(self._slow) < self.dt:
             raise ValueError("tau_adapt must be at least dt with method='euler'")
         self._check_stable()
@@ -75,6 +76,12 @@ class AdaptiveLIF(LIF):
         g, c, b, p = map(np.asarray, parts)
         with np.errstate(over="ignore"):
             unstable = (g * c < -(1 - b) * (1 - p)) | (g * c > (1 + b) * (1 + p))
+            within = (g * c >= 0) & (g * c <= 1 + p)  # stable whatever b is
+        if "tau_mem" in self.learn and not within.all():
+            raise ValueError(
+                "coupling must leave the membrane stable whatever tau_mem is learned: gain * "
+                "coupling from 0 to 1 + p, with the decay p of the adaptation"
+            )
         if unstable.any():
             raise ValueError(
                 "coupling must leave the membrane stable: gain * coupling from "

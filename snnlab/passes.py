@@ -348,7 +348,7 @@ class Backward(Pass):
                 self.g_drives.append(None)
                 continue
             # a first layer's are used up as they come, where it hears events, or only their sums
-            read = stage.learned and not stage.layer.fills_constants
+            read = stage.learned and not stage.fills_constants
             kept = adjoints or read or not stage.fires
             kept = kept or not stage.layer.uses_up_currents(self, k)
             size = n if kept else 0, self.n_steps, stage.width

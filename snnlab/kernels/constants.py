@@ -12,8 +12,8 @@ from snnlab.kernels.lif import BLOCK
 from snnlab.kernels.vector import NARROW, WIDE, clear, load, scratch, store, where
 
 
-def _make_constants_backward(lanes):
-    """The kernel of a layer whose units come in tiles of ``lanes``."""
+def _make_constants_backward(lanes, adapts):
+    """The kernel of a layer whose units come in tiles of ``lanes``; ``adapts``: they do."""
 
     @kernel
     def constants_backward(v, z, g_current, constants, hold, zero_reset, edges, out, first, last):
@@ -28,7 +28,7 @@ def _make_constants_backward(lanes):
         g_current : array (sample, time, width)
             Adjoint currents.
         constants, hold, zero_reset, edges
-            As in `snnlab.kernels.lif`.
+            As in `snnlab.kernels.lif`; of units that adapt as in `snnlab.kernels.recurrent`.
         first, last : int
             Chunks.
         """
@@ -51,12 +51,16 @@ def _make_constants_backward(lanes):
                     )
                     a, b = load(constants, (0, j), lanes), load(constants, (1, j), lanes)
                     g, theta = load(constants, (2, j), lanes), load(constants, (3, j), lanes)
-                    inverse = where(g != 0, one / g, zeros)
+                    inverse = where(g != 0, one / where(g != 0, g, one + zeros), zeros)
                     by_a, by_b = load(out, (c, 0, j), lanes), load(out, (c, 1, j), lanes)
                     by_theta = load(out, (c, 2, j), lanes)
                     # of the step before: potential, what is left of it, gain times current
                     x, rest, current = zeros, zeros, zeros
                     share, spiked = zeros, zeros  # of it that stays; 1 after a spike
+                    if adapts:  # adaptation, and what it passes back of adjoint membranes
+                        p, jump = load(constants, (5, j), lanes), load(constants, (7, j), lanes)
+                        coupling = load(constants, (6, j), lanes)
+                        tired, passed = zeros, zeros
                     li = load(g_current, (s, 0, j), lanes)
                     for t in range(n_steps):
                         after = zeros
@@ -68,8 +72,14 @@ def _make_constants_backward(lanes):
                         by_theta = by_theta - lv * (
                             one - share if zero_reset else one - share + spiked
                         )
+                        if adapts:
+                            by_theta = by_theta - lv * g * coupling * passed
+                            tired = p * tired + coupling * x + jump * spiked
+                            passed = p * passed + where(left > 0, zeros, one + zeros)
                         x = load(v, (s, n_steps - 1 - t, j), lanes)
                         current = x - rest
+                        if adapts:
+                            current = current + g * tired
                         li = after
                         share, rest = b, b * x
                         if fires:
@@ -90,9 +100,13 @@ def _make_constants_backward(lanes):
     return constants_backward
 
 
-_WIDE, _NARROW = _make_constants_backward(WIDE // 2), _make_constants_backward(NARROW)
+_BACKWARD = {
+    (lanes, adapts): _make_constants_backward(lanes, adapts)
+    for lanes in (WIDE // 2, NARROW)
+    for adapts in (False, True)
+}
 
 
-def constants_backward_of(width):
+def constants_backward_of(width, adapts=False):
     """The kernel for a layer of so many units, with padding."""
-    return _NARROW if width == NARROW else _WIDE
+    return _BACKWARD[NARROW if width == NARROW else WIDE // 2, adapts]

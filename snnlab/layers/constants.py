@@ -48,7 +48,7 @@ def sizes(neuron, n):
 
 def wanted(neuron):
     """Which gradients kernels find (`snnlab.kernels.lif.firing_back`): 0 none, 1, or 2 all."""
-    return ("tau_syn" in neuron.learn) + bool(neuron.learn)
+    return 0 if neuron.adapts else ("tau_syn" in neuron.learn) + bool(neuron.learn)
 
 
 def stored(neuron, name, n):
@@ -119,6 +119,7 @@ def gradients(neuron, v, z, g_i):
     tuple of three arrays (n,)
     """
     a, b, g, v_th, hold = neuron.constants(v.shape[2], v.dtype)
+    p, coupling, jump = neuron.adaptation(v.shape[2], v.dtype) if neuron.adapts else (0, 0, 0)
     subtracts, zero = (getattr(neuron, "reset", None) == how for how in ("subtract", "zero"))
     z = np.zeros_like(v) if z is None else z
     v_past, z_past = _past(v), _past(z)
@@ -127,7 +128,12 @@ def gradients(neuron, v, z, g_i):
     i = (v - b * left) / g
     if subtracts:
         i = i + v_th * z_past / g
-    back = b * _future(l_v) * (1 - z if zero else 1)
+    l_w, w = np.zeros_like(v), np.zeros_like(v)  # what adaptation is felt as, and its adjoint
+    for t in range(1, v.shape[1] if neuron.adapts else 0):
+        w[:, t] = p * w[:, t - 1] + coupling * v[:, t - 1] + jump * z[:, t - 1]
+        l_w[:, -1 - t] = p * l_w[:, -t] - g * l_v[:, -t]
+    i = i + w
+    back = b * _future(l_v) * (1 - z if zero else 1) + coupling * l_w
     h_e = l_v - np.where(_resting(z, hold), 0, back)
     reset = l_v * z_past if subtracts else 0
     return tuple(x.sum((0, 1)) for x in (g_i * _past(i), l_v * left, -h_e - reset))
@@ -162,13 +168,13 @@ class LearnedBack:
         self.run, self.stage, self.constants = run, run.stages[k], run.constants[k]
         self.parts, record = run.g_constants[k], run.trace.records[k]
         self.work = None
-        if self.stage.rates or (self.stage.fires and self.stage.layer.fills_constants):
+        if self.stage.rates or self.stage.fills_constants:
             return  # they are there already
         v, z = record.potentials, record.bits
         if not self.stage.fires:
             v = run.scratch.padded(f"potentials {k}", record.values[:, ::-1], self.stage.width)
             z = np.empty((0, 1, 1), np.uint8)
-        stage, kernel = self.stage, constants_backward_of(self.stage.width)
+        stage, kernel = self.stage, constants_backward_of(self.stage.width, self.stage.adapts)
         physics = self.constants, stage.hold, stage.zero_reset
         self.work = partial(kernel, v, z, run.g_currents[k], *physics, run.edges, self.parts)
 

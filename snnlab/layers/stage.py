@@ -161,6 +161,11 @@ class Stage:
         return self.neuron is not None and self.neuron.adapts
 
     @property
+    def fills_constants(self):
+        """Whether gradients by learned constants are found as its neurons run backwards."""
+        return self.fires and self.layer.fills_constants and not self.adapts
+
+    @property
     def fires(self):
         """Whether its neurons spike."""
         return self.kind == "spiking"

@@ -427,6 +427,7 @@ def by_constants(node, error):
         return by_ceilings(neuron, v, error)
     n_steps, n = v.shape[1:]
     a, b, g, v_th, hold = neuron.constants(n, v.dtype)
+    p, coupling, jump = neuron.adaptation(n, v.dtype) if neuron.adapts else (0, 0, 0)
     fires, zero = z is not None, getattr(neuron, "reset", "") == "zero"
     z = z if fires else np.zeros_like(v)
     i = np.zeros((n_steps + 1, len(v), n))  # one step late
@@ -437,17 +438,19 @@ def by_constants(node, error):
         if node.loop is not None and t > 0:
             i[t + 1] += z[:, t - 1] @ node.loop
     by = {name: np.zeros(n) for name in ("tau_syn", "tau_mem", "v_th")}
-    lv, li = np.zeros_like(v[:, 0]), np.zeros_like(v[:, 0])
+    lv, li, lw = (np.zeros_like(v[:, 0]) for _ in range(3))
     for t in reversed(range(n_steps)):
         resting = np.zeros_like(lv, bool)
         for back in range(1, min(t, hold.max(initial=0)) + 1):
             resting |= (z[:, t - back] > 0) & (back <= hold)
-        e = error[:, t] if node.loop is None else error[:, t] + li @ node.loop.T
+        e = error[:, t] + jump * lw
+        e = e if node.loop is None else e + li @ node.loop.T
         if fires:
             if not neuron.detach_reset:
                 e = e - (b * v[:, t] if zero else v_th) * lv
             he = surrogate.slope(neuron.surrogate, v[:, t] - v_th, neuron.steepness) * e
-            lv = (b * lv * (1 - z[:, t] if zero else 1) + he) * ~resting
+            lv = (b * lv * (1 - z[:, t] if zero else 1) + he + coupling * lw) * ~resting
+            lw = p * lw - g * lv
             by["v_th"] -= (he * ~resting * node.hears).sum(0)
         else:
             lv = b * lv + e

@@ -27,7 +27,7 @@ from snnlab import (
     train,
 )
 from snnlab.kernels import recurrent
-from snnlab.layers import BatchNorm, Conv, Delayed, Dense, Recurrent
+from snnlab.layers import BatchNorm, Conv, Delayed, Dense, Recurrent, constants
 from snnlab.rewiring import compressed
 
 ADAPTIVE = AdaptiveLIF(tau_mem=5.0, tau_syn=3.0, dt=1.0, tau_adapt=12.0, coupling=0.1, jump=0.4)
@@ -141,6 +141,47 @@ def test_the_twin_follows_soft_spikes(reset, looped):
         )
 
 
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_constants_follow_soft_spikes(reset):
+    rng = np.random.default_rng(0)
+    drive, g = rng.normal(0.3, 1, (2, 9, 4)), rng.normal(size=(2, 9, 4))
+    soft = lambda u: surrogate.soft_step("sigmoid", u, 1.0)  # noqa: E731
+    neuron = ADAPTIVE.replace(
+        surrogate="sigmoid", steepness=1.0, detach_reset=False, reset=reset, coupling=0.3, gain=0.8
+    )
+
+    def value(**changes):
+        return (textbook.neuron_forward(drive, neuron.replace(**changes), soft)[1] * g).sum()
+
+    v, z = textbook.neuron_forward(drive, neuron, soft)
+    _, g_i = textbook.neuron_backward(neuron, v, z, g)
+    found = constants.gradients(neuron, v, z, g_i)
+    for name, by_constant in zip(("tau_syn", "tau_mem", "v_th"), found, strict=True):
+        x, step = getattr(neuron, name), 1e-5
+        slope = (value(**{name: x + step}) - value(**{name: x - step})) / (2 * step)
+        told = by_constant.sum() * (1 if name == "v_th" else np.exp(-1 / x) / x**2)
+        assert told == pytest.approx(slope, rel=1e-6) and abs(slope) > 1e-4
+
+
+@pytest.mark.parametrize("per", ["unit", "layer"])
+def test_it_learns_its_constants(per):
+    """Time constants and thresholds move, the adaptation stays; files keep what was learned."""
+    neuron = ADAPTIVE.replace(tau_adapt=None, learn=("tau_mem", "v_th"), learn_per=per)
+    assert neuron.tau_adapt == 50.0
+    network = Network((6, 5, 3), neuron, n_steps=12, rng=0, spread=2.0)
+    inputs = SpikeTrains.from_dense(np.random.default_rng(0).random((40, 12, 6)) < 0.3)
+    before = network.neurons[0]
+    train(network, inputs, np.arange(40) % 3, epochs=2, rng=0, optimizer=Adam(0.05), progress=False)
+    after = network.neurons[0]
+    moved = [
+        np.abs(np.subtract(getattr(after, n), getattr(before, n))) for n in ("tau_mem", "v_th")
+    ]
+    assert all((x > 1e-3).any() for x in moved)
+    assert (after.tau_adapt, after.coupling, after.jump) == (50.0, 0.1, 0.4)
+    fixed = network.replace(neurons=[after.replace(learn=()), network.neurons[1]])
+    assert fixed.forward(inputs).spikes == network.forward(inputs).spikes
+
+
 @pytest.mark.rotates
 @pytest.mark.parametrize("kind", ["events", "current", "values"])
 @pytest.mark.parametrize("stack", STACKS)
@@ -151,17 +192,25 @@ def test_kernels_do_what_the_twin_does(stack, kind):
         [("subtract", True, False), ("zero", False, True), ("subtract", False, True)]
     ):
         network, inputs = adaptive(
-            stack, kind, seed=seed, reset=reset, detach=detach, refractory=refractory
+            stack,
+            kind,
+            seed=seed,
+            reset=reset,
+            detach=detach,
+            refractory=refractory,
+            learn=seed < 2,
         )
         found = assert_same_as_plain(network, inputs)
         assert any(g.any() for g in found)
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("n_steps", [1, 2, 7, 8, 9, 17])
 @pytest.mark.parametrize("stack", ["dense", "recurrent"])
 def test_any_number_of_steps(stack, n_steps):
     for seed, delays in enumerate((0, 1, 3)):
-        assert_same_as_plain(*adaptive(stack, seed=seed, n_steps=n_steps, delays=delays))
+        settings = {"n_steps": n_steps, "delays": delays, "learn": seed > 0}
+        assert_same_as_plain(*adaptive(stack, seed=seed, **settings))
 
 
 @pytest.mark.rotates
@@ -304,7 +353,15 @@ def test_the_loudest_silence_is_not_known():
         ({"coupling": -0.5}, "coupling must leave the membrane stable"),
         ({"coupling": 4.0}, "coupling must leave the membrane stable"),
         ({"jump": "much"}, "jump must be a number"),
-        ({"learn": "tau_mem"}, "learn must be empty"),
+        ({"learn": "tau_adapt"}, "learn must be one of"),
+        (
+            {"learn": "tau_mem", "coupling": -0.001},
+            "coupling must leave the membrane stable whatever",
+        ),
+        (
+            {"learn": "tau_mem", "coupling": 1.95},
+            "coupling must leave the membrane stable whatever",
+        ),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(change, message):
