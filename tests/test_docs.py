@@ -94,7 +94,7 @@ def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
     assert len(re.findall(r"```python\n", README)) == 2
     summary = README.split("<!-- summary:begin -->")[1].split("<!-- summary:end -->")[0]
-    assert len(re.findall(r"^\|", summary, flags=re.MULTILINE)) == 2 + 5
+    assert len(re.findall(r"^\|", summary, flags=re.MULTILINE)) == 2 + 6
     assert len(re.findall(r"!\[A (?:panel|leaky neuron)", README)) == 2
 
 

@@ -615,10 +615,10 @@ def one(study, **wanted):
 
 
 def summary_table():
-    """A row for each kind of result: accuracy, silence, the chip, rewiring, speed."""
+    """A row for each kind of result: accuracy, silence, chip, rewiring, convolutions, speed."""
     plain, chip = one("mnist16-plain"), one("chip-mnist16-plain")
     silent = one("mnist16-sparsity", label="strength 0.3")
-    dense = one("rewiring-mnist", label="dense")
+    dense, convs = one("rewiring-mnist", label="dense"), one("deep-mnist")
     rules = [r for r in load("rewiring-mnist") if r["label"] == "Grad R, settled"]
     sparse = min(rules, key=lambda r: abs(r["connectivity"] - 0.05))
     peers = {"pytorch-by-hand": "PyTorch with a backward pass by hand", "snntorch": "snnTorch"}
@@ -639,6 +639,11 @@ def summary_table():
             "(Grad R, settled)",
             f"{_percent(sparse)}; dense {_percent(dense)}",
             "-",
+        ),
+        (
+            f"two convolutions on 28x28 MNIST, {convs['weights'] / 1000:.0f},000 weights",
+            f"{_percent(convs)}, {_over_seeds([convs])}",
+            _published(convs),
         ),
         ("a training step of 100 images, 100 time steps", "; ".join(ratios), "-"),
     ]
