@@ -29,7 +29,7 @@ SEEDS = {  # where there are not five
     "spoken-digits": 3,
     "spoken-digits-unseen": 1,
     "stdp-mnist": 3,
-    "conversion": 1,
+    "conversion": 3,
     "telling-n-mnist": 3,
     "telling-mnist16": 3,
     "mnist16-learned": 3,
