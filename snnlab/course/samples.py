@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from snnlab._types import Signals
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -23,8 +19,8 @@ class Samples:
     n_classes : int
     """
 
-    inputs: Signals
+    inputs: object
     labels: np.ndarray
-    test_inputs: Signals
+    test_inputs: object
     test_labels: np.ndarray
     n_classes: int
