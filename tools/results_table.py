@@ -289,9 +289,10 @@ def conversion_table():
         at = dict(zip(map(int, r["steps"]), r["accuracy_at"], strict=True))
         own = [f"{100 * at[t]:.1f}" if t in at else "-" for t in steps]
         ann = f"{100 * r['ann_accuracy']:.1f}" if r.get("ann_accuracy") else "-"
-        rows.append((r["label"], len(r["seeds"]), ann, *own))
-    head = "network", "seeds", "without spikes, %"
-    return pages.table((*head, *(f"{t} steps" for t in steps)), rows)
+        pace = f"{10 * r['simulated'] / r['steps'][-1]:.1f} s"  # of ten times as many images
+        rows.append((r["label"], len(r["seeds"]), ann, *own, pace))
+    head = "network", "seeds", "without spikes, %", *(f"{t} steps" for t in steps)
+    return pages.table((*head, "a step of 10,000 images"), rows)
 
 
 def events_table():
