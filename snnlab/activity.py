@@ -43,7 +43,7 @@ def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=Non
 
 def _readout(network, readout):
     """What a readout is to be scaled to, and the layer that reads: its last neurons."""
-    last = [stage for stage in network.stages if stage.neuron is not None][-1]
+    last = network.neuron_stages[-1]
     if last.fires:
         return _check.number("readout", readout, above=0, below=1), last
     if last is not network.stages[-1] or last.kind != "integrator" or "weights" not in last.blocks:

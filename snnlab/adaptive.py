@@ -63,8 +63,8 @@ class AdaptiveLIF(LIF):
         if np.any(self.v_init):
             raise ValueError("v_init must be 0: neurons that adapt begin at rest")
         if "tau_mem" in self.learn and self.tau_adapt is None:  # it stays as it is
-            slow = self._slow
-            object.__setattr__(self, "tau_adapt", tuple(slow) if slow.ndim else float(slow))
+            object.__setattr__(self, "tau_adapt", self._slow)
+            self._take("tau_adapt", above=0)
         if self.method == "euler" and np.min(self._slow) < self.dt:
             raise ValueError("tau_adapt must be at least dt with method='euler'")
         self._check_stable()
@@ -76,8 +76,8 @@ class AdaptiveLIF(LIF):
         g, c, b, p = map(np.asarray, parts)
         with np.errstate(over="ignore"):
             unstable = (g * c < -(1 - b) * (1 - p)) | (g * c > (1 + b) * (1 + p))
-            within = (g * c >= 0) & (g * c <= 1 + p)  # stable whatever b is
-        if "tau_mem" in self.learn and not within.all():
+        # with these bounds it is stable whatever b is
+        if "tau_mem" in self.learn and not ((g * c >= 0) & (g * c <= 1 + p)).all():
             raise ValueError(
                 "coupling must leave the membrane stable whatever tau_mem is learned: gain * "
                 "coupling from 0 to 1 + p, with the decay p of the adaptation"

@@ -143,9 +143,9 @@ class Network(NetworkFile):
         # whether samples are worth a thread each, which changes the order of sums
         per_sample = self.n_steps * self.total_width
         self.is_heavy = per_sample >= 50_000 and any(s.layer.keeps_bits for s in self.stages)
-        maps = [stage for stage in self.stages if stage.neuron is not None]
+        self.neuron_stages = [stage for stage in self.stages if stage.neuron is not None]
         self.normalises = any(stage.layer.normalises for stage in self.stages)
-        self.hidden_stages = [stage for stage in maps[:-1] if stage.fires]
+        self.hidden_stages = [stage for stage in self.neuron_stages[:-1] if stage.fires]
 
     # what is laid out by them is not changed any more; parameters change in place
     n_steps = property(attrgetter("_n_steps"), doc="Time steps of a sample.")
@@ -161,7 +161,7 @@ class Network(NetworkFile):
     @property
     def neurons(self) -> tuple[LeakyIntegrator, ...]:
         """Model of each layer that has neurons, with what it has learned."""
-        return tuple(stage.model for stage in self.stages if stage.neuron is not None)
+        return tuple(stage.model for stage in self.neuron_stages)
 
     @property
     def ideal_conditions(self) -> list:
@@ -182,7 +182,7 @@ class Network(NetworkFile):
     @property
     def dt(self) -> float:
         """Time step in seconds."""
-        return next(stage.neuron.dt for stage in self.stages if stage.neuron is not None)
+        return self.neuron_stages[0].neuron.dt
 
     def wiring(self, kind: type) -> Wiring:
         """Who hears whom, for inputs of a kind (a class); a `Wiring`."""
@@ -360,7 +360,7 @@ class Network(NetworkFile):
         Network
         """
         shape, layers = (self._shape, self._layers) if layers is None else check_layers(layers)
-        models = [stage.neuron for stage in self.stages if stage.neuron is not None]
+        models = [stage.neuron for stage in self.neuron_stages]
         models = models if neurons is None else _check.sequence("neurons", neurons)
         new = Network.__new__(Network)
         new._build(

@@ -158,7 +158,7 @@ def _checked_neuron(neuron):
 def _check_convertible(network):
     """Refuse networks that have no twin that spikes, by the layer and the reason."""
     check_known(network, "conversion")
-    last = [stage for stage in network.stages if stage.neuron is not None][-1]
+    last = network.neuron_stages[-1]
     for stage in network.stages:
         neuron, layer, why = stage.neuron, stage.layer, None
         if stage.shortcut is not None:

@@ -32,6 +32,10 @@ LR, BATCH = 0.01, 50
 PART, FALL, GAP, ROOM = 0.01, 25.0, 0.15, 0.02  # of `trimmed`: seconds, decibels, seconds, seconds
 
 
+class Speech(Samples):
+    """Spoken digits as spikes."""
+
+
 def every(recordings):
     """Training and test recordings of a data set as one `Sounds`, and which are of the test set."""
     _check.kind("RecordedDataset")("recordings", recordings)
@@ -54,7 +58,7 @@ def heard(sounds, cochlea=COCHLEA, n_frames=N_FRAMES):
 
 
 def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test=None):
-    """`Samples` of spikes that are there already.
+    """A `Speech` of spikes that are there already.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test
 
     Returns
     -------
-    Samples
+    Speech
     """
     if unseen is not None:
         speakers = set(sounds.speakers.tolist())
@@ -83,7 +87,7 @@ def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test
         evenly(np.flatnonzero(part), n) for part, n in ((~test, n_train), (test, n_test))
     )
     labels = sounds.labels
-    return Samples(inputs[learn], labels[learn], inputs[tested], labels[tested], n_classes)
+    return Speech(inputs[learn], labels[learn], inputs[tested], labels[tested], n_classes)
 
 
 def evenly(index, n):
@@ -109,7 +113,7 @@ def speech_task(recordings, *, unseen=None, n_train=None, n_test=None):
 
     Returns
     -------
-    Samples
+    Speech
     """
     sounds, test = every(recordings)
     some = {"unseen": unseen, "n_train": n_train, "n_test": n_test}
@@ -130,7 +134,7 @@ def speech_network(speech, kind="recurrent", *, hidden=64, tau=TAU, seed=0):
 
     Parameters
     ----------
-    speech : Samples
+    speech : Speech
     kind : {"recurrent", "feed-forward"}
         The latter has more hidden units, so that both have as many weights.
     hidden : int
@@ -168,7 +172,7 @@ def learn(speech, kind="recurrent", *, epochs=6, hidden=64, tau=TAU, lr=LR, seed
 
     Parameters
     ----------
-    speech : Samples
+    speech : Speech
     kind, hidden, tau, seed
         As for `speech_network`.
     epochs : int
@@ -189,7 +193,7 @@ def train_on(speech, network, *, epochs=6, lr=LR, seed=0):
 
     Parameters
     ----------
-    speech : Samples
+    speech : Speech
     network : Network
         With a readout that sums up over time, such as of `speech_network`.
     epochs : int

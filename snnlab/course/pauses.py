@@ -181,6 +181,10 @@ LR, BATCH = 0.01, 50
 RATES = {"tau_mem": 3.0, "tau_syn": 3.0, "delays": 10.0}
 
 
+class Pauses(Samples):
+    """Pairs of clicks, told in spikes."""
+
+
 def pairs(n, rng, stretch=1.0):
     """Spikes of n pairs of clicks, and which pause each has.
 
@@ -209,10 +213,10 @@ def pauses_task(*, n_train=1000, n_test=500, seed=0):
 
     Returns
     -------
-    Samples
+    Pauses
     """
     rng = np.random.default_rng(seed)
-    return Samples(*pairs(n_train, rng), *pairs(n_test, rng), len(PAUSES))
+    return Pauses(*pairs(n_train, rng), *pairs(n_test, rng), len(PAUSES))
 
 
 def spread_constants(n, tau):
@@ -228,7 +232,7 @@ def time_network(clicks, kind="constants", *, hidden=HIDDEN, tau=TAU, start="equ
 
     Parameters
     ----------
-    clicks : Samples
+    clicks : Pauses
     kind : {"fixed", "spread", "constants", "delays", "both"}
     hidden : int
         Units of the hidden layer.
@@ -277,7 +281,7 @@ def learn(clicks, kind="constants", *, epochs=20, lr=LR, seed=0, **settings):
 
     Parameters
     ----------
-    clicks : Samples
+    clicks : Pauses
     kind : str
         As for `time_network`.
     epochs : int

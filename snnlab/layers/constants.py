@@ -26,8 +26,10 @@ where a neuron is slow, ``w = ln(tau / dt)``: a step changes every time constant
 
 where e is the error at a spike and h the slope there. Of these v, z and lI are at hand, and the
 rest follows: ``lV[t] = (lI[t] - a lI[t+1]) / g``, ``h[t] e[t] = lV[t] - b lV[t+1]`` (zero reset:
-``b (1 - z[t]) lV[t+1]``), and I from the equation of v. In a step of a refractory time nothing
-flows back, and I cannot be told: ``tau_syn`` is not learned where there is one.
+``b (1 - z[t]) lV[t+1]``), and I from the equation of v. Where neurons adapt (`snnlab.adaptive`),
+that equation gives ``I - w``, and ``coupling lW[t+1]`` is taken from ``h[t] e[t]``, the adjoint
+adaptation being ``lW[t] = p lW[t+1] - g lV[t]``. In a step of a refractory time nothing flows back,
+and I cannot be told: ``tau_syn`` is not learned where there is one.
 """
 
 from functools import partial
@@ -128,7 +130,10 @@ def gradients(neuron, v, z, g_i):
     i = (v - b * left) / g
     if subtracts:
         i = i + v_th * z_past / g
-    l_w, w = np.zeros_like(v), np.zeros_like(v)  # what adaptation is felt as, and its adjoint
+    l_w, w = (
+        np.zeros_like(v),
+        np.zeros_like(v),
+    )  # adjoint adaptation, a step late, and the adaptation
     for t in range(1, v.shape[1] if neuron.adapts else 0):
         w[:, t] = p * w[:, t - 1] + coupling * v[:, t - 1] + jump * z[:, t - 1]
         l_w[:, -1 - t] = p * l_w[:, -t] - g * l_v[:, -t]

@@ -53,7 +53,7 @@ def reach(v, neuron):
 
 def weights_of(network, k):
     """The weights of the k-th layer that has neurons: a list of views."""
-    stage = [stage for stage in network.stages if stage.neuron is not None][k]
+    stage = network.neuron_stages[k]
     return [b.of(network.parameters) for b in stage.blocks.values() if b.prunable]
 
 
