@@ -31,7 +31,7 @@ class NetworkFile:
             "format": FORMAT,
             "shape": list(self._shape),
             "layers": [layer.to_dict() for layer in self._layers],
-            "neurons": [s.neuron.to_dict() for s in self.stages if s.neuron is not None],
+            "neurons": [s.neuron.to_dict() for s in self.neuron_stages],
             "n_steps": self.n_steps,
             "dtype": self.dtype.name,
         }
