@@ -11,19 +11,77 @@ is kept on disk; where no folder can be written to, it is compiled anew in every
 
 import os
 import warnings
+from collections import Counter
 
 from numba import njit
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.ir import Assign, Var
+from numba.core.ir_utils import compute_cfg_from_blocks, replace_vars
+from numba.core.untyped_passes import InlineInlinables
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _WithoutCopies(FunctionPass):
+    """Names that only stand for another are taken out.
+
+    A piece that is compiled in has its own names for what it is given. For an array each would
+    count as one more user, and one less at the end of the piece: atomically, wherever the piece
+    stands, which in a loop over neurons took longer than the neurons. What is named once, and not
+    anew in a loop, can be called by its first name everywhere.
+    """
+
+    _name = "without_copies"
+
+    def __init__(self):
+        super().__init__()
+
+    def run_pass(self, state):
+        """Rewrite a function's code; returns whether anything was changed."""
+        blocks = state.func_ir.blocks
+        loops = compute_cfg_from_blocks(blocks)
+        assigned = [(k, a) for k, block in blocks.items() for a in block.find_insts(Assign)]
+        times = Counter(a.target.name for _, a in assigned)
+        once = [(k, a) for k, a in assigned if times[a.target.name] == 1]
+        copies = [(k, a) for k, a in once if isinstance(a.value, Var)]
+        first = {a.target.name: a.target for k, a in once if not loops.in_loops(k)}
+        for _, a in copies:
+            first.pop(a.target.name, None)
+        found = -1
+        while found < len(first):  # copies of copies
+            found = len(first)
+            for _, a in copies:
+                if a.value.name in first:
+                    first[a.target.name] = first[a.value.name]
+        gone = [(k, a) for k, a in copies if a.value.name in first]
+        for k, a in gone:
+            blocks[k].remove(a)
+        replace_vars(blocks, {a.target.name: first[a.value.name] for _, a in gone})
+        return bool(gone)
+
+
+class _Compiler(CompilerBase):
+    """Numba's usual passes, and the one above once pieces have been compiled in."""
+
+    def define_pipelines(self):
+        """The passes."""
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(_WithoutCopies, InlineInlinables)
+        passes.finalize()
+        return [passes]
+
 
 _told = []  # once is enough
 
 
 def compiled(**options):
     """A decorator: compiled lazily, without the lock, kept on disk if that can be."""
-    options = {"nogil": True, "error_model": "numpy"} | options
+    usual = {"cache": True, "nogil": True, "error_model": "numpy", "pipeline_class": _Compiler}
+    options = usual | options
 
     def decorate(function):
         try:
-            return njit(cache=True, **options)(function)
+            return njit(**options)(function)
         except RuntimeError as fault:
             if "cannot cache" not in str(fault):
                 raise
@@ -37,7 +95,7 @@ def compiled(**options):
                     RuntimeWarning,
                     stacklevel=3,
                 )
-            return njit(**options)(function)
+            return njit(**options | {"cache": False})(function)
 
     return decorate
 

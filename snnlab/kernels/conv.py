@@ -49,15 +49,13 @@ _u = np.uint64  # unsigned indices need no test for those that count from the en
 
 
 def lanes_of(channels, dtype):
-    """How many channels a tile holds: as many as eight sums of them fit into the registers."""
-    if WIDE < 64:  # there are half as many registers, of half the size
-        return 8
-    return 16 if channels <= 16 or np.dtype(dtype).itemsize > 4 else 32
+    """How many channels a tile holds: the sums of `steps_of` then fill half of the registers."""
+    return WIDE // 4 if channels <= WIDE // 4 else 2 * WIDE // np.dtype(dtype).itemsize
 
 
 def steps_of(n_steps):
-    """Steps that are summed up at once."""
-    return 4 if n_steps <= 4 else BLOCK
+    """Steps that are summed up at once: fewer where there are fewer registers."""
+    return 4 if n_steps <= 4 or WIDE < 64 else BLOCK
 
 
 def shape_of(heard, given, k, stride, padding):
@@ -219,8 +217,8 @@ def _scale_rows(rows, m, s, first, given, unit, at, own, row, lanes):
 def _go_through(rows, m, before, state, left_of, at, constants, hold, of, reset, spikes, lanes):
     """A tile of neurons through m steps: currents in ``rows`` become potentials.
 
-    ``before`` is how many have been; ``at`` and ``of`` are where its state and its constants lie. A
-    state that is not read again is at -1.
+    ``before`` is how many have been, and ``spikes`` those of them in the same byte; ``at`` and
+    ``of`` are where its state and its constants lie. A state that is not read again is at -1.
     """
     longest, zero_reset, zero = reset
     a, b = load(constants, (0, of), lanes), load(constants, (1, of), lanes)
@@ -248,7 +246,7 @@ def _go_through(rows, m, before, state, left_of, at, constants, hold, of, reset,
             zero,
         )
         store(x, rows, (q, 0))
-        spikes = spikes | where(fires, np.uint8(1 << q), np.uint8(0))
+        spikes = spikes | where(fires, np.uint8(1 << (before + q) % BLOCK), np.uint8(0))
     if at >= 0:
         store(current, state, (0, at))
         store(rest, state, (1, at))
@@ -381,7 +379,9 @@ def make_fire(lanes, steps):
                             for q in range(min(m, -first)):  # nothing has arrived yet
                                 store(load(silent, (0,), lanes), rows, (q, 0))
                             _add_others(rows, m, s, first, side, added, others, unit, own, lanes)
-                            none, kept = load(nothing, (0,), lanes), at if several else -1
+                            spikes, kept = load(nothing, (0,), lanes), at if several else -1
+                            if before % BLOCK > 0:
+                                spikes = take_tile(z, s, before // BLOCK, unit, own, row, lanes)
                             spikes = _go_through(
                                 rows,
                                 m,
@@ -393,7 +393,7 @@ def make_fire(lanes, steps):
                                 hold,
                                 of,
                                 reset,
-                                none,
+                                spikes,
                                 lanes,
                             )
                             _keep(rows, m, s, before, n_steps, spikes, row, unit, own, v, z, lanes)
@@ -465,7 +465,12 @@ def make_fire_thin(lanes, steps):
                             for q in range(min(m, -first)):  # nothing has arrived yet
                                 store(load(silent, (0,), lanes), rows, (q, 0))
                             at = ((i * n_y + y) * tiles + tile) * lanes
+                            own, unit = min(n_x - tile * lanes, lanes), y * n_x + tile * lanes
                             spikes = load(nothing, (0,), lanes)
+                            if before % BLOCK > 0:
+                                for j in range(own):
+                                    row[j] = z[s, before // BLOCK, (unit + j) * n_c + i]
+                                spikes = load(row, (0,), lanes)
                             spikes = _go_through(
                                 rows,
                                 m,
@@ -481,9 +486,8 @@ def make_fire_thin(lanes, steps):
                                 lanes,
                             )
                             store(spikes, row, (0,))
-                            for j in range(min(n_x - tile * lanes, lanes)):
-                                unit = (y * n_x + tile * lanes + j) * n_c + i
-                                z[s, before // BLOCK, unit] = row[j]
+                            for j in range(own):
+                                z[s, before // BLOCK, (unit + j) * n_c + i] = row[j]
 
     return fire
 
@@ -836,4 +840,5 @@ def make_gradient(lanes, k, stride):
     """
     if stride > 1 or k not in (1, 3, 5):
         return _make_gradient_anywhere(lanes)
-    return _make_gradient(min(lanes, 16) if k == 5 else lanes, lanes, k)  # as registers allow
+    most = WIDE // 2 if k < 5 else WIDE // 4  # as registers allow
+    return _make_gradient(lanes if k == 1 else min(lanes, most), lanes, k)
