@@ -22,6 +22,9 @@ TITLES = {
     "mnist16-plain-steepness10": "16x16 MNIST, steepness 10",
     "mnist16-learned": "16x16 MNIST, steepness 10, half steps, constants learned",
     "mnist16-augmented-steepness10": "16x16 MNIST, augmented, steepness 10",
+    "mnist16-currents": "16x16 MNIST, constant currents",
+    "mnist16-currents-augmented": "16x16 MNIST, augmented, constant currents",
+    "fashion16-currents": "16x16 Fashion-MNIST, constant currents",
 }
 
 

@@ -63,6 +63,39 @@ STUDIES = {
         "paper": 0.855,
     },
 }
+# pixels as constant currents, to neurons of Chen et al. (2021) with their surrogate; beside them a
+# network that hears pixels as they are, too
+RELU = "Cramer et al. 2022, ReLU network 256-246-10"
+CURRENTS = {"code": "currents", "dt": None, "steepness": 2.0, "source": RELU}
+STUDIES |= {
+    "mnist16-currents": {
+        "data": "mnist16",
+        "n_steps": 8,
+        "epochs": 30,
+        "weight_decay": 0.1,
+        "dropout": 0.3,
+        "paper": 0.981,
+        **CURRENTS,
+    },
+    "mnist16-currents-augmented": {
+        "data": "mnist16",
+        "n_steps": 8,
+        "epochs": 100,
+        "dropout": 0.1,
+        "augment": {"rotation": 9.0, "shift": 0.8, "scale": 0.09, "shear": 0.09},
+        "paper": 0.987,
+        **CURRENTS,
+    },
+    "fashion16-currents": {
+        "data": "fashion16",
+        "n_steps": 4,
+        "epochs": 30,
+        "weight_decay": 0.05,
+        "dropout": 0.2,
+        "paper": 0.880,
+        **CURRENTS,
+    },
+}
 
 
 def run(config, seed, validate):
@@ -73,8 +106,9 @@ def run(config, seed, validate):
 
 def points(config):
     """The one record of a study."""
-    settings = {k: v for k, v in config.items() if k != "paper"}
-    return [{"config": studies.COMMON | settings, "paper": config["paper"], "source": PAPER}]
+    settings = {k: v for k, v in config.items() if k not in ("paper", "source")}
+    source = config.get("source", PAPER)
+    return [{"config": studies.COMMON | settings, "paper": config["paper"], "source": source}]
 
 
 YIN_YANG = {"hidden": [60], "epochs": 30, "batch_size": 50, "lr": 1e-2}

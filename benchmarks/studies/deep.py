@@ -77,16 +77,6 @@ def make_layers(config, n_classes):
     return [*layers, config["per_class"] * n_classes, Vote(n_classes)]
 
 
-def code_of(x, n_steps):
-    """The code of a training set: constant currents, less its mean, divided by its deviation."""
-    mean, sd = np.float32(x.mean(dtype=np.float64)), np.float32(x.std(dtype=np.float64))
-
-    def code(x):
-        return snnlab.encode.constant_current((x - mean) / sd, n_steps=n_steps)
-
-    return code
-
-
 def make_network(config, data, few, rng):
     """A network that begins active on a few coded images."""
     neuron = snnlab.LIF.grad_r(surrogate=config["surrogate"], steepness=config["steepness"])
@@ -143,7 +133,7 @@ def run(point, seed, validate, checkpoint):
     n = len(data.x_train) - 10_000 if validate else len(data.x_train)
     known = c["samples"] or n
     held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
-    code = code_of(data.x_train[:n], c["n_steps"])
+    code = studies.currents(data.x_train[:n], c["n_steps"])
     rng = np.random.default_rng(seed)
     network = make_network(c, data, code(data.x_train[:100]), rng)
     inputs = make_inputs(c, data, known, code)

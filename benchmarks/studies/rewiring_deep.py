@@ -43,7 +43,7 @@ def run(point, seed, validate, checkpoint):
     held = (data.x_test, data.y_test)
     if validate:
         held = (data.x_train[-10_000:], data.y_train[-10_000:])
-    code = deep.code_of(data.x_train[: c["samples"]], c["n_steps"])
+    code = studies.currents(data.x_train[: c["samples"]], c["n_steps"])
     rng = np.random.default_rng(seed)
     few = code(data.x_train[:100])
     network = deep.make_network(c, data, few, rng)

@@ -14,6 +14,7 @@ import json
 import platform
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -58,12 +59,14 @@ def prepare(config, seed, validate=False):
     n = len(data.x_train) - 10_000 if validate else len(data.x_train)
     held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
 
-    def code(x):
-        return snnlab.encode.latency(x, n_steps=c["n_steps"], dt=c["dt"], tau=8e-6)
-
     rng = np.random.default_rng(seed)
-    given = {name: c[name] for name in ("dt", "steepness", "delay", "learn") if name in c}
-    neuron = snnlab.LIF.brainscales2(**given)
+    if c.get("code") == "currents":  # and neurons of Chen et al. (2021)
+        code = currents(data.x_train[:n], c["n_steps"])
+        neuron = snnlab.LIF.grad_r(surrogate="arctan", steepness=c["steepness"])
+    else:
+        code = partial(snnlab.encode.latency, n_steps=c["n_steps"], dt=c["dt"], tau=8e-6)
+        given = {name: c[name] for name in ("dt", "steepness", "delay", "learn") if name in c}
+        neuron = snnlab.LIF.brainscales2(**given)
     sizes = (data.x_train.shape[1], c["hidden"], data.n_classes)
     network = snnlab.Network(sizes, neuron, n_steps=c["n_steps"], rng=rng)
     network.scale_to_activity(code(data.x_train[:500]), c["hidden_spikes"])
@@ -82,6 +85,16 @@ def prepare(config, seed, validate=False):
         rng=rng,
         loss=snnlab.losses.MaxOverTime(c["scale"], c.get("deadlines")),
     )
+
+
+def currents(x, n_steps):
+    """A code for a training set: constant currents, less its mean, divided by its deviation."""
+    mean, sd = np.float32(x.mean(dtype=np.float64)), np.float32(x.std(dtype=np.float64))
+
+    def code(x):
+        return snnlab.encode.constant_current((x - mean) / sd, n_steps=n_steps)
+
+    return code
 
 
 def fit(run, *, penalties=(), substrate=None, **changes):

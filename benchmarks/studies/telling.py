@@ -97,7 +97,7 @@ def make_model(config, inputs, n_pixels, rng):
 def classifier():
     """A network of convolutions that reads digits, trained once and kept; and how it hears them."""
     c, data = CLASSIFIER, snnlab.datasets.load("mnist16", progress=False)
-    code = deep.code_of(data.x_train, c["n_steps"])
+    code = studies.currents(data.x_train, c["n_steps"])
     path = studies.CHECKPOINTS / f"telling-classifier-{snnlab.__version__}.npz"
     if path.exists():
         return snnlab.Network.load(path), code
