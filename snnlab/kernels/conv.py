@@ -45,6 +45,7 @@ from snnlab.kernels.vector import (
     where,
 )
 
+WHOLE = 0.8  # share of the units above which to follow a list takes longer than to take all
 _u = np.uint64  # unsigned indices need no test for those that count from the end
 
 
@@ -140,26 +141,30 @@ def _list_values(values, s, first, m, image, which, code, columns, table):
 
 @inner
 def _list_adjoints(g, s, first, m, given, image, which, code, columns, table):
-    """The same of adjoint currents, tile by tile with a margin: steps, lanes, margin ``given``."""
+    """The same of adjoint currents, tile by tile with a margin: steps, lanes, margin ``given``.
+
+    ``table`` gets a row for each unit, listed or not. Returns how many are.
+    """
     (n_steps, lanes, margin), (ny, nx, c) = given, image
     zero, wide = g.dtype.type(0.0), nx + 2 * margin
     plane = (ny + 2 * margin) * wide * lanes
     k = 0
-    clear(table)
     for y in range(ny):
         for x in range(nx):
             columns[y * (nx + 1) + x] = k
             for tile in range(c // lanes):
                 at = (tile * n_steps + first) * plane + ((y + margin) * wide + x + margin) * lanes
+                unit = (y * nx + x) * c + tile * lanes
                 for j in range(lanes):
                     some = False
-                    for q in range(m):
-                        given = g[_u(s), _u(at + q * plane + j)]
-                        table[_u(k), _u(q)] = given
+                    for q in range(table.shape[1]):
+                        given = g[_u(s), _u(at + q * plane + j)] if q < m else zero
+                        table[_u(unit + j), _u(q)] = given
                         some |= given != zero
-                    which[_u(k)], code[_u(k)] = x * c + tile * lanes + j, k
+                    which[_u(k)], code[_u(k)] = unit + j - y * nx * c, unit + j
                     k += np.int64(some)
         columns[y * (nx + 1) + nx] = k
+    return k
 
 
 @inner
@@ -174,22 +179,46 @@ def _factors(table):
 
 
 @part
-def _sum_patch(acc, which, code, columns, table, weights, at, shape, lanes):
-    """Add what a place hears to a tile's sums, step by step; ``at`` is the tile, y and x."""
-    ny, nx, c, _, _, _, size, up, shift, down, back = shape
-    tile, y, x = at
+def _patch_of(at, shape):
+    """What a place hears: the patch's first row, its columns from and to, where weights begin.
+
+    ``at`` is the tile, y and x.
+    """
+    _, nx, c, _, _, _, size, up, shift, down, back = shape
+    _, y, x = at
     top, left = (y * up + shift) // down, (x * up + shift) // down
     phase = (y * up + shift - top * down) * down + x * up + shift - left * down
     top, left = top + back, left + back
     begin = left if left > 0 else 0
     end = left + size if left + size < nx else nx
+    return top, begin, end, (phase * size * size - left) * c
+
+
+@part
+def _sum_patch(acc, which, code, columns, table, weights, at, shape, lanes):
+    """Add what a place hears to a tile's sums, step by step: what is listed in its patch."""
+    ny, nx, c, size = shape[0], shape[1], shape[2], shape[6]
+    top, begin, end, start = _patch_of(at, shape)
     for i in range(size):
         if 0 <= top + i < ny and begin < end:
-            base = ((phase * size + i) * size - left) * c
-            row = (top + i) * (nx + 1)
+            row, base = (top + i) * (nx + 1), start + i * size * c
             for p in range(columns[row + begin], columns[row + end]):
-                weight = load(weights, (tile, base + which[_u(p)], 0), lanes)
+                weight = load(weights, (at[0], base + which[_u(p)], 0), lanes)
                 acc = add_products(acc, table, (_u(code[_u(p)]), 0), weight)
+    return acc
+
+
+@part
+def _sum_whole_patch(acc, table, weights, at, shape, lanes):
+    """As `_sum_patch`, of all units in the patch: ``table`` has a row for each of the image."""
+    ny, nx, c, size = shape[0], shape[1], shape[2], shape[6]
+    top, begin, end, start = _patch_of(at, shape)
+    for i in range(size):
+        if 0 <= top + i < ny:
+            row, base = (top + i) * nx * c, start + i * size * c
+            for p in range(begin * c, end * c):
+                weight = load(weights, (at[0], base + p, 0), lanes)
+                acc = add_products(acc, table, (_u(row + p), 0), weight)
     return acc
 
 
@@ -516,7 +545,7 @@ def make_convolve(lanes, steps):
             _factors(table)
         for s in range(lo, hi):
             for before in range(0, n_steps, steps):
-                m = min(steps, n_steps - before)
+                m, whole = min(steps, n_steps - before), False
                 if bits.shape[0] > 0:
                     _hear(bits, s, before, m, n_in, now)
                     _list_spikes(now, image, which, code, columns)
@@ -524,17 +553,21 @@ def make_convolve(lanes, steps):
                     _list_values(values, s, before, m, image, which, code, columns, table)
                 else:
                     i = s - lo
-                    _list_adjoints(
+                    listed = _list_adjoints(
                         adjoints, i, before, m, given, image, which, code, columns, table
                     )
+                    whole = listed > WHOLE * n_in
                 for y in range(n_y):
                     for tile in range(tiles):
                         own = min(n_c - tile * lanes, lanes)
                         for x in range(n_x):
                             acc, to = repeated(load(silent, (0,), lanes), steps), (tile, y, x)
-                            acc = _sum_patch(
-                                acc, which, code, columns, table, weights, to, shape, lanes
-                            )
+                            if whole:
+                                acc = _sum_whole_patch(acc, table, weights, to, shape, lanes)
+                            else:
+                                acc = _sum_patch(
+                                    acc, which, code, columns, table, weights, to, shape, lanes
+                                )
                             store_all(acc, rows, (0, 0))
                             unit = (y * n_x + x) * n_c + tile * lanes
                             for q in range(max(0, delay - before), m):
