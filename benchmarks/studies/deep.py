@@ -6,6 +6,7 @@
 - ``deep-fashion16``: the same at 16 x 16
 - ``deep-cifar10``, ``deep-cifar10-narrow``: six convolutions and two dense layers, as Chen et al.
   (2021) have them, but with 32 or 16 channels instead of 256
+- ``deep-cifar10-pyramid``: three pools instead of two, and more channels where images are smaller
 - ``deep-cifar10-16``: the same at 16 x 16, with 16 channels; what `rewiring_deep.py` prunes
 
 Pixels are constant currents, less the mean and divided by the standard deviation of all. Classes
@@ -56,6 +57,12 @@ def cifar(channels, hidden=256):
     """Six convolutions of so many channels and two dense layers, the readout's being the second."""
     three = [["conv", channels, 3]] * 3 + [["pool", 2]]
     return [*three, *three, ["dense", hidden]]
+
+
+def pyramid(channels, hidden=256):
+    """Six convolutions, a pool after every second and so many channels in each pair."""
+    pairs = [[["conv", n, 3]] * 2 + [["pool", 2]] for n in channels]
+    return [*sum(pairs, []), ["dense", hidden]]
 
 
 def make_layers(config, n_classes):
@@ -161,13 +168,13 @@ def point(name, paper=None, source=None, tag="unverified", **config):
     }
 
 
-def on_cifar(channels):
+def on_cifar(label, layers, epochs=8):
     """A record's keywords, of CIFAR-10."""
     return point(
-        f"CIFAR-10, {channels} channels",
+        f"CIFAR-10, {label}",
         data="cifar10",
-        layers=cifar(channels),
-        epochs=8,
+        layers=layers,
+        epochs=epochs,
         pad=4,
         flip=True,
         **NORMED,
@@ -217,8 +224,9 @@ STUDIES = {
             **CODE,
         ),
     ],
-    "deep-cifar10": [on_cifar(32)],
-    "deep-cifar10-narrow": [on_cifar(16)],
+    "deep-cifar10": [on_cifar("32 channels", cifar(32))],
+    "deep-cifar10-narrow": [on_cifar("16 channels", cifar(16))],
+    "deep-cifar10-pyramid": [on_cifar("32, 64 and 64 channels", pyramid((32, 64, 64)), epochs=15)],
     "deep-cifar10-16": [
         point(
             "CIFAR-10 16 x 16, 16 channels",
