@@ -86,7 +86,8 @@ def make_layers(config, n_classes):
 
 def make_network(config, data, few, rng):
     """A network that begins active on a few coded images."""
-    neuron = snnlab.LIF.grad_r(surrogate=config["surrogate"], steepness=config["steepness"])
+    given = {name: config[name] for name in ("surrogate", "steepness", "reset") if name in config}
+    neuron = snnlab.LIF.grad_r(**given)
     shape = (*data.image_shape, 1) if len(data.image_shape) == 2 else data.image_shape
     network = snnlab.Network(
         (shape, *make_layers(config, data.n_classes)),
@@ -168,7 +169,7 @@ def point(name, paper=None, source=None, tag="unverified", **config):
     }
 
 
-def on_cifar(label, layers, epochs=8):
+def on_cifar(label, layers, epochs=8, **changes):
     """A record's keywords, of CIFAR-10."""
     return point(
         f"CIFAR-10, {label}",
@@ -177,7 +178,7 @@ def on_cifar(label, layers, epochs=8):
         epochs=epochs,
         pad=4,
         flip=True,
-        **NORMED,
+        **NORMED | changes,
     )
 
 
@@ -226,7 +227,9 @@ STUDIES = {
     ],
     "deep-cifar10": [on_cifar("32 channels", cifar(32))],
     "deep-cifar10-narrow": [on_cifar("16 channels", cifar(16))],
-    "deep-cifar10-pyramid": [on_cifar("32, 64 and 64 channels", pyramid((32, 64, 64)), epochs=15)],
+    "deep-cifar10-pyramid": [
+        on_cifar("32, 64, 64 channels", pyramid((32, 64, 64)), epochs=15, reset="subtract")
+    ],
     "deep-cifar10-16": [
         point(
             "CIFAR-10 16 x 16, 16 channels",
