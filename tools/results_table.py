@@ -141,7 +141,7 @@ def decision_table():
         (r["label"], f"{1e6 * r['mean']:.1f} ± {1e6 * r['sd']:.1f} µs")
         + (f"{100 * r['test_accuracy']:.2f} %",)
         + (f"{1e6 * r['paper']:.0f} µs ({r['paper_tag']}: {r['paper_source']})",)
-        for study in ("decision-time", "decision-early")
+        for study in ("decision-time", "decision-early", "decision-currents")
         for r in load(study)
     ]
     return pages.table(("network", "time to decision", "final accuracy", "published"), rows)
@@ -315,6 +315,7 @@ DEEP = (
     "deep-fashion",
     "deep-fashion16",
     "deep-cifar10",
+    "deep-cifar10-pyramid",
     "deep-cifar10-narrow",
     "deep-cifar10-16",
 )

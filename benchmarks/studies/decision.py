@@ -6,7 +6,8 @@ The metric is the time after the first input spike at which the accuracy of a re
 there comes within 0.1 points of the final one, and stays. A step counts as its end. Networks are
 trained as usual and for early decisions; without delay between layers (as on the chip, where a
 spike arrives at once) and with one step (as the paper's software counts). In ``decision-early``
-steps are half as long, and the loss asks for the decision after three of them.
+steps are half as long, and the loss asks for the decision after three of them. In
+``decision-currents`` pixels are constant currents, from the first step on, from which time counts.
 """
 
 from functools import partial
@@ -34,6 +35,9 @@ VARIANTS = [
 
 EARLY = {"n_steps": 40, "dt": 0.85e-6, "epochs": 25, "delay": 0, "deadlines": (3,)}
 
+CURRENTS = {"code": "currents", "n_steps": 4, "dt": 0.85e-6, "epochs": 12, "delay": 0}
+CURRENTS |= {"surrogate": "arctan", "steepness": 2.0, "lr": 1.5e-3, "hidden_spikes": 120}
+
 
 def run(variants, seed, validate):
     """One network per variant."""
@@ -42,7 +46,11 @@ def run(variants, seed, validate):
         prepared = studies.prepare(CONFIG | variant, seed, validate)
         history = studies.fit(prepared)
         when = snnlab.time_to_decision(prepared.network, *prepared.test, loss=prepared.loss)
-        early = {f"accuracy_{k}": float(when.accuracy[k - 1]) for k in (2, 3, 4, 5, 6)}
+        early = {
+            f"accuracy_{k}": float(when.accuracy[k - 1])
+            for k in range(2, 7)
+            if k <= len(when.accuracy)
+        }
         results.append(
             studies.result(prepared, history)
             | {"peak_time": float(when.peak_time), "best_time": float(when.best_time)}
@@ -72,6 +80,10 @@ POINTS = [
 ]
 ENTRIES = {
     "decision-time": (POINTS, partial(run, VARIANTS)),
+    "decision-currents": (
+        [point(CURRENTS, "delay 0, constant currents")],
+        partial(run, [CURRENTS]),
+    ),
     "decision-early": ([point(EARLY, "delay 0, a deadline of 2.55 µs")], partial(run, [EARLY])),
 }
 

@@ -60,13 +60,11 @@ def prepare(config, seed, validate=False):
     held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
 
     rng = np.random.default_rng(seed)
-    if c.get("code") == "currents":  # and neurons of Chen et al. (2021)
-        code = currents(data.x_train[:n], c["n_steps"])
-        neuron = snnlab.LIF.grad_r(surrogate="arctan", steepness=c["steepness"])
-    else:
-        code = partial(snnlab.encode.latency, n_steps=c["n_steps"], dt=c["dt"], tau=8e-6)
-        given = {name: c[name] for name in ("dt", "steepness", "delay", "learn") if name in c}
-        neuron = snnlab.LIF.brainscales2(**given)
+    code = _code(c, data.x_train[:n])
+    names = "dt", "surrogate", "steepness", "delay", "learn"
+    given = {name: c[name] for name in names if c.get(name) is not None}
+    timed = c["dt"] is not None  # else steps are steps, and neurons those of Chen et al. (2021)
+    neuron = (snnlab.LIF.brainscales2 if timed else snnlab.LIF.grad_r)(**given)
     sizes = (data.x_train.shape[1], c["hidden"], data.n_classes)
     network = snnlab.Network(sizes, neuron, n_steps=c["n_steps"], rng=rng)
     network.scale_to_activity(code(data.x_train[:500]), c["hidden_spikes"])
@@ -85,6 +83,13 @@ def prepare(config, seed, validate=False):
         rng=rng,
         loss=snnlab.losses.MaxOverTime(c["scale"], c.get("deadlines")),
     )
+
+
+def _code(c, x):
+    """The code that a config names, for a training set: latencies or constant currents."""
+    if c.get("code") == "currents":
+        return currents(x, c["n_steps"])
+    return partial(snnlab.encode.latency, n_steps=c["n_steps"], dt=c["dt"], tau=8e-6)
 
 
 def currents(x, n_steps):

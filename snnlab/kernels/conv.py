@@ -4,7 +4,7 @@ One shape serves the currents and the error below alike::
 
     acc[t] += value[t] * row
 
-For a block of eight steps (or four, of short samples) the units of an image that are not silent in
+For a block of eight steps (or four: `steps_of`) the units of an image that are not silent in
 all of them are listed row by row; what a patch hears is then a few runs of that list. An entry says
 which unit, and what it gives in each step: its spikes are a byte, which a table turns into eight
 factors; values, and adjoint currents, have a row of the table each. The sums of all steps for a
