@@ -403,6 +403,15 @@ def labels(name, value, n_samples, n_classes):
     return out
 
 
+def sound(name, value, most=MOST, at_least=0):
+    """Return samples of a sound, an array of int16 (n,) of so many."""
+    x = as_array(name, value)
+    if x.dtype != np.int16 or x.ndim != 1 or not at_least <= x.size <= most:
+        more = "" if most == MOST else f", n from {at_least} to {int(most)}"
+        raise ValueError(f"{name} must be int16 (n,){more}, got {x.dtype} {x.shape}")
+    return x
+
+
 def generator(name, value):
     """Return a NumPy Generator from a Generator or a seed; nothing reads a global seed."""
     if isinstance(value, np.random.Generator):

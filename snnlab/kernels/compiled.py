@@ -6,12 +6,12 @@ way in from Python they compile in a third less time; uncompiled Python must not
 ``part`` is for pieces of a kernel that are compiled as if they were written out in it.
 
 A division needs no test for zero (``error_model``), which would keep loops scalar. What is compiled
-is kept on disk; where no folder can be written to, it is compiled anew in every process.
+is kept on disk; where no folder can be written to, it is compiled anew in every process. After an
+edit here, ``make clean``.
 """
 
 import os
 import warnings
-from collections import Counter
 
 from numba import njit
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -41,7 +41,9 @@ class _WithoutCopies(FunctionPass):
         blocks = state.func_ir.blocks
         loops = compute_cfg_from_blocks(blocks)
         assigned = [(k, a) for k, block in blocks.items() for a in block.find_insts(Assign)]
-        times = Counter(a.target.name for _, a in assigned)
+        times = {}
+        for _, a in assigned:
+            times[a.target.name] = times.get(a.target.name, 0) + 1
         once = [(k, a) for k, a in assigned if times[a.target.name] == 1]
         copies = [(k, a) for k, a in once if isinstance(a.value, Var)]
         first = {a.target.name: a.target for k, a in once if not loops.in_loops(k)}

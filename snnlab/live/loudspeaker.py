@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anywidget
-import numpy as np
 import traitlets
 
 from snnlab import _check
@@ -75,9 +74,5 @@ class Loudspeaker(anywidget.AnyWidget):
             Sounds that are none, or too long; the message names the argument.
         """
         rate = _check.number("sample_rate", sample_rate, at_least=8000, at_most=96000)
-        x = _check.as_array("sound", sound)
-        if x.dtype != np.int16 or x.ndim != 1 or not 0 < x.size <= MOST * rate:
-            raise ValueError(
-                f"sound must be int16 (n,), of at most {MOST:g} s, got {x.dtype} {x.shape}"
-            )
+        x = _check.sound("sound", sound, MOST * rate, at_least=1)
         self.send({"kind": "play", "rate": rate}, buffers=[x.astype("<i2").tobytes()])

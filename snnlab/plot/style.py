@@ -431,6 +431,11 @@ def steady(low, high):
     return -float(down), float(up)
 
 
+def one(what):
+    """``A 3``, ``An 8``: what a sentence begins with."""
+    return f"{'An' if str(what)[0] in '8aeiou' else 'A'} {what}"
+
+
 def count(n, what):
     """``1 spike``, ``2 spikes``, ``no spikes``."""
     return f"{n or 'no'} {what}{'' if n == 1 else 's'}"

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.course.figures.parts import place_image, say, show_image
 from snnlab.plot import style
 from snnlab.plot.chip import MODES
-from snnlab.plot.style import QUIET, ROLES, US, count
+from snnlab.plot.style import QUIET, ROLES, US, count, one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +135,7 @@ def update_substrate(picture: Picture, data: Mapping[str, Any]) -> None:
     right = "✗" not in verdicts[1] or "✗" in verdicts[0]
     say(a.verdict, "; ".join(verdicts), right)
     picture.alt = (
-        f"A {data['label']} in the same network twice, with the membrane of hidden neuron "
+        f"{one(data['label'])} in the same network twice, with the membrane of hidden neuron "
         f"{data['neuron']} and the highest potential of each class. {'; '.join(said)}. Beside it, "
         "weights in software against weights on the chip."
     )

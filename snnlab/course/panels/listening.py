@@ -12,6 +12,7 @@ from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked, first_steps
 from snnlab.learning.evaluation import evaluate
 from snnlab.live import Action, Choice, Loudspeaker, Pace, Panel, Slider, Spoken, Stops, as_options
+from snnlab.plot.style import one
 from snnlab.sound import Cochlea
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Listen(Panel):
         shown, trains = _told(sound.sounds[0], ear)
         decoded = ear.decode(trains)[0]
         frames = min(int(ear.lengths(sound.sounds)[0]), listening.N_FRAMES)
-        said = f"A {sound.labels[0]}, said by speaker {sound.speakers[0]}"
+        said = f"{one(sound.labels[0])}, said by speaker {sound.speakers[0]}"
         return shown | {
             "decoded": decoded,
             "n_units": trains.n_units,
