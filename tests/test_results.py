@@ -28,7 +28,7 @@ SEEDS = {  # where there are not five
     "deep-cifar10-narrow": 2,
     "deep-cifar10-16": 2,
     "spoken-digits": 3,
-    "spoken-digits-unseen": 1,
+    "spoken-digits-unseen": 2,
     "stdp-mnist": 3,
     "conversion": 3,
     "telling-n-mnist": 3,
