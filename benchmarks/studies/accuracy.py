@@ -65,8 +65,7 @@ STUDIES = {
 }
 # pixels as constant currents, to neurons of Chen et al. (2021) with their surrogate; beside them a
 # network that hears pixels as they are, too
-RELU = "Cramer et al. 2022, ReLU network 256-246-10"
-CURRENTS = {"code": "currents", "dt": None, "steepness": 2.0, "source": RELU}
+CURRENTS = {"code": "currents", "dt": None, "steepness": 2.0, "source": studies.RELU}
 STUDIES |= {
     "mnist16-currents": {
         "data": "mnist16",

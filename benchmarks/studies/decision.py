@@ -46,11 +46,7 @@ def run(variants, seed, validate):
         prepared = studies.prepare(CONFIG | variant, seed, validate)
         history = studies.fit(prepared)
         when = snnlab.time_to_decision(prepared.network, *prepared.test, loss=prepared.loss)
-        early = {
-            f"accuracy_{k}": float(when.accuracy[k - 1])
-            for k in range(2, 7)
-            if k <= len(when.accuracy)
-        }
+        early = {f"accuracy_{k}": float(x) for k, x in enumerate(when.accuracy[1:6], start=2)}
         results.append(
             studies.result(prepared, history)
             | {"peak_time": float(when.peak_time), "best_time": float(when.best_time)}

@@ -53,16 +53,22 @@ def small(channels, kernel, hidden):
     return [*layers, ["dense", hidden]]
 
 
+def stacks(channels, each, hidden):
+    """So many convolutions of each number of channels with a pool above, and a dense layer."""
+    layers = []
+    for n in channels:
+        layers += [["conv", n, 3] for _ in range(each)] + [["pool", 2]]
+    return [*layers, ["dense", hidden]]
+
+
 def cifar(channels, hidden=256):
     """Six convolutions of so many channels and two dense layers, the readout's being the second."""
-    three = [["conv", channels, 3]] * 3 + [["pool", 2]]
-    return [*three, *three, ["dense", hidden]]
+    return stacks((channels, channels), 3, hidden)
 
 
 def pyramid(channels, hidden=256):
     """Six convolutions, a pool after every second and so many channels in each pair."""
-    pairs = [[["conv", n, 3]] * 2 + [["pool", 2]] for n in channels]
-    return [*sum(pairs, []), ["dense", hidden]]
+    return stacks(channels, 2, hidden)
 
 
 def make_layers(config, n_classes):
@@ -183,7 +189,6 @@ def on_cifar(label, layers, epochs=8, **changes):
 
 
 TSSL = "Zhang and Li 2020 (TSSL-BP), 15C5-P2-40C5-P2-300, T = 5, its best epoch on the test set"
-RELU = "Cramer et al. 2022, ReLU network 256-246-10"
 CODE = {"tag": "quoted"}
 STUDIES = {
     "deep-mnist": [
@@ -215,7 +220,7 @@ STUDIES = {
         point(
             "Fashion-MNIST 16 x 16",
             0.880,
-            RELU,
+            studies.RELU,
             data="fashion16",
             layers=small((32, 64), 3, 128),
             epochs=20,

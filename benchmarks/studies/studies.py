@@ -27,6 +27,8 @@ from snnlab._files import write_atomically
 RESULTS = Path(__file__).parents[2] / "data" / "results"
 CHECKPOINTS = Path(__file__).parents[2] / ".cache" / "studies"
 
+RELU = "Cramer et al. 2022, ReLU network 256-246-10"  # what some published figures are of
+
 # settings that all studies share: the paper's network and constants; the rest was chosen on the
 # validation split
 COMMON = {

@@ -43,7 +43,7 @@ class Sounds:
     sample_rate: float = 8000.0
 
     def __post_init__(self):
-        sounds = tuple(_check.each(_check.sound)("sounds", self.sounds))
+        sounds = tuple(_check.each(_sound)("sounds", self.sounds))
         object.__setattr__(self, "sounds", sounds)
         for name in ("labels", "speakers"):
             x = _check.labels(name, getattr(self, name), len(sounds), _check.MOST)
@@ -65,6 +65,11 @@ class Sounds:
             f"Sounds({len(self):,} by {len(set(self.speakers.tolist()))} speakers, "
             f"{seconds:.2f} s each on average)"
         )
+
+
+def _sound(name, value):
+    _check.kind("ndarray")(name, value)
+    return _check.sound(name, value)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

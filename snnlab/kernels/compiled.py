@@ -33,7 +33,7 @@ class _WithoutCopies(FunctionPass):
 
     _name = "without_copies"
 
-    def __init__(self):
+    def __init__(self):  # numba asks for one
         super().__init__()
 
     def run_pass(self, state):
@@ -46,9 +46,8 @@ class _WithoutCopies(FunctionPass):
             times[a.target.name] = times.get(a.target.name, 0) + 1
         once = [(k, a) for k, a in assigned if times[a.target.name] == 1]
         copies = [(k, a) for k, a in once if isinstance(a.value, Var)]
-        first = {a.target.name: a.target for k, a in once if not loops.in_loops(k)}
-        for _, a in copies:
-            first.pop(a.target.name, None)
+        own = [(k, a) for k, a in once if not isinstance(a.value, Var)]
+        first = {a.target.name: a.target for k, a in own if not loops.in_loops(k)}
         found = -1
         while found < len(first):  # copies of copies
             found = len(first)

@@ -130,10 +130,7 @@ def gradients(neuron, v, z, g_i):
     i = (v - b * left) / g
     if subtracts:
         i = i + v_th * z_past / g
-    l_w, w = (
-        np.zeros_like(v),
-        np.zeros_like(v),
-    )  # adjoint adaptation, a step late, and the adaptation
+    l_w, w = np.zeros_like(v), np.zeros_like(v)  # adjoint adaptation, a step late; adaptation
     for t in range(1, v.shape[1] if neuron.adapts else 0):
         w[:, t] = p * w[:, t - 1] + coupling * v[:, t - 1] + jump * z[:, t - 1]
         l_w[:, -1 - t] = p * l_w[:, -t] - g * l_v[:, -t]

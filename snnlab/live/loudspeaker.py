@@ -74,5 +74,7 @@ class Loudspeaker(anywidget.AnyWidget):
             Sounds that are none, or too long; the message names the argument.
         """
         rate = _check.number("sample_rate", sample_rate, at_least=8000, at_most=96000)
-        x = _check.sound("sound", sound, MOST * rate, at_least=1)
+        x = _check.sound("sound", sound)
+        if not 0 < x.size <= MOST * rate:
+            raise ValueError(f"sound must be int16 (n,), of at most {MOST:g} s, got {x.shape}")
         self.send({"kind": "play", "rate": rate}, buffers=[x.astype("<i2").tobytes()])

@@ -252,7 +252,7 @@ class Microphone(anywidget.AnyWidget):
     @traitlets.validate("value")
     def _valid(self, proposal):
         most = (self.seconds + MORE) * self.sample_rate
-        return _check.sound("value", proposal["value"], most).copy()
+        return checked_sound("value", proposal["value"], most)
 
     def hear(self, sound: ArrayLike, sample_rate: int) -> None:
         """Take a sound as if it had been recorded on the page.
@@ -272,7 +272,9 @@ class Microphone(anywidget.AnyWidget):
             Sounds that are none, or too long; the message names the argument.
         """
         rate = _check.integer("sample_rate", sample_rate, LOWEST, HIGHEST)
-        sound = _check.sound("sound", sound, (self.seconds + MORE) * rate, at_least=1).copy()
+        sound = checked_sound("sound", sound, (self.seconds + MORE) * rate)
+        if not sound.size:
+            raise ValueError("sound is empty")
         heard = resampled(sound, rate, self.sample_rate)
         self.fault, self.recorded_rate = "", rate
         self.value = heard
@@ -287,6 +289,14 @@ class Microphone(anywidget.AnyWidget):
         finally:
             self.send({"kind": "seen"})
             leave_main_thread(self)
+
+
+def checked_sound(name, value, most):
+    """A copy of a sound of int16 that has at most so many samples."""
+    x = _check.sound(name, value)
+    if x.size > most:
+        raise ValueError(f"{name} must be int16 (n,), n at most {int(most)}, got {x.shape}")
+    return x.copy()
 
 
 def resampled(sound, old, new):
@@ -322,7 +332,7 @@ class Spoken(Control):
 
     def check(self, name: str, value: Any) -> np.ndarray:
         """A sound, or an empty array."""
-        return _check.sound(name, value, (self.seconds + MORE) * self.sample_rate)
+        return checked_sound(name, value, (self.seconds + MORE) * self.sample_rate)
 
     def widget(self) -> Widget:
         """A microphone."""

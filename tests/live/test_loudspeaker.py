@@ -36,7 +36,7 @@ def test_what_is_played_is_the_sound(sent):
         (np.zeros(0, np.int16), 8000, "sound must be int16"),
         (np.zeros(10), 8000, "sound must be int16"),
         (np.zeros((2, 5), np.int16), 8000, "sound must be int16"),
-        (np.zeros(60 * 8000 + 1, np.int16), 8000, "to 480000"),
+        (np.zeros(60 * 8000 + 1, np.int16), 8000, "at most 60 s"),
         (np.zeros(10, np.int16), 4000, "sample_rate"),
         (np.zeros(10, np.int16), np.nan, "sample_rate"),
     ],
