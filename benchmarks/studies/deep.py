@@ -134,10 +134,19 @@ def make_inputs(config, data, known, code):
 
 def fit(config, network, inputs, labels, **more):
     """Train a network with a config's settings, and more; returns the history."""
-    c = config
+    c, began = config, time.perf_counter()
+
+    def tell(step):
+        if step.ends_epoch:
+            past = [f"{100 * a:.2f}" for a in step.history.train_accuracy]
+            left = snnlab.synapses.connectivity(network).overall
+            took = time.perf_counter() - began
+            print(f"{took:.0f} s: {past} %, {100 * left:.2f} % of the synapses", flush=True)
+
     own = {name: c[name] for name in ("epochs", "batch_size", "loss", "schedule", "dropout")}
     own["optimizer"] = snnlab.Adam(lr=c["lr"], weight_decay=c["weight_decay"])
-    return snnlab.train(network, inputs, labels, progress=False, **own | more)
+    own |= {"callback": tell, "progress": False}
+    return snnlab.train(network, inputs, labels, **own | more)
 
 
 def run(point, seed, validate, checkpoint):
@@ -151,14 +160,7 @@ def run(point, seed, validate, checkpoint):
     rng = np.random.default_rng(seed)
     network = make_network(c, data, code(data.x_train[:100]), rng)
     inputs = make_inputs(c, data, known, code)
-    began = time.perf_counter()
-
-    def tell(step):
-        if step.ends_epoch:
-            past = [f"{100 * a:.2f}" for a in step.history.train_accuracy]
-            print(f"seed {seed}, {time.perf_counter() - began:.0f} s: {past} %", flush=True)
-
-    how = {"rng": rng, "callback": tell, "checkpoint": checkpoint}
+    how = {"rng": rng, "checkpoint": checkpoint}
     history = fit(c, network, inputs, data.y_train[:known], **how)
     measured = snnlab.evaluate(network, code(held[0]), held[1], loss=c["loss"])
     return studies.figures(network, history, measured)
