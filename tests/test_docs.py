@@ -4,9 +4,11 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from html.parser import HTMLParser
 from pathlib import Path
 
+import notebook_checks
 import package_map
 import pages
 import pytest
@@ -23,6 +25,9 @@ TEXTS = [
 # constants, and a function whose module has the same name (its page is that of synapses)
 UNDESCRIBED = "NAMES", "DPI", "OKABE_ITO", "QUIET", "ROLES", "US", "connectivity"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+# pages whose code is run; that of teaching is about a class's files
+RUN = [p for p in pages.all_pages() if "```python" in p.read_text(encoding="utf-8")]
+RUN.remove(ROOT / "docs" / "teaching.md")
 
 
 def name_of(path):
@@ -76,9 +81,26 @@ def test_links_lead_to_files(path):
     text = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^()\s]+)\)", text):
         if not re.match(r"https://|#", target):
-            found = path.parent / target.partition("#")[0]
-            # pages of the reference are made when the site is
-            assert found.exists() or target.startswith("reference/"), target
+            assert (path.parent / target.partition("#")[0]).exists(), target
+
+
+@pytest.mark.parametrize("path", RUN, ids=name_of)
+def test_code_on_pages_runs(path, tmp_path, monkeypatch):
+    names, text = {}, path.read_text(encoding="utf-8")
+    data = tmp_path / "data"  # holds no files: stand-ins, which are small
+    if 'load("mnist")' in text:
+        if notebook_checks.mnist() is None:
+            pytest.skip("SNNLAB_DATA holds no MNIST files")
+        data = Path(os.environ["SNNLAB_DATA"])
+    for name, value in notebook_checks.environment(data, tmp_path / "cache").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the pages tell of what they warn of
+            exec(compile(block, name_of(path), "exec"), names)  # one after the other, as one reads
+    notebook_checks.check_nothing_was_fetched(tmp_path / "cache")
+    assert "snnlab" in names
 
 
 def test_pictures_are_described_and_small():

@@ -51,7 +51,8 @@ def load(study: str) -> list[dict[str, Any]]:
     -------
     list of dict
         Each with ``label``, ``metric``, ``mean``, ``sd``, ``seeds``, ``values``, ``config``, where
-        it applies ``paper``, ``paper_source`` and ``paper_tag``, and more; see ``data/README.md``.
+        it applies ``paper``, ``paper_source`` and ``paper_tag``; ``command``, ``versions``, and
+        ``runs``: what was measured of each seed.
 
     Raises
     ------
