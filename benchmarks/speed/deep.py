@@ -31,6 +31,7 @@ from snnlab.layers import BatchNorm, Conv, Pool, Vote  # noqa: E402
 CLASSES, POOLED = 10, (2, 5)  # convolutions above which there is a pool
 SIZES = (32, 8), (64, 8), (32, 4), (16, 8)  # channels and steps
 BATCH = 16
+FLOOR = "floor"
 OWN = {
     "two threads": {"workers": 2},
     "normalised": {"norm": True},
@@ -52,6 +53,24 @@ def example(channels, n_steps, batch, *, side=32, dense=(256, 100), dtype=np.flo
     last = network.weights[-1]
     last *= dtype(10 / np.sqrt(len(last)) / last.std())  # so that it is heard
     return network, inputs, rng.integers(0, CLASSES, batch)
+
+
+class Floor:
+    """As many multiplications as bring the error down through convolutions of so many channels."""
+
+    def __init__(self, channels, n_steps, batch, *, side=32):
+        rng = np.random.default_rng(0)
+        areas = (side**2,) * 2 + ((side // 2) ** 2,) * 3  # below the first there are pixels
+        w = rng.random((9 * channels, channels)).astype("f4")
+        one = rng.random((n_steps * side**2, len(w))).astype("f4")  # a sample's patches, laid out
+        self.products = [(one[: n_steps * area], w) for area in areas]
+        self.out, self.batch = np.empty((len(one), channels), "f4"), batch
+
+    def step(self):
+        """The products of a batch, sample by sample."""
+        for _ in range(self.batch):
+            for patches, w in self.products:
+                np.matmul(patches, w, out=self.out[: len(patches)])
 
 
 class Ours:
@@ -142,12 +161,15 @@ def versus_peers(report, sizes, makers, rounds):
 
 
 def own_variants(report, sizes, rounds):
-    """What two threads, a normaliser and a surrogate of finite width do to a step of ours."""
+    """The floor, and what threads, a normaliser and a surrogate of finite width do to our step."""
     rows = []
     for channels, n_steps in sizes:
-        for variant, more in OWN.items():
+        for variant, more in {FLOOR: {}, **OWN}.items():
             plain = Ours(*example(channels, n_steps, BATCH, workers=1))
-            other = Ours(*example(channels, n_steps, BATCH, **({"workers": 1} | more)))
+            if variant == FLOOR:
+                other = Floor(channels, n_steps, BATCH)
+            else:
+                other = Ours(*example(channels, n_steps, BATCH, **({"workers": 1} | more)))
             clock = time.perf_counter if "workers" in more else time.process_time
             times = measure({"plain": plain, "variant": other}, rounds, clock)
             ratio = times["variant"] / times["plain"]
