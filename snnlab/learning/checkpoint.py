@@ -1,10 +1,6 @@
 """Checkpoints: all that a training needs to go on as if it had not been interrupted."""
 
-import functools
-import hashlib
-import inspect
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, fields
 from weakref import WeakKeyDictionary
 
@@ -12,12 +8,10 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, check_writable, load_npz, save_npz
-from snnlab.currents import ConstantCurrent, Values
+from snnlab.learning.digest import digest
 from snnlab.learning.history import History
 from snnlab.learning.state import Stateful
-from snnlab.signals import SpikeTrains
 
-DEPTH = 12  # of objects within objects that a digest follows
 _FIRST = WeakKeyDictionary()  # of networks: digest of their first weights, per file
 
 
@@ -148,44 +142,6 @@ def _seed_of(rng):
     kind, seed = type(rng.bit_generator).__name__, rng.bit_generator.seed_seq
     known = {name: repr(getattr(seed, name, None)) for name in ("entropy", "spawn_key")}
     return [kind, *known.values()]
-
-
-def digest(x):
-    """Digest of data: arrays, signals, streams (all that they hold), text and numbers."""
-    found = hashlib.blake2b(digest_size=16)
-    _add(found, x)
-    return found.hexdigest()
-
-
-def _add(found, x, depth=0):
-    if isinstance(x, SpikeTrains):
-        x = [x.n_steps, x.n_units, *(x.compact().events if len(x) else ())]
-    elif isinstance(x, ConstantCurrent):
-        x = [x.n_steps, x.x]
-    elif isinstance(x, Values):
-        x = [x.x]
-    if isinstance(x, np.ndarray) and x.dtype.kind in "biufU":
-        found.update(f"{x.dtype} {x.shape}".encode())
-        found.update(np.ascontiguousarray(x).tobytes())
-    elif isinstance(x, list | tuple):
-        for part in x:
-            _add(found, part, depth + 1)
-    elif isinstance(x, int | float | str | bool | type(None)):
-        found.update(repr(x).encode())
-    elif depth > DEPTH:
-        found.update(type(x).__qualname__.encode())
-    elif isinstance(x, functools.partial):
-        _add(found, [x.func, x.args, x.keywords], depth + 1)
-    elif inspect.isroutine(x) or isinstance(x, type):  # by name: addresses differ among processes
-        found.update(f"{x.__module__} {x.__qualname__}".encode())
-    elif isinstance(x, Mapping):
-        for name in sorted(x, key=str):
-            _add(found, [str(name), x[name]], depth + 1)
-    elif hasattr(x, "__dict__"):  # a stream; nothing depends on the number of threads
-        known = {name: value for name, value in vars(x).items() if name != "workers"}
-        _add(found, [type(x).__qualname__, known], depth + 1)
-    else:
-        found.update(type(x).__qualname__.encode())
 
 
 def _checked_history(past, settings):

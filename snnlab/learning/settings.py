@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from zlib import crc32
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.currents import ConstantCurrent, Values
+from snnlab.learning.digest import digest
 from snnlab.learning.losses import FirstSpike, check_targets, resolve
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import Penalties
@@ -207,7 +208,5 @@ def _plain(x):
 
 
 def _name(x):
-    """By which a setting is known in another process."""
-    if is_dataclass(x):
-        return repr(x)
-    return getattr(x, "__qualname__", type(x).__qualname__)
+    """By which a setting is known in another process: what it is called and what it holds."""
+    return [getattr(x, "__qualname__", type(x).__qualname__), digest(x)]

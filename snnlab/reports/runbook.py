@@ -8,7 +8,8 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, check_format, check_writable, load_npz, save_npz, write_atomically
-from snnlab.learning.checkpoint import digest, generator_state, set_generator_state
+from snnlab.learning.checkpoint import generator_state, set_generator_state
+from snnlab.learning.digest import digest
 from snnlab.reports.frontier import Frontier, Point
 
 FORMAT = 1
@@ -21,8 +22,8 @@ class RunBook:
     ----------
     path : path
     run : callable
-        The function that makes them; a file of another function, or of other data that a
-        ``functools.partial`` holds, is refused.
+        The function that makes them; a file of another function, or of other data that it encloses
+        or a ``functools.partial`` holds, is refused.
 
     Raises
     ------
@@ -67,11 +68,10 @@ def _key(task):
 
 
 def _name(run):
-    """What tells a function from others: its name, and a digest of what a partial holds."""
-    held = [run.args, run.keywords] if isinstance(run, functools.partial) else []
+    """What tells a function from others: its name, and a digest of what it holds."""
     inner = run.func if isinstance(run, functools.partial) else run
     name = getattr(inner, "__qualname__", type(inner).__qualname__)
-    return [f"{inner.__module__}.{name}", digest(held)]
+    return [f"{inner.__module__}.{name}", digest(run)]
 
 
 class SweepBook:

@@ -18,6 +18,7 @@ from snnlab.reports.sweep import repeat
 from snnlab.reports.tasks import Failure, run_tasks
 
 EXECUTORS = ["serial", "loky"]
+ENDED = []  # seeds that a test has seen run
 
 
 def square(task):
@@ -146,15 +147,15 @@ def test_what_has_finished_is_not_done_again(tmp_path):
     with pytest.warns(RuntimeWarning, match="1 of 5 runs"):
         repeat(run, range(5), path=path)
     assert len(json.loads(path.read_text())["runs"]) == 4
-    ended = []
+    ENDED.clear()
 
-    def spy(folder, tries, how, seed):
-        ended.append(seed)
+    def spy(folder, tries, how, seed):  # a list of its own would make it another function
+        ENDED.append(seed)
         return fail_until(folder, tries, how, seed)
 
     spy.__module__, spy.__qualname__ = fail_until.__module__, fail_until.__qualname__
     again = repeat(partial(spy, str(marks), 2, "raise"), range(6), path=path)
-    assert ended == [3, 5]
+    assert ENDED == [3, 5]
     assert again.points == repeat(runs_of, range(6)).points
 
 
@@ -165,6 +166,17 @@ def test_settings_are_keywords(tmp_path):
     assert [p.seed for p in got] == [0, 1, 0, 1]
     assert got.points[2:] == [*runs_of(0, 1.0), *runs_of(1, 1.0)]
     assert repeat(runs_of, tasks, path=path).points == got.points
+
+
+def test_what_a_function_encloses_tells_it_from_others(tmp_path):
+    def moved(offset):
+        return lambda seed: runs_of(seed, offset)
+
+    path = tmp_path / "runs.json"
+    got = repeat(moved(0.0), [0], path=path)
+    with pytest.raises(ValueError, match="path: .* are not of this function and data"):
+        repeat(moved(1.0), [0], path=path)
+    assert repeat(moved(0.0), [0], path=path).points == got.points
 
 
 def test_files_of_other_runs_are_refused(tmp_path):

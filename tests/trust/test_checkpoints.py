@@ -1,17 +1,20 @@
 """A checkpoint is of one training: another is refused, and a path is looked at before it begins."""
 
+import datetime
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import as_input, network, same, toy, train
 
+import snnlab
 from snnlab import Adam, GradR, Substrate
 from snnlab._files import sweep_temporary
-from snnlab.learning.checkpoint import digest
+from snnlab.learning.digest import digest
 from snnlab.learning.optim import SGD
 
 SETTINGS = {"epochs": 2, "batch_size": 20, "rng": 7}
@@ -95,6 +98,83 @@ def test_data_of_every_kind_have_digests():
     assert digest(as_input(x, "current")) != digest(as_input(y, "current"))
     assert digest(Stream(x)) == digest(Stream(x.copy())) != digest(Stream(y))
     assert digest(x) != digest(x.astype(np.float64)) and digest(x) != digest(x.reshape(-1))
+
+
+def stairs(n):
+    """A function that holds a number."""
+    return lambda readout, labels: (n, np.zeros_like(readout))
+
+
+class Held:
+    """An object with a slot instead of a dictionary, and a method."""
+
+    __slots__ = ("x",)
+
+    def __init__(self, x):
+        self.x = x
+
+    def call(self, x):
+        return x
+
+
+EVENT = [("t", "i4"), ("x", "f4")]
+DIFFERENT = {  # pairs that only what they hold tells apart
+    "NumPy's numbers": (np.float32(0.5), np.float32(0.6)),
+    "truth": (np.bool_(False), np.bool_(True)),
+    "bytes": (b"a", b"b"),
+    "complex numbers": (1j, 2j),
+    "complex arrays": (np.array([1j]), np.array([2j])),
+    "sets": ({1, 2}, {1, 3}),
+    "dates": (np.datetime64("2020"), np.datetime64("2021")),
+    "days": (datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)),
+    "paths": (Path("a"), Path("b")),
+    "objects in arrays": (np.array([1, "a"], object), np.array([1, "b"], object)),
+    "events": (np.array([(1, 2.0)], EVENT), np.array([(1, 3.0)], EVENT)),
+    "texts": (np.array(["a"]), np.array(["b"])),
+    "masks": (np.ma.array([1, 2], mask=[0, 1]), np.ma.array([1, 2], mask=[1, 0])),
+    "where a part ends": ([1, 12], [11, 2]),
+    "words": (["ab", "c"], ["a", "bc"]),
+    "lists in lists": ([[1], 2], [[1, 2]]),
+    "closures": (stairs(1), stairs(2)),
+    "slots": (Held(1), Held(2)),
+    "methods": (Held(1).call, Held(2).call),
+    "partials": (partial(stairs, n=1), partial(stairs, n=2)),
+    "chances": tuple(
+        snnlab.encode.RateCoded(np.ones((2, 3)), n_steps=9, probability=p) for p in (0.5, 0.6)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_a_digest_looks_at_all_that_something_holds(name):
+    x, y = DIFFERENT[name]
+    assert digest(x) != digest(y) and digest([x]) != digest([y]) != digest({"a": y})
+    assert digest(x) == digest(x) and digest({"a": [y]}) == digest({"a": [y]})
+
+
+def test_a_digest_of_what_holds_itself_ends():
+    x = []
+    x.append(x)
+    y = Held(None)
+    y.x = [y, y]
+    assert digest(x) and digest(y)
+
+
+@pytest.mark.parametrize("setting", ["loss", "penalties"])
+def test_settings_of_ones_own_are_told_apart_by_what_they_hold(setting, data, tmp_path):
+    class Own:
+        def __init__(self, n):
+            self.n = n
+
+        def __call__(self, readout, labels):
+            return snnlab.losses.MaxOverTime()(readout, labels)
+
+    path = tmp_path / "run.npz"
+    make = {"loss": Own, "penalties": lambda n: snnlab.penalties.Bursts(n / 100)}[setting]
+    train(network(data[0]), *data, **SETTINGS | {setting: make(1)}, checkpoint=path)
+    with pytest.raises(ValueError, match=f"another {setting}"):
+        train(network(data[0]), *data, **SETTINGS | {setting: make(2)}, checkpoint=path)
+    train(network(data[0]), *data, **SETTINGS | {setting: make(1)}, checkpoint=path)
 
 
 # the path -----------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def test_a_stream_is_known_by_what_it_holds_in_any_process():
     """A function's address was part of it: an augmented training could not be gone on with."""
     code = """
         import numpy as np, snnlab
-        from snnlab.learning.checkpoint import digest
+        from snnlab.learning.digest import digest
         images = np.zeros((3, 9, 9), np.uint8)
         for workers in (1, 2):
             stream = snnlab.AugmentedImages(images, 8, snnlab.Affine(shift=1), workers=workers)
