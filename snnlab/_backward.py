@@ -18,12 +18,15 @@ def checked(network, trace, g_readout, g_spikes, *, potentials=True):
     for record in () if fits or not potentials else trace.records:
         if not record.holds_potentials:
             raise ValueError("trace was made with potentials=False: it holds none to read")
-        if record.v.dtype != network.dtype:
+        if record.v is not None and record.v.dtype != network.dtype:
             raise ValueError(
                 f"trace must hold {network.dtype} potentials, as the network's weights"
             )
     if not fits:
         raise ValueError("trace does not fit the network's layers, or its readout")
+    for record, stage in zip(trace.records, network.stages, strict=True):
+        if potentials and not _fits_norm(record, stage, network):
+            raise ValueError(f"trace does not fit the norm of {stage.name}")
     shape = len(trace), network.n_steps, network.sizes[-1]
     g_readout = _check.array("g_readout", g_readout, network.dtype, shape)
     hidden = [k for k, stage in enumerate(network.stages) if stage in network.hidden_stages]
@@ -38,6 +41,17 @@ def checked(network, trace, g_readout, g_spikes, *, potentials=True):
             if by_layer[k].shape[1] not in (1, network.n_steps):
                 raise ValueError(f"g_spikes[{i}] must have 1 or {network.n_steps} steps")
     return g_readout, by_layer
+
+
+def _fits_norm(record, stage, network):
+    """Whether statistics of a batch are there, or running ones, where currents are normalised."""
+    of_batch = record.statistics is not None
+    if not stage.layer.normalises:
+        return not of_batch
+    if of_batch:
+        return len(record.statistics.mean) == stage.blocks["gain"].columns
+    blocks = {name: block.of(network.parameters) for name, block in stage.blocks.items()}
+    return not stage.layer.norm.is_new(blocks)
 
 
 def written_to(out, network, what="network"):

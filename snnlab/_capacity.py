@@ -52,6 +52,28 @@ def _given_back(folder):
     return sum(int(line.split()[1]) for line in lines if line.split()[0] == "inactive_file")
 
 
+def check_parameters(blocks, dtype):
+    """Refuse parameters that do not fit; MemoryError says which layer has the most.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+    dtype : dtype
+    """
+    each = {}
+    for block in blocks:
+        each[block.stage] = each.get(block.stage, 0) + block.rows * block.columns
+    largest = max(each, key=each.get)
+    drawn = each[largest] * (np.dtype(np.float64).itemsize + dtype.itemsize)  # then cast, and put
+    need = max(block.stop for block in blocks) * dtype.itemsize + drawn
+    free = available() if need >= LOOK else None
+    if free is not None and need > free:
+        raise MemoryError(
+            f"layers: {sum(each.values()):,} parameters ({each[largest]:,} of them in layer "
+            f"{largest}) need about {_giga(need)} until they are drawn, and {_giga(free)} are free"
+        )
+
+
 def trace_bytes(network, n_samples, potentials=True):
     """Bytes of a trace; of lists of spikes, which grow with activity, what a tenth would need.
 

@@ -188,6 +188,14 @@ def plain_type(name, value):
     return out.newbyteorder("=")
 
 
+def float_type(name, value):
+    """Return a NumPy type of floats."""
+    out = plain_type(name, value)
+    if out.kind != "f":
+        raise TypeError(f"{name} must be a type of floats, not {out}")
+    return out
+
+
 def real(name, value, dtype):
     """Return numbers in ``dtype``, if they are there: neither infinite nor, but for zeros, 0."""
     known = isinstance(value, float)  # losses ask for the same at every step
@@ -228,10 +236,7 @@ def per_unit(name, value, **bounds):
 
 def units(n, dtype):
     """A number of units, and a type of floats for arrays of a number each."""
-    n, dtype = integer("n", n, 0, MOST_UNITS), plain_type("dtype", dtype)
-    if dtype.kind != "f":
-        raise TypeError(f"dtype must be a type of floats, not {dtype}")
-    return n, dtype
+    return integer("n", n, 0, MOST_UNITS), float_type("dtype", dtype)
 
 
 def integer(name, value, at_least=None, at_most=None):
@@ -394,11 +399,13 @@ def labels(name, value, n_samples, n_classes):
         raise TypeError(f"{name} must be integers, not {out.dtype}")
     if out.shape != (n_samples,):
         raise ValueError(f"{name} must have shape ({n_samples},), got {out.shape}")
+    given = out
     if out.dtype != np.int64:
         out = out.astype(np.int64)
     if out.size and out.view(np.uint64).max() >= n_classes:  # negative ones are large there
+        low, high = given.min(), given.max()
         raise ValueError(
-            f"{name} must lie in 0 ... {n_classes - 1}; it reaches from {out.min()} to {out.max()}"
+            f"{name} must lie in 0 ... {n_classes - 1}; it reaches from {low} to {high}"
         )
     return out
 

@@ -314,8 +314,13 @@ class SpikeTrains:
         )
 
 
-def check_inputs(name: str, inputs: Signals, n_units: int, n_steps: int) -> None:
-    """Refuse what is no batch of inputs for a network of so many inputs and steps."""
+def check_inputs(
+    name: str, inputs: Signals, n_units: int, n_steps: int, dtype: DTypeLike = np.float64
+) -> None:
+    """Refuse what is no batch of inputs for a network of so many inputs and steps.
+
+    In ``dtype``, in which the network computes, its numbers must be finite.
+    """
     if not isinstance(inputs, SpikeTrains | ConstantCurrent | Values):
         raise TypeError(
             f"{name} must be SpikeTrains, ConstantCurrent or Values, not {type(inputs).__name__}"
@@ -328,3 +333,8 @@ def check_inputs(name: str, inputs: Signals, n_units: int, n_steps: int) -> None
         raise ValueError(f"{name} has {inputs.n_units} units, the network {n_units}")
     if inputs.n_steps != n_steps:
         raise ValueError(f"{name} has {inputs.n_steps} steps, the network {n_steps}")
+    x, dtype = getattr(inputs, "x", None), _check.float_type("dtype", dtype)
+    if x is not None and x.dtype.itemsize > dtype.itemsize:
+        top = max(float(x.max()), -float(x.min()))
+        if top > float(np.finfo(dtype).max):
+            raise ValueError(f"{name} reaches {top:.3g}: the network computes in {dtype}")

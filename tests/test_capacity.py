@@ -193,3 +193,23 @@ def test_lists_take_what_is_written():
     """
     written, taken = map(int, fresh_python("-c", LONG).stdout.split())
     assert 0 < written < 10e6 and taken < 100e6
+
+
+def test_parameters_that_do_not_fit_are_refused_before_they_are_drawn(monkeypatch):
+    monkeypatch.setattr(capacity, "available", lambda: 8 * GIGA)
+
+    def refused():
+        with pytest.raises(MemoryError) as caught:
+            Network(((96, 96, 64), 4000, 3), NEURON, n_steps=5, rng=0)
+        return str(caught.value)
+
+    peak, text = measured(refused)
+    assert peak < 10**6
+    rows = 96 * 96 * 64
+    need = rows * (memory.padded_width(4000) * 4 + 4000 * (4 + 8)) / GIGA
+    assert text.startswith("layers: 2,359,308,000 parameters (2,359,296,000 of them in layer 0)")
+    assert f"need about {need:.3g} GB" in text and "8 GB are free" in text
+    with pytest.raises(MemoryError, match="in layer 1"):
+        Network((2**20, 2, 2**30, 3), NEURON, n_steps=5, rng=0)
+    monkeypatch.setattr(capacity, "available", lambda: None)  # nobody tells: this one is small
+    Network((2**10, 2**10, 3), NEURON, n_steps=5, rng=0)

@@ -12,8 +12,10 @@ import numpy as np
 from snnlab import _check
 from snnlab.learning import bottleneck
 from snnlab.learning.decoder import Decoder
+from snnlab.learning.guard import forgotten_if_failed
 from snnlab.learning.optim import Adam
 from snnlab.learning.schedules import resolve_schedule
+from snnlab.learning.settings import check_batches
 from snnlab.memory import rows_of
 
 if TYPE_CHECKING:
@@ -247,7 +249,7 @@ class Autoencoder:
         _check.one_of("estimator", estimator, ESTIMATORS)
         draws = _check.integer("draws", draws, 1, 1000)
         before = 0.0 if baseline is None else _check.number("baseline", baseline)
-        trace = self.encoder.forward(inputs)
+        trace = self.encoder.forward(inputs, training=True)
         u = trace.readout
         p = bottleneck.probability(u, self.rate)
         by_code = estimator == "straight-through"
@@ -369,6 +371,7 @@ def steps(
     images, rng = model._images(images, len(inputs)), _check.generator("rng", rng)
     epochs = _check.integer("epochs", epochs, 0)
     batch_size = _check.integer("batch_size", batch_size, 1)
+    check_batches(model.encoder, len(inputs), batch_size)
     _check.one_of("estimator", estimator, ESTIMATORS)
     if draws is None:
         draws = 2 if estimator == "score-function" else 1
@@ -397,10 +400,11 @@ def _steps(model, inputs, images, epochs, rng, how, budgets, rates, batch_size):
             some = None if budgets is None else rng.integers(*budgets, len(index), endpoint=True)
             factor, given = schedule(epoch + k / per_epoch, epochs), (inputs[index], images[index])
             try:
-                step = model.gradients(*given, rng=rng, budgets=some, baseline=mean, **how)
-                parts = (model.encoder, step.encoder), (model.decoder, step.decoder)
-                for optimizer, (network, gradients) in zip(optimizers, parts, strict=True):
-                    optimizer.step(network, gradients, factor)
+                with forgotten_if_failed(model.encoder):
+                    step = model.gradients(*given, rng=rng, budgets=some, baseline=mean, **how)
+                    parts = (model.encoder, step.encoder), (model.decoder, step.decoder)
+                    for optimizer, (network, gradients) in zip(optimizers, parts, strict=True):
+                        optimizer.step(network, gradients, factor)
             except FloatingPointError as fault:
                 where = f"in epoch {epoch + 1}, step {k + 1}"
                 raise _check.NotFinite(f"{where}: {fault} (are beta or lr too large?)") from None

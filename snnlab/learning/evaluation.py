@@ -10,7 +10,13 @@ import numpy as np
 from snnlab import _check
 from snnlab.currents import ConstantCurrent, Values
 from snnlab.learning import silence
-from snnlab.learning.losses import agreement, check_targets, resolve, scored
+from snnlab.learning.losses import (
+    agreement,
+    check_readable,
+    check_targets,
+    resolve,
+    scored,
+)
 from snnlab.learning.settings import check_medium, check_samples
 from snnlab.parameters import check_weights
 from snnlab.signals import SpikeTrains
@@ -70,6 +76,7 @@ def _predicted(network, inputs, loss, targets, batch_size, rng, substrate):
     check_medium("substrate", substrate)
     check_samples("inputs", network, inputs)
     check_weights(network)
+    check_readable(loss, network)
     silence.check_hearing(network, inputs)
     silence.check_writing(network, substrate)
     on = {} if substrate is None else {"on": substrate}
@@ -124,7 +131,8 @@ def evaluate(
     _check.network("network", network)
     n_samples = check_samples("inputs", network, inputs)
     loss = resolve(loss)
-    labels = check_targets(loss, "labels", labels, n_samples, network.sizes[-1])
+    sizes = n_samples, network.sizes[-1], network.n_steps
+    labels = check_targets(loss, "labels", labels, *sizes)
     known = labels if hasattr(loss, "scores_for") else None
     scores, counts = _predicted(network, inputs, loss, known, batch_size, rng, substrate)
     predictions = scores if hasattr(loss, "of_values") else scores.argmax(axis=-1)

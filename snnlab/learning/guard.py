@@ -6,6 +6,7 @@ nothing is known, is taken on trial: what was before is kept until the outcome h
 """
 
 import math
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -84,6 +85,23 @@ def _step_of(owner):
     done = getattr(owner, "steps", None)
     which = f"step {done + 1}" if isinstance(done, int) else "a step"
     return f"{which} of {type(owner).__name__}"
+
+
+@contextmanager
+def forgotten_if_failed(network):
+    """What a step's forward pass learns without an optimiser is as before if the step fails.
+
+    (The running statistics of norms.)
+    """
+    blocks = [block for stage in network.stages for block in stage.blocks.values()]
+    kept = [block.of(network.parameters) for block in blocks if not block.trainable]
+    before = [x.copy() for x in kept]
+    try:
+        yield
+    except BaseException:
+        for x, old in zip(kept, before, strict=True):
+            x[...] = old
+        raise
 
 
 def on_trial(network, arrays, act, owner):

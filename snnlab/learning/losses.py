@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from snnlab._types import Loss
+    from snnlab.network import Network
 
 _sound = _check.results("readout (or a number of the loss)")
 
@@ -39,12 +40,53 @@ def scores_of(loss: Callable) -> Callable:
 
 
 def check_targets(
-    loss: Callable, name: str, targets: ArrayLike, n_samples: int, n_outputs: int
+    loss: Callable,
+    name: str,
+    targets: ArrayLike,
+    n_samples: int,
+    n_outputs: int,
+    n_steps: int | None = None,
 ) -> Any:
-    """What is to be learned, if it fits: labels, or what the loss's own ``check_targets`` takes."""
+    """What is to be learned, if it fits: labels, or what the loss's own ``check_targets`` takes.
+
+    Those of every step must be of ``n_steps``, if that is given.
+    """
     n_samples, n_outputs = _sizes(n_samples, n_outputs)
     check = getattr(loss, "check_targets", _check.labels)
-    return check(name, targets, n_samples, n_outputs)
+    checked = check(name, targets, n_samples, n_outputs)
+    inner = checked.targets if isinstance(checked, WeightedTargets) else checked
+    if n_steps is not None and isinstance(inner, MaskedTargets):
+        n_steps, given = _check.integer("n_steps", n_steps, 1), inner.mask.shape[1]
+        if given != n_steps:
+            raise ValueError(f"{name} must have {n_steps} steps, as the network has, not {given}")
+    return checked
+
+
+def check_readable(loss: Callable, network: Network) -> None:
+    """Refuse a loss that cannot read a network's readout, whatever the loss is wrapped in.
+
+    Raises
+    ------
+    ValueError
+        For a first spike of a readout that does not spike; the message names ``loss``.
+    """
+    _check.network("network", network, needs="spiking_readout")
+    if isinstance(_innermost(loss), FirstSpike) and not network.spiking_readout:
+        raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
+
+
+def check_deadlines(loss: Callable, n_steps: int) -> None:
+    """Refuse a loss that asks for decisions after more steps than there are."""
+    n_steps = _check.integer("n_steps", n_steps, 1)
+    if max(getattr(_innermost(loss), "deadlines", None) or (0,)) > n_steps:
+        raise ValueError(f"deadlines of loss must be at most {n_steps}, the number of steps")
+
+
+def _innermost(loss):
+    """The loss that others are wrapped around."""
+    while isinstance(loss, Masked | Weighted):
+        loss = loss.loss
+    return loss
 
 
 def _sizes(n_samples, n_outputs):
@@ -374,6 +416,13 @@ class WeightedTargets:
         return WeightedTargets(self.targets[index], self.weights[index])
 
 
+def _weighted(name, targets):
+    """Targets, if they are `WeightedTargets`."""
+    if not isinstance(targets, WeightedTargets):
+        raise TypeError(f"{name} must be WeightedTargets, not {type(targets).__name__}")
+    return targets
+
+
 @dataclass(frozen=True)
 class Weighted:
     """Another loss, whose gradient counts each sample by a weight of its own.
@@ -394,8 +443,7 @@ class Weighted:
         self, name: str, targets: ArrayLike, n_samples: int, n_outputs: int
     ) -> np.ndarray:
         """`WeightedTargets` whose targets fit the other loss."""
-        if not isinstance(targets, WeightedTargets):
-            raise TypeError(f"{name} must be WeightedTargets, not {type(targets).__name__}")
+        targets = _weighted(name, targets)
         weights = _check.array("weights", targets.weights, np.float64, (n_samples,))
         return WeightedTargets(
             check_targets(self.loss, name, targets.targets, n_samples, n_outputs), weights
@@ -403,7 +451,7 @@ class Weighted:
 
     def agreement(self, scores: np.ndarray, targets: ArrayLike) -> float:
         """The other loss's."""
-        return agreement(self.loss, scores, targets.targets)
+        return agreement(self.loss, scores, _weighted("targets", targets).targets)
 
     def scores(self, readout: np.ndarray) -> np.ndarray:
         """The other loss's."""
@@ -411,14 +459,18 @@ class Weighted:
 
     def scores_for(self, readout: np.ndarray, targets: WeightedTargets) -> np.ndarray:
         """The other loss's, of the steps that count."""
-        return scored(self.loss, readout, targets.targets)
+        return scored(self.loss, readout, _weighted("targets", targets).targets)
 
     def __call__(self, readout: np.ndarray, targets: ArrayLike) -> tuple[float, np.ndarray]:
         """Value and gradient."""
-        if not isinstance(targets, WeightedTargets):
-            raise TypeError(f"targets must be WeightedTargets, not {type(targets).__name__}")
+        _check_readout(readout)
+        targets = _weighted("targets", targets)
+        weights = _check.array("weights", targets.weights, readout.dtype, (len(readout),))
         value, g_readout = called(self.loss, readout, targets.targets)
-        return value, g_readout * targets.weights[:, None, None].astype(readout.dtype)
+        g_readout = _check.as_array("g_readout", g_readout)
+        if g_readout.shape != readout.shape:  # which a product would hide
+            raise ValueError(f"g_readout must have shape {readout.shape}, got {g_readout.shape}")
+        return value, g_readout * weights[:, None, None]
 
 
 class MaskedTargets:

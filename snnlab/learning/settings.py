@@ -11,7 +11,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.currents import ConstantCurrent, Values
 from snnlab.learning.digest import digest
-from snnlab.learning.losses import FirstSpike, check_targets, resolve
+from snnlab.learning.losses import check_deadlines, check_readable, check_targets, resolve
 from snnlab.learning.optim import Adam
 from snnlab.learning.penalties import Penalties
 from snnlab.learning.schedules import resolve_schedule
@@ -77,8 +77,8 @@ class Settings:
             name = type(network).__name__
             raise TypeError(f"network must be a Network: a {name} is not trained")
         loss = resolve(self.loss)
-        if isinstance(loss, FirstSpike) and not network.spiking_readout:
-            raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
+        check_readable(loss, network)
+        check_deadlines(loss, network.n_steps)
         optimizer = Adam() if self.optimizer is None else self.optimizer
         able = callable(getattr(optimizer, "step", None)) and hasattr(optimizer, "lr")
         if not able or isinstance(optimizer, type):
@@ -132,7 +132,8 @@ class Settings:
             raise TypeError("validation must be a pair of inputs and labels")
         inputs, labels = self.validation
         n = check_samples("validation", network, inputs)
-        return inputs, check_targets(loss, "validation", labels, n, network.sizes[-1])
+        sizes = n, network.sizes[-1], network.n_steps
+        return inputs, check_targets(loss, "validation", labels, *sizes)
 
     def describe(self):
         """What a checkpoint must agree on, as plain text and numbers (of checked settings)."""
@@ -180,6 +181,20 @@ def check_samples(name, network, inputs):
     if len(inputs) == 0:
         raise ValueError(f"{name} must hold at least one sample")
     return len(inputs)
+
+
+def normalises(network):
+    """Whether a network's layers take statistics of a batch."""
+    return getattr(network, "normalises", False)
+
+
+def check_batches(network, n_samples, batch_size):
+    """Refuse batches of one sample where layers take statistics of a batch."""
+    if normalises(network) and (batch_size == 1 or n_samples % batch_size == 1):
+        raise ValueError(
+            f"batch_size {batch_size} leaves a batch of one of {n_samples} samples: "
+            "layers with a norm need two at least"
+        )
 
 
 def check_medium(name, medium):

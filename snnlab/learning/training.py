@@ -14,11 +14,16 @@ from snnlab import _check
 from snnlab.learning import silence
 from snnlab.learning.checkpoint import Checkpoint
 from snnlab.learning.evaluation import Evaluation, batch_of, evaluate, predict_scores  # noqa: F401
-from snnlab.learning.guard import check_gradients, on_trial
+from snnlab.learning.guard import check_gradients, forgotten_if_failed, on_trial
 from snnlab.learning.history import History
 from snnlab.learning.losses import agreement, called, check_targets, scored
 from snnlab.learning.progress import Interrupts, Progress
-from snnlab.learning.settings import check_samples, takes_settings
+from snnlab.learning.settings import (
+    check_batches,
+    check_samples,
+    normalises,
+    takes_settings,
+)
 from snnlab.learning.state import Stateful
 from snnlab.parameters import check_weights
 
@@ -93,18 +98,10 @@ def _checked_loop(network, inputs, labels, rng, settings, history):
     settings = settings.checked(network)
     rng = _check.generator("rng", rng)
     n_samples = check_samples("inputs", network, inputs)
-    labels = check_targets(settings.loss, "labels", labels, n_samples, network.sizes[-1])
-    if normalises(network) and n_samples % settings.batch_size == 1:
-        raise ValueError(
-            f"batch_size {settings.batch_size} leaves a batch of one of {n_samples} samples: "
-            "layers with a norm need two at least"
-        )
+    sizes = n_samples, network.sizes[-1], network.n_steps
+    labels = check_targets(settings.loss, "labels", labels, *sizes)
+    check_batches(network, n_samples, settings.batch_size)
     return _Loop(network, inputs, labels, rng, settings, History() if history is None else history)
-
-
-def normalises(network: Network) -> bool:
-    """Whether a network's layers take statistics of a batch."""
-    return getattr(network, "normalises", False)
 
 
 class _Loop:
@@ -147,7 +144,8 @@ class _Loop:
             for k in range(self.per_epoch):
                 size = self.settings.batch_size
                 index = order[k * size : (k + 1) * size]
-                step = self._step(epoch, k, index)
+                with forgotten_if_failed(self.network):
+                    step = self._step(epoch, k, index)
                 numbers = step.loss, step.penalty, step.accuracy, step.hidden_spikes
                 total += np.array(numbers) * len(index)
                 if step.ends_epoch:

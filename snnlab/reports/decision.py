@@ -14,7 +14,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.currents import ConstantCurrent
-from snnlab.learning.losses import MaxOverTime, of_samples, scores_of
+from snnlab.learning.losses import MaxOverTime, check_readable, of_samples, scores_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -123,6 +123,7 @@ def time_to_decision(
     """
     loss = of_samples("loss", loss)
     _check.network("network", network)
+    check_readable(loss, network)
     network.check_inputs(inputs)
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
     tolerance = _check.number("tolerance", tolerance, at_least=0)

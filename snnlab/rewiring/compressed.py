@@ -196,7 +196,7 @@ class CompressedNetwork:
 
     def check_inputs(self, inputs: Signals, name: str = "inputs") -> None:
         """As `Network.check_inputs`."""
-        check_inputs(name, inputs, self.sizes[0], self.n_steps)
+        check_inputs(name, inputs, self.sizes[0], self.n_steps, self.dtype)
 
     def _empty_trace(self, inputs, out):
         """A trace to fill: ``out`` if it fits, else a new one."""

@@ -129,5 +129,5 @@ def runs_thin(stage):
     layer = stage.layer
     if not stage.fires or stage.shortcut is not None or stage.shape_out[1:2] < (NARROW,):
         return False
-    same = stage.uniform and np.ptp(stage.constants[3, : stage.n]) == 0 and not np.ptp(stage.hold)
+    same = not np.ptp(stage.constants[:, : stage.n], axis=1).any() and not np.ptp(stage.hold)
     return same and layer.geometry(stage)[3] == 1

@@ -8,10 +8,21 @@ import reference
 from helpers import assert_close
 from samples import INPUTS, Plain, inputs_of, make
 
-from snnlab import LIF, Adam, ConstantCurrent, LeakyIntegrator, Network, penalties, surrogate, train
+from snnlab import (
+    LIF,
+    Adam,
+    ConstantCurrent,
+    LeakyIntegrator,
+    Network,
+    SpikeTrains,
+    Values,
+    penalties,
+    surrogate,
+    train,
+)
 from snnlab.chip.substrate import Substrate
 from snnlab.layers import BatchNorm, Conv, Dense, Pool, Residual, Vote
-from snnlab.rewiring import compact
+from snnlab.rewiring import Magnitude, compact
 
 N = BatchNorm()
 NETS = {
@@ -454,3 +465,92 @@ def test_channels_are_counted(channels):
             asked(channels)
     with pytest.raises((TypeError, ValueError), match="current"):
         N.init(2, float("nan"))
+
+
+# steps that fail, and batches of one -------------------------------------------------------------
+
+
+def dense_network():
+    net = Network((10, Dense(8, BatchNorm()), 3), LIF.brainscales2(), n_steps=4, rng=0)
+    x = Values(np.random.default_rng(0).normal(size=(6, 4, 10)))
+    train(net, x, np.arange(6) % 3, epochs=1, rng=0, progress=False)
+    return net, x
+
+
+class Explodes(Adam):
+    def step(self, network, gradients, factor=1.0):
+        raise FloatingPointError("it explodes")
+
+
+@pytest.mark.parametrize("change", ["loss", "optimizer", "backward"])
+def test_a_step_that_fails_leaves_running_statistics_as_they_were(change):
+    net, x = dense_network()
+    before = net.parameters.copy()
+
+    class Fails:
+        def backward(self, *given, **more):
+            raise RuntimeError("no gradient")
+
+    settings = {
+        "loss": lambda readout, labels: (float("nan"), np.zeros_like(readout)),
+        "optimizer": Explodes(),
+        "backward": Fails(),
+    }
+    with pytest.raises((FloatingPointError, RuntimeError)):
+        train(
+            net, x, np.arange(6) % 3, epochs=1, rng=0, progress=False, **{change: settings[change]}
+        )
+    assert np.array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("n, batch_size", [(6, 1), (1, 1), (1, 100), (5, 2)])
+def test_a_batch_of_one_is_refused_before_wires_are_cut(n, batch_size):
+    net, x = dense_network()
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match=f"batch_size {batch_size} leaves a batch of one of {n} "):
+        train(
+            net,
+            x[:n],
+            np.zeros(n, int),
+            batch_size=batch_size,
+            rng=0,
+            optimizer=Magnitude(1e-3, 0.5),
+        )
+    assert np.array_equal(net.parameters, before)
+
+
+def test_a_trace_of_another_norm_is_refused():
+    rng = np.random.default_rng(0)
+    z = SpikeTrains.from_dense(rng.random((4, 5, 72)) < 0.3)
+
+    def make_one(*layers, dtype=np.float32):
+        return Network(((6, 6, 2), *layers, 3), LIF.brainscales2(), n_steps=5, rng=0, dtype=dtype)
+
+    norm = BatchNorm()
+    trained = make_one(Conv(4, norm=norm))
+    trained.forward(z, training=True)
+    pairs = [
+        (make_one(Conv(4, norm=norm)), make_one(Conv(4)), {"training": True}),
+        (make_one(Dense(5, norm)), make_one(Dense(5)), {"training": True}),
+        (make_one(Conv(4)), make_one(Conv(4, norm=norm)), {}),  # which has none to put in its place
+        (trained, make_one(Conv(4, norm=norm)), {}),
+        (make_one(Conv(4, norm=norm)), make_one(Dense(144, norm)), {"training": True}),
+    ]
+    for one, other, how in pairs:
+        trace = one.forward(z, **how)
+        with pytest.raises(ValueError, match="trace does not fit"):
+            other.backward(trace, trace.readout)
+    trace = trained.forward(z)
+    trained.backward(trace, trace.readout)
+
+
+def test_a_trace_that_does_not_fit_a_network_with_a_pool_is_refused():
+    """A largest value of spikes has no potentials, and was asked for their type."""
+    z = SpikeTrains.from_dense(np.random.default_rng(0).random((4, 5, 72)) < 0.3)
+    one, other = (
+        Network(((6, 6, 2), Conv(4), Pool(2), Dense(n), 3), LIF.brainscales2(), n_steps=5, rng=0)
+        for n in (5, 6)
+    )
+    trace = one.forward(z)
+    with pytest.raises(ValueError, match="trace does not fit the network's layers"):
+        other.backward(trace, trace.readout)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import snnlab
+from snnlab.layers import BatchNorm, Dense
 from snnlab.learning import autoencoder as A
 from snnlab.learning import bottleneck
 
@@ -205,3 +206,39 @@ def spiking():
 def test_a_price_that_no_gradient_can_hold_is_named(beta):
     with pytest.raises(ValueError, match="beta"):
         model(dtype=np.float32).gradients(inputs(), images(), rng=7, beta=beta)
+
+
+def normalised(n=10, **settings):
+    encoder = snnlab.Network(
+        (16, Dense(8, BatchNorm()), 4), snnlab.LIF.brainscales2(), n_steps=6, rng=0
+    )
+    model = A.Autoencoder(encoder, 16, rng=0, hidden=(8,))
+    images = np.random.default_rng(0).random((n, 16))
+    inputs = snnlab.encode.latency(images, n_steps=6)
+    for _ in A.steps(model, inputs, images, rng=0, **settings):
+        pass
+    return model, inputs
+
+
+def test_norms_of_an_encoder_learn_what_is_usual():
+    model, inputs = normalised(40, epochs=3, batch_size=10)
+    encoder = model.encoder
+    assert encoder.stages[0].blocks["batches"].of(encoder.parameters)[0, 0] == 12
+    alone, together = model.probabilities(inputs[:1]), model.probabilities(inputs)
+    np.testing.assert_array_equal(alone, together[:1])
+
+
+@pytest.mark.parametrize("n, batch_size", [(10, 1), (11, 5), (1, 5)])
+def test_a_norm_needs_batches_of_two(n, batch_size):
+    with pytest.raises(ValueError, match=f"batch_size {batch_size} leaves a batch of one of {n}"):
+        normalised(n, epochs=1, batch_size=batch_size)
+
+
+def test_a_step_that_fails_leaves_running_statistics_as_they_were():
+    model, inputs = normalised(epochs=1)
+    before = model.copy_of_weights()
+    with pytest.raises(FloatingPointError, match="in epoch 1, step 1"):
+        for _ in A.steps(model, inputs, np.ones((10, 16)), epochs=1, rng=0, beta=1e38):
+            pass
+    after = model.copy_of_weights()
+    assert all(np.array_equal(after[name], x) for name, x in before.items())

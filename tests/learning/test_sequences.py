@@ -16,6 +16,8 @@ from snnlab.learning.losses import (
     WeightedTargets,
     mask_of,
 )
+from snnlab.reports.decision import time_to_decision
+from snnlab.rewiring import FixedMask
 
 N, STEPS, CLASSES = 5, 7, 3
 LENGTHS = np.array([7, 3, 1, 5, 3])
@@ -329,3 +331,56 @@ def test_masks_of_lengths():
             mask_of(lengths, 3)
     with pytest.raises(ValueError, match="n_steps must be at least 1"):
         mask_of([1], 0)
+
+
+# what is noticed before anything is trained ------------------------------------------------------
+
+
+def test_a_first_spike_needs_a_spiking_readout_wherever_it_is_asked_for():
+    net = Network((10, 8, 3), CHIP, n_steps=4, rng=0)
+    x, y = Values(np.random.default_rng(0).normal(size=(6, 4, 10))), np.arange(6) % 3
+    masked = MaskedTargets(y, np.ones((6, 4), bool))
+    first, told = losses.FirstSpike(), "loss .*FirstSpike.* needs a network with a spiking readout"
+    for loss, targets in (
+        (first, y),
+        (Masked(first), masked),
+        (losses.Weighted(first), losses.WeightedTargets(y, np.ones(6))),
+        (losses.Weighted(Masked(first)), losses.WeightedTargets(masked, np.ones(6))),
+    ):
+        for call in (
+            lambda loss=loss: predict_scores(net, x, loss=loss),
+            lambda loss=loss, targets=targets: evaluate(net, x, targets, loss=loss),
+            lambda loss=loss, targets=targets: train(net, x, targets, loss=loss, rng=0),
+        ):
+            with pytest.raises(ValueError, match=told):
+                call()
+    with pytest.raises(ValueError, match=told):
+        net.predict(x, loss="first_spike")
+    with pytest.raises(ValueError, match=told):
+        time_to_decision(net, x, y, loss="first_spike")
+
+
+LATE = {  # loss, and targets of 6 samples of 4 steps, that were noticed once wires had been cut
+    "labels of too many steps": ("per_step", np.zeros((6, 5), int)),
+    "values of too few": ("squared_error_per_step", np.zeros((6, 3, 3))),
+    "a long mask": (
+        Masked("max_over_time"),
+        MaskedTargets(np.zeros(6, int), np.ones((6, 5), bool)),
+    ),
+    "a late deadline": (losses.MaxOverTime(deadlines=(2, 5)), np.zeros(6, int)),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_steps_that_are_not_the_networks_are_noticed_before_wires_are_cut(name):
+    loss, targets = LATE[name]
+    net = Network((10, 8, 3), CHIP, n_steps=4, rng=0)
+    x, before = Values(np.zeros((6, 4, 10))), net.parameters.copy()
+    with pytest.raises(ValueError, match="labels must have 4 steps|must be at most 4"):
+        train(net, x, targets, loss=loss, rng=0, optimizer=FixedMask(1e-3, 0.5, rng=0))
+    if "deadline" not in name:
+        with pytest.raises(ValueError, match="validation must have 4 steps"):
+            train(net, x, np.zeros(6, int), validation=(x, targets), loss=loss, rng=0)
+        with pytest.raises(ValueError, match="labels must have 4 steps"):
+            evaluate(net, x, targets, loss=loss)
+    assert np.array_equal(net.parameters, before)

@@ -138,3 +138,18 @@ def test_what_it_cannot_do_is_refused():
     network.weights[0][0, 0] = np.nan
     with pytest.raises(FloatingPointError):
         network.compressed()
+
+
+def test_neurons_that_begin_differently_are_not_taken_for_alike():
+    """Those of a tile were all begun as the first one is."""
+    rng = np.random.default_rng(0)
+    neuron = LIF.brainscales2(v_init=tuple(rng.random(8 * 8 * 4)))
+    readout = LIF.brainscales2().integrator()
+    network = Network(((8, 8, 2), Conv(4), 3), neuron, readout=readout, n_steps=6, rng=0)
+    network.weights[0][rng.random(network.weights[0].shape) < 0.9] = 0
+    network.weights[0][...] *= 10
+    x = SpikeTrains.from_dense(rng.random((5, 6, 128)) < 0.2)
+    whole, thin = network.forward(x), network.compressed(1.0).forward(x)
+    assert whole.hidden_counts().sum() > 100
+    np.testing.assert_array_equal(whole.hidden_counts(), thin.hidden_counts())
+    np.testing.assert_array_equal(whole.readout, thin.readout)

@@ -412,3 +412,25 @@ def test_scores_that_overflow_are_heard(data):
 def test_effects_stay_finite(effect):
     with pytest.raises(ValueError, match=f"{effect} must be at most"):
         Substrate(0, **{effect: 1e39})
+
+
+@pytest.mark.parametrize("make", ["ConstantCurrent", "Values"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_inputs_beyond_the_networks_numbers_are_refused(make, sign):
+    """They were infinite in the network, and a class was predicted."""
+    x = np.zeros((4, 20) if make == "ConstantCurrent" else (4, 9, 20))
+    x[2, ..., 3] = sign * 1e300
+    inputs = snnlab.ConstantCurrent(x, 9) if make == "ConstantCurrent" else snnlab.Values(x)
+    net = Network((20, 4, 3), LIF.brainscales2(), n_steps=9, rng=0)
+    told = "inputs reaches 1e\\+300: the network computes in float32"
+    for call in (
+        net.predict,
+        net.forward,
+        net.compressed().forward,
+        lambda given: train(net, given, [0, 1, 2, 0], epochs=1, rng=0),
+        lambda given: net.scale_to_activity(given, 3),
+    ):
+        with pytest.raises(ValueError, match=told):
+            call(inputs)
+    double = Network((20, 4, 3), LIF.brainscales2(), n_steps=9, rng=0, dtype=np.float64)
+    assert np.isfinite(double.forward(inputs).readout).all()

@@ -272,8 +272,7 @@ def examine(
         raise TypeError("inputs must be SpikeTrains or ConstantCurrent, not Values")
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
     loss = losses.of_samples("loss", loss)
-    if isinstance(loss, losses.FirstSpike) and not network.spiking_readout:
-        raise ValueError(f"loss {loss!r} needs a network with a spiking readout")
+    losses.check_readable(loss, network)
     limit = np.inf if weight_limit is None else _check.number("weight_limit", weight_limit, above=0)
 
     heard, arrivals = _active(inputs), _arrivals(inputs)
