@@ -31,11 +31,15 @@ DAMAGE = (
 def write_atomically(path, write):
     """Call ``write(file)`` on a temporary file beside ``path``, then put it in place.
 
-    Readers see the old file or the new one, never a part; if ``write`` fails, the old one stays.
+    Readers see the old file or the new one, never a part; if ``write`` fails, the old one stays. A
+    link stays a link: what it leads to is written.
     """
     path = _check.path("path", path)
     if not path.name:
         raise ValueError(f"path must be that of a file, not {str(path)!r}")
+    path = Path(os.path.realpath(path))
+    if _is_device(path):
+        raise ValueError(f"path must be that of a file, but {path} is a device or a pipe")
     sweep_temporary(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(6)}.tmp")
     try:
@@ -49,6 +53,11 @@ def write_atomically(path, write):
         raise
 
 
+def _is_device(path):
+    """Whether a path leads to what is neither a file nor a folder: no file may take its place."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
 def check_writable(name, path):
     """Refuse a path where no file can be written, before there is anything to be lost.
 
@@ -59,6 +68,8 @@ def check_writable(name, path):
         raise ValueError(f"{name}: there is no folder {folder}")
     if os.path.isdir(path):
         raise ValueError(f"{name} must be a file, but {path} is a folder")
+    if _is_device(path):
+        raise ValueError(f"{name} must be a file, but {path} is a device or a pipe")
     try:
         descriptor, trial = tempfile.mkstemp(
             prefix=f".{Path(path).name}.", suffix=".tmp", dir=folder

@@ -10,20 +10,25 @@ snnlab notebooks ./course                 copy the course's notebooks
 import argparse
 import csv
 import importlib.util
+import math
 import os
 import platform
-import shutil
 import sys
+from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
+from snnlab import _check
 from snnlab._extras import EXTRAS
+from snnlab._files import check_writable, write_atomically
+
+SHOWN = 10  # names in a message
 
 
 def read_table(path, target=None):
-    """A table of numbers with a line of names.
+    """A table of numbers with a line of names, all different.
 
     Parameters
     ----------
@@ -43,70 +48,167 @@ def read_table(path, target=None):
     ValueError
         Files that are no such table; the message names file, column and line.
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
+    names, rows = _lines(path)
+    wanted = _all_but(target, path, names)
+    y = None if target is None else np.array([row[names.index(target)].strip() for row in rows])
+    return [names[k] for k in wanted], _numbers(path, names, rows, wanted), y
+
+
+def _lines(path):
+    """Names of a table's columns, all different, and its rows, as text."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            rows = [row for row in reader if row]
+    except csv.Error as fault:
+        raise ValueError(f"{path}, line {reader.line_num}: {fault}") from None
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"{path} must be text in UTF-8: {fault}") from None
     if len(rows) < 2:
         raise ValueError(f"{path} must hold a line of names and at least one row")
     names, rows = [name.strip() for name in rows[0]], rows[1:]
-    if target is not None and target not in names:
-        raise ValueError(f"target: {path} has no column {target!r}, but {', '.join(names)}")
-    wanted = [k for k, name in enumerate(names) if name != target]
-    x = np.empty((len(rows), len(wanted)))
+    _refuse_doubles(path, names)
     for i, row in enumerate(rows):
         if len(row) != len(names):
             raise ValueError(f"{path}, row {i + 1}: {len(row)} values for {len(names)} names")
+    return names, rows
+
+
+def _refuse_doubles(path, names):
+    doubles = [name for name, n in Counter(names).items() if n > 1]
+    if doubles:
+        raise ValueError(f"{path} has more than one column {_listed(map(repr, doubles))}")
+
+
+def _listed(names):
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _all_but(target, path, names):
+    """Positions of the columns other than the target."""
+    if target is not None and target not in names:
+        raise ValueError(f"target: {path} has no column {target!r}, but {_listed(names)}")
+    wanted = [k for k, name in enumerate(names) if name != target]
+    if not wanted:
+        raise ValueError(f"{path} must have a column other than the target")
+    return wanted
+
+
+def _numbers(path, names, rows, wanted):
+    """Some columns, by position, as float64 (row, column)."""
+    x = np.empty((len(rows), len(wanted)))
+    for i, row in enumerate(rows):
         for j, k in enumerate(wanted):
             try:
                 x[i, j] = float(row[k])
+                if not math.isfinite(x[i, j]):
+                    raise ValueError
             except ValueError:
-                raise ValueError(
-                    f"{path}, row {i + 1}: column {names[k]!r} must hold numbers, not {row[k]!r}"
-                ) from None
-    y = None if target is None else np.array([row[names.index(target)].strip() for row in rows])
-    return [names[k] for k in wanted], x, y
+                where = f"{path}, row {i + 1}: column {names[k]!r}"
+                raise ValueError(f"{where} must hold numbers, not {row[k]!r:.60}") from None
+    return x
+
+
+def _place(out):
+    """The path of a file that can be written, which is seen before there is work to be lost."""
+    path = _check.path("--out", out)
+    check_writable("--out", path)
+    return path
 
 
 def train(arguments):
     """Fit a classifier to a table; print its accuracy beside a baseline's; save it."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import train_test_split
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     from snnlab.estimator import SpikingClassifier
 
+    seed = _check.integer("--seed", arguments.seed, 0, 2**32 - 1)
     names, x, y = read_table(arguments.table, arguments.target)
+    x_train, x_test, y_train, y_test = _split(x, y, arguments.target)
+    out = _place(arguments.out or Path(arguments.table).with_suffix(".npz").name)
     classes, counts = np.unique(y, return_counts=True)
-    if len(classes) > max(50, len(y) // 5):
-        raise ValueError(
-            f"target: {arguments.target!r} has {len(classes)} values: are they classes?"
-        )
-    split = train_test_split(
-        x, y, test_size=0.25, random_state=0, stratify=y if counts.min() > 1 else None
-    )
-    x_train, x_test, y_train, y_test = split
     print(f"{len(y)} rows, {len(names)} columns, {len(classes)} classes; a quarter is for testing")
-    model = SpikingClassifier(random_state=arguments.seed)
+    model = SpikingClassifier(random_state=seed)
     baseline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     for name, one in (("spiking network", model), ("logistic regression", baseline)):
         print(f"{name:20}{100 * one.fit(x_train, y_train).score(x_test, y_test):6.1f} %")
     print(f"{'most frequent class':20}{100 * np.mean(y_test == classes[counts.argmax()]):6.1f} %")
-    out = Path(arguments.out or Path(arguments.table).with_suffix(".npz").name)
-    model.fit(x, y).save(out)
+    model.fit(x, y)
+    model.feature_names_in_ = np.array(names, dtype=object)  # as if x had been a data frame
+    model.save(out)
     print(f"saved: {out} (fitted to all rows)")
+
+
+def _split(x, y, target):
+    """Rows to learn from and rows to test, a quarter, if there are classes to be told apart."""
+    from sklearn.model_selection import train_test_split
+
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"target: {target!r} must have two classes or more, not {str(y[0])!r} alone"
+        )
+    if len(classes) > max(50, len(y) // 5):
+        raise ValueError(f"target: {target!r} has {len(classes)} values: are they classes?")
+    n_test = -(-len(y) // 4)
+    alike = counts.min() > 1 and len(classes) <= min(n_test, len(y) - n_test)
+    parts = train_test_split(x, y, test_size=n_test, random_state=0, stratify=y if alike else None)
+    if len(np.unique(parts[2])) < 2:
+        raise ValueError(
+            f"target: {target!r} must have more rows of each class: of {len(y)} rows those to "
+            f"learn from, three quarters, are all {str(parts[2][0])!r}"
+        )
+    return parts
 
 
 def predict(arguments):
     """Print a class per row of a table, or write them to a file."""
     from snnlab.estimator import SpikingClassifier
 
+    out = _place(arguments.out) if arguments.out else None
     model = SpikingClassifier.load(arguments.model)
-    _, x, _ = read_table(arguments.table, arguments.target)
-    said = "\n".join(map(str, model.predict(x))) + "\n"
-    if arguments.out:
-        Path(arguments.out).write_text(said, encoding="utf-8")
-    else:
+    names, rows = _lines(arguments.table)
+    wanted = _learned_columns(model, arguments, names)
+    found = model.predict(_numbers(arguments.table, names, rows, wanted))
+    said = "\n".join(map(str, found)) + "\n"
+    if out is None:
         print(said, end="")
+    else:
+        write_atomically(out, lambda file: file.write(said.encode()))
+
+
+def _learned_columns(model, arguments, names):
+    """Positions of the columns that a model has learned from, in its order.
+
+    They are found by name; where the model holds no names, they are all but the target.
+    """
+    table, target = arguments.table, arguments.target
+    there = {names[k]: k for k in _all_but(target, table, names)}
+    learned = vars(model).pop("feature_names_in_", None)  # an array has none to compare with
+    if learned is None:
+        return list(there.values())
+    learned = [name.strip() for name in learned]  # as those of a table are
+    _refuse_doubles(arguments.model, learned)
+    missing = [name for name in learned if name not in there]
+    if missing:
+        beside = "" if target is None else f" beside the target {target!r}"
+        raise ValueError(
+            f"{table} must have the columns that {arguments.model} has learned from: it has no "
+            f"{_listed(map(repr, missing))}{beside}, but {_listed(there)}"
+        )
+    known = set(learned)
+    unknown = [name for name in there if name not in known]
+    if unknown:
+        print(
+            f"snnlab: {table}: left out what {arguments.model} has not learned from: "
+            f"{_listed(unknown)}",
+            file=sys.stderr,
+        )
+    return [there[name] for name in learned]
 
 
 def doctor(arguments):
@@ -165,7 +267,8 @@ def notebooks(arguments):
             kept += 1
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        content = path.read_bytes()
+        write_atomically(target, lambda file, content=content: file.write(content))
         copied += 1
     print(f"{copied} files copied to {folder}" + f", {kept} there already" * bool(kept))
     print(f"next: jupyter lab {folder / '00_start_here.ipynb'}")
@@ -175,7 +278,8 @@ def demo(arguments):
     """Train on the default digits."""
     from snnlab import demo
 
-    demo.run(arguments.epochs, arguments.out)
+    epochs = _check.optional(_check.like(_check.integer, at_least=1))("--epochs", arguments.epochs)
+    demo.run(epochs, _place(arguments.out))
 
 
 def parser():

@@ -98,10 +98,12 @@ class SpikeTrains:
     # what kernels are given is not to be changed: they check nothing
     n_steps = property(attrgetter("_n_steps"), doc="Number of time steps.")
     n_units = property(attrgetter("_n_units"), doc="Number of units.")
-    start = property(lambda self: read_only(self._start), doc="Where samples' events begin.")
+    start = property(
+        lambda self: read_only(self._start), doc="Where samples' events begin; between may be room."
+    )
     stop = property(lambda self: read_only(self._stop), doc="Where they end.")
-    step = property(lambda self: read_only(self._step), doc="Step of each event.")
-    unit = property(lambda self: read_only(self._unit), doc="Unit of each event.")
+    step = property(lambda self: read_only(self._step), doc="Steps of events: see `start`.")
+    unit = property(lambda self: read_only(self._unit), doc="Units of events: see `start`.")
 
     @classmethod
     def wrap(cls, *parts: Any) -> Self:

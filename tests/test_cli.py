@@ -1,13 +1,16 @@
 """The command ``snnlab``."""
 
+import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
-from snnlab import __version__
+from snnlab import SpikingClassifier, __version__, demo
 from snnlab.cli import main, read_table
 
 
@@ -53,6 +56,249 @@ def test_tables_that_are_none(tmp_path, capsys, text, message):
         read_table(path, "kind")
     assert main(["train", str(path), "--target", "kind"]) == 2
     assert capsys.readouterr().err.startswith("snnlab: ")
+
+
+# a class per line between two others, which a network can learn
+LINES = [(k % 3, (k % 3 == 1) + k / 1000, k / 100) for k in range(60)]
+
+
+def write(path, names, order, target=None):
+    """A table of ``LINES`` with the columns in some order; the class is told by the first two."""
+    kinds = [("low", "middle", "high")[a] for a, _, _ in LINES]
+    lines = [",".join([*names, *([target] if target else [])])]
+    for line, kind in zip(LINES, kinds, strict=True):
+        lines.append(",".join([*(str(line[k]) for k in order), *([kind] if target else [])]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """A model of the columns a, b and c, and what it says of them."""
+    folder = tmp_path_factory.mktemp("learned")
+    table, model = write(folder / "t.csv", "abc", (0, 1, 2), "y"), folder / "t.npz"
+    assert main(["train", str(table), "--target", "y", "--out", str(model)]) == 0
+    said = folder / "said.txt"
+    args = [str(model), str(table), "--target", "y", "--out", str(said)]
+    assert main(["predict", *args]) == 0
+    return model, said.read_text()
+
+
+def test_columns_are_found_by_their_names(learned, tmp_path, capsys):
+    model, said = learned
+    assert set(said.split()) == {"low", "middle", "high"}
+    table = write(tmp_path / "perm.csv", "cba", (2, 1, 0))
+    assert main(["predict", str(model), str(table)]) == 0
+    assert tuple(capsys.readouterr()) == (said, "")
+    names = SpikingClassifier.load(model).feature_names_in_
+    assert names.tolist() == ["a", "b", "c"] and names.dtype == object
+
+
+def test_further_columns_are_left_out_with_a_word(learned, tmp_path, capsys):
+    """They need not hold numbers; the target is left out without."""
+    model, said = learned
+    table = write(tmp_path / "more.csv", "cab", (2, 0, 1), "y")
+    assert main(["predict", str(model), str(table)]) == 0
+    out, word = capsys.readouterr()
+    assert out == said and word.endswith("has not learned from: y\n") and str(table) in word
+    assert main(["predict", str(model), str(table), "--target", "y"]) == 0
+    assert tuple(capsys.readouterr()) == (said, "")
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "message"),
+    [
+        ("uvw", [], "it has no 'a', 'b', 'c', but u, v, w"),
+        ("abd", [], "it has no 'c', but a, b, d"),
+        ("abc", ["--target", "b"], "it has no 'b' beside the target 'b', but a, c"),
+        ("abc", ["--target", "y"], "target: .* has no column 'y', but a, b, c"),
+        ("aba", [], "more than one column 'a'"),
+    ],
+)
+def test_other_columns_than_were_learned_are_refused(
+    learned, tmp_path, capsys, names, more, message
+):
+    table, out = write(tmp_path / "t.csv", names, (0, 1, 2)), tmp_path / "out.txt"
+    assert main(["predict", str(learned[0]), str(table), *more, "--out", str(out)]) == 2
+    printed, error = capsys.readouterr()
+    assert not printed and re.search(message, error) and str(table) in error
+    assert not out.exists()
+
+
+def test_names_of_data_frames_are_those_of_tables_but_for_spaces(learned, tmp_path, capsys):
+    model = SpikingClassifier.load(learned[0])
+    model.feature_names_in_ = np.array(["a", " b", "c "], object)
+    model.save(tmp_path / "m.npz")
+    table = write(tmp_path / "t.csv", "cba", (2, 1, 0))
+    assert main(["predict", str(tmp_path / "m.npz"), str(table)]) == 0
+    assert capsys.readouterr().out == learned[1]
+    model.feature_names_in_ = np.array(["a", " a", "c"], object)
+    model.save(tmp_path / "m.npz")
+    assert main(["predict", str(tmp_path / "m.npz"), str(table)]) == 2
+    assert "m.npz has more than one column 'a'" in capsys.readouterr().err
+
+
+def test_a_model_without_names_takes_columns_as_they_come(learned, tmp_path, capsys):
+    model = SpikingClassifier.load(learned[0])
+    del model.feature_names_in_
+    model.save(tmp_path / "m.npz")
+    for names, order, right in (("uvw", (0, 1, 2), True), ("cba", (2, 1, 0), False)):
+        table = write(tmp_path / "t.csv", names, order, "y")
+        assert main(["predict", str(tmp_path / "m.npz"), str(table), "--target", "y"]) == 0
+        out, word = capsys.readouterr()
+        assert (out == learned[1]) is right and not word
+    assert main(["predict", str(tmp_path / "m.npz"), str(write(table, "ab", (0, 1)))]) == 2
+    assert "X has 2 features" in capsys.readouterr().err
+
+
+@pytest.fixture
+def unfitted(monkeypatch):
+    """Nothing may be fitted."""
+
+    def fit(self, *args):
+        raise AssertionError("something was fitted")
+
+    for kind in (SpikingClassifier, LogisticRegression):
+        monkeypatch.setattr(kind, "fit", fit)
+
+
+FEW = "learn from, three quarters, are all"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [
+        ("x" * 20, "target: 'y' must have two classes or more, not 'x' alone"),
+        ("x", "target: 'y' must have two classes or more, not 'x' alone"),
+        ("xz", f"target: 'y' must have more rows of each class: of 2 rows those to {FEW}"),
+        ("xxxxxxz", f"must have more rows of each class: of 7 rows those to {FEW} 'x'"),
+    ],
+)
+def test_a_target_of_one_class_is_refused_before_anything_is_fitted(
+    unfitted, tmp_path, capsys, kinds, message
+):
+    path, out = tmp_path / "t.csv", tmp_path / "t.npz"
+    path.write_text("a,y\n" + "".join(f"{k},{kind}\n" for k, kind in enumerate(kinds)))
+    assert main(["train", str(path), "--target", "y", "--out", str(out)]) == 2
+    assert message in capsys.readouterr().err and not out.exists()
+
+
+def test_a_few_rows_of_two_classes_are_enough(tmp_path, capsys):
+    """A test set too small for both classes is drawn as it comes."""
+    path, out = tmp_path / "t.csv", tmp_path / "t.npz"
+    path.write_text("a,y\n0,x\n1,z\n0.1,x\n0.9,z\n")
+    assert main(["train", str(path), "--target", "y", "--out", str(out)]) == 0
+    assert "4 rows, 1 columns, 2 classes" in capsys.readouterr().out and out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,y,c,y\n1,x,2,z\n3,z,4,x\n", "has more than one column 'y'"),
+        ("a,b ,b,a,y\n1,2,3,4,x\n", "has more than one column 'a', 'b'"),
+        (",,y\n1,2,x\n", "has more than one column ''"),
+        ("a,y\n1,x\n2," + "z" * 131_073 + "\n", "t.csv, line 3: field larger than field limit"),
+        ("a,y\n1,\xff\n", "t.csv must be text in UTF-8"),
+        ("a,y\n1,x\nnan,z\n", "row 2: column 'a' must hold numbers, not 'nan'"),
+        ("a,y\n1e999,x\n2,z\n", "row 1: column 'a' must hold numbers, not '1e999'"),
+        ("y\nx\nz\n", "must have a column other than the target"),
+    ],
+)
+def test_tables_that_cannot_be_meant_are_refused_in_a_line(
+    unfitted, tmp_path, capsys, text, message
+):
+    path, out = tmp_path / "t.csv", tmp_path / "t.npz"
+    path.write_bytes(text.encode("latin-1"))
+    assert main(["train", str(path), "--target", "y", "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and str(path) in error and error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_long_headers_are_told_in_part(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(",".join(f"c{k}" for k in range(500)) + "\n" + ",".join("1" * 500) + "\n")
+    with pytest.raises(ValueError, match=r"but c0, .*, c9 and 490 more$"):
+        read_table(path, "kind")
+
+
+@pytest.mark.parametrize("place", ["no/such/x", "", "taken"])
+@pytest.mark.parametrize("command", ["train", "predict", "demo"])
+def test_where_nothing_can_be_written_is_seen_before_the_work(
+    unfitted, monkeypatch, tmp_path, learned, capsys, place, command
+):
+    def run(*args):
+        raise AssertionError("work was done")
+
+    monkeypatch.setattr(SpikingClassifier, "predict", run)
+    monkeypatch.setattr(demo, "run", run)
+    table = write(tmp_path / "t.csv", "abc", (0, 1, 2), "y")
+    (tmp_path / "taken").mkdir()
+    args = {
+        "train": ["train", str(table), "--target", "y"],
+        "predict": ["predict", str(learned[0]), str(table), "--target", "y"],
+        "demo": ["demo"],
+    }[command]
+    out = f"{tmp_path}/{place}"
+    assert main([*args, "--out", out]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("snnlab: --out") and str(tmp_path) in error and ".tmp" not in error
+    assert {path.name for path in tmp_path.iterdir()} == {"t.csv", "taken"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+@pytest.mark.parametrize("command", ["train", "predict"])
+def test_no_file_is_put_in_place_of_a_pipe_or_a_device(
+    unfitted, learned, tmp_path, capsys, command
+):
+    table, pipe = write(tmp_path / "t.csv", "abc", (0, 1, 2), "y"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    args = [table] if command == "train" else [learned[0], table]
+    assert main([command, *map(str, args), "--target", "y", "--out", str(pipe)]) == 2
+    assert capsys.readouterr().err == f"snnlab: --out must be a file, but {pipe} is a device or a pipe\n"
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["train", "t.csv", "--target", "y", "--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["demo", "--epochs", "0"], "--epochs must be at least 1, got 0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_named(capsys, args, message):
+    assert main(args) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_predictions_are_written_whole_or_not_at_all(learned, monkeypatch, tmp_path, capsys):
+    """As a killed writer leaves them: the old file stays."""
+    table, out = write(tmp_path / "t.csv", "abc", (0, 1, 2)), tmp_path / "said.txt"
+    out.write_text("old\n")
+
+    def fail(*args):
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        assert main(["predict", str(learned[0]), str(table), "--out", str(out)]) == 2
+    assert "the disk is full" in capsys.readouterr().err and out.read_text() == "old\n"
+    assert main(["predict", str(learned[0]), str(table), "--out", str(out)]) == 0
+    assert out.read_text() == learned[1]
+    assert {path.name for path in tmp_path.iterdir()} == {"t.csv", "said.txt"}
+
+
+def test_a_copy_that_was_broken_off_is_no_part_of_the_course(monkeypatch, tmp_path, capsys):
+    """Else the next one would take half a notebook for one's own."""
+
+    def fail(*args):
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        assert main(["notebooks", str(tmp_path / "course")]) == 2
+    assert "the disk is full" in capsys.readouterr().err
+    assert not [path for path in (tmp_path / "course").rglob("*") if path.is_file()]
 
 
 def test_a_number_is_no_class(tmp_path, capsys):

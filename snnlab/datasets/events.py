@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import load_npz
+from snnlab._files import DAMAGE, load_npz
 from snnlab.currents import chosen_samples
 from snnlab.datasets import aer
 from snnlab.datasets.dataset import DatasetCorrupt
@@ -62,20 +62,11 @@ class Recordings:
         if not shape or math.prod(shape) > _check.MOST_UNITS:
             raise ValueError(f"shape must have 1 to {_check.MOST_UNITS} units, got {shape}")
         _check.field(self, "tick", _check.number, above=0)
-        times = _check.as_array("times", self.times)
-        dtype = np.int64 if times.dtype.kind in "iu" else np.float64
-        object.__setattr__(self, "times", _check.array("times", times, dtype, (None,)))
-        for name, dtype in (("units", np.int32), ("indptr", np.int64)):
-            x = _check.as_array(name, getattr(self, name))
-            if x.size and x.dtype.kind not in "iu":
-                raise TypeError(f"{name} must hold integers, not {x.dtype}")
-            object.__setattr__(self, name, _check.array(name, x, dtype, (None,)))
+        object.__setattr__(self, "times", _times("times", self.times))
+        object.__setattr__(self, "units", _integers("units", self.units, np.int32))
         if self.units.size != self.times.size:
             raise ValueError("units must be as many as times")
-        if not self.indptr.size or self.indptr[0] != 0 or self.indptr[-1] != self.times.size:
-            raise ValueError("indptr must run from 0 to the number of events")
-        if np.any(self.indptr[1:] < self.indptr[:-1]):
-            raise ValueError("indptr must not fall")
+        object.__setattr__(self, "indptr", _indptr("indptr", self.indptr, self.times.size))
         if self.units.size and not 0 <= self.units.min() <= self.units.max() < math.prod(shape):
             raise ValueError(f"units must lie in a sensor of shape {shape}")
         if self.labels is not None:
@@ -149,6 +140,30 @@ class Recordings:
         )
 
 
+def _times(name, value):
+    """Times of events, int64 or float64 (n,)."""
+    x = _check.as_array(name, value)
+    return _check.array(name, x, np.int64 if x.dtype.kind in "iu" else np.float64, (None,))
+
+
+def _integers(name, value, dtype):
+    """An array (n,) of integers."""
+    x = _check.as_array(name, value)
+    if x.size and x.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, not {x.dtype}")
+    return _check.array(name, x, dtype, (None,))
+
+
+def _indptr(name, value, n_events):
+    """Where each recording's events begin and end."""
+    x = _integers(name, value, np.int64)
+    if not x.size or x[0] != 0 or x[-1] != n_events:
+        raise ValueError(f"{name} must run from 0 to the number of events")
+    if np.any(x[1:] < x[:-1]):
+        raise ValueError(f"{name} must not fall")
+    return x
+
+
 def recordings_of(
     events: np.ndarray | Sequence[np.ndarray],
     *,
@@ -182,6 +197,25 @@ def recordings_of(
     >>> recordings_of(np.array([(3, 2, 10, 1), (0, 1, 25, 0)], fields), shape=(2, 4, 4))
     Recordings(1 of a sensor of 2 x 4 x 4, 2 events each)
     """
+    return _recordings(_of_structured(events), shape, labels, tick)
+
+
+class _Content(NamedTuple):
+    """Of all recordings, one after another; ``places`` are arrays along the named ``axes``."""
+
+    times: np.ndarray
+    places: list[np.ndarray]
+    axes: Sequence[str]
+    indptr: np.ndarray
+    labels: np.ndarray | None = None
+
+    def by_axis(self):
+        """Name and places of each axis."""
+        return zip(self.axes, self.places, strict=True)
+
+
+def _of_structured(events):
+    """The content of structured arrays."""
     parts = [events] if isinstance(events, np.ndarray) and events.dtype.names else events
     parts = _check.sequence("events", parts, of="structured arrays")
     if not parts:
@@ -203,27 +237,30 @@ def recordings_of(
         whole = x.dtype.kind == "f" and np.isfinite(x).all() and np.all(x == np.floor(x))
         if x.ndim != 1 or not (x.dtype.kind in "biu" or whole):
             raise TypeError(f"events['{name}'] must hold integers, not {x.dtype}")
-        places.append((x > 0).astype(np.int64) if name == "p" else x.astype(np.int64))
+        places.append(_check.array(f"events['{name}']", x > 0 if name == "p" else x, np.int64))
     indptr = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-    return _recordings(times, places, indptr, shape, labels, tick, axes)
+    return _Content(times, places, axes, indptr)
 
 
-def _recordings(times, places, indptr, shape, labels, tick, axes):
+def _recordings(content, shape, labels, tick):
     """Recordings, after a look whether places lie within the sensor."""
+    times, places, axes, indptr, _ = content
     if shape is None:
-        sizes = [int(x.max(initial=0)) + 1 for x in places]
-        shape = [2, *sizes[1:]] if axes[0] == "p" else sizes
-    shape = _check.each(_check.like(_check.integer, at_least=1), len(axes), "sizes")("shape", shape)
-    for name, x, n in zip(axes, places, shape, strict=True):
+        sizes = tuple(
+            2 if name == "p" else int(x.max(initial=0)) + 1 for name, x in content.by_axis()
+        )
+        holds, has = "no shape holds", "a sensor must have"
+    else:
+        size = _check.like(_check.integer, at_least=1)
+        sizes = tuple(_check.each(size, len(axes), "sizes")("shape", shape))
+        holds, has = f"shape {sizes} does not hold", "shape must have"
+    for (name, x), n in zip(content.by_axis(), sizes, strict=True):
         if x.size and not 0 <= x.min() <= x.max() < n:
-            raise ValueError(
-                f"shape {tuple(shape)} does not hold all events: {name} reaches from {x.min()} to "
-                f"{x.max()}"
-            )
-    if math.prod(shape) > _check.MOST_UNITS:
-        raise ValueError(f"shape must have at most {_check.MOST_UNITS} units, got {tuple(shape)}")
-    units = np.ravel_multi_index(tuple(places), tuple(shape))
-    return Recordings(times, units, indptr, tuple(shape), labels, tick)
+            raise ValueError(f"{holds} all events: {name} reaches from {x.min()} to {x.max()}")
+    if math.prod(sizes) > _check.MOST_UNITS:
+        raise ValueError(f"{has} at most {_check.MOST_UNITS} units, got {sizes}")
+    units = np.ravel_multi_index(tuple(places), sizes)
+    return Recordings(times, units, indptr, sizes, labels, tick)
 
 
 def read_events(
@@ -254,24 +291,46 @@ def read_events(
     ------
     FileNotFoundError, DatasetCorrupt
         If there is no file, or it is none of these; the message has its path.
+    TypeError, ValueError
+        If ``shape`` is none, or does not hold the file's events.
     """
     path = _check.path("path", path)
     _check.one_of("sensor", sensor, tuple(aer.ADDRESSES))
     content = path.read_bytes()
     try:
-        if content[:2] == b"PK":
-            return _from_npz(path, shape)
-        if content[:6] == b"\x93NUMPY":
-            return recordings_of(_from_npy(path), shape=shape)
-        if content[:1] == b"#":
-            found = aer.aedat(content, sensor)
-            found = found._replace(t=found.t - found.t.min(initial=np.iinfo(np.int64).max))
-        else:
-            found = aer.five_bytes(content)
-    except (BadContent, TypeError) as error:
+        found = _content(path, content, sensor)
+        if shape is None:
+            return _recordings(found, None, found.labels, 1e-6)
+    except BadContent as error:
         raise DatasetCorrupt(f"path must be a file of events: {path} {error}") from None
-    indptr, axes = np.array([0, len(found.t)]), ("p", "y", "x")
-    return _recordings(found.t, [found.p, found.y, found.x], indptr, shape, None, 1e-6, axes)
+    except DAMAGE as error:
+        raise DatasetCorrupt(f"path must be a file of events: {path}: {error}") from None
+    with _check.told_of(path):
+        return _recordings(found, shape, found.labels, 1e-6)
+
+
+def _content(path, content, sensor):
+    """What a file holds, if some sensor can have told it; `DAMAGE` if not."""
+    if content[:2] == b"PK":
+        found = _from_npz(path)
+    elif content[:6] == b"\x93NUMPY":
+        found = _of_structured(_from_npy(path))
+    else:
+        found = _from_bytes(content, sensor)
+    for name, x in found.by_axis():
+        if x.size and not 0 <= x.min() <= x.max() < _check.MOST_UNITS:
+            raise BadContent(f"holds {name} from {x.min()} to {x.max()}, which no sensor has")
+    return found
+
+
+def _from_bytes(content, sensor):
+    """Events in a file of bytes for each."""
+    if content[:1] == b"#":
+        t, x, y, p = aer.aedat(content, sensor)
+        t = t - t.min(initial=np.iinfo(np.int64).max)
+    else:
+        t, x, y, p = aer.five_bytes(content)
+    return _Content(t, [p, y, x], ("p", "y", "x"), np.array([0, len(t)]))
 
 
 def _from_npy(path):
@@ -285,21 +344,27 @@ def _from_npy(path):
     return events
 
 
-def _from_npz(path, shape):
-    """Recordings in an ``.npz`` file."""
+def _from_npz(path):
+    """Events in an ``.npz`` file."""
     try:
         arrays = load_npz(path)
     except ValueError as error:
         raise BadContent(f"is a damaged .npz file: {error}") from None
-    axes = [name for name in ("p", "y", "x") if name in arrays]
     if "t" not in arrays or "x" not in arrays:
         raise BadContent(f"holds no t and x, but {', '.join(sorted(arrays)) or 'nothing'}")
-    places = []
+    times, places = _times("t", arrays["t"]), []
+    axes = [name for name in ("p", "y", "x") if name in arrays]
     for name in axes:
-        if arrays[name].dtype.kind not in "biu" or arrays[name].shape != arrays["t"].shape:
+        if arrays[name].dtype.kind not in "biu" or arrays[name].shape != times.shape:
             raise BadContent(f"holds {name} that are no integers, or not as many as t")
-        places.append(arrays[name].astype(np.int64))
-    n = len(arrays["t"]) if arrays["t"].ndim else 0
-    indptr = arrays.get("offsets", arrays.get("indptr", np.array([0, n])))
-    labels = arrays.get("label", arrays.get("labels"))
-    return _recordings(arrays["t"], places, indptr, shape, labels, 1e-6, axes)
+        places.append(_check.array(name, arrays[name], np.int64))
+    starts, label = (
+        next((name for name in names if name in arrays), None)
+        for names in (("offsets", "indptr"), ("label", "labels"))
+    )
+    indptr, labels = np.array([0, times.size]), None
+    if starts is not None:
+        indptr = _indptr(starts, arrays[starts], times.size)
+    if label is not None:
+        labels = _check.labels(label, arrays[label], len(indptr) - 1, _check.MOST)
+    return _Content(times, places, axes, indptr, labels)

@@ -1,5 +1,6 @@
 """Files of events, byte by byte; recordings, and spike trains of them."""
 
+import re
 import struct
 
 import numpy as np
@@ -176,6 +177,94 @@ def test_other_arrays_are_refused(tmp_path):
         read_events(tmp_path / "none")
     with pytest.raises(ValueError, match="sensor must be one of"):
         read_events(path, sensor="eye")
+
+
+RECORDED = {"t": [0, 1], "x": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"offsets": [0, 3]}, "offsets must run from 0 to the number of events"),
+        ({"indptr": [1, 2]}, "indptr must run from 0"),
+        ({"indptr": np.empty(0, int)}, "indptr must run from 0"),
+        ({"offsets": [0, 2, 1, 2]}, "offsets must not fall"),
+        ({"offsets": [0.0, 2.0]}, "offsets must hold integers"),
+        ({"offsets": [[0, 2]]}, "offsets must have shape"),
+        ({"t": [0, np.nan]}, "t must be finite"),
+        ({"t": 0, "x": 0}, r"t must have shape \(any\), got \(\)"),
+        ({"t": [[0, 1]], "x": [[0, 1]]}, r"t must have shape \(any\), got \(1, 2\)"),
+        ({"t": ["a", "b"]}, "t must be an array of numbers"),
+        ({"t": np.array([0, 2**63], np.uint64)}, "t holds values beyond int64"),
+        ({"label": [1, 2, 3]}, r"label must have shape \(1,\), got \(3,\)"),
+        ({"offsets": [0, 1, 2], "labels": [1]}, r"labels must have shape \(2,\)"),
+        ({"label": [-1]}, "label must lie in 0"),
+        ({"label": [0.5]}, "label must be integers"),
+        ({"x": [0, 2**62]}, f"holds x from 0 to {2**62}"),
+        ({"x": np.array([0, 2**63], np.uint64)}, "x holds values beyond int64"),
+        ({"x": [-1, 0]}, "holds x from -1 to 0"),
+        ({"y": [0, 2**20], "x": [0, 2**20]}, "sensor must have at most"),
+        ({"y": [0, 1], "p": [0, 2]}, "no shape holds all events: p reaches from 0 to 2"),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused_as_of_their_file(tmp_path, change, message):
+    path = tmp_path / "a.npz"
+    np.savez(path, **RECORDED)
+    assert read_events(path).times.tolist() == [0, 1]
+    np.savez(path, **RECORDED | change)
+    with pytest.raises(DatasetCorrupt, match=f"^path .*{message}") as caught:
+        read_events(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (np.array([(1, np.nan)], [("x", int), ("t", float)]), "must be finite"),
+        (np.array([(-1, 1)], [("x", int), ("t", int)]), "holds x from -1 to -1"),
+        (np.array([(2**62, 1)], [("x", int), ("t", int)]), f"holds x from {2**62}"),
+        (np.array([(2**64 - 1, 1)], [("x", "u8"), ("t", int)]), "'x'.* holds values beyond int64"),
+        (np.array([(1e300, 1)], [("x", float), ("t", int)]), "'x'.* holds values beyond int64"),
+        (np.array([(2**20, 2**20, 1)], [("x", int), ("y", int), ("t", int)]), "at most"),
+        (np.array([(0.5, 1)], [("x", float), ("t", int)]), "must hold integers"),
+        (np.array([([1, 2], 1)], [("x", int, 2), ("t", int)]), "must hold integers"),
+        (np.array([(1, [1, 2])], [("x", int), ("t", int, 2)]), "must have shape"),
+        (np.array((1, 1), [("x", int), ("t", int)]), "must be a structured array"),
+        (np.array([(1, 1)], [("x", int), ("y", int)]), "fields t and x"),
+    ],
+)
+def test_structured_arrays_of_no_sensor_are_refused_as_of_their_file(tmp_path, content, message):
+    path = tmp_path / "a.npy"
+    np.save(path, content)
+    with pytest.raises(DatasetCorrupt, match=f"^path .*{message}") as caught:
+        read_events(path)
+    assert str(path) in str(caught.value)
+
+
+def test_addresses_beyond_any_sensor_are_refused_as_of_their_file(put):
+    """AEDAT 3 has 15 bits for a column and for a row: more units than a sensor may have."""
+    content = aedat3()[: aedat3().index(b"HEADER\r\n") + 8]
+    path = put(content + packet(1, [struct.pack("<II", 0x7FFF << 17 | 0x7FFF << 2 | 1, 9)]))
+    with pytest.raises(DatasetCorrupt, match="^path .*sensor must have at most") as caught:
+        read_events(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_shape_that_is_too_small_is_no_fault_of_the_file(put, tmp_path):
+    np.savez(tmp_path / "a.npz", t=T, x=X, y=Y, p=P)
+    np.save(tmp_path / "a.npy", structured())
+    for path in (put(five_bytes()), put(aedat2(), "2"), tmp_path / "a.npz", tmp_path / "a.npy"):
+        for shape, message in (
+            ((2, 33, 34), r"shape \(2, 33, 34\) does not hold all events: y reaches from 0 to 33"),
+            ((34, 34), "shape must hold 3 sizes"),
+            ((2, 2**15, 2**15), "shape must have at most"),
+            ((2, 0, 34), r"shape\[1\] must be at least 1"),
+            (5, "shape must be a sequence"),
+        ):
+            wanted = f"^{re.escape(str(path))}: {message}"
+            with pytest.raises((TypeError, ValueError), match=wanted) as caught:
+                read_events(path, shape=shape)
+            assert not isinstance(caught.value, DatasetCorrupt)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import zipfile
 from functools import cache
 
@@ -216,3 +217,27 @@ def test_every_array_of_a_file_is_looked_at(what, model, tmp_path):
                 cls.load(path)
                 pytest.fail(f"{name}: {array} {what} was taken")
             refused(cls, path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_no_file_takes_the_place_of_a_device_and_links_stay(tmp_path):
+    """As root a network could be saved instead of /dev/null."""
+    pipe, link, target = (tmp_path / name for name in ("pipe", "link.npz", "target.npz"))
+    os.mkfifo(pipe)
+    net = Network((4, 3, 2), snnlab.LIF.brainscales2(), n_steps=5, rng=0)
+    for path in (pipe, os.devnull):
+        before = os.stat(path)
+        with pytest.raises(ValueError, match="path must be .* is a device or a pipe"):
+            net.save(path)
+        with pytest.raises(ValueError, match="checkpoint must be .* is a device or a pipe"):
+            inputs = snnlab.ConstantCurrent(np.ones((4, 4)), 5)
+            train(net, inputs, [0, 1, 0, 1], epochs=1, rng=0, checkpoint=path)
+        assert os.stat(path) == before
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    net.save(link)
+    assert link.is_symlink() and same(Network.load(target), net)
+    target.unlink()  # now it leads nowhere
+    net.save(link)
+    assert link.is_symlink() and same(Network.load(target), net)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.npz", "pipe", "target.npz"]
