@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,9 +54,13 @@ class ConstantCurrent:
     def __init__(self, x: ArrayLike, n_steps: int) -> None:
         double = getattr(x, "dtype", None) == np.float64
         x = _check.array("x", x, np.float64 if double else np.float32, (None, None))
-        self.x = x.copy()
-        self.n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
+        self._x = x.copy()
+        self._n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         self._background = ()  # not known yet
+
+    # what kernels are given was looked at once: no other array takes its place
+    x = property(attrgetter("_x"), doc="What each unit feeds, array (n_samples, n_units).")
+    n_steps = property(attrgetter("_n_steps"), doc="Number of time steps.")
 
     @property
     def n_units(self) -> int:
@@ -84,7 +89,7 @@ class ConstantCurrent:
         """The input of some samples; a view if ``index`` is a slice."""
         chosen = index if isinstance(index, slice) else chosen_samples(len(self), index)
         part = copy.copy(self)  # its values have been checked
-        part.x = np.ascontiguousarray(self.x[chosen])
+        part._x = np.ascontiguousarray(self.x[chosen])
         part._background = ()
         return part
 
@@ -125,14 +130,16 @@ class Values:
         x = _check.array("x", x, np.float64 if double else np.float32, (None, None, None))
         if 0 in x.shape[1:]:
             raise ValueError(f"x must have steps and units, got shape {x.shape}")
-        self.x = x.copy()
+        self._x = x.copy()
 
     @classmethod
     def wrap(cls, x: np.ndarray) -> Self:
         """Values of an array that is known to be right, which is not copied."""
         self = cls.__new__(cls)
-        self.x = x
+        self._x = x
         return self
+
+    x = property(attrgetter("_x"), doc="The values, array (n_samples, n_steps, n_units).")
 
     @property
     def n_steps(self) -> int:

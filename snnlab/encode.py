@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -265,7 +266,12 @@ class RateCoded:
     """
 
     def __init__(self, x: ArrayLike, *, n_steps: int, probability: float = 1.0) -> None:
-        self.x, self.n_steps, self.probability = _rates(x, n_steps, probability)
+        self._x, self._n_steps, self._probability = _rates(x, n_steps, probability)
+
+    # what kernels are given was looked at once
+    x = property(attrgetter("_x"), doc="The values, array (n_samples, n_units).")
+    n_steps = property(attrgetter("_n_steps"), doc="Number of time steps.")
+    probability = property(attrgetter("_probability"), doc="Of a spike per step at x = 1.")
 
     @property
     def n_units(self) -> int:

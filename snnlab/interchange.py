@@ -27,6 +27,7 @@ Needs the extra ``nir``.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from typing import TYPE_CHECKING
@@ -253,13 +254,17 @@ def from_nir(
     if not isinstance(graph, nir.NIRGraph):
         raise TypeError(f"graph must be a nir.NIRGraph, not {type(graph).__name__}")
     _check.one_of("method", method, ("euler", "exact"))
-    about = _about(graph)
+    dt = None if dt is None else _check.number("dt", dt, above=0)
+    about = _about("graph", graph)
     n_steps = about.get("n_steps") if n_steps is None else n_steps
     if n_steps is None:
         raise ValueError("n_steps must be given: the graph does not say how long a sample is")
-    line, reader = _line(nir, graph), _Reader(nir, graph, dt, method)
+    dtype = about.get("dtype", "float32") if dtype is None else dtype
+    line, reader = _line(nir, graph), _Reader(nir, graph, dt, method, _precision(dtype))
     for name, node in line:
-        if not reader.take(name, node):
+        with _told_of(name):
+            taken = reader.take(name, node)
+        if not taken:
             raise ValueError(
                 f"graph: node {name!r} ({type(node).__name__}) has no counterpart here at its "
                 "place; known is Linear or Affine, before it Delay if need be, or Conv2d, then "
@@ -269,7 +274,6 @@ def from_nir(
     if reader.w is not None or not reader.models or reader.pools_last:
         raise ValueError("graph must end with neurons")
     *hidden, last = reader.models
-    dtype = about.get("dtype", "float32") if dtype is None else dtype
     network = Network(
         (reader.shape_in, *reader.layers),
         hidden if hidden else LIF.brainscales2(dt=last.dt),
@@ -280,27 +284,51 @@ def from_nir(
         dtype=dtype,
         workers=workers,
     )
-    for own, given in zip(network.weights, reader.weights, strict=True):
-        own[...] = _check.array("weights of graph", given, network.dtype, own.shape)
+    for own, (name, given) in zip(network.weights, reader.weights, strict=True):
+        what = f"weight of node {name!r}, as neurons scale it,"
+        own[...] = _check.array(what, given, network.dtype, own.shape)
     delayed = (block for block in network.blocks if block.name == "delays")
     for block, given in zip(delayed, reader.stored, strict=True):
         block.of(network.parameters)[...] = given
     return network
 
 
+def _precision(dtype):
+    """A type of floats; float64 of what is none, which the network refuses."""
+    try:
+        return _check.units(1, dtype)[1]
+    except TypeError:
+        return np.dtype(np.float64)
+
+
+@contextlib.contextmanager
+def _told_of(name):
+    """Where a node is taken: what is wrong with it says of which node, if it does not yet."""
+    try:
+        yield
+    except (TypeError, ValueError) as fault:
+        if "node " in str(fault):
+            raise
+        with _check.told_of(f"graph: node {name!r}"):
+            raise
+
+
 class _Reader:
     """Layers, weights and models of nodes, which are taken one after the other."""
 
-    def __init__(self, nir, graph, dt, method):
-        self.nir, self.dt, self.method = nir, dt, method
-        self.layers, self.weights, self.models = [], [], []
+    def __init__(self, nir, graph, dt, method, dtype):
+        self.nir, self.dt, self.method, self.dtype = nir, dt, method, dtype
+        self.layers, self.weights, self.models = [], [], []  # weights with their nodes' names
         (entry,) = (node for node in graph.nodes.values() if isinstance(node, nir.Input))
         if entry.input_type["input"] is None:
             raise ValueError("graph: its input must say how many units there are")
         shape = [int(n) for n in entry.input_type["input"]]
+        if min(shape, default=0) < 1:
+            raise ValueError(f"graph: its input must have units, got shape {tuple(shape)}")
         self.shape_in = (*shape[1:], shape[0]) if len(shape) == 3 else tuple(shape)
         self.shape = self.shape_in  # of what the next node hears
-        self.w, self.delay = None, 0.0  # of a map that waits for its neurons
+        self.map, self.w = None, None  # name and weights of a map that waits for its neurons
+        self.delay = None, 0.0  # of these, after its node's name
         self.axons, self.stored = None, []  # its inputs' delays; what layers hold of them
         self.flat, self.factor = False, 1.0  # what nodes since then did to what it hears
 
@@ -327,7 +355,7 @@ class _Reader:
                 raise ValueError(f"graph: node {name!r} must flatten all axes")
             self.flat = True
         elif self.w is not None and isinstance(node, nir.Delay):
-            self.delay = _one(name, "delay", node.delay)
+            self.delay = name, _one(name, "delay", node.delay)
         elif self.w is not None and isinstance(node, nir.LIF | nir.LI | nir.CubaLIF | nir.CubaLI):
             self._take_neurons(name, node)
         elif self.w is not None and isinstance(node, nir.NIRGraph):
@@ -342,12 +370,11 @@ class _Reader:
         if len(self.shape) == 3:
             if not self.flat:
                 raise ValueError(f"graph: node {name!r} hears images: Flatten is missing before it")
-            if len(w) != np.prod(self.shape):
-                raise ValueError(
-                    f"graph: node {name!r} has weights of {len(w)} inputs, "
-                    f"not of images {self.shape}"
-                )
-        self._place(Dense(w.shape[1]), _own(w, self.shape))
+        if len(w) != np.prod(self.shape):
+            raise ValueError(
+                f"graph: node {name!r} has weights of {len(w)} inputs, it hears {self.shape}"
+            )
+        self._place(name, Dense(w.shape[1]), _own(w, self.shape))
 
     def _take_axons(self, name, node):
         """Delays of what the next dense layer hears, in the order of our units."""
@@ -356,18 +383,20 @@ class _Reader:
         if delays.size not in (1, n) or not ((delays >= 0) & np.isfinite(delays)).all():
             raise ValueError(f"graph: delay of node {name!r} must be {n} numbers, 0 or more")
         delays = _own(np.broadcast_to(delays.ravel(), n), self.shape)
-        longest = _about(node).get("longest")
+        longest = _about(f"graph: node {name!r}", node).get("longest")
         if longest is not None:
             longest = _check.number(f"longest of node {name!r}", longest, above=0)
-        self.axons = delays, longest
+        self.axons = name, delays, longest
 
     def _delay_inputs(self, dt):
         """The dense layer taken last hears its inputs late."""
-        seconds, longest = self.axons
-        steps = np.maximum(seconds / dt, 1e-9)  # delays are above 0 here
+        name, seconds, longest = self.axons
+        with np.errstate(over="ignore"):  # what is too long is refused
+            steps = np.maximum(seconds / dt, 1e-9)  # delays are above 0 here
         if longest is None or steps.max() >= longest:
             longest = float(np.floor(steps.max()) + 1)
-        layer = Delayed(self.layers[-1].n, longest)
+        with _told_of(name):
+            layer = Delayed(self.layers[-1].n, longest)
         self.layers[-1] = layer
         self.stored.append(layer.stored(steps))
         self.axons = None
@@ -395,7 +424,7 @@ class _Reader:
                 f"graph: node {name!r} hears images of {n_in} channels, not {self.shape}"
             )
         layer = Conv(n_out, kernel[0], int(stride[0]), int(padding[0]))
-        self._place(layer, w.transpose(2, 3, 1, 0).reshape(-1, n_out))
+        self._place(name, layer, w.transpose(2, 3, 1, 0).reshape(-1, n_out))
 
     def _take_pool(self, name, node):
         size, stride = np.unique(node.kernel_size), np.unique(node.stride)
@@ -409,15 +438,16 @@ class _Reader:
         if isinstance(node, self.nir.SumPool2d):
             self.factor *= layer.size**2
 
-    def _place(self, layer, w):
+    def _place(self, name, layer, w):
         """A map, which waits for its neurons."""
-        self.w, self.factor, self.flat = w * self.factor, 1.0, False
+        self.map, self.w, self.factor, self.flat = name, w * self.factor, 1.0, False
         self.layers.append(layer)
         self.shape = layer.shape_out(self.shape)
 
     def _take_neurons(self, name, node):
         node = _inner(name, node, self.shape)
         model, scale = _model(self.nir, name, node, self.dt, self.method, self.delay)
+        model.constants(int(np.prod(self.shape)), self.dtype)  # says what does not fit
         if self.axons is not None:
             self._delay_inputs(model.dt)
         if len(self.shape) == 3 and np.ndim(scale):
@@ -425,9 +455,9 @@ class _Reader:
             if np.ptp(by_place, axis=0).any():
                 raise ValueError(f"graph: w_in of node {name!r} must be one for each channel")
             scale = by_place[0]
-        self.weights.append(self.w * scale)
+        self.weights.append((self.map, self.w * scale))
         self.models.append(model)
-        self.w, self.delay = None, 0.0
+        self.w, self.delay = None, (None, 0.0)
         return scale
 
     def _take_recurrent(self, name, graph):
@@ -456,7 +486,7 @@ class _Reader:
         _no_bias(name, nodes["w_rec"])
         w = _check.array(f"weight in node {name!r}", nodes["w_rec"].weight, float, (n, n)).T
         self.layers[-1] = Recurrent(n)
-        self.weights.append(w * self._take_neurons(name, nodes["lif"]))
+        self.weights.append((name, w * self._take_neurons(name, nodes["lif"])))
 
 
 def _inner(name, node, shape):
@@ -466,7 +496,8 @@ def _inner(name, node, shape):
     node, outer = copy.copy(node), tuple(_outer_shape(shape).tolist())
     for key, x in vars(node).items():
         if isinstance(x, np.ndarray):
-            if x.size > 1 and x.ndim != 3:
+            ends = zip(x.shape[::-1], outer[::-1], strict=False)
+            if x.size > 1 and (x.ndim != 3 or any(k not in (1, n) for k, n in ends)):
                 raise ValueError(f"graph: {key} of node {name!r} must have shape {outer}")
             if x.size > 1:
                 x = _own(np.broadcast_to(x, outer).ravel(), shape)
@@ -474,12 +505,12 @@ def _inner(name, node, shape):
     return node
 
 
-def _about(graph):
-    """What `to_nir` noted of the whole; empty for graphs that others made."""
+def _about(what, part):
+    """What `to_nir` noted of the whole, or of a delay; empty where others made it."""
     try:
-        return dict(json.loads(graph.metadata.get(KEY, "{}")))
+        return dict(json.loads(part.metadata.get(KEY, "{}")))
     except (TypeError, ValueError, AttributeError) as fault:
-        raise ValueError(f"graph: its metadata are damaged: {fault}") from None
+        raise ValueError(f"{what}: its metadata are damaged: {fault}") from None
 
 
 def _line(nir, graph):
@@ -522,10 +553,10 @@ def _one(name, what, values):
 
 def _noted(name, node):
     """The model that `to_nir` noted, or None."""
-    text = getattr(node, "metadata", {}).get(KEY)
     try:
+        text = getattr(node, "metadata", {}).get(KEY)
         return None if text is None else LeakyIntegrator.from_dict(json.loads(text))
-    except (TypeError, ValueError) as fault:
+    except (TypeError, ValueError, AttributeError) as fault:
         raise ValueError(f"graph: metadata of node {name!r}: {fault}") from None
 
 
@@ -536,28 +567,28 @@ def _model(nir, name, node, dt, method, delay):
     noted = _noted(name, node)
     if dt is None and noted is None:
         raise ValueError(f"dt must be given: node {name!r} does not say how long a step is")
-    dt = noted.dt if dt is None else _check.number("dt", dt, above=0)
+    dt = noted.dt if dt is None else dt
     leak = np.asarray(node.v_leak, float)
     own = {
-        "tau_mem": _plain(node.tau_mem if filtered else node.tau),
-        "tau_syn": _plain(node.tau_syn) if filtered else None,
+        "tau_mem": _plain(node, "tau_mem" if filtered else "tau"),
+        "tau_syn": _plain(node, "tau_syn") if filtered else None,
         "dt": dt,
         "method": method if noted is None else noted.method,
-        "delay": round(delay / dt),
+        "delay": _steps(*delay, dt),
     }
     if fires:
-        own["v_th"] = _plain(np.asarray(node.v_threshold, float) - leak)
+        own["v_th"] = _plain(node, "v_threshold", above=leak)
         if np.any(np.asarray(node.v_reset, float) != leak):
             raise ValueError(f"graph: node {name!r} must reset to its leak potential, v_leak")
         own["reset"] = "zero"
     elif np.any(leak):
         raise ValueError(f"graph: node {name!r} must leak to 0, it has no threshold")
     model = (LIF if fires else LeakyIntegrator)(**own)
-    gain = np.asarray(node.r, float) * (1 - model.decay_mem)
-    scale = np.asarray(node.w_in, float) * (1 - model.decay_syn) if filtered else 1.0
+    gain = _values(node, "r") * (1 - model.decay_mem)
+    scale = _values(node, "w_in") * (1 - model.decay_syn) if filtered else 1.0
     if noted is not None and _agree(noted, model, gain, scale):
         return noted, 1.0
-    return model.replace(gain=_plain(gain)), scale
+    return model.replace(gain=_alike(gain)), scale
 
 
 def _agree(noted, model, gain, scale):
@@ -570,8 +601,25 @@ def _agree(noted, model, gain, scale):
     return all(np.allclose(a, b, rtol=1e-9, atol=0) for a, b in pairs)
 
 
-def _plain(values):
+def _steps(name, seconds, dt):
+    """A delay in whole steps, by a node of that name if there is any."""
+    what = f"graph: delay of node {name!r}, in steps,"
+    return _check.integer(what, round(_check.number(what, seconds / dt)), 0, _check.MOST_STEPS)
+
+
+def _values(node, key):
+    """A constant of a node, an array of one number or more."""
+    values = np.atleast_1d(_check.array(key, getattr(node, key), float))
+    if values.size == 0:
+        raise ValueError(f"{key} must hold a number, or one per unit, got none")
+    return values
+
+
+def _plain(node, key, above=0.0):
+    """A constant as neurons have it, above another."""
+    return _alike(_values(node, key) - above)
+
+
+def _alike(values):
     """A number, or a tuple where units differ."""
-    values = np.atleast_1d(np.asarray(values, float))
-    alike = np.ptp(values) == 0
-    return float(values.flat[0]) if alike else tuple(values.tolist())
+    return float(values.flat[0]) if np.ptp(values) == 0 else tuple(values.tolist())

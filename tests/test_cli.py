@@ -255,7 +255,8 @@ def test_no_file_is_put_in_place_of_a_pipe_or_a_device(
     os.mkfifo(pipe)
     args = [table] if command == "train" else [learned[0], table]
     assert main([command, *map(str, args), "--target", "y", "--out", str(pipe)]) == 2
-    assert capsys.readouterr().err == f"snnlab: --out must be a file, but {pipe} is a device or a pipe\n"
+    said = f"snnlab: --out must be a file, but {pipe} is a device or a pipe\n"
+    assert capsys.readouterr().err == said
     assert pipe.is_fifo()
 
 

@@ -129,6 +129,7 @@ def cell(**changes):
     return nir.LIF(**own | changes)
 
 
+WIDE = nir.LIF(np.arange(1.0, 4), np.ones(3), np.zeros(3), np.ones(3), np.zeros(3))
 IN, OUT, MAP = nir.Input(np.array([3])), nir.Output(np.array([2])), nir.Linear(np.ones((2, 3)))
 
 
@@ -152,11 +153,87 @@ IN, OUT, MAP = nir.Input(np.array([3])), nir.Output(np.array([2])), nir.Linear(n
         (graph_of(IN, nir.Delay(np.full(3, -1)), MAP, cell(), OUT), {}, "'n1' must be 3 numbers"),
         (graph_of(IN, nir.Delay(np.ones(3)), cell(), OUT), {}, r"node 'n2' \(LIF\) has no"),
         (graph_of(IN, MAP, cell(v_leak=np.full(2, np.nan)), OUT), {}, "v_th|reset"),
+        (
+            graph_of(IN, nir.Linear(np.ones((2, 4))), cell(), OUT),
+            {},
+            "'n1' has weights of 4 inputs",
+        ),
+        (graph_of(IN, MAP, WIDE, OUT), {}, "^graph: node 'n2': tau_mem has 3 values for a layer"),
+        (
+            graph_of(IN, nir.Linear(np.full((2, 3), 1e300)), cell(), OUT),
+            {},
+            "weight of node 'n1', as neurons scale it, must be finite",
+        ),
+        (graph_of(nir.Input(np.array([0])), MAP, cell(), OUT), {}, "input must have units"),
+        (graph_of(IN, MAP, cell(), OUT), {"dt": -1}, "^dt must be above 0"),
+        (graph_of(IN, MAP, cell(), OUT), {"dtype": "float16"}, "^dtype must be float32 or"),
     ],
 )
 def test_graphs_that_are_not_taken(graph, more, message):
     with pytest.raises(ValueError, match=message):
         from_nir(graph, **{"n_steps": 10, "dt": 0.1} | more)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"tau": np.full(2, np.nan)}, "tau must be finite"),
+        ({"tau": np.array([1.0, np.inf])}, "tau must be finite"),
+        ({"tau": np.zeros(2)}, "tau_mem must be above 0"),
+        ({"tau": np.full(2, 0.01)}, "tau_mem must be at least dt"),
+        ({"tau": np.array(["a", "b"])}, "tau must be an array of numbers"),
+        ({"tau": np.zeros(0)}, "tau must hold a number, or one per unit"),
+        ({"r": np.full(2, np.nan)}, "r must be finite"),
+        ({"r": np.full(2, 1e300)}, "gain must be smaller"),
+        ({"v_threshold": np.full(2, np.nan)}, "v_threshold must be finite"),
+        ({"v_threshold": -np.ones(2)}, "v_th must be above 0"),
+        ({"v_threshold": np.ones(3)}, "could not be broadcast"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("within", [False, True], ids=["in the line", "in a loop"])
+def test_constants_that_make_no_neuron_are_told_with_their_node(changes, message, within):
+    node = cell()
+    for name, x in changes.items():
+        setattr(node, name, x)
+    graph = graph_of(IN, MAP, loop(INNER, node, SQUARE, OUT) if within else node, OUT)
+    with pytest.raises((TypeError, ValueError), match=f"^graph: node 'n2': .*{message}"):
+        from_nir(graph, n_steps=10, dt=0.1)
+
+
+@pytest.mark.parametrize(
+    "key, value", [("tau_syn", -1.0), ("tau_mem", 0.0), ("w_in", np.nan)], ids=str
+)
+def test_constants_of_filtered_neurons_are_told_with_their_node(key, value):
+    names = "tau_mem", "tau_syn", "r", "v_threshold", "w_in"
+    node = nir.CubaLIF(**{name: np.ones(2) for name in names}, v_leak=np.zeros(2))
+    setattr(node, key, np.full(2, value))
+    with pytest.raises(ValueError, match=f"^graph: node 'n2': {key} must be"):
+        from_nir(graph_of(IN, MAP, node, OUT), n_steps=10, dt=0.1)
+
+
+@pytest.mark.parametrize("seconds, message", [(-1, "at least 0"), (1e9, "at most"), (1e308, "fin")])
+def test_delays_that_are_none_are_told_with_their_node(seconds, message):
+    late = nir.Delay(np.full(2, seconds)), nir.Delay(np.full(3, abs(seconds)))
+    graph = graph_of(IN, MAP, late[0], cell(), OUT)
+    with pytest.raises(ValueError, match=f"delay of node 'n2', in steps, must be {message}"):
+        from_nir(graph, n_steps=10, dt=0.01)
+    if seconds > 0:
+        with pytest.raises(ValueError, match="^graph: node 'n1': longest must be"):
+            from_nir(graph_of(IN, late[1], MAP, cell(), OUT), n_steps=10, dt=0.01)
+
+
+@pytest.mark.parametrize("note", [None, {"snnlab": "x"}, {"snnlab": "[]"}])
+def test_damaged_notes_are_told_with_their_node(note):
+    node = cell()
+    node.metadata = note
+    with pytest.raises(ValueError, match="metadata of node 'n2'"):
+        from_nir(graph_of(IN, MAP, node, OUT), n_steps=10, dt=0.1)
+    if note != {"snnlab": "[]"}:  # which says nothing of a delay
+        node = nir.Delay(np.ones(3))
+        node.metadata = note
+        with pytest.raises(ValueError, match="^graph: node 'n1': its metadata are damaged"):
+            from_nir(graph_of(IN, node, MAP, cell(), OUT), n_steps=10, dt=0.1)
 
 
 def there_and_back(network, graph, inputs, folder):
@@ -423,6 +500,8 @@ IMAGES = nir.Input(np.array([2, 4, 4]))
         ([conv(kernel=(2, 2), padding="same"), image_cell()], "'n1' pads unevenly"),
         ([conv(3), image_cell()], r"'n1' hears images of 3 channels, not \(4, 4, 2\)"),
         ([conv(), image_cell((32,))], r"of node 'n2' must have shape \(2, 4, 4\)"),
+        ([conv(), image_cell((2, 4, 5))], r"of node 'n2' must have shape \(2, 4, 4\)"),
+        ([conv(kernel=(9, 9)), image_cell()], "^graph: node 'n1': kernel 9 is larger than"),
         ([nir.Linear(np.ones((3, 32))), cell()], "'n1' hears images: Flatten is missing"),
         ([nir.Flatten(IMAGES.input_type, 0), nir.Linear(np.ones((2, 30))), cell()], "30 inputs"),
         ([nir.Flatten(IMAGES.input_type, 0), conv(), image_cell()], "'n2' hears images of 2"),
@@ -431,6 +510,7 @@ IMAGES = nir.Input(np.array([2, 4, 4]))
         ([nir.AvgPool2d(*sizes(2, 2, 1)), conv(), image_cell()], "'n1' must pool squares side by"),
         ([conv(), image_cell(), nir.AvgPool2d(*sizes(2, 2, 0))], "graph must end with neurons"),
         ([nir.AvgPool2d(*sizes(3, 3, 0)), conv(), image_cell()], "sides that 3 divides"),
+        ([nir.AvgPool2d(*sizes(3, 3, 0)), conv(), image_cell()], "^graph: node 'n1': Pool hears"),
     ],
 )
 def test_graphs_of_images_that_are_not_taken(nodes, message):

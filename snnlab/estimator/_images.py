@@ -1,10 +1,19 @@
 """Images as features: their shape, the order of their axes, and what is said where they differ."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from snnlab import _check
 from snnlab.datasets.augment import Affine, AugmentedImages, CroppedImages, Crops
 from snnlab.layers import Composite, Conv, Pool
+
+
+def layers_of(given):
+    """A list of the estimator's layers, which are asked for several times: no iterator."""
+    if isinstance(given, Iterator):
+        raise TypeError(f"layers must be a sequence, not {type(given).__name__}")
+    return _check.sequence("layers", given)
 
 
 def shape_of(image_shape, layers):
@@ -20,13 +29,14 @@ def shape_of(image_shape, layers):
     Raises
     ------
     TypeError, ValueError
-        If it is no shape of images; if both are given, and differ; if neither is, but layers hear
-        images.
+        If it is no shape of images, or layers are no sequence; if both are given, and differ; if
+        neither is, but layers hear images.
     """
-    first = layers[0] if isinstance(layers, list | tuple) and layers else None
+    layers = [] if layers is None else layers_of(layers)
+    first = layers[0] if layers else None
     in_layers = tuple(first) if isinstance(first, tuple) else None
     if image_shape is None:
-        if in_layers is None and any(map(_hears_images, layers or ())):
+        if in_layers is None and any(map(_hears_images, layers)):
             raise ValueError(
                 "image_shape must be given where layers hear images, such as (28, 28, 1): rows, "
                 "columns and channels"

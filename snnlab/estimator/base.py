@@ -185,7 +185,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             self._rng = np.random.default_rng(_seed(self.random_state))
             self._learn_code(X[order], self.scaled(targets[order], True))
             if self._as_they_come() and weights is None:
-                order = np.arange(len(targets))
+                order = np.sort(order)
         X, targets = X[order], self.scaled(targets[order], fresh)
         kept, held = self._split(targets)
         if fresh:
@@ -194,6 +194,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             self._optimizer = self._new_optimizer()
         else:
             inputs = self._coded(X[kept])
+            _check_rows(self.network_, len(kept))
         if self.augment is not None:
             inputs = self._augmented(X[kept])
         loss, targets, held_targets = resolve(self.readout_loss()), targets[kept], targets[held]
@@ -210,7 +211,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """How to train on n samples."""
         batch_size = self.batch_size
         if _auto(batch_size):
-            batch_size = int(np.clip(-(-n // 10), 1, 100))
+            batch_size = _usual_batch_size(n, self.network_.normalises)
         epochs, dropout = self.epochs, self.dropout
         if _auto(epochs):
             size = _check.integer("batch_size", batch_size, at_least=1)
@@ -297,7 +298,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         share, votes = _check.number("activity", self.activity, above=0), self.votes(n_out)
         neuron, readout = self._neurons(votes)
         if self.layers is not None:
-            layers = _check.sequence("layers", self.layers)
+            layers = images.layers_of(self.layers)
             shaped = bool(layers) and isinstance(layers[0], tuple)
             shape = layers[0] if shaped else self._image_shape() or (inputs.n_units,)
             if np.prod(shape, dtype=object) != inputs.n_units:
@@ -317,6 +318,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             rng=self._rng,
             workers=self.workers,
         )
+        _check_rows(network, len(inputs))
         few = inputs[: int(np.clip(SAMPLE_STEPS // inputs.n_steps, 25, 500))]
         if isinstance(inputs, SpikeTrains):
             remedy = None if self.code_ is None else QUIET.format(self._most)
@@ -345,7 +347,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         elif not isinstance(neuron, LIF) and not (
             isinstance(neuron, list | tuple) and all(isinstance(x, LIF) for x in neuron)
         ):
-            raise TypeError(f"neuron must be LIF or None, not {type(neuron).__name__}")
+            raise TypeError(
+                f"neuron must be LIF or None, or a sequence of LIF, not {type(neuron).__name__}"
+            )
         readout = self.readout
         if readout is not None and not isinstance(readout, LeakyIntegrator):
             raise TypeError(f"readout must be LeakyIntegrator, LIF or None, not {readout!r}")
@@ -431,7 +435,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         else:
             code = "latency" if code == "auto" and self.augment is not None else code
             learned = tables.learn_code(X, self.columns(targets), code)
-        given = self.neuron[0] if isinstance(self.neuron, list | tuple) else self.neuron
+        some = self.neuron if isinstance(self.neuron, list | tuple) else [self.neuron]
+        given = some[0] if some else None  # where one is missing, the network says so
         learned.n_steps = n_steps
         learned.dt = given.dt if isinstance(given, LIF) else encode.DT * tables.STEPS / n_steps
         self.code_, self.minimum_, self.range_ = learned, learned.minimum, learned.range
@@ -529,6 +534,23 @@ def _of_unit(code):
     """A code of pixels that are in [0, 1] already."""
     n = code.n_features
     return replace(code, minimum=np.zeros(n), range=np.ones(n))
+
+
+def _check_rows(network, n):
+    """Refuse to learn from one sample where layers take statistics of a batch."""
+    if n < 2 and network.normalises:
+        raise ValueError(
+            "X holds one sample to learn from (without those held out, or of weight 0): layers "
+            "with a norm need two at least"
+        )
+
+
+def _usual_batch_size(n, norms):
+    """A tenth of n samples, between 1 and 100; with norms the next size that leaves no single."""
+    size = int(np.clip(-(-n // 10), 1, 100))
+    if norms:
+        size = next(k for k in range(max(size, 2), n + 1) if n % k != 1)
+    return size
 
 
 def _auto(x):

@@ -11,6 +11,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from snnlab import _check
+from snnlab.estimator import _images as images
 from snnlab.estimator.base import SpikingEstimator, weights_of
 from snnlab.layers.vote import Vote
 from snnlab.learning.losses import MaxOverTime
@@ -40,7 +41,8 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         "auto": 20, or as many more as make 3,000 steps, at most 80; of tables 400 steps, at most
         200, but 20 epochs where a linear model does as well.
     batch_size : int or "auto"
-        "auto": a tenth of the samples, between 1 and 100.
+        "auto": a tenth of the samples, between 1 and 100; where layers have a norm 2 at least, and
+        more if a batch of one would be left.
     lr : float
         Learning rate of Adam, where no ``optimizer`` is given.
     dropout : float or "auto"
@@ -256,8 +258,8 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
 
     def votes(self, n_out: int) -> bool:
         """Whether neurons vote for the classes: the last of the layers says so."""
-        layers = () if self.layers is None else _check.sequence("layers", self.layers)
-        if not len(layers) or not isinstance(layers[-1], Vote):
+        layers = () if self.layers is None else images.layers_of(self.layers)
+        if not layers or not isinstance(layers[-1], Vote):
             return False
         if layers[-1].classes != n_out:
             raise ValueError(f"layers end with {layers[-1]}, but there are {n_out} classes in y")

@@ -41,7 +41,8 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         "auto": 20, or as many more as make 3,000 steps, at most 80; of tables 400 steps, at most
         200, but 8 epochs where a linear model does as well.
     batch_size : int or "auto"
-        "auto": a tenth of the samples, between 1 and 100.
+        "auto": a tenth of the samples, between 1 and 100; where layers have a norm 2 at least, and
+        more if a batch of one would be left.
     lr : float
         Learning rate of Adam, where no ``optimizer`` is given.
     dropout : float or "auto"

@@ -416,6 +416,14 @@ class WeightedTargets:
         return WeightedTargets(self.targets[index], self.weights[index])
 
 
+def _gradient(g_readout, readout):
+    """A gradient as an array, if it has a readout's shape, which a product may hide."""
+    g_readout = _check.as_array("g_readout", g_readout)
+    if g_readout.shape != readout.shape:
+        raise ValueError(f"g_readout must have shape {readout.shape}, got {g_readout.shape}")
+    return g_readout
+
+
 def _weighted(name, targets):
     """Targets, if they are `WeightedTargets`."""
     if not isinstance(targets, WeightedTargets):
@@ -467,10 +475,7 @@ class Weighted:
         targets = _weighted("targets", targets)
         weights = _check.array("weights", targets.weights, readout.dtype, (len(readout),))
         value, g_readout = called(self.loss, readout, targets.targets)
-        g_readout = _check.as_array("g_readout", g_readout)
-        if g_readout.shape != readout.shape:  # which a product would hide
-            raise ValueError(f"g_readout must have shape {readout.shape}, got {g_readout.shape}")
-        return value, g_readout * weights[:, None, None]
+        return value, _gradient(g_readout, readout) * weights[:, None, None]
 
 
 class MaskedTargets:
@@ -599,6 +604,7 @@ class Masked:
             heard = readout[who][seen].reshape(len(who), -1, readout.shape[2])
             with _check.told_of("readout, or targets"):
                 value, g_heard = called(self.loss, heard, targets.targets[who])
+            g_heard = _gradient(g_heard, heard)
             share = len(who) / len(readout)
             total += share * value
             g = np.zeros((len(who), *readout.shape[1:]), readout.dtype)

@@ -125,10 +125,10 @@ def learn(
 class MembraneSignal:
     """The rule: ``snnlab.train(network, ..., backward=MembraneSignal())``.
 
-    For networks of `Dense` and `Recurrent` layers whose neurons reset by subtraction, each layer
-    with one time constant; thresholds may differ, and be learned (``learn="v_th"``). Recurrent
-    weights are inhibition that is given, and have no gradient. The last layer spikes, or
-    integrates.
+    For networks of `Dense` and `Recurrent` layers whose neurons reset by subtraction and do not
+    adapt, each layer with one time constant; thresholds may differ, and be learned
+    (``learn="v_th"``). Recurrent weights are inhibition that is given, and have no gradient. The
+    last layer spikes, or integrates.
 
     Parameters
     ----------
@@ -207,6 +207,10 @@ def _fault(stage):
     plain = isinstance(stage.layer, Dense) and stage.layer.norm is None
     if not (plain or isinstance(stage.layer, Recurrent)) or stage.shortcut is not None:
         return "not a plain Dense or Recurrent one: MembraneSignal takes no others"
+    if stage.rates:
+        return "of ReLU units, which do not spike: MembraneSignal is for LIF neurons"
+    if stage.adapts:
+        return "whose neurons adapt: MembraneSignal is for LIF, not AdaptiveLIF"
     if stage.fires and stage.zero_reset:
         return "whose neurons reset to rest: MembraneSignal is for reset='subtract'"
     if {*stage.learned} - {"v_th"}:
@@ -237,11 +241,13 @@ def shares(
     Raises
     ------
     TypeError, ValueError
-        What is no neuron, or has several time constants.
+        What is no neuron, or adapts, or has several time constants.
     """
     n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     if not isinstance(neuron, LeakyIntegrator):
         raise TypeError(f"neuron must be a LIF or LeakyIntegrator, not {type(neuron).__name__}")
+    if neuron.adapts:
+        raise ValueError("neuron must not be an AdaptiveLIF: its own spikes change what is left")
     if neuron.per_unit.keys() & ONE_OF_EACH:
         raise ValueError("neuron must have one tau_mem, tau_syn and gain")
     steps = np.arange(n_steps)

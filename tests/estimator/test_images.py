@@ -175,6 +175,19 @@ def test_what_is_wrong_with_images_is_said(given, expected, message):
         ({"layers": [Residual(Conv(1, 4, padding=0))]}, ValueError, "Residual"),
         ({"layers": SMALL, "image_shape": None}, ValueError, "image_shape must be given where"),
         ({"layers": [Residual(Conv(1))], "image_shape": None}, ValueError, "image_shape must be"),
+        ({"layers": Conv(3)}, TypeError, "layers must be a sequence, not Conv"),
+        (
+            {"layers": Conv(3), "image_shape": None},
+            TypeError,
+            "layers must be a sequence, not Conv",
+        ),
+        ({"layers": 5, "image_shape": None}, TypeError, "layers must be a sequence, not int"),
+        ({"layers": np.array(5)}, TypeError, "layers must be a sequence, not ndarray"),
+        ({"neuron": []}, ValueError, "neuron must hold 1 models, one per hidden layer"),
+        ({"neuron": (), "layers": SMALL}, ValueError, "neuron must hold 2 models, one per"),
+        ({"neuron": [], "image_shape": None}, ValueError, "neuron must hold 1 models, one per"),
+        ({"neuron": ["LIF"]}, TypeError, "neuron must be LIF or None, or a sequence of LIF"),
+        ({"image_shape": ()}, ValueError, "image_shape must be rows, columns and"),
         ({"image_shape": (16, 16, 1, 1)}, ValueError, "image_shape must be rows, columns and"),
         ({"image_shape": (0, 16, 1)}, ValueError, r"image_shape\[0\] must be at least 1"),
         ({"image_shape": 256}, TypeError, "image_shape"),
@@ -192,6 +205,13 @@ def test_what_does_not_fit_is_refused_by_name(settings, error, message):
     model = quick(**{"image_shape": (16, 16, 1), "epochs": 1, "hidden": (5,)} | settings)
     with pytest.raises(error, match=message):
         model.fit(x, y)
+
+
+def test_layers_are_read_more_than_once():
+    x, y, _, _ = digits(40)
+    with pytest.raises(TypeError, match="layers must be a sequence, not list_iterator"):
+        quick(layers=iter([20, 10]), epochs=1).fit(x, y)  # it learned without hidden layers
+    assert quick(layers=np.array([20, 10]), epochs=1).fit(x, y).network_.sizes[1:3] == (20, 10)
 
 
 def test_signals_must_have_a_unit_for_each_pixel():

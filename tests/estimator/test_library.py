@@ -171,6 +171,74 @@ def test_layers_neurons_and_readouts(iris):
     assert model.network_.shape_in == (16, 16, 1)
 
 
+def test_no_hidden_layer_has_no_neurons(iris):
+    readout = LIF.brainscales2().integrator()
+    one, other = (quick(hidden=(), neuron=x, readout=readout).fit(*iris) for x in (None, []))
+    np.testing.assert_array_equal(one.predict_proba(iris[0]), other.predict_proba(iris[0]))
+
+
+# batches ------------------------------------------------------------------------------------------
+
+NORMED, PLAIN = [layers.Dense(4, layers.BatchNorm())], [layers.Dense(4)]
+
+
+def rows(n):
+    return np.random.default_rng(0).random((n, 16)), np.arange(n) % 2
+
+
+def batches(cls, used, n, **settings):
+    """Sizes of the batches of an epoch."""
+    seen, (x, y) = [], rows(n)
+    settings |= {"layers": used, "code": "latency", "epochs": 1}
+    model = quick(cls, callbacks=lambda step: seen.append(len(step.trace)), **settings).fit(x, y)
+    assert sum(seen) == n - (0 if model.validation_fraction is None else -(-n // 5))
+    return seen
+
+
+@pytest.mark.parametrize("cls", [SpikingClassifier, SpikingRegressor])
+@pytest.mark.parametrize(
+    "n, usual, normed",
+    [(2, 1, 2), (3, 1, 3), (8, 1, 2), (11, 2, 3), (13, 2, 5), (21, 3, 3), (1101, 100, 101)],
+)
+def test_batches_are_such_as_norms_take(cls, n, usual, normed):
+    found = batches(cls, NORMED, n)
+    assert found[0] == normed and min(found) > 1
+    assert batches(cls, PLAIN, n)[0] == usual
+
+
+@pytest.mark.parametrize("cls", [SpikingClassifier, SpikingRegressor])
+def test_norms_take_folds_of_any_size(cls):
+    assert batches(cls, NORMED, 14, validation_fraction=0.2) == [3, 3, 3, 2]  # of 11 samples
+    x, y = rows(22)
+    model = quick(cls, layers=NORMED, code="latency", epochs=1)
+    scores = cross_val_score(model, x, y, cv=2, error_score="raise")
+    assert len(scores) == 2 and np.isfinite(scores).all()
+    for n in (11, 8, 2):
+        model.partial_fit(x[:n], y[:n])
+    assert len(model.history_) == 3
+
+
+@pytest.mark.parametrize("cls", [SpikingClassifier, SpikingRegressor])
+def test_one_sample_teaches_norms_nothing(cls):
+    x, y = rows(6)
+    settings = {"layers": NORMED, "code": "latency", "epochs": 1}
+    model, halved = quick(cls, **settings), quick(cls, **settings, validation_fraction=0.5)
+    for fit in (
+        lambda: model.fit(x[:1], y[:1]),
+        lambda: model.partial_fit(x[:1], y[:1]),
+        lambda: model.fit(x, y, sample_weight=np.eye(6)[0]),
+        lambda: halved.fit(x[:2], y[:2]),
+    ):
+        with pytest.raises(ValueError, match="X holds one sample to learn from"):
+            fit()
+    before = model.partial_fit(x, y).network_.parameters.copy()
+    with pytest.raises(ValueError, match="X holds one sample to learn from"):
+        model.partial_fit(x[:1], y[:1])
+    np.testing.assert_array_equal(model.network_.parameters, before)
+    assert model.predict(x[:1]).shape == (1,)
+    quick(cls, **settings | {"layers": PLAIN}).fit(x[:1], y[:1])
+
+
 def test_training_stops_early_at_its_best(iris):
     model = quick(validation_fraction=0.2, patience=3, epochs=100).fit(*iris)
     seen = model.history_.validation_accuracy
@@ -223,6 +291,20 @@ def test_weights_count(iris):
     for bad in (-np.ones(100), np.zeros(100), np.ones(7)):
         with pytest.raises(ValueError, match="sample_weight"):
             quick().fit(x, y, sample_weight=bad)
+
+
+@pytest.mark.parametrize("code", ["auto", "latency", "population", "current"])
+def test_whole_weights_count_whatever_the_code(code, iris):
+    """Rows that are learned as they come were so with their weights left out."""
+    x, y = iris[0][50:], iris[1][50:]
+    for times in (1 + 3 * (y == 1), np.arange(100) % 4):
+        weighted = quick(code=code).fit(x, y, sample_weight=times).predict_proba(x)
+        again = quick(code=code).fit(np.repeat(x, times, axis=0), np.repeat(y, times))
+        np.testing.assert_array_equal(weighted, again.predict_proba(x))
+        assert not np.array_equal(weighted, quick(code=code).fit(x, y).predict_proba(x))
+        if times[0] == 4:
+            of_class = quick(code=code, class_weight={1: 4, 2: 1}).fit(x, y)
+            np.testing.assert_array_equal(weighted, of_class.predict_proba(x))
 
 
 def test_logarithms_of_odds(iris):

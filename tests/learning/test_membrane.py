@@ -8,9 +8,11 @@ from snnlab import (
     LIF,
     SGD,
     Adam,
+    AdaptiveLIF,
     ConstantCurrent,
     LeakyIntegrator,
     Network,
+    ReLU,
     SpikeTrains,
     Substrate,
     Values,
@@ -27,6 +29,7 @@ from snnlab.parameters import Gradients
 T = 30
 NEURON = LIF(tau_mem=8.0, tau_syn=None, dt=1.0)
 LEARNS = NEURON.replace(learn="v_th")
+TIRED = AdaptiveLIF(tau_mem=8.0, tau_syn=None, dt=1.0)
 SMOOTH = MembraneSignal(normalise=False)
 
 
@@ -467,6 +470,10 @@ def test_a_rule_of_ones_own():
             "differ in tau_mem",
         ),
         (Network(((4, 4, 1), Conv(2), 3), NEURON, n_steps=T, rng=0), "not a plain Dense"),
+        (Network((7, 5, 3), ReLU(dt=1.0, tau_mem=8.0), n_steps=T, rng=0), "of ReLU units"),
+        (Network((7, 5, 3), TIRED, n_steps=T, rng=0), "whose neurons adapt"),
+        (Network((7, Recurrent(5), 3), TIRED, n_steps=T, rng=0), "whose neurons adapt"),
+        (Network((7, 3), [], readout=TIRED, n_steps=T, rng=0), "whose neurons adapt"),
     ],
 )
 def test_networks_it_is_not_for(network, words):
@@ -527,3 +534,5 @@ def test_beginnings_that_make_no_sense():
             competing(given.pop("sizes"), given.pop("neuron"), **given)
     with pytest.raises(ValueError, match="neuron must have one tau_mem"):
         membrane.shares(NEURON.replace(tau_mem=[3.0, 4.0]), T)
+    with pytest.raises(ValueError, match="neuron must not be an AdaptiveLIF"):
+        membrane.shares(TIRED, T)

@@ -10,6 +10,7 @@ from snnlab.learning.evaluation import predict_scores
 from snnlab.learning.losses import (
     Masked,
     MaskedTargets,
+    MaxOverTime,
     PerStep,
     SquaredErrorPerStep,
     Weighted,
@@ -138,6 +139,54 @@ def test_masked_and_weighted():
     assert value == plain[0] and np.allclose(g, plain[1] * w[:, None, None])
     found = loss.scores_for(x, WeightedTargets(masked, w))
     assert np.array_equal(found, Masked("sum_over_time").scores_for(x, masked))
+
+
+@pytest.mark.parametrize(
+    "weights, error, message",
+    [
+        (np.ones((N, 1)), ValueError, r"weights must have shape \(5\), got \(5, 1\)"),
+        (np.ones(N - 1), ValueError, r"weights must have shape \(5\), got \(4,\)"),
+        (np.float64(1), ValueError, r"weights must have shape \(5\), got \(\)"),
+        (np.full(N, np.nan), ValueError, "weights must be finite"),
+        (["a"] * N, TypeError, "weights must be an array of numbers"),
+        (None, TypeError, "weights must be an array of numbers"),
+    ],
+    ids=str,
+)
+def test_weights_are_looked_at(weights, error, message):
+    x, labels, loss = readout(), labels_per_step()[:, 0], Weighted(MaxOverTime())
+    targets = WeightedTargets(labels, weights)
+    for call in (
+        lambda: loss(x, targets),
+        lambda: loss.check_targets("targets", targets, N, CLASSES),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+    listed = loss(x, WeightedTargets(labels, [1, 2, 3, 4, 5]))[1]
+    assert np.array_equal(listed, loss(x, WeightedTargets(labels, np.arange(1.0, 6)))[1])
+    for call in (loss, loss.scores_for, lambda x, y: loss.agreement(loss.scores(x), y)):
+        with pytest.raises(TypeError, match="targets must be WeightedTargets, not ndarray"):
+            call(x, labels)
+
+
+@pytest.mark.parametrize("g", [None, np.ones(CLASSES), np.ones((N, 1, 1))], ids=str)
+def test_weights_do_not_hide_the_shape_of_a_gradient(g):
+    loss = Weighted(lambda x, y: (1.0, g))
+    labels = labels_per_step()[:, 0]
+    with pytest.raises(ValueError, match="g_readout must have shape"):
+        loss(readout(), WeightedTargets(labels, np.ones(N)))
+    masked = Masked(lambda x, y: (1.0, np.zeros(x.size)))  # as many numbers
+    with pytest.raises(ValueError, match="g_readout must have shape"):
+        masked(readout(), MaskedTargets(labels, np.ones((N, STEPS), bool)))
+
+
+@pytest.mark.parametrize("label", [2**63, 2**64 - 1])
+def test_labels_that_are_too_large_are_told_as_they_are(label):
+    for loss, shape in ((MaxOverTime(), N), (PerStep(), (N, STEPS))):
+        labels = np.zeros(shape, np.uint64)
+        labels.flat[1] = label
+        with pytest.raises(ValueError, match=f"must lie in 0 ... 2; it reaches from 0 to {label}"):
+            loss(readout(), labels)
 
 
 def test_losses_of_every_step_do_not_overflow():
