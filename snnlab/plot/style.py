@@ -431,9 +431,15 @@ def steady(low, high):
     return -float(down), float(up)
 
 
+def an(what):
+    """``a 3``, ``an 8``, ``an automobile``."""
+    sound = str(what).lstrip('"')[0]
+    return f"{'an' if sound in '8aeiou' else 'a'} {what}"
+
+
 def one(what):
     """``A 3``, ``An 8``: what a sentence begins with."""
-    return f"{'An' if str(what)[0] in '8aeiou' else 'A'} {what}"
+    return "A" + an(what)[1:]
 
 
 def count(n, what):

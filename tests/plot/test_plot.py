@@ -14,6 +14,7 @@ from PIL import Image
 
 from snnlab import LIF, History, Network, encode, plot
 from snnlab.course import figures
+from snnlab.plot import style
 
 SHAPE = (8, 8)
 
@@ -294,3 +295,10 @@ def test_save_writes_a_whole_file(tmp_path, pictures):
     pictures["order"].save(tmp_path / "a.png")
     assert png_size((tmp_path / "a.png").read_bytes())[0] == 2 * 860
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    "what, said", [(3, "a 3"), (8, "an 8"), ('"8"', 'an "8"'), ("automobile", "an automobile")]
+)
+def test_articles(what, said):
+    assert style.an(what) == said and style.one(what) == said[0].upper() + said[1:]

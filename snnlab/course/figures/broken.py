@@ -9,7 +9,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from snnlab.plot import style
-from snnlab.plot.style import ROLES
+from snnlab.plot.style import ROLES, an
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +93,7 @@ def update_broken(picture: Picture, data: Mapping[str, Any]) -> None:
     )
     picture.alt = (
         f"{data['n_dead']} of {data['n_hidden']} hidden neurons are dead. {parts}. A table of "
-        f"decisions against true classes, for {name}: most often a {true} is taken for a {said}, "
-        f"{wrong.max()} times. Beside it, curves of the accuracy against the share of dead "
-        f"neurons, which die {order}."
+        f"decisions against true classes, for {name}: most often {an(true)} is taken for "
+        f"{an(said)}, {wrong.max()} times. Beside it, curves of the accuracy against the share of "
+        f"dead neurons, which die {order}."
     )

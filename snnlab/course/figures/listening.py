@@ -9,7 +9,7 @@ import numpy as np
 from snnlab.course.figures.parts import place_accuracy, place_others, show_accuracy, show_others
 from snnlab.plot import style
 from snnlab.plot.raster import Raster, grey_rgb, rgb_of
-from snnlab.plot.style import QUIET, ROLES, count
+from snnlab.plot.style import QUIET, ROLES, an, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,7 +197,7 @@ def update_learning(picture: Picture, data: Mapping[str, Any]) -> None:
     step, accuracy = show_accuracy(a.tests, data["tested"])
     other = show_others(a.others, data["others"], step)
     answer = int(data["shares"][-1].argmax())
-    a.said[0].set_text(f'a "{label}" that it has not learned')
+    a.said[0].set_text(an(f'"{label}"') + " that it has not learned")
     a.said[1].set_text(f"recurrent: says {answer}")
     a.said[1].set_color("black" if answer == label else ROLES["wrong"])
     a.said[2].set_text(f"{accuracy:.1f} % and {other:.1f} %")

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.course.figures.parts import place_accuracy, place_others, show_accuracy, show_others
 from snnlab.plot import style
 from snnlab.plot.decision import SIGNED
-from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, US, count
+from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, US, an, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -233,15 +233,14 @@ def update_patches(picture: Picture, data: Mapping[str, Any]) -> None:
     a.titles[0].set_text(f"first layer: {n} kernels")
     a.titles[1].set_text(f"what they make of the image: {count(spikes, 'spike')}")
     right = data["decision"] == data["label"]
-    a.titles[2].set_text(
-        f"a {data['label']}, taken for a {data['decision']} {'✓' if right else '✗'}"
-    )
+    is_, said = (an(data[name]) for name in ("label", "decision"))
+    a.titles[2].set_text(f"{is_}, taken for {said} {'✓' if right else '✗'}")
     a.titles[2].set_color("black" if right else ROLES["wrong"])
     a.titles[3].set_text(f"{accuracy:.1f} % at step {step}")
     dense = "." if others is None else f"; a dense network has {others:.1f} %."
     picture.alt = (
         f"A network of convolutions, {data['settings']}, as it learns: its {n} kernels, their "
-        f"{count(spikes, 'spike')} for a test image, a {data['label']} that it takes for a "
-        f"{data['decision']}, and its accuracy over {data['steps']} steps, {accuracy:.1f} % at "
+        f"{count(spikes, 'spike')} for a test image, {is_} that it takes for "
+        f"{said}, and its accuracy over {data['steps']} steps, {accuracy:.1f} % at "
         f"step {step}{dense}"
     )

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from snnlab.plot import style
-from snnlab.plot.style import QUIET, ROLES, US
+from snnlab.plot.style import QUIET, ROLES, US, an
 
 
 def place_image(ax, shape):
@@ -16,7 +16,7 @@ def place_image(ax, shape):
 def show_image(a, data):
     """Show ``data["image"]`` with its ``label``, where `place_image` made room for it."""
     a.image.set_data(data["image"])
-    a.says.set_text(f"test image: a {data['label']}")
+    a.says.set_text(f"test image: {an(data['label'])}")
 
 
 def place_spikes(axes, data, looks):

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.course.figures.parts import place_image, say, show_image
 from snnlab.plot import style
 from snnlab.plot.decision import ROUND
-from snnlab.plot.style import QUIET, ROLES, US
+from snnlab.plot.style import QUIET, ROLES, US, an
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,8 +107,8 @@ def update_read_out(picture: Picture, data: Mapping[str, Any]) -> None:
         said.append(f"{name}: {verdict.rstrip(' ✓✗')}, and {y:.1f} % of test images right")
     a.read.set_text(f"Read out after {t[at]:.1f} µs")
     picture.alt = (
-        f"The ten potentials of two networks for a test image, a {data['label']}, and below their "
-        f"accuracy against the deadline. Read out after {t[at]:.1f} µs: {'; '.join(said)}."
+        f"The ten potentials of two networks for a test image, {an(data['label'])}, and below "
+        f"their accuracy against the deadline. Read out after {t[at]:.1f} µs: {'; '.join(said)}."
     )
 
 

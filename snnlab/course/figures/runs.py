@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from snnlab.course.figures.parts import place_image, place_spikes, say, show_image
 from snnlab.plot import style
-from snnlab.plot.style import OKABE_ITO, QUIET, US, count
+from snnlab.plot.style import OKABE_ITO, QUIET, US, an, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +131,7 @@ def _show_run(a, k, data):
     a.dots[k].set_data(np.asarray(step) * data["dt"] * US, unit)
     right = decision == label
     verdict = f"{'✓' if right else '✗'} says {decision}, {count(len(step), 'spike')}"
-    told = f"it takes this {label} for a {decision}, with {count(len(step), 'hidden spike')}"
+    told = f"it takes this {label} for {an(decision)}, with {count(len(step), 'hidden spike')}"
     if not len(step):  # then all outputs are equal
         right, verdict = True, "silent, cannot decide"
         told = f"at this {label} none of its hidden neurons spikes"

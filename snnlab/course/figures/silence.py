@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from snnlab.course.figures.parts import in_percent, place_image, place_spikes, say, show_image
 from snnlab.plot import style
-from snnlab.plot.style import QUIET, ROLES, US
+from snnlab.plot.style import QUIET, ROLES, US, an
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,5 +102,5 @@ def update_silence(picture: Picture, data: Mapping[str, Any]) -> None:
         f"Test accuracy on {data['data']} against hidden spikes per image. Before the penalty "
         f"{100 * y0:.1f} % at {x0:.0f} spikes; after {data['steps']} of {data['of']} steps with "
         f"strength {data['strength']:g}, {100 * y:.1f} % at {x:.1f}. Beside it the hidden spikes "
-        f"of a test image, a {data['label']}: {'; '.join(said)}."
+        f"of a test image, {an(data['label'])}: {'; '.join(said)}."
     )

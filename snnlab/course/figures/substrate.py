@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.course.figures.parts import place_image, say, show_image
 from snnlab.plot import style
 from snnlab.plot.chip import MODES
-from snnlab.plot.style import QUIET, ROLES, US, count, one
+from snnlab.plot.style import QUIET, ROLES, US, an, count, one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,7 +127,7 @@ def update_substrate(picture: Picture, data: Mapping[str, Any]) -> None:
         )
         said.append(
             f"{run['name']}: {percent:.1f} % of {data['n_tested']} test images right, "
-            f"{count(len(run['spikes'][0]), 'hidden spike')} for this image, read as a {decision}"
+            f"{count(len(run['spikes'][0]), 'hidden spike')} for this image, read as {an(decision)}"
         )
     end = next(x for x in HEIGHTS if x >= highest)
     a.scores.set_ylim(-0.2 * end, 1.15 * end)  # what lies far below decides nothing

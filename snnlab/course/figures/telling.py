@@ -8,7 +8,7 @@ import numpy as np
 
 from snnlab.plot import style
 from snnlab.plot.raster import Raster, grey_rgb, rgb_of
-from snnlab.plot.style import QUIET, ROLES, count
+from snnlab.plot.style import QUIET, ROLES, an, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,7 +128,7 @@ def update_walk(picture: Picture, data: Mapping[str, Any]) -> None:
     picture.paste("way", np.concatenate(rows))
     first, last = data["labels"]
     picture.alt = (
-        f"{len(data['read'])} pictures on the way from a {first} to a {last}: above those read "
+        f"{len(data['read'])} pictures on the way from {an(first)} to {an(last)}: above those read "
         f"from spikes, below pixels that fade from one into the other. At place {at + 1} "
         f"{count(len(step), 'spike')} tell the picture that is shown large."
     )

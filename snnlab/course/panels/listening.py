@@ -12,7 +12,7 @@ from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked, first_steps
 from snnlab.learning.evaluation import evaluate
 from snnlab.live import Action, Choice, Loudspeaker, Pace, Panel, Slider, Spoken, Stops, as_options
-from snnlab.plot.style import one
+from snnlab.plot.style import an, one
 from snnlab.sound import Cochlea
 
 if TYPE_CHECKING:
@@ -258,11 +258,6 @@ class LearnToListen(Panel):
         )
 
 
-def _a(digit):
-    """A digit with its article."""
-    return f"an {digit}" if digit == 8 else f"a {digit}"
-
-
 class SayDigit(Panel):
     """A digit that a reader says into the microphone, and which one a network hears.
 
@@ -347,7 +342,7 @@ class SayDigit(Panel):
         said, label, word = "What you said", None, self._word(sample, sound)
         if not len(sound):
             label = int(self.sounds.labels[sample])
-            said = f"{_a(label).capitalize()}, said by speaker {self.sounds.speakers[sample]}"
+            said = f"{one(label)}, said by speaker {self.sounds.speakers[sample]}"
         shown, trains = _told(word, listening.COCHLEA)
         return shown | {
             "length": len(word) / listening.COCHLEA.sample_rate,
@@ -376,7 +371,7 @@ class SayDigit(Panel):
         late = f" (its first {most:.1f} s are listened to)" if length > most else ""
         right = "" if label is None else f", which is {'right' if best == label else 'wrong'}"
         return (
-            f"{data['said']}, {length:.2f} s{late}: the network hears {_a(best)}{right}. "
+            f"{data['said']}, {length:.2f} s{late}: the network hears {an(best)}{right}. "
             f"Share {last[best]:.2f}; next is {second} with {last[second]:.2f}"
         )
 

@@ -11,7 +11,7 @@ from snnlab.course import figures, telling
 from snnlab.course.arguments import of_course
 from snnlab.course.panels.digits import centred
 from snnlab.live import Drawing, Panel, Slider
-from snnlab.plot.style import count
+from snnlab.plot.style import an, count
 
 if TYPE_CHECKING:
     from typing import Any
@@ -155,6 +155,6 @@ class Walk(Panel):
         """Where on the way, and how many spikes tell what is there."""
         first, last = data["labels"]
         return (
-            f"place {data['at'] + 1} of {len(data['read'])} on the way from a {first} to a {last}: "
-            f"{count(int(data['spikes'].sum()), 'spike')}"
+            f"place {data['at'] + 1} of {len(data['read'])} on the way from {an(first)} to "
+            f"{an(last)}: {count(int(data['spikes'].sum()), 'spike')}"
         )
