@@ -20,6 +20,7 @@ SEEDS = {  # where there are not five
     "deep-depth": 3,
     "norm-or-scale": 3,
     "rewiring-cifar16": 1,
+    "rewiring-cifar10": 1,
     "deep-mnist": 1,
     "deep-fashion": 1,
     "deep-fashion16": 1,

@@ -200,17 +200,22 @@ def rewiring_long_table():
     return pages.table(head, rows)
 
 
-def rewiring_images_table():
-    """Rules on a network of convolutions: accuracy, connectivity by layer, regrown weights."""
-    rows, records = [], load("rewiring-cifar16")
+def rewiring_images_table(study, dense=None):
+    """Rules on a network of convolutions: accuracy, connectivity by layer, regrown weights.
+
+    The dense network is a record of the study, or that of another.
+    """
+    rows, records = [], load(study)
+    if dense and records:
+        records = [r | {"label": "dense", "connectivity": 1.0} for r in load(dense)] + records
     for r in records:
         names = sorted(k for k in r if re.fullmatch(r"connectivity_\d", k))
-        layers = " / ".join(_share(r[k]) for k in names)
-        regrown = f"{r['regrown']:,.0f}" if r["regrown"] else "-"
+        layers = " / ".join(_share(r[k]) for k in names) or "-"
+        regrown = f"{r['regrown']:,.0f}" if r.get("regrown") else "-"
         rows.append((*_connected(r), layers, regrown, f"{r['hidden_spikes']:,.0f}"))
     if not rows:
         return ""
-    head = "rule", f"test accuracy, {_over_seeds(records)}", "connectivity", "of each layer, %"
+    head = "rule", f"test accuracy, {_over_seeds(records[1:])}", "connectivity", "of each layer, %"
     return pages.table((*head, "weights that came back", "hidden spikes"), rows)
 
 
@@ -673,7 +678,8 @@ def tables():
         "chip": chip_table(),
         "rewiring": rewiring_tables(),
         "rewiring-long": rewiring_long_table(),
-        "rewiring-images": rewiring_images_table(),
+        "rewiring-images": rewiring_images_table("rewiring-cifar16"),
+        "rewiring-large": rewiring_images_table("rewiring-cifar10", "deep-cifar10-pyramid"),
         "rewiring-paper": rewiring_paper_table(),
         "rewiring-chip": rewiring_chip_table(),
         "sparse": sparse_table(),
