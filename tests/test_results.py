@@ -25,7 +25,7 @@ SEEDS = {  # where there are not five
     "deep-fashion": 1,
     "deep-fashion16": 1,
     "deep-cifar10": 1,
-    "deep-cifar10-pyramid": 1,
+    "deep-cifar10-pyramid": 2,
     "deep-cifar10-narrow": 2,
     "deep-cifar10-16": 2,
     "spoken-digits": 3,

@@ -207,7 +207,9 @@ def rewiring_images_table(study, dense=None):
     """
     rows, records = [], load(study)
     if dense and records:
-        records = [r | {"label": "dense", "connectivity": 1.0} for r in load(dense)] + records
+        (whole,) = load(dense)
+        label = f"dense, {_over_seeds([whole])}"
+        records = [whole | {"label": label, "connectivity": 1.0}, *records]
     for r in records:
         names = sorted(k for k in r if re.fullmatch(r"connectivity_\d", k))
         layers = " / ".join(_share(r[k]) for k in names) or "-"
