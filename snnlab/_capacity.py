@@ -13,6 +13,7 @@ LOOK = 2**28  # bytes from which on it is worth looking how much is free
 ACTIVE = 0.1  # share of units and steps that spike, of which lists are kept
 EVENT = 8  # bytes of an event: step and unit
 INDEX = 4  # bytes of the place of a number in a list
+CONSTANTS = 6  # numbers that a unit has
 
 MEMINFO = Path("/proc/meminfo")
 GROUPS = (  # limits of a container: the limit, and what is used of it
@@ -52,25 +53,24 @@ def _given_back(folder):
     return sum(int(line.split()[1]) for line in lines if line.split()[0] == "inactive_file")
 
 
-def check_parameters(blocks, dtype):
-    """Refuse parameters that do not fit; MemoryError says which layer has the most.
+def check_layers(what, n_parameters, n_drawn, n_units, dtype):
+    """Refuse layers that do not fit, before the last of them is made.
 
     Parameters
     ----------
-    blocks : sequence of Block
+    what : str
+        Which layer comes last.
+    n_parameters, n_drawn, n_units : int
+        Of all layers; of the layer that has most, as its numbers are drawn; of all again.
     dtype : dtype
     """
-    each = {}
-    for block in blocks:
-        each[block.stage] = each.get(block.stage, 0) + block.rows * block.columns
-    largest = max(each, key=each.get)
-    drawn = each[largest] * (np.dtype(np.float64).itemsize + dtype.itemsize)  # then cast, and put
-    need = max(block.stop for block in blocks) * dtype.itemsize + drawn
+    drawn = n_drawn * (np.dtype(np.float64).itemsize + dtype.itemsize)  # then cast, and put
+    need = (n_parameters + CONSTANTS * n_units) * dtype.itemsize + drawn
     free = available() if need >= LOOK else None
     if free is not None and need > free:
         raise MemoryError(
-            f"layers: {sum(each.values()):,} parameters ({each[largest]:,} of them in layer "
-            f"{largest}) need about {_giga(need)} until they are drawn, and {_giga(free)} are free"
+            f"layers: with {what} there would be {n_parameters:,} parameters and {n_units:,} "
+            f"units, which need about {_giga(need)} to begin with, and {_giga(free)} are free"
         )
 
 

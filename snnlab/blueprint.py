@@ -5,7 +5,7 @@ from numbers import Integral
 
 import numpy as np
 
-from snnlab import _check
+from snnlab import _capacity, _check
 from snnlab._files import check_format
 from snnlab.adaptive import AdaptiveLIF  # noqa: F401, known to files from here on
 from snnlab.kernels.vector import NARROW
@@ -112,9 +112,10 @@ def initial_spread(spread, model):
 def make_stages(shape, layers, neurons, dtype):
     """The layers one by one, each with its neuron, and its blocks behind those before."""
     stages, neurons, start, inputs = [], list(neurons), 0, shape
+    units = most = 0
 
     def add(layer, shape, shortcut):
-        nonlocal start
+        nonlocal start, units, most
         k, blocks = len(stages), {}
         neuron = neurons.pop(0) if isinstance(layer, Linear) else None
         out = checked_shape_out(layer, shape)
@@ -130,6 +131,8 @@ def make_stages(shape, layers, neurons, dtype):
             start = blocks[name].stop
             if start > MOST_PARAMETERS:
                 raise ValueError(f"layers: with {layer!r} there would be {start:,} parameters")
+        units, most = units + n, max(most, sum(b.rows * b.columns for b in given.values()))
+        _capacity.check_layers(repr(layer), start, most, units, np.dtype(dtype))
         added = None
         if shortcut is not None:
             below = inputs if shortcut < 0 else stages[shortcut].shape_out

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnlab import _backward, _capacity, _check
+from snnlab import _backward, _check
 from snnlab._workers import worker_count
 from snnlab.activity import scale_to_activity
 from snnlab.blueprint import (
@@ -132,7 +132,6 @@ class Network(NetworkFile):
         self._blocks = tuple(block for blocks in found for block in blocks)
         if not self._blocks:
             raise ValueError("layers must have parameters")
-        _capacity.check_parameters(self._blocks, self.dtype)
         self._parameters = new_flat(self._blocks, self.dtype)
         self._weights = tuple(b.of(self._parameters) for b in self._blocks if b.prunable)
         for stage in self.stages:
