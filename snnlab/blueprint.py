@@ -111,8 +111,7 @@ def initial_spread(spread, model):
 
 def make_stages(shape, layers, neurons, dtype):
     """The layers one by one, each with its neuron, and its blocks behind those before."""
-    stages, neurons, start, inputs = [], list(neurons), 0, shape
-    units = most = 0
+    stages, neurons, inputs, start, units, most = [], list(neurons), shape, 0, 0, 0
 
     def add(layer, shape, shortcut):
         nonlocal start, units, most
@@ -137,10 +136,9 @@ def make_stages(shape, layers, neurons, dtype):
         if shortcut is not None:
             below = inputs if shortcut < 0 else stages[shortcut].shape_out
             added = units_added(below, out)
-        shapes = shape, out
         learned = {name: blocks.pop(name) for name in learned}
         place = k - 1, shortcut, added, learned
-        stages.append(Stage(k, layer, neuron, shapes, blocks, dtype, *place))
+        stages.append(Stage(k, layer, neuron, (shape, out), blocks, dtype, *place))
         return out
 
     def expand(layers, shape, added=None):
