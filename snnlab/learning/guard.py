@@ -93,8 +93,7 @@ def forgotten_if_failed(network):
 
     (The running statistics of norms.)
     """
-    blocks = [block for stage in network.stages for block in stage.blocks.values()]
-    kept = [block.of(network.parameters) for block in blocks if not block.trainable]
+    kept = [block.of(network.parameters) for block in network.blocks if not block.trainable]
     before = [x.copy() for x in kept]
     try:
         yield
