@@ -488,7 +488,7 @@ PEERS_W5 = {
     "spikingjelly": "SpikingJelly",
     "snntorch": "snnTorch",
 }
-OWN_W5 = "normalised", "triangle"
+OWN_W5 = "floor", "normalised", "triangle"
 
 
 def conv_table():
@@ -506,7 +506,7 @@ def conv_table():
         theirs = [peers.get((size, name), "-") for name in PEERS_W5]
         ours = [f"{own[size, name]:.2f}" for name in OWN_W5]
         rows.append((*size, *theirs, *ours, f"{1 / own[size, 'two threads']:.2f}"))
-    head = "normalised", "other surrogate", "two threads are faster by"
+    head = "floor", "normalised", "other surrogate", "two threads are faster by"
     return pages.table(("channels", "steps", *PEERS_W5.values(), *head), rows)
 
 
