@@ -80,6 +80,12 @@ def add_products(tiles, array, index, tile):
     return tiles + numbers[:, None] * tile
 
 
+def add_rows(tiles, array, index, tile):
+    """The same with numbers one below the other, of which the first is ``array[index]``."""
+    i, j = index[-2:]
+    return tiles + array[index[:-2]][i : i + len(tiles), j, None] * tile
+
+
 def add_where(tiles, bytes_, number):
     """Each of some tiles plus a number, in the lanes whose byte has the tile's bit set."""
     bits_ = bytes_[None] >> np.arange(len(tiles), dtype=np.uint8)[:, None] & 1
@@ -328,6 +334,22 @@ def _add_products(context, builder, sig, args):
     first, out = builder.bitcast(place, number.as_pointer()), args[0]
     for q in range(kind.count):
         x = builder.load(builder.gep(first, [ir.IntType(64)(q)]))
+        product = builder.fmul(
+            _spread(context, builder, x, array.dtype, tile), args[3], flags=("contract",)
+        )
+        total = builder.fadd(product, builder.extract_value(out, q), flags=("contract",))
+        out = builder.insert_value(out, total, q)
+    return out
+
+
+@_define(add_rows, _plus_products, (Tiles, types.Array, types.BaseTuple, Tile))
+def _add_rows(context, builder, sig, args):
+    kind, array, index, tile = sig.args
+    entries, out = _entries(context, builder, index, args[2]), args[0]
+    for q in range(kind.count):
+        at = _moved(context, builder, entries, -2, entries[-2].type(q))
+        place, _ = _place(context, builder, array, args[1], *at, 1)
+        x = builder.load(builder.bitcast(place, context.get_data_type(array.dtype).as_pointer()))
         product = builder.fmul(
             _spread(context, builder, x, array.dtype, tile), args[3], flags=("contract",)
         )

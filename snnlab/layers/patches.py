@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from snnlab.kernels.winograd import OF_WEIGHTS
+
 
 def tiled(w, lanes):
     """Weights (row, channel) tile by tile, (tile, row, lane)."""
@@ -35,6 +37,15 @@ def turned(w, k, stride, channels, lanes):
             place = y % stride, x % stride, size - 1 - y // stride, size - 1 - x // stride
             out[place][:n] = w[y, x].T
     return out.reshape(-1, channels)
+
+
+def transformed(w):
+    """Weights (place of 3 x 3 and channel heard, channel) for `snnlab.kernels.winograd`.
+
+    The result has rows (point and channel heard).
+    """
+    by_row = (OF_WEIGHTS @ w.reshape(3, -1)).reshape(len(OF_WEIGHTS), 3, -1)
+    return (OF_WEIGHTS @ by_row).reshape(-1, w.shape[1]).astype(w.dtype)
 
 
 def by_channel(x, lanes):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab.kernels import conv as kernels
-from snnlab.kernels import lif
+from snnlab.kernels import lif, winograd
 from snnlab.kernels import norm as norms
 from snnlab.layers import patches
 from snnlab.layers.base import Linear, neurons, neurons_back
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from snnlab.passes import Backward, Forward
 
 THIN = 16  # places in a tile where weights are added one by one
+DENSE = 0.2  # share of adjoint currents above which to follow a list takes longer than squares
+SOME = 31  # of so many one is looked at to know that share; a prime, so that all channels are seen
 MICRO = 2**18  # numbers of adjoint currents that are worked on at a time: they stay in cache
 
 
@@ -366,13 +368,34 @@ class _Back(_Plan):
         out = run.g_inputs if stage.source < 0 else run.errors[stage.source]
         shape_in, shape_out, *rest = self.geometry
         turned = patches.turned(weights, *rest[:2], shape_in[2], lanes)
-        tiled = patches.tiled(turned, kernels.lanes_of(shape_in[2], run.dtype))
+        width = kernels.lanes_of(shape_in[2], run.dtype)
         filled = (*shape_out[:2], -(-shape_out[2] // lanes) * lanes)
-        shape = kernels.back_shape_of(filled, shape_in, *rest)
-        none = Heard(run, self.k, None).given
-        convolve = kernels.make_convolve(tiled.shape[2], kernels.steps_of(self.steps))
-        given = tiled, shape, self.time, lanes, self.margin, out
-        return lambda g, lo, hi: convolve(none, g, *given, lo, hi)
+        shape, none = kernels.back_shape_of(filled, shape_in, *rest), Heard(run, self.k, None).given
+        convolve = kernels.make_convolve(width, kernels.steps_of(self.steps))
+        given = patches.tiled(turned, width), shape, self.time, lanes, self.margin, out
+
+        def write(g, lo, hi):
+            convolve(none, g, *given, lo, hi)
+
+        return write if rest[:2] != [3, 1] else self._by_squares(write, turned, shape, out)
+
+    def _by_squares(self, write, turned, shape, out):
+        """The same by Winograd's filters where the error is dense."""
+        c, given = shape[2], self.geometry[0][2]
+        lanes = kernels.lanes_of(given, self.run_.dtype)
+        weights = patches.tiled(patches.transformed(turned), lanes)
+        error = winograd.make_error(lanes, self.lanes)
+        dense = DENSE * self.places * c * self.steps * min(1, self.steps / 4)  # lists are of four
+
+        def write_by_squares(g, lo, hi):
+            for s in range(lo, hi):
+                one = g[s - lo : s - lo + 1]
+                if np.count_nonzero(one[:, ::SOME]) * SOME > dense:
+                    error(one, weights, shape, self.time, self.margin, out, s, s + 1)
+                else:
+                    write(one, s, s + 1)
+
+        return write_by_squares
 
     def micro_batches(self, c):
         """First and last sample of each micro-batch of a chunk."""

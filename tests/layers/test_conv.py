@@ -10,6 +10,7 @@ from samples import Plain, inputs_of
 from snnlab import LIF, LeakyIntegrator, Network, surrogate
 from snnlab.chip.substrate import Substrate
 from snnlab.kernels import conv as kernels
+from snnlab.kernels import winograd
 from snnlab.layers import Conv, Dense, Residual, patches
 
 
@@ -219,6 +220,67 @@ def test_turned_weights(k, stride):
     np.testing.assert_allclose(got, expected.reshape(2, 4, -1), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(8, 8, 3), (5, 9, 2), (7, 70, 18), (2, 3, 1)])
+@pytest.mark.parametrize("padding", [0, 1, 2, 3])
+def test_error_by_squares(shape, padding):
+    """Winograd's filters find the layer's own adjoint, at any size and number of steps."""
+    if min(shape[:2]) + 2 * padding < 3:
+        pytest.skip("no patch fits")
+    rng = np.random.default_rng(padding)
+    for dtype, channels, n_steps, delay in (
+        (np.float64, 3, 1, 0),
+        (np.float64, 17, 5, 1),
+        (np.float32, 8, 4, 2),
+        (np.float32, 5, 10, 0),
+    ):
+        layer = Conv(channels, 3, padding=padding)
+        out, w = layer.shape_out(shape), rng.normal(size=(9 * shape[2], channels))
+        g = rng.normal(size=(2, n_steps, *out))
+        expected = layer.adjoint(g, np.zeros((2, n_steps, *shape)), {"weights": w})[1]
+        expected = expected.reshape(2, n_steps, -1)
+        lanes, wide = kernels.lanes_of(channels, dtype), kernels.lanes_of(shape[2], dtype)
+        margin, filled = patches.margin_of(3, padding), -(-channels // lanes) * lanes
+        room = patches.adjoint_room(out, 3, padding, n_steps, lanes)
+        adjoints = np.zeros((2, room), dtype)
+        g = g.reshape(2, n_steps, -1).astype(dtype)
+        for s in range(2):
+            tiles = adjoints[s].reshape(filled // lanes, n_steps, -1, out[1] + 2 * margin, lanes)
+            here = g[s].reshape(n_steps, *out[:2], channels)
+            inside = slice(margin, margin + out[0]), slice(margin, margin + out[1])
+            for i in range(channels):
+                tiles[i // lanes][:, *inside, i % lanes] = here[..., i]
+        turned = patches.turned(w, 3, 1, shape[2], lanes).astype(dtype)
+        weights = patches.tiled(patches.transformed(turned), wide)
+        back = kernels.back_shape_of((*out[:2], filled), shape, 3, 1, padding)
+        start = rng.normal(size=expected.shape).astype(dtype)
+        got = start.copy()
+        error = winograd.make_error(wide, lanes)
+        error(adjoints, weights, back, kernels.times(n_steps, delay), margin, got, 0, 2)
+        close = {"rtol": 0, "atol": (1e-12 if dtype == np.float64 else 1e-5) * abs(expected).max()}
+        last = n_steps - delay
+        np.testing.assert_allclose((got - start)[:, :last], expected[:, delay:], **close)
+        assert np.array_equal(got[:, last:], start[:, last:])
+
+
+@pytest.mark.parametrize("n_steps", [1, 4, 8])
+def test_squares_are_taken_where_the_error_is_dense(n_steps, monkeypatch):
+    """And lists elsewhere; both find the same gradient."""
+    rng, taken = np.random.default_rng(0), []
+    network, inputs = make(((8, 8, 2), Conv(5), Conv(6), 3), "values", rng, n_steps=n_steps)
+    trace = network.forward(inputs)
+    made = winograd.make_error
+    monkeypatch.setattr(
+        winograd, "make_error", lambda *tiles: lambda *x: taken.append(x[-2]) or made(*tiles)(*x)
+    )
+    found = []
+    for dense in (0, 9):  # shares above 0, or none
+        monkeypatch.setattr("snnlab.layers.patchwise.DENSE", dense)
+        found.append(network.backward(trace, np.ones_like(trace.readout)).flat.copy())
+        assert sorted(taken) == [0, 1, 2]  # and no more where lists are followed
+    assert found[0].any() and not np.array_equal(*found)
+    np.testing.assert_allclose(*found, atol=1e-13 * abs(found[0]).max())
+
+
 def test_kernels_enclose_numbers_only():
     """Else none would be found on disk again: numba tells them by what they enclose."""
     made = [
@@ -226,6 +288,7 @@ def test_kernels_enclose_numbers_only():
         kernels.make_convolve(8, 4),
         kernels.make_adjoint(8, 0),
         *(kernels.make_gradient(8, k, 1) for k in (1, 2)),
+        winograd.make_error(8, 8),
     ]
     for one in made:
         cells = one.py_func.__closure__
