@@ -56,21 +56,21 @@ def example(channels, n_steps, batch, *, side=32, dense=(256, 100), dtype=np.flo
 
 
 class Floor:
-    """As many multiplications as bring the error down through convolutions of so many channels."""
+    """The multiplications by which Winograd's filters bring the error down through convolutions."""
 
     def __init__(self, channels, n_steps, batch, *, side=32):
         rng = np.random.default_rng(0)
         areas = (side**2,) * 2 + ((side // 2) ** 2,) * 3  # below the first there are pixels
-        w = rng.random((9 * channels, channels)).astype("f4")
-        one = rng.random((n_steps * side**2, len(w))).astype("f4")  # a sample's patches, laid out
-        self.products = [(one[: n_steps * area], w) for area in areas]
-        self.out, self.batch = np.empty((len(one), channels), "f4"), batch
+        w = rng.random((36, channels, channels)).astype("f4")  # for squares of 4 x 4 places
+        one = rng.random((36, n_steps * side**2 // 16, channels)).astype("f4")  # a sample's squares
+        self.products = [(one[:, : n_steps * area // 16], w) for area in areas]
+        self.out, self.batch = np.empty_like(one), batch
 
     def step(self):
         """The products of a batch, sample by sample."""
         for _ in range(self.batch):
-            for patches, w in self.products:
-                np.matmul(patches, w, out=self.out[: len(patches)])
+            for squares, w in self.products:
+                np.matmul(squares, w, out=self.out[:, : squares.shape[1]])
 
 
 class Ours:

@@ -37,6 +37,7 @@ from snnlab.kernels.vector import (
     add_square,
     add_where,
     clear,
+    fetch,
     load,
     repeated,
     scratch,
@@ -45,6 +46,7 @@ from snnlab.kernels.vector import (
     where,
 )
 
+AHEAD = 2  # tiles: so early are rows of many steps asked for, too many to be foreseen
 WHOLE = 0.8  # share of the units above which to follow a list takes longer than to take all
 _u = np.uint64  # unsigned indices need no test for those that count from the end
 
@@ -683,6 +685,9 @@ def make_adjoint(lanes, surrogate):
                         for q in range(m - 1, -1, -1):
                             t = before + q
                             when, back = t if errors.shape[1] > 1 else 0, n_steps - 1 - t
+                            fetch(v, (s, back, unit + AHEAD * lanes))
+                            if errors.shape[0] > 0:
+                                fetch(errors, (s, when, unit + AHEAD * lanes))
                             for j in range(0 if whole else own):
                                 row[j] = v[s, back, unit + j]
                             u, e = load(row, (0,), lanes), load(silent, (0,), lanes)

@@ -43,6 +43,10 @@ def store(tile, array, index):
     array[index[:-1]][index[-1] : index[-1] + len(tile)] = tile
 
 
+def fetch(array, index):
+    """Ask for the cache line of ``array[index]``, which will be read; it may lie beyond the end."""
+
+
 def where(mask, x, y):
     """What x has where the mask holds, elsewhere what y has."""
     return np.where(mask, x, y)
@@ -235,6 +239,23 @@ def _load(context, builder, sig, args):
     array, index, _ = sig.args
     place, size = _place(context, builder, array, args[0], index, args[1], sig.return_type.lanes)
     return builder.load(place, align=size)
+
+
+def _fetched(array, index):
+    return types.none if _addressed(array, index) else None
+
+
+@_define(fetch, _fetched, (types.Array, types.BaseTuple))
+def _fetch(context, builder, sig, args):
+    array, index = sig.args
+    data = context.make_array(array)(context, builder, args[0])
+    entries = _entries(context, builder, index, args[1])
+    place = cgutils.get_item_pointer(context, builder, array, data, entries, boundscheck=False)
+    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+    ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    builder.call(ask, [builder.bitcast(place, byte), flag(0), flag(3), flag(1)])
+    return context.get_dummy_value()
 
 
 def _stored(tile, array, index):

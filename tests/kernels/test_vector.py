@@ -11,14 +11,19 @@ from snnlab import _workers
 from snnlab.kernels.spin import wait
 from snnlab.kernels.vector import (
     LINE,
+    add_products,
+    add_rows,
     bits,
     clear,
+    fetch,
     fused,
     joined,
     load,
     lowest,
+    repeated,
     scratch,
     store,
+    store_all,
     where,
 )
 
@@ -261,6 +266,43 @@ def test_a_tile_is_stored_where_it_belongs_and_nowhere_else(dtype, lanes):
             expected = np.full_like(source, 255)
             expected[row][to : to + lanes] = source[row][j : j + lanes]
             assert np.array_equal(out, expected)
+
+
+@pytest.mark.nojit
+@pytest.mark.bounds
+def test_lines_are_fetched_beyond_the_end_too():
+    """Nothing is read or written; a wild index ends no process."""
+
+    @njit
+    def ask(x, j):
+        fetch(x, (0, 1))
+        fetch(x, (j, -j))
+        return x.sum()
+
+    assert ask(np.arange(6.0).reshape(2, 3), 10**12) == 15
+
+
+@pytest.mark.nojit
+@pytest.mark.bounds
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_products_are_added_row_by_row(dtype):
+    """Of numbers one below the other, and of those in a row."""
+
+    @njit
+    def add(x, tile, down, out):
+        acc = repeated(load(tile, (0,), 8), 3)
+        weight = load(tile, (8,), 8)
+        acc = (
+            add_rows(acc, x, (1, 1, 2), weight) if down else add_products(acc, x, (1, 1, 2), weight)
+        )
+        store_all(acc, out, (0, 0))
+
+    rng = np.random.default_rng(0)
+    x, tile = rng.integers(-9, 9, (2, 5, 6)).astype(dtype), rng.integers(-9, 9, 16).astype(dtype)
+    for down in (True, False):
+        out, numbers = np.zeros((3, 8), dtype), x[1, 1:4, 2] if down else x[1, 1, 2:5]
+        add(x, tile, down, out)
+        assert np.array_equal(out, tile[:8] + numbers[:, None] * tile[8:])
 
 
 @pytest.mark.nojit
