@@ -447,11 +447,15 @@ class _Reader:
     def _take_neurons(self, name, node):
         node = _inner(name, node, self.shape)
         model, scale = _model(self.nir, name, node, self.dt, self.method, self.delay)
-        model.constants(int(np.prod(self.shape)), self.dtype)  # says what does not fit
+        n = int(np.prod(self.shape))
+        model.constants(n, self.dtype)  # says what does not fit, unless all numbers are equal
+        for key, x in vars(node).items():
+            if isinstance(x, np.ndarray) and x.size not in (1, n):
+                raise ValueError(f"graph: {key} of node {name!r} has {x.size} values for {n} units")
         if self.axons is not None:
             self._delay_inputs(model.dt)
         if len(self.shape) == 3 and np.ndim(scale):
-            by_place = np.broadcast_to(scale, int(np.prod(self.shape))).reshape(-1, self.shape[2])
+            by_place = np.broadcast_to(scale, n).reshape(-1, self.shape[2])
             if np.ptp(by_place, axis=0).any():
                 raise ValueError(f"graph: w_in of node {name!r} must be one for each channel")
             scale = by_place[0]

@@ -129,6 +129,7 @@ def cell(**changes):
     return nir.LIF(**own | changes)
 
 
+EQUAL = nir.LIF(np.ones(3), np.ones(3), np.zeros(3), np.ones(3), np.zeros(3))
 WIDE = nir.LIF(np.arange(1.0, 4), np.ones(3), np.zeros(3), np.ones(3), np.zeros(3))
 IN, OUT, MAP = nir.Input(np.array([3])), nir.Output(np.array([2])), nir.Linear(np.ones((2, 3)))
 
@@ -159,6 +160,7 @@ IN, OUT, MAP = nir.Input(np.array([3])), nir.Output(np.array([2])), nir.Linear(n
             "'n1' has weights of 4 inputs",
         ),
         (graph_of(IN, MAP, WIDE, OUT), {}, "^graph: node 'n2': tau_mem has 3 values for a layer"),
+        (graph_of(IN, MAP, EQUAL, OUT), {}, "^graph: tau of node 'n2' has 3 values for 2 units"),
         (
             graph_of(IN, nir.Linear(np.full((2, 3), 1e300)), cell(), OUT),
             {},

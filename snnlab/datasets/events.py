@@ -270,8 +270,9 @@ def read_events(
 
     - AEDAT 2.0 and 3.1 (``.aedat``)
     - 5 bytes per event, as in N-MNIST (``.bin``, ``.bs2``)
-    - ``.npz`` without pickled objects, of arrays ``t``, ``x``, and ``y`` and ``p`` if there are;
-      ``offsets`` or ``indptr`` where it holds several recordings, ``label`` or ``labels``
+    - ``.npz`` without pickled objects, of arrays ``t``, ``x``, and ``y`` and ``p`` (0 or -1, and 1)
+      if there are; ``offsets`` or ``indptr`` where it holds several recordings, and ``label`` or
+      ``labels``
     - ``.npy`` of a structured array, as for `recordings_of`
 
     Parameters
@@ -357,7 +358,8 @@ def _from_npz(path):
     for name in axes:
         if arrays[name].dtype.kind not in "biu" or arrays[name].shape != times.shape:
             raise BadContent(f"holds {name} that are no integers, or not as many as t")
-        places.append(_check.array(name, arrays[name], np.int64))
+        place = _check.array(name, arrays[name], np.int64)
+        places.append(np.where(place == -1, 0, place) if name == "p" else place)
     starts, label = (
         next((name for name in names if name in arrays), None)
         for names in (("offsets", "indptr"), ("label", "labels"))

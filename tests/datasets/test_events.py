@@ -103,6 +103,8 @@ def test_arrays_in_npz(put, tmp_path):
     path = tmp_path / "one.npz"
     np.savez(path, t=T, x=X, y=Y, p=P)
     is_what_was_written(read_events(path))
+    np.savez(path, t=T, x=X, y=Y, p=2 * np.array(P, int) - 1)  # polarities of -1 and 1
+    is_what_was_written(read_events(path))
     np.savez(path, t=T, x=X, offsets=[0, 2, 5], label=np.array([4, 1], np.uint8))
     found = read_events(path)
     assert found.shape == (34,) and found.labels.tolist() == [4, 1]
