@@ -59,8 +59,9 @@ def spikes_of_any_back(bits, shape, size, n_steps, g, out, lo, hi):
                         for place in range(size * size):
                             of = ((y * size + place // size) * nx + x * size + place % size) * c
                             for j in range(c):
-                                passed = g[s, t, _u(to + j)] if mine[place, _u(j)] & bit else zero
-                                out[s, t, _u(of + j)] += passed
+                                given = g[s, t, _u(to + j)]  # always, or it would stay scalar
+                                given = given if mine[place, _u(j)] & bit else zero
+                                out[s, t, _u(of + j)] += given
 
 
 @kernel

@@ -48,6 +48,11 @@ def _of_weights():
 OF_WEIGHTS = _of_weights()
 
 
+def saves(ny, nx):
+    """Whether the squares that cover an image take fewer multiplications than its places."""
+    return POINTS * (-(-ny // SIDE) * -(-nx // SIDE)) < 9 * ny * nx
+
+
 @part
 def _reach(a, b, c, d, e, f):
     """B' times six numbers."""

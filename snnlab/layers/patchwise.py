@@ -377,7 +377,9 @@ class _Back(_Plan):
         def write(g, lo, hi):
             convolve(none, g, *given, lo, hi)
 
-        return write if rest[:2] != [3, 1] else self._by_squares(write, turned, shape, out)
+        if rest[:2] != [3, 1] or not winograd.saves(*shape_in[:2]):
+            return write
+        return self._by_squares(write, turned, shape, out)
 
     def _by_squares(self, write, turned, shape, out):
         """The same by Winograd's filters where the error is dense."""

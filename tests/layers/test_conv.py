@@ -265,6 +265,7 @@ def test_error_by_squares(shape, padding):
 @pytest.mark.parametrize("n_steps", [1, 4, 8])
 def test_squares_are_taken_where_the_error_is_dense(n_steps, monkeypatch):
     """And lists elsewhere; both find the same gradient."""
+    assert winograd.saves(2, 3) and not winograd.saves(2, 2)
     rng, taken = np.random.default_rng(0), []
     network, inputs = make(((8, 8, 2), Conv(5), Conv(6), 3), "values", rng, n_steps=n_steps)
     trace = network.forward(inputs)
