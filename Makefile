@@ -58,11 +58,11 @@ lab: venv  ## open the first notebook in JupyterLab
 
 # All passes run even if one fails; the full run comes last, so its summary is the last one shown.
 # Most kernels are compiled beforehand, while the pass with bounds checks runs; that one compiles
-# other code and has a cache of its own. Each process has a core, so networks take one thread where
-# a test does not ask for more: else they wait for each other, and tests take twice as long. Tests
-# in a browser go to one process (loadgroup): one JupyterLab is enough. `make test` has notebooks
-# train less and runs a seventh of what takes long, another one each day of the week (SNNLAB_PART=0,
-# Monday, to 6, or all).
+# other code, with less effort, and has a cache of its own. Each process has a core, so networks take
+# one thread where a test does not ask for more: else they wait for each other, and tests take twice
+# as long. Tests in a browser go to one process (loadgroup): one JupyterLab is enough. `make test` has
+# notebooks train less and runs a seventh of what takes long, another one each day of the week
+# (SNNLAB_PART=0, Monday, to 6, or all).
 test: export SNNLAB_WORKERS ?= 1
 test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full), in twelve minutes
 	@failed=""; mkdir -p .cache; said="$(CURDIR)/.cache/nojit.txt"; \
@@ -70,7 +70,7 @@ test: venv  ## run linters and the test-suite (uncompiled, bounds-checked, full)
 	trap 'kill $$nojit 2>/dev/null; exit 130' INT TERM; \
 	echo "== lint"; { $(LINT); } || failed="$$failed lint"; \
 	echo "== with bounds checks"; \
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
+	NUMBA_BOUNDSCHECK=1 NUMBA_OPT=1 NUMBA_CACHE_DIR="$(CURDIR)/.cache/numba-bounds" \
 	  $(PY) -m pytest -q -m bounds -n $(WORKERS) $(WHOLE) || failed="$$failed bounds"; \
 	echo "== without JIT"; wait $$nojit || failed="$$failed nojit"; cat "$$said"; \
 	echo "== all tests"; \
