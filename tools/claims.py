@@ -774,6 +774,17 @@ CLAIMS = (
         "second-hand",
     ),
     Claim(
+        "n19.large_quarter",
+        "the same at 28.41 % (ours: of 427,000, 32x32, at 23 %)",
+        "points",
+        0.30,
+        KIM,
+        "at most",
+        0.2,
+        once_stored(LARGE[0], lost_by("Grad R", 0.25, *LARGE)),
+        "second-hand",
+    ),
+    Claim(
         "n19.large",
         "the same at 5.08 % (ours: of 427,000, 32x32, at 5 %)",
         "points",
