@@ -44,8 +44,9 @@ def transformed(w):
 
     The result has rows (point and channel heard).
     """
-    by_row = (OF_WEIGHTS @ w.reshape(3, -1)).reshape(len(OF_WEIGHTS), 3, -1)
-    return (OF_WEIGHTS @ by_row).reshape(-1, w.shape[1]).astype(w.dtype)
+    by_row = np.einsum("iy,yxn->ixn", OF_WEIGHTS, w.reshape(3, 3, -1))
+    by_point = np.einsum("jx,ixn->ijn", OF_WEIGHTS, by_row)
+    return by_point.reshape(-1, w.shape[1]).astype(w.dtype)
 
 
 def by_channel(x, lanes):
