@@ -24,7 +24,7 @@ TEXT = "Cramer et al. 2022, text"
 CODE = "Cramer et al. 2022, code"
 CHEN = "Chen et al. 2021, Table 1"
 KIM = "table 2 of Kim et al. 2022"
-CIFAR = "rewiring-cifar16"
+CIFAR, README = "rewiring-cifar16", "rewiring-mnist-readme"
 LARGE = "rewiring-cifar10", "deep-cifar10-pyramid"  # pruned, and dense
 SUMS = "sums of events, rectified linear units"  # of "membrane-n-mnist"
 CONVERSION = "conversion"
@@ -685,6 +685,28 @@ CLAIMS = (
         "at most",
         0.1,
         lost_by("Grad R", 0.01),
+        "unverified",
+    ),
+    Claim(
+        "n14.mnist18",
+        "the same by the recipe in the authors' README, at 17.94 %",
+        "points",
+        0.43,
+        CHEN,
+        "about",
+        0.3,
+        once_stored(README, lost_by("Grad R, alpha 0.01", 0.17, README)),
+        "unverified",
+    ),
+    Claim(
+        "n14.mnist3",
+        "the same by that recipe at 3.06 %",
+        "points",
+        3.55,
+        CHEN,
+        "about",
+        0.3,
+        once_stored(README, lost_by("Grad R, alpha 0.1", 0.03, README)),
         "unverified",
     ),
     Claim(
