@@ -26,6 +26,7 @@ import numpy as np  # noqa: E402
 import speed  # noqa: E402
 
 import snnlab  # noqa: E402
+from snnlab.kernels.winograd import POINTS, SIDE  # noqa: E402
 from snnlab.layers import BatchNorm, Conv, Pool, Vote  # noqa: E402
 
 CLASSES, POOLED = 10, (2, 5)  # convolutions above which there is a pool
@@ -61,9 +62,9 @@ class Floor:
     def __init__(self, channels, n_steps, batch, *, side=32):
         rng = np.random.default_rng(0)
         areas = (side**2,) * 2 + ((side // 2) ** 2,) * 3  # below the first there are pixels
-        w = rng.random((36, channels, channels)).astype("f4")  # for squares of 4 x 4 places
-        one = rng.random((36, n_steps * side**2 // 16, channels)).astype("f4")  # a sample's squares
-        self.products = [(one[:, : n_steps * area // 16], w) for area in areas]
+        w, of_square = rng.random((POINTS, channels, channels)).astype("f4"), SIDE**2
+        one = rng.random((POINTS, n_steps * side**2 // of_square, channels)).astype("f4")
+        self.products = [(one[:, : n_steps * area // of_square], w) for area in areas]
         self.out, self.batch = np.empty_like(one), batch
 
     def step(self):

@@ -267,13 +267,13 @@ def longest_points():
 
 
 # strength here; accuracy and connectivity there
-NEAREST = (1e-2, 0.9849, 0.1794), (1e-1, 0.9537, 0.0306)
+NEAREST = {1e-2: (0.9849, 0.1794), 1e-1: (0.9537, 0.0306)}
 
 
-def paper_points(lr, alphas, published=()):
+def paper_points(lr, alphas, published=None):
     """Dense, and Grad R at some strengths, the first being the default of their script.
 
-    ``published``: of some strengths accuracy and connectivity of the paper's nearest network.
+    ``published``: by strength, accuracy and connectivity of the paper's nearest network.
     """
     source, tag, recipe = "Chen et al. 2021, Table 1", "unverified", PAPER | {"lr": lr}
     dense = {"config": recipe | {"rule": "Adam", "rule_settings": {}}}
@@ -281,7 +281,8 @@ def paper_points(lr, alphas, published=()):
     for alpha in alphas:
         config = recipe | {"rule": "GradR", "rule_settings": {"alpha": alpha}}
         point = {"label": f"Grad R, alpha {alpha:g}", "config": config}
-        for paper, connectivity in [row for a, *row in published if a == alpha]:
+        if published and alpha in published:
+            paper, connectivity = published[alpha]
             at = f"{source}, at {100 * connectivity:g} %"
             point |= {"paper": paper, "source": at, "tag": tag}
         yield point

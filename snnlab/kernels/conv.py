@@ -235,6 +235,17 @@ def take_tile(array, s, t, unit, own, row, lanes):
 
 
 @part
+def add_tile(rows, q, own, out, to, lanes):
+    """Add row q, of whose channels ``own`` exist, to an array (sample, time, unit) at ``to``."""
+    if own == lanes:
+        store(load(out, to, lanes) + load(rows, (q, 0), lanes), out, to)
+    else:
+        s, t, unit = to
+        for j in range(own):
+            out[s, t, unit + j] += rows[q, j]
+
+
+@part
 def _scale_rows(rows, m, s, first, given, unit, at, own, row, lanes):
     """A tile of currents that have been worked out, scaled and shifted; ``at`` is the tile's."""
     currents, scale, shift = given
@@ -573,13 +584,7 @@ def make_convolve(lanes, steps):
                             store_all(acc, rows, (0, 0))
                             unit = (y * n_x + x) * n_c + tile * lanes
                             for q in range(max(0, delay - before), m):
-                                t = before + q - delay
-                                if own == lanes:
-                                    total = load(out, (s, t, unit), lanes)
-                                    store(total + load(rows, (q, 0), lanes), out, (s, t, unit))
-                                else:
-                                    for j in range(own):
-                                        out[s, t, unit + j] += rows[q, j]
+                                add_tile(rows, q, own, out, (s, before + q - delay, unit), lanes)
 
     return convolve
 

@@ -16,6 +16,7 @@ from functools import cache
 import numpy as np
 
 from snnlab.kernels.compiled import kernel, part
+from snnlab.kernels.conv import add_tile
 from snnlab.kernels.vector import (
     add_rows,
     clear,
@@ -135,7 +136,7 @@ def _transform(g, i, start, across, within_image, squares, silent, rows, points,
 
 @part
 def _back(sums, row, rows, lanes):
-    """A square of the error from its sums (point, row, lane): ``rows`` (y, x, lane)."""
+    """A square of the error from its sums (point, row, lane): ``rows`` (REACH * y + x, lane)."""
     for x in range(REACH):
         q, r, s, t = _give(
             load(sums, (x, row, 0), lanes),
@@ -145,33 +146,24 @@ def _back(sums, row, rows, lanes):
             load(sums, (x + 24, row, 0), lanes),
             load(sums, (x + 30, row, 0), lanes),
         )
-        store(q, rows, (0, x, 0))
-        store(r, rows, (1, x, 0))
-        store(s, rows, (2, x, 0))
-        store(t, rows, (3, x, 0))
+        store(q, rows, (x, 0))
+        store(r, rows, (REACH + x, 0))
+        store(s, rows, (2 * REACH + x, 0))
+        store(t, rows, (3 * REACH + x, 0))
     for y in range(SIDE):
+        at = REACH * y
         q, r, s, t = _give(
-            load(rows, (y, 0, 0), lanes),
-            load(rows, (y, 1, 0), lanes),
-            load(rows, (y, 2, 0), lanes),
-            load(rows, (y, 3, 0), lanes),
-            load(rows, (y, 4, 0), lanes),
-            load(rows, (y, 5, 0), lanes),
+            load(rows, (at, 0), lanes),
+            load(rows, (at + 1, 0), lanes),
+            load(rows, (at + 2, 0), lanes),
+            load(rows, (at + 3, 0), lanes),
+            load(rows, (at + 4, 0), lanes),
+            load(rows, (at + 5, 0), lanes),
         )
-        store(q, rows, (y, 0, 0))
-        store(r, rows, (y, 1, 0))
-        store(s, rows, (y, 2, 0))
-        store(t, rows, (y, 3, 0))
-
-
-@part
-def _add(rows, i, j, own, out, to, lanes):
-    """A tile of the error to what has arrived, of whose channels ``own`` exist."""
-    if own == lanes:
-        store(load(out, to, lanes) + load(rows, (i, j, 0), lanes), out, to)
-    else:
-        for k in range(own):
-            out[to[0], to[1], to[2] + k] += rows[i, j, k]
+        store(q, rows, (at, 0))
+        store(r, rows, (at + 1, 0))
+        store(s, rows, (at + 2, 0))
+        store(t, rows, (at + 3, 0))
 
 
 @cache
@@ -192,7 +184,7 @@ def make_error(lanes, within):
         together = min(n_steps, GROUP)
         most = ROWS // together
         points = scratch((POINTS, ROWS + 1, c), g)  # one more, or they would share places in cache
-        sums, square_rows = scratch((POINTS, ROWS + 1, lanes), g), scratch((REACH, REACH, lanes), g)
+        sums, square_rows = scratch((POINTS, ROWS + 1, lanes), g), scratch((POINTS, lanes), g)
         rows = scratch((REACH, SIDE * most + REACH, within), g)
         silent = scratch((lanes if lanes > within else within,), g)
         clear(points)
@@ -239,6 +231,8 @@ def make_error(lanes, within):
                                         unit = ((top + i) * n_x + x) * n_c + tile * lanes
                                         for j in range(min(SIDE, n_x - x)):
                                             to = s, first + q - delay, unit + j * n_c
-                                            _add(square_rows, i, j, own, out, to, lanes)
+                                            add_tile(
+                                                square_rows, REACH * i + j, own, out, to, lanes
+                                            )
 
     return error
