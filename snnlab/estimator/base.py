@@ -20,6 +20,7 @@ from snnlab.estimator import _images as images
 from snnlab.estimator import files, parts, tables
 from snnlab.estimator.watch import Watch
 from snnlab.kernels.compiling import telling
+from snnlab.learning.digest import digest
 from snnlab.learning.evaluation import predict_scores
 from snnlab.learning.history import History
 from snnlab.learning.losses import Weighted, WeightedTargets, resolve
@@ -47,6 +48,8 @@ FEW_IMAGES, IMAGE_DROPOUT = 10_000, 0.35
 NOISY_DECAY = 5.0  # of weights, where values are better fitted less closely
 MANY_ROWS = 80  # per column, from which on there is little to be dropped
 MOST_REPEATS = 10  # times the rows there are, where weights are whole numbers
+MADE_OF = ("hidden", "layers", "neuron", "readout", "image_shape", "n_steps", "code", "activity")
+MADE_OF += ("optimizer", "lr")  # what a network and its optimiser are made by, once
 SAMPLE_STEPS = 30_000  # of what weights are scaled by at the start: fewer samples if long
 SOFT = 10.0  # steepness where currents are felt
 QUIET = (
@@ -152,9 +155,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _past(self):
         """History so far, where training is to go on from it."""
-        if self.warm_start and hasattr(self, "network_"):
-            return self.history_
-        for name in ("network_", "_optimizer", "_rng"):
+        if self.warm_start and hasattr(self, "network_") and hasattr(self, "history_"):
+            return self.history_  # which is missing where a first fit has failed
+        for name in ("network_", "history_", "_optimizer", "_rng"):
             vars(self).pop(name, None)
         return None
 
@@ -187,12 +190,13 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             if self._as_they_come() and weights is None:
                 order = np.sort(order)
         X, targets = X[order], self.scaled(targets[order], fresh)
-        kept, held = self._split(targets)
+        kept, held = self._split(targets, order)
         if fresh:
             inputs = self._coded(X[kept])
             self._make(inputs, self.outputs(targets))
-            self._optimizer = self._new_optimizer()
+            self._optimizer, self._made_by = self._new_optimizer(), self._told()
         else:
+            self._check_unchanged()
             inputs = self._coded(X[kept])
             _check_rows(self.network_, len(kept))
         if self.augment is not None:
@@ -204,7 +208,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             held_targets = WeightedTargets(held_targets, weights[held])
             loss = Weighted(loss)
         validation = (self._coded(X[held]), held_targets) if len(held) else None
-        watch = Watch(parts.callbacks_of(self.callbacks), self.patience, validation is not None)
+        calls = parts.callbacks_of(self.callbacks)
+        watch = Watch(calls, self.patience, validation is not None, self._optimizer)
         return (inputs, targets), self._settings(len(kept), loss, validation), watch
 
     def _settings(self, n, loss, validation):
@@ -231,18 +236,47 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             "validation": validation,
         }
 
-    def _split(self, targets):
-        """Which samples are learned, and which are held out to know when to stop."""
-        everything, none = np.arange(len(targets)), np.arange(0)
+    def _split(self, targets, order):
+        """Which samples are learned, and which are held out to know when to stop.
+
+        Those that were repeated for their weight, one after the other, stay together.
+        """
         if self.validation_fraction is None:
-            return everything, none
+            return np.arange(len(targets)), np.arange(0)
         share = _check.number("validation_fraction", self.validation_fraction, above=0, below=1)
-        if len(targets) < 2:
+        first = np.flatnonzero(np.diff(order, prepend=-1))
+        if len(first) < 2:
             raise ValueError("validation_fraction must be None where there is one sample")
-        alike = self.strata(targets, share)
-        return train_test_split(
-            everything, test_size=share, stratify=alike, random_state=_seed(self._rng)
+        parts = train_test_split(
+            np.split(np.arange(len(order)), first[1:]),
+            test_size=share,
+            stratify=self.strata(targets[first], share),
+            random_state=_seed(self._rng),
         )
+        return tuple(map(np.concatenate, parts))
+
+    def _told(self):
+        """Digests of the parameters that are asked once, by name."""
+        given = {name: getattr(self, name) for name in MADE_OF}
+        known = parts.settings_of(self.optimizer)
+        if known is not None:
+            given["optimizer"] = type(self.optimizer).__name__, known
+        return {name: digest(x) for name, x in given.items()}
+
+    def _check_unchanged(self):
+        """Refuse parameters that would be of no effect; a new learning rate has one."""
+        known = getattr(self, "_made_by", None)  # a model from a file does not have it
+        now = self._made_by = self._told()
+        changed = [name for name in MADE_OF if known and known[name] != now[name]]
+        if "lr" in changed and self.optimizer is None:
+            self._optimizer.lr = self.lr
+            changed.remove("lr")
+        if changed:
+            self._made_by = known
+            raise ValueError(
+                f"{changed[0]} was changed after this was fitted, and has no effect where training "
+                "goes on: fit anew, without warm_start"
+            )
 
     def _new_optimizer(self):
         """A new optimiser: that of the parameter, or Adam."""
@@ -328,10 +362,10 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             sizes = [stage.n for stage in network.hidden_stages]
             rate = min(share / inputs.n_steps, 0.5)
             heard = rate if votes and isinstance(network.neurons[-1], LIF) else None
-            if len(network.shape_in) == 3:
-                network.scale_to_activity(few, rate=rate, readout=heard)
-            else:
-                network.scale_to_activity(few, share * min(sizes), readout=heard)
+            image = len(network.shape_in) == 3
+            asked = {"rate": rate} if image else {"layer_spikes": share * min(sizes)}
+            with _check.told_of("activity"):
+                network.scale_to_activity(few, readout=heard, **asked)
         self.network_ = network
 
     def votes(self, n_out: int) -> bool:
@@ -398,8 +432,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             X = check_array(X, dtype=types, allow_nd=True, estimator=self, input_name="X")
         elif len(X) == 0:
             raise ValueError("X must hold at least one sample")
-        n_units = X.shape[2] if isinstance(X, np.ndarray) else X.n_units
-        n_steps = X.shape[1] if isinstance(X, np.ndarray) else X.n_steps
+        sequences = isinstance(X, np.ndarray)  # to be scaled, which signals are not
+        n_steps, n_units = X.shape[1:] if sequences else (X.n_steps, X.n_units)
         if reset:
             self.n_features_in_, self.n_steps_in_ = n_units, n_steps
             vars(self).pop("feature_names_in_", None)
@@ -408,7 +442,11 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 f"X has {n_units} features, but {type(self).__name__} is expecting "
                 f"{self.n_features_in_} features as input"
             )
-        elif self.code_ is not None or n_steps != self.n_steps_in_:
+        elif (
+            self.code_ is not None
+            or sequences != hasattr(self, "minimum_")
+            or n_steps != self.n_steps_in_
+        ):
             raise ValueError("X must have the form that it had when this was fitted")
         if y is None:
             return X
@@ -420,11 +458,12 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         code, shape = _check.one_of("code", self.code, tables.CODES), self._image_shape()
         if self.augment is not None:
             images.check_augment(self.augment, shape)
+        self.code_ = None
+        for name in ("minimum_", "range_"):
+            vars(self).pop(name, None)
         if isinstance(X, SIGNALS):
-            self.code_ = None
             return
         if X.ndim == 3:
-            self.code_ = None
             flat = X.reshape(-1, X.shape[2])
             self.minimum_, self.range_ = tables.robust_bounds(np.asarray(flat, np.float64))
             return
@@ -584,18 +623,19 @@ def rows_of(
     return order, weights
 
 
-def weights_of(sample_weight: ArrayLike, n: int) -> np.ndarray:
+def weights_of(given: ArrayLike, n: int, name: str = "sample_weight") -> np.ndarray:
     """Weights of n samples: finite, not negative, not all of them 0."""
-    with _check.told_of("sample_weight"):
-        out = check_array(
-            sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-        )
+    with _check.told_of(name):
+        out = check_array(given, dtype=np.float64, ensure_2d=False, input_name=name)
     if out.ndim == 0:
         out = np.full(n, float(out))
     if out.ndim != 1:
-        raise ValueError("Sample weights must be 1D array or scalar, and so must sample_weight")
+        raise ValueError(f"Sample weights must be 1D array or scalar, and so must {name}")
     if out.shape != (n,):
-        raise ValueError(f"sample_weight.shape == {out.shape}, expected {(n,)}!")
+        raise ValueError(f"{name}.shape == {out.shape}, expected {(n,)}!")
     if out.min() < 0 or not out.any():
-        raise ValueError("sample_weight must not be negative, nor zero for all samples")
+        raise ValueError(f"{name} must not be negative, nor zero for all samples")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(out.sum()):
+            raise ValueError(f"{name} is too large: its sum is no number")
     return out

@@ -91,7 +91,8 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
     schedule, penalties, substrate
         As in `snnlab.train`; predictions are made on the substrate, too.
     validation_fraction : float, optional
-        Share of the samples held out to know when to stop; the best weights are kept.
+        Share of the samples held out to know when to stop; the best weights are kept (where an
+        optimiser prunes, of the epochs after that).
     patience : int
         Epochs without a better validation accuracy after which training stops then.
     callbacks : function of a `Step`, or sequence of them, optional
@@ -248,8 +249,10 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
             raise ValueError(f"y has labels that are not among the classes: {unknown[:3]}")
         weights = None if sample_weight is None else weights_of(sample_weight, len(y))
         if self.class_weight is not None:
-            of_class = compute_sample_weight(self.class_weight, y)
-            weights = of_class if weights is None else weights * of_class
+            with _check.told_of("class_weight"), np.errstate(over="ignore"):
+                of_class = compute_sample_weight(self.class_weight, y)
+                weights = of_class if weights is None else weights * of_class
+            weights = weights_of(weights, len(y), "class_weight")
         return np.searchsorted(self.classes_, y), weights
 
     def outputs(self, targets: np.ndarray) -> int:

@@ -87,7 +87,8 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
     schedule, penalties, substrate
         As in `snnlab.train`; predictions are made on the substrate, too.
     validation_fraction : float, optional
-        Share of the samples held out to know when to stop; the best weights are kept.
+        Share of the samples held out to know when to stop; the best weights are kept (where an
+        optimiser prunes, of the epochs after that).
     patience : int
         Epochs without a better validation accuracy after which training stops then.
     callbacks : function of a `Step`, or sequence of them, optional
@@ -226,8 +227,11 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
     def scaled(self, targets: np.ndarray, learn: bool) -> np.ndarray:
         """Standardised targets; learn how, perhaps."""
         if learn:
-            self.offset_ = targets.mean(axis=0)
-            sd = (targets - self.offset_).std(axis=0)
+            # divided by a power of two, exactly, no sum and no square leaves the floats
+            size = np.ldexp(1.0, np.frexp(np.abs(targets).max(axis=0))[1] - 1)
+            shares = targets / size
+            mean = shares.mean(axis=0)
+            self.offset_, sd = mean * size, (shares - mean).std(axis=0) * size
             self.scale_ = np.where(sd > 0, sd, 1.0)
         with np.errstate(over="ignore"):
             out = (targets - self.offset_) / self.scale_

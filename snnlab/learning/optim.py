@@ -14,6 +14,8 @@ from snnlab.learning.schedules import Cosine, Exponential, constant, resolve_sch
 from snnlab.learning.state import Kind
 from snnlab.parameters import largest
 
+__all__ = ["Adam", "Cosine", "Exponential", "Kind", "Optimizer", "SGD", "constant"]
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -112,10 +114,9 @@ class Adam(_Decaying):
         self, network: Network, gradients: Gradients | np.ndarray, factor: float, lo: int, hi: int
     ) -> None:
         """Update some parameters in place."""
-        rate = self.lr * factor * (1 / (1 - self.beta1 ** (self.steps + 1)))
         updates.adam(
             network.parameters, gradients, self.first, self.second, lo, hi, self.beta1, self.beta2,
-            rate, self._scale2(), self.eps, self._shrink(network, factor, lo),
+            self.rate(factor), self._scale2(), self.eps, self._shrink(network, factor, lo),
         )  # fmt: skip
 
     def recipe(self, network: Network, factor: float, place: int) -> tuple | None:

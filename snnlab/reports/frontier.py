@@ -14,6 +14,7 @@ import numpy as np
 from snnlab import _check
 from snnlab._files import DAMAGE, check_format, write_atomically
 from snnlab.learning.evaluation import evaluate
+from snnlab.rewiring.connectivity import connectivity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -168,7 +169,7 @@ class Frontier:
             Name of the data set, if it is to be checked against the frontier's.
         loss : str or callable
         substrate : Substrate, optional
-            As for `snnlab.evaluate`.
+            As for `snnlab.evaluate`; connectivity is that of the weights it makes of the network's.
         **rest
             ``mismatch``, ``seed``, ``config`` of the point.
 
@@ -179,9 +180,9 @@ class Frontier:
         self._same(self.data if data is None else _check.text("data", data))
         _check.network("network", network, needs="weights")
         result = evaluate(network, inputs, labels, loss=loss, substrate=substrate)
-        n_weights = sum(w.size for w in network.weights)
-        connected = sum(np.count_nonzero(w) for w in network.weights) / n_weights
-        return self.add(result.accuracy, result.hidden_spikes, connectivity=connected, **rest)
+        chip = substrate if hasattr(substrate, "effective_weights") else None
+        share = connectivity(network, chip).overall
+        return self.add(result.accuracy, result.hidden_spikes, connectivity=share, **rest)
 
     def _same(self, data):
         if data != self.data:

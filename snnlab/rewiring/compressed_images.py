@@ -11,6 +11,8 @@ from snnlab.parameters import check_weights
 from snnlab.passes import Forward
 from snnlab.signals import SpikeTrains
 
+__all__ = ["CompressedImages"]
+
 # Share of a convolution's weights that are there up to which adding them one by one is faster than
 # whole rows for each spike: measured (benchmarks/speed/thin.py). What is left then is neurons.
 FEW = 0.1

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from snnlab.medium import Medium
     from snnlab.network import Network
 
+__all__ = [
+    "Connectivity",
+    "compact",
+    "connectivity",
+    "masks",
+    "n_active",
+    "n_weights",
+    "units_in_use",
+]
+
 Connectivity = namedtuple("Connectivity", "overall layers")
 Connectivity.__doc__ = "Share of the weights that are not zero, in all and per layer."
 

@@ -209,9 +209,9 @@ class SoftDeepR(DeepR):
             _check.number("alpha", alpha, above=0)
             _check.number("temperature", temperature, above=0)
             checked_sparsity(sparsity, 0, above=True)
-            self.theta_min = "equilibrium"
         else:
-            self.theta_min = _check.number("theta_min", theta_min, below=0)
+            theta_min = _check.number("theta_min", theta_min, below=0)
+        self.theta_min = theta_min
 
     def check_room(self, network: Network) -> None:
         """The number of synapses is not fixed."""
@@ -223,8 +223,7 @@ class SoftDeepR(DeepR):
     def low(self, network: Network) -> list[float]:
         """Per layer theta_min."""
         scale = self.temperature / self.alpha if self.alpha else 0
-        given = self.theta_min
         return [
-            -scale * p / (1 - p) if given == "equilibrium" else given
+            -scale * p / (1 - p) if self.theta_min is None else self.theta_min
             for p in per_layer(network, self.sparsity)
         ]

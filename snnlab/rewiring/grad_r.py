@@ -115,6 +115,11 @@ class GradR(Rule):
             return _check.number("alpha", self.alpha(*self.now()), at_least=0)
         return self.alpha
 
+    @property
+    def pruning(self) -> bool:
+        """Whether the pull is yet to end (``settle``)."""
+        return self.settle is not None and not self._settled()
+
     def _settled(self, ago=0):
         """Whether rewiring has ended, or had some steps ago."""
         if self.settle is None:

@@ -126,10 +126,18 @@ class Magnitude(_Masked):
         """Epochs after which pruning ends."""
         return self.start if self.end is None else self.end
 
+    @property
+    def pruning(self) -> bool:
+        """Whether weights are still to go."""
+        return self.steps < self._bounds()[1]
+
+    def _bounds(self):
+        """Steps after which pruning begins and ends."""
+        return [round(x * self.steps_per_epoch) if x else 0 for x in (self.start, self._last())]
+
     def _due(self):
         """Share of the final sparsity that is due after this step; None: no pruning now."""
-        t, per_epoch = self.steps, self.steps_per_epoch
-        first, last = (round(x * per_epoch) if x else 0 for x in (self.start, self._last()))
+        t, (first, last) = self.steps, self._bounds()
         if t == last:
             return 1.0
         if first <= t < last and (t - first) % self.every == 0:

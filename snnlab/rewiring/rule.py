@@ -307,6 +307,11 @@ class Rule(RuleState):
                 self.active[k] -= prune((w, self.theta, *block.span, left[k]))
         return left
 
+    @property
+    def pruning(self) -> bool:
+        """Whether a schedule is yet to end, after which networks may be compared."""
+        return False
+
     def now(self) -> tuple[float, int]:
         """Epochs done (a float), and epochs in all."""
         if self.n_steps is None:

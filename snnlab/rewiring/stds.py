@@ -68,6 +68,12 @@ class STDS(Rule):
         self.threshold = _check.number("threshold", threshold, at_least=0)
         self.schedule = _check.one_of("schedule", schedule, ("sine", "linear"))
 
+    @property
+    def pruning(self) -> bool:
+        """Whether the threshold is yet to rise."""
+        self.now()
+        return self.steps < self.n_steps
+
     def threshold_at(self, step: int) -> float:
         """Threshold d after so many steps."""
         self.now()

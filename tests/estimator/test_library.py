@@ -23,6 +23,7 @@ from snnlab import (
     Affine,
     DeepR,
     GradR,
+    Magnitude,
     SpikingClassifier,
     SpikingRegressor,
     Substrate,
@@ -246,6 +247,64 @@ def test_training_stops_early_at_its_best(iris):
     assert not model.history_.interrupted
 
 
+@pytest.mark.parametrize(
+    "optimizer, left",
+    [
+        (lambda: Magnitude(1e-2, 0.9, start=3), 0.1),
+        (lambda: Magnitude(1e-2, 0.9, start=2, end=6, every=1), 0.1),
+        (lambda: GradR(1e-2, 0.9, alpha=0.05, settle=5), None),
+        (lambda: DeepR(1e-2, 0.8, rng=0), 0.2),
+        (lambda: Adam(1e-2), 1.0),
+    ],
+    ids=["at once", "gradual", "settled", "Deep R", "Adam"],
+)
+def test_what_did_best_is_pruned_and_goes_on_as_it_was(iris, optimizer, left):
+    """Once the weights of an epoch before pruning came back, and the rule's strengths stayed."""
+    settings = {"validation_fraction": 0.3, "patience": 3, "epochs": 14, "code": "population"}
+    model = quick(optimizer=optimizer(), **settings).fit(*iris)
+    share = np.concatenate([(w != 0).ravel() for w in model.network_.weights]).mean()
+    if left is not None:
+        assert share == pytest.approx(left, abs=0.01)
+    else:
+        assert 0.02 < share < 0.9
+    own, seen = model._optimizer, model.history_.validation_accuracy
+    epochs = own.steps // 10  # of 105 samples, eleven at once
+    assert epochs < len(seen) and seen[epochs - 1] == max(seen[epochs - 1 :])
+    if hasattr(own, "log"):
+        assert own.log.overall()[-1] == pytest.approx(share)
+    before = model.network_.parameters.copy()
+    model.partial_fit(*iris)
+    moved = np.abs(model.network_.parameters - before).max()
+    assert 0 < moved < 0.2
+    if left is not None:
+        again = np.concatenate([(w != 0).ravel() for w in model.network_.weights]).mean()
+        assert again == pytest.approx(share, abs=0.02)
+
+
+def test_copies_of_a_row_are_not_held_out_from_themselves():
+    """Whole weights are repeated rows: they stay together, so chance stays chance."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((60, 6)), rng.integers(0, 3, 60)
+    settings = {"validation_fraction": 0.5, "patience": 60, "epochs": 40, "hidden": (50,)}
+    plain, five, of_class = (
+        quick(**settings, **more).fit(x, y, sample_weight=weight).history_.validation_accuracy
+        for more, weight in (
+            ({}, None),
+            ({}, np.full(60, 5.0)),
+            ({"class_weight": {0: 5, 1: 5, 2: 5}}, None),
+        )
+    )
+    assert max(plain) < 0.6 and max(five) < 0.6 and of_class == five
+
+
+def test_held_out_targets_that_are_all_the_same_tell_when_to_stop():
+    """R2 of them was 0 in every epoch, so the first one stayed the best."""
+    x, y = np.random.default_rng(0).random((20, 3)), np.r_[np.zeros(19), 1.0]
+    model = quick(SpikingRegressor, validation_fraction=0.1, epochs=30, patience=5).fit(x, y)
+    seen = model.history_.validation_accuracy
+    assert len(set(seen)) == len(seen) > 6 and max(seen) <= 1
+
+
 def test_callbacks_are_called_and_may_stop(iris):
     seen = []
 
@@ -275,6 +334,35 @@ def test_going_on(iris):
         few.partial_fit(iris[0], iris[1] + 1)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"hidden": (33,)}, {"optimizer": SGD(0.5)}, {"code": "latency"}, {"n_steps": 30}],
+    ids=lambda x: next(iter(x)),
+)
+def test_what_would_have_no_effect_is_refused_where_training_goes_on(iris, change):
+    model = quick(warm_start=True).fit(*iris)
+    before = model.network_.parameters.copy()
+    model.set_params(**change)
+    for go_on in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=rf"{next(iter(change))} was changed .* no effect"):
+            go_on(*iris)
+    np.testing.assert_array_equal(model.network_.parameters, before)
+    assert model.set_params(warm_start=False).fit(*iris).score(*iris) > 0.3
+
+
+def test_a_first_fit_that_fails_is_none(iris):
+    model = quick(warm_start=True, schedule="none such")
+    with pytest.raises(ValueError, match="schedule"):
+        model.fit(*iris)
+    assert len(model.set_params(schedule="cosine").fit(*iris).history_) == 5
+
+
+def test_a_new_learning_rate_is_gone_on_with(iris):
+    model = quick(warm_start=True).fit(*iris)
+    rates = model.set_params(lr=0.5).fit(*iris).history_.lr
+    assert max(rates[:5]) < 0.01 and rates[5] > 0.1
+
+
 # weights ------------------------------------------------------------------------------------------
 
 
@@ -288,9 +376,36 @@ def test_weights_count(iris):
     thrice = quick().fit(x, y, sample_weight=np.full(100, 3))
     again = quick().fit(np.repeat(x, 3, axis=0), np.repeat(y, 3))
     np.testing.assert_array_equal(thrice.predict_proba(x), again.predict_proba(x))
-    for bad in (-np.ones(100), np.zeros(100), np.ones(7)):
+    for bad in (-np.ones(100), np.zeros(100), np.ones(7), np.full(100, 1e307)):
         with pytest.raises(ValueError, match="sample_weight"):
             quick().fit(x, y, sample_weight=bad)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [np.nan, -3, np.inf, "a", None, 1e308],
+)
+def test_weights_of_classes_are_looked_at(bad, iris):
+    """One that was not a number, or below 0, once left its class out without a word."""
+    x, y = iris[0][50:], iris[1][50:]
+    weights = np.full(100, 2.0)
+    with pytest.raises(ValueError, match="class_weight"):
+        quick(class_weight={1: bad, 2: 1}).fit(x, y, sample_weight=weights)
+
+
+def test_weights_that_leave_no_sample_are_refused(iris):
+    x, y = iris[0][50:], iris[1][50:]
+    for of_class, weight in (({1: 0, 2: 0}, None), ({1: 0, 2: 1}, (y == 1).astype(float))):
+        with pytest.raises(ValueError, match="class_weight must not be negative, nor zero"):
+            quick(class_weight=of_class).fit(x, y, sample_weight=weight)
+
+
+@pytest.mark.parametrize("power", [-1000, -500, 500, 1000])
+def test_targets_of_any_size(power):
+    """Their squares once left the floats: all became infinite, or were not scaled at all."""
+    x, y, factor = *make_friedman1(60, random_state=0), 2.0**power
+    one, other = (quick(SpikingRegressor).fit(x, y * f).predict(x) for f in (1.0, factor))
+    np.testing.assert_array_equal(other, one * factor)
 
 
 @pytest.mark.parametrize("code", ["auto", "latency", "population", "current"])

@@ -33,6 +33,18 @@ def some_gradients(n_steps, network, seed=1):
     return [[s * rng.normal(0, 1, s.shape) for s in scales] for _ in range(n_steps)]
 
 
+@pytest.mark.parametrize("kind", [optim.Adam, optim.SGD])
+def test_a_rate_of_ones_own_is_asked(kind):
+    class Still(kind):
+        def rate(self, factor):
+            return 0.0
+
+    network = make()
+    before = network.parameters.copy()
+    Still(0.1).step(network, some_gradients(1, network)[0])
+    np.testing.assert_array_equal(network.parameters, before)
+
+
 def follow(optimizer, network, gradients, factors):
     """Weights after each step, a list per layer."""
     path = []

@@ -7,9 +7,21 @@ import weakref
 
 import numpy as np
 import pytest
-from helpers import CHIP, as_input, toy, train
+from helpers import CHIP, N_STEPS, as_input, toy, train
 
-from snnlab import SGD, STDS, Adam, DeepR, FixedMask, GradR, Magnitude, Network, SoftDeepR
+from snnlab import (
+    LIF,
+    SGD,
+    STDS,
+    Adam,
+    DeepR,
+    FixedMask,
+    GradR,
+    Magnitude,
+    Network,
+    SoftDeepR,
+    SpikingClassifier,
+)
 from snnlab.learning.optimizer import Optimizer
 from snnlab.learning.state import Kind
 
@@ -301,6 +313,27 @@ def test_a_checkpoint_with_a_damaged_state_changes_nothing(tmp_path, make_one):
 
 
 # --- what it says of itself -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Adam, SGD, GradR, DeepR, SoftDeepR, STDS, Magnitude, FixedMask],
+    ids=lambda k: k.__name__,
+)
+def test_what_is_made_with_defaults_is_made_again_from_its_settings(tmp_path, kind):
+    """One told a word for a number, which it refused."""
+    own = {DeepR: {"rng": 1}, SoftDeepR: {"rng": 1}, FixedMask: {"sparsity": 0.5, "rng": 1}}
+    made = kind(**own.get(kind, {}))
+    net = Network((20, 12, 4), LIF.brainscales2(), n_steps=N_STEPS, rng=0)
+    x, labels = toy(20, 1)
+    train(net, as_input(x), labels, epochs=1, rng=0, optimizer=made)
+    made.save(tmp_path / "a.npz")
+    again = kind.load(tmp_path / "a.npz")
+    assert str(again.settings()) == str(made.settings())
+    for name, value in made.state().items():
+        np.testing.assert_array_equal(again.state()[name], value, err_msg=name)
+    model = SpikingClassifier(optimizer=made, hidden=(8,), epochs=1, random_state=0)
+    assert hasattr(model.set_params(optimizer__lr=1e-3).fit(x, labels), "network_")
 
 
 def test_reprs_name_settings_and_steps():

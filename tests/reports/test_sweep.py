@@ -381,6 +381,15 @@ def test_measure(data):
     assert len(runs) == 2
 
 
+def test_connectivity_is_that_of_the_chip(data):
+    """Small weights are rounded to nothing there."""
+    net, runs, chip = network(data[0]), Frontier("toy"), Substrate(0)
+    assert runs.measure(net, *data).connectivity == 1
+    share = np.concatenate([(w != 0).ravel() for w in chip.effective_weights(net)]).mean()
+    assert share < 1
+    assert runs.measure(net, *data, substrate=chip).connectivity == pytest.approx(share)
+
+
 def test_on_a_substrate(data):
     def chip():  # anew each time: its noise goes on from one measurement to the next
         return Substrate(1, sigma_d=0.3)
