@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, fields
+from inspect import isfunction
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,6 +12,7 @@ from snnlab._files import DAMAGE, check_writable, load_npz, save_npz
 from snnlab.learning.digest import digest
 from snnlab.learning.history import History
 from snnlab.learning.state import Stateful
+from snnlab.surrogate import OWN
 
 _FIRST = WeakKeyDictionary()  # of networks: digest of their first weights, per file
 
@@ -19,7 +21,7 @@ class Checkpoint:
     """The file of a training.
 
     It holds what the training must agree on: the network, the settings, and digests of data, of
-    the first weights and of the generator's first state.
+    functions of one's own, of the first weights; and what the generator was seeded with.
 
     Parameters
     ----------
@@ -35,11 +37,20 @@ class Checkpoint:
     ------
     ValueError, OSError
         A path where no file can be written; the message names ``checkpoint``.
+    TypeError
+        An optimiser that tells no state.
     """
 
     def __init__(self, path, loop, extend=False):
         self.path, self.loop, self.extend = _check.path("checkpoint", path), loop, extend
         check_writable("checkpoint", self.path)
+        optimizer = loop.settings.optimizer
+        for method in ("state", "restore"):
+            if not callable(getattr(optimizer, method, None)):
+                raise TypeError(
+                    f"optimizer {optimizer!r} must have a method {method} where there is a "
+                    "checkpoint: derive it from snnlab.optim.Optimizer"
+                )
         self.config = {
             "network": loop.network.to_dict(),
             "n_samples": len(loop.inputs),
@@ -48,6 +59,9 @@ class Checkpoint:
             "weights": self._first_weights(),
             "rng": _seed_of(loop.rng),
         } | loop.settings.describe()
+        own = functions(loop.network)
+        if own:
+            self.config["functions"] = own
 
     def _first_weights(self):
         """Digest of the weights with which the network first came here for this file.
@@ -66,6 +80,7 @@ class Checkpoint:
             "rng": generator_state(loop.rng),
             "history": asdict(loop.history),
             "age": getattr(loop.settings.medium, "age", 0),
+            "lr": float(optimizer.lr),  # which a callback may have changed
         }
         header = {name: np.array(json.dumps(x)) for name, x in text.items()}
         save_npz(self.path, header | {"parameters": loop.network.parameters} | state)
@@ -86,7 +101,7 @@ class Checkpoint:
             names = "config", "rng", "history", "age"
             config, state, past, age = (json.loads(str(arrays.pop(name))) for name in names)
             parameters = arrays.pop("parameters")
-            saved = dict(config)
+            saved, lr = dict(config), json.loads(str(arrays.pop("lr", "null")))
         except DAMAGE as fault:
             raise ValueError(f"checkpoint {self.path} is not one of train: {fault}") from None
         self._compare(saved)
@@ -95,6 +110,7 @@ class Checkpoint:
         try:
             parameters = _check.array("parameters", parameters, own.dtype, own.shape)
             age = _check.integer("age", age, at_least=0)
+            lr = None if lr is None else _check.number("lr", lr)
             history = _checked_history(past, loop.settings)
             set_generator_state(loop.rng, state)
             self._restore_optimizer(moments)
@@ -102,6 +118,8 @@ class Checkpoint:
             loop.rng.bit_generator.state = before
             raise ValueError(f"checkpoint {self.path} cannot be gone on from: {fault}") from None
         own[...] = parameters
+        if lr is not None and lr != loop.settings.optimizer.lr:
+            loop.settings.optimizer.lr = lr
         for name, value in history.items():
             setattr(loop.history, name, value)
         if loop.settings.substrate is not None:
@@ -130,11 +148,25 @@ class Checkpoint:
                 "labels": "other labels",
                 "weights": "other weights at the start",
                 "rng": "another rng, or seed",
+                "functions": "other functions of one's own, of the same names",
             }
             found = ", ".join(words.get(key, f"another {key}") for key in different)
             raise ValueError(
                 f"checkpoint {self.path} was made with {found}; use the same, or another file"
             )
+
+
+def functions(network):
+    """Digests of what a network's own functions do, of which it tells the names: by layer."""
+    own = {}
+    for stage in network.stages:
+        surrogate, kind = OWN.get(getattr(stage.neuron, "surrogate", None)), type(stage.layer)
+        parts = [] if surrogate is None else [surrogate]
+        if not kind.__module__.startswith("snnlab."):
+            parts += [stage.layer, list(filter(isfunction, vars(kind).values()))]
+        if parts:
+            own[stage.name] = digest(parts)
+    return own
 
 
 def _seed_of(rng):

@@ -106,11 +106,20 @@ def _held(x):
         inner = inspect.unwrap(x)
         given = [getattr(inner, name, None) for name in ("__defaults__", "__kwdefaults__")]
         given += [getattr(x, "__self__", None), _closure(inner)]
+        given.append(_code(getattr(inner, "__code__", None), inner.__doc__))
         return f"function {x.__module__} {x.__qualname__}", given
     names = [n for n in dir(type(x)) if inspect.ismemberdescriptor(getattr(type(x), n, None))]
     known = {n: getattr(x, n) for n in names if hasattr(x, n)} | getattr(x, "__dict__", {})
     known.pop("workers", None)  # nothing depends on the number of threads
     return f"object {type(x).__qualname__}", [known]
+
+
+def _code(code, doc=None):
+    """What a function does, as Python reads it, but for its description; None of a compiled one."""
+    if code is None:
+        return None
+    held = [_code(x) if inspect.iscode(x) else x for x in code.co_consts if x is not doc]
+    return [code.co_code, code.co_names, held]
 
 
 def _closure(function):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from snnlab.medium import Medium
     from snnlab.network import Network
 
+__all__ = ["Evaluation", "evaluate", "predict_scores"]
+
 Evaluation = namedtuple("Evaluation", "accuracy hidden_spikes predictions")
 Evaluation.__doc__ = (
     "Accuracy, mean hidden spikes per sample, predicted labels (n_samples,), or those of each step."
@@ -135,7 +137,7 @@ def evaluate(
     labels = check_targets(loss, "labels", labels, *sizes)
     known = labels if hasattr(loss, "scores_for") else None
     scores, counts = _predicted(network, inputs, loss, known, batch_size, rng, substrate)
-    predictions = scores if hasattr(loss, "of_values") else scores.argmax(axis=-1)
+    predictions = scores if getattr(loss, "of_values", False) else scores.argmax(axis=-1)
     return Evaluation(agreement(loss, scores, labels), float(counts.mean()), predictions)
 
 

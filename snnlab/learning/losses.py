@@ -31,6 +31,22 @@ if TYPE_CHECKING:
     from snnlab._types import Loss
     from snnlab.network import Network
 
+__all__ = [
+    "FirstSpike",
+    "Masked",
+    "MaskedTargets",
+    "MaxOverTime",
+    "PerStep",
+    "RateMSE",
+    "SquaredError",
+    "SquaredErrorPerStep",
+    "SumOverTime",
+    "Weighted",
+    "WeightedTargets",
+    "mask_of",
+    "scores_of",
+]
+
 _sound = _check.results("readout (or a number of the loss)")
 
 
@@ -373,11 +389,14 @@ class SquaredError:
 
     @staticmethod
     def agreement(scores: np.ndarray, targets: ArrayLike) -> float:
-        """R2: 1 less the share of the targets' variance that is left; 0 where they have none."""
+        """R2: 1 less the share of the targets' variance that is left.
+
+        Where they have none, as one sample has, of a variance of 1: of standardised targets.
+        """
         targets = _check.array("targets", targets, np.float64, (None, None))
         scores = _check.array("scores", scores, np.float64, targets.shape)
         total = np.square(targets - targets.mean(axis=0)).sum()
-        return 1 - np.square(scores - targets).sum() / total if total > 0 else 0.0
+        return 1 - np.square(scores - targets).sum() / (total if total > 0 else targets.size)
 
     @_sound
     def scores(self, readout: np.ndarray) -> np.ndarray:
@@ -442,14 +461,24 @@ class Weighted:
     loss : callable
     """
 
-    loss: object
+    loss: Callable
 
     def __post_init__(self):
         _check.function("loss", self.loss)
 
+    @property
+    def of_values(self) -> bool:
+        """Whether scores are predictions, as the other loss's."""
+        return getattr(self.loss, "of_values", False)
+
+    @property
+    def per_step(self) -> bool:
+        """Whether there is a score per step, as of the other loss."""
+        return getattr(self.loss, "per_step", False)
+
     def check_targets(
-        self, name: str, targets: ArrayLike, n_samples: int, n_outputs: int
-    ) -> np.ndarray:
+        self, name: str, targets: WeightedTargets, n_samples: int, n_outputs: int
+    ) -> WeightedTargets:
         """`WeightedTargets` whose targets fit the other loss."""
         targets = _weighted(name, targets)
         weights = _check.array("weights", targets.weights, np.float64, (n_samples,))
@@ -556,8 +585,8 @@ class Masked:
 
     @property
     def of_values(self) -> bool:
-        """There only if the other loss has it: its scores are predictions."""
-        return self.loss.of_values
+        """Whether scores are predictions, as the other loss's."""
+        return getattr(self.loss, "of_values", False)
 
     def check_targets(
         self, name: str, targets: ArrayLike, n_samples: int, n_outputs: int

@@ -18,6 +18,8 @@ from snnlab.learning.schedules import resolve_schedule
 from snnlab.medium import IDEAL
 from snnlab.signals import SpikeTrains
 
+__all__ = ["Settings"]
+
 
 @dataclass(kw_only=True)
 class Settings:
@@ -147,6 +149,7 @@ class Settings:
             "penalties": [_name(x) for x in self.penalties.given],
             "substrate": None if self.substrate is None else repr(self.substrate),
             "backward": None if self.backward is None else _name(self.backward),
+            "validation": None if self.validation is None else digest(self.validation),
         }
 
 

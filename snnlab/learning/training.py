@@ -13,7 +13,7 @@ import numpy as np
 from snnlab import _check
 from snnlab.learning import silence
 from snnlab.learning.checkpoint import Checkpoint
-from snnlab.learning.evaluation import Evaluation, batch_of, evaluate, predict_scores  # noqa: F401
+from snnlab.learning.evaluation import Evaluation, batch_of, evaluate, predict_scores
 from snnlab.learning.guard import check_gradients, forgotten_if_failed, on_trial
 from snnlab.learning.history import History
 from snnlab.learning.losses import agreement, called, check_targets, scored
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from snnlab._types import Inputs, PathLike, Seed
     from snnlab.network import Network
 
+__all__ = ["Evaluation", "Step", "evaluate", "predict_scores", "steps", "train"]
 LARGE = "(are inputs, penalties, scale of the loss or lr too large for this network?)"
 
 
@@ -263,9 +264,9 @@ def train(
     progress : bool
         Show a bar (with tqdm, in a terminal or notebook) or a line per epoch.
     checkpoint : path, optional
-        File written after each epoch, whole or not at all. If it exists, training goes on from it,
-        to the same weights, bit for bit, as without the interruption; it must be of the same data,
-        settings and start, which digests of them in the file tell.
+        File written after each epoch and its callback, whole or not at all. If it exists, training
+        goes on from it, to the same weights, bit for bit, as without the interruption; it must be
+        of the same data, settings and start, which digests of them in the file tell.
     extend : bool
         Go on from a checkpoint of fewer ``epochs``. (Schedules then run over the new number: it is
         not as if all of them had been asked for at once.)
@@ -304,9 +305,11 @@ def train(
     with Interrupts() as interrupts, Progress(progress, epochs, len(history)) as show:
         for step in loop:
             show(step)
-            if step.ends_epoch and checkpoint is not None:
-                checkpoint.save()
-            answer = None if callback is None else callback(step)
+            try:
+                answer = None if callback is None else callback(step)
+            finally:  # it may have changed weights, or the learning rate
+                if step.ends_epoch and checkpoint is not None:
+                    checkpoint.save()
             # what a callback happens to return (a bar's update, say) should not end training
             stop = isinstance(answer, bool | np.bool_) and bool(answer)
             if stop or interrupts.seen:

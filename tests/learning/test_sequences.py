@@ -5,7 +5,7 @@ import pytest
 import reference
 from helpers import CHIP
 
-from snnlab import Adam, Network, Values, evaluate, losses, train
+from snnlab import LIF, Adam, Network, Values, evaluate, losses, train
 from snnlab.learning.evaluation import predict_scores
 from snnlab.learning.losses import (
     Masked,
@@ -208,6 +208,33 @@ def test_agreement_counts_what_is_seen():
     assert PerStep.agreement(scores, labels) < 1
     scores[0] = np.roll(scores[0], 1, axis=1)  # all seven steps of a sample of five
     assert PerStep.agreement(scores, MaskedTargets(labels, mask)) == pytest.approx(0.8)
+
+
+def test_weights_hide_nothing_of_a_loss():
+    """What is predicted, and whether of each step, is the loss's inside."""
+    neuron = LIF(tau_mem=10.0, tau_syn=5.0, dt=1.0)
+    network = Network((6, 8, CLASSES), neuron, n_steps=STEPS, rng=0)
+    inputs = Values(np.random.default_rng(0).random((N, STEPS, 6)))
+    mask, ones = np.ones((N, STEPS), bool), np.ones(N)
+    values = np.random.default_rng(1).normal(size=(N, CLASSES))
+    cases = (
+        ("squared_error", values, (N, CLASSES)),
+        (Masked("squared_error"), MaskedTargets(values, mask), (N, CLASSES)),
+        ("per_step", MaskedTargets(labels_per_step(), mask), (N, STEPS)),
+        ("squared_error_per_step", values[:, None] * np.ones((1, STEPS, 1)), (N, STEPS, CLASSES)),
+        ("max_over_time", np.arange(N) % CLASSES, (N,)),
+    )
+    for given, targets, shape in cases:
+        loss = losses.resolve(given)
+        plain = evaluate(network, inputs, targets, loss=loss)
+        weighed = evaluate(network, inputs, WeightedTargets(targets, ones), loss=Weighted(loss))
+        assert weighed.predictions.shape == shape
+        np.testing.assert_array_equal(weighed.predictions, plain.predictions)
+        assert weighed.accuracy == plain.accuracy
+    with pytest.raises(ValueError, match="of whole samples, not of every step"):
+        Masked(Weighted(PerStep()))
+    with pytest.raises(ValueError, match="of whole samples, not of every step"):
+        time_to_decision(network, inputs, np.zeros(N, int), loss=Weighted(PerStep()))
 
 
 def test_agreement_of_values_is_r2_of_what_is_seen():

@@ -18,6 +18,7 @@ from helpers import CHIP, N_STEPS, ROOT, as_input, network, same, threads, toy, 
 from snnlab import (
     SGD,
     Adam,
+    GradR,
     History,
     Network,
     _files,
@@ -514,6 +515,7 @@ def test_an_interrupt_leaves_a_completed_step():
         ({"optimizer": Adam(lr=0.01)}, "optimizer"),
         ({"loss": losses.MaxOverTime(deadlines=(6, 12))}, "loss"),
         ({"penalties": [penalties.Bursts(0)]}, "penalties"),
+        ({"validation": (as_input(toy(9, 2)[0]), toy(9, 2)[1])}, "validation"),
     ],
     ids=lambda x: str(x)[:40],
 )
@@ -524,6 +526,78 @@ def test_a_checkpoint_of_other_settings_is_refused(data, tmp_path, change, name)
     with pytest.raises(ValueError, match=rf"another {name}\b"):
         train(other, *data, **SETTINGS | change, checkpoint=path)
     assert same(other, network(seed=99)), "a refused checkpoint changed the network"
+
+
+@pytest.mark.parametrize("other", [None, "fewer"])
+def test_a_checkpoint_with_another_validation_set_is_refused(data, tmp_path, other):
+    """Its history would hold the accuracy of two sets, or an entry for some epochs only."""
+    path, (inputs, labels) = tmp_path / "run.npz", data
+    train(network(inputs), *data, **SETTINGS, checkpoint=path, validation=data)
+    given = None if other is None else (inputs[:50], labels[:50])
+    with pytest.raises(ValueError, match="another validation"):
+        train(network(inputs), *data, **SETTINGS, checkpoint=path, validation=given)
+
+
+def bent(by):
+    """A surrogate; two of them are told by what they hold."""
+
+    def bend(u, k):
+        return by / (1 + k * np.abs(u))
+
+    return bend
+
+
+def steep(u, k):
+    return 1 / (1 + k * u * u)
+
+
+def test_a_checkpoint_with_another_surrogate_of_the_same_name_is_refused(data, tmp_path):
+    first = steep
+
+    def make(surrogate):
+        neuron = network(data[0]).neurons[0].replace(surrogate=surrogate)
+        return Network((20, 30, 4), neuron, n_steps=N_STEPS, rng=0)
+
+    def another(u, k):
+        return 1 / (1 + k * u * u * u * u)
+
+    another.__name__, another.__qualname__ = steep.__name__, steep.__qualname__
+    for k, (one, two) in enumerate([(bent(1.0), bent(2.0)), (first, another)]):
+        path = tmp_path / f"run{k}.npz"
+        train(make(one), *data, **SETTINGS, checkpoint=path)
+        with pytest.raises(ValueError, match="other functions of one's own"):
+            train(make(two), *data, **SETTINGS, checkpoint=path)
+        assert len(train(make(one), *data, **SETTINGS, checkpoint=path)) == SETTINGS["epochs"]
+
+
+@pytest.mark.parametrize("optimizer", [Adam, lambda: GradR(alpha=1e-3)], ids=["Adam", "GradR"])
+def test_a_learning_rate_that_a_callback_changed_is_gone_on_with(data, tmp_path, optimizer):
+    def run(stop, **more):
+        net, own = network(data[0]), optimizer()
+
+        def slower(step):
+            own.lr *= 0.5 if step.ends_epoch else 1.0
+            return step.ends_epoch and step.epoch == stop
+
+        history = train(net, *data, **SETTINGS, optimizer=own, callback=slower, **more)
+        return net, history.lr
+
+    whole, rates = run(None)
+    path = tmp_path / "run.npz"
+    assert len(run(1, checkpoint=path)[1]) == 2
+    resumed, again = run(None, checkpoint=path)
+    assert again == rates and same(resumed, whole)
+
+
+def test_an_optimiser_without_a_state_takes_no_checkpoint(data, tmp_path):
+    class Plain:
+        lr = 0.1
+
+        def step(self, net, gradients, factor=1.0):
+            raise AssertionError("nothing is to be trained")
+
+    with pytest.raises(TypeError, match="optimizer .* must have a method state"):
+        train(network(), *data, **SETTINGS, optimizer=Plain(), checkpoint=tmp_path / "a.npz")
 
 
 def test_a_checkpoint_of_another_network_or_set_is_refused(data, tmp_path):
