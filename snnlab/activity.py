@@ -29,10 +29,12 @@ def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=Non
     try:
         few = inputs[np.arange(0, len(inputs), -(-len(inputs) // FEW))]
         runs = [Runs(network, some) for some in (few, inputs)]
+        asked = "layer_spikes" if rate is None else "rate"
         for k, (stage, target) in enumerate(zip(network.hidden_stages, targets, strict=True)):
-            _scale_layer(network, f"hidden layer {k}", stage, runs, target)
+            _scale_layer(network, asked, f"hidden layer {k}", stage, runs, target)
         if readout is not None and reads.fires:
-            _scale_layer(network, "the readout", reads, runs, readout * reads.n * network.n_steps)
+            target = readout * reads.n * network.n_steps
+            _scale_layer(network, "readout", "the readout", reads, runs, target)
         elif readout is not None:
             _scale_readout(network, inputs, readout)
         check_weights(network)
@@ -89,8 +91,8 @@ class Runs:
         return record.mean_count()
 
 
-def _scale_layer(network, name, stage, runs, target):
-    """Scale a layer of neurons that spike, by bisection.
+def _scale_layer(network, asked, name, stage, runs, target):
+    """Scale a layer of neurons that spike, by bisection; ``asked`` is the argument that says so.
 
     A pass costs the more, the more neurons fire: a bracket is looked for first, from weights as
     they are and with few samples, and what it tells need not be run.
@@ -117,16 +119,22 @@ def _scale_layer(network, name, stage, runs, target):
         low, high = (middle, high) if below else (low, middle)
     if found is None:
         found = spikes(middle)
-    if stage.shortcut is not None and high < 1 - MOST:
+    if found == 0:
+        raise ValueError(f"inputs drive no neuron of {name}, however scaled")
+    if high == MOST:
+        raise ValueError(
+            f"{asked} asks for {target:g} spikes per sample, and {name} has {found:g} at most, "
+            "however its weights are scaled"
+        )
+    if high < 1 - MOST:
         for w, before in zip(weights, original, strict=True):
             w[...] = before
+        cause = "by its shortcut alone" if stage.shortcut is not None else "without its weights"
         warnings.warn(
-            f"{stage.name} spikes more than was asked for by its shortcut alone: its weights stay",
+            f"{stage.name} spikes more than was asked for {cause}: its weights stay",
             RuntimeWarning,
             stacklevel=4,
         )
-    elif found == 0:
-        raise ValueError(f"inputs drive no neuron of {name}, however scaled")
 
 
 def _scaled(stage):

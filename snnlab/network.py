@@ -24,7 +24,7 @@ from snnlab.learning.evaluation import predict_scores
 from snnlab.medium import IDEAL
 from snnlab.memory import Workspaces
 from snnlab.network_file import NetworkFile
-from snnlab.parameters import fill_blocks, new_flat
+from snnlab.parameters import check_weights, fill_blocks, new_flat
 from snnlab.passes import Backward, Wiring
 from snnlab.reports import summary
 from snnlab.signals import check_inputs
@@ -230,6 +230,7 @@ class Network(NetworkFile):
         if not hasattr(medium, "run") or isinstance(medium, type):
             raise TypeError(f"on must be a Substrate, a Recording or the like, not {on!r}")
         potentials = _check.flag("potentials", potentials)
+        check_weights(self)
         how = {"training": True} if _check.flag("training", training) and self.normalises else {}
         return medium.run(self, inputs, potentials=potentials, dropout=dropout, out=out, **how)
 
@@ -323,7 +324,14 @@ class Network(NetworkFile):
         Returns
         -------
         Network
-            This network, changed in place.
+            This network, changed in place. A layer that spikes more even without its weights (by a
+            shortcut, by ``v_init``) keeps them, with a warning.
+
+        Raises
+        ------
+        ValueError
+            If a layer cannot spike as often, however its weights are scaled (it rests after each
+            spike, say, or hears too late), or not at all.
         """
         scale_to_activity(self, inputs, layer_spikes, readout, rate)
         return self

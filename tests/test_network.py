@@ -455,6 +455,38 @@ def test_scale_to_activity_leaves_what_a_shortcut_drives():
     )
 
 
+def test_scale_to_activity_refuses_what_no_scale_reaches():
+    """Weights once came back a million times as large, without a word."""
+    resting = LIF.brainscales2(refractory=6e-6)
+    net = network(neuron=resting)
+    before = net.parameters.copy()
+    with pytest.raises(
+        ValueError, match=r"layer_spikes asks for 60 .* hidden layer 0 has [\d.]+ at"
+    ):
+        net.scale_to_activity(events(), 60)
+    with pytest.raises(ValueError, match=r"rate asks for .* at most, however"):
+        net.scale_to_activity(events(), rate=0.9)
+    assert np.array_equal(net.parameters, before)
+    late = network(neuron=LIF.brainscales2(delay=5))
+    with pytest.raises(ValueError, match="layer_spikes asks for 40"):
+        late.scale_to_activity(events(), 40)
+
+
+def test_scale_to_activity_leaves_what_spikes_without_weights():
+    net = network(neuron=LIF.brainscales2(v_init=1.5))
+    before = net.parameters.copy()
+    with pytest.warns(RuntimeWarning, match="layer 0.*without its weights"):
+        net.scale_to_activity(events(), 4)
+    assert np.array_equal(net.parameters, before)
+
+
+def test_forward_refuses_weights_that_are_not_finite():
+    net = network()
+    net.weights[0][0, 0] = np.nan
+    with pytest.raises(FloatingPointError, match="1 of .* entries of 'weights' in layer 0"):
+        net.forward(events())
+
+
 def test_scale_to_activity_refuses():
     net = network()
     for target, error in (

@@ -751,7 +751,10 @@ def make_adjoint(lanes, surrogate):
 
 @kernel
 def spread(given, shape, margin, lanes, delay, g, lo, hi):
-    """Adjoint currents (sample, time, unit) as `adjoint` gives them; of one step, their sum."""
+    """Adjoint currents (sample, time, unit) as `adjoint` gives them, from step ``delay`` on.
+
+    Where ``g`` has room for one step they are summed, where for all of them ``delay`` is 0.
+    """
     n_y, n_x, n_c = shape[3], shape[4], shape[5]
     n_steps, tiles, wide = given.shape[1], -(-n_c // lanes), n_x + 2 * margin
     plane = (n_y + 2 * margin) * wide * lanes
@@ -759,7 +762,7 @@ def spread(given, shape, margin, lanes, delay, g, lo, hi):
     for s in range(lo, hi):
         for j in range(g.shape[1]):
             g[s - lo, j] = 0
-        for t in range(n_steps if planes > 1 or n_steps == 1 else 0):
+        for t in range(delay, n_steps if planes > 1 or n_steps == 1 else 0):
             for place in range(n_y * n_x):
                 y, x = place // n_x, place % n_x
                 for i in range(n_c):

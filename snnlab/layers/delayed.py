@@ -84,8 +84,8 @@ class Delayed(FullyConnected):
         return np.log(share / (1 - share))
 
     def _split(self, w):
-        """Whole steps, and what is left of the delays."""
-        delays = self.longest * _sigmoid(w["delays"][0])
+        """Whole steps, and what is left of the delays. Kernels index with them: NaN is refused."""
+        delays = self.longest * _sigmoid(_check.finite("delays", w["delays"][0]))
         whole = np.floor(delays)
         return whole.astype(np.int32), (delays - whole).astype(w["delays"].dtype)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from snnlab._types import Blocks
 
+__all__ = ["BatchNorm", "Statistics"]
+
 Statistics = namedtuple("Statistics", "mean variance")  # of each channel, float64
 BLOCKS = "gain", "shift", "mean", "variance", "batches"
 

@@ -342,9 +342,9 @@ class _Back(_Plan):
         )  # fmt: skip
         kept, shape, margin, lanes = run.g_currents[k], self.shape, self.margin, self.lanes
         if not stage.fires:
-            return lambda g, lo, hi: kernels.spread(
-                kept, shape, margin, lanes, neuron.delay, g, lo, hi
-            )
+            # of a sum over time the delay counts here, else where the steps are read
+            delay = neuron.delay if self.constant else 0
+            return lambda g, lo, hi: kernels.spread(kept, shape, margin, lanes, delay, g, lo, hi)
         constants, hold = _by_place(stage, run.constants[k], stage.hold, self.channels, lanes)
         time = kernels.times(
             run.n_steps, neuron.delay, zero_reset=stage.zero_reset, attached=not neuron.detach_reset

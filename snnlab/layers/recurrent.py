@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
+from snnlab import _check
 from snnlab.kernels import recurrent as kernels
-from snnlab.layers.base import neurons, neurons_back
+from snnlab.layers.base import BlockShape, neurons, neurons_back
 from snnlab.layers.constants import wanted
 from snnlab.layers.dense import FullyConnected
 
 if TYPE_CHECKING:
-    from snnlab._types import Shape
+    from snnlab._types import Blocks, Shape
     from snnlab.passes import Backward, Forward
 
 
@@ -29,7 +32,13 @@ class Recurrent(FullyConnected):
     ----------
     n : int
         Units.
+    fixed : bool
+        Whether what units send each other stays as it is: those weights are then no part of
+        ``network.weights``, are not trained, pruned, scaled or decayed, and NIR does not tell of
+        it.
     """
+
+    fixed: bool = False
 
     recurrent_blocks: ClassVar[tuple[str, ...]] = ("recurrent",)
 
@@ -38,9 +47,25 @@ class Recurrent(FullyConnected):
             f"{cls.__name__} must derive from Linear: kernels pass Recurrent's drive by"
         )
 
-    def blocks(self, shape: Shape) -> dict[str, tuple[int, int]]:
+    def __post_init__(self):
+        super().__post_init__()
+        _check.flag("fixed", self.fixed)
+
+    def blocks(self, shape: Shape) -> dict[str, tuple[int, int] | BlockShape]:
         """Weights (n_in, n), and recurrent ones (n, n): row i is what unit i sends."""
-        return super().blocks(shape) | {"recurrent": (self.n, self.n)}
+        own = BlockShape(self.n, self.n, prunable=False, trainable=False)
+        return super().blocks(shape) | {"recurrent": own if self.fixed else (self.n, self.n)}
+
+    def _settings(self):
+        """What tells it from others: files of before there was ``fixed`` are as they were."""
+        return super()._settings() if self.fixed else {"n": self.n}
+
+    def init(self, rng: np.random.Generator, shape: Shape, sd: float) -> Blocks:
+        """Both blocks normal, whether they are learned or not."""
+        out = super().init(rng, shape, sd)
+        if self.fixed:
+            out["recurrent"] = rng.normal(0, sd / np.sqrt(self.n), (self.n, self.n))
+        return out
 
     def prepare(self, run: Forward, k: int) -> None:
         """Memory for currents, and the kernel that runs the neurons."""

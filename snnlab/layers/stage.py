@@ -13,6 +13,8 @@ from snnlab.rates import ReLU
 from snnlab.signals import SpikeTrains
 from snnlab.surrogate import GIVEN, NAMES, OWN
 
+__all__ = ["Conditions", "Stage"]
+
 # Under which a layer runs: its blocks (padded) as they are there, by name; its neurons; whether a
 # spike resets to rest; noise per unit and step (empty: none) and its key; bounds of the membrane;
 # ``read(v, lo, hi)``, which may change the potentials that were measured, in place (or None).

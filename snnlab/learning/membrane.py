@@ -424,7 +424,8 @@ def competing(
         Above 0; the paper's alpha.
     inhibition : float or sequence of float
         What a spike takes from the membranes of all others of its layer, in thresholds of theirs;
-        one for all layers or one each. Layers with 0 are `Dense`, others `Recurrent`.
+        one for all layers or one each. Layers with 0 are `Dense`, others a `Recurrent` that is
+        ``fixed``.
     dtype, workers
         As for `Network`.
 
@@ -453,7 +454,8 @@ def competing(
     given = _check.sequence("inhibition", given, n_layers, "numbers, one per layer")
     given = [_check.number("inhibition", x, at_least=0) for x in given]
     rng = _check.generator("rng", rng)
-    layers = [Recurrent(n) if x else Dense(n) for n, x in zip(sizes[1:], given, strict=True)]
+    kinds = zip(sizes[1:], given, strict=True)
+    layers = [Recurrent(n, fixed=True) if x else Dense(n) for n, x in kinds]
     models = [neuron.replace(v_th=v_th) for v_th in thresholds]
     network = Network(
         (sizes[0], *layers),

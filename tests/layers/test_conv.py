@@ -7,11 +7,11 @@ import pytest
 from helpers import assert_close
 from samples import Plain, inputs_of
 
-from snnlab import LIF, LeakyIntegrator, Network, surrogate
+from snnlab import LIF, ConstantCurrent, LeakyIntegrator, Network, Values, surrogate
 from snnlab.chip.substrate import Substrate
 from snnlab.kernels import conv as kernels
 from snnlab.kernels import winograd
-from snnlab.layers import Conv, Dense, Residual, patches
+from snnlab.layers import BatchNorm, Conv, Dense, Residual, patches
 
 
 def by_the_layer(layer, g, x, w):
@@ -278,6 +278,42 @@ def test_squares_are_taken_where_the_error_is_dense(n_steps, monkeypatch):
         assert sorted(taken) == [0, 1, 2]  # and no more where lists are followed
     assert found[0].any() and not np.array_equal(*found)
     np.testing.assert_allclose(*found, atol=1e-13 * abs(found[0]).max())
+
+
+READ_OUT = {
+    "conv": Conv(3),
+    "strided": Conv(5, 2, stride=2),
+    "normalised": Conv(3, norm=BatchNorm()),
+    "normalised dense": Dense(7, BatchNorm()),
+}
+
+
+@pytest.mark.parametrize("layer", READ_OUT.values(), ids=READ_OUT)
+@pytest.mark.parametrize("delay", [0, 1, 2])
+@pytest.mark.parametrize("n_steps", [1, 2, 3])
+def test_a_constant_read_out_equals_the_same_step_by_step(n_steps, delay, layer):
+    """And what arrives after the last step has no gradient, be there one step or more."""
+    readout = LeakyIntegrator(tau_mem=3.0, tau_syn=2.0, dt=1.0, delay=delay)
+    network = Network(
+        ((4, 4, 2), layer), [], n_steps=n_steps, rng=0, readout=readout, dtype=np.float64
+    )
+    rng = np.random.default_rng(1)
+    x = rng.random((5, 32))
+    constant, values = ConstantCurrent(x, n_steps), Values(np.repeat(x[:, None], n_steps, axis=1))
+    g, normed = rng.normal(size=(5, n_steps, network.sizes[-1])), network.normalises
+    for training in (True, False) if normed else (False,):
+        found = []
+        for inputs in (constant, values):
+            trace = network.forward(inputs, training=training)
+            gradients, g_x = network.backward(trace, g, inputs=True)
+            found.append((gradients.flat.copy(), g_x.reshape(5, -1, 32).sum(axis=1)))
+        for one, other in zip(*found, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-12 * max(abs(other).max(), 1))
+            assert one.any() == (delay < n_steps)
+        if not normed:  # the readout is linear in the weights, and in the inputs
+            loss = pytest.approx((g * trace.readout).sum(), abs=1e-12)
+            assert found[0][0] @ network.parameters == loss
+            assert (found[0][1] * x).sum() == loss
 
 
 def test_kernels_enclose_numbers_only():

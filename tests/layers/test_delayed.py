@@ -21,6 +21,21 @@ from snnlab.kernels.delays import delay_events
 from snnlab.layers import Delayed
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_delays_that_are_no_numbers_index_nothing(bad):
+    """They once did, and the process died."""
+    neuron = LIF(tau_mem=10.0, tau_syn=5.0, dt=1.0)
+    network = Network((4, Delayed(3, 6.0), 2), neuron, n_steps=8, rng=0)
+    inputs = SpikeTrains.from_dense(np.random.default_rng(0).random((5, 8, 4)) < 0.5)
+    trace = network.forward(inputs)
+    network.blocks[1].of(network.parameters)[0, 1] = bad
+    with pytest.raises(FloatingPointError, match="1 of 4 entries of 'delays'"):
+        network.forward(inputs)
+    if np.isnan(bad):
+        with pytest.raises(FloatingPointError, match="delays"):
+            network.backward(trace, np.ones_like(trace.readout))
+
+
 def test_a_spike_arrives_in_two_steps():
     layer = Delayed(1, longest=6.0)
     neuron = LeakyIntegrator(tau_mem=0.01, tau_syn=None, dt=1.0)

@@ -21,6 +21,7 @@ from snnlab import (
 from snnlab.conversion import integrate_and_fire
 from snnlab.interchange import to_nir
 from snnlab.layers import BatchNorm, Conv, Dense, Pool, Recurrent, Residual, Vote
+from snnlab.medium import IDEAL
 from snnlab.rates import ReLU
 
 N = BatchNorm()
@@ -185,7 +186,10 @@ def test_floors_are_passed_straight_through():
 def test_what_is_not_a_number_is_not_hidden():
     network, _ = made("dense", n_steps=1, v_th=0.8, levels=3)
     network.weights[0][0, 0] = np.nan
-    trace = network.forward(ConstantCurrent(np.ones((2, 6)), 1))
+    inputs = ConstantCurrent(np.ones((2, 6)), 1)
+    with pytest.raises(FloatingPointError, match="1 of .* entries of 'weights' in layer 0"):
+        network.forward(inputs)
+    trace = IDEAL.run(network, inputs, potentials=True)  # nor is it by kernels
     assert np.isnan(trace.records[0].values[:, 0, 0]).all()
 
 

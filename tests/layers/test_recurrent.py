@@ -154,6 +154,30 @@ def test_recurrent_wires_are_pruned_too(rule):
     assert (network.weights[2] != before)[left].any(), "and learn"
 
 
+def test_fixed_recurrent_weights_stay_while_the_others_learn(tmp_path):
+    """They are drawn as ever, and run as ever: what is learned around them is as exact."""
+    neuron = LIF(tau_mem=5.0, tau_syn=3.0, dt=1.0, v_th=0.3)
+    kinds = Recurrent(5), Recurrent(5, fixed=True)
+    one, two = (Network((3, kind, 2), neuron, n_steps=9, rng=0) for kind in kinds)
+    assert [len(net.weights) for net in (one, two)] == [3, 2]
+    np.testing.assert_array_equal(one.parameters, two.parameters)
+    inputs = SpikeTrains.from_dense(np.random.default_rng(0).random((8, 9, 3)) < 0.5)
+    trace = two.forward(inputs)
+    g_readout = np.ones_like(trace.readout)
+    by = [net.backward(net.forward(inputs), g_readout).flat for net in (one, two)]
+    np.testing.assert_array_equal(*by)
+    before = {b.name: b.of(two.parameters).copy() for b in two.blocks if b.stage == 0}
+    optimizer = Adam(1e-2, weight_decay=0.5)
+    train(two, inputs, np.arange(8) % 2, epochs=2, rng=0, optimizer=optimizer, progress=False)
+    after = {b.name: b.of(two.parameters) for b in two.blocks if b.stage == 0}
+    np.testing.assert_array_equal(after["recurrent"], before["recurrent"])
+    assert (after["weights"] != before["weights"]).all()
+    two.save(tmp_path / "fixed.npz")
+    again = Network.load(tmp_path / "fixed.npz")
+    assert again.layers == two.layers and repr(again.layers[0]) == "Recurrent(n=5, fixed=True)"
+    np.testing.assert_array_equal(again.parameters, two.parameters)
+
+
 def test_files_hold_it(tmp_path):
     network, inputs = make("recurrent")
     network.save(tmp_path / "a.npz")

@@ -10,6 +10,7 @@ from snnlab import (
     Adam,
     AdaptiveLIF,
     ConstantCurrent,
+    GradR,
     LeakyIntegrator,
     Network,
     ReLU,
@@ -328,10 +329,28 @@ def test_a_spike_inhibits_all_others():
     expected = np.full(6, -0.3 * model.v_th)
     found = trace.v[0][0, when]
     np.testing.assert_allclose(np.delete(found, 2), np.delete(expected, 2))
-    w, r = network.weights
+    (w,) = network.weights
+    r = network.stages[0].blocks["recurrent"].of(network.parameters)
     v, fired = textbook.neuron_forward(z @ w, model, recurrent=r)
     np.testing.assert_allclose(v, trace.v[0], atol=1e-12)
     assert np.array_equal(fired, trace.readout)
+
+
+@pytest.mark.parametrize("rule", [Adam, lambda *a, **s: GradR(*a, alpha=0.1)])
+def test_inhibition_is_fixed(rule):
+    """Decay, penalties, scaling and rules once moved it."""
+    network = small(NEURON, sizes=(4, 6, 3), inhibition=0.3, threshold=1.0)
+    blocks = [stage.blocks["recurrent"].of(network.parameters) for stage in network.stages]
+    before = [block.copy() for block in blocks]
+    rng = np.random.default_rng(0)
+    inputs = SpikeTrains.from_dense(rng.random((20, T, 4)) < 0.4)
+    how = {"backward": MembraneSignal(), "penalties": [priced.WeightDecay(1.0)], "rng": 0}
+    train(network, inputs, rng.integers(0, 3, 20), epochs=3, optimizer=rule(1e-2), **how)
+    decaying = Adam(1e-2, weight_decay=0.5)
+    train(network, inputs, rng.integers(0, 3, 20), epochs=3, optimizer=decaying, **how)
+    network.scale_to_activity(inputs, 4)
+    for block, first in zip(blocks, before, strict=True):
+        np.testing.assert_array_equal(block, first)
 
 
 # training -----------------------------------------------------------------------------------------
