@@ -3,6 +3,7 @@
 The checks and the work of `snnlab.SpikeTrains.from_events`, on plain arrays.
 """
 
+import os
 import warnings
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from snnlab.kernels import events
 
 ON_BORDER = 1e-12  # relative: as near to a border between two steps, a time is taken to be on it
 FAR = 2.0**53  # a step that is later than all
+RECORDING = 40  # bytes of a recording, with or without events: where it begins and ends
+LOOK = 2**28  # bytes from which on it is worth looking how much memory there is
 
 
 class BinningReport(NamedTuple):
@@ -25,11 +28,13 @@ class BinningReport(NamedTuple):
     recordings_cut: int  # that had some of these
 
 
-def binned(times, units, samples, indptr, *, dt, n_steps, n_units, n_samples, **how):
+def binned(times, units, samples, indptr, *, dt, n_steps, n_units, n_samples, tick=1.0, **how):
     """Events of recordings as steps of spike trains; arguments as of ``from_events``.
 
     Parameters
     ----------
+    tick : float
+        How much a time of 1 is, in the unit of ``dt``.
     how : bool
         ``ordered``, ``cut`` and ``allow_empty``.
 
@@ -53,7 +58,7 @@ def binned(times, units, samples, indptr, *, dt, n_steps, n_units, n_samples, **
     order = _in_time(times, order, indptr, how["ordered"])
     if order is not None:
         times, units = times[order], units[order]
-    step = _steps(times, dt)
+    step = _steps(times, _check.number("dt / tick", dt / tick, above=0))
     n_steps = _extent(step, n_steps, dt)
     recordings_cut = _check_ends(step, indptr, n_steps, how["cut"])
 
@@ -120,11 +125,25 @@ def _recordings(samples, indptr, n_samples, n_events, allow_empty):
         heard = np.zeros(n_events + 1, bool)
         heard[samples[samples <= n_events]] = True
         raise ValueError(_empty("samples", int(heard.argmin())))
+    _check_room("samples" if n_samples is None else "n_samples", n)
     order = None
     if np.any(samples[1:] < samples[:-1]):
         order = np.argsort(samples, kind="stable")
         samples = samples[order]
     return order, np.searchsorted(samples, np.arange(n + 1))
+
+
+def _check_room(name, n):
+    """Refuse more recordings than there is memory for, before any is taken."""
+    need = n * RECORDING
+    if need < LOOK or "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", ()):
+        return
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if need > there:
+        raise MemoryError(
+            f"{name}: {n:,} recordings need about {need / 1e9:,.0f} GB, and {there / 1e9:,.0f} GB "
+            "are all that there is"
+        )
 
 
 def _in_time(times, order, indptr, ordered):

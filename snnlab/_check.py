@@ -188,6 +188,17 @@ def plain_type(name, value):
     return out.newbyteorder("=")
 
 
+def precision(name, value):
+    """The type in which floats are kept: float64 for arrays of at least as many bits, else float32.
+
+    Whatever the order of their bytes, and whoever's arrays they are; lists and tuples are none.
+    """
+    if isinstance(value, list | tuple):
+        return np.dtype(np.float32)
+    given = as_array(name, value).dtype
+    return np.dtype(np.float64 if given.kind == "f" and given.itemsize >= 8 else np.float32)
+
+
 def float_type(name, value):
     """Return a NumPy type of floats."""
     out = plain_type(name, value)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike
 
+__all__ = ["ConstantCurrent", "Values"]
+
 NO_EVENTS = (*[np.empty(0, np.int64)] * 2, *[np.empty(0, np.int32)] * 2)
 
 SPARSE = 0.25  # share of inputs other than the background up to which skipping it is faster
@@ -23,10 +25,8 @@ SPARSE = 0.25  # share of inputs other than the background up to which skipping 
 def chosen_samples(n: int, index: Any) -> np.ndarray:
     """Numbers of the chosen samples, (m,), from an int, a slice, a mask or an array of indices."""
     n = _check.integer("n", n, 0)
-    if isinstance(index, bool | np.bool_):
-        raise IndexError("index must be an int, a slice, a mask or an array of indices")
     if not isinstance(index, slice):
-        index = _check.as_array("index", index)
+        index = _indices(index)
     try:
         chosen = np.atleast_1d(np.arange(n)[index])
     except OverflowError:
@@ -34,6 +34,16 @@ def chosen_samples(n: int, index: Any) -> np.ndarray:
     if chosen.ndim != 1:
         raise IndexError(f"index must have one axis, not {chosen.ndim}")
     return chosen
+
+
+def _indices(index):
+    """Indices, or a mask, as an array; an empty one of any type."""
+    if isinstance(index, tuple):
+        raise IndexError("index must choose among samples alone: there is one axis, got a tuple")
+    x = _check.as_array("index", index)
+    if isinstance(index, bool | np.bool_) or (x.size and x.dtype.kind not in "biu"):
+        raise IndexError("index must be an int, a slice, a mask or an array of indices")
+    return x if x.dtype.kind in "biu" else x.astype(np.int64)
 
 
 def checked_part(signal, lo, hi, dtype):
@@ -48,12 +58,14 @@ class ConstantCurrent:
     Parameters
     ----------
     x : array of float, (n_samples, n_units)
+        Copied: as float64 if it is an array of that (or more), else as float32, lists, too.
     n_steps : int
     """
 
     def __init__(self, x: ArrayLike, n_steps: int) -> None:
-        double = getattr(x, "dtype", None) == np.float64
-        x = _check.array("x", x, np.float64 if double else np.float32, (None, None))
+        x = _check.array("x", x, _check.precision("x", x), (None, None))
+        if x.shape[1] == 0:
+            raise ValueError(f"x must have units, got shape {x.shape}")
         self._x = x.copy()
         self._n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
         self._background = ()  # not known yet
@@ -117,7 +129,7 @@ class Values:
     Parameters
     ----------
     x : array of float, (n_samples, n_steps, n_units)
-        Copied.
+        Copied: as float64 if it is an array of that (or more), else as float32, lists, too.
 
     Raises
     ------
@@ -126,8 +138,7 @@ class Values:
     """
 
     def __init__(self, x: ArrayLike) -> None:
-        double = getattr(x, "dtype", None) == np.float64
-        x = _check.array("x", x, np.float64 if double else np.float32, (None, None, None))
+        x = _check.array("x", x, _check.precision("x", x), (None, None, None))
         if 0 in x.shape[1:]:
             raise ValueError(f"x must have steps and units, got shape {x.shape}")
         self._x = x.copy()

@@ -13,7 +13,7 @@ from snnlab._workers import share, worker_count
 from snnlab.currents import ConstantCurrent
 from snnlab.kernels import events
 from snnlab.memory import rows_of
-from snnlab.signals import SpikeTrains
+from snnlab.signals import SpikeTrains, read_only
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -129,7 +129,7 @@ def latency(
     TypeError, ValueError
         Values that are not numbers, not finite or outside [0, 1]; parameters out of range.
     """
-    x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
+    x = _values("x", x)
     n_steps, dt, tau, theta = _checked_law(n_steps, dt, tau, theta)
     n_samples, n_units = x.shape
     edges = latency_edges(n_steps, dt, tau, theta).astype(np.float32)
@@ -240,13 +240,19 @@ def rate(x: ArrayLike, *, n_steps: int, rng: Seed, probability: float = 1.0) -> 
     return SpikeTrains.wrap(start, stop, step[:n], unit[:n], n_steps, n_units)
 
 
+def _values(name, x):
+    """Values of units, in [0, 1]."""
+    x = _check.array(name, x, np.float32, (None, None), unit_interval=True)
+    if x.shape[1] == 0:
+        raise ValueError(f"{name} must have units, got shape {x.shape}")
+    return x
+
+
 def _rates(x, n_steps, probability):
     """What `rate` and `RateCoded` are given, checked."""
-    x = _check.array("x", x, np.float32, (None, None), unit_interval=True)
+    x = _values("x", x)
     n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     probability = _check.number("probability", probability, above=0, at_most=1)
-    if x.shape[1] == 0:
-        raise ValueError(f"x must have units, got shape {x.shape}")
     return x, n_steps, _check.real("probability", probability, np.float32)
 
 
@@ -260,16 +266,18 @@ class RateCoded:
     Parameters
     ----------
     x : array of float in [0, 1], (n_samples, n_units)
+        Copied.
     n_steps : int
     probability : float
         Of a spike per step at x = 1, in (0, 1].
     """
 
     def __init__(self, x: ArrayLike, *, n_steps: int, probability: float = 1.0) -> None:
-        self._x, self._n_steps, self._probability = _rates(x, n_steps, probability)
+        x, self._n_steps, self._probability = _rates(x, n_steps, probability)
+        self._x = read_only(x.copy())
 
     # what kernels are given was looked at once
-    x = property(attrgetter("_x"), doc="The values, array (n_samples, n_units).")
+    x = property(attrgetter("_x"), doc="The values, array (n_samples, n_units); read-only.")
     n_steps = property(attrgetter("_n_steps"), doc="Number of time steps.")
     probability = property(attrgetter("_probability"), doc="Of a spike per step at x = 1.")
 
@@ -326,6 +334,7 @@ def delta(x: ArrayLike, *, threshold: float, start: float = 0.0) -> SpikeTrains:
     Parameters
     ----------
     x : array of float, (n_samples, n_steps, n_channels)
+        Looked at in float64 if it is an array of that (or more), else in float32: lists, too.
     threshold : float
         Above 0, in the unit of ``x``.
     start : float
@@ -347,8 +356,7 @@ def delta(x: ArrayLike, *, threshold: float, start: float = 0.0) -> SpikeTrains:
     >>> trains.step.tolist(), trains.unit.tolist()
     ([1, 3], [0, 1])
     """
-    double = getattr(x, "dtype", None) == np.float64
-    x = _check.array("x", x, np.float64 if double else np.float32, (None, None, None))
+    x = _check.array("x", x, _check.precision("x", x), (None, None, None))
     if 0 in x.shape[1:]:
         raise ValueError(f"x must have steps and channels, got shape {x.shape}")
     threshold = _check.number("threshold", threshold, above=0)

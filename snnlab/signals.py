@@ -16,6 +16,8 @@ from snnlab._binning import BinningReport, binned, tell_of_cut
 from snnlab.currents import ConstantCurrent, Values, checked_part, chosen_samples
 from snnlab.kernels import events
 
+__all__ = ["BinningReport", "SpikeTrains"]
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Self
@@ -189,6 +191,8 @@ class SpikeTrains:
         TypeError, ValueError
             Times that are negative, not finite or run backwards, units or samples out of range,
             recordings that are too long or empty; the message names the argument.
+        MemoryError
+            More recordings than the machine has memory for.
 
         Examples
         --------

@@ -49,7 +49,7 @@ class Cochlea:
     n_channels : int
         Filters: triangles, evenly spaced in mels, each as far as its neighbours' middles.
     dt : float
-        Seconds from frame to frame.
+        Seconds from frame to frame: a whole number of samples, or within 1 % of one.
     window : float
         Seconds that a frame hears (a Hann window around its middle), at least ``dt``.
     low, high : float
@@ -89,6 +89,7 @@ class Cochlea:
         rate = self.sample_rate
         _check.field(self, "n_channels", _check.integer, 1, 2**12)
         _check.field(self, "dt", _check.number, at_least=1 / rate, at_most=1)
+        _check_whole(self.dt, rate)
         _check.field(self, "window", _check.number, at_least=max(self.dt, 4 / rate), at_most=1)
         high = rate / 2 if self.high is None else self.high
         _check.number("high", high, above=0, at_most=rate / 2)
@@ -306,6 +307,17 @@ class Cochlea:
                 out[k] += tone[k] * np.interp(at, middles, amplitude[k, :, c])
         largest = np.abs(out).max(axis=1, keepdims=True)
         return np.divide(out, largest, out=out, where=largest > 0).astype(np.float32)
+
+
+def _check_whole(dt, rate):
+    """Refuse frames of a length that would be rounded by more than 1 %."""
+    n = dt * rate
+    if abs(n - round(n)) > 0.01 * n:
+        near = " or ".join(f"{k / rate:.6g}" for k in (int(n), int(n) + 1))
+        raise ValueError(
+            f"dt must be a whole number of samples: {dt:g} s are {n:.4g} at {rate:g} per second; "
+            f"take {near}"
+        )
 
 
 def _checked_sounds(sounds):

@@ -101,8 +101,7 @@ class Trace:
         v, spikes = _check.sequence("v", v), _check.sequence("spikes", spikes)
         if len(v) != len(spikes) or not spikes:
             raise ValueError("v and spikes must have one entry per spiking layer, at least one")
-        double = getattr(v[0], "dtype", None) == np.float64
-        dtype = np.float64 if double else np.float32
+        dtype = _check.precision("v[0]", v[0])
         records = []
         for k, (potential, train) in enumerate(zip(v, spikes, strict=True)):
             if not isinstance(train, SpikeTrains):

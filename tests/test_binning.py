@@ -1,9 +1,11 @@
 """Events of recordings become spike trains: bins, borders, doubles, cuts; batches are joined."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from snnlab import SpikeTrains
+from snnlab import SpikeTrains, _binning
 
 
 def some(seed=0, n_samples=6, n_units=5, n=200, longest=3.0):
@@ -140,6 +142,33 @@ def test_empty_recordings_are_refused_unless_allowed():
         SpikeTrains.from_events([], [], **given)
     with pytest.raises(ValueError, match="samples: recording 1 has no events within n_steps"):
         SpikeTrains.from_events([0, 7], [0, 1], [0, 1], cut=True, **given)
+
+
+@pytest.mark.parametrize(
+    "change, name, n",
+    [
+        ({"samples": [10**12]}, "samples", "1,000,000,000,001"),
+        ({"samples": [2**62]}, "samples", "4,611,686,018,427,387,905"),
+        ({"n_samples": 2**53}, "n_samples", "9,007,199,254,740,992"),
+        ({"n_samples": 2**40}, "n_samples", "1,099,511,627,776"),
+    ],
+)
+def test_more_recordings_than_memory_holds_are_refused_by_name(change, name, n):
+    given = {"samples": [0], "dt": 1, "n_units": 2, "allow_empty": True}
+    with pytest.raises(MemoryError, match=f"^{name}: {n} recordings need about [0-9,]+ GB"):
+        SpikeTrains.from_events([1.0], [0], **given | change)
+
+
+def test_memory_of_recordings_is_near_its_estimate():
+    """Beside what each event needs, which are few here."""
+    n = 300_000
+    given = {"dt": 1, "n_units": 2, "n_samples": n, "allow_empty": True}
+    SpikeTrains.from_events([1.0], [0], [5], **given)
+    tracemalloc.start()
+    trains = SpikeTrains.from_events([1.0], [0], [5], **given)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(trains) == n and 0.6 < peak / (n * _binning.RECORDING) < 1.2
 
 
 GOOD = {"times": [0.0, 1.0, 2.0], "units": [0, 1, 0], "samples": [0, 0, 1], "dt": 1, "n_units": 2}

@@ -248,8 +248,9 @@ def test_rate_needs_memory_for_its_spikes_only():
 
 def test_rate_of_no_samples_and_of_no_units():
     assert len(encode.rate(np.zeros((0, 4)), n_steps=3, rng=0)) == 0
-    with pytest.raises(ValueError, match="x must have units"):
-        encode.rate(np.zeros((3, 0)), n_steps=3, rng=0)
+    for code in (encode.latency, lambda x: encode.rate(x, n_steps=3, rng=0)):
+        with pytest.raises(ValueError, match=r"x must have units, got shape \(3, 0\)"):
+            code(np.zeros((3, 0)))
     with pytest.raises(ValueError, match="probability must be larger"):
         encode.rate(np.ones((2, 3)), n_steps=2, rng=0, probability=1e-60)
 
@@ -286,6 +287,17 @@ def test_delta_follows_its_rule(threshold, start, dtype):
     SpikeTrains(trains.indptr, trains.step, trains.unit, 50, 8)
     step, unit = trains[1].compact().step, trains[1].compact().unit
     assert np.array_equal(np.lexsort((unit, step)), np.arange(step.size))
+
+
+@pytest.mark.parametrize("dtype", [">f8", np.longdouble])
+def test_delta_looks_at_doubles_as_they_are(dtype):
+    """1 + 1e-9 is 1 in single precision: then no threshold away from 1e-10."""
+    x = np.full((1, 1, 1), 1 + 1e-9)
+    counts = [
+        int(encode.delta(y, threshold=1, start=1e-10).counts()[0])
+        for y in (x, x.astype(dtype), x.astype(np.float32))
+    ]
+    assert counts == [1, 1, 0]
 
 
 def test_delta_is_read_back_to_within_a_threshold():
@@ -506,6 +518,16 @@ def test_a_stream_of_rates_draws_as_often_as_values_say():
     assert stream.batch([0, 3, 2], 1) == trains != stream.batch([0, 3, 2], 2)
     by_step = trains.to_dense()[0, :, 2].reshape(20, 100).mean(axis=1)
     assert np.ptp(by_step) < 0.35, "spikes are not spread over time"
+
+
+def test_a_stream_of_rates_keeps_what_was_looked_at():
+    x = np.full((2, 3), 0.5, np.float32)
+    stream = encode.RateCoded(x, n_steps=50)
+    before = stream.batch([0, 1], 3)
+    x[...] = [[5, np.nan, 5]]
+    assert stream.batch([0, 1], 3) == before and (stream.x == 0.5).all()
+    with pytest.raises(ValueError, match="read-only"):
+        stream.x[0] = 5
 
 
 def test_a_stream_of_rates_may_be_learned():

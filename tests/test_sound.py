@@ -167,6 +167,31 @@ def test_bad_parameters_are_refused_by_name(change):
 
 
 @pytest.mark.parametrize(
+    "dt, rate, near",
+    [
+        (0.00015, 8000, "0.000125 or 0.00025"),
+        (0.0051, 500, "0.004 or 0.006"),
+        (1.9 / 8000, 8000, "0.000125 or 0.00025"),
+    ],
+)
+def test_frames_are_as_long_as_they_say(dt, rate, near):
+    wanted = f"^dt must be a whole number of samples: .*; take {near}$"
+    with pytest.raises(ValueError, match=wanted):
+        Cochlea(rate, n_channels=2, dt=dt, window=0.1)
+    for k in near.split(" or "):
+        assert Cochlea(rate, n_channels=2, dt=float(k), window=0.1).dt == float(k)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000])
+@pytest.mark.parametrize("dt", [0.005, 0.01, 0.02])
+def test_frames_at_usual_rates(rate, dt):
+    """Frames end within 1 % of where ``dt`` says."""
+    ear = Cochlea(rate, dt=dt)
+    n = ear.lengths([np.ones(2 * rate)])[0]
+    assert n * dt == pytest.approx(2, rel=0.011)
+
+
+@pytest.mark.parametrize(
     "sounds, message",
     [
         (3, "sounds must be a sequence of arrays"),

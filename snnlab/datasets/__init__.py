@@ -6,7 +6,19 @@ from snnlab.datasets.load import NAMES, load, load_default
 from snnlab.datasets.recorded import RecordedDataset, Sounds, n_mnist, spoken_digits
 from snnlab.datasets.yinyang import yinyang
 
-__all__ = ["Dataset", "DatasetCorrupt", "DatasetUnavailable"]
-__all__ += ["NAMES", "load", "load_default", "yinyang"]
-__all__ += ["RecordedDataset", "Recordings", "Sounds", "n_mnist", "spoken_digits"]
-__all__ += ["read_events", "recordings_of"]
+__all__ = [
+    "Dataset",
+    "DatasetCorrupt",
+    "DatasetUnavailable",
+    "NAMES",
+    "RecordedDataset",
+    "Recordings",
+    "Sounds",
+    "load",
+    "load_default",
+    "n_mnist",
+    "read_events",
+    "recordings_of",
+    "spoken_digits",
+    "yinyang",
+]

@@ -14,6 +14,14 @@ from snnlab.datasets.files import BadContent
 HEADER = struct.Struct("<hhiiiiii")  # of a packet of AEDAT 3
 POLARITY = 1  # the kind of packet that holds events of pixels
 MOST_HEADER = 1 << 16  # bytes of text in front
+# text after #, to the line's end. An event that begins with # has a control character within its
+# address, of which the last bits are 0 (or number a camera): no text, but for what is a short line
+COMMENT = re.compile(rb"#[^\x00-\x08\n-\x1f\x7f]*\r?\n")
+SHORT = 4  # bytes of an address
+
+
+class OtherSensor(ValueError):
+    """Addresses that are none of the sensor that was asked for."""
 
 
 class Events(NamedTuple):
@@ -54,6 +62,7 @@ def aedat2(content, sensor):
     if (len(content) - start) % 8:
         raise BadContent("is truncated: AEDAT 2.0 has 8 bytes per event")
     words = np.frombuffer(content, ">u4", offset=start).reshape(-1, 2).astype(np.int64)
+    _check_sensor(words[:, 0], sensor)
     other, *places = ADDRESSES[sensor]
     words = words[words[:, 0] & other == 0]
     x, y, p = (words[:, 0] >> shift & (1 << bits) - 1 for shift, bits in places)
@@ -61,14 +70,33 @@ def aedat2(content, sensor):
 
 
 def _after_comments(content):
-    """Where the lines that begin with ``#`` end."""
-    at = 0
-    while content[at : at + 1] == b"#":
-        end = content.find(b"\n", at, at + MOST_HEADER)
-        if end < 0:
-            raise BadContent("has a header that does not end")
-        at = end + 1
+    """Where the lines of text that begin with ``#`` end; events may begin with that byte, too."""
+    ends = [0]
+    while line := COMMENT.match(content, ends[-1]):
+        ends.append(line.end())
+    *_, before, at = 0, *ends
+    whole = [(len(content) - k) % 8 == 0 for k in (before, at)]
+    if whole == [True, False] and at - before < SHORT:  # the line was part of an event
+        at = before
+    if content[at : at + 1] == b"#" and content[at + 3 : at + 4] >= b" ":
+        raise BadContent(
+            f"has a header that does not end: at byte {at:,} there is neither a line of text nor "
+            "an event"
+        )
     return at
+
+
+def _check_sensor(addresses, sensor):
+    """Refuse a sensor whose addresses these cannot be, where another's they may be."""
+    long = np.any(addresses >> 16)
+    if sensor == "dvs128" and long:
+        raise OtherSensor(
+            "sensor must be another, likely 'davis': addresses are longer than a DVS128's 16 bits"
+        )
+    if sensor == "davis" and not long and np.any(addresses & 0x3FF):
+        raise OtherSensor(
+            "sensor must be another, likely 'dvs128': no address is longer than its 16 bits"
+        )
 
 
 def _unwrapped(t):

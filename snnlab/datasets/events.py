@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from snnlab import _check
+from snnlab._binning import binned, tell_of_cut
 from snnlab._files import DAMAGE, load_npz
 from snnlab.currents import chosen_samples
 from snnlab.datasets import aer
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from snnlab._types import PathLike
+
+
+FIRST_BYTES = {".aedat": b"#!AER-DAT", ".npy": b"\x93NUMPY", ".npz": (b"PK\3\4", b"PK\5\6")}
+FIVE_BYTES = ".bin", ".bs2"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,6 +106,7 @@ class Recordings:
         dt: float,
         n_steps: int | None = None,
         pool: int = 1,
+        ordered: bool = True,
         cut: bool = False,
         allow_empty: bool = False,
     ) -> SpikeTrains:
@@ -109,7 +115,7 @@ class Recordings:
         Parameters
         ----------
         dt : float
-        n_steps, cut, allow_empty
+        n_steps, ordered, cut, allow_empty
             As in `SpikeTrains.from_events`.
         pool : int
             Rows and columns that are one: of a sensor of 2 x 34 x 34 a ``pool`` of 2 makes
@@ -128,16 +134,13 @@ class Recordings:
             *rest, y, x = np.unravel_index(units, shape)
             shape = (*shape[:-2], *(-(-n // pool) for n in shape[-2:]))
             units = np.ravel_multi_index((*rest, y // pool, x // pool), shape)
-        return SpikeTrains.from_events(
-            self.times,
-            units,
-            indptr=self.indptr,
-            dt=dt / self.tick,
-            n_units=math.prod(shape),
-            n_steps=n_steps,
-            cut=cut,
-            allow_empty=allow_empty,
+        extent = {"n_steps": n_steps, "n_units": math.prod(shape), "n_samples": None}
+        how = {"ordered": ordered, "cut": cut, "allow_empty": allow_empty}
+        parts, report = binned(
+            self.times, units, None, self.indptr, dt=dt, tick=self.tick, **extent, **how
         )
+        tell_of_cut(report, n_steps)
+        return SpikeTrains.wrap(*parts)
 
 
 def _times(name, value):
@@ -266,10 +269,10 @@ def _recordings(content, shape, labels, tick):
 def read_events(
     path: PathLike, *, shape: Sequence[int] | None = None, sensor: str = "dvs128"
 ) -> Recordings:
-    """Read a file of address events; what kind it is, is seen from its content.
+    """Read a file of address events; what kind it is, is seen from its first bytes and its suffix.
 
     - AEDAT 2.0 and 3.1 (``.aedat``)
-    - 5 bytes per event, as in N-MNIST (``.bin``, ``.bs2``)
+    - 5 bytes per event, as in N-MNIST (``.bin``, ``.bs2``, or none that is known)
     - ``.npz`` without pickled objects, of arrays ``t``, ``x``, and ``y`` and ``p`` (0 or -1, and 1)
       if there are; ``offsets`` or ``indptr`` where it holds several recordings, and ``label`` or
       ``labels``
@@ -281,7 +284,7 @@ def read_events(
     shape : sequence of int, optional
         Of the sensor: (polarities, rows, columns); by default as small as holds all events.
     sensor : {"dvs128", "davis"}
-        What the addresses of AEDAT 2.0 mean.
+        What the addresses of AEDAT 2.0 mean; one of the two that they cannot be of is refused.
 
     Returns
     -------
@@ -293,7 +296,7 @@ def read_events(
     FileNotFoundError, DatasetCorrupt
         If there is no file, or it is none of these; the message has its path.
     TypeError, ValueError
-        If ``shape`` is none, or does not hold the file's events.
+        If ``shape`` is none, or does not hold the file's events; if they are of another ``sensor``.
     """
     path = _check.path("path", path)
     _check.one_of("sensor", sensor, tuple(aer.ADDRESSES))
@@ -302,6 +305,8 @@ def read_events(
         found = _content(path, content, sensor)
         if shape is None:
             return _recordings(found, None, found.labels, 1e-6)
+    except aer.OtherSensor as error:
+        raise ValueError(f"{path}: {error}") from None
     except BadContent as error:
         raise DatasetCorrupt(f"path must be a file of events: {path} {error}") from None
     except DAMAGE as error:
@@ -312,21 +317,34 @@ def read_events(
 
 def _content(path, content, sensor):
     """What a file holds, if some sensor can have told it; `DAMAGE` if not."""
-    if content[:2] == b"PK":
+    kind = _kind(path, content)
+    if kind == ".npz":
         found = _from_npz(path)
-    elif content[:6] == b"\x93NUMPY":
+    elif kind == ".npy":
         found = _of_structured(_from_npy(path))
     else:
-        found = _from_bytes(content, sensor)
+        found = _from_bytes(content, kind, sensor)
     for name, x in found.by_axis():
         if x.size and not 0 <= x.min() <= x.max() < _check.MOST_UNITS:
             raise BadContent(f"holds {name} from {x.min()} to {x.max()}, which no sensor has")
     return found
 
 
-def _from_bytes(content, sensor):
+def _kind(path, content):
+    """The suffix that a file should have: that of its first bytes, or else its own.
+
+    Those of a zip archive are few enough to be an event of 5 bytes.
+    """
+    suffix = path.suffix.lower()
+    for known, start in FIRST_BYTES.items():
+        if content.startswith(start) and not (known == ".npz" and suffix in FIVE_BYTES):
+            return known
+    return suffix
+
+
+def _from_bytes(content, kind, sensor):
     """Events in a file of bytes for each."""
-    if content[:1] == b"#":
+    if kind == ".aedat":
         t, x, y, p = aer.aedat(content, sensor)
         t = t - t.min(initial=np.iinfo(np.int64).max)
     else:

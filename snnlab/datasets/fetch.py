@@ -36,7 +36,7 @@ SLOWEST = 50_000  # bytes per second that a download must bring on the whole
 _failed = {}  # of this process: what could not be downloaded, and why; it is not tried again
 
 
-class ImageSet(NamedTuple):
+class FileSet(NamedTuple):
     """Where files come from and what they hold."""
 
     folder: str
@@ -64,8 +64,8 @@ _FILES = (
     ("t10k-images-idx3-ubyte", (10000, 28, 28)),
     ("t10k-labels-idx1-ubyte", (10000,)),
 )
-IMAGE_SETS = {
-    "mnist": ImageSet(
+FILE_SETS = {
+    "mnist": FileSet(
         folder="mnist",
         files=_files(
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -86,7 +86,7 @@ IMAGE_SETS = {
         ),
         licence="CC BY-SA 3.0 (as usually given)",
     ),
-    "fashion": ImageSet(
+    "fashion": FileSet(
         folder="fashion-mnist",
         files=_files(
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -116,7 +116,7 @@ IMAGE_SETS = {
         ),
         licence="MIT, Copyright (c) 2017 Zalando SE",
     ),
-    "cifar10": ImageSet(
+    "cifar10": FileSet(
         folder="cifar10",
         files=tuple(
             CifarFile(name, 10_000, sha256)
@@ -161,7 +161,7 @@ IMAGE_SETS = {
         licence="none stated; its authors ask that the report be cited",
         archive="cifar-10-binary.tar.gz",
     ),
-    "spoken-digits": ImageSet(
+    "spoken-digits": FileSet(
         folder="spoken-digits",
         files=(
             PackedFile(
@@ -185,7 +185,7 @@ IMAGE_SETS = {
         archive_bytes=100_000_000,
         without="spoken_digits(which='stand-in')",
     ),
-    "n-mnist": ImageSet(
+    "n-mnist": FileSet(
         folder="n-mnist-small",
         files=tuple(
             PackedFile(
@@ -230,56 +230,57 @@ IMAGE_SETS = {
 }
 
 
-def image_arrays(key, progress):
-    """Get the arrays of an image set, from this machine or from a mirror.
+def arrays_of(key, progress):
+    """Get the arrays of a set's files, from this machine or from a mirror.
 
     Parameters
     ----------
     key : str
-        Of `IMAGE_SETS`.
+        Of `FILE_SETS`.
     progress : bool
         Show a progress bar while downloading, if tqdm is installed.
 
     Returns
     -------
-    tuple of array of uint8
-        One per file: training images and labels, test images and labels; or records.
+    tuple
+        One entry per file. Of images, arrays of uint8: training images and labels, test images and
+        labels, or records of CIFAR-10. Of recordings, a dict of arrays by key.
 
     Raises
     ------
     DatasetUnavailable, DatasetCorrupt
     """
-    image_set = IMAGE_SETS[key]
-    cache = cache_folder() / image_set.folder
-    arrays = {file: find(image_set, file, cache) for file in image_set.files}
-    missing = [file for file in image_set.files if arrays[file] is None]
+    file_set = FILE_SETS[key]
+    cache = cache_folder() / file_set.folder
+    arrays = {file: find(file_set, file, cache) for file in file_set.files}
+    missing = [file for file in file_set.files if arrays[file] is None]
     for file in missing:
-        arrays[file] = find(image_set, file, cache)  # an archive may have brought it meanwhile
+        arrays[file] = find(file_set, file, cache)  # an archive may have brought it meanwhile
         if arrays[file] is not None:
             continue
-        known = _failed.get((image_set.mirrors, cache, file.name))
+        known = _failed.get((file_set.mirrors, cache, file.name))
         if known is None:
-            arrays[file], failures = _download(image_set, file, cache, progress)
+            arrays[file], failures = _download(file_set, file, cache, progress)
         else:
             failures = [f"{why} (not tried again until Python restarts)" for why in known]
         if arrays[file] is None:  # what one file cannot have, the next would wait for in vain
-            _failed.setdefault((image_set.mirrors, cache, file.name), failures)
+            _failed.setdefault((file_set.mirrors, cache, file.name), failures)
             still = [file for file in missing if arrays[file] is None]
-            raise DatasetUnavailable(_what_to_do(key, image_set, still, cache, failures))
+            raise DatasetUnavailable(_what_to_do(key, file_set, still, cache, failures))
     return tuple(arrays.values())
 
 
-def find(image_set, file, cache):
+def find(file_set, file, cache):
     """Look for a file on this machine; None if it is not here."""
     own = os.environ.get("SNNLAB_DATA")
-    for folder in (Path(own) / image_set.folder, Path(own)) if own else ():
+    for folder in (Path(own) / file_set.folder, Path(own)) if own else ():
         for path in file.places(folder):
             try:
                 return read(path, file)
             except FileNotFoundError:
                 continue
             except BadContent as error:
-                if folder == Path(own) and error.digest in _digests_of_others(image_set):
+                if folder == Path(own) and error.digest in _digests_of_others(file_set):
                     continue  # the sets share their file names: this one is not ours
                 raise DatasetCorrupt(f"{path} (in $SNNLAB_DATA) {error}") from None
     for path in file.places(cache):
@@ -294,30 +295,30 @@ def find(image_set, file, cache):
 
 
 def is_here(key):
-    """Whether all files of an image set are on this machine; unchecked."""
-    image_set, own = IMAGE_SETS[key], os.environ.get("SNNLAB_DATA")
-    folders = [Path(own) / image_set.folder, Path(own)] if own else []
-    folders.append(cache_folder() / image_set.folder)
+    """Whether all files of a set are on this machine; unchecked."""
+    file_set, own = FILE_SETS[key], os.environ.get("SNNLAB_DATA")
+    folders = [Path(own) / file_set.folder, Path(own)] if own else []
+    folders.append(cache_folder() / file_set.folder)
     return all(
         any(path.is_file() for folder in folders for path in file.places(folder))
-        for file in image_set.files
+        for file in file_set.files
     )
 
 
 def has_failed(key):
-    """Whether a download of an image set has failed in this process, and is not tried again."""
-    image_set, cache = IMAGE_SETS[key], cache_folder() / IMAGE_SETS[key].folder
-    return any((image_set.mirrors, cache, file.name) in _failed for file in image_set.files)
+    """Whether a download of a set has failed in this process, and is not tried again."""
+    file_set, cache = FILE_SETS[key], cache_folder() / FILE_SETS[key].folder
+    return any((file_set.mirrors, cache, file.name) in _failed for file in file_set.files)
 
 
 def hosts(key):
-    """From where an image set is downloaded: names of servers."""
-    return [urlsplit(mirror).hostname or mirror for mirror in IMAGE_SETS[key].mirrors]
+    """From where a set is downloaded: names of servers."""
+    return [urlsplit(mirror).hostname or mirror for mirror in FILE_SETS[key].mirrors]
 
 
-def _digests_of_others(image_set):
-    """Return the SHA-256 of every file of the other image sets."""
-    others = [other for other in IMAGE_SETS.values() if other != image_set]
+def _digests_of_others(file_set):
+    """Return the SHA-256 of every file of the other sets."""
+    others = [other for other in FILE_SETS.values() if other != file_set]
     return {file.sha256 for other in others for file in other.files}
 
 
@@ -347,19 +348,19 @@ class _Bounded(io.BytesIO):
         return super().write(chunk)
 
 
-def _download(image_set, file, cache, progress):
+def _download(file_set, file, cache, progress):
     """Try one mirror after the other; return the array or None, and what failed where."""
-    failures, patience, archive = [], PATIENCE, image_set.archive
+    failures, patience, archive = [], PATIENCE, file_set.archive
     brought, size = archive or f"{file.name}.gz", file.n_bytes
     if archive:
-        size = image_set.archive_bytes or sum(part.n_bytes for part in image_set.files)
-    for mirror in image_set.mirrors:
+        size = file_set.archive_bytes or sum(part.n_bytes for part in file_set.files)
+    for mirror in file_set.mirrors:
         buffer, began = _Bounded(size + SLACK), time.monotonic()
         try:
             _get(f"{mirror}{brought}", buffer, progress, patience)
             contents = {file: buffer.getvalue()}
             if archive:
-                contents = image_set.unpack(contents[file], image_set.files)
+                contents = file_set.unpack(contents[file], file_set.files)
             array = file.unpack(contents[file])
         except ImportError:
             return None, ["pooch is not installed: pip install 'snnlab[data]'"]
@@ -446,15 +447,15 @@ def keep(path, content):
         warnings.warn(f"{path} could not be kept for the next time: {error}", stacklevel=5)
 
 
-def _what_to_do(key, image_set, missing, cache, failures):
+def _what_to_do(key, file_set, missing, cache, failures):
     """Write the one message for missing files: which, where looked for, what failed, what to do."""
     own = os.environ.get("SNNLAB_DATA")
-    places = f"{Path(own) / image_set.folder} and {own} ($SNNLAB_DATA)" if own else "not set"
+    places = f"{Path(own) / file_set.folder} and {own} ($SNNLAB_DATA)" if own else "not set"
     lines = [
         f"The data set {key} is not on this machine and could not be downloaded.",
         "Missing files, each gzipped (.gz) or not:",
         *(f"  {file.places(Path())[0]}" for file in missing),
-        *((f"(all of them are in {image_set.archive})",) if image_set.archive else ()),
+        *((f"(all of them are in {file_set.archive})",) if file_set.archive else ()),
         "Looked for in:",
         f"  $SNNLAB_DATA: {places}",
         f"  the cache: {cache}",
@@ -462,7 +463,7 @@ def _what_to_do(key, image_set, missing, cache, failures):
         *(f"  {failure}" for failure in failures),
         f"What to do: get the files from any copy of {key} (they are checked) and put them into",
         f"  {cache}",
-        f"or into a folder of your choice, within it in {image_set.folder}/, and set the variable",
-        f"SNNLAB_DATA to that folder. Without any files: {image_set.without}.",
+        f"or into a folder of your choice, within it in {file_set.folder}/, and set the variable",
+        f"SNNLAB_DATA to that folder. Without any files: {file_set.without}.",
     ]
     return "\n".join(lines)

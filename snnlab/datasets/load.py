@@ -71,7 +71,7 @@ def load(name: str, *, progress: bool = True) -> Dataset:
     if _check.one_of("name", name, NAMES) in _COLOURED:
         return _load_cifar(name, progress)
     key, crop, size = _IMAGES[name]
-    arrays, kind = fetch.image_arrays(key, progress), fetch.IMAGE_SETS[key]
+    arrays, kind = fetch.arrays_of(key, progress), fetch.FILE_SETS[key]
     return _image_dataset(name, kind.class_names, kind.source, kind.licence, arrays, crop, size)
 
 
@@ -168,8 +168,8 @@ def _load_coloured_digits():
 
 def _load_cifar(name, progress):
     """CIFAR-10 as it is, or means of 2 x 2 pixels."""
-    kind = fetch.IMAGE_SETS["cifar10"]
-    *parts, test = fetch.image_arrays("cifar10", progress)
+    kind = fetch.FILE_SETS["cifar10"]
+    *parts, test = fetch.arrays_of("cifar10", progress)
     parts, labels = [np.concatenate(parts), test], []
     for k, records in enumerate(parts):
         labels.append(records[:, 0].astype(np.int64))

@@ -219,11 +219,11 @@ def _found(key, which, progress):
     """Arrays of a set's files (of one: that one's; None for a stand-in), and what to say of it."""
     _check.one_of("which", which, WHICH)
     _check.flag("progress", progress)
-    kind, (name, title, made) = fetch.IMAGE_SETS[key], TITLES[key]
+    kind, (name, title, made) = fetch.FILE_SETS[key], TITLES[key]
     about = {"class_names": kind.class_names}
     if which != "stand-in":
         try:
-            arrays = fetch.image_arrays(key, progress)
+            arrays = fetch.arrays_of(key, progress)
             if which == "either":
                 print(f"Using {title}.")
             about |= {"name": name, "source": kind.source, "licence": kind.licence}

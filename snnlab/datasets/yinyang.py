@@ -45,10 +45,8 @@ def yinyang(
     n = _check.integer("n", n, at_least=0)
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator, not {type(rng).__name__}")
-    if not 0 < r_big <= 0.5:
-        raise ValueError(f"r_big must be above 0 and at most 0.5, not {r_big!r}")
-    if not 0.01 * r_big <= r_small < 0.5 * r_big:
-        raise ValueError(f"r_small must be from 0.01 r_big to below 0.5 r_big, not {r_small!r}")
+    r_big = _check.number("r_big", r_big, above=0, at_most=0.5)
+    r_small = _check.number("r_small", r_small, at_least=0.01 * r_big, below=0.5 * r_big)
     y = rng.integers(3, size=n)
     points = np.empty((n, 2), np.float32)
     for label in range(3):

@@ -52,7 +52,7 @@ def tiny(monkeypatch, tmp_path):
         CifarFile(name, len(x), hashlib.sha256(x.tobytes()).hexdigest())
         for name, x in records.items()
     )
-    real = fetch.IMAGE_SETS["cifar10"]
+    real = fetch.FILE_SETS["cifar10"]
     monkeypatch.delenv("SNNLAB_DATA", raising=False)
     monkeypatch.setenv("SNNLAB_CACHE", str(tmp_path / "cache"))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
@@ -60,7 +60,7 @@ def tiny(monkeypatch, tmp_path):
 
     def mirrors(*urls):
         made = real._replace(files=files, mirrors=urls)
-        monkeypatch.setattr(fetch, "IMAGE_SETS", fetch.IMAGE_SETS | {"cifar10": made})
+        monkeypatch.setattr(fetch, "FILE_SETS", fetch.FILE_SETS | {"cifar10": made})
 
     mirrors()
     return records, mirrors, tmp_path

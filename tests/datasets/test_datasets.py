@@ -108,9 +108,9 @@ def server():
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """Tiny MNIST and Fashion-MNIST, an empty cache, no folder of one's own, no mirrors."""
-    mnist, raw, arrays = tiny_set(fetch.IMAGE_SETS["mnist"], 0)
-    fashion, fashion_raw, _ = tiny_set(fetch.IMAGE_SETS["fashion"], 1)
-    monkeypatch.setattr(fetch, "IMAGE_SETS", {"mnist": mnist, "fashion": fashion})
+    mnist, raw, arrays = tiny_set(fetch.FILE_SETS["mnist"], 0)
+    fashion, fashion_raw, _ = tiny_set(fetch.FILE_SETS["fashion"], 1)
+    monkeypatch.setattr(fetch, "FILE_SETS", {"mnist": mnist, "fashion": fashion})
     monkeypatch.delenv("SNNLAB_DATA", raising=False)
     monkeypatch.setenv("SNNLAB_CACHE", str(tmp_path / "cache"))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
@@ -123,8 +123,8 @@ def tiny(monkeypatch, tmp_path):
     Tiny.raw, Tiny.fashion_raw, Tiny.arrays = raw, fashion_raw, arrays
 
     def mirrors(*urls):
-        sets = fetch.IMAGE_SETS | {"mnist": mnist._replace(mirrors=urls)}
-        monkeypatch.setattr(fetch, "IMAGE_SETS", sets)
+        sets = fetch.FILE_SETS | {"mnist": mnist._replace(mirrors=urls)}
+        monkeypatch.setattr(fetch, "FILE_SETS", sets)
 
     def use_own():
         monkeypatch.setenv("SNNLAB_DATA", str(Tiny.own))
@@ -481,8 +481,8 @@ def test_fields_of_image_sets(tiny, name, source_side, side):
 
 
 def test_class_names():
-    assert fetch.IMAGE_SETS["mnist"].class_names == tuple("0123456789")
-    assert fetch.IMAGE_SETS["fashion"].class_names[9] == "Ankle boot"
+    assert fetch.FILE_SETS["mnist"].class_names == tuple("0123456789")
+    assert fetch.FILE_SETS["fashion"].class_names[9] == "Ankle boot"
 
 
 def test_digits(monkeypatch):
@@ -576,6 +576,9 @@ def test_yinyang_of_nothing():
         ("r_small", {"r_small": 0.25}),
         ("r_small", {"r_small": 0.0}),
         ("r_small", {"r_small": np.nan}),
+        ("r_small", {"r_small": "a"}),
+        ("r_small", {"r_small": np.array([0.1, 0.2])}),
+        ("r_big", {"r_big": None}),
     ],
 )
 def test_yinyang_names_bad_argument(name, change):
@@ -622,9 +625,9 @@ def real_images(monkeypatch):
     def read(key):
         if OWN_DATA:
             monkeypatch.setenv("SNNLAB_DATA", OWN_DATA)
-        image_set = fetch.IMAGE_SETS[key]
-        cache = fetch.cache_folder() / image_set.folder
-        arrays = [fetch.find(image_set, file, cache) for file in image_set.files]
+        file_set = fetch.FILE_SETS[key]
+        cache = fetch.cache_folder() / file_set.folder
+        arrays = [fetch.find(file_set, file, cache) for file in file_set.files]
         if any(array is None for array in arrays):
             pytest.skip(f"the files of {key} are not on this machine")
         return arrays

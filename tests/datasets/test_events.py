@@ -8,6 +8,7 @@ import pytest
 
 from snnlab import SpikeTrains
 from snnlab.datasets import DatasetCorrupt, Recordings, aer, read_events, recordings_of
+from snnlab.datasets.files import BadContent
 
 T = [5, 9, 1000, 70_000, 5_000_000]
 X, Y, P = [0, 33, 7, 12, 1], [3, 0, 33, 5, 2], [1, 0, 0, 1, 1]
@@ -86,6 +87,76 @@ def test_aedat_2(put, sensor):
     is_what_was_written(read_events(put(aedat2(sensor, extra=frame)), sensor=sensor), zero)
 
 
+def test_another_sensor_than_the_files_is_refused(put):
+    """A DVS128's addresses have 16 bits; the last ten of a DAVIS's event are 0."""
+    one = struct.pack(">II", address("davis", 10, 20, 1), 5)
+    path = put(b"#!AER-DAT2.0\r\n" + one, "davis.aedat")
+    with pytest.raises(ValueError, match="davis.aedat: sensor must be another, likely 'davis'"):
+        read_events(path)
+    found = read_events(path, sensor="davis")
+    assert [int(k[0]) for k in np.unravel_index(found.units, found.shape)] == [1, 20, 10]
+    path = put(aedat2("dvs128"), "dvs.aedat")
+    with pytest.raises(ValueError, match="dvs.aedat: sensor must be another, likely 'dvs128'"):
+        read_events(path, sensor="davis")
+    with pytest.raises(ValueError, match="sensor") as caught:
+        read_events(put(aedat2("davis")))
+    assert not isinstance(caught.value, DatasetCorrupt)
+
+
+HEADERS = (
+    b"#!AER-DAT2.0\r\n",
+    b"#!AER-DAT2.0\r\n# sixteen bytes.\r\n",  # as long as two events
+    b"#!AER-DAT2.0\n#\n#\t1 2\n#\n",
+    "#!AER-DAT2.0\r\n# von Jürgen, µs\r\n#\r\n".encode(),
+)
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_an_event_that_begins_as_a_comment_is_an_event(header):
+    """The first byte of a DAVIS's address is ``#`` in rows 140 to 143; in some a line ends soon."""
+    y, x, p = (k.ravel() for k in np.meshgrid(range(140, 144), [0, *range(155, 180), 345], [0, 1]))
+    for t in (0, 10, 0x0A0A0A0A, 0x2323230A):
+        words = address("davis", x, y, p)
+        assert (words >> 24 == ord("#")).all()
+        for k, word in enumerate(words.tolist()):
+            event = struct.pack(">II", word, t)
+            for more in (b"", struct.pack(">II", 5 << 22, t + 1)):
+                found = aer.aedat2(header + event + more, "davis")
+                assert [int(part[0]) for part in found] == [t, x[k], y[k], p[k]]
+                assert len(found.t) == 1 + bool(more)
+    whole = aer.aedat2(header + struct.pack(f">{2 * len(words)}I", *np.repeat(words, 2)), "davis")
+    assert np.array_equal(whole.x, x) and np.array_equal(whole.y, y)
+
+
+def test_what_is_neither_a_comment_nor_an_event_is_refused():
+    for line in (b"# a bell \a\r\n", b"# no end", b"#123\0\0\0\0"):
+        with pytest.raises(BadContent, match="at byte 14 there is neither a line of text nor an"):
+            aer.aedat2(HEADERS[0] + line, "davis")
+    with pytest.raises(BadContent, match="truncated"):
+        aer.aedat2(HEADERS[0] + struct.pack(">II", 0x230A1800, 7)[:-1], "davis")
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.BS2", "a"])
+@pytest.mark.parametrize("start", [b"#!\x80\0\x09", b"##\x83\x44\x09", b"PK\3\4\7", b"PK\0\0\1"])
+def test_events_of_five_bytes_begin_with_any(put, name, start):
+    path = put(start + five_bytes(), name)
+    if start[:4] == b"PK\3\4" and name == "a":  # what else should say that it is no archive?
+        with pytest.raises(DatasetCorrupt, match="damaged .npz"):
+            read_events(path)
+        return
+    found = read_events(path)
+    p, y, x = (part.tolist() for part in np.unravel_index(found.units, found.shape))
+    t = int.from_bytes(start[2:]) & 0x7FFFFF
+    assert (x, y) == ([start[0], *X], [start[1], *Y])
+    assert p == [start[2] >> 7, *P] and found.times.tolist() == [t, *T]
+
+
+@pytest.mark.parametrize("suffix", [".aedat", ".npy", ".npz"])
+def test_other_files_begin_as_their_kind_does(put, suffix):
+    with pytest.raises(DatasetCorrupt, match="does not begin with #!AER-DAT|damaged"):
+        read_events(put(five_bytes(), "a" + suffix))
+
+
 @pytest.mark.parametrize("overflow", [0, 2])
 def test_aedat_3(put, overflow):
     is_what_was_written(read_events(put(aedat3(overflow))), [t - T[0] for t in T])
@@ -136,7 +207,6 @@ def test_structured_arrays_as_of_tonic(tmp_path):
 
 
 DAMAGE = {
-    "five bytes": (five_bytes()[:-1], "5-byte events"),
     "aedat 2": (aedat2()[:-3], "truncated"),
     "aedat 3 in events": (aedat3()[:-3], "truncated within a packet"),
     "aedat 3 in a header": (aedat3()[: -(16 + 10)], "truncated within a packet's header"),
@@ -158,9 +228,14 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("content, message", DAMAGE.values(), ids=DAMAGE)
-def test_damaged_files_are_refused_with_their_path(put, content, message):
-    path = put(content, "broken.aedat")
+DAMAGED = [("broken.aedat", *told) for told in DAMAGE.values()]
+
+
+@pytest.mark.parametrize(
+    "name, content, message", [*DAMAGED, ("a.bin", five_bytes()[:-1], "5-byte events")]
+)
+def test_damaged_files_are_refused_with_their_path(put, name, content, message):
+    path = put(content, name)
     with pytest.raises(DatasetCorrupt, match=f"^path .*{message}") as caught:
         read_events(path)
     assert str(path) in str(caught.value)
@@ -321,6 +396,30 @@ def test_spikes_of_recordings():
     assert np.array_equal(short.to_dense(), wanted.to_dense()[:, :20])
 
 
+def test_recordings_out_of_order_are_binned_when_asked_for(put):
+    """AEDAT 3 may have packets of which a later one tells what was earlier."""
+    header = aedat3()[: aedat3().index(b"HEADER\r\n") + 8]
+    late, early = (packet(1, [struct.pack("<II", x << 17 | 1, t)]) for x, t in ((2, 900), (0, 100)))
+    events = read_events(put(header + late + early), shape=(2, 1, 3))
+    with pytest.raises(ValueError, match=r"times must not run backwards.*\(ordered=False takes"):
+        events.spikes(dt=1e-4)
+    trains = events.spikes(dt=1e-4, ordered=False)
+    assert trains.step.tolist() == [0, 8] and trains.unit.tolist() == [0, 2]
+    with pytest.raises(TypeError, match="ordered must be True or False"):
+        events.spikes(dt=1e-4, ordered=1)
+
+
+def test_errors_tell_the_step_that_was_given():
+    events = Recordings([0, 25], [0, 1], [0, 2], (2,))
+    with pytest.raises(ValueError, match="^dt=1e-13 makes 250,000,001 steps"):
+        events.spikes(dt=1e-13)
+    with pytest.raises(ValueError, match="^dt / tick must be above 0"):
+        Recordings([0, 25], [0, 1], [0, 2], (2,), tick=1e300).spikes(dt=1e-300)
+    with pytest.warns(RuntimeWarning, match="1 of 2 events") as caught:
+        events.spikes(dt=1e-5, n_steps=1, cut=True)
+    assert caught[0].filename == __file__
+
+
 def test_pixels_are_pooled():
     events = some()
     whole = events.spikes(dt=1e-4, n_steps=30).to_dense().reshape(6, 30, 2, 5, 4)
@@ -333,7 +432,7 @@ def test_pixels_are_pooled():
 
 
 @pytest.mark.parametrize(
-    "index", [2, -1, slice(1, 5, 2), [3, 3, 0], np.arange(6) % 2 == 0], ids=str
+    "index", [2, -1, slice(1, 5, 2), [3, 3, 0], np.arange(6) % 2 == 0, slice(0)], ids=str
 )
 def test_recordings_are_chosen_by_index(index):
     events, chosen = some(), np.atleast_1d(np.arange(6)[index])

@@ -96,12 +96,12 @@ def tiny(monkeypatch, tmp_path):
         events[name] = archives.pack_events(parts, [k % 10 for k in numbers])
     contents = {"spoken-digits": {"spoken-digits.npz": sounds}, "n-mnist": events}
     sets = {
-        key: fetch.IMAGE_SETS[key]._replace(
+        key: fetch.FILE_SETS[key]._replace(
             files=tuple(packed_file(name, x) for name, x in parts.items()), mirrors=(nowhere(),)
         )
         for key, parts in contents.items()
     }
-    monkeypatch.setattr(fetch, "IMAGE_SETS", sets)
+    monkeypatch.setattr(fetch, "FILE_SETS", sets)
     monkeypatch.delenv("SNNLAB_DATA", raising=False)
     monkeypatch.setenv("SNNLAB_CACHE", str(tmp_path / "cache"))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
@@ -143,7 +143,7 @@ LOADERS = {
 def test_own_folder_and_cache(tiny, monkeypatch, key):
     contents, folder = tiny
     load, look, _ = LOADERS[key]
-    kind = fetch.IMAGE_SETS[key]
+    kind = fetch.FILE_SETS[key]
     for place in (folder / "cache" / kind.folder, folder / "own" / kind.folder):
         place.mkdir(parents=True)
         for name, content in contents[key].items():
@@ -166,10 +166,10 @@ def test_archives_are_fetched_once_and_packed(tiny, monkeypatch, key):
     load, look, parts = LOADERS[key]
     server = Server()
     try:
-        kind = fetch.IMAGE_SETS[key]
+        kind = fetch.FILE_SETS[key]
         server.pages[f"/{kind.archive}"] = archive(parts())
-        sets = fetch.IMAGE_SETS | {key: kind._replace(mirrors=(server.url,))}
-        monkeypatch.setattr(fetch, "IMAGE_SETS", sets)
+        sets = fetch.FILE_SETS | {key: kind._replace(mirrors=(server.url,))}
+        monkeypatch.setattr(fetch, "FILE_SETS", sets)
         look(load(progress=False))
         look(load(progress=False))
         assert server.requests == [f"/{kind.archive}"]
@@ -218,10 +218,10 @@ DAMAGE = {
 def test_other_archives_are_refused(tiny, monkeypatch, key, parts, reason):
     server = Server()
     try:
-        kind = fetch.IMAGE_SETS[key]
+        kind = fetch.FILE_SETS[key]
         server.pages[f"/{kind.archive}"] = archive(parts())
-        sets = fetch.IMAGE_SETS | {key: kind._replace(mirrors=(server.url,))}
-        monkeypatch.setattr(fetch, "IMAGE_SETS", sets)
+        sets = fetch.FILE_SETS | {key: kind._replace(mirrors=(server.url,))}
+        monkeypatch.setattr(fetch, "FILE_SETS", sets)
         with pytest.raises(DatasetUnavailable, match=reason):
             LOADERS[key][0](progress=False)
         assert not (tiny[1] / "cache").exists()
@@ -232,7 +232,7 @@ def test_other_archives_are_refused(tiny, monkeypatch, key, parts, reason):
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8b12", archive({})[:-30], b"<html>"])
 def test_what_is_no_archive_is_refused(content):
     for key in LOADERS:
-        kind = fetch.IMAGE_SETS[key]
+        kind = fetch.FILE_SETS[key]
         with pytest.raises(ValueError, match="is a damaged|is an archive without"):
             kind.unpack(content, kind.files)
 
@@ -252,7 +252,7 @@ def test_offline_it_is_said_what_to_do(tiny, capsys):
         with pytest.raises(DatasetUnavailable) as caught:
             load()
         text = str(caught.value)
-        for part in (fetch.IMAGE_SETS[key].files[0].name, fetch.IMAGE_SETS[key].archive):
+        for part in (fetch.FILE_SETS[key].files[0].name, fetch.FILE_SETS[key].archive):
             assert part in text
         assert f"{load.__name__}(which='stand-in')" in text
         data = load(which="either")

@@ -70,7 +70,7 @@ RECORDS = frozenset(
     "Finding Remedy Constants Connectivity "
     "BlockShape Log Dataset Picture Still Action Choice Slider Stops Switches Drawing Grid Pad "
     "Spoken Curtain Claims Trace Raster Stays EnergyCard Worker Values AutoencoderHistory Events "
-    "EventEnergy".split()
+    "EventEnergy Kind".split()
 )
 
 
@@ -190,7 +190,7 @@ PANEL_ARGUMENTS = {
     },
     "ThroughTheChip": {
         "network": _D.network_for_chips,
-        "n_steps": lambda: 11,
+        "steps": lambda: 11,
         "inputs": lambda: _D.test_set()[0],
         "labels": lambda: _D.test_set()[1],
         "test": _D.test_set,

@@ -16,6 +16,8 @@ PROTOCOL = {
     "BatchNorm": "adjoint factors folded init inverse is_new learn running statistics values",
     "Optimizer": "adopt bound largest_change recipe "
     "change changes check_arrays check_fit checked rate regions take update",
+    "Cosine": "__call__",
+    "Exponential": "__call__",
     "Rule": "adopt bound largest_pull after_step check_arrays check_fit check_network "
     "check_room checked hidden kernel "
     "limit_fan_in low now prepare pruned signs strength take",

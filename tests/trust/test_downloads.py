@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from snnlab.datasets import DatasetUnavailable, fetch, load, load_default
-from snnlab.datasets.fetch import ImageSet
+from snnlab.datasets.fetch import FileSet
 from snnlab.datasets.files import IdxFile
 
 # a connection that is given up is closed when it is collected, which Python mentions
@@ -69,8 +69,8 @@ def tiny(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
 
     def mirrors(*urls):
-        made = ImageSet("mnist", tuple(files), urls, tuple("01"), "", "")
-        monkeypatch.setattr(fetch, "IMAGE_SETS", {"mnist": made})
+        made = FileSet("mnist", tuple(files), urls, tuple("01"), "", "")
+        monkeypatch.setattr(fetch, "FILE_SETS", {"mnist": made})
 
     return raw, mirrors
 

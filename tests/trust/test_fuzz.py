@@ -32,7 +32,7 @@ def test_targets_are_what_is_public():
         "signals.SpikeTrains",
         "learning.training.train",
         "estimator.classifier.SpikingClassifier.fit",
-        "course.panels.neuron.OneNeuron.simulate",
+        "course.panels.traces.OneNumber.simulate",
         "chip.recording.load_trace",
     ):
         assert name in KNOWN and not KNOWN[name].is_protocol
