@@ -35,7 +35,7 @@ def read_table(path, target=None):
     path : path
         Comma-separated values; a column other than the target must hold numbers.
     target : str, optional
-        Name of a column that is set apart, as text.
+        Name of a column of classes that is set apart, as text; none may be missing.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def read_table(path, target=None):
     """
     names, rows = _lines(path)
     wanted = _all_but(target, path, names)
-    y = None if target is None else np.array([row[names.index(target)].strip() for row in rows])
+    y = None if target is None else _classes(path, names.index(target), target, rows)
     return [names[k] for k in wanted], _numbers(path, names, rows, wanted), y
 
 
@@ -96,6 +96,15 @@ def _all_but(target, path, names):
     return wanted
 
 
+def _classes(path, k, name, rows):
+    """A column, by position, as text."""
+    y = [row[k].strip() for row in rows]
+    if "" in y:
+        where = f"{path}, row {y.index('') + 1}: column {name!r}"
+        raise ValueError(f"{where} must hold a class, not {rows[y.index('')][k]!r:.60}")
+    return np.array(y)
+
+
 def _numbers(path, names, rows, wanted):
     """Some columns, by position, as float64 (row, column)."""
     x = np.empty((len(rows), len(wanted)))
@@ -103,7 +112,8 @@ def _numbers(path, names, rows, wanted):
         for j, k in enumerate(wanted):
             try:
                 x[i, j] = float(row[k])
-                if not math.isfinite(x[i, j]):
+                # Python reads 1_000, and the digits of all scripts, too
+                if not math.isfinite(x[i, j]) or "_" in row[k] or not row[k].strip().isascii():
                     raise ValueError
             except ValueError:
                 where = f"{path}, row {i + 1}: column {names[k]!r}"

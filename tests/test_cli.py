@@ -44,6 +44,14 @@ def test_a_table_is_learned_and_predicted(table, tmp_path, capsys):
     ("text", "message"),
     [
         ("a,kind\n1,x\nhello,y\n", "row 2: column 'a' must hold numbers, not 'hello'"),
+        ("a,kind\n1,x\n,y\n", "row 2: column 'a' must hold numbers, not ''"),
+        ("a,kind\n1,x\n1_000,y\n", "row 2: column 'a' must hold numbers, not '1_000'"),
+        ("a,kind\n１２,x\n1,y\n", "row 1: column 'a' must hold numbers, not '１２'"),
+        ("a,kind\n1,x\n٣,y\n", "row 2: column 'a' must hold numbers, not '٣'"),
+        ("a,kind\n1e999,x\n1,y\n", "row 1: column 'a' must hold numbers, not '1e999'"),
+        ("a,kind\nInfinity,x\n1,y\n", "row 1: column 'a' must hold numbers, not 'Infinity'"),
+        ("a,kind\n1,x\n2,\n3,x\n", "row 2: column 'kind' must hold a class, not ''"),
+        ("kind,a\nx,1\ny,2\n  ,3\n", "row 3: column 'kind' must hold a class, not '  '"),
         ("a,kind\n1\n", "row 1: 1 values for 2 names"),
         ("a,kind\n", "must hold a line of names and at least one row"),
         ("a,b\n1,2\n", "target: .* has no column 'kind', but a, b"),
@@ -51,11 +59,20 @@ def test_a_table_is_learned_and_predicted(table, tmp_path, capsys):
 )
 def test_tables_that_are_none(tmp_path, capsys, text, message):
     path = tmp_path / "t.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         read_table(path, "kind")
     assert main(["train", str(path), "--target", "kind"]) == 2
     assert capsys.readouterr().err.startswith("snnlab: ")
+
+
+def test_numbers_as_tables_write_them(tmp_path):
+    path = tmp_path / "t.csv"
+    cells = "1e5", " 2 ", "+.5", "-3.", "1E-2", "\xa07"
+    path.write_text("a,kind\n" + "".join(f"{cell},x\n" for cell in cells), encoding="utf-8")
+    names, x, y = read_table(path, "kind")
+    assert names == ["a"] and x[:, 0].tolist() == [1e5, 2, 0.5, -3, 0.01, 7]
+    assert y.tolist() == ["x"] * 6
 
 
 # a class per line between two others, which a network can learn

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnlab import _check
-from snnlab.chip.effects import MIN_FACTOR, N_NEURONS, SPREADS
+from snnlab.chip.effects import FLOORS, N_NEURONS, SPREADS
 from snnlab.chip.substrate import Substrate
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
@@ -106,8 +106,7 @@ def calibrate(
     new = {}
     for name in SPREADS:  # move each parameter, in its converter's steps, by what it is off
         steps = np.rint((1 - np.nan_to_num(measured[name], nan=1)) * STEPS_PER_TARGET)
-        floor = -np.inf if name == "threshold_spread" else MIN_FACTOR
-        new[name] = np.maximum(chip.factors[name] + steps / STEPS_PER_TARGET, floor)
+        new[name] = np.maximum(chip.factors[name] + steps / STEPS_PER_TARGET, FLOORS[name])
     better.factors = new
     alive = ~chip.dead
 

@@ -4,6 +4,8 @@ from collections import namedtuple
 
 from snnlab.chip.effects import EFFECTS, N_NEURONS, PAPER, SETTINGS, shown
 
+__all__ = ["RunCost"]
+
 SECONDS_PER_IMAGE = 11.8e-6  # inference, with early reset (Cramer et al. 2022)
 SECONDS_PER_TRAINING_IMAGE = 200e-6  # spacing that lets membranes decay (their code)
 WATTS = 0.2  # the whole chip, without FPGA and host (Cramer et al. 2022)

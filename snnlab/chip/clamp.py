@@ -6,13 +6,19 @@ from snnlab.kernels import lif
 from snnlab.signals import SpikeTrains
 
 
+def first_step(inputs):
+    """Step of each sample's first input spike, int64 (n_samples,); 0 where there is none."""
+    first = np.zeros(len(inputs), np.int64)
+    if isinstance(inputs, SpikeTrains):
+        some = inputs.stop > inputs.start
+        first[some] = inputs.step[inputs.start[some]]  # events are sorted
+    return first
+
+
 def forget_later(trace, steps):
     """Clear all that is later than so many steps after each sample's first input spike."""
-    first = np.zeros(len(trace), np.int64)
-    if isinstance(trace.inputs, SpikeTrains):
-        some = trace.inputs.counts() > 0
-        first[some] = trace.inputs.step[trace.inputs.start[some]]
-    end = first + max(1, int(steps + 1e-9))  # whole steps; a quotient may be an ulp too small
+    whole = max(1, int(steps + 1e-9))  # a quotient may be an ulp too small
+    end = first_step(trace.inputs) + whole
     for train in trace.spikes:
         which, events = train.rows()
         early = train.step[events] < end[which]

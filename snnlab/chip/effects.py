@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from functools import partial
+from math import inf
 
 from snnlab import _check
 
@@ -12,7 +13,7 @@ PAPER, CODE = "Cramer et al. 2022", "Cramer et al. 2022, code"
 DERIVED, EARLY = f"derived from the code of {PAPER}", f"a switch; 10 us in {PAPER}"
 DELGRAD, ASSUMED = "DelGrad noise model, code", "assumed here"
 # Potentials are in units in which a spike needs 1 and the membrane rests at 0. Times count in whole
-# steps of the network. A run is one call of `Substrate.measure`: a batch.
+# steps of the network. A run is one call of `Substrate.run`: a batch.
 EFFECTS = {
     "tau_mem_spread": Effect(0.05, 0.0, "relative sd of the membranes' time constants", ASSUMED),
     "tau_syn_spread": Effect(0.05, 0.0, "relative sd of the synapses' time constants", ASSUMED),
@@ -41,7 +42,9 @@ EFFECTS = {
 SETTINGS = "weight_scale", "adc_range", "drift_period"  # of other effects: neither on nor off
 SPREADS = "tau_mem_spread", "tau_syn_spread", "threshold_spread", "gain_spread"
 LARGE = 1e15  # of all numbers, and 1 / LARGE where 0 is none: products stay finite in 32 bits
-MIN_FACTOR = 0.1  # no time constant or gain is smaller than this share of what it should be
+# The least that a neuron's parameters may be multiplied by. A threshold may end up below rest: such
+# a neuron fires all the time.
+FLOORS = dict.fromkeys(SPREADS, 0.1) | {"threshold_spread": -inf}
 MAX_SCALE = 250.0  # levels per unit of readout weight, at most (Cramer et al. 2022, code)
 
 

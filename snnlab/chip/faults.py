@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from snnlab.chip.effects import MIN_FACTOR, N_NEURONS, SPREADS
+from snnlab.chip.effects import FLOORS, N_NEURONS, SPREADS
 from snnlab.kernels.chip import FREE
 
 
@@ -40,9 +40,7 @@ class Faults:
         self.factors = {}
         for kind, name in enumerate(SPREADS):
             factor = 1 + effects[name] * stream(kind).standard_normal(N_NEURONS)
-            # a threshold may end up below rest: such a neuron fires all the time
-            floor = -np.inf if name == "threshold_spread" else MIN_FACTOR
-            self.factors[name] = np.maximum(factor, floor)
+            self.factors[name] = np.maximum(factor, FLOORS[name])
         efficacy = 1 + effects["synapse_spread"] * stream(10).standard_normal(square)
         self.efficacy = np.maximum(efficacy, 0).astype(np.float32)
         some = effects["dead"]

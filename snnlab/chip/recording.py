@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab._files import DAMAGE, load_npz, save_npz
+from snnlab._files import DAMAGE, check_format, load_npz, save_npz
 from snnlab.chip.fit import clip_weights
 from snnlab.layers.constants import check_fixed
 from snnlab.medium import Medium
@@ -104,12 +104,11 @@ def load_trace(path: PathLike) -> tuple[Trace, np.ndarray | None]:
     """
     arrays = load_npz(path)
     try:
-        version, n_steps, n_units = (
+        check_format({"format": arrays["format"][()]}, FORMAT)
+        n_steps, n_units = (
             _check.integer(name, arrays[name][()], at_least=1)
-            for name in ("format", "n_steps", "input_units")
+            for name in ("n_steps", "input_units")
         )
-        if version > FORMAT:
-            raise ValueError(f"format {version} is newer than this version reads ({FORMAT})")
         inputs = _trains("input", arrays, n_steps, n_units)
         n_layers = sum(name.startswith("v_") for name in arrays)
         v = [arrays[f"v_{k}"] for k in range(n_layers)]

@@ -12,7 +12,7 @@ import numpy as np
 from snnlab import _check
 from snnlab._files import DAMAGE, check_format, load_npz, save_npz
 from snnlab.chip.card import card
-from snnlab.chip.effects import EFFECTS, MIN_FACTOR, N_NEURONS, SPREADS
+from snnlab.chip.effects import EFFECTS, FLOORS, N_NEURONS, SPREADS
 from snnlab.signals import read_only
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MOST_RUNS = 2**53
-# What a neuron's parameter may be multiplied by; a threshold may be below rest.
-FLOORS = dict.fromkeys(SPREADS, MIN_FACTOR) | {"threshold_spread": -np.inf}
 
 
 class ChipState:

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from snnlab._types import Schedule, Seed, Signals
     from snnlab.network import Network
 
-__all__ = ["Autoencoder", "AutoencoderHistory", "Decoder", "Found", "Step", "steps", "train"]
+__all__ = [
+    "Autoencoder",
+    "AutoencoderHistory",
+    "Decoder",
+    "ESTIMATORS",
+    "Found",
+    "Step",
+    "steps",
+    "train",
+]
 
 READS = "time", "rate"
 ESTIMATORS = "straight-through", "score-function"
@@ -200,10 +209,10 @@ class Autoencoder:
         spikes = _check.array("spikes", spikes, self.encoder.dtype, shape)
         return rows_of(spikes) if self.reads == "time" else spikes.sum(axis=1)
 
-    def _images(self, images, n):
+    def _images(self, images, n, name="images"):
         """Images that fit."""
         shape, dtype = (n, self.decoder.sizes[-1]), self.decoder.dtype
-        return _check.array("images", images, dtype, shape, unit_interval=True)
+        return _check.array(name, images, dtype, shape, unit_interval=True)
 
     # learning -------------------------------------------------------------------------------------
 
@@ -446,6 +455,7 @@ def train(
     if validation is not None:
         held = _check.sequence("validation", validation, 2, "inputs and images")
         model.encoder.check_inputs(held[0], "validation")
+        held[1] = model._images(held[1], len(held[0]), "validation[1]")
     history, numbers = AutoencoderHistory(), []
     last, began = 0, time.perf_counter()
 

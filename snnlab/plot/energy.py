@@ -8,6 +8,7 @@ import numpy as np
 
 from snnlab.plot import style
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES
+from snnlab.reports.energy.card import CHIP_ROW, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -16,18 +17,13 @@ if TYPE_CHECKING:
     from snnlab.reports.energy.card import EnergyCard
 
 NJ = 1e9  # nanojoules in a joule
-CHIP = "BrainScaleS-2 chip, measured"
+CHIP, number = CHIP_ROW, short  # as pictures call them
 CAUSES = (
     ("synaptic operations", ROLES["spike"], ""),
     ("neuron updates", ROLES["membrane"], "\\\\\\"),
     ("reading weights", ROLES["gradient"], "///"),
     ("states, events, activations", OKABE_ITO["sky blue"], "xxx"),
 )  # colours and hatches, in the order of `snnlab.energy.PARTS`
-
-
-def number(x):
-    """Three digits, or all before the point."""
-    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
 
 def stack(ax, parts):

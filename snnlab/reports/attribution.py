@@ -165,12 +165,13 @@ def explain(
     by_sum = _decides_by_sum(loss)
     _check.one_of("method", method, ("removal", "gradient"))
     batch_size = _check.integer("batch_size", batch_size, at_least=1)
-    inputs = inputs[_index("sample", sample, len(inputs))].compact()
+    inputs = inputs[_check.integer("sample", sample, 0, len(inputs) - 1)].compact()
     trace = network.forward(inputs)
     scores = _scores(trace.readout, by_sum)[0]
-    target = int(scores.argmax()) if target is None else _index("target", target, len(scores))
+    one = _check.like(_check.integer, at_least=0, at_most=len(scores) - 1)
+    target = int(scores.argmax()) if target is None else one("target", target)
     if against is not None:
-        against = _index("against", against, len(scores))
+        against = one("against", against)
         if against == target:
             raise ValueError(f"against must be another class than target, which is {target}")
     rest = [k for k in range(len(scores)) if k != target]
@@ -228,14 +229,6 @@ def _decides_by_sum(loss):
     if not (by_sum or isinstance(loss, MaxOverTime)) and getattr(loss, "scores", None):
         raise ValueError(f"loss must decide by the maximum or the sum over time, not {loss!r}")
     return by_sum
-
-
-def _index(name, value, n):
-    """An int in [0, n)."""
-    value = _check.integer(name, value, at_least=0)
-    if value >= n:
-        raise ValueError(f"{name} must be below {n}, got {value}")
-    return value
 
 
 def _scores(readout, by_sum):

@@ -65,9 +65,9 @@ def avoidance(
     if not isinstance(substrate, Substrate):
         raise TypeError(f"substrate must be a Substrate, not {type(substrate).__name__}")
     _check.network("network", network)
-    layer = _check.integer("layer", layer, at_least=0)
-    if layer > len(network.sizes) - 3:
-        raise ValueError(f"layer must be below {len(network.sizes) - 2} in this network")
+    if len(network.sizes) < 3:
+        raise ValueError("network must have a hidden layer")
+    layer = _check.integer("layer", layer, 0, len(network.sizes) - 3)
     _check.one_of("of", of, ("inputs", "outputs", "both"))
     worst = _check.number("worst", worst, above=0, below=1)
     permutations = _check.integer("permutations", permutations, at_least=1)

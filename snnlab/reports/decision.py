@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.currents import ConstantCurrent
+from snnlab.chip.clamp import first_step
 from snnlab.learning.losses import MaxOverTime, check_readable, of_samples, scores_of
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from snnlab._types import Loss, Signals
     from snnlab.network import Network
+
+__all__ = ["DecisionTime", "PUBLISHED", "Published", "time_to_decision"]
 
 Published = namedtuple("Published", "time source")
 Published.__doc__ = "A published time to decision in seconds, and what it was measured on."
@@ -157,11 +159,7 @@ def time_to_decision(
 def first_input_step(inputs: Signals) -> np.ndarray:
     """Step of each sample's first input spike, int64 (n_samples,); 0 where there is none."""
     _check.kind("SpikeTrains", "ConstantCurrent")("inputs", inputs)
-    first = np.zeros(len(inputs), np.int64)
-    if not isinstance(inputs, ConstantCurrent):
-        some = inputs.stop > inputs.start
-        first[some] = inputs.step[inputs.start[some]]  # events are sorted
-    return first
+    return first_step(inputs)
 
 
 def _predictions(loss, readout):

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from snnlab.medium import Medium
     from snnlab.network import Network
 
+__all__ = ["repeat", "sweep", "transfer_matrix"]
+
 
 def sweep(
     network: Network,

@@ -19,6 +19,8 @@ from pathlib import Path
 from snnlab import _check
 from snnlab._workers import worker_count
 
+__all__ = ["Failure", "run_tasks"]
+
 
 @dataclass(frozen=True)
 class Failure:

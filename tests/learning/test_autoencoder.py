@@ -197,6 +197,26 @@ def test_bad_input(act, word):
         act(model())
 
 
+@pytest.mark.parametrize(
+    "told, error, message",
+    [
+        (images()[:, :4], ValueError, r"validation\[1\] must have shape \(12, 9\)"),
+        (images(5), ValueError, r"validation\[1\] must have shape \(12, 9\)"),
+        (images() + 1, ValueError, r"validation\[1\] must lie in \[0, 1\]"),
+        (np.full((N, PIXELS), np.nan), ValueError, r"validation\[1\] must be finite"),
+        (None, TypeError, r"validation\[1\] must be an array of numbers"),
+    ],
+)
+def test_bad_validation_is_refused_before_anything_is_learned(told, error, message, capsys):
+    one = model()
+    before = one.copy_of_weights()
+    with pytest.raises(error, match=message):
+        A.train(one, inputs(), images(), epochs=1, rng=0, validation=(inputs(), told))
+    after = one.copy_of_weights()
+    assert all(np.array_equal(after[name], x) for name, x in before.items())
+    assert not capsys.readouterr().out
+
+
 def spiking():
     neuron = snnlab.LIF(tau_mem=4e-3, tau_syn=2e-3, dt=1e-3)
     return snnlab.Network((3, 2), neuron, readout=neuron, n_steps=4, rng=0)

@@ -244,10 +244,10 @@ def test_bad_arguments_are_named():
     for change, error, name in (
         ({"inputs": ConstantCurrent(np.ones((3, 20)), N_STEPS)}, TypeError, "inputs must be Spike"),
         ({"inputs": np.zeros((3, N_STEPS, 20))}, TypeError, "inputs"),
-        ({"sample": 12}, ValueError, "sample must be below 12"),
+        ({"sample": 12}, ValueError, "sample must be at most 11"),
         ({"sample": -1}, ValueError, "sample"),
         ({"sample": slice(3)}, TypeError, "sample"),
-        ({"target": 4}, ValueError, "target must be below 4"),
+        ({"target": 4}, ValueError, "target must be at most 3"),
         ({"target": 1, "against": 1}, ValueError, "against must be another"),
         ({"against": 4}, ValueError, "against"),
         ({"loss": losses.RateMSE()}, ValueError, "loss must decide by"),

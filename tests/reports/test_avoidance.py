@@ -203,7 +203,7 @@ def test_where_there_is_nothing_to_compare():
 @pytest.mark.parametrize(
     "settings, error, name",
     [
-        ({"layer": 1}, ValueError, "layer"),
+        ({"layer": 1}, ValueError, "layer must be at most 0"),
         ({"layer": -1}, ValueError, "layer"),
         ({"of": "all"}, ValueError, "of"),
         ({"worst": 0}, ValueError, "worst"),
@@ -215,6 +215,11 @@ def test_where_there_is_nothing_to_compare():
 def test_bad_arguments_are_named(settings, error, name):
     with pytest.raises(error, match=name):
         avoidance(make(), Substrate(0), **settings)
+
+
+def test_a_network_without_hidden_layer_is_refused():
+    with pytest.raises(ValueError, match="network must have a hidden layer"):
+        avoidance(make((6, 4)), Substrate(0))
 
 
 def test_a_chip_is_a_chip():

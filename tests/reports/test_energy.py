@@ -9,7 +9,7 @@ import pytest
 from helpers import assert_nothing_is_cut_off
 
 from snnlab import LIF, ConstantCurrent, LeakyIntegrator, Network, SpikeTrains, energy
-from snnlab.layers import Conv, Dense, Pool, Residual, Vote
+from snnlab.layers import Conv, Dense, Pool, Recurrent, Residual, Vote
 from snnlab.reports.energy import prices
 
 DT = 1.7e-6
@@ -154,6 +154,9 @@ IMAGES = {
     "pool of the inputs": ((4, 4, 2), Pool(2, "average"), Conv(3), 3),
     "residual": ((4, 4, 2), Conv(2), Residual(Conv(3), Conv(2)), 3),
     "residual of a pool": ((4, 4, 2), Conv(2), Pool(2, "average"), Residual(Conv(2)), Vote(2)),
+    "residual of the inputs": ((4, 4, 2), Residual(Conv(2)), 3),
+    "residual of the inputs, later": ((4, 4, 2), Residual(Conv(3), Conv(2)), 3),
+    "strided residual": ((6, 6, 2), Conv(3), Residual(Conv(5, 3, stride=2)), 4),
 }
 
 
@@ -176,8 +179,16 @@ def test_counts_of_convolutions_agree_with_brute_force(layers, kind):
         arriving, bits = (x != 0)[:, : 6 - delay], ((x == 0) | (x == 1)).all()
         passed = arriving.sum() if stage.neuron is None else 0
         if stage.shortcut is not None:
-            passed += (given[stage.shortcut + 1] != 0)[:, : 6 - delay].sum()
+            over = given[stage.shortcut + 1][:, : 6 - delay] != 0
+            below = stage.shortcut
+            shape = net.stages[below].shape_out if below >= 0 else net.stages[0].shape_in
+            every = shape[0] // stage.shape_out[0]
+            passed += over.reshape(3, -1, *shape)[:, :, ::every, ::every].sum()
         assert layer.passed == pytest.approx(passed / 3)
+        of_inputs = kind == "current" and stage.shortcut == -1
+        assert layer.passed_steps == (5 if of_inputs else 0)
+        units = stage.shape_out[:-1] + (shape[-1],) if stage.shortcut is not None else (0,)
+        assert layer.added == np.prod(units)
         assert (layer.n_in, layer.n_out) == (stage.n_in, stage.n)
         counts = trace.records[k].spikes
         assert layer.spikes_out == (pytest.approx(counts.counts().mean()) if counts else 0)
@@ -363,6 +374,99 @@ def test_constant_input_is_multiplied_once():
     ]
     np.testing.assert_allclose(*costs)
     assert costs[0][0] > 0 and costs[0][2] > 0
+
+
+def looped(inputs="current", layer=None, delay=0, n_steps=20):
+    """A lively network that begins with a layer, its inputs, and spikes (sample, time, unit)."""
+    neuron = LIF(tau_mem=3.0, tau_syn=2.0, dt=1.0, v_th=0.3, delay=delay)
+    net = Network((10, layer or Recurrent(20), 3), neuron, n_steps=n_steps, rng=0)
+    for w in net.weights:
+        w[...] = abs(w)
+    x = np.random.default_rng(0).random((4, 10)).astype(np.float32)
+    x[:, :3] = 0
+    given = ConstantCurrent(x, n_steps) if inputs == "current" else spikes(4, n_steps, 10)
+    return net, given, net.forward(given).spikes[0].to_dense(float)
+
+
+ADD, MULT, BIT = 0.03e-12, 0.2e-12, 10e-12 / 64  # of 8 bits, in 8 KB
+EIGHT = {"bits": 8, "state_bits": 8, "memory": "sram_8KB"}
+
+
+@pytest.mark.parametrize("kind", ["current", "events"])
+def test_what_a_layer_sends_itself_is_priced_whatever_it_hears(kind):
+    """By hand: products of a constant once, an addition and a row for each of its own spikes."""
+    net, inputs, z = looped(kind)
+    card = energy.compare(net, inputs, **EIGHT)
+    first, found = card.operations.layers[0], card.spiking
+    own, out = z[:, :-1].sum() / 4, z.sum() / 4
+    assert own > 100 and first.loop_spikes == pytest.approx(own)
+    assert first.loop_acs == pytest.approx(20 * own) and first.loop_nonzero == 400
+    acs = 20 * own + 3 * out  # of its own units, and of the readout's
+    # an address of 20 units has 5 bits: read by the layer itself and by the readout, written once
+    hidden = [acs * ADD, 0, acs * 8 * BIT, 5 * (own + 2 * out) * BIT]
+    np.testing.assert_allclose(found["hidden"], hidden)
+    if kind == "current":
+        assert first.active_in == 7 and first.active_weights == 7 * 20
+        assert card.operations.input_spikes == 0 and "7 constant inputs" in card.text()
+        values = (10 + 20) * 8  # inputs are read, sums are written
+        once = [7 * 20 * (ADD + MULT), 0, 7 * 20 * 8 * BIT, values * BIT]
+        np.testing.assert_allclose(found["once"], once)
+        assert not found["inputs"].any()
+    else:
+        heard = inputs.counts().sum() / 4
+        assert card.operations.input_spikes == pytest.approx(heard)
+        once = [20 * heard * ADD, 0, 20 * heard * 8 * BIT, 4 * heard * BIT]
+        np.testing.assert_allclose(found["inputs"], once)
+        assert not found["once"].any()
+    skipped = card.energies["ReLU, silent inputs skipped"]
+    macs = first.active_weights + 20 * 20 + 20 * 3  # all its own units count as active
+    assert skipped[0] == pytest.approx(macs * (ADD + MULT))
+    assert skipped[2] == pytest.approx(macs * 8 * BIT)
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+def test_a_constant_that_passes_the_weights_is_priced(delay):
+    """By hand: added to the products once, or to a sum of its own, and this in each step."""
+    net, inputs, _ = looped(layer=Residual(Dense(10)), delay=delay)
+    card = energy.compare(net, inputs, **EIGHT)
+    steps = 20 - delay
+    assert card.operations.layers[0].passed == 7 * steps
+    once = [7 * 10 * (ADD + MULT), 7 * ADD, 7 * 10 * 8 * BIT, (10 + 10) * 8 * BIT]
+    np.testing.assert_allclose(card.spiking["once"], once)
+    per_step = 10 * steps * ADD
+    assert card.spiking["steps"][0] == pytest.approx(per_step)
+
+    net, inputs, z = looped(layer=Residual(Dense(5), Dense(10)))
+    card, plain = (
+        energy.compare(one, inputs, **EIGHT)
+        for one in (net, Network((10, 5, 10, 3), net.neurons[0], n_steps=20, rng=0))
+    )
+    assert card.operations.layers[1].passed == 7 * 20 and z.sum() > 50
+    sums = card.spiking["once"] - plain.spiking["once"]
+    np.testing.assert_allclose(sums, [0, 7 * ADD, 0, (7 + 10) * 8 * BIT], atol=1e-20)
+    steps = card.spiking["steps"] - plain.spiking["steps"]
+    np.testing.assert_allclose(steps, [10 * 20 * ADD, 0, 0, 10 * 20 * 8 * BIT], atol=1e-20)
+    assert card.spiking["hidden"][1] == 0, "what is added does not follow from spikes"
+
+
+def test_spikes_before_the_first_neurons_are_those_of_the_inputs():
+    """A pool's additions and what hears it do not grow with hidden spikes."""
+    net = network(((4, 4, 2), Pool(2, "average"), Conv(3), 3), n_steps=6, pruned=0)
+    card = energy.compare(net, spikes(3, 6, 32, rate=0.4), **EIGHT)
+    pool, conv, readout = card.operations.layers
+    assert pool.passed > 0 and conv.values_in > 0 and conv.spikes_out > 0
+    inputs = card.spiking["inputs"]
+    np.testing.assert_allclose(inputs[:2], [conv.effective_macs * (ADD + MULT), pool.passed * ADD])
+    assert card.spiking["hidden"][0] == pytest.approx(readout.effective_acs * ADD)
+
+
+def test_a_strided_shortcut_adds_every_second_place():
+    """Without spikes it is added to the units that there are in both."""
+    net = network(((6, 6, 2), Conv(3), Residual(Conv(5, 3, stride=2)), 4), pruned=0)
+    plain = network(((6, 6, 2), Conv(3), Conv(5, 3, stride=2), 4), pruned=0)
+    inputs = spikes(3, 9, 72, rate=0.4)
+    relu = [energy.compare(one, inputs, **EIGHT)._relu() for one in (net, plain)]
+    np.testing.assert_allclose(relu[0] - relu[1], [0, 3 * 3 * 3 * ADD, 0, 0], atol=1e-20)
 
 
 def test_pruned_rows_are_stored_short():

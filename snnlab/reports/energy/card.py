@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import namedtuple
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log2
@@ -48,10 +49,43 @@ def _read(layer, bits, everything, nonzero):
     return everything * bits
 
 
-def _read_once(layer, bits):
-    """Bits to read where each weight that an active input needs is read once."""
-    everything = min(layer.active_in * layer.row, layer.weights)
-    return _read(layer, bits, everything, min(layer.active_weights, layer.nonzero))
+def _read_once(layer, bits, loop=(0, 0)):
+    """Bits to read where each weight that an active input needs is read once.
+
+    ``loop``: weights between a layer's own units that are read as well, and how many are not 0.
+    """
+    everything = min(layer.active_in * layer.row + loop[0], layer.weights)
+    return _read(layer, bits, everything, min(layer.active_weights + loop[1], layer.nonzero))
+
+
+# What a layer hears step by step, of so many units: spikes and values, their operations, all
+# weights of their rows, and additions past the weights.
+_Events = namedtuple("_Events", "units spikes values acs macs rows passed")
+
+
+def _constants(layer):
+    """MACs and additions past the weights that a constant input takes, done once."""
+    macs = layer.effective_macs / layer.drive_steps if layer.drive_steps else 0.0
+    return macs, layer.passed / layer.passed_steps if layer.passed_steps else 0.0
+
+
+def _from_below(layer):
+    """Events of a layer's inputs."""
+    return _Events(
+        units=layer.n_in,
+        spikes=layer.spikes_in - layer.loop_spikes,
+        values=layer.values_in,
+        acs=layer.effective_acs - layer.loop_acs,
+        macs=0.0 if layer.drive_steps else layer.effective_macs,
+        rows=layer.row_acs - layer.loop_spikes * layer.n_out,
+        passed=0.0 if layer.passed_steps else layer.passed,
+    )
+
+
+def _from_itself(layer):
+    """Events that a `Recurrent` layer's units send each other."""
+    spikes, n = layer.loop_spikes, layer.n_out
+    return _Events(n, spikes, 0.0, layer.loop_acs, 0.0, spikes * n, 0.0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,28 +141,38 @@ class EnergyCard:
         kept = sum(layer.n_out * layer.states for layer in layers) * s
         add, mac, mult, weight_bit, state_bit = self._prices(kept)
         by = {name: np.zeros(len(PARTS)) for name in ("steps", "inputs", "hidden", "once")}
-        for k, layer in enumerate(layers):
+        heard = "inputs"
+        for layer in layers:
             update = layer.mults * mult + layer.adds * add
-            driven = layer.n_out * layer.drive_steps
+            driven = layer.n_out * max(layer.drive_steps, layer.passed_steps)
             traffic = 2 * layer.states * layer.neuron_updates + driven
             updates = layer.neuron_updates * update
             by["steps"] += driven * add, updates, 0, traffic * s * state_bit
-            if layer.drive_steps:
-                macs = layer.effective_macs / layer.drive_steps
-                read = _read_once(layer, self.bits)
-                values = layer.n_in * self.bits + layer.n_out * s
-                by["once"] += macs * mac, 0, read * weight_bit, values * state_bit
-            else:
-                acs, macs = layer.effective_acs, layer.effective_macs
-                read = _read(layer, self.bits, layer.row_acs, acs + macs)
-                heard = layer.spikes_in + layer.values_in
-                address = heard * ceil(log2(max(layer.n_in, 2))) + layer.values_in * s
-                operations = acs * add + macs * mac, layer.passed * add
-                memory = read * weight_bit, address * state_bit
-                by["hidden" if k else "inputs"] += *operations, *memory
+            by["once"] += self._of_constants(layer, add, mac, weight_bit, state_bit)
+            for cause, events in ((heard, _from_below(layer)), ("hidden", _from_itself(layer))):
+                by[cause] += self._of_events(layer, events, add, mac, weight_bit, state_bit)
             address = layer.spikes_out * ceil(log2(max(layer.n_out, 2)))
             by["hidden"] += 0, 0, 0, address * state_bit
+            if layer.states:
+                heard = "hidden"
         return by
+
+    def _of_constants(self, layer, add, mac, weight_bit, state_bit):
+        """What a layer does once with a constant input, as `PARTS`; then it only adds the sum."""
+        macs, passed = _constants(layer)
+        read = _read_once(layer, self.bits) if layer.drive_steps else 0
+        values = (layer.n_in if layer.drive_steps else passed) * self.bits
+        if layer.drive_steps or layer.passed_steps:
+            values += layer.n_out * self.state_bits
+        return np.array([macs * mac, passed * add, read * weight_bit, values * state_bit])
+
+    def _of_events(self, layer, events, add, mac, weight_bit, state_bit):
+        """What `_Events` cost a layer, as `PARTS`."""
+        read = _read(layer, self.bits, events.rows, events.acs + events.macs)
+        heard = (events.spikes + events.values) * ceil(log2(max(events.units, 2)))
+        heard += events.values * self.state_bits
+        synaptic = events.acs * add + events.macs * mac
+        return np.array([synaptic, events.passed * add, read * weight_bit, heard * state_bit])
 
     def _relu(self, skip=False):
         """Energy of the network without spikes, as `PARTS`."""
@@ -139,11 +183,12 @@ class EnergyCard:
         for k, layer in enumerate(layers):
             macs = layer.nonzero_synapses
             read = _read(layer, self.bits, layer.weights, layer.nonzero)
-            if skip and k == 0:
-                macs, read = layer.active_weights, _read_once(layer, self.bits)
+            if skip and k == 0:  # its own units count as active
+                loop = layer.loop_weights, layer.loop_nonzero
+                macs, read = layer.active_weights + loop[1], _read_once(layer, self.bits, loop)
             hidden = layer.n_out if layer.states and k < last else 0
             # of a pool, all that it looks at; of a shortcut, what it adds to
-            added = (layer.n_out if layer.states else layer.n_in) if layer.passed else 0
+            added = layer.added if layer.states else layer.n_in
             values = (layer.n_in + layer.n_out) * self.bits
             arithmetic = macs * mac, hidden * (add + mult) + added * add
             out += *arithmetic, read * weight_bit, values * state_bit
@@ -246,15 +291,15 @@ class EnergyCard:
         """What the table means, as a list of sentences."""
         ops, dense = self.operations, self.operations.total("dense")
         proxy, full, bare, relu, skipping = (parts.sum() for parts in self.energies.values())
-        heard = f"{_short(ops.input_spikes)} input spikes"
+        heard = f"{short(ops.input_spikes)} input spikes"
         if ops.layers[0].drive_steps:
-            heard = f"{_short(ops.layers[0].active_in)} constant inputs (priced once, not per step)"
+            heard = f"{short(ops.layers[0].active_in)} constant inputs (priced once, not per step)"
         done = ops.total("effective_acs") + ops.total("effective_macs")
         each = done / max(ops.total("nonzero_synapses"), 1)
         steps = self.spiking["steps"].sum()
         out = [
-            f"{heard} and {_short(ops.hidden_spikes)} hidden spikes per sample make {_short(done)} "
-            f"synaptic operations, {_short(each)} per synapse, "
+            f"{heard} and {short(ops.hidden_spikes)} hidden spikes per sample make {short(done)} "
+            f"synaptic operations, {short(each)} per synapse, "
             f"{100 * done / dense:.2g} % of the dense ones.",
             f"Those alone are {_nj(proxy)}, to {_nj(bare)} for the ReLU network's arithmetic; with "
             f"neurons and memory the spiking network takes {_nj(full)}.",
@@ -303,7 +348,7 @@ class EnergyCard:
         ):
             if now and (quantity, against) != ("spikes", ROWS[4]):
                 value = self.break_even(quantity, against)
-                words.append(f"{unit} never" if value is None else f"{_short(value)} {unit}")
+                words.append(f"{unit} never" if value is None else f"{short(value)} {unit}")
         return ", ".join(words)
 
     def text(self) -> str:
@@ -324,13 +369,13 @@ class EnergyCard:
     __repr__ = text
 
 
-def _short(x):
+def short(x):
     """A number to read: three digits, or all before the point."""
     return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
 
 def _nj(joule):
-    return f"{_short(1e9 * joule)} nJ"
+    return f"{short(1e9 * joule)} nJ"
 
 
 def compare(

@@ -51,11 +51,10 @@ class LayerOperations:
         Whether its units spike (an integrator's do not).
     states, mults, adds : int
         Numbers a unit keeps from step to step (membrane; current, if filtered; refractory time;
-        adaptation);
-        multiplications and additions of one update. A reset's own addition is left out. Pools and
-        votes keep none.
+        adaptation); multiplications and additions of one update. A reset's own addition is left
+        out. Pools and votes keep none.
     drive_steps : int
-        Steps in which a constant input acts; 0 if the input changes.
+        Steps in which a constant input acts through the weights; 0 if the input changes.
     n_steps : int
     spikes_in, values_in : float
         Spikes that arrive (of a `Recurrent` layer its own, too; of a `Delayed` one most arrive
@@ -63,15 +62,23 @@ class LayerOperations:
         step; what a delay carries beyond the last step does not.
     active_in, active_weights : float
         Inputs that are active at all, and pairs of one and a unit that hears it by a weight that
-        is not 0.
+        is not 0; what a `Recurrent` layer sends itself is not among them.
     row_acs : float
         Pairs of an arriving spike (or value) and a unit that hears it, by whatever weight.
     effective_acs, effective_macs : float
         Synaptic operations, as NeuroBench counts them.
     passed : float
-        Spikes that arrive past the weights: a shortcut's, each an addition to one unit's current,
-        and all that a pool or a vote gathers.
+        Spikes, or values, that arrive past the weights: those that a shortcut adds, each to one
+        unit's current, and all that a pool or a vote gathers; of a constant input, in every step.
     spikes_out : float
+    passed_steps : int
+        Steps in which a constant input acts past the weights, by a shortcut; 0 if there is none.
+    added : int
+        Units that a shortcut is added to: of images with more channels than it has, not all.
+    loop_weights, loop_nonzero : int
+        Weights between a `Recurrent` layer's own units, and those that are not 0: of the above.
+    loop_spikes, loop_acs : float
+        Spikes that arrive from its own units, and their operations: of the above.
     """
 
     n_in: int
@@ -96,6 +103,12 @@ class LayerOperations:
     effective_macs: float
     passed: float
     spikes_out: float
+    passed_steps: int = 0
+    added: int = 0
+    loop_weights: int = 0
+    loop_nonzero: int = 0
+    loop_spikes: float = 0.0
+    loop_acs: float = 0.0
 
     @property
     def dense(self) -> int:
@@ -114,6 +127,14 @@ class Operations:
 
     ``footprint`` is the bytes of all weights, zeros too, and of the units' states, in the network's
     own precision (NeuroBench: parameters and buffers; the neurons' constants are left out).
+
+    Examples
+    --------
+    >>> operations = at_rate((4, 5, 2), 20, 0.5)
+    >>> operations.total("effective_acs")  # 2 and 2.5 spikes, to 5 and 2 units
+    15.0
+    >>> operations.activation_sparsity, operations.connection_sparsity
+    (0.975, 0.0)
     """
 
     layers: tuple
@@ -135,7 +156,7 @@ class Operations:
     @property
     def input_spikes(self) -> float:
         """Input spikes per sample that arrive."""
-        return self.layers[0].spikes_in
+        return self.layers[0].spikes_in - self.layers[0].loop_spikes
 
     @property
     def hidden_spikes(self) -> float:
@@ -195,7 +216,7 @@ class _Counts:
     """
 
     names = ("spikes_in", "values_in", "active_in", "active_weights", "row_acs")
-    names += ("effective_acs", "effective_macs", "passed", "spikes_out")
+    names += ("effective_acs", "effective_macs", "passed", "spikes_out", "loop_spikes", "loop_acs")
 
     def __init__(self, network, k):
         self.stage = stage = network.stages[k]
@@ -208,6 +229,9 @@ class _Counts:
         loops = [stage.blocks[name].of(network.parameters) for name in stage.layer.recurrent_blocks]
         self.loop = loops[0] if loops else None
         self.all = [w for w in (self.weights, self.loop) if w is not None]
+        # which units of a shortcut are added: of larger images every second, or third, place
+        added = np.arange(stage.n) if stage.added is None else stage.added[stage.added >= 0]
+        self.taken = None if stage.shortcut is None else added
         self.late = None  # of delayed inputs: whole steps, and whether a second event follows
         if isinstance(stage.layer, Delayed):
             delays = stage.layer.delays(stage.blocks["delays"].of(network.parameters)[0])
@@ -224,11 +248,11 @@ class _Counts:
             sums["passed"] += self._arriving(heard, self.delay)[0].sum()
         else:
             self._hear(heard, self.fan_out, self.row, self.delay, self.late)
-        if self.loop is not None:  # a step later, whatever the delay of inputs
-            own = np.count_nonzero(self.loop, axis=1), np.full(stage.n, stage.n)
-            self._hear(trace.records[k].signal, *own, delay=1)
+        if self.loop is not None:
+            self._hear_itself(trace.records[k].signal)
         if stage.shortcut is not None:
-            sums["passed"] += self._arriving(signal_of(stage.shortcut), self.delay)[0].sum()
+            arriving = self._arriving(signal_of(stage.shortcut), self.delay)[0]
+            sums["passed"] += arriving[self.taken].sum()
         spikes = trace.records[k].spikes
         sums["spikes_out"] += 0 if spikes is None else spikes.counts().sum()
 
@@ -269,10 +293,21 @@ class _Counts:
             sums[name] += arriving.sum()
             sums["row_acs"] += arriving @ row
 
+    def _hear_itself(self, spikes):
+        """The same of what a layer sends itself: a step later, whatever the delay of inputs."""
+        sums, arriving = self.sums, self._arriving(spikes, 1)[0]
+        acs = arriving @ np.count_nonzero(self.loop, axis=1)
+        for name in ("spikes_in", "loop_spikes"):
+            sums[name] += arriving.sum()
+        for name in ("effective_acs", "loop_acs"):
+            sums[name] += acs
+        sums["row_acs"] += arriving.sum() * self.stage.n
+
     def result(self, n, constant):
-        """Means over n samples, a `LayerOperations`; ``constant``: whether its input is."""
+        """Means over n samples, a `LayerOperations`; ``constant``: whether the inputs are."""
         stage, model = self.stage, self.stage.neuron
-        update = {"states": 0, "mults": 0, "adds": 0, "drive_steps": 0}
+        steps = max(self.n_steps - self.delay, 0) if constant else 0
+        update = {"states": 0, "mults": 0, "adds": 0}
         if model is not None:
             filtered, resting = model.tau_syn is not None, bool(stage.hold[: stage.n].any())
             scaled = bool(np.any(np.asarray(model.gain) != 1))
@@ -283,10 +318,9 @@ class _Counts:
                 "mults": 1 + filtered + scaled + 2 * stage.adapts,
                 # b v + g I, a comparison, and what a norm, folded into the weights, adds
                 "adds": 1 + stage.fires + normalised + 2 * stage.adapts,
-                "drive_steps": max(self.n_steps - self.delay, 0) if constant else 0,
             }
         there = self.weights is not None
-        loop = (0, 0) if self.loop is None else (self.loop.size, np.count_nonzero(self.loop))
+        loop = (0, 0) if self.loop is None else (self.loop.size, int(np.count_nonzero(self.loop)))
         return LayerOperations(
             n_in=stage.n_in,
             n_out=stage.n,
@@ -297,6 +331,11 @@ class _Counts:
             nonzero=int(sum(map(np.count_nonzero, self.all))),
             fires=stage.fires,
             n_steps=self.n_steps,
+            drive_steps=steps if there and stage.source < 0 else 0,
+            passed_steps=steps if stage.shortcut == -1 else 0,
+            added=0 if self.taken is None else self.taken.size,
+            loop_weights=loop[0],
+            loop_nonzero=loop[1],
             **update,
             **{name: float(x / n) for name, x in self.sums.items()},
         )
@@ -334,8 +373,8 @@ def count(network: Network, inputs: Signals) -> Operations:
         trace = network.forward(inputs[low : low + batch], potentials=False)
         for k, layer in enumerate(counts):
             layer.add(k, trace)
-    constant = network.wiring(type(inputs)).hears_constant
-    layers = [layer.result(n, constant[k]) for k, layer in enumerate(counts)]
+    constant = isinstance(inputs, ConstantCurrent)
+    layers = [layer.result(n, constant) for layer in counts]
     numbers = sum(layer.weights + layer.n_out * layer.states for layer in layers)
     return Operations(tuple(layers), n, n_steps, numbers * network.dtype.itemsize)
 

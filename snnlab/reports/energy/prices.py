@@ -5,6 +5,8 @@ from math import log
 
 import numpy as np
 
+from snnlab.chip.card import SECONDS_PER_IMAGE, WATTS
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -48,8 +50,8 @@ COSTS = {
     "truenorth_synapse": Cost(
         26e-12, "J", "synaptic event on TrueNorth, idle power included", *_TRUENORTH
     ),
-    "chip_power": Cost(0.2, "W", "whole BrainScaleS-2 chip during inference, about", *_CHIP),
-    "chip_time": Cost(11.8e-6, "s", "BrainScaleS-2, per image", *_CHIP),
+    "chip_power": Cost(WATTS, "W", "whole BrainScaleS-2 chip during inference, about", *_CHIP),
+    "chip_time": Cost(SECONDS_PER_IMAGE, "s", "BrainScaleS-2, per image", *_CHIP),
     "chip_energy": Cost(2.4e-6, "J", "BrainScaleS-2, per image: power times time", *_CHIP),
 }
 CHIP_SIZES = (256, 246, 10)  # the network that the chip's energy was measured with
