@@ -62,7 +62,8 @@ class Network(NetworkFile):
         For the initial weights.
     spread : float, optional
         Initial weights are normal with standard deviation ``spread / sqrt(n_in)``; by default
-        ``0.7 (1 - decay_mem) / gain`` (Cramer et al. 2022, code). See also `scale_to_activity`.
+        ``0.7 (1 - decay_mem) / gain`` (Cramer et al. 2022, code), and ``sqrt(2)`` of units without
+        spikes. See also `scale_to_activity`.
     dtype : numpy.float32 or numpy.float64
         Of weights, potentials and gradients.
     workers : int, optional

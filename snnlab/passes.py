@@ -18,7 +18,9 @@ from snnlab.layers.constants import LearnedBack
 from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
 from snnlab.record import spike_bits
-from snnlab.surrogate import GIVEN, slope
+from snnlab.surrogate import slope
+
+__all__ = ["Backward", "Forward", "Pass", "Wiring"]
 
 WORTH_SHARING = 100_000  # updates of neurons in a batch from which on threads are worth dispatching
 
@@ -172,7 +174,7 @@ class Pass:
 
 
 class Forward(Pass):
-    """A forward pass under `snnlab.layers.base.Conditions`, one per layer; fills a trace.
+    """A forward pass under `snnlab.layers.stage.Conditions`, one per layer; fills a trace.
 
     Attributes
     ----------
@@ -440,7 +442,7 @@ class Backward(Pass):
 
     def slopes_of(self, k):
         """Where kernels read surrogate derivatives that they do not know; empty: they know it."""
-        if self.stages[k].surrogate != GIVEN:
+        if self.stages[k].surrogate != lif.GIVEN:
             return np.empty((0, 1, 1), self.dtype)
         shape = self.trace.records[k].potentials.shape
         return self.scratch.array(f"slopes {k}", shape, self.dtype)
@@ -448,7 +450,7 @@ class Backward(Pass):
     def fill_slopes(self, k, lo, hi):
         """Work them out for some samples, if need be."""
         stage = self.stages[k]
-        if stage.surrogate == GIVEN:
+        if stage.surrogate == lif.GIVEN:
             v, neuron = self.trace.records[k].potentials[lo:hi, :, : stage.n], stage.neuron
             u = v - self.constants[k][3, : stage.n]
             self.slopes_of(k)[lo:hi, :, : stage.n] = slope(neuron.surrogate, u, neuron.steepness)

@@ -37,9 +37,10 @@ from snnlab import _check
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["NAMES", "own", "slope", "soft_step"]
+
 # the kernels know a surrogate by its place in this list (`snnlab.kernels.lif`)
 NAMES = ("superspike", "arctan", "triangle", "sigmoid", "gaussian", "rectangle")
-GIVEN = len(NAMES)  # and one that is worked out before, by this
 OWN = {}  # functions of one's own by name
 _GAUSS = float(1 / np.sqrt(2 * np.pi))
 

@@ -324,7 +324,6 @@ DEEP = (
     "deep-cifar10",
     "deep-cifar10-pyramid",
     "deep-cifar10-narrow",
-    "deep-cifar10-16",
 )
 
 
@@ -416,17 +415,16 @@ def gradients_table():
 def depth_table():
     """Test accuracy of deep networks: a row per kind, 8 layers and 20."""
     rows, starts = [], {"scaled": "weights scaled", "norm": "currents normalised"}
-    for study in ("deep-depth", "deep-depth-longer"):
-        for shallow in (r for r in load(study) if r["config"]["depth"] == 8):
-            c = shallow["config"]
-            names = "start", "shortcut"
-            deep = by_config(study, depth=20, **{name: c[name] for name in names})
-            if deep is not None and len(deep["values"]) == len(shallow["values"]):
-                lost = 100 * np.subtract(shallow["values"], deep["values"])
-                words = f"{starts[c['start']]}, {depth.SHORTCUTS[c['shortcut']]}"
-                effort = f"{c['epochs']} epochs of {c['samples']:,}"
-                cells = _percent(shallow), _percent(deep), f"{lost.mean():.2f}"
-                rows.append((words, effort, *cells))
+    for shallow in (r for r in load("deep-depth") if r["config"]["depth"] == 8):
+        c = shallow["config"]
+        names = "start", "shortcut"
+        deep = by_config("deep-depth", depth=20, **{name: c[name] for name in names})
+        if deep is not None and len(deep["values"]) == len(shallow["values"]):
+            lost = 100 * np.subtract(shallow["values"], deep["values"])
+            words = f"{starts[c['start']]}, {depth.SHORTCUTS[c['shortcut']]}"
+            effort = f"{c['epochs']} epochs of {c['samples']:,}"
+            cells = _percent(shallow), _percent(deep), f"{lost.mean():.2f}"
+            rows.append((words, effort, *cells))
     head = "network", "images", "8 layers", "20 layers", "points lost"
     return pages.table(head, rows)
 

@@ -1,6 +1,6 @@
 """Seconds to compile the kernels from an empty cache: ``python benchmarks/speed/compile_time.py``.
 
-Two fresh processes: one does what notebook 1 does, one `snnlab.warm_up`. Printed are seconds per
+Two fresh processes: one runs what notebook 1 runs, one `snnlab.warm_up`. Printed are seconds per
 kernel and list of argument types, without the kernels that it calls, and the totals. Seconds are
 those of the processor (nobody else's work counts, nor does waiting), the totals also by the clock.
 """
@@ -17,21 +17,21 @@ ROOT = next(p for p in Path(__file__).resolve().parents if (p / "pyproject.toml"
 
 
 def notebook_1():
-    """A panel's neuron, then latencies, training and evaluation of a small network."""
+    """A network of one neuron; latencies, training and evaluation of a small one, and one image."""
     import numpy as np
 
     import snnlab
-    from snnlab.course.panels.neuron import OneNeuron
 
-    OneNeuron().simulate(
-        weight=0.35, n_spikes=2, gap=3.4e-6, tau_mem=6e-6, tau_syn=6e-6, v_th=1.0, reset="subtract"
-    )
+    neuron = snnlab.LIF.brainscales2()
+    tiny = snnlab.Network((1, 1), neuron, readout=neuron, n_steps=40, rng=0, dtype=np.float64)
+    tiny.forward(snnlab.SpikeTrains.from_dense(np.ones((1, 40, 1))))
     rng = np.random.default_rng(0)
     x, labels = rng.random((400, 256), np.float32), rng.integers(0, 10, 400)
     spikes = snnlab.encode.latency(x)
-    network = snnlab.Network((256, 246, 10), snnlab.LIF.brainscales2(), n_steps=20, rng=0)
+    network = snnlab.Network((256, 246, 10), neuron, n_steps=20, rng=0)
     snnlab.train(network, spikes, labels, epochs=1, rng=1, progress=False)
     snnlab.evaluate(network, spikes, labels)
+    network.forward(spikes[0])
 
 
 def everything():

@@ -1,4 +1,4 @@
-"""W3, a recurrent layer: ``python benchmarks/speed/recurrent.py [--rounds 15]``.
+"""W3, a recurrent layer: ``python benchmarks/speed/recurrent.py [--quick]``.
 
 256-256 recurrent-10 on W1's inputs (`speed.py`: batches of 100 latency-coded 16 x 16 images, 100
 steps), with its loss, constants and Adam at a learning rate of 0: ours beside PyTorch by autograd,

@@ -8,8 +8,8 @@ Everything is a ratio of things measured in turn (A B C A B C ...) within one ru
 whose speed drifts slows all of them; milliseconds are printed to show the size of things. Peers
 (``peers.py``) are used if PyTorch is installed. Their gradients are compared with ours first.
 
-Workloads, 256-246-10, batches of 100 latency-coded 16 x 16 images, window 34 us:
-The virtual chip has all its imperfections on.
+Workloads, 256-246-10, batches of 100 latency-coded 16 x 16 images, window 34 us (a virtual chip
+has all its imperfections on):
 W1-T20, W1 (100 steps): training step with Adam; W2-T20, W2: inference on 500 images (quick: 100).
 W4, the network of Chen et al. (2021), 784-800-10, 8 steps, batches of 128, pixels as constant
 currents, after an epoch of 10,000 images (untrained, it is silent): training step with Adam.

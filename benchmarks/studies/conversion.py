@@ -1,7 +1,6 @@
 """Conversion: accuracy against steps, written to data/results/<study>.json.
 
     python benchmarks/studies/conversion.py conversion [--seeds 0 1 2] [--validate]
-    python benchmarks/studies/conversion.py conversion-small    the same, at 16 x 16 pixels
 
 Fashion-MNIST, and a network of two convolutions and a hidden layer (16C3-P-32C3-P-128), normalised,
 pools being averages. Three of them are trained without spikes: of ReLU units, of rate norm layers
@@ -173,9 +172,8 @@ def energy(network, x, n_steps, row="spiking, with neurons and memory"):
     return next(r["total_J"] for r in card.rows if r["network"] == row)
 
 
-def points(**changes):
+def points():
     """All that are compared."""
-    c = COMMON | changes
     arms = [
         ("relu", "max", 0.0),
         ("relu", "max", 0.5),
@@ -190,18 +188,14 @@ def points(**changes):
     ]
     out = []
     for unit, method, start in arms:
-        own = c | {"unit": unit, "settings": UNITS[unit], "method": method, "start": start}
+        own = COMMON | {"unit": unit, "settings": UNITS[unit], "method": method, "start": start}
         own |= {"fit": FIT} if method == "fit curve" else {}
         out.append({"label": f"{unit}, {method}, from {start:g}", "config": own})
-    out.append({"label": "trained as it spikes", "config": c | {"spiking": SPIKING}})
+    out.append({"label": "trained as it spikes", "config": COMMON | {"spiking": SPIKING}})
     return out
 
 
-ENTRIES = {
-    "conversion": (points(), run),
-    "conversion-small": (points(data="fashion16"), run),
-}
-
+ENTRIES = {"conversion": (points(), run)}
 
 if __name__ == "__main__":
     studies.main_each(__doc__, "conversion", ENTRIES)

@@ -4,10 +4,10 @@
 
 - ``deep-mnist``, ``deep-fashion``: two convolutions and a dense layer at 28 x 28
 - ``deep-fashion16``: the same at 16 x 16
-- ``deep-cifar10``, ``deep-cifar10-narrow``: six convolutions and two dense layers, as Chen et al.
-  (2021) have them, but with 32 or 16 channels instead of 256
-- ``deep-cifar10-pyramid``: three pools instead of two, and more channels where images are smaller
-- ``deep-cifar10-16``: the same at 16 x 16, with 16 channels; what `rewiring_deep.py` prunes
+- ``deep-cifar10``: six convolutions and two dense layers, as Chen et al. (2021) have them, but with
+  32 channels instead of 256
+- ``deep-cifar10-pyramid``, ``deep-cifar10-narrow``: three pools instead of two, and more channels
+  where images are smaller; half as many of them
 
 Pixels are constant currents, less the mean and divided by the standard deviation of all. Classes
 are read out by the rates of some neurons each (``vote``), or by a leaky integrator each. A run that
@@ -233,20 +233,11 @@ STUDIES = {
         ),
     ],
     "deep-cifar10": [on_cifar("32 channels", cifar(32))],
-    "deep-cifar10-narrow": [on_cifar("16 channels", cifar(16))],
     "deep-cifar10-pyramid": [
         on_cifar("32, 64, 64 channels", pyramid((32, 64, 64)), epochs=15, reset="subtract")
     ],
-    "deep-cifar10-16": [
-        point(
-            "CIFAR-10 16 x 16, 16 channels",
-            data="cifar10-16",
-            layers=cifar(16, 128),
-            epochs=30,
-            pad=2,
-            flip=True,
-            norm=True,
-        ),
+    "deep-cifar10-narrow": [
+        on_cifar("16, 32, 32 channels", pyramid((16, 32, 32)), epochs=15, reset="subtract")
     ],
 }
 

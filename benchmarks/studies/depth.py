@@ -5,7 +5,6 @@
 - ``deep-depth``: 8 and 20 convolutions of 8 channels (`snnlab.course.depth`) on a part of MNIST at
   16 x 16, with weights scaled to a rate of spikes or with currents normalised, without shortcuts or
   with weak or strong ones
-- ``deep-depth-longer``: the last ones of these for five times as many steps
 - ``norm-or-scale``: 8 convolutions of 16 channels with two pools between them, on the same images,
   with weights scaled or currents normalised; and how many times as long a training step takes with
   the latter: one of either in turn, medians, on one thread
@@ -179,10 +178,6 @@ ENTRIES = {
             )
             for n in (8, 20)
         ],
-        run_depth,
-    ),
-    "deep-depth-longer": (
-        [deep(n, "norm", "strong", samples=20_000, epochs=5) for n in (8, 20)],
         run_depth,
     ),
     "norm-or-scale": (

@@ -113,10 +113,6 @@ def run(point, seed, validate, checkpoint):
     )
     print(f"trained in {time.perf_counter() - began:.0f} s", flush=True)
     measured = snnlab.evaluate(network, code(held[0]), held[1], loss=loss, substrate=substrate)
-    if "kept" in point and seed == 0 and not validate:  # strengths and log, for pictures
-        keep = {"theta", "sign", "key", "steps"}
-        state = {k: x for k, x in rule.state().items() if k in keep or k.startswith("log_")}
-        write_atomically(studies.RESULTS / point["kept"], partial(np.savez_compressed, **state))
     if "kept_weights" in point and not validate:  # of the seed that ran last, for `sparse.py`
         layers = {f"w_{k}": w for k, w in enumerate(network.weights)}
         keep = partial(np.savez_compressed, **layers, seed=seed)
@@ -216,17 +212,12 @@ def rules(epochs, strengths):
         yield "random mask", "FixedMask", given
 
 
-def points(recipe, strengths, kept=None, dense=None):
-    """Keywords of a record per rule and connectivity; Grad R's second is ``kept`` as a file.
-
-    What the ``dense`` network has otherwise is a dict.
-    """
+def points(recipe, strengths, dense=None):
+    """Keywords of a record per rule and connectivity; what ``dense`` has otherwise is a dict."""
     out = [
         {"label": label, "config": recipe | {"rule": rule, "rule_settings": settings}}
         for label, rule, settings in rules(recipe["epochs"], strengths)
     ]
-    if kept:
-        [p for p in out if p["label"] == "Grad R"][1]["kept"] = kept
     out[0]["config"] |= dense or {}
     return out
 
@@ -318,7 +309,6 @@ ENTRIES = {
                 stds=(0.17, 0.57, 0.94, 1.6),
                 soft=(3e-3, 5e-3, 0.05, 0.2),
             ),
-            kept="rewiring-mnist16-grad-r.npz",
         ),
         run,
     ),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from snnlab._types import Features, Loss, Optimizer, Penalties, Randomness, Schedule
-    from snnlab.datasets.augment import Affine
+    from snnlab.datasets.augment import Affine, Crops
     from snnlab.learning.training import Step
     from snnlab.medium import Medium
     from snnlab.neurons import LeakyIntegrator
@@ -140,7 +140,7 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         batch_size: int | str = "auto",
         lr: float = 1.5e-3,
         dropout: float | str = "auto",
-        augment: Affine | None = None,
+        augment: Affine | Crops | None = None,
         activity: float = 0.25,
         code: str = "auto",
         n_steps: int = 20,

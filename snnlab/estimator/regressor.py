@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from snnlab._types import Features, Loss, Optimizer, Penalties, Randomness, Schedule
-    from snnlab.datasets.augment import Affine
+    from snnlab.datasets.augment import Affine, Crops
     from snnlab.learning.training import Step
     from snnlab.medium import Medium
     from snnlab.neurons import LIF, LeakyIntegrator
@@ -135,7 +135,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         batch_size: int | str = "auto",
         lr: float = 1.5e-3,
         dropout: float | str = "auto",
-        augment: Affine | None = None,
+        augment: Affine | Crops | None = None,
         activity: float = 0.25,
         code: str = "auto",
         n_steps: int = 20,

@@ -36,7 +36,7 @@ from snnlab.kernels.noise import add_noise
 from snnlab.kernels.vector import NARROW, WIDE, clear, fused, joined, load, scratch, store, where
 
 BLOCK = 8  # steps
-GIVEN = 6  # of surrogates: slopes are read from an array
+GIVEN = 6  # surrogates that `slope` knows; the next one's slopes are read from an array
 
 # Of each set of eight units, as the bits of a byte: its members in order, and how many they are.
 MEMBERS = np.zeros((256, 8), np.int32)
@@ -625,7 +625,7 @@ def _make_fire_backward(lanes, surrogate, learns):
 _BACKWARD = {
     (lanes, k, learns): _make_fire_backward(lanes, k, learns)
     for lanes in (WIDE, NARROW)
-    for k in range(7)
+    for k in range(GIVEN + 1)
     for learns in range(3)
 }
 

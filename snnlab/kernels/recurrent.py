@@ -476,7 +476,7 @@ def _make_fire_backward(lanes, narrow, surrogate, learns, adapts):
 _BACKWARD = {
     (lanes, k, learns, adapts): _make_fire_backward(lanes, panel_lanes(lanes), k, learns, adapts)
     for lanes in (WIDE, NARROW)
-    for k in range(7)
+    for k in range(GIVEN + 1)
     for learns, adapts in ((0, False), (1, False), (2, False), (0, True))
 }
 

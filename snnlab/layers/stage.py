@@ -6,12 +6,13 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.currents import Values
+from snnlab.kernels.lif import GIVEN
 from snnlab.layers.constants import ROWS, current, decay_or_threshold, stored
 from snnlab.memory import aligned, pad_units, padded_width
 from snnlab.neurons import LIF
 from snnlab.rates import ReLU
 from snnlab.signals import SpikeTrains
-from snnlab.surrogate import GIVEN, NAMES, OWN
+from snnlab.surrogate import NAMES, OWN
 
 __all__ = ["Conditions", "Stage"]
 

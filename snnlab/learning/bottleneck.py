@@ -35,6 +35,17 @@ if TYPE_CHECKING:
 
     from snnlab._types import Seed
 
+__all__ = [
+    "draw_spikes",
+    "first_spikes",
+    "information",
+    "information_gradient",
+    "may_spike",
+    "probability",
+    "score_function",
+    "straight_through",
+]
+
 AXES = None, None, None
 
 

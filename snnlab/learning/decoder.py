@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from snnlab._types import Seed
 
+__all__ = ["Decoder", "Layer"]
+
 Layer = namedtuple("Layer", "name")
 
 

@@ -79,4 +79,4 @@ def resolve_schedule(schedule: Schedule) -> Callable[[float, int], float]:
         return SCHEDULES[_check.one_of("schedule", schedule, tuple(SCHEDULES))]()
     if not callable(schedule):
         raise TypeError("schedule must be a name or a function of (epoch, epochs)")
-    return schedule
+    return _check.function("schedule", schedule, 2)

@@ -29,8 +29,9 @@ class Settings:
     ----------
     epochs, batch_size : int
     loss : str or callable
-        "max_over_time", "sum_over_time", "rate_mse", "first_spike", "squared_error" (of values), or
-        any function ``(readout, labels) -> value, g_readout`` (`snnlab.losses`).
+        "max_over_time", "sum_over_time", "rate_mse", "first_spike", "squared_error" (of values),
+        "per_step" and "squared_error_per_step", or any function ``(readout, labels) -> value,
+        g_readout`` (`snnlab.losses`).
     optimizer : Adam, SGD, a rule of `snnlab.rewiring` or your own, optional
         ``Adam()`` by default. It belongs to the first network that it trains (see
         `snnlab.optim.Optimizer`).

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from snnlab._types import Inputs, PathLike, Seed
     from snnlab.network import Network
+    from snnlab.trace import Trace
 
 __all__ = ["Evaluation", "Step", "evaluate", "predict_scores", "steps", "train"]
 LARGE = "(are inputs, penalties, scale of the loss or lr too large for this network?)"
@@ -58,7 +59,7 @@ class Step:
         Of this batch; it is written over by the next step.
     """
 
-    network: object
+    network: Network
     history: History
     epoch: int
     step: int
@@ -67,7 +68,7 @@ class Step:
     penalty: float
     accuracy: float
     hidden_spikes: float
-    trace: object
+    trace: Trace
 
     @property
     def ends_epoch(self) -> bool:

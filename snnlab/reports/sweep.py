@@ -43,7 +43,7 @@ def sweep(
     test: tuple[Inputs, ArrayLike],
     data: str,
     rng: Seed,
-    penalty: Callable[[float], Penalties] = Bursts,
+    penalty: Callable[[float], Any] = Bursts,
     epochs: int = 5,
     lr: float = 1.5e-3,
     loss: Loss = "max_over_time",

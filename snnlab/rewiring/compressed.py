@@ -413,9 +413,7 @@ def loudest_silence(
         raise TypeError(f"neuron must be LIF, not {type(neuron).__name__}")
     n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     n = _check.integer("n", n, 1, _check.MOST_UNITS)
-    dtype = _check.plain_type("dtype", dtype)
-    if dtype.kind != "f":
-        raise TypeError(f"dtype must be a type of floats, not {dtype}")
+    dtype = _check.float_type("dtype", dtype)
     c = neuron.constants(n, dtype)
     integer = np.int32 if c.gain.dtype == np.float32 else np.int64
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from snnlab import _check
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-
-def prior_centre(sparsity: float | Sequence[float], alpha: float) -> float:
+def prior_centre(sparsity: float, alpha: float) -> float:
     """Centre mu of Grad R's prior, ``ln(2 (1 - p)) / alpha``.
 
     A Laplacian of that centre has a share ``1 - p`` of its mass above 0. It is where the pull on a
@@ -59,7 +55,7 @@ def prior_drift(alpha: float, lr: float, steps: int) -> float:
     return math.prod(_check.number(name, x, at_least=0) for name, x in values.items())
 
 
-def smallest_alpha(sparsity: float | Sequence[float], lr: float, steps: int) -> float:
+def smallest_alpha(sparsity: float, lr: float, steps: int) -> float:
     """The alpha from which on Grad R's target matters: the drift then reaches the prior's centre.
 
     With a smaller one no strength gets from 0 to mu by the pull, its sign never changes, and alpha

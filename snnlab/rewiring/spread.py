@@ -11,8 +11,10 @@ from snnlab import _check
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from snnlab.network import Network
 
-def erdos_renyi(sizes: Sequence[int], connectivity: float) -> tuple[float, ...]:
+
+def erdos_renyi(sizes: Sequence[int] | Network, connectivity: float) -> tuple[float, ...]:
     """Sparsity per layer that leaves a connectivity in all, with more of it in small layers.
 
     A layer's weights are in proportion to the units at its two ends, as in a random graph of Erdos
