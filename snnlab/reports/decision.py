@@ -171,7 +171,7 @@ def _predictions(loss, readout):
     said = np.empty(readout.shape[:2], np.int64)
     for t in range(readout.shape[1]):
         scores = score(readout[:, t if by_maximum else 0 : t + 1])
-        undecided = scores.max(axis=1) == scores.min(axis=1)
+        undecided = (scores.max(axis=1) == scores.min(axis=1)) & (scores.shape[1] > 1)
         said[:, t] = np.where(undecided, -1, scores.argmax(axis=1))
     return said
 

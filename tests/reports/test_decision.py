@@ -166,6 +166,14 @@ def test_peak_and_best_time(accuracy, tolerance, peak, best):
     assert found.best_time == pytest.approx(best * 1e-6)
 
 
+def test_a_single_class_is_decided_from_the_first_step_on():
+    inputs = delayed_inputs()
+    net = network(inputs, sizes=(20, 30, 1))
+    found = time_to_decision(net, inputs, np.zeros(60, int))
+    np.testing.assert_array_equal(found.per_sample, CHIP.dt)
+    assert (found.accuracy == 1).all()
+
+
 def test_one_step():
     inputs = encode.latency(np.random.default_rng(0).random((5, 20)), n_steps=1)
     net = Network((20, 10, 3), CHIP, n_steps=1, rng=0).scale_to_activity(inputs, 3)
