@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from snnlab.memory import Workspace
     from snnlab.network import Network
 
+__all__ = ["IDEAL", "Medium"]
+
 
 class Medium:
     """The ideal simulation, and what the others change of it.

@@ -8,6 +8,8 @@ import numpy as np
 
 from snnlab.kernels.vector import NARROW
 
+__all__ = ["Workspace"]
+
 HUGE = 2**22  # bytes of an array from which on NumPy asks for pages of 2 MB
 LINE = 64  # bytes of a cache line, and units that every processor's tiles divide
 

@@ -12,6 +12,8 @@ from snnlab import _check
 from snnlab._workers import share, worker_count
 from snnlab.memory import aligned
 
+__all__ = ["Block", "Gradients"]
+
 WORTH_SHARING = 200_000  # a step over fewer parameters is shorter than a dispatch of threads
 
 

@@ -7,6 +7,8 @@ from snnlab.kernels import lif
 from snnlab.memory import aligned, pad_units, padded_width, untouched
 from snnlab.signals import SpikeTrains
 
+__all__ = ["Record"]
+
 
 class Record:
     """What happened in one layer.

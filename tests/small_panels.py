@@ -47,7 +47,7 @@ def network():
 @functools.cache
 def network_of_images():
     """Two convolutions that have learned for a moment."""
-    net = panels.small_network(digits(), maps=4, kernel=3)
+    net = panels.patch_network(digits(), maps=4, kernel=3)
     inputs = encode.latency(digits().x_train[:300])
     snnlab.train(net, inputs, digits().y_train[:300], epochs=2, rng=0, progress=False)
     return net
@@ -129,7 +129,7 @@ def imperfections():
 def through_the_chip():
     inputs = encode.latency(digits().x_train[:300])
     labels = digits().y_train[:300]
-    return panels.ThroughTheChip(network_for_chips(), inputs, labels, test_set(), n_steps=11)
+    return panels.ThroughTheChip(network_for_chips(), inputs, labels, test_set(), steps=11)
 
 
 REWIRED = {"n_train": 200, "n_test": 50, "hidden": 12, "steps": 24}
@@ -152,7 +152,6 @@ MAKERS = {
         voices(), n_train=200, n_test=50, steps=8, hidden=12
     ),
     "Listen": lambda: panels.Listen(voices(), n_samples=8),
-    "OneNeuron": lambda: panels.OneNeuron(),
     "OneNumber": lambda: panels.OneNumber(),
     "PixelsToSpikes": lambda: panels.PixelsToSpikes(digits().x_test[:20].reshape(-1, 16, 16)),
     "ReadOut": lambda: panels.ReadOut(*late_and_early(), digits(), n_test=200),

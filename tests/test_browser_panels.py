@@ -330,7 +330,7 @@ def check_exported(page, path, names, tmp_path):
 def test_an_executed_notebook_has_pictures(page, tmp_path):
     """Run by nbclient, without a page: exported, its pictures are seen offline."""
     exporters, nbclient = (pytest.importorskip(name) for name in ("nbconvert", "nbclient"))
-    names = ["OneNeuron", "SpikeCost"]
+    names = ["Surrogates", "SpikeCost"]
     notebook = notebook_of_panels(names)
     nbclient.NotebookClient(notebook, timeout=300).execute()
     check_saved(notebook, names)
@@ -344,10 +344,10 @@ def test_an_executed_notebook_has_pictures(page, tmp_path):
 
 def test_numbers_as_they_are_typed(open_notebook, page):
     """A decimal comma is one, an empty box gets its number back, words do too."""
-    open_notebook(notebook_of_panels(["OneNeuron"]))
-    ((_, panel),) = each_panel(page, ["OneNeuron"])
+    open_notebook(notebook_of_panels(["Surrogates"]))
+    ((_, panel),) = each_panel(page, ["Surrogates"])
     box = panel.locator(".widget-readout[data-lm-suppress-shortcuts]").first
-    for typed, shown in (("0,5", "0.50"), ("", "0.50"), ("much", "0.50"), ("−0.25", "-0.25"),
+    for typed, shown in (("0,7", "0.70"), ("", "0.70"), ("much", "0.70"), ("−0.24", "-0.24"),
                          ("1.2", "1.20"), ("0,5,5", "1.20")):  # fmt: skip
         box.click()
         page.keyboard.press("Control+a")
@@ -361,47 +361,47 @@ def test_numbers_as_they_are_typed(open_notebook, page):
 
 
 def test_a_rerun_keeps_the_settings(open_notebook, page):
-    open_notebook(notebook_of_panels(["OneNeuron"]))
-    ((_, panel),) = each_panel(page, ["OneNeuron"])
+    open_notebook(notebook_of_panels(["Surrogates"]))
+    ((_, panel),) = each_panel(page, ["Surrogates"])
     slider = panel.get_by_role("slider", name="weight")
     slider.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("p => p.innerText.includes('0.36')", arg=panel.element_handle())
+    page.wait_for_function("p => p.innerText.includes('0.52')", arg=panel.element_handle())
     page.evaluate(
         "lab.widget.content.activeCellIndex = 1;"
         "window.jupyterapp.commands.execute('notebook:run-cell').then(() => null)"
     )
     page.wait_for_function("lab.kernel().status === 'idle'")
-    ((_, panel),) = each_panel(page, ["OneNeuron"])
-    assert "0.36" in panel.inner_text()
+    ((_, panel),) = each_panel(page, ["Surrogates"])
+    assert "0.52" in panel.inner_text()
     code = ast.literal_eval(page.evaluate("lab.ask('panel.code()')"))
-    assert re.match(r"panel\.set\(weight=0\.36, n_spikes=2, .*reset='subtract'\)$", code)
+    assert re.match(r"panel\.set\(name='superspike', steepness=10\.0, weight=0\.52\)$", code)
 
 
 def test_a_saved_picture_shows_what_was_set_last(open_notebook, lab, page):
     """And while it is replaced nothing is seen of it."""
-    open_notebook(notebook_of_panels(["OneNeuron"]))
-    ((_, panel),) = each_panel(page, ["OneNeuron"])
+    open_notebook(notebook_of_panels(["Surrogates"]))
+    ((_, panel),) = each_panel(page, ["Surrogates"])
     page.evaluate(DOUBLES)
     panel.get_by_role("slider", name="weight").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("p => p.innerText.includes('0.36')", arg=panel.element_handle())
-    page.wait_for_function("JSON.stringify(lab.cells()).includes('weight=0.36')")
+    page.wait_for_function("p => p.innerText.includes('0.52')", arg=panel.element_handle())
+    page.wait_for_function("JSON.stringify(lab.cells()).includes('weight=0.52')")
     page.wait_for_timeout(500)
     page.evaluate("lab.counting = false")
     assert page.evaluate("lab.frames") > 20 and page.evaluate("lab.doubles") == 0
     _, folder = lab
     saved = nbformat.read(saved_and_reopened(page, folder), as_version=4)
-    check_saved(saved, ["OneNeuron"])
+    check_saved(saved, ["Surrogates"])
     (still,) = (o for o in code_cells(saved)[1].outputs if "image/png" in o.get("data", {}))
-    assert "weight=0.36" in still["data"]["text/plain"]
-    check_stills(page, ["OneNeuron"])
+    assert "weight=0.52" in still["data"]["text/plain"]
+    check_stills(page, ["Surrogates"])
 
 
 def test_a_picture_never_goes_away(open_notebook, page):
     """While a slider is held down, a picture of full size is there at any time."""
-    open_notebook(notebook_of_panels(["OneNeuron"]))
-    ((_, panel),) = each_panel(page, ["OneNeuron"])
+    open_notebook(notebook_of_panels(["Surrogates"]))
+    ((_, panel),) = each_panel(page, ["Surrogates"])
     panel.evaluate(
         """(p) => {
           const [image] = lab.images(p);
@@ -415,7 +415,7 @@ def test_a_picture_never_goes_away(open_notebook, page):
           look();
         }"""
     )
-    panel.locator("[role=slider]").first.focus()
+    panel.get_by_role("slider", name="weight").focus()
     for key in 30 * ["ArrowRight"] + 30 * ["ArrowLeft"]:
         page.keyboard.press(key)
         page.wait_for_timeout(20)

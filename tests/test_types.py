@@ -16,6 +16,8 @@ UNANNOTATED = {"textbook"}  # a text that is to be read, of at most so many line
 CLASSES = sorted(name for name in snnlab._NAMES if name[0].isupper())
 FUNCTIONS = sorted(set(snnlab._NAMES) - set(CLASSES))
 MODULES = sorted(set(snnlab._MODULES) - UNANNOTATED)
+COURSE = sorted(path.stem for path in (PACKAGE / "course").glob("[!_]*.py"))
+COURSE = [name for name in COURSE if name not in ("arguments", "samples")]  # without functions
 
 
 def for_checkers(module):
@@ -74,18 +76,26 @@ def test_functions_are_annotated(name):
     assert look([inspect.unwrap(getattr(snnlab, name))]) == []
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_modules_are_annotated(name):
-    module = getattr(snnlab, name)
+def public_of(module):
+    """Its public functions, and those of its classes."""
     public = getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")])
-    functions = []
     for x in (getattr(module, n) for n in public):
         if f"{getattr(x, '__module__', '')}.".startswith(f"{module.__name__}."):
             if inspect.isclass(x):
-                functions += functions_of(x)
+                yield from functions_of(x)
             elif inspect.isfunction(x):
-                functions.append(inspect.unwrap(x))
-    assert look(functions) == []
+                yield inspect.unwrap(x)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_are_annotated(name):
+    assert look(public_of(getattr(snnlab, name))) == []
+
+
+@pytest.mark.parametrize("name", COURSE)
+def test_experiments_of_the_course_are_annotated(name):
+    functions = list(public_of(importlib.import_module(f"snnlab.course.{name}")))
+    assert functions and look(functions) == []
 
 
 def test_what_is_missing_is_seen():
@@ -108,3 +118,40 @@ def test_the_stub_has_the_names_at_the_top():
     expected = {n: f"snnlab.{m}.{n}" for n, m in snnlab._NAMES.items()}
     expected |= {n: f"snnlab.{m}" for n, m in snnlab._MODULES.items()}
     assert found == expected
+
+
+def test_the_stub_lists_the_names_at_the_top():
+    (listed,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    )
+    assert listed == list(snnlab.__all__)
+
+
+def kinds_in(hint):
+    """The package's own classes in an annotation."""
+    if inspect.isclass(hint) and hint.__module__.startswith("snnlab."):
+        yield hint
+    for part in hint if isinstance(hint, list) else typing.get_args(hint):
+        yield from kinds_in(part)
+
+
+def test_the_reference_has_what_annotations_name():
+    """Objects that public functions take or return; `snnlab._types` only has names for others."""
+    import site_pages
+
+    public = [
+        getattr(importlib.import_module(f"snnlab.{module}"), name)
+        for module in site_pages.modules().values()
+        for name in site_pages.exported(module)
+    ]
+    named = set()
+    for x in public:
+        for function in functions_of(x) if inspect.isclass(x) else [inspect.unwrap(x)]:
+            hints = types.SimpleNamespace(__annotations__=getattr(function, "__annotations__", {}))
+            names = for_checkers(inspect.getmodule(function)) if hints.__annotations__ else None
+            named.update(*map(kinds_in, typing.get_type_hints(hints, names).values()))
+    missing = [k for k in named if not any(k is x for x in public)]
+    assert len(named) > 50
+    assert [k.__qualname__ for k in missing if k.__module__ != "snnlab._types"] == []

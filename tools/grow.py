@@ -66,8 +66,8 @@ def fits():
 def updates():
     from snnlab import panels
 
-    panel = panels.OneNeuron()
-    slider = panel.widgets["weight"]
+    panel = panels.OneNumber()
+    slider = panel.widgets["threshold"]
     values = iter(range(10**9))
 
     def work():

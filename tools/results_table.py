@@ -194,6 +194,9 @@ def rewiring_long_table():
     epochs = records[0]["config"]["epochs"]
     head = f"784-800-10 for {epochs} epochs", f"test accuracy, {_over_seeds(records)}"
     head += "connectivity", "hidden units heard", "hidden spikes"
+    for r in load("rewiring-mnist-longest"):
+        label = f"{r['label']}, {r['config']['epochs']} epochs, {_over_seeds([r])}"
+        records.append(r | {"label": label})
     rows = [
         (*_connected(r), f"{r['hidden_units']:.0f}", f"{r['hidden_spikes']:.0f}") for r in records
     ]

@@ -4,13 +4,15 @@ mkdocs calls the functions named ``on_...`` (mkdocs.yml).
 
 - Some pages stand where those look for them who read the project and not its site (`ELSEWHERE`).
 - Links are written for readers of the project too. Those to files that are no pages become text.
-- The reference has a page for each public module, from the docstrings.
+- The reference has a page for each public module, from the docstrings, and on it every public name.
 - The front page has a living network in it.
 - Formulas become MathML, which browsers draw without a script.
 """
 
 import ast
+import functools
 import html
+import importlib
 import inspect
 import os
 import re
@@ -26,6 +28,7 @@ from snnlab.live import LivingNetwork
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tools"))
 
+import package_map  # noqa: E402
 import pages  # noqa: E402
 
 ELSEWHERE = {
@@ -36,18 +39,27 @@ ELSEWHERE = {
     "further-reading.md": "notebooks/further_reading.md",
     "glossary.md": "notebooks/glossary.md",
 }
-SECTIONS = {
+SECTIONS = {  # of modules, and of those below them that have none of their own
     "": "Core",
+    "estimator": "Estimators",
     "learning": "Learning",
     "rewiring": "Rewiring",
+    "conversion": "Conversion and exchange",
+    "interchange": "Conversion and exchange",
     "chip": "The chip",
     "reports": "Reports",
     "datasets": "Data",
     "plot": "Figures and panels",
     "live": "Figures and panels",
     "course": "The course",
+    "layers.norm": "Inside a network",
+    "layers.stage": "Inside a network",
+    "medium": "Inside a network",
+    "memory": "Inside a network",
+    "parameters": "Inside a network",
+    "passes": "Inside a network",
+    "record": "Inside a network",
 }
-MORE = ("layers", "learning.settings")  # in the reference too
 LINK = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 COLONS = re.compile(r'::(</p>\s*<(?:pre|div class="[\w -]*highlight))')
@@ -97,47 +109,68 @@ def summary(doc):
     return " ".join((doc or "").partition("\n\n")[0].split())
 
 
-def parsed(module):
-    """Syntax tree of a module, by its dotted name below ``snnlab``."""
-    path = ROOT.joinpath("snnlab", *module.split("."))
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.parse(path.read_text(encoding="utf-8"))
+def described(module):
+    """First paragraph of a module's docstring."""
+    return summary(ast.get_docstring(package_map.tree(package_map.MODULES[module])))
 
 
-def exported(tree):
-    """The names in a module's ``__all__``; None if it has none."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return ast.literal_eval(node.value)
-    return None
+def listed():
+    """Modules that have an ``__all__``, by their dotted names below ``snnlab``."""
+    for module in package_map.MODULES:
+        if module and "._" not in f".{module}":
+            if hasattr(importlib.import_module(f"snnlab.{module}"), "__all__"):
+                yield module
 
 
+def exported(module):
+    """Public names of a module: its ``__all__``, or else functions and classes it defines."""
+    loaded = importlib.import_module(f"snnlab.{module}")
+    defined = [
+        name
+        for name, x in vars(loaded).items()
+        if not name.startswith("_") and hasattr(x, "__name__")
+        if getattr(x, "__module__", None) == loaded.__name__
+    ]
+    return list(getattr(loaded, "__all__", defined))
+
+
+@functools.cache
 def modules():
     """Public modules, in order: the name that each has for its users, and where it is.
 
-    They are those that ``snnlab`` names, the homes of its functions and classes, and `MORE`.
+    They are those that ``snnlab`` names, the homes of its functions and classes, and all others
+    that have an ``__all__``.
     """
     found = {module: name for name, module in snnlab._MODULES.items()}
-    for module in (*MORE, *snnlab._NAMES.values()):
-        if not module.startswith("_"):
-            found.setdefault(module, module)
+    for module in (*snnlab._NAMES.values(), *listed()):
+        found.setdefault(module, module.removeprefix("_"))
     return {name: module for module, name in sorted(found.items(), key=lambda pair: pair[1])}
+
+
+def section(module):
+    """Title of a module's section."""
+    while module not in SECTIONS:
+        module = module.rpartition(".")[0]
+    return SECTIONS[module]
 
 
 def areas():
     """Name and place of each public module, by the title of their section."""
     found = {title: [] for title in SECTIONS.values()}
     for name, module in modules().items():
-        found[SECTIONS.get(module.partition(".")[0], SECTIONS[""])].append((name, module))
+        found[section(module)].append((name, module))
     return found
 
 
 def module_page(name, module):
     """The page of a public module."""
+    names, above = exported(module), "show_root_heading: true, show_root_full_path: false"
     lines = [f"# `snnlab.{name}`", "", f"::: snnlab.{module}"]
-    names = exported(parsed(module))
-    if names is not None:
-        lines += ["    options:", f"      members: {names}"]
+    lines += ["    options:", f"      members: {names}"]
+    for one in names:
+        if f"{module}.{one}" in package_map.MODULES:  # a function whose module has its name
+            lines += ["", f"::: snnlab.{module}.{one}.{one}"]
+            lines += [f"    options: {{{above}, show_root_toc_entry: true}}"]
     return "\n".join(lines) + "\n"
 
 
@@ -145,9 +178,7 @@ def names_table():
     """What stands at the top level, with links to where it is described."""
     page_of, rows = {module: name for name, module in modules().items()}, []
     for name, module in sorted(snnlab._NAMES.items()):
-        shown = f"`snnlab.{name}`"
-        if module in page_of:
-            shown = f"[{shown}]({page_of[module]}.md#snnlab.{module}.{name})"
+        shown = f"[`snnlab.{name}`]({page_of[module]}.md#snnlab.{module}.{name})"
         rows.append((shown, summary(inspect.getdoc(getattr(snnlab, name)))))
     return pages.table(("name", "what it is"), rows)
 
@@ -160,8 +191,7 @@ def reference():
         rows = []
         for name, module in found:
             out[f"reference/{name}.md"] = module_page(name, module)
-            doc = summary(ast.get_docstring(parsed(module)))
-            rows.append((f"[`snnlab.{name}`]({name}.md)", doc))
+            rows.append((f"[`snnlab.{name}`]({name}.md)", described(module)))
         parts += [f"## {title}", pages.table(("module", "what it does"), rows)]
     return out | {"reference/index.md": "\n\n".join(parts)}
 

@@ -91,7 +91,7 @@ def points():
 
 def large():
     """Keywords of a record of Grad R on all of CIFAR-10, per connectivity."""
-    for connectivity, alpha in ((0.05, 0.15), (0.25, 0.05)):
+    for connectivity, alpha in ((0.05, 0.15), (0.25, 0.05), (0.023, 0.3), (0.0073, 0.5)):
         settings = {"connectivity": connectivity, "alpha": alpha, "ramp": 0.4, "hold": "layer"}
         settings["settle"] = 0.6 * LARGE["epochs"]
         yield {"label": "Grad R", "config": LARGE | {"rule": "GradR", "rule_settings": settings}}

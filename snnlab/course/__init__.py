@@ -1,1 +1,1 @@
-"""What only the notebooks of the course use: panels, figures, exercises, stored results."""
+"""Panels, figures, exercises, stored results; small experiments, some of which studies run, too."""

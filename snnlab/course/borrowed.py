@@ -18,6 +18,8 @@ from snnlab.rates import ReLU
 if TYPE_CHECKING:
     from snnlab.datasets.dataset import Dataset
 
+__all__ = ["as_currents", "converted", "ordinary_network"]
+
 CHANNELS, HIDDEN, BATCH = (8, 16), 64, 50
 UNITS = {"relu": ReLU(), "quantised": ReLU(v_th=3.0, levels=8, learn="v_th")}
 # how a threshold is found: of which network, and in which way

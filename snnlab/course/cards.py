@@ -1,11 +1,20 @@
 """Lists of the package that the notebooks show as tables: a chip's effects, prices of energy."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from snnlab.chip.effects import EFFECTS, shown
 from snnlab.course.tables import Table
 from snnlab.reports import energy
 
+if TYPE_CHECKING:
+    from snnlab.chip.substrate import Substrate
 
-def chip_card(chip):
+__all__ = ["chip_card", "prices"]
+
+
+def chip_card(chip: Substrate) -> Table:
     """Every effect of a virtual chip with its value and where that is from.
 
     Parameters
@@ -23,7 +32,7 @@ def chip_card(chip):
     return Table(("effect", "value", "what it is", "source"), rows)
 
 
-def prices():
+def prices() -> Table:
     """What operations take, each with its source and how sure it is.
 
     Returns

@@ -1,6 +1,9 @@
 """Deep networks of convolutions: how they begin, and how gradients come down through them."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,25 @@ from snnlab.learning.losses import MaxOverTime
 from snnlab.network import Network
 from snnlab.neurons import LIF
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from snnlab._types import Signals
+    from snnlab.currents import ConstantCurrent
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.layers.base import Layer
+
+__all__ = [
+    "adjoint_norms",
+    "convolutions",
+    "deep_network",
+    "flat_at",
+    "growth",
+    "images_as_currents",
+]
+
 CHANNELS, N_STEPS, RATE = 8, 4, 0.12
 STARTS = "small", "scaled", "norm"  # how the layers begin
 SHORTCUTS = {"none": "no shortcuts", "weak": "weak shortcuts", "strong": "strong shortcuts"}
@@ -20,7 +42,14 @@ GAINS = {"none": 0.5, "weak": 0.5, "strong": 2.0}
 BRANCHES = {"none": 1.0, "weak": 1.0, "strong": 0.5}
 
 
-def convolutions(depth, *, norm=None, shortcuts=False, branch=None, channels=CHANNELS):
+def convolutions(
+    depth: int,
+    *,
+    norm: BatchNorm | None = None,
+    shortcuts: bool = False,
+    branch: BatchNorm | None = None,
+    channels: int = CHANNELS,
+) -> list[Layer]:
     """So many convolutions; the first one halves an image's sides.
 
     Parameters
@@ -50,7 +79,9 @@ def convolutions(depth, *, norm=None, shortcuts=False, branch=None, channels=CHA
     return [first, *pairs * [pair], Conv(channels, norm=norm)]
 
 
-def images_as_currents(data, images, n_steps=N_STEPS):
+def images_as_currents(
+    data: Dataset, images: np.ndarray, n_steps: int = N_STEPS
+) -> ConstantCurrent:
     """Images as constant currents: pixels by the standard deviation of those of 1,000 images."""
     x = images / data.x_train[:1000].std(dtype=np.float64)
     return encode.constant_current(x.astype(np.float32), n_steps=n_steps)
@@ -58,17 +89,17 @@ def images_as_currents(data, images, n_steps=N_STEPS):
 
 @of_course
 def deep_network(
-    data,
-    depth=8,
+    data: Dataset,
+    depth: int = 8,
     *,
-    start="norm",
-    shortcut="none",
-    surrogate="superspike",
-    steepness=1.5,
-    channels=CHANNELS,
-    rate=RATE,
-    seed=0,
-):
+    start: str = "norm",
+    shortcut: str = "none",
+    surrogate: str = "superspike",
+    steepness: float = 1.5,
+    channels: int = CHANNELS,
+    rate: float = RATE,
+    seed: int = 0,
+) -> Network:
     """Convolutions of 8 channels, one upon the other, and a readout of potentials.
 
     Parameters
@@ -115,7 +146,13 @@ def deep_network(
         return network.scale_to_activity(few, rate=rate)
 
 
-def adjoint_norms(network, inputs, labels, steepnesses, surrogate=None):
+def adjoint_norms(
+    network: Network,
+    inputs: Signals,
+    labels: ArrayLike,
+    steepnesses: Sequence[float],
+    surrogate: str | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """How large the gradient is that arrives at each layer, for some surrogates.
 
     Spikes do not depend on the surrogate: they are simulated once.
@@ -156,7 +193,7 @@ def adjoint_norms(network, inputs, labels, steepnesses, surrogate=None):
     return np.array(norms, float), np.array(spikes, float)
 
 
-def growth(norms):
+def growth(norms: ArrayLike) -> np.ndarray:
     """The factor by which a gradient changes from a layer to the one below, a geometric mean.
 
     Parameters
@@ -176,7 +213,7 @@ def growth(norms):
         return np.where(first > 0, first / last, np.nan) ** (1 / (norms.shape[-1] - 1))
 
 
-def flat_at(steepnesses, factors):
+def flat_at(steepnesses: Sequence[float], factors: Sequence[float]) -> float:
     """The steepness at which gradients neither grow nor shrink, between those that were tried.
 
     Parameters

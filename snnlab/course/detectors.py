@@ -6,12 +6,21 @@ Small enough to be watched: a run of both layers takes a second or two.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
 from snnlab.course.arguments import of_course
 from snnlab.learning.stdp import STDP, Detectors, STDPNetwork, contrast, first_spikes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.learning.stdp import Log
+
+__all__ = ["Sight", "detector_network", "events_at_looks", "read", "sight_task", "signed", "watch"]
 
 N_FIRST, N_SECOND = 16, 48  # detectors
 THRESHOLD = 8.0  # of the first layer
@@ -40,13 +49,13 @@ class Sight:
     n_classes: int
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """Rows, columns and channels: on and off."""
         return self.when.shape[1:]
 
 
 @of_course
-def sight_task(data, *, n_train=2000, n_test=500):
+def sight_task(data: Dataset, *, n_train: int = 2000, n_test: int = 500) -> Sight:
     """Make first spikes of a data set of grey images.
 
     Parameters
@@ -71,7 +80,7 @@ def sight_task(data, *, n_train=2000, n_test=500):
     return Sight(heard[0], labels[0], heard[1], labels[1], data.n_classes)
 
 
-def detector_network(sight, *, threshold=THRESHOLD, seed=0):
+def detector_network(sight: Sight, *, threshold: float = THRESHOLD, seed: int = 0) -> STDPNetwork:
     """Two layers of detectors that have not learned yet.
 
     Parameters
@@ -91,7 +100,7 @@ def detector_network(sight, *, threshold=THRESHOLD, seed=0):
     return STDPNetwork(sight.shape, [first, second], rng=seed)
 
 
-def read(network, sight):
+def read(network: STDPNetwork, sight: Sight) -> float:
     """How many test images a linear classifier has right that reads the detectors, in [0, 1].
 
     It is a ridge regression on labels as ones and zeros.
@@ -107,7 +116,15 @@ def read(network, sight):
     return float(np.mean((test @ weights + offset).argmax(axis=1) == sight.test_labels))
 
 
-def watch(network, sight, *, cut=0.0, rise=0.04, images=IMAGES, every=EVERY):
+def watch(
+    network: STDPNetwork,
+    sight: Sight,
+    *,
+    cut: float = 0.0,
+    rise: float = 0.04,
+    images: int = IMAGES,
+    every: int = EVERY,
+) -> Iterator[Log]:
     """Learn, and look every so many images: an iterator of `snnlab.stdp.Log`.
 
     Parameters
@@ -125,12 +142,12 @@ def watch(network, sight, *, cut=0.0, rise=0.04, images=IMAGES, every=EVERY):
     yield from network.learn_steps(sight.when, rule, images=images)
 
 
-def events_at_looks(log):
+def events_at_looks(log: Log) -> list[float]:
     """Events per image from look to look: a list."""
     done = [counts[:, :2].sum() for counts in log.counts]
     return [float(n / k) for n, k in zip(done, np.diff([0, *log.images]), strict=True)]
 
 
-def signed(pictures):
+def signed(pictures: np.ndarray) -> np.ndarray:
     """Pictures (n, y, x, 2) of on and off as one each: where it should be bright, or dark."""
     return pictures[..., 0] - pictures[..., 1]

@@ -118,7 +118,7 @@ def cloud(
     n_steps = _check.integer("n_steps", n_steps, at_least=2)
     w, needed, change, x, wanted = _task(n_steps, _check.integer("seed", seed, at_least=0))
     s, theta = np.sign(w), np.abs(w)
-    centre = np.log(2 * (1 - p)) / alpha if alpha > 0 else -np.inf
+    centre = rewiring.prior_centre(p, alpha) if alpha > 0 else -np.inf
 
     paths, error = np.empty((n_steps + 1, N_WIRES)), np.empty(n_steps)
     paths[0] = theta
@@ -133,7 +133,7 @@ def cloud(
         step = m / (np.sqrt(v / (1 - 0.999 ** (t + 1))) + 1e-8)
         theta = theta - eta * (s * step + alpha * np.sign(theta - centre))
         paths[t + 1], error[t] = theta, (wrong**2).mean()
-    return Cloud(paths, change, needed, float(centre), error)
+    return Cloud(paths, change, needed, centre, error)
 
 
 @functools.lru_cache(maxsize=2)
@@ -356,7 +356,12 @@ def _without_warnings(steps):
 
 @of_course
 def watch(
-    task: Task, network: Network, rule: Optimizer, *, every: int, substrate: Substrate | None = None
+    task: Task,
+    network: Network,
+    rule: Optimizer,
+    *,
+    every: int = 40,
+    substrate: Substrate | None = None,
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
     """Train as `learn` does, and look at the test images now and then.
 

@@ -7,6 +7,7 @@ import html
 import io
 import warnings
 import wave
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,34 @@ from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.sound import Cochlea
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from snnlab.datasets.recorded import RecordedDataset
+    from snnlab.learning.evaluation import Evaluation
+    from snnlab.signals import SpikeTrains
+
+__all__ = [
+    "Audible",
+    "COCHLEA",
+    "KINDS",
+    "Speech",
+    "as_int16",
+    "chosen",
+    "evenly",
+    "every",
+    "heard",
+    "learn",
+    "n_hidden",
+    "shares",
+    "speech_network",
+    "speech_task",
+    "train_on",
+    "trimmed",
+]
+
 N_FRAMES = 40  # of 20 ms; what is said later is not heard
 COCHLEA = Cochlea(n_channels=24, dt=0.02, window=0.04, threshold=0.15)
 KINDS = "recurrent", "feed-forward"
@@ -36,7 +65,7 @@ class Speech(Samples):
     """Spoken digits as spikes."""
 
 
-def every(recordings):
+def every(recordings: RecordedDataset) -> tuple[Sounds, np.ndarray]:
     """Training and test recordings of a data set as one `Sounds`, and which are of the test set."""
     _check.kind("RecordedDataset")("recordings", recordings)
     parts = recordings.train, recordings.test
@@ -50,14 +79,25 @@ def every(recordings):
     return whole, np.arange(len(whole)) >= len(parts[0])
 
 
-def heard(sounds, cochlea=COCHLEA, n_frames=N_FRAMES):
+def heard(
+    sounds: Sequence[ArrayLike], cochlea: Cochlea = COCHLEA, n_frames: int = N_FRAMES
+) -> SpikeTrains:
     """Spikes of sounds, of which what comes after so many frames is left out, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return cochlea.spikes(sounds, n_frames=n_frames, cut=True)
 
 
-def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test=None):
+def chosen(
+    inputs: SpikeTrains,
+    sounds: Sounds,
+    test: np.ndarray,
+    n_classes: int,
+    *,
+    unseen: int | None = None,
+    n_train: int | None = None,
+    n_test: int | None = None,
+) -> Speech:
     """A `Speech` of spikes that are there already.
 
     Parameters
@@ -90,7 +130,7 @@ def chosen(inputs, sounds, test, n_classes, *, unseen=None, n_train=None, n_test
     return Speech(inputs[learn], labels[learn], inputs[tested], labels[tested], n_classes)
 
 
-def evenly(index, n):
+def evenly(index: np.ndarray, n: int | None) -> np.ndarray:
     """At most n of an index, evenly."""
     if n is None or n >= len(index):
         return index
@@ -98,7 +138,13 @@ def evenly(index, n):
 
 
 @of_course
-def speech_task(recordings, *, unseen=None, n_train=None, n_test=None):
+def speech_task(
+    recordings: RecordedDataset,
+    *,
+    unseen: int | None = None,
+    n_train: int | None = None,
+    n_test: int | None = None,
+) -> Speech:
     """Make spikes of a data set of sounds.
 
     Parameters
@@ -120,7 +166,7 @@ def speech_task(recordings, *, unseen=None, n_train=None, n_test=None):
     return chosen(heard(sounds.sounds), sounds, test, recordings.n_classes, **some)
 
 
-def n_hidden(kind, n_in, n_out, hidden):
+def n_hidden(kind: str, n_in: int, n_out: int, hidden: int) -> int:
     """Hidden units of a network that has no more weights than a recurrent one of ``hidden``."""
     _check.one_of("kind", kind, KINDS)
     if kind == "recurrent":
@@ -129,7 +175,9 @@ def n_hidden(kind, n_in, n_out, hidden):
 
 
 @of_course
-def speech_network(speech, kind="recurrent", *, hidden=64, tau=TAU, seed=0):
+def speech_network(
+    speech: Speech, kind: str = "recurrent", *, hidden: int = 64, tau: float = TAU, seed: int = 0
+) -> Network:
     """A network of one hidden layer that listens.
 
     Parameters
@@ -167,7 +215,16 @@ def speech_network(speech, kind="recurrent", *, hidden=64, tau=TAU, seed=0):
 
 
 @of_course
-def learn(speech, kind="recurrent", *, epochs=6, hidden=64, tau=TAU, lr=LR, seed=0):
+def learn(
+    speech: Speech,
+    kind: str = "recurrent",
+    *,
+    epochs: int = 6,
+    hidden: int = 64,
+    tau: float = TAU,
+    lr: float = LR,
+    seed: int = 0,
+) -> tuple[Network, Evaluation]:
     """Train a network that listens.
 
     Parameters
@@ -188,7 +245,9 @@ def learn(speech, kind="recurrent", *, epochs=6, hidden=64, tau=TAU, lr=LR, seed
 
 
 @of_course
-def train_on(speech, network, *, epochs=6, lr=LR, seed=0):
+def train_on(
+    speech: Speech, network: Network, *, epochs: int = 6, lr: float = LR, seed: int = 0
+) -> Evaluation:
     """Train a network of one's own to listen, as `learn` does; it is changed.
 
     Parameters
@@ -220,7 +279,7 @@ def train_on(speech, network, *, epochs=6, lr=LR, seed=0):
     return training.evaluate(network, speech.test_inputs, speech.test_labels, loss=LOSS)
 
 
-def shares(network, inputs):
+def shares(network: Network, inputs: SpikeTrains) -> np.ndarray:
     """What a network believes as it listens, summed up so far.
 
     Parameters
@@ -240,7 +299,7 @@ def shares(network, inputs):
     return out / out.sum(axis=2, keepdims=True)
 
 
-def trimmed(sound, sample_rate):
+def trimmed(sound: ArrayLike, sample_rate: float) -> np.ndarray:
     """A sound without what is quiet around its loudest word, as recordings of the data set are.
 
     Of parts of 10 ms those are loud that are within 25 decibels of the loudest. Loud parts with at
@@ -284,12 +343,12 @@ class Audible:
         What it is, in a few words.
     """
 
-    def __init__(self, sound, sample_rate, name):
+    def __init__(self, sound: ArrayLike, sample_rate: float, name: str) -> None:
         self.sound = as_int16(sound)
         self.sample_rate = _check.number("sample_rate", sample_rate, at_least=1, at_most=1e6)
         self.name = _check.text("name", name)
 
-    def wav(self):
+    def wav(self) -> bytes:
         """The bytes of a WAV file."""
         file = io.BytesIO()
         with wave.open(file, "wb") as out:
@@ -311,7 +370,7 @@ class Audible:
         return f"{self.name}: {len(self.sound) / self.sample_rate:.2f} s of sound"
 
 
-def as_int16(sound):
+def as_int16(sound: ArrayLike) -> np.ndarray:
     """A sound as int16, as loud as that allows."""
     x = _check.array("sound", sound, np.float64, (None,))
     if not x.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,28 @@ from snnlab.learning.optim import Adam
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
 from snnlab.signals import SpikeTrains
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from snnlab.learning.evaluation import Evaluation
+
+__all__ = [
+    "KINDS",
+    "PAUSES",
+    "Pauses",
+    "Planted",
+    "constants_of",
+    "find",
+    "learn",
+    "optimizer_for",
+    "pairs",
+    "pauses_task",
+    "planted",
+    "spread_constants",
+    "time_network",
+]
 
 DT = 1e-3  # seconds
 MS = 1e3
@@ -62,12 +85,12 @@ class Planted:
     target: np.ndarray
     truth: np.ndarray
 
-    def found(self):
+    def found(self) -> np.ndarray:
         """The student's constants of now, (n,), as `WORDS` has them."""
         return constants_of(self.student, self.what)
 
 
-def constants_of(network, what):
+def constants_of(network: Network, what: str) -> np.ndarray:
     """Constants of a network's first layer, (n,) float64, in ms; thresholds as they are."""
     _check.one_of("what", what, tuple(WORDS))
     if what == "delays":
@@ -84,7 +107,9 @@ def _neuron(values, **changes):
 
 
 @of_course
-def planted(what="tau_mem", *, start=None, steepness=4.0, seed=3):
+def planted(
+    what: str = "tau_mem", *, start: float | None = None, steepness: float = 4.0, seed: int = 3
+) -> Planted:
     """A teacher with constants that are to be found, and a student.
 
     Each hidden unit of both is read out on its own, as a trace of its spikes; weights are alike.
@@ -135,7 +160,9 @@ def planted(what="tau_mem", *, start=None, steepness=4.0, seed=3):
     return Planted(what, teacher, student, inputs, target, np.array(PLANTED[what]))
 
 
-def find(lesson, *, lr=0.1, steps=200):
+def find(
+    lesson: Planted, *, lr: float = 0.1, steps: int = 200
+) -> Iterator[tuple[int, float, np.ndarray]]:
     """Train a student's constants, and nothing else, by the squared error of its readout.
 
     Parameters
@@ -185,7 +212,7 @@ class Pauses(Samples):
     """Pairs of clicks, told in spikes."""
 
 
-def pairs(n, rng, stretch=1.0):
+def pairs(n: int, rng: np.random.Generator, stretch: float = 1.0) -> tuple[SpikeTrains, np.ndarray]:
     """Spikes of n pairs of clicks, and which pause each has.
 
     Each click is told by `FIBRES` units, all within a step or two, the first one by the first half
@@ -203,7 +230,7 @@ def pairs(n, rng, stretch=1.0):
 
 
 @of_course
-def pauses_task(*, n_train=1000, n_test=500, seed=0):
+def pauses_task(*, n_train: int = 1000, n_test: int = 500, seed: int = 0) -> Pauses:
     """Pairs of clicks with one of five pauses between them.
 
     Parameters
@@ -219,13 +246,21 @@ def pauses_task(*, n_train=1000, n_test=500, seed=0):
     return Pauses(*pairs(n_train, rng), *pairs(n_test, rng), len(PAUSES))
 
 
-def spread_constants(n, tau):
+def spread_constants(n: int, tau: float) -> tuple[float, ...]:
     """Time constants of n units around one, from a third of it to ten times, evenly by factors."""
     return tuple(float(x) for x in np.geomspace(tau / 3, 10 * tau, n))
 
 
 @of_course
-def time_network(clicks, kind="constants", *, hidden=HIDDEN, tau=TAU, start="equal", seed=0):
+def time_network(
+    clicks: Pauses,
+    kind: str = "constants",
+    *,
+    hidden: int = HIDDEN,
+    tau: float = TAU,
+    start: str = "equal",
+    seed: int = 0,
+) -> Network:
     """A network of one hidden layer that may learn constants, delays, both or neither.
 
     All kinds have as many weights.
@@ -269,14 +304,22 @@ def time_network(clicks, kind="constants", *, hidden=HIDDEN, tau=TAU, start="equ
     return network.scale_to_activity(clicks.inputs[:100], layer_spikes=2 * hidden)
 
 
-def optimizer_for(network, lr):
+def optimizer_for(network: Network, lr: float) -> Adam:
     """Adam for a network: constants and delays move faster than weights, by `RATES`."""
     names = {block.name for block in network.blocks}
     return Adam(lr, rates={name: rate for name, rate in RATES.items() if name in names})
 
 
 @of_course
-def learn(clicks, kind="constants", *, epochs=20, lr=LR, seed=0, **settings):
+def learn(
+    clicks: Pauses,
+    kind: str = "constants",
+    *,
+    epochs: int = 20,
+    lr: float = LR,
+    seed: int = 0,
+    **settings: Any,
+) -> tuple[Network, Evaluation]:
     """Train a network to tell pauses.
 
     Parameters

@@ -1,7 +1,10 @@
 """Small photographs, a network of convolutions that learns them, and rules that rewire it."""
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,27 @@ from snnlab.learning.evaluation import evaluate
 from snnlab.learning.optim import Adam
 from snnlab.network import Network
 from snnlab.neurons import LIF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from snnlab._types import Optimizer
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.layers.stage import Stage
+    from snnlab.learning.evaluation import Evaluation
+
+__all__ = [
+    "ALL_WIRES",
+    "PhotographTask",
+    "begin",
+    "layer_names",
+    "make_active",
+    "photograph_network",
+    "photograph_task",
+    "rewire",
+    "with_weights",
+]
 
 ALL_WIRES = "all wires"
 METHODS = (*lessons.METHODS, ALL_WIRES)
@@ -35,7 +59,9 @@ class PhotographTask(lessons.Task):
 
 
 @of_course
-def photograph_task(data, *, n_train=5000, n_test=1000, steps=600, hidden=128):
+def photograph_task(
+    data: Dataset, *, n_train: int = 5000, n_test: int = 1000, steps: int = 600, hidden: int = 128
+) -> PhotographTask:
     """Make a task of a data set of images, grey or in colour.
 
     Parameters
@@ -82,7 +108,7 @@ def photograph_task(data, *, n_train=5000, n_test=1000, steps=600, hidden=128):
 
 
 @of_course
-def photograph_network(task, *, channels=16, seed=0):
+def photograph_network(task: PhotographTask, *, channels: int = 16, seed: int = 0) -> Network:
     """Six convolutions, two pools and two dense layers, the second of which is the readout.
 
     Parameters
@@ -104,24 +130,24 @@ def photograph_network(task, *, channels=16, seed=0):
     return make_active(Network(layers, LIF.grad_r(), n_steps=N_STEPS, rng=seed), task)
 
 
-def make_active(network, task, n=100):
+def make_active(network: Network, task: PhotographTask, n: int = 100) -> Network:
     """Scale a network's weights so that its neurons spike, in n of the images; returns it."""
     return network.scale_to_activity(task.inputs[:n], rate=RATE, readout=1.0)
 
 
 @of_course
 def begin(
-    task,
-    method,
+    task: PhotographTask,
+    method: str,
     *,
-    connectivity=0.1,
-    strength=0.3,
-    shares="free",
-    channels=16,
-    lr=3e-3,
-    seed=0,
-    network=None,
-):
+    connectivity: float = 0.1,
+    strength: float = 0.3,
+    shares: str = "free",
+    channels: int = 16,
+    lr: float = 3e-3,
+    seed: int = 0,
+    network: Network | None = None,
+) -> tuple[Network, Optimizer]:
     """A network of convolutions and a rule, ready to learn a task.
 
     Parameters
@@ -178,7 +204,9 @@ def begin(
 
 
 @of_course
-def rewire(task, method, *, seed=0, **settings):
+def rewire(
+    task: PhotographTask, method: str, *, seed: int = 0, **settings: Any
+) -> tuple[Network, Optimizer, Evaluation]:
     """Train a network of convolutions under a rule, from beginning to end.
 
     Parameters
@@ -201,12 +229,12 @@ def rewire(task, method, *, seed=0, **settings):
     return network, rule, evaluate(network, task.test_inputs, task.test_labels)
 
 
-def with_weights(network):
+def with_weights(network: Network) -> list[Stage]:
     """A network's stages that have weights, one per array of `Network.weights`."""
     return [stage for stage in network.stages if any(b.prunable for b in stage.blocks.values())]
 
 
-def layer_names(stages):
+def layer_names(stages: Iterable[Stage]) -> list[str]:
     """Short names of layers with weights: "conv 1", ..., "dense 1", ..."""
     names, numbers = [], {"conv": 0, "dense": 0}
     for stage in stages:

@@ -80,7 +80,7 @@ class Claims(tuple):
         return Table(head, map(_row, self))._repr_html_()
 
 
-def claims(notebook: int) -> Claims:
+def claims(notebook: str) -> Claims:
     """What the papers found beside what was found here, for one notebook of the course.
 
     Parameters

@@ -1,6 +1,14 @@
 """`Table`: rows and columns that a notebook shows, as HTML there and as aligned text elsewhere."""
 
+from __future__ import annotations
+
 import html
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+__all__ = ["Table"]
 
 NOTHING = "–"  # where a cell is None
 SHORT = 20  # characters
@@ -33,7 +41,14 @@ class Table:
     0.1       –
     """
 
-    def __init__(self, head, rows, *, best=(), note=""):
+    def __init__(
+        self,
+        head: Iterable[object],
+        rows: Iterable[Iterable[object]],
+        *,
+        best: Collection[tuple[int, int]] = (),
+        note: str = "",
+    ) -> None:
         self.head = tuple(map(str, head))
         self.rows = [tuple(NOTHING if x is None else str(x) for x in row) for row in rows]
         for row in self.rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,24 @@ from snnlab.currents import ConstantCurrent
 from snnlab.learning import autoencoder, bottleneck, training
 from snnlab.network import Network
 from snnlab.neurons import LIF, LeakyIntegrator
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.learning.autoencoder import Autoencoder, AutoencoderHistory
+
+__all__ = [
+    "Pictures",
+    "as_currents",
+    "learn",
+    "pictures",
+    "read_right",
+    "reader",
+    "tell",
+    "teller",
+    "walk",
+]
 
 N_STEPS = 8
 DT = 1e-3  # seconds
@@ -41,7 +60,7 @@ class Pictures:
 
 
 @of_course
-def pictures(data, *, n_train=10000, n_test=1000):
+def pictures(data: Dataset, *, n_train: int = 10000, n_test: int = 1000) -> Pictures:
     """Take images of a data set.
 
     Parameters
@@ -65,13 +84,21 @@ def pictures(data, *, n_train=10000, n_test=1000):
     return Pictures(*train, *test, shape[0])
 
 
-def as_currents(images):
+def as_currents(images: np.ndarray) -> ConstantCurrent:
     """Images (n, pixel) as currents that last as long as a sample."""
     return ConstantCurrent(images, N_STEPS)
 
 
 @of_course
-def teller(images, *, units=64, hidden=128, reads="time", rate=RATE, seed=0):
+def teller(
+    images: ArrayLike,
+    *,
+    units: int = 64,
+    hidden: int = 128,
+    reads: str = "time",
+    rate: float = RATE,
+    seed: int = 0,
+) -> Autoencoder:
     """An autoencoder that has learned nothing yet.
 
     Parameters
@@ -104,7 +131,16 @@ def teller(images, *, units=64, hidden=128, reads="time", rate=RATE, seed=0):
     )
 
 
-def learn(model, images, *, steps=800, beta=BETA, estimator=None, budgets=BUDGETS, seed=0):
+def learn(
+    model: Autoencoder,
+    images: ArrayLike,
+    *,
+    steps: int = 800,
+    beta: float = BETA,
+    estimator: str | None = None,
+    budgets: tuple[int, int] | None = BUDGETS,
+    seed: int = 0,
+) -> AutoencoderHistory:
     """Train an autoencoder for so many steps, or about; returns its `AutoencoderHistory`."""
     images = _check.array("images", images, np.float32, (None, None), unit_interval=True)
     steps = _check.integer("steps", steps, 1)
@@ -124,7 +160,9 @@ def learn(model, images, *, steps=800, beta=BETA, estimator=None, budgets=BUDGET
     )
 
 
-def tell(model, image, *, budget=None, seed=0):
+def tell(
+    model: Autoencoder, image: ArrayLike, *, budget: int | None = None, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tell one image.
 
     Parameters
@@ -152,7 +190,9 @@ def tell(model, image, *, budget=None, seed=0):
     return spikes[0] > 0, passed[0] > 0, model.decode(passed)[0].reshape(side, side)
 
 
-def walk(model, first, last, *, n=9, seed=0):
+def walk(
+    model: Autoencoder, first: ArrayLike, last: ArrayLike, *, n: int = 9, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Walk from one image to another through the bottleneck's potentials.
 
     Parameters
@@ -186,7 +226,9 @@ def walk(model, first, last, *, n=9, seed=0):
 
 
 @of_course
-def reader(images, labels, *, hidden=100, epochs=4, seed=0):
+def reader(
+    images: ArrayLike, labels: ArrayLike, *, hidden: int = 100, epochs: int = 4, seed: int = 0
+) -> Network:
     """A spiking network that has learned to read images (n, pixel) in latency code."""
     images = _check.array("images", images, np.float32, (None, None), unit_interval=True)
     labels = _check.labels("labels", labels, len(images), 1000)
@@ -200,7 +242,7 @@ def reader(images, labels, *, hidden=100, epochs=4, seed=0):
     return network
 
 
-def read_right(network, images, labels):
+def read_right(network: Network, images: np.ndarray, labels: ArrayLike) -> float:
     """Share of images that a `reader` reads rightly."""
     inputs = encode.latency(np.clip(images, 0, 1))
     with warnings.catch_warnings():  # what few spikes tell may be too pale for any

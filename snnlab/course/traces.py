@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,18 +17,48 @@ from snnlab.learning.losses import SumOverTime
 from snnlab.learning.optim import Adam
 from snnlab.neurons import LIF
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.learning.evaluation import Evaluation
+    from snnlab.learning.membrane import MembraneSignal
+    from snnlab.network import Network
+    from snnlab.signals import SpikeTrains
+
+__all__ = [
+    "LOSS",
+    "N_STEPS",
+    "PROBABILITY",
+    "WAYS",
+    "as_rates",
+    "camera_task",
+    "first_passes",
+    "learn_camera",
+    "learn_sums",
+    "low_pass",
+    "many_neurons",
+    "network",
+    "neuron",
+    "optimizer",
+    "rule",
+    "shuffled",
+]
+
 DT, TAU = 1e-6, 20e-6  # seconds: a step, and a membrane
 N_STEPS = 50
 N_INPUTS, MANY = 40, 60  # of the neurons that hear the same
 
 
-def neuron(**changes):
+def neuron(**changes: Any) -> LIF:
     """A LIF without a synaptic filter, whose spikes subtract the threshold."""
     given = {"tau_mem": TAU, "tau_syn": None, "dt": DT, "surrogate": "arctan", "steepness": 4.0}
     return LIF(**given | changes)
 
 
-def low_pass(x, keep):
+def low_pass(x: ArrayLike, keep: float) -> np.ndarray:
     """``y[t] = keep y[t - 1] + x[t]``: what is left of each input, (sample, time, unit)."""
     y = np.array(x, float)
     for t in range(1, y.shape[1]):
@@ -35,7 +66,7 @@ def low_pass(x, keep):
     return y
 
 
-def many_neurons(rate, n_steps, seed=0):
+def many_neurons(rate: float, n_steps: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Inputs that spike at random, and weights of neurons that hear them all.
 
     Parameters
@@ -62,18 +93,25 @@ def many_neurons(rate, n_steps, seed=0):
 
 PROBABILITY = 0.2  # of a spike per step, of the brightest pixel
 THRESHOLD, INHIBITION = 5.0, 0.0  # as `snnlab.learning.membrane.competing` takes them
-HIDDEN, LR, BATCH = 100, 2e-3, 50
+HIDDEN, LR = 100, 2e-3
 LOSS = SumOverTime(0.3)
 WAYS = "through time", "without time"
 
 
-def as_rates(x, seed=0):
+def as_rates(x: ArrayLike, seed: int = 0) -> SpikeTrains:
     """Spikes of images whose pixels are rates, drawn once."""
     return encode.rate(x, n_steps=N_STEPS, rng=seed, probability=PROBABILITY)
 
 
 @of_course
-def network(data, *, hidden=HIDDEN, threshold=THRESHOLD, inhibition=INHIBITION, seed=0):
+def network(
+    data: Dataset,
+    *,
+    hidden: int = HIDDEN,
+    threshold: float = THRESHOLD,
+    inhibition: ArrayLike = INHIBITION,
+    seed: int = 0,
+) -> Network:
     """A network of one hidden layer for images, which begins as that of Lee et al. does.
 
     Parameters
@@ -95,13 +133,13 @@ def network(data, *, hidden=HIDDEN, threshold=THRESHOLD, inhibition=INHIBITION, 
     return membrane.competing(sizes, neuron(learn="v_th"), n_steps=N_STEPS, rng=seed, **how)
 
 
-def rule(way, normalise=True):
+def rule(way: str, normalise: bool = True) -> MembraneSignal | None:
     """What `snnlab.train` takes as ``backward``, for one of `WAYS`."""
     without = _check.one_of("way", way, WAYS) == WAYS[1]
     return membrane.MembraneSignal(normalise=normalise) if without else None
 
 
-def first_passes(net, inputs):
+def first_passes(net: Network, inputs: SpikeTrains) -> None:
     """A pass forward, and backward in both of `WAYS`: their kernels are compiled then."""
     trace = net.forward(inputs)
     nothing = np.zeros_like(trace.readout)
@@ -109,7 +147,7 @@ def first_passes(net, inputs):
     rule(WAYS[1]).backward(net, trace, nothing)
 
 
-def optimizer(lr=LR):
+def optimizer(lr: float = LR) -> Adam:
     """Adam, by which thresholds change ten times slower than weights."""
     return Adam(lr, rates={"v_th": 0.1})
 
@@ -120,7 +158,7 @@ CAMERA = {"dt": 6.5e-3, "n_steps": N_STEPS, "pool": 2, "cut": True}  # as record
 CAMERA_THRESHOLD = 10.0  # there is more to hear than in images
 
 
-def shuffled(recordings, seed=0):
+def shuffled(recordings: Recordings, seed: int = 0) -> Recordings:
     """The same recordings, but each event happens at the time of another one of its recording."""
     rng, units = np.random.default_rng(seed), recordings.units.copy()
     for lo, hi in itertools.pairwise(recordings.indptr):
@@ -129,7 +167,7 @@ def shuffled(recordings, seed=0):
     return Recordings(*given, recordings.tick)
 
 
-def camera_task(recordings, *, shuffle=False, seed=0):
+def camera_task(recordings: Recordings, *, shuffle: bool = False, seed: int = 0) -> Samples:
     """Split recordings, four fifths to be learned, and make spikes of them.
 
     Parameters
@@ -158,7 +196,9 @@ def camera_task(recordings, *, shuffle=False, seed=0):
     return Samples(*parts, int(labels.max()) + 1)
 
 
-def learn_camera(camera, way, *, epochs=15, hidden=HIDDEN, seed=0):
+def learn_camera(
+    camera: Samples, way: str, *, epochs: int = 15, hidden: int = HIDDEN, seed: int = 0
+) -> tuple[Network, Evaluation]:
     """Train a network of one hidden layer on recordings, in one of `WAYS`.
 
     Parameters
@@ -193,7 +233,7 @@ def learn_camera(camera, way, *, epochs=15, hidden=HIDDEN, seed=0):
     return net, training.evaluate(net, camera.test_inputs, camera.test_labels, loss=LOSS)
 
 
-def learn_sums(camera, *, hidden=HIDDEN, seed=0):
+def learn_sums(camera: Samples, *, hidden: int = HIDDEN, seed: int = 0) -> float:
     """Accuracy of rectified linear units that hear how many events there were in each place."""
     from sklearn.neural_network import MLPClassifier  # takes long to import
 

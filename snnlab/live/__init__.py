@@ -1,6 +1,6 @@
 """Panels: controls, a picture that follows them, and a line of text, for notebooks.
 
-    panel = OneNeuron()  # in a notebook's cell
+    panel = OneNumber()  # in a notebook's cell
     panel
 
 A panel of your own subclasses `Panel`: ``controls`` says what can be set, ``simulate`` turns the

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ipywidgets import Widget
 
+__all__ = ["Action", "Choice", "Control", "Slider", "Stops", "as_options"]
+
 _LOOKS = {"style": {"description_width": "120px"}, "layout": {"width": "auto"}}
 
 

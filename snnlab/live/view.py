@@ -3,6 +3,8 @@
 import anywidget
 import traitlets
 
+__all__ = ["View"]
+
 
 class View(anywidget.AnyWidget):
     """A PNG picture of a panel.

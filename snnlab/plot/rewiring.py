@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -296,9 +297,16 @@ def draw_prior(
 
 
 MARKS = "osD^vPX*<>hp"
-DASHES = "-", "--", "-.", ":"
-RULES = "blue", "vermillion", "bluish green", "orange", "reddish purple", "sky blue", "black"
-RULES = [OKABE_ITO[name] for name in RULES]
+RULES = {  # colour, marker and line style: a rule has the same in every figure
+    "Grad R": (OKABE_ITO["blue"], "o", "-"),
+    "Grad R, settled": (OKABE_ITO["sky blue"], "P", "--"),
+    "Deep R": (OKABE_ITO["orange"], "s", "-."),
+    "soft Deep R": (OKABE_ITO["vermillion"], "X", ":"),
+    "STDS": (OKABE_ITO["bluish green"], "^", "-"),
+    "magnitude, gradual": (OKABE_ITO["reddish purple"], "D", "--"),
+    "magnitude, at once": (OKABE_ITO["reddish purple"], "p", "-."),
+    "random mask": (OKABE_ITO["black"], "v", ":"),
+}
 
 
 @style.drawing(records=_check.each(_check.kind("dict"), of="dicts"))
@@ -398,10 +406,7 @@ def draw_rules(
         raise ValueError("studies must hold records, one or more for each title")
     labels = list(dict.fromkeys(r["label"] for records in studies.values() for r in records))
     rules = [label for label in labels if label != "dense"]
-    looks = {
-        rule: {"color": colour, "marker": MARKS[k % len(MARKS)], "ls": DASHES[k % len(DASHES)]}
-        for k, (rule, colour) in enumerate(zip(rules, RULES * len(rules), strict=False))
-    }
+    looks = _looks(rules)
     fig = style.figure(1.6 + 3.6 * len(studies), 3.9, fig)
     axes = fig.subplots(1, len(studies), squeeze=False)[0]
     handles, said = {}, []
@@ -433,6 +438,19 @@ def draw_rules(
     style.freeze(fig)
     alt = f"Test accuracy against connectivity, drawn as errors. {'; '.join(said)}."
     return style.Picture(fig, alt, axes=axes, labels=list(handles))
+
+
+def _looks(rules):
+    """Of each rule; one that is not in `RULES` has the first that is not taken."""
+    taken = [RULES[rule] for rule in rules if rule in RULES]
+    colours = dict.fromkeys(colour for colour, *_ in RULES.values())
+    spare = [(colour, marker, "-") for marker in "*<>h" for colour in colours]
+    left = itertools.cycle(look for look in (*RULES.values(), *spare) if look not in taken)
+    found = [RULES.get(rule) or next(left) for rule in rules]
+    return {
+        rule: dict(zip(("color", "marker", "ls"), look, strict=True))
+        for rule, look in zip(rules, found, strict=True)
+    }
 
 
 def _undominated(costs):

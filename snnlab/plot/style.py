@@ -52,6 +52,7 @@ ROLES = {
     "wrong": OKABE_ITO["vermillion"],
 }
 QUIET = "#8C8C8C"  # what stands back: the classes that were not chosen
+GAPS = "#C9DCEB"  # seen between the parts of an image
 HOUSE = {
     # by its name: what "sans-serif" stands for is looked up while drawing, perhaps meanwhile by
     # another thread and in another style

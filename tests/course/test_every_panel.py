@@ -17,8 +17,7 @@ from small_panels import MAKERS, PATIENCE, another, settled
 from snnlab import live, panels
 from snnlab.course.panels.chip import KNOBS
 
-# what a panel is set to at first, or before one of its controls is moved, for a move to show
-AT_FIRST = {"OneNeuron": {"weight": 0.9}}
+# what a panel is set to before one of its controls is moved, for a move to show
 BEFORE = {("BrokenNeurons", "draw"): {"order": "random"}}
 BEFORE |= {("Imperfections", k): {"only": k} for k in KNOBS}
 BEFORE |= {("FeatureMaps", k): {"layer": 0} for k in ("down", "across")}  # a place for each pixel
@@ -45,7 +44,7 @@ def made(request):
 def panel(made):
     """The panel with its controls where they were at first."""
     panel, values = made
-    put(panel, values | AT_FIRST.get(panel.key, {}))
+    put(panel, values)
     return panel
 
 

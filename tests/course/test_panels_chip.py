@@ -13,7 +13,7 @@ import small_panels
 
 import snnlab
 from snnlab import Substrate, encode, panels, results
-from snnlab.course.panels.broken import answers, influence
+from snnlab.course.broken import answers, influence
 from snnlab.course.panels.chip import levels
 from snnlab.course.panels.cost import crossing
 from snnlab.reports.energy import COSTS, PARTS, ROWS, EnergyCard, at_rate, compare

@@ -160,7 +160,7 @@ def test_what_is_shown_is_the_network_that_learns(data):
         assert isinstance(network.layers[1], Pool) and network.layers[1].how == "average"
         again = settled(panel.simulate(**values))
         np.testing.assert_array_equal(again["kernels"], last["kernels"])
-        first = panels.small_network(data, maps=4, kernel=3, how="average")
+        first = panels.patch_network(data, maps=4, kernel=3, how="average")
         assert not np.array_equal(first.weights[0], network.weights[0])
     finally:
         panel.close()

@@ -53,9 +53,10 @@ def test_both_networks_are_those_that_are_shown():
         values = {"lr": 5e-3, "threshold": 2.0, "inhibition": 0.03, "normalise": False}
         last = settled(panel.simulate(**values))
         networks = panel.downloads()
+        test = panel.samples.test_inputs, panel.samples.test_labels
         assert list(networks) == list(traces.WAYS) and len(last["names"]) == 2
         for network, tested in zip(networks.values(), last["tested"], strict=True):
-            assert tested[-1] == (12, evaluate(network, *panel.test, loss=traces.LOSS).accuracy)
+            assert tested[-1] == (12, evaluate(network, *test, loss=traces.LOSS).accuracy)
             assert network.sizes == (256, 15, 10) and len(network.weights) == 4
         one, two = (network.parameters for network in networks.values())
         assert not np.array_equal(one, two) and len(last["loss"][0]) == len(last["loss"][1]) == 12

@@ -10,12 +10,12 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 from snnlab import Network, SpikeTrains, live, panels, plot
-from snnlab.neurons import LIF
+from snnlab.course import traces
 
 
 @pytest.fixture
 def panel():
-    made = panels.OneNeuron()
+    made = panels.OneNumber()
     yield made
     made.close()
 
@@ -55,49 +55,37 @@ def fragile():
 
 
 def test_values_are_in_seconds(panel):
-    assert panel.values["tau_mem"] == pytest.approx(6e-6)
-    assert isinstance(panel.values["n_spikes"], int)
+    assert panel.values["tau"] == pytest.approx(20e-6)
+    assert isinstance(panel.values["neuron"], int)
 
 
 # --- simulation ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reset", ["subtract", "zero"])
-def test_simulate_agrees_with_the_kernels(reset):
-    values = dict(weight=0.8, n_spikes=4, gap=5.1e-6, tau_mem=9e-6, tau_syn=4e-6, v_th=0.9)
-    got = panels.OneNeuron.simulate(panels.OneNeuron, **values, reset=reset)
-    x = np.zeros((1, 40, 1))
-    x[0, [2, 5, 8, 11], 0] = 1
-    neuron = LIF.brainscales2(tau_mem=9e-6, tau_syn=4e-6, v_th=0.9, reset=reset)
-    net = Network((1, 1), neuron, readout=neuron, n_steps=40, rng=0, dtype=np.float64)
-    net.weights[0][...] = 0.8
+@pytest.mark.parametrize("threshold", [0.5, 2.0])
+def test_simulate_agrees_with_the_kernels(panel, threshold):
+    values = dict(rate=0.3, threshold=threshold, tau=12e-6, n_steps=40)
+    neuron = traces.neuron(tau_mem=12e-6, v_th=threshold)
+    x, weights = traces.many_neurons(0.3, 40)
+    shape = traces.N_INPUTS, traces.MANY
+    net = Network(shape, neuron, readout=neuron, n_steps=40, rng=0, dtype=np.float64)
+    net.weights[0][...] = weights
     trace = net.forward(SpikeTrains.from_dense(x))
-    np.testing.assert_array_equal(got["x"], x[0, :, 0])
-    np.testing.assert_allclose(got["v"], trace.v[0][0, :, 0], atol=1e-12)
-    np.testing.assert_array_equal(got["z"], trace.readout[0, :, 0])
+    for k in (20, 40, 59):
+        got = panel.simulate(neuron=k, **values)
+        np.testing.assert_allclose(got["v"] * threshold, trace.v[0][0, :, k], atol=1e-12)
+        np.testing.assert_array_equal(got["z"], trace.readout[0, :, k])
     assert got["z"].sum() > 1
-    decay, current = np.exp(-1.7 / 4), 0.0
-    for t in range(40):
-        current = decay * current + 0.8 * x[0, t, 0]
-        assert got["i_syn"][t] == pytest.approx(current, abs=1e-12)
 
 
 def test_simulate_is_pure(panel):
     values = panel.values
     picture, first = panel.image.value, panel.simulate(**values)
     second = panel.simulate(**values)
-    for key in ("x", "i_syn", "v", "z"):
+    for key in ("v", "z", "heard", "own"):
         np.testing.assert_array_equal(first[key], second[key])
         assert not np.shares_memory(first[key], second[key])
     assert panel.image.value == picture and panel.values == values
-
-
-def test_text_says_when_it_fires():
-    values = dict(weight=0.35, n_spikes=2, gap=3.4e-6, tau_mem=6e-6, tau_syn=6e-6, v_th=1.0)
-    panel = panels.OneNeuron(key="said")
-    text = panel.describe(panel.simulate(**values, reset="subtract"))
-    panel.close()
-    assert text.startswith("2 input spikes, 1 output spike at 8.5 µs; the membrane peaks at 1.13")
 
 
 # --- errors --------------------------------------------------------------------------------------
@@ -142,52 +130,52 @@ def test_panel_that_fails_at_once_can_be_made_and_shown():
 
 def test_a_new_panel_closes_the_former():
     before = len(_widgets())
-    first = panels.OneNeuron()
+    first = panels.OneNumber()
     n_open = len(_widgets()) - before
-    second = panels.OneNeuron()
+    second = panels.OneNumber()
     assert first.closed and not second.closed
     assert len(_widgets()) - before == n_open, "the former's widgets stay open"
-    slider, shown = first.widgets["weight"], first.image.value
-    slider.value = 1.0
+    slider, shown = first.widgets["threshold"], first.image.value
+    slider.value = 2.0
     assert first.image.value == shown, "a closed panel still listens"
-    second.widgets["weight"].value = 1.0
-    assert second.error is None and "output spike" in second.text
-    other = panels.OneNeuron(key="another")
+    second.widgets["threshold"].value = 2.0
+    assert second.error is None and "spikes gone out" in second.text
+    other = panels.OneNumber(key="another")
     assert not second.closed
     for panel in (second, other):
         panel.close()
         panel.close()
     assert len(_widgets()) == before
-    assert "another" not in live.panel._OPEN and "OneNeuron" not in live.panel._OPEN
+    assert "another" not in live.panel._OPEN and "OneNumber" not in live.panel._OPEN
 
 
 def test_a_new_panel_has_the_settings_of_the_former():
-    first = panels.OneNeuron(key="again")
-    first.widgets["weight"].value, first.widgets["reset"].value = 0.8, "zero"
-    second = panels.OneNeuron(key="again")
-    assert (second.values["weight"], second.values["reset"]) == (0.8, "zero")
+    first = panels.OneNumber(key="again")
+    first.widgets["threshold"].value, first.widgets["n_steps"].value = 0.8, 20
+    second = panels.OneNumber(key="again")
+    assert (second.values["threshold"], second.values["n_steps"]) == (0.8, 20)
     assert second.text == first.text
     second.reset()
-    assert second.values["weight"] == 0.35
+    assert second.values["threshold"] == 1
 
-    class Other(panels.OneNeuron):
-        controls = panels.OneNeuron.controls | {"weight": live.Slider("weight", 0, 1, 0.1, 0.5)}
+    class Other(panels.OneNumber):
+        controls = panels.OneNumber.controls | {"rate": live.Slider("rate", 0.1, 1, 0.1, 0.5)}
 
-    second.set(weight=0.9, n_spikes=4)
+    second.set(rate=0.4, neuron=4)
     third = Other(key="again")
-    assert third.values["weight"] == 0.5, "another control begins anew"
-    assert third.values["n_spikes"] == 4
+    assert third.values["rate"] == 0.5, "another control begins anew"
+    assert third.values["neuron"] == 4
     third.close()
-    fourth = panels.OneNeuron(key="again")
-    assert fourth.values["n_spikes"] == 2, "what was closed is forgotten"
+    fourth = panels.OneNumber(key="again")
+    assert fourth.values["neuron"] == 44, "what was closed is forgotten"
     fourth.close()
 
 
 def test_what_cannot_be_set_is_named(panel):
-    with pytest.raises(ValueError, match="reset"):
-        panel.set(reset="sideways")
-    with pytest.raises(ValueError, match="weight"):
-        panel.set(weight="much")
+    with pytest.raises(ValueError, match="n_steps"):
+        panel.set(n_steps=17)
+    with pytest.raises(ValueError, match="threshold"):
+        panel.set(threshold="much")
 
 
 def _widgets():
@@ -218,13 +206,13 @@ def test_callbacks_of_several_threads_end_with_the_newest(fragile):
 
 def test_repr_is_a_sentence(panel):
     text = repr(panel)
-    assert text.startswith("OneNeuron(weight=0.35") and panel.text in text
+    assert text.startswith("OneNumber(neuron=44") and panel.text in text
     assert len(text) < 400 and "\\x" not in text and "0x" not in text
 
 
 def test_size_is_fixed(panel):
     size = panel.image.size
-    panel.widgets["n_spikes"].value = 6
+    panel.widgets["neuron"].value = 6
     assert panel.image.size == size == list(plot.page_size(panel.picture.fig))
 
 
@@ -278,7 +266,7 @@ def test_one_thread_has_all_still_pictures_follow(fragile, panel, outputs):
     updates = [output[2] for key, output in outputs.items() if key]
     for updated in updates:
         updated.clear()
-    panel.widgets["weight"].value = 0.5
+    panel.widgets["threshold"].value = 0.5
     fragile.widgets["x"].value = 3
     assert all(updated.wait(30) for updated in updates) and len(updates) == 3
     assert sum(thread.name == "stills" for thread in threading.enumerate()) == 1

@@ -37,6 +37,14 @@ def run(weight=0.5, v_th=1.0):
     return {"x": x, "i_syn": i, "v": v, "z": z, "v_th": v_th, "dt": 1.7e-6}
 
 
+def traces(weight):
+    """That run as `draw_traces` takes it, among five neurons."""
+    one, ends = run(weight), weight * np.arange(-1.0, 4)
+    shown = {"v": one["v"], "z": one["z"], "heard": one["i_syn"], "own": one["z"]}
+    every = {"all_heard": ends, "all_own": np.maximum(ends, 0), "off": 0.0, "neuron": 2}
+    return shown | every | {"dt": one["dt"]}
+
+
 @pytest.fixture(scope="module")
 def batch():
     """A trace of a few random images, their labels and the network."""
@@ -166,23 +174,32 @@ def test_nothing_is_cut_off(pictures):
 
 
 def test_update_shows_what_a_fresh_drawing_shows():
-    picture = figures.draw_neuron(**run(0.3))
+    picture = figures.draw_traces(traces(0.3))
     first, alt = picture.png(1), picture.alt
-    figures.update_neuron(picture, **run(0.6))
+    figures.update_traces(picture, traces(0.6))
     assert picture.png(1) != first and picture.alt != alt
     np.testing.assert_array_equal(picture.artists.v.get_ydata(), run(0.6)["v"])
-    figures.update_neuron(picture, **run(0.3))
+    figures.update_traces(picture, traces(0.3))
     assert picture.png(1) == first and picture.alt == alt
 
 
 def test_update_keeps_layout_and_artists():
-    picture = figures.draw_neuron(**run(0.3))
+    picture = figures.draw_traces(traces(0.3))
     places = [ax.get_position().bounds for ax in axes(picture)]
     children = [len(ax.get_children()) for ax in axes(picture)]
-    figures.update_neuron(picture, **run(5.0))
+    figures.update_traces(picture, traces(5.0))
     picture.png(1)
     assert [ax.get_position().bounds for ax in axes(picture)] == places
     assert [len(ax.get_children()) for ax in axes(picture)] == children
+
+
+def test_a_neurons_picture_says_when_it_fires():
+    says = figures.draw_neuron(**run(0.6)).alt
+    assert "2 input spikes, 2 output spikes at 6.8, 10.2 µs; the membrane peaks at 1.61" in says
+    silent = figures.draw_neuron(**run(0.1))
+    assert "2 input spikes, no output spikes; the membrane peaks at 0." in silent.alt
+    listed = [text.get_text() for text in axes(silent)[-1].get_legend().get_texts()]
+    assert listed == ["membrane", "threshold"]
 
 
 def test_raster_shows_the_events_of_its_sample(batch):
@@ -223,14 +240,16 @@ def test_history_in_the_making():
 
 def test_drawing_changes_no_data(batch, history):
     trace = batch["trace"]
-    data = run()
-    arrays = [*(data[k] for k in ("x", "i_syn", "v", "z")), batch["images"], trace.readout]
+    data, some = run(), traces(0.5)
+    arrays = [x for x in (data | some).values() if isinstance(x, np.ndarray)]
+    arrays += [batch["images"], trace.readout]
     arrays += [
         getattr(train, k) for train in (trace.inputs, *trace.spikes) for k in ("step", "unit")
     ]
     before = [a.copy() for a in arrays]
     lists = {name: list(getattr(history, name)) for name in ("loss", "train_accuracy")}
-    figures.update_neuron(figures.draw_neuron(**data), **data)
+    figures.draw_neuron(**data)
+    figures.update_traces(figures.draw_traces(some), some)
     image = batch["images"][0].reshape(SHAPE)
     picture = plot.draw_raster(trace, dt=1.7e-6, image=image)
     plot.update_raster(picture, trace, 1, image=image)
@@ -247,11 +266,13 @@ def test_no_pyplot_and_no_figures_pile_up():
     code = (
         "import gc, sys, numpy as np; from matplotlib.figure import Figure\n"
         "from snnlab.course import figures\n"
-        "x = np.zeros(20); p = figures.draw_neuron(x, x, x, x, 1.0, 1e-6)\n"
+        "names = 'v', 'z', 'heard', 'own', 'all_heard', 'all_own'\n"
+        "data = dict.fromkeys(names, np.zeros(20)) | {'off': 0, 'neuron': 0, 'dt': 1e-6}\n"
+        "p = figures.draw_traces(data)\n"
         "count = lambda: sum(isinstance(o, Figure) for o in gc.get_objects())\n"
-        "for _ in range(5): figures.update_neuron(p, x, x, x, x, 1.0, 1e-6); p.png()\n"
+        "for _ in range(5): figures.update_traces(p, data); p.png()\n"
         "print(count(), 'matplotlib.pyplot' in sys.modules)\n"
-        "for _ in range(5): p = figures.draw_neuron(x, x, x, x, 1.0, 1e-6)\n"
+        "for _ in range(5): p = figures.draw_traces(data)\n"
         "gc.collect(); print(count())"
     )
     shown = fresh_python("-c", code)

@@ -1352,3 +1352,18 @@ def test_rules_are_compared():
     for wrong in ({}, {"one": []}):
         with pytest.raises(ValueError, match="studies"):
             draw.draw_rules(wrong)
+
+
+def test_a_rule_looks_the_same_in_every_figure():
+    pytest.importorskip("matplotlib")
+    from snnlab.course.figures.rewiring import LOOKS
+    from snnlab.plot import rewiring as draw
+
+    names = ["mine", "STDS", "another", "Grad R", *map(str, range(20))]
+    records = [{"label": name, "connectivity": 0.1, "mean": 0.9} for name in names]
+    picture = draw.draw_rules({"one": records})
+    lines = [container.lines[0] for container in picture.artists.axes[0].containers]
+    looks = [(x.get_color(), x.get_marker(), x.get_linestyle()) for x in lines]
+    assert len(set(looks)) == len(names)
+    for name in ("STDS", "Grad R"):
+        assert looks[names.index(name)] == draw.RULES[name] == LOOKS[name]

@@ -61,7 +61,7 @@ def _who_is_reached_first(answer):
     "The adjoint of the current gathers that of the membrane in every step back, and both fade.",
 )
 def _decay_of_blame(answer):
-    """A neuron whose membrane alone is told something, three steps later."""
+    """A neuron whose membrane alone is told something, two steps later."""
     neuron = LIF.brainscales2()
     one, v = np.zeros((1, 12, 1)), np.zeros((1, 12, 1))
     error = np.zeros((1, 12, 1))

@@ -33,7 +33,7 @@ from snnlab.course.figures.listening import (
     update_saying,
 )
 from snnlab.course.figures.maps import draw_maps, draw_patches, update_maps, update_patches
-from snnlab.course.figures.neuron import draw_neuron, draw_order, neuron_alt, update_neuron
+from snnlab.course.figures.neuron import draw_neuron, draw_order
 from snnlab.course.figures.pauses import draw_finding, draw_pauses, update_finding, update_pauses
 from snnlab.course.figures.readout import draw_read_out, update_read_out
 from snnlab.course.figures.regions import draw_regions, region_colours, update_regions
@@ -68,8 +68,8 @@ __all__ = [
     "draw_deep_training",
     "draw_depth",
     "draw_detectors",
-    "draw_growth",
     "draw_finding",
+    "draw_growth",
     "draw_hearing",
     "draw_latency",
     "draw_layers",
@@ -91,10 +91,9 @@ __all__ = [
     "draw_substrate",
     "draw_surrogate",
     "draw_told",
-    "draw_walk",
     "draw_traces",
+    "draw_walk",
     "draw_ward",
-    "neuron_alt",
     "region_colours",
     "update_backward",
     "update_borrowed",
@@ -104,15 +103,14 @@ __all__ = [
     "update_cost",
     "update_deep_training",
     "update_depth",
-    "update_finding",
     "update_detectors",
+    "update_finding",
     "update_hearing",
     "update_latency",
     "update_layers",
     "update_learning",
     "update_loop",
     "update_maps",
-    "update_neuron",
     "update_patches",
     "update_pauses",
     "update_read_out",
@@ -124,7 +122,7 @@ __all__ = [
     "update_substrate",
     "update_surrogate",
     "update_told",
-    "update_walk",
     "update_traces",
+    "update_walk",
     "update_ward",
 ]

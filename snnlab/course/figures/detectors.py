@@ -11,7 +11,7 @@ from snnlab.course.figures.maps import mosaic, show_any
 from snnlab.course.figures.parts import in_percent
 from snnlab.plot import style
 from snnlab.plot.decision import SIGNED
-from snnlab.plot.style import QUIET, ROLES
+from snnlab.plot.style import GAPS, QUIET, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ def draw_detectors(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = 
     for k in range(2):
         ax = fig.add_subplot(grid[k, 0])
         tiles.append(ax.imshow(np.zeros((2, 2)), cmap=SIGNED, vmin=-1, vmax=1))
-        ax.set_facecolor("#C9DCEB")
+        ax.set_facecolor(GAPS)
         titles.append(ax.set_title(" "))
         style.frame_image(ax)
     shares, events = fig.add_subplot(grid[0, 1]), fig.add_subplot(grid[1, 1])

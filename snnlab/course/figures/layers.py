@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 
 from snnlab.course.figures.maps import mosaic, show_any
-from snnlab.course.figures.parts import place_accuracy, show_accuracy
+from snnlab.course.figures.parts import place_accuracy, place_share, show_accuracy, show_share
 from snnlab.plot import style
-from snnlab.plot.style import OKABE_ITO, QUIET, ROLES
+from snnlab.plot.style import GAPS, OKABE_ITO, QUIET, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,8 @@ def draw_layers(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = Non
     tests = place_accuracy(curve, data["steps"], "test accuracy (%)")
     (before,) = curve.plot([], [], color=QUIET, lw=1, ls="--", zorder=1)
     parts = {"tests": tests, "result": curve.title, "before": before}
-    parts |= _place_share(share, data["steps"]) | _place_bars(bars, data["names"])
+    parts |= place_share(share, data["steps"], "wires left (%)")
+    parts |= _place_bars(bars, data["names"]) | {"rule": share.title}
     image = wires.imshow(
         np.zeros((2, 2)),
         cmap=ListedColormap([AGAINST, "white", FOR]),
@@ -84,22 +85,11 @@ def draw_layers(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = Non
         aspect="auto",
         interpolation="nearest",
     )
-    wires.set_facecolor("#C9DCEB")
+    wires.set_facecolor(GAPS)
     wires.set(xlabel="from the layer below", ylabel="to this layer")
     wires.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
     parts |= {"image": image, "frame": style.frame_image(wires), "says": wires.set_title(" ")}
     return style.begin(fig, update_layers, data, **parts)
-
-
-def _place_share(ax, steps):
-    (line,) = ax.plot([], [], color=ROLES["membrane"])
-    (target,) = ax.plot([], [], ls="--", lw=1.2, color=ROLES["threshold"])
-    ax.set_yscale("log")
-    ax.set(xlim=(-0.02 * steps, 1.02 * steps), ylim=(0.8, 130), yticks=[1, 2, 5, 10, 20, 50, 100])
-    ax.yaxis.set_major_formatter(style.plain)
-    ax.minorticks_off()
-    style.label_axes(ax, x="step", y="wires left (%)", title=" ")
-    return {"share": line, "target": target, "rule": ax.title}
 
 
 def _place_bars(ax, names):
@@ -122,10 +112,7 @@ def update_layers(picture: Picture, data: Mapping[str, Any]) -> None:
     step, accuracy = show_accuracy(a.tests, data["tested"])
     before = np.array(data["before"], float).reshape(-1, 2)
     a.before.set_data(before[:, 0], 100 * before[:, 1])
-    at, left = np.array(data["left"], float).reshape(-1, 2).T
-    a.share.set_data(at, np.where(left > 0, 100 * left, np.nan))
-    wanted = np.nan if data["target"] is None else 100 * data["target"]
-    a.target.set_data([0, data["steps"]], [wanted] * 2)
+    left = show_share(a, *np.array(data["left"], float).reshape(-1, 2).T, data)
     wires, sizes = np.asarray(data["wires"]), np.asarray(data["sizes"])
     shares = 100 * wires / sizes
     for k, bar in enumerate(a.bars):
@@ -136,12 +123,12 @@ def update_layers(picture: Picture, data: Mapping[str, Any]) -> None:
     name = data["names"][data["chosen"]]
     a.result.set_text(f"{accuracy:.1f} % right at step {step}")
     a.rule.set_text(f"{data['method']}, {data['settings']}")
-    a.sum.set_text(f"{int(wires.sum()):,} wires left: {100 * left[-1]:.3g} %")
+    a.sum.set_text(f"{int(wires.sum()):,} wires left: {left[-1]:.3g} %")
     a.says.set_text(f"{name}: {int(wires[data['chosen']]):,} wires")
     listed = ", ".join(f"{n} {s:.3g}" for n, s in zip(data["names"], shares, strict=True))
     picture.alt = (
         f"{data['method']}, {data['settings']}, on a network of {len(wires)} layers: {accuracy:.1f}"
-        f" % of test images right at step {step} of {data['steps']}; {100 * left[-1]:.3g} % of "
+        f" % of test images right at step {step} of {data['steps']}; {left[-1]:.3g} % of "
         f"{int(sizes.sum()):,} wires are left. Layer by layer, in percent: {listed}. A picture of "
         f"the wires of {name}, {int(wires[data['chosen']]):,} of them."
     )

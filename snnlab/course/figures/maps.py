@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.course.figures.parts import place_accuracy, place_others, show_accuracy, show_others
 from snnlab.plot import style
 from snnlab.plot.decision import SIGNED
-from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, US, an, count
+from snnlab.plot.style import GAPS, OKABE_ITO, QUIET, ROLES, US, an, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +107,7 @@ def draw_maps(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None)
     image = style.blank_image(seen, (2, 2))
     kernel = weights.imshow(np.zeros((2, 2)), cmap=SIGNED, vmin=-1, vmax=1)
     tiles = maps.imshow(np.zeros((2, 2)), cmap="gray_r", vmin=0, vmax=1)
-    maps.set_facecolor("#C9DCEB")
+    maps.set_facecolor(GAPS)
     frames = [line for ax in (seen, weights, maps) for line in style.frame_image(ax)]
     last = (len(data["v"]) - 1) * data["dt"] * US
     (v,) = time.plot([], [], color=ROLES["membrane"])
@@ -206,7 +206,7 @@ def draw_patches(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = No
     for ax in (weights, maps, shown):
         frames += style.frame_image(ax)
     for ax in (weights, maps):
-        ax.set_facecolor("#C9DCEB")
+        ax.set_facecolor(GAPS)
     tests = place_accuracy(curve, data["steps"], "test accuracy (%)")
     others = place_others(curve, tests, "convolutions", "dense network", -0.24)
     titles = [ax.set_title(" ") for ax in (weights, maps, shown, curve)]

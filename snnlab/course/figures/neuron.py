@@ -8,19 +8,6 @@ from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, US, count
 
 
-def neuron_alt(x, i_syn, v, z, v_th, dt):
-    """One sentence about a neuron's run: spikes in and out, and how high the membrane rises."""
-    when = np.flatnonzero(z) * dt * US
-    out = count(len(when), "output spike")
-    if len(when):
-        out += f" at {', '.join(f'{t:.1f}' for t in when[:3])}{' ...' * (len(when) > 3)} µs"
-    top = int(np.argmax(v))
-    return (
-        f"{count(int(np.sum(x)), 'input spike')}, {out}; "
-        f"the membrane peaks at {v[top]:.2f} (threshold {v_th:.2f}) after {top * dt * US:.1f} µs"
-    )
-
-
 @style.styled
 def draw_neuron(x, i_syn, v, z, v_th, dt):
     """One neuron: input spikes, synaptic current, membrane with threshold and output spikes.
@@ -41,65 +28,52 @@ def draw_neuron(x, i_syn, v, z, v_th, dt):
     """
     fig = style.figure(6.2, 4.3)
     inputs, current, membrane = fig.subplots(3, sharex=True, height_ratios=[0.45, 1, 1.9])
-    last = len(v) * dt * US
-    (stems,) = inputs.plot([], [], color=ROLES["input"], lw=1.4)
-    (heads,) = inputs.plot([], [], "^", color=ROLES["input"], ms=6)
+    t = np.arange(len(v)) * dt * US
+    arrive, fire = t[np.asarray(x) > 0], t[np.asarray(z) > 0]
+    inputs.plot(*_stems(arrive, 0, 1), color=ROLES["input"], lw=1.4)
+    (heads,) = inputs.plot(arrive, np.ones(len(arrive)), "^", color=ROLES["input"], ms=6)
     inputs.set(ylim=(0, 1.25), yticks=[])
     style.label_axes(inputs, y="input\nspikes")
     inputs.spines["left"].set_visible(False)
-    (i_line,) = current.plot([], [], "s-", color=ROLES["current"], ms=2.5)
+    (i_line,) = current.plot(t, i_syn, "s-", color=ROLES["current"], ms=2.5)
+    _limits(current, np.min(i_syn), np.max(i_syn))
     style.label_axes(current, y="current\n(arb. units)")
-    (v_line,) = membrane.plot([], [], "o-", color=ROLES["membrane"], ms=3, label="membrane")
+    (v_line,) = membrane.plot(t, v, "o-", color=ROLES["membrane"], ms=3, label="membrane")
     threshold = membrane.axhline(v_th, color=ROLES["threshold"], ls="--", label="threshold")
-    (spikes,) = membrane.plot([], [], color=ROLES["spike"], lw=2)
-    look = {"color": ROLES["spike"], "ms": 6, "clip_on": False}
-    (tops,) = membrane.plot([], [], "D", label="output spike", **look)
+    top = _limits(membrane, np.min(v), max(np.max(v), v_th), room=1.15)
+    membrane.plot(*_stems(fire, v_th, top), color=ROLES["spike"], lw=2)
+    look = {"color": ROLES["spike"], "ms": 6, "clip_on": False, "label": "output spike"}
+    (tops,) = membrane.plot(fire, np.full(len(fire), top), "D", **look)
     style.label_axes(membrane, x="time (µs)", y="membrane potential\n(arb. units)")
     for ax in (current, membrane):
         ax.axhline(0, color=QUIET, lw=0.6, zorder=0)
         ax.yaxis.set_major_locator(MaxNLocator(4))
-    membrane.set_xlim(-0.02 * last, last)
+    membrane.set_xlim(-0.02 * (len(v) * dt * US), len(v) * dt * US)
+    handles = [v_line, threshold, *([tops] if len(fire) else [])]
     where = {"loc": "lower right", "bbox_to_anchor": (1, 1.0), "borderaxespad": 0}
-    legend = style.Legend(membrane, [v_line, threshold, tops], ncols=3, **where)
+    membrane.legend(handles=handles, ncols=3, **where)
     fig.align_ylabels()
-    parts = {"stems": stems, "heads": heads, "i": i_line, "v": v_line, "threshold": threshold}
-    parts |= {
-        "spikes": spikes,
-        "tops": tops,
-        "current": current,
-        "membrane": membrane,
-        "legend": legend,
-    }
-    return style.begin(fig, update_neuron, x, i_syn, v, z, v_th, dt, **parts)
+    style.freeze(fig)
+    parts = {"heads": heads, "i": i_line, "v": v_line, "threshold": threshold, "tops": tops}
+    return style.Picture(fig, _alt(x, v, fire, v_th, dt), **parts)
 
 
-def _steady_limits(ax, low, high, room=1.12):
-    """Limits that stay the same for most moves of a slider."""
+def _limits(ax, low, high, room=1.12):
+    """Round limits of an axis; returns the upper one."""
     down, up = style.steady(low, high)
     ax.set_ylim(down - 0.05 * up, up * room if up else 0.25)
+    return ax.get_ylim()[1]
 
 
-@style.styled
-def update_neuron(picture, x, i_syn, v, z, v_th, dt):
-    """Show another run in a picture of `draw_neuron`; arguments as there."""
-    a = picture.artists
-    t = np.arange(len(v)) * dt * US
-    arrive, fire = t[np.asarray(x) > 0], t[np.asarray(z) > 0]
-    a.stems.set_data(*_stems(arrive, 0, 1))
-    a.heads.set_data(arrive, np.ones(len(arrive)))
-    a.i.set_data(t, i_syn)
-    a.v.set_data(t, v)
-    a.threshold.set_ydata([v_th, v_th])
-    _steady_limits(a.current, np.min(i_syn), np.max(i_syn))
-    _steady_limits(a.membrane, np.min(v), max(np.max(v), v_th), room=1.15)
-    top = a.membrane.get_ylim()[1]
-    a.spikes.set_data(*_stems(fire, v_th, top))
-    a.tops.set_data(fire, np.full(len(fire), top))
-    a.legend.update(picture)
-    text = neuron_alt(x, i_syn, v, z, v_th, dt)
-    picture.alt = (
+def _alt(x, v, fire, v_th, dt):
+    """What there is to see: spikes in and out, and how high the membrane rises."""
+    out, top = count(len(fire), "output spike"), int(np.argmax(v))
+    if len(fire):
+        out += f" at {', '.join(f'{t:.1f}' for t in fire[:3])}{' ...' * (len(fire) > 3)} µs"
+    return (
         "Three curves over time of one leaky neuron: input spikes, synaptic current, and the "
-        f"membrane potential with its threshold. {text}."
+        f"membrane potential with its threshold. {count(int(np.sum(x)), 'input spike')}, {out}; "
+        f"the membrane peaks at {v[top]:.2f} (threshold {v_th:.2f}) after {top * dt * US:.1f} µs."
     )
 
 

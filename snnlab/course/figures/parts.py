@@ -6,6 +6,8 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, US, an
 
+PERCENT = [1, 2, 5, 10, 20, 50, 100]  # ticks
+
 
 def place_image(ax, shape):
     """Room for a test image: its pixels, the frame over them and the title, as a dict."""
@@ -66,6 +68,33 @@ def show_accuracy(line, tested):
     step, accuracy = np.array(tested, float).reshape(-1, 2).T
     line.set_data(step, 100 * accuracy)
     return int(step[-1]), 100 * accuracy[-1]
+
+
+def percent_axis(ax, which):
+    """Make the ``"x"`` or ``"y"`` axis one of shares that count by their logarithms, in percent."""
+    ax.set(**{f"{which}scale": "log", f"{which}lim": (0.8, 130), f"{which}ticks": PERCENT})
+    getattr(ax, f"{which}axis").set_major_formatter(style.plain)
+    ax.minorticks_off()
+
+
+def place_share(ax, steps, what):
+    """Room for what is left of the wires over so many steps, and for what is wanted, as a dict."""
+    (share,) = ax.plot([], [], color=ROLES["membrane"])
+    (target,) = ax.plot([], [], ls="--", lw=1.2, color=ROLES["threshold"])
+    percent_axis(ax, "y")
+    ax.set_xlim(-0.02 * steps, 1.02 * steps)
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    style.label_axes(ax, x="step", y=what, title=" ")
+    return {"share": share, "target": target}
+
+
+def show_share(a, at, left, data):
+    """Draw shares ``left`` at steps ``at``, and ``data["target"]``; returns shares in percent."""
+    left = 100 * np.asarray(left, float)
+    a.share.set_data(at, np.where(left > 0, left, np.nan))
+    wanted = np.nan if data["target"] is None else 100 * data["target"]
+    a.target.set_data([0, data["steps"]], [wanted] * 2)
+    return left
 
 
 def place_others(ax, line, name, others, below):

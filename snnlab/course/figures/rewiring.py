@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from snnlab.course.figures.parts import in_percent, place_accuracy, show_accuracy
+from snnlab.course.figures.parts import (
+    in_percent,
+    percent_axis,
+    place_accuracy,
+    place_share,
+    show_accuracy,
+    show_share,
+)
 from snnlab.plot import style
-from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
+from snnlab.plot.rewiring import RULES
+from snnlab.plot.style import QUIET, ROLES, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,14 +27,8 @@ if TYPE_CHECKING:
 
     from snnlab.plot.style import Picture
 
-PERCENT = [1, 2, 5, 10, 20, 50, 100]  # ticks
-LOOKS = {  # colour and marker
-    "Grad R": (OKABE_ITO["blue"], "o"),
-    "Deep R": (OKABE_ITO["orange"], "s"),
-    "STDS": (OKABE_ITO["bluish green"], "^"),
-    "magnitude": (OKABE_ITO["reddish purple"], "D"),
-    "fixed mask": (OKABE_ITO["black"], "v"),
-}
+LOOKS = {name: RULES[name] for name in ("Grad R", "Deep R", "STDS")}
+LOOKS |= {"magnitude": RULES["magnitude, gradual"], "fixed mask": RULES["random mask"]}
 
 
 @style.styled
@@ -53,22 +55,11 @@ def draw_rewiring(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = N
     grid = fig.add_gridspec(2, 2, width_ratios=[1, 1.25], height_ratios=[1, 1.15])
     left, accuracy = fig.add_subplot(grid[0, 0]), fig.add_subplot(grid[0, 1])
     pixels, frontier = fig.add_subplot(grid[1, 0]), fig.add_subplot(grid[1, 1])
-    parts = _place_share(left, data["steps"])
+    parts = place_share(left, data["steps"], "connectivity\n(% of weights)")
+    parts["says"] = left.set_title(" ")
     parts["tests"] = place_accuracy(accuracy, data["steps"], "accuracy on\ntest images (%)")
     parts |= _place_pixels(pixels, data) | _place_frontier(frontier, data["stored"])
     return style.begin(fig, update_rewiring, data, **parts)
-
-
-def _place_share(ax, steps):
-    (share,) = ax.plot([], [], color=ROLES["membrane"])
-    (target,) = ax.plot([], [], ls="--", lw=1.2, color=ROLES["threshold"])
-    ax.set_yscale("log")
-    ax.set(xlim=(-0.02 * steps, 1.02 * steps), ylim=(0.8, 130), yticks=PERCENT)
-    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    ax.yaxis.set_major_formatter(style.plain)
-    ax.minorticks_off()
-    style.label_axes(ax, x="step", y="connectivity\n(% of weights)", title=" ")
-    return {"share": share, "target": target, "says": ax.set_title(" ")}
 
 
 def _place_pixels(ax, data):
@@ -83,16 +74,14 @@ def _place_pixels(ax, data):
 
 def _place_frontier(ax, stored):
     dots = {}
-    for name, (color, marker) in LOOKS.items():
+    for name, (color, marker, _) in LOOKS.items():
         behind = in_percent([(100 * x, y) for method, x, y in stored if method == name])
         ax.plot(*behind, marker, ms=5, mfc="none", mec=QUIET, zorder=1)
         (dots[name],) = ax.plot([], [], marker, ms=6, color=color, label=name)
     (trail,) = ax.plot([], [], "-", lw=1, color=QUIET)
     (here,) = ax.plot([], [], "*", ms=14, mfc=ROLES["spike"], mec="black")
-    ax.set_xscale("log")
-    ax.set(xlim=(0.8, 130), xticks=PERCENT, ylim=(50, 101))
-    ax.xaxis.set_major_formatter(style.plain)
-    ax.minorticks_off()
+    percent_axis(ax, "x")
+    ax.set_ylim(50, 101)
     style.light_grid(ax)
     title = "star: this run" + ("; hollow: stored, full runs" if stored else "")
     style.label_axes(ax, x="connectivity (% of weights)", y="accuracy (%), above 50", title=title)
@@ -104,10 +93,7 @@ def _place_frontier(ax, stored):
 def update_rewiring(picture: Picture, data: Mapping[str, Any]) -> None:
     """Show other data in a picture of `draw_rewiring`; arguments as there."""
     a = picture.artists
-    left = 100 * np.asarray(data["left"], float)
-    a.share.set_data(np.arange(len(left)), np.where(left > 0, left, np.nan))
-    wanted = np.nan if data["target"] is None else 100 * data["target"]
-    a.target.set_data([0, data["steps"]], [wanted] * 2)
+    left = show_share(a, np.arange(len(data["left"])), data["left"], data)
     step, accuracy = show_accuracy(a.tests, data["tested"])
     a.says.set_text(f"{data['method']}, {data['settings']}")
     pixels = data["pixels"]

@@ -42,7 +42,7 @@ def draw_traces(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = Non
     above, below, right = (fig.add_subplot(place) for place in (grid[0, 0], grid[1, 0], grid[:, 1]))
     (v,) = above.plot([], [], color=ROLES["membrane"], lw=1.2)
     above.axhline(1, color=ROLES["threshold"], ls="--", lw=1)
-    (tops,) = above.plot([], [], "d", color=ROLES["spike"], ms=3.5, clip_on=False)
+    (tops,) = above.plot([], [], "d", color=ROLES["spike"], ms=3.5)
     above.tick_params(labelbottom=False)
     style.label_axes(above, y="membrane\n(thresholds)", title=" ")
     (heard,) = below.plot([], [], color=ROLES["input"], label="came in, in thresholds")

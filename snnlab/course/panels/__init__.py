@@ -1,4 +1,4 @@
-"""The panels of the course, one or two for each notebook."""
+"""The panels of the course, one to three for each notebook from the second on."""
 
 from snnlab.course.panels.borrowed import BorrowedWeights
 from snnlab.course.panels.broken import BrokenNeurons
@@ -12,8 +12,7 @@ from snnlab.course.panels.digits import DrawDigit, PixelsToSpikes
 from snnlab.course.panels.gradients import BackwardInTime, Surrogates
 from snnlab.course.panels.layers import RewireDeep
 from snnlab.course.panels.listening import LearnToListen, Listen, SayDigit
-from snnlab.course.panels.maps import FeatureMaps, TrainPatches, receptive_field, small_network
-from snnlab.course.panels.neuron import OneNeuron
+from snnlab.course.panels.maps import FeatureMaps, TrainPatches, patch_network, receptive_field
 from snnlab.course.panels.pauses import FindConstants, LearnPauses
 from snnlab.course.panels.readout import ReadOut
 from snnlab.course.panels.regions import YinYang
@@ -37,7 +36,6 @@ __all__ = [
     "LearnPauses",
     "LearnToListen",
     "Listen",
-    "OneNeuron",
     "OneNumber",
     "PixelsToSpikes",
     "ReadOut",
@@ -59,6 +57,6 @@ __all__ = [
     "WithoutTeacher",
     "WithoutTime",
     "YinYang",
+    "patch_network",
     "receptive_field",
-    "small_network",
 ]

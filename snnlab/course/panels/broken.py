@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.course import figures
+from snnlab.course import broken, figures
 from snnlab.course.arguments import of_course
 from snnlab.course.panels.shared import checked
 from snnlab.learning.settings import check_samples
@@ -26,44 +26,6 @@ if TYPE_CHECKING:
 SHARES = (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)  # points of the curves
 DRAWS = 4  # over which a curve of random deaths is averaged
 ORDERS = "random", "targeted"
-
-
-def answers(network, inputs, dead=None):
-    """Classes that a network decides for with some hidden neurons silenced.
-
-    Parameters
-    ----------
-    network : Network
-        One hidden layer, readout of potentials.
-    inputs : SpikeTrains
-    dead : array of bool (n_hidden,), optional
-        They hear nothing, and so never fire.
-
-    Returns
-    -------
-    array of int (n_samples,)
-    """
-    alive = None if dead is None else [~np.asarray(dead)]
-    return (
-        network.forward(inputs, potentials=False, dropout=alive).readout.max(axis=1).argmax(axis=1)
-    )
-
-
-def influence(network, inputs):
-    """How much each hidden neuron says: its spikes per sample times its outgoing weights.
-
-    Returns
-    -------
-    array (n_hidden,)
-    """
-    spikes = _activity(network, inputs)
-    return spikes * np.abs(network.weights[1]).sum(axis=1)
-
-
-def _activity(network, inputs):
-    """Spikes of each hidden neuron per sample."""
-    hidden = network.forward(inputs, potentials=False).hidden[0].compact()
-    return np.bincount(hidden.unit, minlength=network.sizes[1]) / len(inputs)
 
 
 class BrokenNeurons(Panel):
@@ -96,11 +58,11 @@ class BrokenNeurons(Panel):
         labels = _check.labels("labels", labels, len(inputs), self.networks[0].sizes[-1])
         self.inputs, self.labels = inputs[:n], labels[:n]
         self.n_hidden = self.networks[0].sizes[1]
-        needed = [influence(network, self.inputs) for network in self.networks]
+        needed = [broken.influence(network, self.inputs) for network in self.networks]
         self._needed = [np.argsort(-x, kind="stable") for x in needed]
         self._levels = []
         for network in self.networks:
-            activity = _activity(network, self.inputs)
+            activity = broken.activity(network, self.inputs)
             shade = 255 * np.sqrt(activity / max(activity.max(), 1e-9))
             self._levels.append(shade.astype(np.uint8).tobytes())
         self.curves = {order: self._curves(order) for order in ORDERS}
@@ -153,7 +115,7 @@ class BrokenNeurons(Panel):
     def _mean(self, net, share, order, draws):
         """Accuracy of one network at a share of dead neurons, mean over draws."""
         dead = (self.chosen(share, order, draw, net) for draw in draws)
-        said = (answers(self.networks[net], self.inputs, one) for one in dead)
+        said = (broken.answers(self.networks[net], self.inputs, one) for one in dead)
         return np.mean([float((classes == self.labels).mean()) for classes in said])
 
     def simulate(
@@ -177,7 +139,7 @@ class BrokenNeurons(Panel):
             The argument of `snnlab.course.figures.draw_broken`.
         """
         n_classes = self.networks[0].sizes[-1]
-        said = [answers(network, self.inputs, dead) for network in self.networks]
+        said = [broken.answers(network, self.inputs, dead) for network in self.networks]
         confusion = np.zeros((n_classes, n_classes), int)
         np.add.at(confusion, (self.labels, said[net]), 1)
         return {

@@ -290,8 +290,8 @@ class ThroughTheChip(Panel):
         Samples to train on.
     test : (SpikeTrains, array of int)
         Samples of which the accuracy is measured.
-    n_steps : int
-        Steps of training.
+    steps : int
+        Of training.
     lr : float
         Its rate.
     key : str, optional
@@ -313,14 +313,11 @@ class ThroughTheChip(Panel):
         labels: ArrayLike,
         test: tuple[SpikeTrains, np.ndarray],
         *,
-        n_steps: int = 50,
+        steps: int = 50,
         lr: float = 2e-3,
         key: str | None = None,
     ) -> None:
-        self.network, self.n_steps = (
-            checked(network),
-            _check.integer("n_steps", n_steps, at_least=1),
-        )
+        self.network, self.n_steps = checked(network), steps
         check_samples("inputs", network, inputs)
         self.inputs = inputs
         self.labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from snnlab.datasets.dataset import Dataset
     from snnlab.network import Network
 
-EVERY = 40  # steps between two looks at the test images
 _PULLS = as_options((0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4))
 
 
@@ -88,7 +87,7 @@ class RewireOnChip(Panel):
             }
 
         pace = Pace()
-        for k, tested in lessons.watch(task, network, rule, every=EVERY, substrate=chip):
+        for k, tested in lessons.watch(task, network, rule, substrate=chip):
             yield from pace.frame(partial(frame, k, tested), now=k == task.steps)
 
     def downloads(self) -> dict[str, Network]:

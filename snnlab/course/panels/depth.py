@@ -12,7 +12,9 @@ from snnlab.course import depth as deep
 from snnlab.course import figures
 from snnlab.course.arguments import of_course
 from snnlab.course.figures.depth import multiple
-from snnlab.course.panels.shared import BATCH, TrainedAnew
+from snnlab.course.panels.shared import BATCH, accuracies, watched
+from snnlab.course.samples import Samples
+from snnlab.learning.optim import Adam
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class Depth(Panel):
         return deep.adjoint_norms(network, self.inputs, self.labels, STEEPNESSES, surrogate)
 
     def simulate(
-        self, *, steepness: float, depth: int, start: str, shortcut: bool, surrogate: str
+        self, *, steepness: float, depth: int, start: str, shortcut: str, surrogate: str
     ) -> dict[str, Any]:
         """Spikes and gradients by layer.
 
@@ -124,7 +126,7 @@ class Depth(Panel):
         )
 
 
-class TrainDeep(TrainedAnew):
+class TrainDeep(Panel):
     """A deep network that learns digits, trained anew whenever a setting is changed.
 
     Parameters
@@ -160,18 +162,21 @@ class TrainDeep(TrainedAnew):
         n_train = min(_check.integer("n_train", n_train, at_least=2), len(data.x_train))
         n_train -= n_train % BATCH == 1  # a norm has no use for a batch of one
         self.data, self.n_steps = data, steps
-        self.inputs = deep.images_as_currents(data, data.x_train[:n_train])
-        self.labels = data.y_train[:n_train]
-        self.test = deep.images_as_currents(data, data.x_test[:n_test]), data.y_test[:n_test]
+        learned, tested = (
+            deep.images_as_currents(data, x) for x in (data.x_train[:n_train], data.x_test[:n_test])
+        )
+        labels = data.y_train[:n_train], data.y_test[:n_test]
+        self.samples = Samples(learned, labels[0], tested, labels[1], data.n_classes)
         super().__init__(key)
 
     @functools.cached_property
     def _shallow(self):
         """Accuracies of a network of two layers, by step."""
-        return self._accuracies(deep.deep_network(self.data, 2, start="norm"), 3e-3)
+        network = deep.deep_network(self.data, 2, start="norm")
+        return accuracies(network, self.samples, self.n_steps, 3e-3)
 
     def simulate(
-        self, *, depth: int, start: str, shortcut: bool, steepness: float, lr: float
+        self, *, depth: int, start: str, shortcut: str, steepness: float, lr: float
     ) -> Iterator[dict[str, Any] | None]:
         """Train a network, and yield how it stands.
 
@@ -183,22 +188,20 @@ class TrainDeep(TrainedAnew):
         network = deep.deep_network(
             self.data, depth, start=start, shortcut=shortcut, steepness=steepness
         )
-        self._network, tested, pace = network, [], Pace()
+        self._network, pace = network, Pace()
         fixed = {
             "others": self._shallow,
             "steps": self.n_steps,
             "settings": f"{_settings(start, shortcut)}, steepness {steepness:g}, rate {lr:g}",
         }
-        some = self.inputs[:BATCH], self.labels[:BATCH]
+        some = self.samples.inputs[:BATCH], self.samples.labels[:BATCH]
 
-        def frame():
+        def frame(tested):
             norms, rates = deep.adjoint_norms(network, *some, [steepness])
             return fixed | {"rates": rates, "norms": norms[0], "tested": list(tested)}
 
-        for k, accuracy in self._trained(network, lr):
-            if accuracy is not None:
-                tested.append((k, accuracy))
-            yield from pace.frame(frame, now=k == self.n_steps)
+        for k, _, tested in watched(network, self.samples, self.n_steps, optimizer=Adam(lr)):
+            yield from pace.frame(functools.partial(frame, tested), now=k == self.n_steps)
 
     def downloads(self) -> dict[str, Network]:
         """The network as it stands."""

@@ -172,7 +172,7 @@ class BackwardInTime(Panel):
         }
         super().__init__(key)
 
-    def simulate(self, *, t: int, sample: int, steepness: float, reset: str) -> dict[str, Any]:
+    def simulate(self, *, t: int, sample: int, steepness: float, reset: bool) -> dict[str, Any]:
         """Forward and backward pass of one sample.
 
         Returns

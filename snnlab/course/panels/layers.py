@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _TARGETS = tuple((f"{100 * x:g} %", x) for x in (0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5))
 _STRENGTHS = as_options((0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7))
 _SHARES = ("free", "free"), ("all alike", "alike")
-EVERY = 40  # steps between two looks at the test images
 
 
 class _Run:
@@ -33,7 +32,7 @@ class _Run:
         self.network, rule = photographs.begin(task, method, network=network, **how)
         self.settings, self.before = settings, before
         self.left, self.tested, self.step = [], [], 0
-        self._steps = lessons.watch(task, self.network, rule, every=EVERY)
+        self._steps = lessons.watch(task, self.network, rule)
 
     def advance(self):
         """Take a step, if there is another; returns whether there was."""

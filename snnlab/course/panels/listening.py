@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from snnlab import _check
 from snnlab.course import figures, listening
 from snnlab.course.arguments import of_course
-from snnlab.course.panels.shared import checked, first_steps
-from snnlab.learning.evaluation import evaluate
+from snnlab.course.panels.shared import checked, watched
+from snnlab.learning.optim import Adam
 from snnlab.live import Action, Choice, Loudspeaker, Pace, Panel, Slider, Spoken, Stops, as_options
 from snnlab.plot.style import an, one
 from snnlab.sound import Cochlea
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from snnlab.network import Network
 
 NAMES = "tested", "others"  # of the recurrent network's accuracies, and of the other's
-EVERY = 18  # steps between two looks at the test recordings
 TAUS = tuple((f"{1000 * tau:.0f}", tau) for tau in (0.02, 0.04, 0.06, 0.1, 0.2))
 CODES = ("a change", "delta"), ("how loud", "latency")
 QUIET = 100  # of 32,767: no sample of a sound that is as good as silent is larger
@@ -216,30 +216,23 @@ class LearnToListen(Panel):
 
     def _race(self, speech, lr, fixed):
         """Train both in turn, and ask one of them for a test recording as it learns."""
-        networks, pace = self._networks, Pace()
+        networks, pace, how = self._networks, Pace(), {"loss": listening.LOSS, "every": 18}
         runs = [
-            first_steps(
-                network, speech.inputs, speech.labels, self.n_steps, lr, loss=listening.LOSS
-            )
+            watched(network, speech, self.n_steps, optimizer=Adam(lr), **how)
             for network in networks.values()
         ]
-        test, tested = (speech.test_inputs, speech.test_labels), {kind: [] for kind in networks}
         found = np.flatnonzero(speech.test_labels == min(7, self.n_classes - 1))
         asked = int(found[0]) if len(found) else 0
         sample = speech.test_inputs[asked : asked + 1].compact()
         fixed |= {"step": sample.step, "unit": sample.unit, "label": int(speech.test_labels[asked])}
 
-        def frame():
+        def frame(both):
             shares = listening.shares(networks["recurrent"], sample)[0]
-            both = {name: list(tested[kind]) for name, kind in zip(NAMES, networks, strict=True)}
-            return fixed | both | {"shares": shares}
+            tested = {name: list(x) for name, (_, _, x) in zip(NAMES, both, strict=True)}
+            return fixed | tested | {"shares": shares}
 
-        for k, _ in enumerate(zip(*runs, strict=True), 1):
-            if k == 1 or k % EVERY == 0 or k == self.n_steps:
-                for kind, network in networks.items():
-                    right = evaluate(network, *test, loss=listening.LOSS).accuracy
-                    tested[kind].append((k, right))
-            yield from pace.frame(frame, now=k == self.n_steps)
+        for both in zip(*runs, strict=True):
+            yield from pace.frame(partial(frame, both), now=both[0][0] == self.n_steps)
 
     def downloads(self) -> dict[str, Network]:
         """Both networks as they stand."""

@@ -10,8 +10,10 @@ import numpy as np
 from snnlab import _check, encode
 from snnlab.course import figures
 from snnlab.course.arguments import of_course
-from snnlab.course.panels.shared import TrainedAnew
+from snnlab.course.panels.shared import accuracies, watched
+from snnlab.course.samples import Samples
 from snnlab.layers import Conv, Pool
+from snnlab.learning.optim import Adam
 from snnlab.live import Choice, Pace, Panel, Slider, Stops, as_options
 from snnlab.network import Network
 from snnlab.neurons import LIF
@@ -205,14 +207,14 @@ def _maps(counts, shape):
 
 
 def _name(stages, k):
-    """What a convolution or a pool is called: "1st convolution", "its pool"."""
+    """What a convolution or a pool is called: "convolution 1", "pool 1"."""
     convolutions = sum(isinstance(stage.layer, Conv) for stage in stages[: k + 1])
     what = "convolution" if isinstance(stages[k].layer, Conv) else "pool"
     return f"{what} {convolutions}"
 
 
 @of_course
-def small_network(
+def patch_network(
     data: Dataset,
     *,
     maps: int = 12,
@@ -250,7 +252,7 @@ def small_network(
     return network.scale_to_activity(few, rate=0.25 / n_steps)
 
 
-class TrainPatches(TrainedAnew):
+class TrainPatches(Panel):
     """Two convolutions that learn digits, trained anew whenever a setting is changed.
 
     Parameters
@@ -284,17 +286,20 @@ class TrainPatches(TrainedAnew):
         key: str | None = None,
     ) -> None:
         self.data, self.n_steps = data, steps
-        self.inputs, self.labels = encode.latency(data.x_train[:n_train]), data.y_train[:n_train]
-        self.test = encode.latency(data.x_test[:n_test]), data.y_test[:n_test]
+        learned = encode.latency(data.x_train[:n_train]), data.y_train[:n_train]
+        tested = encode.latency(data.x_test[:n_test]), data.y_test[:n_test]
+        self.samples = Samples(*learned, *tested, data.n_classes)
         super().__init__(key)
 
     @functools.cached_property
     def _dense(self):
         """Accuracies of a dense network of 100 hidden neurons, and how many weights it has."""
-        sizes = self.inputs.n_units, 100, self.data.n_classes
-        network = Network(sizes, LIF.brainscales2(), n_steps=self.inputs.n_steps, rng=0)
-        network.scale_to_activity(self.inputs[:200], 25)
-        return self._accuracies(network, 3e-3), sum(w.size for w in network.weights)
+        inputs = self.samples.inputs
+        sizes = inputs.n_units, 100, self.data.n_classes
+        network = Network(sizes, LIF.brainscales2(), n_steps=inputs.n_steps, rng=0)
+        network.scale_to_activity(inputs[:200], 25)
+        found = accuracies(network, self.samples, self.n_steps, 3e-3)
+        return found, sum(w.size for w in network.weights)
 
     def simulate(
         self, *, kernel: int, maps: int, how: str, lr: float, digit: int
@@ -306,13 +311,13 @@ class TrainPatches(TrainedAnew):
         dict or None
             The argument of `snnlab.course.figures.draw_patches`; None between two pictures.
         """
-        network = small_network(self.data, maps=maps, kernel=kernel, how=how)
-        self._network, tested, pace = network, [], Pace()
-        digit = min(digit, len(self.test[1]) - 1)
+        network = patch_network(self.data, maps=maps, kernel=kernel, how=how)
+        self._network, pace = network, Pace()
+        digit = min(digit, len(self.samples.test_labels) - 1)
         others, others_weights = self._dense
         fixed = {
             "image": self.data.x_test[digit].reshape(self.data.image_shape),
-            "label": int(self.test[1][digit]),
+            "label": int(self.samples.test_labels[digit]),
             "others": others,
             "others_weights": others_weights,
             "weights": sum(w.size for w in network.weights),
@@ -320,8 +325,8 @@ class TrainPatches(TrainedAnew):
             "settings": f"{maps} kernels of {kernel} x {kernel}, rate {lr:g}",
         }
 
-        def frame():
-            trace = network.forward(self.test[0][digit], potentials=False)
+        def frame(tested):
+            trace = network.forward(self.samples.test_inputs[digit], potentials=False)
             first, shape = trace.records[0], network.stages[0].shape_out
             counts = first.values_of(0, 1, np.float32)[0].sum(axis=0)
             w = network.weights[0].T.reshape(maps, kernel, kernel)
@@ -329,10 +334,8 @@ class TrainPatches(TrainedAnew):
             now = {"kernels": w.copy(), "maps": _maps(counts, shape), "decision": decision}
             return fixed | now | {"tested": list(tested)}
 
-        for k, accuracy in self._trained(network, lr):
-            if accuracy is not None:
-                tested.append((k, accuracy))
-            yield from pace.frame(frame, now=k == self.n_steps)
+        for k, _, tested in watched(network, self.samples, self.n_steps, optimizer=Adam(lr)):
+            yield from pace.frame(functools.partial(frame, tested), now=k == self.n_steps)
 
     def downloads(self) -> dict[str, Network]:
         """The network as it stands."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,7 @@ from snnlab import _check
 from snnlab.course import figures, pauses
 from snnlab.course.arguments import of_course
 from snnlab.course.figures.pauses import largest_miss
-from snnlab.learning.evaluation import evaluate
-from snnlab.learning.training import steps
+from snnlab.course.panels.shared import watched
 from snnlab.live import Choice, Pace, Panel, Stops, as_options
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from snnlab.network import Network
 
-EVERY = 20  # steps between two looks at the test samples
 STARTS = {
     "tau_mem": {"low": 2.5, "middle": 5.0, "high": 25.0},
     "tau_syn": {"low": 1.5, "middle": 5.0, "high": 15.0},
@@ -166,24 +165,8 @@ class LearnPauses(Panel):
         super().__init__(key)
 
     def _trained(self, network, lr):
-        """Train, and yield each step's number, with the accuracy now and then, else None."""
-        clicks = self.clicks
-        epochs = -(-self.n_steps // -(-len(clicks.inputs) // pauses.BATCH))
-        run = steps(
-            network,
-            clicks.inputs,
-            clicks.labels,
-            epochs=epochs,
-            batch_size=pauses.BATCH,
-            loss=pauses.LOSS,
-            optimizer=pauses.optimizer_for(network, lr),
-            schedule="constant",
-            rng=0,
-        )
-        for k, _ in zip(range(1, self.n_steps + 1), run, strict=False):
-            look = k == 1 or k % EVERY == 0 or k == self.n_steps
-            test = clicks.test_inputs, clicks.test_labels
-            yield k, evaluate(network, *test, loss=pauses.LOSS).accuracy if look else None
+        how = {"loss": pauses.LOSS, "optimizer": pauses.optimizer_for(network, lr)}
+        return watched(network, self.clicks, self.n_steps, **how)
 
     def _network(self, kind, tau, start):
         return pauses.time_network(self.clicks, kind, hidden=self.hidden, tau=tau, start=start)
@@ -199,7 +182,7 @@ class LearnPauses(Panel):
             The argument of `snnlab.course.figures.draw_pauses`; None between two pictures.
         """
         network = self._network(kind, tau, start)
-        self._shown, tested, pace = network, [], Pace()
+        self._shown, pace = network, Pace()
         sample = self.clicks.test_inputs[self._asked : self._asked + 1].compact()
         words = dict((kind, words) for words, kind in LEARNS)[kind]
         fixed = {
@@ -214,21 +197,17 @@ class LearnPauses(Panel):
             "steps": self.n_steps,
             "settings": f"learns {words}, {start} τ around {tau:g} ms, rate {lr:g}",
         }
-        others, other = [], self._trained(self._network("fixed", tau, start), lr)
+        other = self._trained(self._network("fixed", tau, start), lr)
 
-        def frame():
+        def frame(tested, others):
             sums = network.forward(sample).readout[0].sum(axis=0)
             answer = pauses.PAUSES[int(sums.argmax())]
             now = {"now": _rows(network), "answer": answer}
             return fixed | now | {"tested": list(tested), "others": list(others)}
 
-        for k, accuracy in self._trained(network, lr):
-            beside = None if kind == "fixed" else next(other)[1]
-            if accuracy is not None:
-                tested.append((k, accuracy))
-            if beside is not None:
-                others.append((k, beside))
-            yield from pace.frame(frame, now=k == self.n_steps)
+        for k, _, tested in self._trained(network, lr):
+            others = [] if kind == "fixed" else next(other)[2]
+            yield from pace.frame(partial(frame, tested, others), now=k == self.n_steps)
 
     def downloads(self) -> dict[str, Network]:
         """The network as it stands."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from snnlab import datasets
 from snnlab.course import figures
 from snnlab.course.arguments import of_course
+from snnlab.course.panels.shared import with_looks
 from snnlab.live import Pace, Panel, Slider, Stops, as_options
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from snnlab.network import Network
 
 GRID = 48  # points of the plane per side that are asked for
-EVERY = 40  # steps between two looks at the test points
 _POINTS = as_options((50, 100, 200, 500, 1000, 2000), "{:,}")
 _HIDDEN = as_options((2, 5, 10, 20, 30, 60, 120))
 
@@ -113,16 +114,14 @@ class YinYang(Panel):
             "baseline": straight_lines(x, y).score(x_test, y_test),
             "settings": f"{n:,} points, noise {noise:.2f}",
         }
-        tested, pace = [], Pace()
+        run, pace = model.fit_steps(x, y), Pace()
 
-        def frame():
+        def frame(tested):
             odds = model.predict_proba(self._plane).reshape(GRID, GRID, -1)
             return fixed | {"odds": odds, "tested": list(tested)}
 
-        for k, _ in enumerate(model.fit_steps(x, y), 1):
-            if k == 1 or k % EVERY == 0 or k == total:
-                tested.append((k, model.score(x_test, y_test)))
-            yield from pace.frame(frame, now=k == total)
+        for k, _, tested in with_looks(run, total, lambda: model.score(x_test, y_test), 40):
+            yield from pace.frame(partial(frame, tested), now=k == total)
 
     def downloads(self) -> dict[str, Network]:
         """The network as it stands."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _TARGETS = tuple((f"{100 * x:g} %", x) for x in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5))
 _STRENGTHS = 0.001, 0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7
 _STRENGTHS = as_options(_STRENGTHS)
-EVERY = 30  # steps between two looks at the test images
 
 
 def stored_runs(study):
@@ -124,7 +123,7 @@ class Rewire(Panel):
             "stored": self.stored,
         }
         wires, pace = synapses.n_weights(network).sum(), Pace()
-        for k, data["tested"] in lessons.watch(task, network, rule, every=EVERY):
+        for k, data["tested"] in lessons.watch(task, network, rule, every=30):
             if k:
                 data["left"].append(float(rule.active.sum() / wires))
             if k == task.steps:

@@ -2,15 +2,16 @@
 
 from itertools import islice
 
+import numpy as np
+
 from snnlab import _check
 from snnlab.learning.evaluation import evaluate
 from snnlab.learning.optim import Adam
 from snnlab.learning.settings import check_samples
 from snnlab.learning.training import steps
-from snnlab.live import Panel
 from snnlab.network import Network
 
-EVERY = 20  # steps between two looks at the test images
+EVERY = 20  # steps between two looks at the test samples
 BATCH = 50
 
 
@@ -49,7 +50,7 @@ def checked_test(network, test):
     return inputs, _check.labels("labels of test", labels, n, network.sizes[-1])
 
 
-def look_at(networks, sample):
+def look_at(networks, sample, read=np.max):
     """What networks make of one sample.
 
     Parameters
@@ -57,6 +58,8 @@ def look_at(networks, sample):
     networks : iterable of Network
     sample : SpikeTrains
         One of them.
+    read : callable
+        What makes scores of potentials over time, as the networks' loss does.
 
     Returns
     -------
@@ -69,33 +72,68 @@ def look_at(networks, sample):
         trace = network.forward(sample, potentials=False)
         train = trace.hidden[0].compact()
         out["spikes"].append((train.step, train.unit))
-        out["decision"].append(int(trace.readout[0].max(axis=0).argmax()))
+        out["decision"].append(int(read(trace.readout[0], axis=0).argmax()))
     return out
 
 
-def first_steps(network, inputs, labels, n_steps, lr, **settings):
-    """Train for so many steps of `BATCH` samples, an iterator of `Step`; the rate stays the same.
+def with_looks(run, n_steps, look, every=EVERY):
+    """Go through a training, and look now and then.
 
-    ``settings`` are further ones of `snnlab.training.steps`.
+    Parameters
+    ----------
+    run : iterator
+        Of its steps.
+    n_steps : int
+        How many there will be.
+    look : callable
+        Without arguments, such as one that returns the accuracy on test samples.
+    every : int
+        Steps between two looks; there is one after the first step and one after the last, too.
+
+    Yields
+    ------
+    int
+        Steps taken: from 1 to all of them.
+    Step
+        The last one.
+    list of (int, float)
+        Steps, and what was found, of each look so far.
     """
-    epochs = -(-n_steps // -(-len(inputs) // BATCH))
-    settings |= {"batch_size": BATCH, "optimizer": Adam(lr), "schedule": "constant", "rng": 0}
-    return islice(steps(network, inputs, labels, epochs=epochs, **settings), n_steps)
+    found = []
+    for k, step in enumerate(run, 1):
+        if k == 1 or k % every == 0 or k == n_steps:
+            found.append((k, look()))
+        yield k, step, found
 
 
-class TrainedAnew(Panel):
-    """A panel whose network is trained anew whenever a setting is changed.
+def watched(network, samples, n_steps, *, loss="max_over_time", every=EVERY, **settings):
+    """Train for so many steps of `BATCH` samples, the rate staying the same, and test now and then.
 
-    It has ``inputs`` and ``labels``, ``test`` (a pair of both), and takes ``n_steps`` of training.
+    Parameters
+    ----------
+    network : Network
+    samples : Samples
+    n_steps, every : int
+        As for `with_looks`; what looks find is the accuracy on the test samples.
+    loss, **settings
+        As for `snnlab.training.steps`.
+
+    Returns
+    -------
+    iterator
+        As of `with_looks`.
     """
+    settings |= {"loss": loss, "batch_size": BATCH, "schedule": "constant", "rng": 0}
+    epochs = -(-n_steps // -(-len(samples.inputs) // BATCH))
+    run = steps(network, samples.inputs, samples.labels, epochs=epochs, **settings)
 
-    def _trained(self, network, lr):
-        """Train, and yield each step's number, with the accuracy every `EVERY` steps, else None."""
-        trained = first_steps(network, self.inputs, self.labels, self.n_steps, lr)
-        for k, _ in enumerate(trained, 1):
-            look = k == 1 or k % EVERY == 0 or k == self.n_steps
-            yield k, evaluate(network, *self.test).accuracy if look else None
+    def look():
+        return evaluate(network, samples.test_inputs, samples.test_labels, loss=loss).accuracy
 
-    def _accuracies(self, network, lr):
-        """Train to the end; steps and accuracies."""
-        return [(k, found) for k, found in self._trained(network, lr) if found is not None]
+    return with_looks(islice(run, n_steps), n_steps, look, every)
+
+
+def accuracies(network, samples, n_steps, lr):
+    """Train with Adam to the end, as `watched` does: steps and accuracies of all looks."""
+    *_, (_, _, found) = watched(network, samples, n_steps, optimizer=Adam(lr))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from snnlab import _check, textbook
 from snnlab.course import figures, traces
 from snnlab.course.arguments import of_course
-from snnlab.learning.evaluation import evaluate
-from snnlab.learning.training import steps
+from snnlab.course.panels.shared import look_at, watched
+from snnlab.course.samples import Samples
 from snnlab.live import Choice, Pace, Panel, Slider, Stops, as_options
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from snnlab.datasets.dataset import Dataset
     from snnlab.network import Network
-
-EVERY = 20  # steps between two looks at the test images
 
 
 class OneNumber(Panel):
@@ -106,9 +105,9 @@ class WithoutTime(Panel):
     ) -> None:
         self.data, self.n_steps = data, steps
         self.hidden = _check.integer("hidden", hidden, 1, 500)  # each step is waited for
-        self.inputs = traces.as_rates(data.x_train[:n_train])
-        self.labels = data.y_train[:n_train]
-        self.test = traces.as_rates(data.x_test[:n_test], seed=1), data.y_test[:n_test]
+        learned = traces.as_rates(data.x_train[:n_train]), data.y_train[:n_train]
+        tested = traces.as_rates(data.x_test[:n_test], seed=1), data.y_test[:n_test]
+        self.samples = Samples(*learned, *tested, data.n_classes)
         self.controls = {
             "lr": Stops("learning rate", as_options((3e-4, 1e-3, 2e-3, 5e-3, 2e-2)), traces.LR),
             "threshold": Stops(
@@ -119,7 +118,7 @@ class WithoutTime(Panel):
         }
         # kernels of inhibition are compiled now, not when a slider moves
         inhibited = traces.network(data, hidden=self.hidden, inhibition=0.1)
-        traces.first_passes(inhibited, self.inputs[:2])
+        traces.first_passes(inhibited, self.samples.inputs[:2])
         super().__init__(key)
 
     def simulate(
@@ -139,7 +138,7 @@ class WithoutTime(Panel):
             "names": ("back", "traces"),  # short: they stand above narrow axes
             "settings": ("back through time, surrogate", f"traces, no time, {errors}"),
             "image": self.data.x_test[0].reshape(self.data.image_shape[:2]),
-            "label": int(self.test[1][0]),
+            "label": int(self.samples.test_labels[0]),
             "n_hidden": self.hidden,
             "n_steps": traces.N_STEPS,
             "dt": traces.DT,
@@ -148,50 +147,29 @@ class WithoutTime(Panel):
 
     def _race(self, lr, normalise, fixed):
         """Train both in turn, and ask both for a test image as they learn."""
-        pace, sample = Pace(), self.test[0][:1].compact()
-        epochs = -(-self.n_steps // -(-len(self.inputs) // traces.BATCH))
-        settings = {"epochs": epochs, "batch_size": traces.BATCH, "loss": traces.LOSS}
+        pace, networks, sample = Pace(), self._networks, self.samples.test_inputs[:1].compact()
         runs = [
-            steps(
+            watched(
                 network,
-                self.inputs,
-                self.labels,
-                rng=0,
-                schedule="constant",
+                self.samples,
+                self.n_steps,
+                loss=traces.LOSS,
                 optimizer=traces.optimizer(lr),
                 backward=traces.rule(way, normalise),
-                **settings,
             )
-            for way, network in self._networks.items()
+            for way, network in networks.items()
         ]
-        losses, tested = ([], []), ([], [])
+        losses = [], []
 
-        def frame():
-            looks = [self._look(network, sample) for network in self._networks.values()]
-            return fixed | {
-                "at": [len(losses[0])] * 2,
-                "loss": [np.array(x) for x in losses],
-                "tested": [list(x) for x in tested],
-                "spikes": [spikes for spikes, _ in looks],
-                "decision": [answer for _, answer in looks],
-            }
+        def frame(both):
+            now = {"at": [k for k, _, _ in both], "loss": [np.array(x) for x in losses]}
+            now["tested"] = [list(found) for _, _, found in both]
+            return fixed | now | look_at(networks.values(), sample, np.sum)
 
-        for k, both in enumerate(zip(*runs, strict=True), 1):
-            for x, step in zip(losses, both, strict=True):
+        for both in zip(*runs, strict=True):
+            for x, (_, step, _) in zip(losses, both, strict=True):
                 x.append(step.loss)
-            if k == 1 or k % EVERY == 0 or k == self.n_steps:
-                for x, network in zip(tested, self._networks.values(), strict=True):
-                    x.append((k, evaluate(network, *self.test, loss=traces.LOSS).accuracy))
-            yield from pace.frame(frame, now=k == self.n_steps)
-            if k == self.n_steps:
-                return
-
-    @staticmethod
-    def _look(network, sample):
-        """Hidden spikes of one sample, and the class that is decided for."""
-        trace = network.forward(sample, potentials=False)
-        train = trace.hidden[0].compact()
-        return (train.step, train.unit), int(trace.readout[0].sum(axis=0).argmax())
+            yield from pace.frame(partial(frame, both), now=both[0][0] == self.n_steps)
 
     def downloads(self) -> dict[str, Network]:
         """Both networks as they stand."""
