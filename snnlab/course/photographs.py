@@ -42,7 +42,7 @@ ALL_WIRES = "all wires"
 METHODS = (*lessons.METHODS, ALL_WIRES)
 SHARES = "free", "alike"
 N_STEPS = 4
-RATE = 0.15  # spikes per unit and step at the beginning
+RATE, LEAST = 0.15, 32  # spikes per unit and step at the beginning, or a part of them
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,17 @@ def photograph_network(task: PhotographTask, *, channels: int = 16, seed: int = 
 
 
 def make_active(network: Network, task: PhotographTask, n: int = 100) -> Network:
-    """Scale a network's weights so that its neurons spike, in n of the images; returns it."""
-    return network.scale_to_activity(task.inputs[:n], rate=RATE, readout=1.0)
+    """Scale a network's weights so that its neurons spike, in n of the images; returns it.
+
+    Less often where so many of them hear nothing that no scale is enough.
+    """
+    inputs, rate = task.inputs[:n], RATE
+    while rate > RATE / LEAST:
+        try:
+            return network.scale_to_activity(inputs, rate=rate, readout=1.0)
+        except ValueError:
+            rate /= 2
+    return network.scale_to_activity(inputs, rate=rate, readout=1.0)
 
 
 @of_course

@@ -18,12 +18,7 @@ from snnlab.learning.guard import check_gradients, forgotten_if_failed, on_trial
 from snnlab.learning.history import History
 from snnlab.learning.losses import agreement, called, check_targets, scored
 from snnlab.learning.progress import Interrupts, Progress
-from snnlab.learning.settings import (
-    check_batches,
-    check_samples,
-    normalises,
-    takes_settings,
-)
+from snnlab.learning.settings import check_batches, check_samples, normalises, takes_settings
 from snnlab.learning.state import Stateful
 from snnlab.parameters import check_weights
 

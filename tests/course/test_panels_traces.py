@@ -57,7 +57,9 @@ def test_both_networks_are_those_that_are_shown():
         assert list(networks) == list(traces.WAYS) and len(last["names"]) == 2
         for network, tested in zip(networks.values(), last["tested"], strict=True):
             assert tested[-1] == (12, evaluate(network, *test, loss=traces.LOSS).accuracy)
-            assert network.sizes == (256, 15, 10) and len(network.weights) == 4
+            assert network.sizes == (256, 15, 10) and len(network.weights) == 2
+            fixed = [block.name for block in network.blocks if not block.trainable]
+            assert fixed == ["recurrent", "recurrent"]
         one, two = (network.parameters for network in networks.values())
         assert not np.array_equal(one, two) and len(last["loss"][0]) == len(last["loss"][1]) == 12
         again = settled(panel.simulate(**values))
