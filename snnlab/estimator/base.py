@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from snnlab import _check, encode
@@ -185,7 +184,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         targets, weights = self.checked_targets(y, sample_weight, fresh)
         order, weights = rows_of(X, targets, weights)
         if fresh:
-            self._rng = np.random.default_rng(_seed(self.random_state))
+            self._rng = np.random.default_rng(parts.seed(self.random_state))
             self._learn_code(X[order], self.scaled(targets[order], True))
             if self._as_they_come() and weights is None:
                 order = np.sort(order)
@@ -247,13 +246,13 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         first = np.flatnonzero(np.diff(order, prepend=-1))
         if len(first) < 2:
             raise ValueError("validation_fraction must be None where there is one sample")
-        parts = train_test_split(
+        both = train_test_split(
             np.split(np.arange(len(order)), first[1:]),
             test_size=share,
             stratify=self.strata(targets[first], share),
-            random_state=_seed(self._rng),
+            random_state=parts.seed(self._rng),
         )
-        return tuple(map(np.concatenate, parts))
+        return tuple(map(np.concatenate, both))
 
     def _told(self):
         """Digests of the parameters that are asked once, by name."""
@@ -594,13 +593,6 @@ def _usual_batch_size(n, norms):
 
 def _auto(x):
     return isinstance(x, str) and x == "auto"
-
-
-def _seed(random_state):
-    """A seed from scikit-learn's ``random_state`` or a Generator; None draws a fresh one."""
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31))
-    return None if random_state is None else check_random_state(random_state).randint(2**31)
 
 
 def rows_of(

@@ -21,7 +21,6 @@ from snnlab.neurons import LeakyIntegrator
 
 # 1: before there were currents, and regressors; 2: activity had another name; 3: before images
 FORMAT = 4
-PLAIN = bool | int | float | str | type(None)
 
 
 def save(path, model):
@@ -127,7 +126,7 @@ def plain(name, x, arrays):
     """A parameter as JSON has it; what an optimiser is made of may hold arrays."""
     if isinstance(x, np.generic):
         x = x.item()
-    if isinstance(x, PLAIN):
+    if isinstance(x, parts.PLAIN):
         return x
     if isinstance(x, list | tuple | np.ndarray):
         return [plain(name, part, arrays) for part in x]

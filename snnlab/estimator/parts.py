@@ -4,7 +4,12 @@ import copy
 import inspect
 from dataclasses import fields, is_dataclass, replace
 
+import numpy as np
+from sklearn.utils import check_random_state
+
 from snnlab import _check
+
+PLAIN = bool | int | float | str | type(None)  # parameters that JSON has as they are
 
 
 def settings_of(x):
@@ -74,3 +79,10 @@ def callbacks_of(given):
         if not callable(call):
             raise TypeError(f"callbacks must be functions of a Step, not {call!r}")
     return given
+
+
+def seed(random_state):
+    """A seed from scikit-learn's ``random_state`` or a Generator; None draws a fresh one."""
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    return None if random_state is None else check_random_state(random_state).randint(2**31)

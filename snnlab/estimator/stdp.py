@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from snnlab import _check
 from snnlab._files import DAMAGE, check_format, load_npz, save_npz
 from snnlab.estimator import _images as images
+from snnlab.estimator.parts import PLAIN, seed
 from snnlab.estimator.tables import robust_bounds
 from snnlab.learning.stdp import STDP, Detectors, Events, Log, STDPNetwork, contrast, first_spikes
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 CHUNK = 2000  # rows that are transformed at once
 SMALL = 14  # pixels along a side, below which there is room for one layer of patches only
-PLAIN = bool | int | float | str | type(None)
 
 
 class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -148,7 +147,7 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         else:
             heard = *shape[:2], 2 * shape[2]
         layers = self._layers(heard)
-        rng = np.random.default_rng(_seed(self.random_state))
+        rng = np.random.default_rng(seed(self.random_state))
         settings = {"n_steps": self.n_steps, "rng": rng, "workers": self.workers}
         network = STDPNetwork(heard, layers, **settings)
         network.check_grid(self.grid if shape is not None else 1)
@@ -297,10 +296,3 @@ def _plain(name, x):
     if name in ("layers", "image_shape"):
         return [_plain(name, part) for part in x]
     return None  # what a generator draws next is another's affair
-
-
-def _seed(random_state):
-    """A seed from scikit-learn's ``random_state`` or a Generator; None draws a fresh one."""
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31))
-    return None if random_state is None else check_random_state(random_state).randint(2**31)
