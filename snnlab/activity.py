@@ -36,7 +36,7 @@ def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=Non
             target = readout * reads.n * network.n_steps
             _scale_layer(network, "readout", "the readout", reads, runs, target)
         elif readout is not None:
-            scale_readout(network, inputs, readout)
+            _scale_readout(network, inputs, readout)
         check_weights(network)
     except BaseException:  # an interrupt, too
         network.parameters[...] = original
@@ -156,7 +156,7 @@ def _bracket(below, start, step):
     return min(last, here), max(last, here)
 
 
-def scale_readout(network, inputs, size):
+def _scale_readout(network, inputs, size):
     """Scale the last layer's weights: potentials follow them in proportion."""
     tops = network.forward(inputs, potentials=False).readout.max(axis=1)
     if not tops.std() > 0:

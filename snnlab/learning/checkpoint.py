@@ -165,7 +165,7 @@ def functions(network):
         if not kind.__module__.startswith("snnlab."):
             parts += [stage.layer, list(filter(isfunction, vars(kind).values()))]
         if parts:
-            own[stage.name] = digest(parts)
+            own[stage.name] = digest(parts, code=True)
     return own
 
 

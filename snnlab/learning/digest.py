@@ -19,12 +19,13 @@ TIMES = datetime.date | datetime.time | datetime.timedelta
 PLAIN = Number | str | bytes | type(None) | np.dtype | range | slice | TIMES
 
 
-def digest(x):
+def digest(x, code=False):
     """Digest of data: arrays, signals, streams and functions with all that they hold, numbers.
 
-    Of what shows nothing of itself, such as a random generator, only the type counts.
+    Of what shows nothing of itself, such as a random generator, only the type counts. With ``code``
+    functions of one name are told by what they do, too.
     """
-    found = _Digest({})
+    found = _Digest({}, code)
     found.add(x)
     return found.hash.hexdigest()
 
@@ -35,9 +36,9 @@ class _Digest:
     ``seen`` holds objects by identity, each with its digest: none yet where a circle closes.
     """
 
-    def __init__(self, seen):
+    def __init__(self, seen, code):
         self.hash = hashlib.blake2b(digest_size=16)
-        self.seen = seen
+        self.seen, self.code = seen, code
 
     def tell(self, *words):
         """Add words, the first of which says of what kind they are."""
@@ -63,7 +64,7 @@ class _Digest:
         elif isinstance(x, os.PathLike):
             self.tell("path", ascii(os.fspath(x)))
         elif isinstance(x, set | frozenset):
-            self.tell("set", *sorted(digest(part) for part in x))
+            self.tell("set", *sorted(digest(part, self.code) for part in x))
         elif isinstance(x, Mapping):
             self._parts("mapping", [[str(k), x[k]] for k in sorted(x, key=str)], depth)
         elif isinstance(x, ModuleType):
@@ -92,13 +93,13 @@ class _Digest:
         """An object by what it holds, looked at once."""
         if id(x) not in self.seen:
             self.seen[id(x)] = "", x  # kept, so that no other gets its identity
-            found = _Digest(self.seen)
-            found._parts(*_held(x), depth)
+            found = _Digest(self.seen, self.code)
+            found._parts(*_held(x, self.code), depth)
             self.seen[id(x)] = found.hash.hexdigest(), x
         self.tell("object", self.seen[id(x)][0])
 
 
-def _held(x):
+def _held(x, code):
     """What an object is called, and the parts that tell it from others of that name."""
     if isinstance(x, functools.partial):
         return "partial", [x.func, x.args, x.keywords]
@@ -106,7 +107,8 @@ def _held(x):
         inner = inspect.unwrap(x)
         given = [getattr(inner, name, None) for name in ("__defaults__", "__kwdefaults__")]
         given += [getattr(x, "__self__", None), _closure(inner)]
-        given.append(_code(getattr(inner, "__code__", None), inner.__doc__))
+        if code:
+            given.append(_code(getattr(inner, "__code__", None), inner.__doc__))
         return f"function {x.__module__} {x.__qualname__}", given
     names = [n for n in dir(type(x)) if inspect.ismemberdescriptor(getattr(type(x), n, None))]
     known = {n: getattr(x, n) for n in names if hasattr(x, n)} | getattr(x, "__dict__", {})

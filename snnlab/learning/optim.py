@@ -96,7 +96,7 @@ class Adam(_Decaying):
 
     def rate(self, factor: float) -> float:
         """``lr / (1 - beta1^t)`` at the next step, times the factor."""
-        return self.lr * factor / (1 - self.beta1 ** (self.steps + 1))
+        return self.lr * factor * (1 / (1 - self.beta1 ** (self.steps + 1)))
 
     def largest_change(self, factor: float, gradient: float) -> float:
         """``rate max|m| / eps``; infinite where the square of a gradient may overflow."""

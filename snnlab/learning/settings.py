@@ -228,4 +228,4 @@ def _plain(x):
 
 def _name(x):
     """By which a setting is known in another process: what it is called and what it holds."""
-    return [getattr(x, "__qualname__", type(x).__qualname__), digest(x)]
+    return [getattr(x, "__qualname__", type(x).__qualname__), digest(x, code=True)]

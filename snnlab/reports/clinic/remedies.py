@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
-from snnlab.activity import scale_readout
 from snnlab.currents import ConstantCurrent
 from snnlab.layers import Conv
 from snnlab.learning.optim import Adam
@@ -120,7 +119,10 @@ def _raise(network, inputs):
     _draw(network)
     if network.hidden_stages:
         _scale(network, inputs)
-    scale_readout(network, inputs, HEARD)
+    tops = network.forward(inputs, potentials=False).readout.max(axis=1)
+    if not tops.std() > 0:
+        raise ValueError("readout hears nothing in these inputs, or the same in all of them")
+    network.weights[-1][...] *= HEARD / tops.std()  # of votes, too, which have none of their own
     return network, {"optimizer": Adam(lr=gentle_rate(network, inputs))}
 
 

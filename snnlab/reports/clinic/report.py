@@ -14,6 +14,7 @@ from snnlab.currents import ConstantCurrent, Values
 from snnlab.layers import Conv
 from snnlab.layers.known import check_known, check_neurons_known
 from snnlab.learning import losses
+from snnlab.medium import IDEAL
 from snnlab.network import Network
 from snnlab.reports.clinic import checks
 from snnlab.reports.clinic.remedies import DETACH, reach, weights_of
@@ -277,7 +278,7 @@ def examine(
 
     heard, arrivals = _active(inputs), _arrivals(inputs)
     with np.errstate(all="ignore"):  # what is not finite is found, not warned of
-        trace = network.forward(inputs)
+        trace = IDEAL.run(network, inputs)  # which takes weights that are not finite
         layers = _layers(network, trace, limit)
         gradient = np.full((len(layers), network.n_steps), np.nan)
         reset_growth = np.ones(len(layers))
