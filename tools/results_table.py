@@ -243,10 +243,15 @@ def speech_table():
 
 def membrane_table():
     """Learning from the membrane beside the gradient through time: MNIST, and N-MNIST."""
+    studies = {
+        "membrane-mnist": "MNIST",
+        "membrane-parts": "20,000 of MNIST",
+        "membrane-n-mnist": "1,000 of N-MNIST",
+    }
     rows = [
         (of, r["label"], _percent(r), f"{r['hidden_spikes']:,.0f}", len(r["seeds"]), _published(r))
         + (f"{np.mean(r['seconds']):.0f} s",)
-        for study, of in (("membrane-mnist", "MNIST"), ("membrane-n-mnist", "1,000 of N-MNIST"))
+        for study, of in studies.items()
         for r in load(study)
     ]
     head = "data", "learned", "test accuracy", "hidden spikes", "seeds", "published", "training"
