@@ -23,7 +23,7 @@ SEEDS = {  # where there are not five
     "norm-or-scale": 3,
     "rewiring-cifar16": 1,
     "rewiring-cifar10": 1,
-    "deep-mnist": 1,
+    "deep-mnist": 2,
     "deep-fashion": 1,
     "deep-fashion16": 1,
     "deep-cifar10": 1,
