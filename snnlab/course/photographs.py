@@ -136,12 +136,13 @@ def make_active(network: Network, task: PhotographTask, n: int = 100) -> Network
     Less often where so many of them hear nothing that no scale is enough.
     """
     inputs, rate = task.inputs[:n], RATE
-    while rate > RATE / LEAST:
+    while True:
         try:
             return network.scale_to_activity(inputs, rate=rate, readout=1.0)
         except ValueError:
+            if rate <= RATE / LEAST:
+                raise
             rate /= 2
-    return network.scale_to_activity(inputs, rate=rate, readout=1.0)
 
 
 @of_course

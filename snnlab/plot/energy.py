@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from snnlab.reports.energy.card import EnergyCard
 
 NJ = 1e9  # nanojoules in a joule
-CHIP, number = CHIP_ROW, short  # as pictures call them
 CAUSES = (
     ("synaptic operations", ROLES["spike"], ""),
     ("neuron updates", ROLES["membrane"], "\\\\\\"),
@@ -73,7 +72,7 @@ def draw_energy(card: EnergyCard, *, fig: Figure | SubFigure | None = None) -> P
     fig = style.figure(8.6, 3.7, fig)
     ax = fig.subplots()
     bars, _ = stack(ax, parts)
-    texts = [number(total) for total in totals]
+    texts = [short(total) for total in totals]
     said = [f"{name}: {text}" for name, text in zip(names, texts, strict=True)]
     ends, scaled = list(totals), longest
     if card.chip is not None:
@@ -81,13 +80,13 @@ def draw_energy(card: EnergyCard, *, fig: Figure | SubFigure | None = None) -> P
         cut = measured > 1.2 * longest
         scaled = longest if cut else max(longest, measured)
         ends.append(1.12 * longest if cut else measured)
-        texts.append(f"{number(measured)}{' (bar cut)' if cut else ''}")
+        texts.append(f"{short(measured)}{' (bar cut)' if cut else ''}")
         looks = {"color": "white", "edgecolor": QUIET, "linewidth": 1.5}
         bars.append(ax.barh(len(names), ends[-1], 0.66, **looks))
         if cut:
             show_cut(*place_cut(ax), longest, len(names))
-        names.append(CHIP)
-        said.append(f"measured on the BrainScaleS-2 chip: {number(measured)}")
+        names.append(CHIP_ROW)
+        said.append(f"measured on the BrainScaleS-2 chip: {short(measured)}")
     for k, (end, text) in enumerate(zip(ends, texts, strict=True)):
         ax.annotate(text, (end, k), (5, 0), textcoords="offset points", va="center", size=9)
     ax.set_yticks(range(len(names)), names)
@@ -96,7 +95,7 @@ def draw_energy(card: EnergyCard, *, fig: Figure | SubFigure | None = None) -> P
     ax.set_xticks([t for t in ax.get_xticks() if t <= scaled])  # a cut bar has no scale
     ops = card.operations
     sizes = "-".join(map(str, ops.sizes))
-    spikes = f"{number(ops.hidden_spikes)} hidden spikes per sample"
+    spikes = f"{short(ops.hidden_spikes)} hidden spikes per sample"
     style.label_axes(ax, x="energy per sample (nJ)", y="network")
     ax.set_title(f"{sizes}, {ops.n_steps} steps, {spikes}")
     fig.legend(handles=bars[: len(CAUSES)], ncols=4, loc="outside upper center")

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from snnlab.plot import style
-from snnlab.plot.energy import CAUSES, CHIP, NJ, number, place_cut, show_cut, stack
+from snnlab.plot.energy import CAUSES, NJ, place_cut, show_cut, stack
 from snnlab.plot.style import QUIET, ROLES, count
+from snnlab.reports.energy.card import CHIP_ROW, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ def draw_cost(data: Mapping[str, Any], *, fig: Figure | SubFigure | None = None)
     fig = style.figure(6.8, 4.8, fig)
     grid = fig.add_gridspec(2, 1, height_ratios=[1.15, 1])
     top, bottom = (fig.add_subplot(grid[k].subgridspec(1, 1)[0]) for k in range(2))
-    bars = _place_bars(top, [*data["energies"], CHIP])
+    bars = _place_bars(top, [*data["energies"], CHIP_ROW])
     curves = _place_curves(bottom, data["rates"])
     fig.legend(
         handles=bars["bars"],
@@ -144,13 +145,13 @@ def _set_bars(a, data, scale):
         left = left + widths
     a.top.set_xlim(0, 1.36 * end)
     a.top.set_xticks([x for x in MaxNLocator(6).tick_values(0, end) if 0 <= x <= end])
-    texts, ends = [number(total) for total in totals], list(totals)
+    texts, ends = [short(total) for total in totals], list(totals)
     if data["chip"] is None:
         texts.append("known for 256-246-10 only")
         ends.append(0.0)
     else:
         measured = scale * data["chip"]
-        texts.append(f"{number(measured)}{' (bar cut)' if measured > end else ''}")
+        texts.append(f"{short(measured)}{' (bar cut)' if measured > end else ''}")
         ends.append(1.12 * end if measured > end else measured)
     show_cut(*a.cut, end, len(ends) - 1 if ends[-1] > end else None)
     a.measured.set_width(ends[-1])
