@@ -164,3 +164,25 @@ def test_what_is_shown_is_the_network_that_learns(data):
         assert not np.array_equal(first.weights[0], network.weights[0])
     finally:
         panel.close()
+
+
+def test_another_image_is_looked_at_while_the_training_goes_on(data):
+    panel = panels.TrainPatches(data, n_train=200, n_test=40, steps=6, key="test")
+    try:
+        assert panel.wait(120)
+        values = {"kernel": 3, "maps": 4, "how": "max", "lr": 1e-2}
+        whole = settled(panel.simulate(**values, digit=0))
+        panel.simulate(**values | {"lr": 3e-3}, digit=0).close()  # something else, given up
+        settled(panel.simulate(**values | {"kernel": 1}, digit=0))
+        run = panel.simulate(**values, digit=0)
+        assert next(frame for frame in run if frame)["tested"] == whole["tested"][:1]
+        run.close()
+        frames = [frame for frame in panel.simulate(**values, digit=5) if frame]
+        assert frames[0]["tested"] == whole["tested"][:1]  # at once, and from where it was
+        assert {frame["label"] for frame in frames} == {data.y_test[5]}
+        assert frames[-1]["tested"] == whole["tested"]
+        np.testing.assert_array_equal(frames[-1]["kernels"], whole["kernels"])
+        (only,) = panel.simulate(**values, digit=6)  # nothing is left to learn
+        np.testing.assert_array_equal(only["kernels"], whole["kernels"])
+    finally:
+        panel.close()

@@ -253,7 +253,7 @@ def patch_network(
 
 
 class TrainPatches(Panel):
-    """Two convolutions that learn digits, trained anew whenever a setting is changed.
+    """Two convolutions that learn digits, trained anew whenever they or the rate are changed.
 
     Parameters
     ----------
@@ -289,6 +289,7 @@ class TrainPatches(Panel):
         learned = encode.latency(data.x_train[:n_train]), data.y_train[:n_train]
         tested = encode.latency(data.x_test[:n_test]), data.y_test[:n_test]
         self.samples = Samples(*learned, *tested, data.n_classes)
+        self._fresh, self._settings = {}, None
         super().__init__(key)
 
     @functools.cached_property
@@ -311,9 +312,11 @@ class TrainPatches(Panel):
         dict or None
             The argument of `snnlab.course.figures.draw_patches`; None between two pictures.
         """
-        network = patch_network(self.data, maps=maps, kernel=kernel, how=how)
-        self._network, pace = network, Pace()
-        digit = min(digit, len(self.samples.test_labels) - 1)
+        pace, settings = Pace(), (kernel, maps, how, lr)
+        if settings != self._settings:  # another image does not begin anew
+            self._begin(kernel, maps, how, lr)
+            self._settings = settings
+        network, digit = self._network, min(digit, len(self.samples.test_labels) - 1)
         others, others_weights = self._dense
         fixed = {
             "image": self.data.x_test[digit].reshape(self.data.image_shape),
@@ -325,17 +328,29 @@ class TrainPatches(Panel):
             "settings": f"{maps} kernels of {kernel} x {kernel}, rate {lr:g}",
         }
 
-        def frame(tested):
+        def frame():
             trace = network.forward(self.samples.test_inputs[digit], potentials=False)
             first, shape = trace.records[0], network.stages[0].shape_out
             counts = first.values_of(0, 1, np.float32)[0].sum(axis=0)
             w = network.weights[0].T.reshape(maps, kernel, kernel)
             decision = int(trace.readout[0].max(axis=0).argmax())
             now = {"kernels": w.copy(), "maps": _maps(counts, shape), "decision": decision}
-            return fixed | now | {"tested": list(tested)}
+            return fixed | now | {"tested": list(self._tested)}
 
-        for k, _, tested in watched(network, self.samples, self.n_steps, optimizer=Adam(lr)):
-            yield from pace.frame(functools.partial(frame, tested), now=k == self.n_steps)
+        if self._tested:
+            yield frame()
+        for k, _, tested in self._training:
+            self._tested = tested
+            yield from pace.frame(frame, now=k == self.n_steps)
+
+    def _begin(self, kernel, maps, how, lr):
+        """A training from its beginning; to find where that is takes a while, for each network."""
+        which = kernel, maps, how
+        if which not in self._fresh:
+            self._fresh[which] = patch_network(self.data, maps=maps, kernel=kernel, how=how)
+        self._network, self._tested = self._fresh[which].copy(), []
+        adam = Adam(lr)
+        self._training = watched(self._network, self.samples, self.n_steps, optimizer=adam)
 
     def downloads(self) -> dict[str, Network]:
         """The network as it stands."""
