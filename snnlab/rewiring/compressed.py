@@ -9,7 +9,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._workers import share
-from snnlab.currents import NO_EVENTS, ConstantCurrent
+from snnlab.currents import NO_EVENTS, ConstantCurrent, Values
 from snnlab.kernels import events, lif
 from snnlab.kernels import sparse as kernels
 from snnlab.layers.known import check_dense
@@ -195,8 +195,13 @@ class CompressedNetwork:
         return trace
 
     def check_inputs(self, inputs: Signals, name: str = "inputs") -> None:
-        """As `Network.check_inputs`."""
+        """As `Network.check_inputs`; values step by step are refused."""
         check_inputs(name, inputs, self.sizes[0], self.n_steps, self.dtype)
+        if isinstance(inputs, Values):
+            raise TypeError(
+                f"{name} must be SpikeTrains or ConstantCurrent, not Values, for a compressed "
+                "network of dense layers: run the network itself on those"
+            )
 
     def _empty_trace(self, inputs, out):
         """A trace to fill: ``out`` if it fits, else a new one."""

@@ -11,6 +11,7 @@ from snnlab import (
     Network,
     SpikeTrains,
     Substrate,
+    Values,
     encode,
     evaluate,
     rewiring,
@@ -319,6 +320,19 @@ def test_time_to_decision_takes_it():
     labels = np.arange(len(inputs)) % 5
     whole, fast = (time_to_decision(net, inputs, labels) for net in (network, network.compressed()))
     assert np.array_equal(whole.accuracy, fast.accuracy)
+
+
+@pytest.mark.bounds
+@pytest.mark.parametrize("threshold", [0, 1])
+def test_values_are_refused(threshold):
+    """There are no events in them to follow: they were taken for silence."""
+    network = make((6, 9, 3), 0.5, n_steps=5, readout="integrator")
+    inputs = Values(np.random.default_rng(0).normal(1, 1, (4, 5, 6)))
+    fast = network.compressed(threshold)
+    with pytest.raises(TypeError, match="inputs must be SpikeTrains or ConstantCurrent"):
+        fast.forward(inputs)
+    with pytest.raises(TypeError, match="inputs must be SpikeTrains or ConstantCurrent"):
+        evaluate(fast, inputs, np.zeros(4, int))
 
 
 def test_a_chip_and_training_are_refused():
