@@ -40,6 +40,12 @@ class RuleState(Stateful):
         """Refuse a network that the state does not fit, the optimiser's included."""
         super().check_fit(network)
         self.optimizer.check_fit(network)
+        for stage in network.stages if getattr(self, "max_fan_in", None) is not None else ():
+            if stage.layer.recurrent_blocks:  # a limit of each would be none of both
+                raise ValueError(
+                    f"max_fan_in must be left out where network has {stage.name}, whose units "
+                    "hear each other besides"
+                )
 
     def _check_pruned(self, network):
         """Refuse a network that was never pruned by this rule, though of the same size."""

@@ -275,3 +275,12 @@ def test_pixels_of_a_recurrent_layer_are_drawn():
     picture = plot.draw_inputs(network, (2, 3))
     left = picture.fig.axes[0].images[0].get_array()
     assert left.mask.ravel().tolist() == [k == 2 for k in range(6)] and (left == 5).sum() == 5
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_limit_of_inputs_is_refused(fixed):
+    """It held for either kind of weights by itself, so that units had twice as many inputs."""
+    network = Network((9, Recurrent(8, fixed=fixed), 3), LIF.brainscales2(), n_steps=4, rng=0)
+    for rule in (rewiring.GradR(max_fan_in=3), rewiring.DeepR(max_fan_in=3, rng=0)):
+        with pytest.raises(ValueError, match="max_fan_in must be left out"):
+            rule.begin(network)
