@@ -11,6 +11,7 @@ from snnlab.trace import Trace
 
 MOST = 6.0  # largest exponent of ten of a factor
 FEW = 50  # samples that tell roughly
+CLOSE = 0.01  # share by which what is reached may differ from what was asked for
 
 
 def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=None):
@@ -57,6 +58,12 @@ def _targets(network, layer_spikes, rate):
     """Mean spikes per sample of each hidden layer."""
     if (layer_spikes is None) == (rate is None):
         raise TypeError("layer_spikes or rate must be given, one of them")
+    for stage in network.neuron_stages[:-1]:
+        if stage.rates:
+            raise ValueError(
+                f"network has {stage.name} of ReLU units: layer_spikes and rate are of neurons "
+                "that spike"
+            )
     most = [stage.n * network.n_steps for stage in network.hidden_stages]
     if rate is not None:
         rate = _check.number("rate", rate, above=0, below=1)
@@ -163,3 +170,9 @@ def _scale_readout(network, inputs, size):
         raise ValueError("readout hears nothing in these inputs, or the same in all of them")
     for block in _scaled(network.stages[-1]):
         block.padded(network.parameters)[...] *= network.dtype.type(size / tops.std())
+    found = network.forward(inputs, potentials=False).readout.max(axis=1).std()
+    if not abs(found - size) <= CLOSE * size:
+        raise ValueError(
+            f"readout must be left out where what {network.stages[-1].name} says is not in "
+            f"proportion to its weights, as with a shortcut or a bias: it is {found:g} then"
+        )

@@ -444,6 +444,15 @@ def test_scale_to_activity_by_rate():
     assert np.array_equal(net.parameters, before)
 
 
+def test_scale_to_activity_refuses_a_readout_that_does_not_follow_its_weights():
+    """It was scaled as if it did: potentials were ten times as large as asked."""
+    net = Network((20, 8, Residual(Dense(8))), LIF.grad_r(), n_steps=12, rng=0)
+    before = net.parameters.copy()
+    with pytest.raises(ValueError, match=r"readout must be left out .* proportion"):
+        net.scale_to_activity(current(100, 20, 12), rate=0.2, readout=0.1)
+    assert np.array_equal(net.parameters, before)
+
+
 def test_scale_to_activity_leaves_what_a_shortcut_drives():
     net = Network((20, Residual(Dense(20)), 20, 3), LIF.grad_r(), n_steps=12, rng=0)
     before = net.weights[0].copy()

@@ -381,3 +381,15 @@ def test_a_network_without_blocks_is_refused():
 
     with pytest.raises(ValueError, match="layers must have parameters"):
         Network(((4,), Free()), [], n_steps=3, rng=0, readout=make("dense")[0].neurons[0])
+
+
+def test_a_readout_with_a_bias_is_scaled_only_as_long_as_that_is_zero():
+    rng = np.random.default_rng(0)
+    network = Network((6, 9, Biased(3)), LIF.grad_r(), n_steps=8, rng=0)
+    inputs = ConstantCurrent(rng.normal(1, 1, (50, 6)), 8)
+    network.scale_to_activity(inputs, rate=0.2, readout=0.5)
+    assert network.forward(inputs).readout.max(axis=1).std() == pytest.approx(0.5, rel=1e-3)
+    (bias,) = (block for block in network.blocks if block.name == "bias")
+    bias.of(network.parameters)[...] = rng.normal(0, 9, 3)
+    with pytest.raises(ValueError, match="readout must be left out"):
+        network.scale_to_activity(inputs, rate=0.2, readout=0.1)
