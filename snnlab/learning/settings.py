@@ -38,7 +38,7 @@ class Settings:
     schedule : str or callable
         "constant", "exponential", "cosine", or a function ``(epoch, epochs) -> factor``.
     dropout : float
-        Share of hidden units left out, drawn anew for each batch.
+        Share of hidden units left out, drawn anew for each batch. Of neurons that spike.
     penalties : sequence of penalties
         On spikes, readout or weights (`snnlab.penalties`), added to the loss.
     substrate : Substrate or Recording, optional
@@ -97,12 +97,22 @@ class Settings:
             loss=loss,
             optimizer=optimizer,
             schedule=resolve_schedule(self.schedule),
-            dropout=_check.number("dropout", self.dropout, at_least=0, below=1),
+            dropout=self._checked_dropout(network),
             penalties=Penalties(self.penalties, network),
             substrate=self.substrate,
             validation=self._checked_validation(network, loss),
             backward=self._checked_backward(network),
         )
+
+    def _checked_dropout(self, network):
+        dropout = _check.number("dropout", self.dropout, at_least=0, below=1)
+        for stage in getattr(network, "neuron_stages", [])[:-1] if dropout else ():
+            if stage.rates:
+                raise ValueError(
+                    f"dropout must be 0 where network has {stage.name} of ReLU units: it leaves "
+                    "out neurons that spike"
+                )
+        return dropout
 
     def _checked_backward(self, network):
         rule = self.backward

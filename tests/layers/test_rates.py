@@ -370,3 +370,13 @@ def test_what_begins_above_rest_cannot_learn_time_constants():
     with pytest.raises(ValueError, match="learn"):
         LIF(tau_mem=4.0, tau_syn=None, dt=1.0, v_init=0.5, learn="tau_mem")
     LIF(tau_mem=4.0, tau_syn=None, dt=1.0, v_init=0.5, learn="v_th")
+
+
+def test_what_is_for_neurons_that_spike_is_refused_by_name():
+    """Neither changed anything, without a word."""
+    network = Network((6, 5, 3), ReLU(), n_steps=1, rng=0)
+    inputs = ConstantCurrent(np.random.default_rng(0).normal(size=(20, 6)), 1)
+    with pytest.raises(ValueError, match=r"layer 0 .* of ReLU units"):
+        network.scale_to_activity(inputs, rate=0.1)
+    with pytest.raises(ValueError, match=r"dropout must be 0 .* of ReLU units"):
+        train(network, inputs, np.arange(20) % 3, epochs=1, rng=0, dropout=0.5, progress=False)
