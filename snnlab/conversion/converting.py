@@ -15,6 +15,7 @@ from snnlab.conversion.ceilings import (
     largest_activations,
 )
 from snnlab.conversion.perceptron import from_perceptron
+from snnlab.layers.delayed import Delayed
 from snnlab.layers.known import check_known
 from snnlab.neurons import LIF
 
@@ -138,6 +139,8 @@ def _checked_neuron(neuron):
     """A neuron that is an integrator without a leak, which says by its rate what it hears."""
     if not isinstance(neuron, LIF):
         raise TypeError(f"neuron must be a LIF, not {neuron!r}")
+    if neuron.adapts:
+        raise ValueError("neuron must not be an AdaptiveLIF: what tires does not say what it hears")
     if neuron.per_unit:
         raise ValueError(f"neuron must be the same for all units: {', '.join(neuron.per_unit)}")
     for name, good, why in (
@@ -165,6 +168,8 @@ def _check_convertible(network):
             why = "a shortcut adds spikes as they are, and not what they stand for"
         elif neuron is None:
             continue
+        elif isinstance(layer, Delayed):
+            why = "in the only step it hears its inputs in part, later on in full"
         elif neuron.delay:
             why = "its units hear nothing in the only step, because of their delay"
         elif not stage.rates and stage is not last:

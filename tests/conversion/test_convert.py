@@ -8,6 +8,7 @@ import pytest
 from snnlab import (
     LIF,
     Adam,
+    AdaptiveLIF,
     ConstantCurrent,
     LeakyIntegrator,
     Network,
@@ -16,7 +17,7 @@ from snnlab import (
     evaluate,
     train,
 )
-from snnlab.layers import BatchNorm, Conv, Dense, Linear, Pool, Residual, Vote
+from snnlab.layers import BatchNorm, Conv, Delayed, Dense, Linear, Pool, Residual, Vote
 from snnlab.rates import ReLU
 
 N = BatchNorm()
@@ -156,6 +157,7 @@ class Own(Linear):
 REFUSED = {
     "residual": (((6,), 6, Residual(Dense(6)), 3), r"layer 1 \(Dense.*shortcut"),
     "one's own": (((6,), Own(), 3), r"layer 0 \(Own"),
+    "delayed": (((6,), 5, Delayed(4), 3), r"layer 1 \(Delayed.*in part"),
     "no statistics": (((6,), Dense(4, norm=N), 3), r"layer 0 \(Dense.*statistics"),
 }
 
@@ -210,6 +212,9 @@ def test_neurons_that_do_not_say_what_they_hear(changes, match):
     network, inputs = made("dense")
     with pytest.raises(ValueError, match=match):
         conversion.convert(network, inputs, neuron=conversion.integrate_and_fire(**changes))
+    tired = AdaptiveLIF(tau_mem=1e30, tau_syn=None, dt=1e-3, tau_adapt=0.1)
+    with pytest.raises(ValueError, match="neuron must not be an AdaptiveLIF"):
+        conversion.convert(network, inputs, neuron=tired, start=0.0)
 
 
 @pytest.mark.parametrize(
