@@ -104,7 +104,7 @@ def _scale_layer(network, asked, name, stage, runs, target):
     A pass costs the more, the more neurons fire: a bracket is looked for first, from weights as
     they are and with few samples, and what it tells need not be run.
     """
-    weights = [b.padded(network.parameters) for b in _scaled(stage)]
+    weights = [b.padded(network.parameters) for b in scaled(stage)]
     original = [w.copy() for w in weights]
     (few, everything), place = runs, network.stages.index(stage)
 
@@ -144,7 +144,7 @@ def _scale_layer(network, asked, name, stage, runs, target):
         )
 
 
-def _scaled(stage):
+def scaled(stage):
     """The blocks that currents are in proportion to: a norm's, where weights make no difference."""
     if stage.layer.normalises:
         return [stage.blocks["gain"], stage.blocks["shift"]]
@@ -168,7 +168,7 @@ def _scale_readout(network, inputs, size):
     tops = network.forward(inputs, potentials=False).readout.max(axis=1)
     if not tops.std() > 0:
         raise ValueError("readout hears nothing in these inputs, or the same in all of them")
-    for block in _scaled(network.stages[-1]):
+    for block in scaled(network.stages[-1]):
         block.padded(network.parameters)[...] *= network.dtype.type(size / tops.std())
     found = network.forward(inputs, potentials=False).readout.max(axis=1).std()
     if not abs(found - size) <= CLOSE * size:

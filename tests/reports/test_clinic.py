@@ -10,6 +10,7 @@ from helpers import assert_nothing_is_cut_off
 
 from snnlab import (
     LIF,
+    AdaptiveLIF,
     ConstantCurrent,
     LeakyIntegrator,
     Network,
@@ -22,7 +23,7 @@ from snnlab import (
     train,
 )
 from snnlab.course.patients import SICK
-from snnlab.layers import Conv, Pool, Transform, Vote
+from snnlab.layers import BatchNorm, Conv, Dense, Pool, Recurrent, Residual, Transform, Vote
 from snnlab.plot import draw_report
 from snnlab.reports.clinic import Layer, Report, examine, remedies
 
@@ -547,6 +548,49 @@ def test_weights_at_their_limit_are_halved_with_the_threshold(digits, v_th):
     np.testing.assert_allclose(
         treated.backward(after, g)[0], network.backward(before, g)[0], rtol=1e-9
     )
+
+
+HALVED = {
+    "a norm": (Dense(9, norm=BatchNorm()), NEURON),
+    "a norm of images": (Conv(3, norm=BatchNorm(eps=0.1)), NEURON),
+    "fixed recurrent weights": (Recurrent(9, fixed=True), NEURON),
+    "adaptation": (Dense(9), AdaptiveLIF(tau_mem=6e-6, tau_syn=6e-6, dt=1.7e-6, coupling=0.02)),
+}
+
+
+@pytest.mark.parametrize("name", HALVED)
+def test_halved_weights_and_threshold_make_the_same_spikes_in_every_layer(name):
+    layer, neuron = HALVED[name]
+    rng = np.random.default_rng(0)
+    network = Network(
+        ((4, 4, 1), layer, 3), neuron, n_steps=12, rng=rng, spread=3.0, dtype=np.float64
+    )
+    inputs = ConstantCurrent(rng.normal(0.5, 1, (30, 16)), 12)
+    if network.normalises:
+        network.forward(inputs, training=True)
+    before = network.forward(inputs)
+    treated, _ = remedies.halve(0, "hidden layer 0").cure(network.copy(), inputs)
+    assert before.spikes[0].counts().sum() > 50
+    assert treated.forward(inputs).spikes[0] == before.spikes[0]
+    np.testing.assert_array_equal(treated.weights[0], network.weights[0] / 2)
+
+
+def test_what_a_shortcut_adds_cannot_be_halved():
+    network = Network((6, 5, Residual(Dense(5)), 3), NEURON, n_steps=8, rng=0)
+    inputs = ConstantCurrent(np.ones((4, 6)), 8)
+    with pytest.raises(ValueError, match="shortcut .* beyond treatment"):
+        remedies.halve(1, "hidden layer 1").cure(network, inputs)
+
+
+def test_longer_memories_of_layers_of_unlike_sizes():
+    """More spikes than the smallest has room for were asked of each."""
+    layers = (8, 8, 1), Conv(6), Pool(2, "average"), Conv(2), Pool(2, "average"), 3
+    network = Network(layers, LIF(tau_mem=3.0, tau_syn=2.0, dt=1.0), n_steps=40, rng=0)
+    inputs = ConstantCurrent(np.random.default_rng(0).random((40, 64)), 40)
+    network.scale_to_activity(inputs, rate=0.5)
+    treated, _ = remedies.LENGTHEN.cure(network, inputs)
+    for spikes in treated.forward(inputs).hidden:
+        assert spikes.counts().mean() == pytest.approx(20 * spikes.n_units, rel=0.05)
 
 
 @pytest.mark.parametrize("where", [0, 1])

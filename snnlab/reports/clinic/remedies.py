@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnlab import _check
+from snnlab.activity import scaled
 from snnlab.currents import ConstantCurrent
 from snnlab.layers import Conv
 from snnlab.learning.optim import Adam
@@ -59,10 +60,14 @@ def weights_of(network, k):
 
 def _scale(network, inputs):
     """Half a spike per unit; in dense layers of the smallest, and as many in the others."""
-    if any(isinstance(stage.layer, Conv) for stage in network.stages):
+    if _has_images(network):
         return network.scale_to_activity(inputs, rate=ACTIVE / network.n_steps)
     smallest = min((stage.n for stage in network.hidden_stages), default=1)
     return network.scale_to_activity(inputs, ACTIVE * smallest)
+
+
+def _has_images(network):
+    return any(isinstance(stage.layer, Conv) for stage in network.stages)
 
 
 def _rescale(network, inputs):
@@ -122,7 +127,8 @@ def _raise(network, inputs):
     tops = network.forward(inputs, potentials=False).readout.max(axis=1)
     if not tops.std() > 0:
         raise ValueError("readout hears nothing in these inputs, or the same in all of them")
-    network.weights[-1][...] *= HEARD / tops.std()  # of votes, too, which have none of their own
+    for block in scaled(network.neuron_stages[-1]):  # of votes, too, which have none of their own
+        block.of(network.parameters)[...] *= HEARD / tops.std()
     return network, {"optimizer": Adam(lr=gentle_rate(network, inputs))}
 
 
@@ -150,8 +156,8 @@ def _wake(network, inputs):
         per_unit = spikes.counts().mean() / spiking[-1].n
         if ACTIVE <= per_unit <= network.n_steps / 2:
             return network, {}
-        for w in weights_of(network, -1):
-            w *= 2 if per_unit < ACTIVE else 0.5
+        for block in scaled(network.neuron_stages[-1]):
+            block.of(network.parameters)[...] *= 2 if per_unit < ACTIVE else 0.5
     raise ValueError("inputs drive no readout neuron, however its weights are scaled")
 
 
@@ -168,6 +174,9 @@ def _lengthen(network, inputs):
     longer = [np.maximum(m.tau_mem, third).tolist() for m in network.neurons]
     neurons = [m.replace(tau_mem=tau) for m, tau in zip(network.neurons, longer, strict=True)]
     network = network.replace(neurons=neurons)
+    most = [stage.n * network.n_steps for stage in network.hidden_stages]
+    if spikes and (_has_images(network) or spikes >= min(most)):  # as many are not in each layer
+        return network.scale_to_activity(inputs, rate=spikes / np.mean(most)), {}
     return network.scale_to_activity(inputs, spikes) if spikes else network, {}
 
 
@@ -177,13 +186,23 @@ def _soften(loss, network, inputs):
 
 def _halve(k, network, inputs):
     """Spikes depend on weights per threshold; the slope, which reads ``v - v_th``, scales too."""
-    neurons = list(network.neurons)
-    if isinstance(neurons[k], LIF):
-        half = (np.asarray(neurons[k].v_th) / 2).tolist()
-        twice = (np.asarray(neurons[k].steepness) * 2).tolist()
-        neurons[k] = neurons[k].replace(v_th=half, steepness=twice)
-    for w in weights_of(network, k):
-        w /= 2
+    stage, neurons = network.neuron_stages[k], list(network.neurons)
+    w = {name: block.of(network.parameters) for name, block in stage.blocks.items()}
+    if stage.layer.normalises:  # and what is normalised stays as it is
+        eps = stage.layer.norm.eps
+        w["variance"][...] = np.maximum((w["variance"] + eps) / 4 - eps, 0)
+        w["mean"] /= 2
+    elif stage.shortcut is not None:
+        raise ValueError(
+            f"network has {stage.name}, to which a shortcut is added past its weights: halving "
+            "those and its threshold would change its spikes, so that is beyond treatment by code"
+        )
+    elif isinstance(neurons[k], LIF):
+        names = {"v_th": 0.5, "steepness": 2} | ({"jump": 0.5} if stage.adapts else {})
+        of = {name: np.asarray(getattr(neurons[k], name)) * x for name, x in names.items()}
+        neurons[k] = neurons[k].replace(**{name: x.tolist() for name, x in of.items()})
+    for name in ("weights", *stage.layer.recurrent_blocks):  # those that are fixed, too
+        w[name] /= 2
     return network.replace(neurons=neurons), {}
 
 
