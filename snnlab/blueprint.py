@@ -148,6 +148,11 @@ def make_stages(shape, layers, neurons, dtype):
             if isinstance(layer, Composite):
                 below = len(stages) - 1
                 layer.shape_out(shape)
+                end = layer.layers[-1] if layer.layers else None
+                if layer.shortcut and not isinstance(end, Linear):
+                    raise ValueError(
+                        f"layers: {layer!r} has a shortcut, so it must end with a map and a neuron"
+                    )
                 shape = expand(layer.layers, shape, below if layer.shortcut else None)
             else:
                 shape = add(layer, shape, added if last else None)

@@ -20,6 +20,7 @@ from samples import (
     Plain,
     Power,
     Shift,
+    Twice,
     adjoint,
     inputs_of,
     make,
@@ -872,3 +873,16 @@ def test_a_max_pool_reads_out():
     assert all(g.any() for g in gradients)
     with pytest.raises(ValueError, match="hears spikes, not values of.*integrator"):
         make(layers, fires=False)
+
+
+@pytest.mark.parametrize("inner", [(Dense(6), Vote(6)), (Dense(4), Twice([Dense(6), Shift()])), ()])
+def test_a_shortcut_of_ones_own_ends_at_neurons(inner):
+    """Else it was left out, without a word."""
+
+    class Beside(Twice):
+        shortcut = True
+
+    with pytest.raises(ValueError, match=r"layers: Beside.* must end with a map and a neuron"):
+        Network((6, 6, Beside(inner), 3), LIF.grad_r(), n_steps=4, rng=0)
+    network = Network((6, 6, Beside((Dense(4), Dense(6))), 3), LIF.grad_r(), n_steps=4, rng=0)
+    assert network.stages[2].shortcut == 0
