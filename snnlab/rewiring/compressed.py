@@ -398,6 +398,7 @@ def loudest_silence(
     Parameters
     ----------
     neuron : LIF
+        That begins at rest.
     n_steps : int
     n : int
         Neurons; more than one where the model has values per neuron.
@@ -416,6 +417,8 @@ def loudest_silence(
     """
     if not isinstance(neuron, LIF) or neuron.adapts:
         raise TypeError(f"neuron must be LIF, not {type(neuron).__name__}")
+    if np.any(neuron.v_init):
+        raise ValueError("neuron must begin at rest: v_init must be 0")
     n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     n = _check.integer("n", n, 1, _check.MOST_UNITS)
     dtype = _check.float_type("dtype", dtype)

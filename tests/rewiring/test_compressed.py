@@ -268,6 +268,9 @@ def test_what_no_drive_or_any_drive_can_do():
     odd = sparse.loudest_silence(LIF(**NEURON | {"gain": (-1.0, 1.0)}), 9, n=2)
     assert late[0] == deaf[0] == np.inf
     assert odd[0] == -np.inf and 0 < odd[1] < np.inf
+    for start in (0.5, (0.0, 0.5)):  # a weaker drive is enough then
+        with pytest.raises(ValueError, match="neuron must begin at rest"):
+            sparse.loudest_silence(LIF(**NEURON, v_init=start), 9, n=2)
 
 
 # --- a network to be read only -----------------------------------------------------------------
