@@ -83,7 +83,7 @@ class Log:
 
         Notes
         -----
-        A checkpoint is written before the callback: a resumed run has NaN in its entry.
+        A checkpoint is written after an epoch's last callback, and holds what was noted there.
         """
         if self._unobserved:
             counts = [train.unit_counts() for train in step.trace.hidden]

@@ -1061,6 +1061,24 @@ def test_entries_per_epoch_and_spikes_from_a_callback():
     assert np.isnan(without.log.spikes).all() and np.shape(without.log.silent) == (3, 1)
 
 
+def test_a_resumed_run_has_the_spikes_that_were_observed(tmp_path):
+    data, logs = toy(), []
+    for resumed in (False, True):
+        network, file = toy_network(data[0]), tmp_path / f"{resumed}.npz"
+        for stop in (6, 0) if resumed else (0,):
+            rule = GradR(0.01, 0.9)
+
+            def watch(step, rule=rule, stop=stop):
+                rule.log.observe(step)
+                return rule.steps == stop
+
+            train(network, *data, **SETTINGS, optimizer=rule, callback=watch, checkpoint=file)
+        logs.append(rule.log)
+    assert np.isfinite(logs[0].spikes).all()
+    np.testing.assert_array_equal(logs[0].spikes, logs[1].spikes)
+    np.testing.assert_array_equal(logs[0].silent, logs[1].silent)
+
+
 @pytest.mark.parametrize("rule", [GradR(0.01, 0.9, 1.0), STDS(0.01, 2.0)])
 def test_a_layer_that_dies_out_is_reported_once(rule):
     network = make()
