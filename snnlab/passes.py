@@ -11,13 +11,14 @@ from functools import cache, partial
 import numpy as np
 
 from snnlab._workers import share, worker_count
-from snnlab.currents import ConstantCurrent
+from snnlab.currents import ConstantCurrent, Values
 from snnlab.kernels import lif
 from snnlab.layers.base import firing_back_reals
 from snnlab.layers.constants import LearnedBack
 from snnlab.layers.stage import without_units
 from snnlab.memory import aligned
 from snnlab.record import spike_bits
+from snnlab.signals import SpikeTrains
 from snnlab.surrogate import slope
 
 __all__ = ["Backward", "Forward", "Pass", "Wiring"]
@@ -51,7 +52,7 @@ class Wiring:
     ----------
     stages : list of Stage
     kind : type
-        Of the inputs: SpikeTrains, ConstantCurrent or Values.
+        Of the inputs: SpikeTrains, ConstantCurrent or Values, or derived from one of them.
 
     Attributes
     ----------
@@ -69,6 +70,10 @@ class Wiring:
 
     def __init__(self, stages, kind):
         self.stages = stages
+        # one's own class of currents is heard as currents
+        kind = next(
+            (k for k in (SpikeTrains, ConstantCurrent, Values) if issubclass(kind, k)), kind
+        )
         heard = [kind if s.source < 0 else stages[s.source].gives for s in stages]
         plain = [stage.shortcut is None for stage in stages]
         self.follows_events = [

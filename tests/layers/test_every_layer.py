@@ -1,5 +1,6 @@
 """Every layer, in every place: the network equals plain NumPy, its gradients finite differences."""
 
+import copy
 import ctypes
 import json
 import pickle
@@ -45,6 +46,7 @@ from snnlab import (
     train,
 )
 from snnlab.layers import (
+    BatchNorm,
     Conv,
     Dense,
     Linear,
@@ -886,3 +888,27 @@ def test_a_shortcut_of_ones_own_ends_at_neurons(inner):
         Network((6, 6, Beside(inner), 3), LIF.grad_r(), n_steps=4, rng=0)
     network = Network((6, 6, Beside((Dense(4), Dense(6))), 3), LIF.grad_r(), n_steps=4, rng=0)
     assert network.stages[2].shortcut == 0
+
+
+@pytest.mark.bounds
+@pytest.mark.parametrize("stack", ["dense", "conv", "biased", "pool first", "normalised convs"])
+@pytest.mark.parametrize("kind", INPUTS)
+def test_signals_of_ones_own_class_are_heard_as_what_they_are(stack, kind):
+    """Currents were taken for values of many steps: kernels read what was not there."""
+    network, inputs = make(stack, kind)
+    own = copy.copy(inputs)
+    own.__class__ = type("Own", (type(inputs),), {})
+    results = []
+    for x in (inputs, own):
+        trace = network.forward(x)
+        g = np.ones_like(trace.readout)
+        gradients, by_inputs = network.backward(trace, g, inputs=True)
+        results.append([y.tobytes() for y in (trace.readout, gradients.flat, by_inputs)])
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("base, match", [(Pool, "Transform"), (BatchNorm, "BatchNorm")])
+def test_what_kernels_pass_by_cannot_be_defined_anew(base, match):
+    """It was, and the kernels went on as they had."""
+    with pytest.raises(TypeError, match=f"Own must .*derive from {match}"):
+        type("Own", (base,), {"values": lambda self, *given: 0})
