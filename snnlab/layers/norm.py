@@ -54,6 +54,11 @@ class BatchNorm:
     momentum: float = 0.1
     eps: float = 1e-5
 
+    def __init_subclass__(cls, **settings):
+        raise TypeError(
+            f"{cls.__name__} must not derive from BatchNorm: kernels pass its values by"
+        )
+
     def __post_init__(self):
         for name, bounds in (
             ("scale", {"above": 0, "at_most": 1e6}),

@@ -34,6 +34,11 @@ class Pool(Transform):
     size: int = 2
     how: str = "max"
 
+    def __init_subclass__(cls, **settings):
+        raise TypeError(
+            f"{cls.__name__} must derive from Transform: kernels pass a Pool's values by"
+        )
+
     def __post_init__(self):
         _check.field(self, "size", _check.integer, 1, _check.MOST_UNITS)
         _check.one_of("how", self.how, ("max", "average"))
