@@ -147,12 +147,7 @@ def make_stages(shape, layers, neurons, dtype):
             last = i == len(layers) - 1
             if isinstance(layer, Composite):
                 below = len(stages) - 1
-                layer.shape_out(shape)
-                end = layer.layers[-1] if layer.layers else None
-                if layer.shortcut and not isinstance(end, Linear):
-                    raise ValueError(
-                        f"layers: {layer!r} has a shortcut, so it must end with a map and a neuron"
-                    )
+                check_composite(layer, shape)
                 shape = expand(layer.layers, shape, below if layer.shortcut else None)
             else:
                 shape = add(layer, shape, added if last else None)
@@ -175,6 +170,16 @@ def make_stages(shape, layers, neurons, dtype):
                 for other in stages
             )
     return stages
+
+
+def check_composite(layer, shape):
+    """Refuse layers that do not fit each other, or whose shortcut would lead nowhere."""
+    layer.shape_out(shape)
+    end = layer.layers[-1] if layer.layers else None
+    if layer.shortcut and not isinstance(end, Linear):
+        raise ValueError(
+            f"layers: {layer!r} has a shortcut, so it must end with a map and a neuron"
+        )
 
 
 def checked_shape_out(layer, shape):
