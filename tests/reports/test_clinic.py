@@ -821,3 +821,13 @@ def test_layers_of_ones_own_are_refused_by_name(digits):
     network = Network((256, 6, Passing(), 10), NEURON, n_steps=20, rng=0)
     with pytest.raises(ValueError, match=r"layer 1 \(Passing.*the clinic takes Dense, Conv"):
         examine(network, digits["inputs"], digits["labels"])
+
+
+@pytest.mark.parametrize(
+    "loss", ["squared_error", losses.Masked("rate_mse"), losses.Weighted(losses.RateMSE())]
+)
+def test_losses_of_other_targets_are_refused_by_name(loss):
+    network = Network((6, 5, 3), NEURON, n_steps=8, rng=0)
+    inputs = ConstantCurrent(np.ones((6, 6)), 8)
+    with pytest.raises((TypeError, ValueError), match="^labels must"):
+        examine(network, inputs, np.arange(6) % 3, loss=loss)

@@ -274,6 +274,8 @@ def examine(
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
     loss = losses.of_samples("loss", loss)
     losses.check_readable(loss, network)
+    losses.check_deadlines(loss, network.n_steps)
+    losses.check_targets(loss, "labels", labels, len(inputs), network.sizes[-1])
     limit = np.inf if weight_limit is None else _check.number("weight_limit", weight_limit, above=0)
 
     heard, arrivals = _active(inputs), _arrivals(inputs)
