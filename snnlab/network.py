@@ -332,7 +332,7 @@ class Network(NetworkFile):
         ------
         ValueError
             If a layer cannot spike as often, however its weights are scaled (it rests after each
-            spike, say, or hears too late), or not at all.
+            spike, say), or not at all; or a readout is not in proportion to its weights.
         """
         scale_to_activity(self, inputs, layer_spikes, readout, rate)
         return self
