@@ -40,7 +40,8 @@ class RuleState(Stateful):
         """Refuse a network that the state does not fit, the optimiser's included."""
         super().check_fit(network)
         self.optimizer.check_fit(network)
-        for stage in network.stages if getattr(self, "max_fan_in", None) is not None else ():
+        limited = getattr(self, "max_fan_in", None) is not None
+        for stage in getattr(network, "stages", ()) if limited else ():
             if stage.layer.recurrent_blocks:  # a limit of each would be none of both
                 raise ValueError(
                     f"max_fan_in must be left out where network has {stage.name}, whose units "
