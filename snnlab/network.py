@@ -215,7 +215,7 @@ class Network(NetworkFile):
             Keep the membrane potentials, which a backward pass needs. Without, inference is faster
             and uses little memory.
         dropout : list of (array of bool (n,) or None), optional
-            Per hidden layer which units take part; the others hear nothing.
+            Per hidden layer which units take part; the others hear nothing and begin at rest.
         out : Trace, optional
             A trace that an earlier call returned and that may be written over: its memory is used
             again if it fits.

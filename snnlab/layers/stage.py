@@ -199,9 +199,12 @@ def pack_constants(neuron, n, dtype):
 
 
 def without_units(constants, dropout):
-    """Constants of a layer where some units hear nothing, and nothing flows back through them."""
+    """Constants of a layer where some units hear nothing, and nothing flows back through them.
+
+    They begin at rest, or a ``v_init`` would make them spike.
+    """
     if dropout is None:
         return constants
     constants = constants.copy()
-    constants[2, : len(dropout)] *= dropout
+    constants[[2, 4], : len(dropout)] *= dropout
     return constants

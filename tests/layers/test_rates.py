@@ -380,3 +380,19 @@ def test_what_is_for_neurons_that_spike_is_refused_by_name():
         network.scale_to_activity(inputs, rate=0.1)
     with pytest.raises(ValueError, match=r"dropout must be 0 .* of ReLU units"):
         train(network, inputs, np.arange(20) % 3, epochs=1, rng=0, dropout=0.5, progress=False)
+
+
+@pytest.mark.parametrize("layer", [Dense(5), Recurrent(5), Conv(5)])
+def test_units_that_are_left_out_do_not_spike_by_what_they_begin_with(layer):
+    """They did, where ``v_init`` is above the threshold, and the layers above heard them."""
+    rng = np.random.default_rng(0)
+    neuron = LIF(tau_mem=5.0, tau_syn=None, dt=1.0, v_init=1.5, learn="v_th")
+    shape = (1, 1, 6) if isinstance(layer, Conv) else (6,)
+    network = Network((shape, layer, 3), neuron, n_steps=6, rng=rng)
+    inputs = Values(rng.normal(size=(4, 6, 6)))
+    mask = np.array([True, False, True, True, False])
+    trace = network.forward(inputs, dropout=[mask])
+    assert not trace.spikes[0].unit_counts()[:, ~mask].any()
+    assert trace.spikes[0].unit_counts()[:, mask].any(axis=0).all()
+    gradients = network.backward(trace, np.ones_like(trace.readout)).by_name()
+    assert gradients[0, "v_th"][0, mask].all() and not gradients[0, "v_th"][0, ~mask].any()
