@@ -264,8 +264,8 @@ def train(
         goes on from it, to the same weights, bit for bit, as without the interruption; it must be
         of the same data, settings and start, which digests of them in the file tell.
     extend : bool
-        Go on from a checkpoint of fewer ``epochs``. (Schedules then run over the new number: it is
-        not as if all of them had been asked for at once.)
+        Go on from a checkpoint of fewer ``epochs``. (Schedules then run over the new number, those
+        of rules stay at their end: it is not as if all of them had been asked for at once.)
     epochs, batch_size, loss, optimizer, schedule, dropout
         How to train: `snnlab.learning.settings.Settings`.
     penalties, substrate, validation, backward
