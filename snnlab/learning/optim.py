@@ -10,7 +10,7 @@ from snnlab import _check
 from snnlab.kernels import updates
 from snnlab.learning.guard import room, room_for_squares
 from snnlab.learning.optimizer import Optimizer
-from snnlab.learning.schedules import Cosine, Exponential, constant, resolve_schedule  # noqa: F401
+from snnlab.learning.schedules import Cosine, Exponential, constant
 from snnlab.learning.state import Kind
 from snnlab.parameters import largest
 

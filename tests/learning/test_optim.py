@@ -5,6 +5,7 @@ import pytest
 import reference
 
 from snnlab import optim
+from snnlab.learning.schedules import resolve_schedule
 from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.parameters import Gradients
@@ -255,15 +256,15 @@ def test_factor_must_be_finite(kind):
 
 
 def test_schedule_values():
-    constant = optim.resolve_schedule("constant")
+    constant = resolve_schedule("constant")
     assert [constant(x, 10) for x in (0, 3.7, 10)] == [1, 1, 1]
 
-    exponential = optim.resolve_schedule("exponential")
+    exponential = resolve_schedule("exponential")
     assert exponential(0, 10) == exponential(0.99, 10) == 1  # once per epoch, not per step
     assert exponential(1.0, 10) == 0.97 and np.isclose(exponential(5.5, 10), 0.97**5)
     assert optim.Exponential(0.5)(3, 10) == 0.125
 
-    cosine = optim.resolve_schedule("cosine")
+    cosine = resolve_schedule("cosine")
     expected = [1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4, 0]
     assert np.allclose([cosine(x, 8) for x in (0, 2, 4, 6, 8)], expected, atol=1e-15)
     assert cosine(9.5, 8) == 0
@@ -279,11 +280,11 @@ def test_schedules_by_name_or_function():
     def mine(epoch, epochs):
         return 1 - epoch / epochs
 
-    assert optim.resolve_schedule(mine) is mine
+    assert resolve_schedule(mine) is mine
     with pytest.raises(ValueError, match="schedule"):
-        optim.resolve_schedule("linear")
+        resolve_schedule("linear")
     with pytest.raises(TypeError, match="schedule"):
-        optim.resolve_schedule(0.9)
+        resolve_schedule(0.9)
     for wrong in ({"warmup": -1}, {"end": 1.5}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             optim.Cosine(**wrong)
