@@ -24,6 +24,7 @@ import numpy as np
 import studies
 
 import snnlab
+from snnlab.learning.softmax import softmax
 from snnlab.learning.stdp import STDP, Detectors, STDPNetwork, contrast, first_spikes
 
 PUBLISHED = {
@@ -110,8 +111,7 @@ def read_out(config, found, labels, seed=0):
         chosen = order[step % per_epoch * BATCH :][:BATCH]
         x = np.column_stack([(found[chosen] - mean) / sd, np.ones(len(chosen), np.float32)])
         scores = x @ weights
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        shares /= shares.sum(axis=1, keepdims=True)
+        shares = softmax(scores)
         shares[np.arange(len(chosen)), labels[chosen]] -= 1
         gradient = x.T @ shares / len(chosen)
         first += 0.1 * (gradient - first)

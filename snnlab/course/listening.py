@@ -19,6 +19,7 @@ from snnlab.layers import Recurrent
 from snnlab.learning import training
 from snnlab.learning.losses import SumOverTime
 from snnlab.learning.optim import Adam
+from snnlab.learning.softmax import softmax
 from snnlab.network import Network
 from snnlab.neurons import LIF
 from snnlab.sound import Cochlea
@@ -294,9 +295,7 @@ def shares(network: Network, inputs: SpikeTrains) -> np.ndarray:
         Each class's share of the decision; they add up to 1.
     """
     readout = _check.network("network", network).forward(inputs).readout
-    sums = LOSS.scale * np.cumsum(readout, axis=1)
-    out = np.exp(sums - sums.max(axis=2, keepdims=True))
-    return out / out.sum(axis=2, keepdims=True)
+    return softmax(LOSS.scale * np.cumsum(readout, axis=1))
 
 
 def trimmed(sound: ArrayLike, sample_rate: float) -> np.ndarray:

@@ -15,6 +15,7 @@ from snnlab.estimator import _images as images
 from snnlab.estimator.base import SpikingEstimator, weights_of
 from snnlab.layers.vote import Vote
 from snnlab.learning.losses import MaxOverTime
+from snnlab.learning.softmax import log_softmax, softmax
 from snnlab.neurons import LIF
 
 if TYPE_CHECKING:
@@ -302,14 +303,12 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
     def predict_proba(self, X: Features) -> np.ndarray:
         """Softmax of the scores, (n_samples, n_classes)."""
         scores, _ = self.scores(X)
-        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
+        return softmax(scores)
 
     def predict_log_proba(self, X: Features) -> np.ndarray:
         """Logarithm of `predict_proba`, finite however sure the network is."""
         scores, _ = self.scores(X)
-        shifted = scores - scores.max(axis=1, keepdims=True)
-        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return log_softmax(scores)
 
     # files ----------------------------------------------------------------------------------------
 

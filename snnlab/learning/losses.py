@@ -21,6 +21,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels.readout import first_peaks
+from snnlab.learning.softmax import exponentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,11 +195,9 @@ def _check_readout(readout):
 def _softmax_cross_entropy(scores, labels):
     """Mean of -ln softmax(scores)[label] and its gradient by the scores; never overflows."""
     rows = np.arange(len(labels))
-    shifted = scores - scores.max(axis=1, keepdims=True)
-    g_scores = np.exp(shifted)
-    total = g_scores.sum(axis=1)
-    value = np.add.reduce(np.log(total) - shifted[rows, labels]) / len(labels)
-    g_scores /= total[:, None] * scores.dtype.type(len(labels))
+    shifted, g_scores, total = exponentials(scores)
+    value = np.add.reduce(np.log(total[:, 0]) - shifted[rows, labels]) / len(labels)
+    g_scores /= total * scores.dtype.type(len(labels))
     g_scores[rows, labels] -= scores.dtype.type(1 / len(labels))
     return float(value), g_scores
 
@@ -710,13 +709,10 @@ class PerStep(_EveryStep):
         targets = self.check_targets("targets", targets, n, n_classes)
         _check_steps(targets, readout)
         rows, labels = np.arange(n * n_steps), targets.targets.ravel()
-        scores = scores.reshape(n * n_steps, n_classes)
-        scores -= scores.max(axis=1, keepdims=True)
-        p = np.exp(scores)
-        total = p.sum(axis=1)
+        shifted, p, total = exponentials(scores.reshape(n * n_steps, n_classes))
         weight = _weights(targets.mask, readout.dtype).ravel()
-        value = np.vdot(np.log(total) - scores[rows, labels], weight)
-        p *= (weight / total)[:, None]
+        value = np.vdot(np.log(total[:, 0]) - shifted[rows, labels], weight)
+        p *= weight[:, None] / total
         p[rows, labels] -= weight
         p *= readout.dtype.type(self.scale)
         return float(value), p.reshape(readout.shape)

@@ -14,6 +14,7 @@ from snnlab.currents import ConstantCurrent, Values
 from snnlab.layers import Conv
 from snnlab.layers.known import check_known, check_neurons_known
 from snnlab.learning import losses
+from snnlab.learning.softmax import softmax
 from snnlab.medium import IDEAL
 from snnlab.network import Network
 from snnlab.reports.clinic import checks
@@ -155,8 +156,8 @@ class Report:
     @property
     def sure_and_wrong(self) -> float:
         """Share of samples that are wrong with a probability of `SURE` or more."""
-        p = np.exp(self.scores - self.scores.max(axis=1, keepdims=True))
-        sure = p.max(axis=1) / p.sum(axis=1) >= checks.SURE
+        p = softmax(self.scores)
+        sure = p.max(axis=1) >= checks.SURE
         return (sure & (p.argmax(axis=1) != self.labels)).mean()
 
     @property
