@@ -3,7 +3,6 @@
 The checks and the work of `snnlab.SpikeTrains.from_events`, on plain arrays.
 """
 
-import os
 import warnings
 from typing import NamedTuple
 
@@ -11,11 +10,11 @@ import numpy as np
 
 from snnlab import _check
 from snnlab.kernels import events
+from snnlab.memory import giga, short_of
 
 ON_BORDER = 1e-12  # relative: as near to a border between two steps, a time is taken to be on it
 FAR = 2.0**53  # a step that is later than all
 RECORDING = 40  # bytes of a recording, with or without events: where it begins and ends
-LOOK = 2**28  # bytes from which on it is worth looking how much memory there is
 
 
 class BinningReport(NamedTuple):
@@ -136,13 +135,10 @@ def _recordings(samples, indptr, n_samples, n_events, allow_empty):
 def _check_room(name, n):
     """Refuse more recordings than there is memory for, before any is taken."""
     need = n * RECORDING
-    if need < LOOK or "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", ()):
-        return
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if need > there:
+    free = short_of(need)
+    if free is not None:
         raise MemoryError(
-            f"{name}: {n:,} recordings need about {need / 1e9:,.0f} GB, and {there / 1e9:,.0f} GB "
-            "are all that there is"
+            f"{name}: {n:,} recordings need about {giga(need)}, and {giga(free)} are free"
         )
 
 

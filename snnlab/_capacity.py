@@ -1,56 +1,16 @@
 """Whether a pass fits into memory: estimated before anything is allocated."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 
 from snnlab.kernels.lif import BLOCK
 from snnlab.layers.base import Linear
+from snnlab.memory import giga, short_of
 from snnlab.signals import SpikeTrains
 
-LOOK = 2**28  # bytes from which on it is worth looking how much is free
 ACTIVE = 0.1  # share of units and steps that spike, of which lists are kept
 EVENT = 8  # bytes of an event: step and unit
 INDEX = 4  # bytes of the place of a number in a list
 CONSTANTS = 6  # numbers that a unit has
-
-MEMINFO = Path("/proc/meminfo")
-GROUPS = (  # limits of a container: the limit, and what is used of it
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (
-        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ),
-)
-
-
-def available():
-    """Bytes that can be allocated here; None where the system does not tell.
-
-    On Linux what is free without swapping, also within a container's limit; elsewhere all that
-    there is.
-    """
-    found = []
-    try:
-        lines = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
-        found.append(int(lines["MemAvailable"].split()[0]) * 1024)
-    except (OSError, KeyError, ValueError):
-        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for limit, used in GROUPS:
-        try:
-            most = int(limit.read_text())  # "max" is no number
-            found.append(max(0, most - int(used.read_text()) + _given_back(used.parent)))
-        except (OSError, ValueError):
-            continue
-    return min(found, default=None)
-
-
-def _given_back(folder):
-    """Bytes of files in a container's memory, which are given back when they are needed."""
-    lines = (folder / "memory.stat").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.split()[0] == "inactive_file")
 
 
 def check_layers(what, n_parameters, n_drawn, n_units, dtype):
@@ -66,11 +26,11 @@ def check_layers(what, n_parameters, n_drawn, n_units, dtype):
     """
     drawn = n_drawn * (np.dtype(np.float64).itemsize + dtype.itemsize)  # then cast, and put
     need = (n_parameters + CONSTANTS * n_units) * dtype.itemsize + drawn
-    free = available() if need >= LOOK else None
-    if free is not None and need > free:
+    free = short_of(need)
+    if free is not None:
         raise MemoryError(
             f"layers: with {what} there would be {n_parameters:,} parameters and {n_units:,} "
-            f"units, which need about {_giga(need)} to begin with, and {_giga(free)} are free"
+            f"units, which need about {giga(need)} to begin with, and {giga(free)} are free"
         )
 
 
@@ -139,19 +99,13 @@ def check(network, kind, n_samples, potentials):
     """
     trace = trace_bytes(network, n_samples, potentials)
     work = scratch_bytes(network, kind, n_samples, potentials)
-    if trace + work < LOOK:
-        return
-    free = available()
-    if free is None or trace + work <= free:
+    free = short_of(trace + work)
+    if free is None:
         return
     fit = int(free // -(-(trace + work) // n_samples))
     passes = "forward and backward" if potentials else "forward"
     what_fits = f"a batch of at most {fit:,} fits" if fit else "not even one fits"
     raise MemoryError(
-        f"a batch of {n_samples:,} samples needs about {_giga(trace + work)} for passes {passes} "
-        f"({_giga(trace)} of it for the trace), and {_giga(free)} are free: {what_fits}"
+        f"a batch of {n_samples:,} samples needs about {giga(trace + work)} for passes {passes} "
+        f"({giga(trace)} of it for the trace), and {giga(free)} are free: {what_fits}"
     )
-
-
-def _giga(n):
-    return f"{np.format_float_positional(n / 1e9, 3, unique=False, fractional=False, trim='-')} GB"

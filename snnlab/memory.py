@@ -1,8 +1,13 @@
-"""Memory: arrays on cache lines, layers padded to whole tiles, and scratch that is used again."""
+"""Memory: arrays on cache lines, layers padded to whole tiles, and scratch that is used again.
+
+And how much of it is free, which is asked before much is taken.
+"""
 
 import math
 import mmap
+import os
 from collections import deque
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +17,57 @@ __all__ = ["Workspace"]
 
 HUGE = 2**22  # bytes of an array from which on NumPy asks for pages of 2 MB
 LINE = 64  # bytes of a cache line, and units that every processor's tiles divide
+LOOK = 2**28  # bytes from which on it is worth looking how much is free
+MEMINFO = Path("/proc/meminfo")
+GROUPS = (  # limits of a container: the limit, and what is used of it
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
+
+
+def available():
+    """Bytes that can be allocated here; None where the system does not tell.
+
+    On Linux what is free without swapping, also within a container's limit; elsewhere all that
+    there is.
+    """
+    found = []
+    try:
+        lines = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+        found.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    except (OSError, KeyError, ValueError):
+        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for limit, used in GROUPS:
+        try:
+            most = int(limit.read_text())  # "max" is no number
+            found.append(max(0, most - int(used.read_text()) + _given_back(used.parent)))
+        except (OSError, ValueError):
+            continue
+    return min(found, default=None)
+
+
+def _given_back(folder):
+    """Bytes of files in a container's memory, which are given back when they are needed."""
+    lines = (folder / "memory.stat").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.split()[0] == "inactive_file")
+
+
+def short_of(need):
+    """How many bytes are free, if those are too few; None if not, or if the system does not tell.
+
+    Few are not looked at.
+    """
+    free = available() if need >= LOOK else None
+    return None if free is None or need <= free else free
+
+
+def giga(n):
+    """Bytes in words."""
+    return f"{np.format_float_positional(n / 1e9, 3, unique=False, fractional=False, trim='-')} GB"
 
 
 def padded_width(n):

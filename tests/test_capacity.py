@@ -86,7 +86,7 @@ def test_a_batch_that_does_not_fit_says_how_many_samples_would(monkeypatch):
     """Nothing is allocated: these passes would take 150 GB."""
     network = Network(((32, 32, 1), Conv(64), Conv(64), 10), NEURON, n_steps=100, rng=0)
     inputs = ConstantCurrent(np.ones((1000, 1024), np.float32), 100)
-    monkeypatch.setattr(capacity, "available", lambda: 8 * GIGA)
+    monkeypatch.setattr(memory, "available", lambda: 8 * GIGA)
 
     def refused():
         with pytest.raises(MemoryError) as caught:
@@ -105,10 +105,10 @@ def test_a_batch_that_does_not_fit_says_how_many_samples_would(monkeypatch):
     capacity.check(network, ConstantCurrent, fit, True)
     with pytest.raises(MemoryError):
         capacity.check(network, ConstantCurrent, fit + 1, True)
-    monkeypatch.setattr(capacity, "available", lambda: GIGA // 10)
+    monkeypatch.setattr(memory, "available", lambda: GIGA // 10)
     with pytest.raises(MemoryError, match="not even one fits"):
         network.forward(inputs)
-    monkeypatch.setattr(capacity, "available", lambda: None)
+    monkeypatch.setattr(memory, "available", lambda: None)
     capacity.check(network, ConstantCurrent, 10**9, True)  # nobody tells
 
 
@@ -116,18 +116,18 @@ def test_inference_needs_less(monkeypatch):
     network = make("conv")
     n = 40_000
     assert capacity.trace_bytes(network, n, False) < capacity.trace_bytes(network, n) / 5
-    monkeypatch.setattr(capacity, "available", lambda: 3 * GIGA)
+    monkeypatch.setattr(memory, "available", lambda: 3 * GIGA)
     capacity.check(network, ConstantCurrent, n, False)
     with pytest.raises(MemoryError, match="forward and backward"):
         capacity.check(network, ConstantCurrent, n, True)
 
 
 def test_training_says_which_batch_would_fit(monkeypatch):
-    monkeypatch.setattr(capacity, "LOOK", 0)
+    monkeypatch.setattr(memory, "LOOK", 0)
     network = make("conv")
     inputs = inputs_of(ConstantCurrent, network, 64)
     need = capacity.trace_bytes(network, 1) + capacity.scratch_bytes(network, ConstantCurrent, 1)
-    monkeypatch.setattr(capacity, "available", lambda: 20 * need)
+    monkeypatch.setattr(memory, "available", lambda: 20 * need)
     settings = {"epochs": 1, "rng": 0, "progress": False}
     before = network.parameters.copy()
     with pytest.raises(MemoryError, match="a batch of 50 samples .* a batch of at most 20 fits"):
@@ -140,31 +140,31 @@ def test_small_batches_are_not_looked_at(monkeypatch):
     def unwanted():
         raise AssertionError("asked for memory")
 
-    monkeypatch.setattr(capacity, "available", unwanted)
+    monkeypatch.setattr(memory, "available", unwanted)
     network = make("dense")
     network.forward(inputs_of(ConstantCurrent, network, 20))
 
 
 def test_what_is_available(tmp_path, monkeypatch):
-    free = capacity.available()
+    free = memory.available()
     assert free is None or 10**6 < free < 10**15
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:  32000 kB\nMemFree: 100 kB\nMemAvailable:   20000 kB\n")
     limit, used = tmp_path / "memory.max", tmp_path / "memory.current"
-    monkeypatch.setattr(capacity, "MEMINFO", meminfo)
-    monkeypatch.setattr(capacity, "GROUPS", ((limit, used),))
-    assert capacity.available() == 20000 * 1024
+    monkeypatch.setattr(memory, "MEMINFO", meminfo)
+    monkeypatch.setattr(memory, "GROUPS", ((limit, used),))
+    assert memory.available() == 20000 * 1024
     limit.write_text("max\n")
     used.write_text("3000000\n")
     (tmp_path / "memory.stat").write_text("anon 5\nactive_file 7\ninactive_file 1000000\n")
-    assert capacity.available() == 20000 * 1024
+    assert memory.available() == 20000 * 1024
     limit.write_text("5000000\n")
-    assert capacity.available() == 3_000_000
+    assert memory.available() == 3_000_000
     limit.write_text("1000\n")
-    assert capacity.available() == 0
+    assert memory.available() == 0
     meminfo.unlink()
     limit.unlink()
-    fallback = capacity.available()
+    fallback = memory.available()
     assert fallback is None or fallback > 10**8
 
 
@@ -187,7 +187,7 @@ print(trace.hidden[0].counts().sum() * 8, resident() - before)
 """
 
 
-@pytest.mark.skipif(not capacity.MEMINFO.exists(), reason="needs a system that tells of pages")
+@pytest.mark.skipif(not memory.MEMINFO.exists(), reason="needs a system that tells of pages")
 def test_lists_take_what_is_written():
     """They have room for a spike of every unit in every step; of 600 MB few are taken.
 
@@ -208,7 +208,7 @@ def test_lists_take_what_is_written():
 def test_layers_that_do_not_fit_are_refused_before_they_are_made(
     layers, last, parameters, monkeypatch
 ):
-    monkeypatch.setattr(capacity, "available", lambda: 8 * GIGA)
+    monkeypatch.setattr(memory, "available", lambda: 8 * GIGA)
 
     def refused():
         with pytest.raises(MemoryError) as caught:
@@ -225,6 +225,6 @@ def test_layers_that_do_not_fit_are_refused_before_they_are_made(
 
 
 def test_layers_are_made_where_nobody_tells_how_much_is_free(monkeypatch):
-    monkeypatch.setattr(capacity, "available", lambda: None)
-    monkeypatch.setattr(capacity, "LOOK", 0)
+    monkeypatch.setattr(memory, "available", lambda: None)
+    monkeypatch.setattr(memory, "LOOK", 0)
     Network((2**10, 2**10, 3), NEURON, n_steps=5, rng=0)
