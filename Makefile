@@ -81,7 +81,7 @@ test-all: WHOLE := --all
 test-all: test  ## the same with whole notebooks and all of them in a browser, in half an hour
 
 demo: venv  ## train a network in the terminal, print the result, write a picture
-	$(PY) -m snnlab.demo
+	$(PY) -m snnlab demo
 
 lint: venv  ## check style, formatting and that notebooks carry no outputs
 	@$(LINT)

@@ -306,8 +306,8 @@ def parser():
         return sub
 
     sub = command(demo, "train on digits, print the result, write a picture")
-    sub.add_argument("--epochs", type=int)
-    sub.add_argument("--out", default="snnlab-demo.png")
+    sub.add_argument("--epochs", type=int, help="passes through the training images")
+    sub.add_argument("--out", default="snnlab-demo.png", help="where the picture goes")
     sub = command(train, "fit a classifier to a table, print accuracies, save it")
     sub.add_argument("table", help="comma-separated values with a line of names")
     sub.add_argument("--target", required=True, help="name of the column of classes")

@@ -1,6 +1,5 @@
-"""``python -m snnlab.demo``: train a network in the terminal, print the result, write a picture."""
+"""``snnlab demo``: train a network in the terminal, print the result, write a picture."""
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -96,22 +95,3 @@ def _draw(path, data, network, spikes, history, result):
     plot.show(fig, f"A network of snnlab reads {100 * result.accuracy:.1f} % right.").save(path)
     print(f"picture         {path}")
     return path
-
-
-def main(argv=None):
-    """Read the command line and run."""
-    parser = argparse.ArgumentParser(
-        prog="python -m snnlab.demo", description="Train a spiking network and show the result."
-    )
-    parser.add_argument("--epochs", type=int, help="passes through the training images")
-    parser.add_argument("--out", default="snnlab-demo.png", help="picture to write")
-    arguments = parser.parse_args(argv)
-    if arguments.epochs is not None and arguments.epochs < 1:
-        parser.error("--epochs must be at least 1")
-    if not Path(arguments.out).absolute().parent.is_dir():
-        parser.error(f"--out: there is no folder {Path(arguments.out).absolute().parent}")
-    run(arguments.epochs, arguments.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -19,8 +19,8 @@ def offline(tmp_path):
 
 def demo(arguments, environment, folder, before=""):
     """Run the demo's command line; ``before`` is executed first."""
-    code = f"{before}\nimport sys; from snnlab.demo import main; main(sys.argv[1:])"
-    return fresh_python("-c", code, *arguments, check=False, env=environment, cwd=folder)
+    code = f"{before}\nimport sys; from snnlab.cli import main; sys.exit(main(sys.argv[1:]))"
+    return fresh_python("-c", code, "demo", *arguments, check=False, env=environment, cwd=folder)
 
 
 def test_demo_prints_what_it_promises(offline, tmp_path):
