@@ -57,8 +57,7 @@ def the_layers(c, shape):
 def prepared(name, validate):
     """Images and labels, those that are learned and the others; and their shape."""
     data = snnlab.datasets.load(name, progress=False)
-    n = len(data.x_train) - 10_000 if validate else len(data.x_train)
-    held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
+    n, held = studies.split(data, validate)
     held, n = [part[: COMMON["tested"]] for part in held], min(n, COMMON["learned"])
     pairs = (data.x_train[:n], data.y_train[:n]), held
     sets = [(np.asarray(x, np.float32), y) for x, y in pairs]

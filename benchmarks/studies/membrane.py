@@ -113,8 +113,7 @@ def run_images(point, seed, validate, checkpoint):
     """Figures of one network on images told by rates."""
     c = point["config"]
     data = images(c["data"])
-    n = len(data.x_train) - 10_000 if validate else len(data.x_train)
-    x, y = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
+    n, (x, y) = studies.split(data, validate)
     n = n if c["n_train"] is None else min(n, c["n_train"])
     code = functools.partial(
         snnlab.encode.RateCoded, n_steps=c["n_steps"], probability=c["probability"]

@@ -68,8 +68,7 @@ def run(point, seed, validate, checkpoint):
     """Figures of one network."""
     c = point["config"]
     data = snnlab.datasets.load(c["data"], progress=False)
-    n = len(data.x_train) - 10_000 if validate else len(data.x_train)
-    held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
+    n, held = studies.split(data, validate)
     rng = np.random.default_rng(seed)
     if c["code"] == "current":
         code = Current(c["n_steps"], c["faintest"], *c.get("normalise", ()))

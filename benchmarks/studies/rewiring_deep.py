@@ -42,9 +42,8 @@ def run(point, seed, validate, checkpoint):
     """Figures of one network."""
     c = point["config"]
     data = snnlab.datasets.load(c["data"], progress=False)
-    n = len(data.x_train) - 10_000 if validate else len(data.x_train)
+    n, held = studies.split(data, validate)
     known = c["samples"] or n
-    held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
     code = studies.currents(data.x_train[:known], c["n_steps"])
     rng = np.random.default_rng(seed)
     few = code(data.x_train[:100])

@@ -47,6 +47,17 @@ COMMON = {
 }
 
 
+def split(data, validate):
+    """How many images are learned from, and those that are evaluated, with their labels.
+
+    Those of the test set; or, for settings to be chosen by, the last 10,000 training images.
+    """
+    if not validate:
+        return len(data.x_train), (data.x_test, data.y_test)
+    n = len(data.x_train) - 10_000
+    return n, (data.x_train[n:], data.y_train[n:])
+
+
 def prepare(config, seed, validate=False):
     """A fresh network, training samples and those to be evaluated, for one seed.
 
@@ -58,8 +69,7 @@ def prepare(config, seed, validate=False):
     """
     c = COMMON | config
     data = snnlab.datasets.load(c["data"], progress=False)
-    n = len(data.x_train) - 10_000 if validate else len(data.x_train)
-    held = (data.x_train[n:], data.y_train[n:]) if validate else (data.x_test, data.y_test)
+    n, held = split(data, validate)
 
     rng = np.random.default_rng(seed)
     code = _code(c, data.x_train[:n])
