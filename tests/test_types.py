@@ -18,6 +18,9 @@ FUNCTIONS = sorted(set(snnlab._NAMES) - set(CLASSES))
 MODULES = sorted(set(snnlab._MODULES) - UNANNOTATED)
 COURSE = sorted(path.stem for path in (PACKAGE / "course").glob("[!_]*.py"))
 COURSE = [name for name in COURSE if name not in ("arguments", "samples")]  # without functions
+PARTS = sorted(
+    f"{path.parent.name}.{path.stem}" for path in (PACKAGE / "course").glob("*/[!_]*.py")
+)
 
 
 def for_checkers(module):
@@ -96,6 +99,13 @@ def test_modules_are_annotated(name):
 def test_experiments_of_the_course_are_annotated(name):
     functions = list(public_of(importlib.import_module(f"snnlab.course.{name}")))
     assert functions and look(functions) == []
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_of_the_course_are_annotated(name):
+    for library in ("matplotlib", "ipywidgets"):
+        pytest.importorskip(library)
+    assert look(public_of(importlib.import_module(f"snnlab.course.{name}"))) == []
 
 
 def test_what_is_missing_is_seen():

@@ -1,10 +1,10 @@
 """Samples to be learned and others to be tested: what experiments of the course are about."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
+
+from snnlab._types import Signals
 
 __all__ = ["Samples"]
 
@@ -21,8 +21,8 @@ class Samples:
     n_classes : int
     """
 
-    inputs: object
+    inputs: Signals
     labels: np.ndarray
-    test_inputs: object
+    test_inputs: Signals
     test_labels: np.ndarray
     n_classes: int

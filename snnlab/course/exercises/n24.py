@@ -1,11 +1,17 @@
 """Exercises of notebook 24: borrowed weights."""
 
+from __future__ import annotations
+
 import functools
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab.course.exercises.registry import close, no_number, question, returned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STEPS = 8  # of question 3
 
@@ -59,7 +65,7 @@ def _counts(answer):
 
 
 @functools.cache
-def by_share():
+def by_share() -> Callable[[float], float]:
     """Accuracy at so many steps by the share of the largest activations, as a function."""
     from snnlab import conversion
     from snnlab.course import borrowed

@@ -5,11 +5,14 @@ at all. Nothing here ever stops a notebook: where the file cannot be read or wri
 goes on without, and `snnlab.progress` says so.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from snnlab._files import write_atomically
 
@@ -17,7 +20,7 @@ LONGEST = 200  # characters kept of an answer
 _FAULTS = []  # why the file could not be used last
 
 
-def place():
+def place() -> Path | None:
     """Path of the file, or None if nothing is to be kept."""
     given = os.environ.get("SNNLAB_PROGRESS")
     if given is not None:
@@ -32,7 +35,7 @@ def place():
     return folder / "snnlab" / "progress.json"
 
 
-def load():
+def load() -> dict[str, dict[str, Any]]:
     """All that is known: a dict from a question's name to what was answered.
 
     Each has ``right`` (ever), ``tries``, ``answer`` (the last, as text), ``when`` (UTC) and, for a
@@ -51,7 +54,7 @@ def load():
         return {}
 
 
-def note(question, answer, right, score=None):
+def note(question: str, answer: Any, right: bool, score: float | None = None) -> float | None:
     """Add an answer. Returns the best score before, or None."""
     known = load()
     old = known.get(question, {})
@@ -77,7 +80,7 @@ def note(question, answer, right, score=None):
     return best
 
 
-def shown(answer):
+def shown(answer: Any) -> str:
     """An answer as a short text; functions by their names."""
     try:
         text = getattr(answer, "__name__", None) if callable(answer) else repr(answer)
@@ -87,7 +90,7 @@ def shown(answer):
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def fault():
+def fault() -> str | None:
     """Why the file could not be used when it was last tried; None if it could."""
     return _FAULTS[-1] if _FAULTS else None
 

@@ -1,11 +1,25 @@
 """What the questions of all notebooks share: their registry, and hints for numbers."""
 
+from __future__ import annotations
+
 import math
 import numbers
 from collections.abc import Sized
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from snnlab.datasets.dataset import Dataset
+    from snnlab.learning.evaluation import Evaluation
+
+    Hint = Callable[[Any], "str | Right | None"]
 
 QUESTIONS = {}
 
@@ -24,7 +38,7 @@ class Question:
     """
 
     name: str
-    hint: object
+    hint: Hint
     why: str
 
 
@@ -43,7 +57,7 @@ class Right:
     score: float | None = None
 
 
-def question(name, why=""):
+def question(name: str, why: str = "") -> Callable[[Hint], Hint]:
     """Register a function that returns None or a `Right` for a right answer, else a hint."""
 
     def register(function):
@@ -53,14 +67,14 @@ def question(name, why=""):
     return register
 
 
-def plain(answer):
+def plain(answer: Any) -> Any:
     """An answer without NumPy's wrapping: scalars and arrays of no axes as Python has them."""
     if isinstance(answer, np.generic) or (isinstance(answer, np.ndarray) and answer.ndim == 0):
         return answer.item()
     return answer
 
 
-def no_number(answer, what="a number"):
+def no_number(answer: Any, what: str = "a number") -> str | None:
     """What is wrong with an answer that should be one finite number; None if it is one."""
     said = f"The answer is {what}"
     if isinstance(answer, bool):
@@ -85,7 +99,14 @@ def no_number(answer, what="a number"):
     return None if finite else f"{said}, a finite one, not {answer}."
 
 
-def close(answer, truth, tolerance, more, less, what="a number"):
+def close(
+    answer: Any,
+    truth: float | Callable[[], float],
+    tolerance: float,
+    more: str,
+    less: str,
+    what: str = "a number",
+) -> str | None:
     """Hint for a number: which way to go.
 
     ``truth`` may be a function without arguments, called only for an answer that is a number.
@@ -99,12 +120,19 @@ def close(answer, truth, tolerance, more, less, what="a number"):
     return more if answer < truth else less
 
 
-def floats(x):
+def floats(x: ArrayLike) -> np.ndarray:
     """An array of floats."""
     return np.asarray(x, float)
 
 
-def returned(name, answer, called, *given, read=np.asarray, dots=""):
+def returned(
+    name: str,
+    answer: Any,
+    called: str,
+    *given: Any,
+    read: Callable[[Any], Any] = np.asarray,
+    dots: str = "",
+) -> tuple[Any, str | None]:
     """What a function that is an answer returns, as ``read`` makes it; and a hint where it fails.
 
     Parameters
@@ -137,7 +165,7 @@ def returned(name, answer, called, *given, read=np.asarray, dots=""):
         return None, f"The function stops with {type(fault).__name__}: {fault}"
 
 
-def images():
+def images() -> Dataset:
     """The images of the notebooks, without a word."""
     from snnlab import datasets
 
@@ -147,7 +175,7 @@ def images():
         return datasets.load("digits16")
 
 
-def tested(network, enough):
+def tested(network: Any, enough: float) -> tuple[str | None, float, Evaluation | None]:
     """Try a network that reads the notebooks' images, for a challenge.
 
     Returns

@@ -11,17 +11,18 @@ from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import ArrayLike
 
     from snnlab.plot.style import Picture
 
 TICKS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-def said_by(x, threshold, steps, start):
+def said_by(x: ArrayLike, threshold: float, steps: int, start: float) -> np.ndarray:
     """What a neuron's rate says in so many steps of a constant activation x, by the threshold."""
     count = np.floor(np.asarray(x) / threshold * steps + start)
     return np.clip(count, 0, steps) / steps * threshold
@@ -104,7 +105,9 @@ def update_borrowed(picture: Picture, data: Mapping[str, Any]) -> None:
 
 
 @style.styled
-def draw_rate_errors(errors, *, fig=None):
+def draw_rate_errors(
+    errors: Sequence[np.ndarray], *, fig: Figure | SubFigure | None = None
+) -> Picture:
     """How far rates are from activations, layer by layer, as time goes by.
 
     Parameters
@@ -134,7 +137,12 @@ def draw_rate_errors(errors, *, fig=None):
 
 
 @style.styled
-def draw_conversions(records, *, start=0.5, fig=None):
+def draw_conversions(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    start: float = 0.5,
+    fig: Figure | SubFigure | None = None,
+) -> Picture:
     """Stored accuracies by steps: networks converted in several ways, and their own accuracy.
 
     Parameters

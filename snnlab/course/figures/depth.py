@@ -13,7 +13,7 @@ from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from matplotlib.figure import Figure, SubFigure
@@ -58,7 +58,7 @@ def _show_layers(lines, rates, norms):
     return relative
 
 
-def multiple(x):
+def multiple(x: float) -> str:
     """A ratio in words, rounded to two digits: "3.1 times", "1,200,000 times", "1/62,000 of"."""
     if x >= 0.995:
         rounded = float(f"{x:.2g}")
@@ -135,7 +135,13 @@ def update_depth(picture: Picture, data: Mapping[str, Any]) -> None:
 
 
 @style.styled
-def draw_growth(records, *, start="norm", shortcut="none", fig=None):
+def draw_growth(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    start: str = "norm",
+    shortcut: str = "none",
+    fig: Figure | SubFigure | None = None,
+) -> Picture:
     """The stored map: factors from layer to layer by steepness, and gradients of 20 layers.
 
     Parameters

@@ -24,7 +24,7 @@ TICKS = [0.1, 1, 10, 100]  # percent
 AGAINST, FOR = OKABE_ITO["orange"], OKABE_ITO["blue"]  # signs of weights
 
 
-def picture_of(weights, kernel):
+def picture_of(weights: np.ndarray, kernel: int) -> np.ndarray:
     """Signs of a layer's weights as an image: a kernel per pair of maps, or a pixel per wire.
 
     Parameters

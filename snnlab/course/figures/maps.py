@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
 
     from snnlab.plot.style import Picture
 
@@ -25,7 +26,7 @@ BOX = OKABE_ITO["vermillion"]
 GAP = 1  # pixels between two maps
 
 
-def mosaic(maps, columns):
+def mosaic(maps: np.ndarray, columns: int) -> np.ndarray:
     """Maps side by side, row by row, with gaps that are not numbers.
 
     Parameters
@@ -47,13 +48,13 @@ def mosaic(maps, columns):
     return out
 
 
-def place_of(k, columns, shape):
+def place_of(k: int, columns: int, shape: tuple[int, int]) -> tuple[int, int]:
     """Row and column of the first pixel of map k in a `mosaic`."""
     row, column = divmod(k, columns)
     return row * (shape[0] + GAP), column * (shape[1] + GAP)
 
 
-def columns_of(n):
+def columns_of(n: int) -> int:
     """How many maps stand in a row: two to four times as many as rows, so that few places stay."""
     some = range(max(1, int(np.ceil((2 * n) ** 0.5))), int((4 * n) ** 0.5) + 1)
     return min(n, min(some, key=lambda c: (-n % c, abs(c - (3 * n) ** 0.5))))
@@ -71,7 +72,7 @@ def _put_box(box, rows, columns):
     box.set(width=columns[1] - columns[0], height=rows[1] - rows[0])
 
 
-def show_any(image, values):
+def show_any(image: AxesImage, values: np.ndarray) -> None:
     """Another image, of any shape, in axes of their own."""
     rows, columns = values.shape
     image.set_data(values)

@@ -1,5 +1,9 @@
 """One neuron: its run, and the order of operations in a time step."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
@@ -7,9 +11,19 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.plot import style
 from snnlab.plot.style import QUIET, ROLES, US, count
 
+if TYPE_CHECKING:
+    from snnlab.plot.style import Picture
+
 
 @style.styled
-def draw_neuron(x, i_syn, v, z, v_th, dt):
+def draw_neuron(
+    x: np.ndarray,
+    i_syn: np.ndarray,
+    v: np.ndarray,
+    z: np.ndarray,
+    v_th: float,
+    dt: float,
+) -> Picture:
     """One neuron: input spikes, synaptic current, membrane with threshold and output spikes.
 
     Parameters
@@ -85,7 +99,7 @@ def _stems(t, low, high):
 
 
 @style.styled
-def draw_order():
+def draw_order() -> Picture:
     """The order of operations in a time step, as a diagram of two steps."""
     fig = style.figure(8.6, 2.6)
     ax = fig.subplots()

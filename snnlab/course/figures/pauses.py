@@ -99,7 +99,7 @@ def update_finding(picture: Picture, data: Mapping[str, Any]) -> None:
     )
 
 
-def largest_miss(data):
+def largest_miss(data: Mapping[str, Any]) -> float:
     """How far the farthest constant is off now, as a share of the true one."""
     return float(np.max(np.abs(data["found"][-1] / data["truth"] - 1)))
 

@@ -28,7 +28,7 @@ CLASSES = (  # per class: colour and marker
 MOST = 250  # points that are drawn
 
 
-def region_colours(odds):
+def region_colours(odds: np.ndarray) -> np.ndarray:
     """Colours of regions: the class's, paler where the model is less sure.
 
     Parameters

@@ -11,8 +11,10 @@ from snnlab.plot.raster import Raster, grey_rgb, rgb_of
 from snnlab.plot.style import QUIET, ROLES, an, count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from matplotlib.figure import Figure, SubFigure
 
     from snnlab.plot.style import Picture
 
@@ -135,7 +137,9 @@ def update_walk(picture: Picture, data: Mapping[str, Any]) -> None:
 
 
 @style.styled
-def draw_prices(records, *, fig=None):
+def draw_prices(
+    records: Sequence[Mapping[str, Any]], *, fig: Figure | SubFigure | None = None
+) -> Picture:
     """Stored runs at several prices of information: error of what is read over spikes that tell it.
 
     Parameters

@@ -1,5 +1,9 @@
 """Wires that come and go: strengths of a cloud of them, over time and at the end."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
@@ -7,6 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from snnlab.plot import style
 from snnlab.plot.rewiring import PRUNED, REGROWN
 from snnlab.plot.style import OKABE_ITO, QUIET, ROLES, count
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+    from snnlab.course.lessons import Cloud
+    from snnlab.plot.style import Picture
 
 # of wires by what the task needs: never (every third is drawn), only at first, only later, always
 KINDS = {
@@ -20,7 +30,7 @@ BINS = 45
 
 
 @style.styled
-def draw_cloud(cloud, wire, *, fig=None):
+def draw_cloud(cloud: Cloud, wire: int, *, fig: Figure | SubFigure | None = None) -> Picture:
     """Strengths of wires over time, one in bold, and at the end; how many came and went.
 
     Parameters
@@ -107,7 +117,7 @@ def _place_counts(ax, cloud):
 
 
 @style.styled
-def update_cloud(picture, cloud, wire):
+def update_cloud(picture: Picture, cloud: Cloud, wire: int) -> None:
     """Show another cloud, or another wire in bold, in a picture of `draw_cloud`."""
     a, theta = picture.artists, cloud.theta
     low, high = style.steady(float(theta.min()), float(theta.max()))

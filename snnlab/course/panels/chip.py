@@ -35,7 +35,7 @@ LOW_PER_HIGH = np.divide(*EFFECTS["adc_range"].default)  # the range is as lopsi
 READINGS = 5.0, 3.5, 2.5, 2.0, 1.5, 1.25, 1.1
 
 
-def levels(bits):
+def levels(bits: int | None) -> dict[str, Any]:
     """Effects that write weights with so many bits over the chip's range of weights; None: exact.
 
     The range stays that of the chip, so that fewer bits mean coarser steps.

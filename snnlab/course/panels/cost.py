@@ -13,6 +13,8 @@ from snnlab.reports.energy import COSTS, MEMORIES, PARTS, ROWS, EnergyCard, at_r
 if TYPE_CHECKING:
     from typing import Any
 
+    from numpy.typing import ArrayLike
+
 FACTORS = as_options((0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
 RATES = (0.0, 1.0, 2.0)  # energies are lines between these: see `snnlab.energy.at_rate`
 SRAMS, DRAMS = ("8 KB", "32 KB", "1 MB"), ("lower", "higher")
@@ -23,7 +25,7 @@ MEMORY_NAMES = (
 )  # of `snnlab.energy.MEMORIES`
 
 
-def crossing(rates, rising, other):
+def crossing(rates: ArrayLike, rising: ArrayLike, other: ArrayLike) -> float | None:
     """Where a line first crosses another one from below, both given at the same rates.
 
     Returns

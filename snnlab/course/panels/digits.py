@@ -81,7 +81,7 @@ class PixelsToSpikes(Panel):
 LARGE, SMALL, DOT = 13.3 / 16, 11 / 16, 3 / 16  # sides of a drawing, in sides of its image
 
 
-def centred(image):
+def centred(image: np.ndarray) -> np.ndarray:
     """An image as the training images are: its ink's centre in the middle, and large enough.
 
     A drawing smaller than two thirds of the image is made as large as MNIST's digits are, unless it

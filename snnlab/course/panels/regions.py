@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from numpy.typing import ArrayLike
+    from sklearn.linear_model import LogisticRegression
+
     from snnlab.network import Network
 
 GRID = 48  # points of the plane per side that are asked for
@@ -24,7 +27,7 @@ _POINTS = as_options((50, 100, 200, 500, 1000, 2000), "{:,}")
 _HIDDEN = as_options((2, 5, 10, 20, 30, 60, 120))
 
 
-def noisy(points, sd, seed=0):
+def noisy(points: np.ndarray, sd: float, seed: int = 0) -> np.ndarray:
     """Points of the Yin-Yang set with noise on their two coordinates.
 
     Parameters
@@ -45,7 +48,7 @@ def noisy(points, sd, seed=0):
     return np.hstack([moved, 1 - moved])
 
 
-def straight_lines(x, y):
+def straight_lines(x: ArrayLike, y: ArrayLike) -> LogisticRegression:
     """A logistic regression; by this solver, as the default one may take longer than a training."""
     from sklearn.linear_model import LogisticRegression  # takes long to import
 

@@ -23,7 +23,7 @@ _STRENGTHS = 0.001, 0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7
 _STRENGTHS = as_options(_STRENGTHS)
 
 
-def stored_runs(study):
+def stored_runs(study: str) -> list[tuple[str, float, float]]:
     """Method, connectivity and accuracy of stored runs under the rules of this panel.
 
     Parameters

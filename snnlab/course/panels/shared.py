@@ -1,6 +1,9 @@
 """What several panels of the course need: checks of a network, its answer to an image, training."""
 
+from __future__ import annotations
+
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +14,22 @@ from snnlab.learning.settings import check_samples
 from snnlab.learning.training import steps
 from snnlab.network import Network
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from snnlab._types import Inputs, Loss, Signals
+    from snnlab.course.samples import Samples
+    from snnlab.learning.training import Step
+
+    Looks = list[tuple[int, Any]]  # steps, and what was found at each
+    Run = Iterator[tuple[int, Step, Looks]]
+
 EVERY = 20  # steps between two looks at the test samples
 BATCH = 50
 
 
-def checked(network, name="network", *, hidden_layers=None):
+def checked(network: object, name: str = "network", *, hidden_layers: int | None = None) -> Network:
     """Return what should be a network whose readout is potentials.
 
     Parameters
@@ -43,14 +57,16 @@ def checked(network, name="network", *, hidden_layers=None):
     return network
 
 
-def checked_test(network, test):
+def checked_test(network: Network, test: Any) -> tuple[Inputs, np.ndarray]:
     """Return test samples and their labels, a pair, if they fit a network."""
     inputs, labels = _check.sequence("test", test, 2, "things, inputs and labels")
     n = check_samples("inputs of test", network, inputs)
     return inputs, _check.labels("labels of test", labels, n, network.sizes[-1])
 
 
-def look_at(networks, sample, read=np.max):
+def look_at(
+    networks: Iterable[Network], sample: Signals, read: Callable[..., np.ndarray] = np.max
+) -> dict[str, list]:
     """What networks make of one sample.
 
     Parameters
@@ -76,7 +92,9 @@ def look_at(networks, sample, read=np.max):
     return out
 
 
-def with_looks(run, n_steps, look, every=EVERY):
+def with_looks(
+    run: Iterable[Step], n_steps: int, look: Callable[[], Any], every: int = EVERY
+) -> Run:
     """Go through a training, and look now and then.
 
     Parameters
@@ -106,7 +124,15 @@ def with_looks(run, n_steps, look, every=EVERY):
         yield k, step, found
 
 
-def watched(network, samples, n_steps, *, loss="max_over_time", every=EVERY, **settings):
+def watched(
+    network: Network,
+    samples: Samples,
+    n_steps: int,
+    *,
+    loss: Loss = "max_over_time",
+    every: int = EVERY,
+    **settings: Any,
+) -> Run:
     """Train for so many steps of `BATCH` samples, the rate staying the same, and test now and then.
 
     Parameters
@@ -133,7 +159,7 @@ def watched(network, samples, n_steps, *, loss="max_over_time", every=EVERY, **s
     return with_looks(islice(run, n_steps), n_steps, look, every)
 
 
-def accuracies(network, samples, n_steps, lr):
+def accuracies(network: Network, samples: Samples, n_steps: int, lr: float) -> Looks:
     """Train with Adam to the end, as `watched` does: steps and accuracies of all looks."""
     *_, (_, _, found) = watched(network, samples, n_steps, optimizer=Adam(lr))
     return found
