@@ -94,10 +94,10 @@ class ConstantCurrent:
             self._background = c if np.count_nonzero(x != c) <= SPARSE * x.size else None
         return self._background
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Self:
         """The input of some samples; a view if ``index`` is a slice."""
         chosen = index if isinstance(index, slice) else chosen_samples(len(self), index)
         part = copy.copy(self)  # its values have been checked
@@ -176,10 +176,10 @@ class Values:
         """Array (n_samples, n_steps, n_units)."""
         return self.values(0, len(self), dtype).copy()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Self:
         """The values of some samples; a view if ``index`` is a slice."""
         chosen = index if isinstance(index, slice) else chosen_samples(len(self), index)
         return self.wrap(self.x[chosen])

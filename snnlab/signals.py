@@ -292,10 +292,10 @@ class SpikeTrains:
         events.count_units(self._start, self._stop, self._unit, counts)
         return counts
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._start)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Self:
         """The trains of some samples (an int, a slice, a mask or an array of indices); a view."""
         chosen = chosen_samples(len(self), index)
         start, stop = self._start[chosen], self._stop[chosen]
