@@ -28,6 +28,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._learned import learned
+from snnlab._settings import Described, fields_of
 from snnlab.surrogate import NAMES, OWN, own
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ Constants = namedtuple("Constants", "decay_syn decay_mem gain v_th hold")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class LeakyIntegrator:
+class LeakyIntegrator(Described):
     """Leaky integrator: the dynamics of a neuron without a threshold, used as a readout.
 
     Parameters
@@ -157,12 +158,8 @@ class LeakyIntegrator:
 
         It learns none of them.
         """
-        same = {f.name: getattr(self, f.name) for f in fields(LeakyIntegrator)}
+        same = fields_of(self, LeakyIntegrator)
         return LeakyIntegrator(**same | {"learn": (), "learn_per": "unit"})
-
-    def to_dict(self) -> dict[str, Any]:
-        """All parameters as plain numbers, strings and lists (for files)."""
-        return {"kind": type(self).__name__} | {f.name: getattr(self, f.name) for f in fields(self)}
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Self:
@@ -174,11 +171,6 @@ class LeakyIntegrator:
     def replace(self, **changes: Any) -> Self:
         """A copy with some parameters changed."""
         return replace(self, **changes)
-
-    def __repr__(self):
-        """The parameters that were given, and no others."""
-        given = (f.name for f in fields(self) if getattr(self, f.name) != f.default)
-        return f"{type(self).__name__}({', '.join(f'{k}={getattr(self, k)!r}' for k in given)})"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

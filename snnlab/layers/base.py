@@ -18,13 +18,14 @@ layer's weights, in the kernel that needs it (`Layer.error_is_read_below`).
 from __future__ import annotations
 
 from collections import namedtuple
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
+from snnlab._settings import fields_of
 from snnlab.currents import NO_EVENTS
 from snnlab.kernels import lif
 from snnlab.kernels import recurrent as kernels
@@ -115,9 +116,7 @@ class Layer:
 
     def _settings(self):
         """What the layer was made with: a dataclass's fields, or its attributes."""
-        if is_dataclass(self):
-            return {f.name: getattr(self, f.name) for f in fields(self)}
-        return vars(self)
+        return fields_of(self) if is_dataclass(self) else vars(self)
 
     def __repr__(self):
         given = ", ".join(f"{name}={x!r}" for name, x in self._settings().items())

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
+from snnlab._settings import Described
 from snnlab.layers.base import BlockShape
 from snnlab.layers.kinds import register
 from snnlab.neurons import LIF
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from snnlab._types import Blocks
 
 __all__ = ["BatchNorm", "Statistics"]
@@ -25,7 +24,7 @@ BLOCKS = "gain", "shift", "mean", "variance", "batches"
 
 
 @dataclass(frozen=True, repr=False)
-class BatchNorm:
+class BatchNorm(Described):
     """Batch normalisation of currents (Ioffe & Szegedy 2015), over batch, places and steps.
 
     ``Conv(32, norm=BatchNorm())``: what the weights make of an input is normalised channel by
@@ -82,15 +81,6 @@ class BatchNorm:
         one, zero = np.ones((1, channels)), np.zeros((1, channels))
         start = self.scale * current * one, zero, zero, one, np.zeros((1, 1))
         return dict(zip(BLOCKS, start, strict=True))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Kind and settings, for files."""
-        settings = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {"kind": type(self).__name__} | settings
-
-    def __repr__(self):
-        given = [f for f in fields(self) if getattr(self, f.name) != f.default]
-        return f"BatchNorm({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in given)})"
 
     # in plain NumPy, of a layer's blocks by name ``w``
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnlab import _check
+from snnlab._settings import fields_of
 from snnlab.activity import scaled
 from snnlab.currents import ConstantCurrent
 from snnlab.layers import Conv
@@ -96,7 +97,7 @@ def gentle_rate(network: Network, inputs: Signals) -> float:
     means = {name: np.mean(getattr(first, name)) for name in ("tau_mem", "gain")}
     if first.tau_syn is not None:
         means["tau_syn"] = np.mean(first.tau_syn)
-    known = {f.name: getattr(first, f.name) for f in fields(LeakyIntegrator)}
+    known = fields_of(first, LeakyIntegrator)
     model = LeakyIntegrator(**known | {k: float(abs(x)) for k, x in means.items()} | {"learn": ()})
     layers, n_steps = _one_unit(network), network.n_steps
     one = Network(layers, [], readout=model, n_steps=n_steps, rng=0, spread=0, dtype=network.dtype)
