@@ -47,9 +47,7 @@ class Conv(Patchwise):
 
     keeps_bits: ClassVar[bool] = True
     reads_error: ClassVar[bool] = False
-
-    def __init_subclass__(cls, **settings):
-        raise TypeError(f"{cls.__name__} must derive from Linear: kernels pass a Conv's drive by")
+    sealed: ClassVar[bool] = True
 
     def __post_init__(self):
         for name in ("channels", "kernel", "stride"):

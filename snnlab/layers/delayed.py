@@ -46,8 +46,7 @@ class Delayed(FullyConnected):
 
     longest: float = 10.0
 
-    def __init_subclass__(cls, **settings):
-        raise TypeError(f"{cls.__name__} must derive from Linear: kernels pass Delayed's drive by")
+    sealed = True
 
     def __post_init__(self):
         super().__post_init__()

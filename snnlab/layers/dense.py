@@ -110,13 +110,11 @@ class Dense(FullyConnected, Patchwise):
 
     norm: BatchNorm | None = None
 
-    def __init_subclass__(cls, **settings):
-        raise TypeError(f"{cls.__name__} must derive from Linear: spikes go past a Dense's drive")
-
     def __post_init__(self):
         super().__post_init__()
         check_norm(self.norm)
 
+    sealed = True
     by_patches = keeps_bits = Patchwise.normalises
 
     @property

@@ -41,11 +41,7 @@ class Recurrent(FullyConnected):
     fixed: bool = False
 
     recurrent_blocks: ClassVar[tuple[str, ...]] = ("recurrent",)
-
-    def __init_subclass__(cls, **settings):
-        raise TypeError(
-            f"{cls.__name__} must derive from Linear: kernels pass Recurrent's drive by"
-        )
+    sealed: ClassVar[bool] = True
 
     def __post_init__(self):
         super().__post_init__()
