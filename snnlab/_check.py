@@ -16,6 +16,7 @@ MOST_STEPS = 2**24  # of time; floats of 32 bits count exactly up to here
 MOST_UNITS = 2**30
 _PLAIN = {np.dtype(t) for t in ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", bool)}
 MOST = 2**53  # of anything else: whole numbers up to here are floats
+PART = 2**13  # numbers whose product with themselves NumPy leaves to one thread
 
 
 def given(table=None, /, **checks):
@@ -344,8 +345,16 @@ def unmasked(name, value):
 
 
 def _squares_are_finite(x):
-    """Whether numbers are surely finite: squares overflow before them, but take less time."""
-    return math.isfinite(np.vdot(x, x))
+    """Whether numbers are surely finite: squares overflow before them, but take less time.
+
+    NumPy shares a long product of float64 among threads, which wait for each other: beside another
+    program 68,000 numbers took 37 ms, and in parts they take less than 0.1 ms.
+    """
+    if np.size(x) <= PART or getattr(x, "dtype", None) == np.float32:
+        return math.isfinite(np.vdot(x, x))
+    x = np.ravel(x)
+    parts = (x[k : k + PART] for k in range(0, x.size, PART))
+    return all(math.isfinite(np.vdot(part, part)) for part in parts)
 
 
 def _kind(value):
