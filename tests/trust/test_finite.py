@@ -11,11 +11,11 @@ import pytest
 from helpers import as_input, network, same, toy, train
 
 import snnlab
-from snnlab import LIF, SGD, Adam, DeepR, Network, SpikeTrains, Substrate, losses
+from snnlab import LIF, SGD, Adam, DeepR, Network, SpikeTrains, Substrate, _check, losses
 from snnlab.learning.guard import room
 from snnlab.learning.optimizer import Optimizer
 from snnlab.learning.state import Kind
-from snnlab.parameters import check_weights, largest
+from snnlab.parameters import check_weights, is_finite, largest
 from snnlab.rewiring import STDS, FixedMask, GradR, Magnitude, SoftDeepR
 
 RULES = {
@@ -346,6 +346,30 @@ def test_the_largest_is_found_in_one_pass():
         move = dtype(room(dtype))
         assert move > 1e20 and np.isfinite(top + move) and np.isfinite(-top - move)
     check_weights(network())
+
+
+def test_weights_too_large_to_be_squared_are_finite():
+    """Their squares are looked at first, which takes less time."""
+    net = network()
+    for value, sound in ((1e30, True), (-1e38, True), (np.inf, False), (-np.nan, False)):
+        net.parameters[-1] = value
+        assert is_finite(net.parameters) is sound
+
+
+def test_long_arrays_are_looked_at_in_parts(monkeypatch):
+    """NumPy shares a longer product of float64 among threads, which wait for each other."""
+    seen, real, x = [], np.vdot, np.zeros(2 * _check.PART + 9)
+    monkeypatch.setattr(np, "vdot", lambda a, b: seen.append(a.size) or real(a, b))
+    _check.array("x", x, np.float64)
+    assert sum(seen) == x.size and max(seen) < 10_000
+    for bad in (np.nan, np.inf, -np.inf):
+        for at in (0, _check.PART - 1, _check.PART, -1):
+            y = x.copy()
+            y[at] = bad
+            with pytest.raises(ValueError, match="x must be finite"):
+                _check.array("x", y, np.float64)
+    x[-1] = 1e300  # whose square no float holds
+    _check.array("x", x, np.float64)
 
 
 # finite in 64 bits, infinite in 32 ----------------------------------------------------------------
