@@ -95,3 +95,7 @@ def _draw(path, data, network, spikes, history, result):
     plot.show(fig, f"A network of snnlab reads {100 * result.accuracy:.1f} % right.").save(path)
     print(f"picture         {path}")
     return path
+
+
+if __name__ == "__main__":
+    sys.exit("it is a command: python -m snnlab demo")

@@ -55,14 +55,15 @@ class Layer:
     # spike as bits, and lists events only if some other follows them; and whether its neurons can
     # read their error through the layer above
     gives_spikes, keeps_bits, reads_error = False, False, True
-    sealed = False  # whether kernels pass its `drive` by, and that of what would derive from it
+    sealed = False  # whether kernels pass its methods by, and those of what would derive from it
 
     def __init_subclass__(cls, **settings):
         super().__init_subclass__(**settings)
         for kind in cls.__mro__[1:]:
             if vars(kind).get("sealed"):
-                own = f"kernels pass the drive of a {kind.__name__} by"
-                raise TypeError(f"{cls.__name__} must derive from Linear: {own}")
+                base = "Transform" if issubclass(kind, Transform) else "Linear"
+                own = f"kernels pass what a {kind.__name__} does by"
+                raise TypeError(f"{cls.__name__} must derive from {base}: {own}")
         register(cls)
 
     def shape_out(self, shape: Shape) -> Shape:

@@ -34,10 +34,7 @@ class Pool(Transform):
     size: int = 2
     how: str = "max"
 
-    def __init_subclass__(cls, **settings):
-        raise TypeError(
-            f"{cls.__name__} must derive from Transform: kernels pass a Pool's values by"
-        )
+    sealed = True
 
     def __post_init__(self):
         _check.field(self, "size", _check.integer, 1, _check.MOST_UNITS)
