@@ -122,9 +122,21 @@ class Gradients(list):
     """
 
     def __init__(self, network):
-        self.blocks = network.blocks
-        self.flat = new_flat(network.blocks, network.dtype)
-        super().__init__(block.of(self.flat) for block in self.blocks if block.prunable)
+        self._lay_out(network.blocks, new_flat(network.blocks, network.dtype))
+
+    def _lay_out(self, blocks, flat):
+        self.blocks, self.flat = blocks, flat
+        self[:] = [block.of(flat) for block in blocks if block.prunable]
+
+    def __reduce__(self):  # the arrays are views of one: lay them out anew
+        return type(self)._restored, (self.blocks, self.flat.copy())
+
+    @classmethod
+    def _restored(cls, blocks, flat):
+        out = cls.__new__(cls)
+        out._lay_out(blocks, new_flat(blocks, flat.dtype))
+        out.flat[...] = flat
+        return out
 
     def fits(self, network):
         """Whether these are gradients of a network of this layout and precision."""

@@ -23,6 +23,7 @@ from snnlab import (
 )
 from snnlab.kernels import lif
 from snnlab.layers import Conv, Dense, Pool, Residual
+from snnlab.parameters import Gradients
 
 CHIP = LIF.brainscales2()
 N, N_STEPS = 6, 9
@@ -1080,3 +1081,15 @@ def test_a_summary_has_a_line_per_layer():
     assert f"<td>{spikes:.1f}</td>" in active._repr_html_()
     html = network._repr_html_()
     assert html.count("<tr>") == 4 and "<code>Dense(n=9)</code>" in html and "50.0 %" in html
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, copy.copy, lambda g: pickle.loads(pickle.dumps(g))])
+def test_what_is_added_to_a_copy_of_gradients_counts(way):
+    """An optimiser reads the flat array, of which the others are views."""
+    net = network()
+    gradients = Gradients(net)
+    twin = way(gradients)
+    for g in twin:
+        g += 1.0
+    total = sum(b.size for b in net.blocks)
+    assert twin.flat.sum() == total and not gradients.flat.any() and twin.fits(net)

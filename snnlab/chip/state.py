@@ -41,13 +41,15 @@ class ChipState:
     @factors.setter
     def factors(self, values: Mapping[str, ArrayLike]) -> None:
         """Replace some or all of them."""
+        given = {}
         for name, x in _check.kind("dict", "mappingproxy")("factors", values).items():
             lowest = FLOORS[_check.one_of("name in factors", name, SPREADS)]
             x = _check.array(f"factor_{name} of factors", x, float, (N_NEURONS,))
             if x.min() < lowest:
                 raise ValueError(f"factor_{name} of factors must be at least {lowest:g}")
-            self._factors[name] = x.copy()
-        self._placed = None, None
+            given[name] = x.copy()
+        # another dict: a copy of the chip may hold the one before
+        self._factors, self._placed = self._factors | given, (None, None)
 
     @property
     def dead(self) -> np.ndarray:

@@ -160,6 +160,15 @@ class Decoder:
         _check.finite("g, or values,", out.flat)
         return (out, _check.finite("g, or values,", g)) if inputs else out
 
+    def __reduce__(self):  # weights are views of one array: lay them out anew
+        return type(self)._restored, (self.sizes, self.dtype, self.parameters.copy())
+
+    @classmethod
+    def _restored(cls, sizes, dtype, parameters):
+        out = cls(sizes, rng=0, dtype=dtype)
+        out.parameters[...] = parameters
+        return out
+
     def __repr__(self):
         return f"Decoder({' - '.join(map(str, self.sizes))}, {self.parameters.dtype})"
 

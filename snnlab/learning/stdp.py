@@ -361,7 +361,11 @@ class Stage:
         if rows * layer.n > MOST_WEIGHTS:
             raise ValueError(f"layer {k}: {rows} x {layer.n} weights are too many")
         self.padded = pad_units(np.zeros((rows, layer.n), np.float32), _width(layer.n))
-        self.weights = self.padded[:, : layer.n]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights (row, n), a view of what kernels take: of a copy, of the copy's."""
+        return self.padded[:, : self.layer.n]
 
     @property
     def alone(self) -> bool:

@@ -1,5 +1,6 @@
 """The chip: ideal when all is off, equal to a slow twin with all on, and each effect alone."""
 
+import copy
 import math
 from functools import partial
 
@@ -1135,3 +1136,13 @@ def test_gradients_are_those_of_what_the_trace_holds(effects, reset):
     assert trace.spikes[0].counts().sum() > 20
     for a, b in zip(net.backward(trace, g), net.backward(written_down, g), strict=True):
         assert np.array_equal(a, b) and np.abs(a).max() > 0
+
+
+def test_factors_are_taken_whole_or_not_at_all():
+    chip = Substrate(0)
+    copied, gain = copy.copy(chip), chip.factors["gain_spread"].copy()
+    with pytest.raises(ValueError, match="factor_tau_mem_spread of factors must be at least"):
+        chip.factors = {"gain_spread": np.full(256, 2.0), "tau_mem_spread": np.zeros(256)}
+    assert np.array_equal(chip.factors["gain_spread"], gain)
+    chip.factors = {"gain_spread": np.full(256, 2.0)}
+    assert np.array_equal(copied.factors["gain_spread"], gain)

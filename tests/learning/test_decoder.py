@@ -1,5 +1,8 @@
 """The ordinary decoder: its gradients, and the house's optimisers on it."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -100,3 +103,13 @@ def test_bad_input(act, word):
 
 def test_sigmoid_does_not_overflow():
     np.testing.assert_array_equal(sigmoid(np.array([-1e30, 0.0, 1e30])), [0.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, copy.copy, lambda d: pickle.loads(pickle.dumps(d))])
+def test_a_copy_says_what_its_own_parameters_say(way):
+    d, x = decoder(), np.ones((2, 5))
+    twin = way(d)
+    np.testing.assert_array_equal(twin.forward(x)[-1], d.forward(x)[-1])
+    twin.parameters[...] = 0
+    assert (twin.forward(x)[-1] == 0.5).all() and not any(w.any() for w in twin.weights)
+    assert d.weights[0].any()

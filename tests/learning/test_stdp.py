@@ -1,5 +1,7 @@
 """STDP networks: what is heard, learning without labels, what is cut, events, files, errors."""
 
+import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -300,3 +302,17 @@ def test_thresholds_that_silence_a_layer_are_told(heard):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         STDPNetwork((16, 16, 2), LAYERS[:1], rng=0).learn(heard, images=100)
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
+def test_a_copy_learns_and_is_cut_like_the_first(heard, way):
+    """Weights are views of what kernels take, in a copy too."""
+    network = STDPNetwork((16, 16, 2), LAYERS, rng=0)
+    twin = way(network)
+    found = []
+    for one in (network, twin):
+        log = one.learn(heard, STDP(cut=0.4), images=400)
+        one.prune(1, one.stages[1].weights < 0.6)
+        found.append((log.connectivity, one.n_synapses, *one.features(heard)))
+    assert found[0][:2] == found[1][:2] and found[0][3] == found[1][3]
+    np.testing.assert_array_equal(found[0][2], found[1][2])
