@@ -8,6 +8,7 @@ the synapses' own differences.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ STEPS_PER_TARGET = 512  # of a 10-bit parameter whose target lies at mid-range
 # Heights to which pulses and spikes lift a membrane, in thresholds: slower and stronger neurons
 # still fit the ADC's range (to 2.5).
 PULSE, PEAK = 1.5, 1.4
+SHORTEST, LONGEST = 0.25, 1000.0  # targets in steps: quicker or slower decays are not to be seen
+WORSE = 2.0, 0.1  # root mean square deviations: by how much more, and from where on, it is told
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,12 @@ def calibrate(
     ------
     TypeError, ValueError
         Bad arguments, or a chip of which no neuron responds; the message names the argument.
+
+    Warns
+    -----
+    RuntimeWarning
+        If neurons are farther from their targets than before: pulses go beyond the chip's ranges,
+        its levels are too coarse or too fine, synapses are stuck, or noise hides all.
     """
     if not isinstance(chip, Substrate):
         raise TypeError(f"chip must be a Substrate, not {type(chip).__name__}")
@@ -93,8 +102,10 @@ def calibrate(
     rounds = _check.integer("rounds", rounds, 1, 60)
     dt = _check.number("dt", dt, above=0)
     for name, tau in (("tau_mem", tau_mem), ("tau_syn", tau_syn)):
-        if _check.number(name, tau, above=0) > 1000 * dt:
+        if _check.number(name, tau, above=0) > LONGEST * dt:
             raise ValueError(f"{name} must be at most 1000 dt: its decay is too slow to be seen")
+        if tau < SHORTEST * dt:
+            raise ValueError(f"{name} must be at least dt / 4: nothing is left after a step")
     if (chip.effects["sampling"] or 0) / dt > 1.5:
         raise ValueError(f"dt must not be below the chip's sampling, got {dt:g}")
     plain = chip.replace(dynamic_scaling=False, clamp=None)
@@ -109,11 +120,30 @@ def calibrate(
         new[name] = np.maximum(chip.factors[name] + steps / STEPS_PER_TARGET, FLOORS[name])
     better.factors = new
     alive = ~chip.dead
+    _tell_of_worse(chip, better, alive)
 
     def spread(of):
         return {name: float(np.std(of.factors[name][alive])) for name in SPREADS}
 
     return better, Calibration(measured, spread(chip), spread(better))
+
+
+def _tell_of_worse(chip, better, alive):
+    """Say so where neurons are farther from their targets than they were."""
+
+    def off(of, name):
+        return float(np.sqrt(np.mean((of.factors[name][alive] - 1) ** 2)))
+
+    times, least = WORSE
+    worse = [x for x in SPREADS if off(better, x) > max(times * off(chip, x), least)]
+    if worse:
+        said = ", ".join(f"{x} {off(chip, x):.0%} to {off(better, x):.0%}" for x in worse)
+        warnings.warn(
+            f"calibration has made it worse (root mean square deviations: {said}): see to the "
+            "chip's ranges, weight_scale, noise and stuck synapses, or to more trials and rounds",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _measure(chip, tau_mem, tau_syn, dt, trials, rounds):

@@ -82,8 +82,9 @@ def _range(name, value):
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise TypeError(f"{name} must be a pair (lowest, highest), not {value!r}")
     low, high = (_check.number(name, x, at_least=-LARGE, at_most=LARGE) for x in value)
-    if not low < 0 < high:
-        raise ValueError(f"{name} must reach from below 0 to above it, got {low:g} to {high:g}")
+    if not low <= -1 / LARGE < 1 / LARGE <= high:
+        least = f"from below 0 to above it, by {1 / LARGE:g} at least"
+        raise ValueError(f"{name} must reach {least}, got {low:g} to {high:g}")
     return low, high
 
 

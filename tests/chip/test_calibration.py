@@ -142,6 +142,9 @@ def test_the_report_as_text():
         ({"tau_mem": -1e-6}, ValueError, "tau_mem must be above 0"),
         ({"tau_syn": 0}, ValueError, "tau_syn must be above 0"),
         ({"dt": 0}, ValueError, "dt must be above 0"),
+        ({"dt": 1e-3}, ValueError, "tau_mem must be at least dt / 4"),
+        ({"tau_syn": 1e-7}, ValueError, "tau_syn must be at least dt / 4"),
+        ({"tau_mem": 2e-3}, ValueError, "tau_mem must be at most 1000 dt"),
         ({"dt": 0.5e-6}, ValueError, "dt must not be below the chip's sampling, got 5e-07"),
         ({"chip": 3}, TypeError, "chip must be a Substrate"),
         ({"chip": Substrate(0, dead=1.0)}, ValueError, "chip has no neuron that responds"),
@@ -153,3 +156,20 @@ def test_bad_arguments_are_refused_by_name(change, error, message):
     with pytest.raises(error, match=message):
         calibrate(chip, **change)
     assert chip == 3 or chip.age == 0
+
+
+@pytest.mark.parametrize(
+    "effects, worse",
+    [
+        ({"adc_range": (-1, 1)}, "tau_mem_spread"),
+        ({"membrane_range": (-1.0, 1.0)}, "threshold_spread"),
+        ({"weight_scale": 0.01}, "tau_syn_spread"),
+        ({"weight_scale": 1e5}, "gain_spread"),
+        ({"stuck": 0.2}, "gain_spread"),
+        ({"noise": 0.5}, "tau_mem_spread"),
+    ],
+    ids=str,
+)
+def test_a_chip_that_calibration_makes_worse_is_told_of(effects, worse):
+    with pytest.warns(RuntimeWarning, match=f"has made it worse .*{worse} .* to "):
+        calibrate(Substrate(0, **effects), trials=20)

@@ -1050,6 +1050,7 @@ BAD = {
     "scale None": ({"weight_scale": None}, TypeError, "weight_scale must be a number"),
     "switch": ({"dynamic_scaling": 1}, TypeError, "dynamic_scaling must be True or False"),
     "range": ({"membrane_range": (1, 2)}, ValueError, "membrane_range must reach from below 0"),
+    "range of nothing": ({"adc_range": (-1e-300, 1e-300)}, ValueError, "adc_range must reach from"),
     "range turned": ({"membrane_range": (1, -1)}, ValueError, "membrane_range must reach"),
     "range infinite": ({"adc_range": (-1, np.inf)}, ValueError, "adc_range must be finite"),
     "range number": ({"adc_range": 2.5}, TypeError, "adc_range must be a pair"),
