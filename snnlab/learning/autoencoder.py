@@ -41,6 +41,7 @@ __all__ = [
 READS = "time", "rate"
 ESTIMATORS = "straight-through", "score-function"
 AT_ONCE = 500  # samples that are encoded at a time
+BATCH = 100
 
 Step = namedtuple("Step", "error spikes nats encoder decoder")
 Step.__doc__ = """What a batch says, before an update.
@@ -72,7 +73,7 @@ images : array (n_samples, n_pixels)
 
 @dataclass
 class AutoencoderHistory:
-    """What `train` recorded, one entry per epoch, of batches as trained.
+    """What `train` recorded, one entry per epoch: means over samples, as they were trained.
 
     Attributes
     ----------
@@ -349,7 +350,7 @@ def steps(
     budgets: tuple[int, int] | None = None,
     lr: float = 2e-3,
     schedule: Schedule = "cosine",
-    batch_size: int = 100,
+    batch_size: int = BATCH,
 ) -> Iterator[tuple[int, Step]]:
     """Train step by step: an iterator over epoch, counted from 0, and `Step`, after each update.
 
@@ -456,11 +457,14 @@ def train(
         held = _check.sequence("validation", validation, 2, "inputs and images")
         model.encoder.check_inputs(held[0], "validation")
         held[1] = model._images(held[1], len(held[0]), "validation[1]")
-    history, numbers = AutoencoderHistory(), []
+    history, numbers, size = AutoencoderHistory(), [], settings.get("batch_size", BATCH)
     last, began = 0, time.perf_counter()
 
     def note():
-        error, spikes, nats = np.mean(numbers, axis=0).tolist()
+        sizes = np.minimum(
+            len(inputs) - size * np.arange(len(numbers)), size
+        )  # the last is smaller
+        error, spikes, nats = np.average(numbers, axis=0, weights=sizes).tolist()
         history.error.append(error)
         history.spikes.append(spikes)
         history.nats.append(nats)

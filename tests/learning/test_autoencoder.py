@@ -144,6 +144,16 @@ def test_training_lowers_the_error(estimator):
     assert found.error == pytest.approx(np.square(found.images - images()).mean(), rel=1e-5)
 
 
+def test_an_epoch_is_the_mean_of_its_samples():
+    """The last batch is smaller, and counts less."""
+    x, y, how = inputs(), images(), {"epochs": 2, "rng": 0, "batch_size": N - 1}
+    history = A.train(model(), x, y, progress=False, **how)
+    found = [step[:3] for _, step in A.steps(model(), x, y, **how)]
+    for k, told in enumerate(zip(history.error, history.spikes, history.nats, strict=True)):
+        most, one = found[2 * k : 2 * k + 2]
+        np.testing.assert_allclose(told, (np.array(most) * (N - 1) + one) / N)
+
+
 def test_a_high_price_makes_it_spike_at_the_prior_rate():
     m = model(dtype=np.float32, rate=0.2)
     history = A.train(
