@@ -224,6 +224,10 @@ class Recorder(Medium):
         """As the substrate's."""
         return self.substrate.vanishing(network)
 
+    def effective_weights(self, network: Network) -> list[np.ndarray]:
+        """As the substrate's."""
+        return self.substrate.effective_weights(network)
+
     def clip(self, network: Network) -> None:
         """As the substrate's."""
         self.substrate.clip(network)

@@ -12,11 +12,13 @@ import pytest
 from helpers import ROOT, as_input, assert_nothing_is_cut_off, network, same, toy
 
 from snnlab import Adam, Network, datasets, encode, evaluate, train
+from snnlab.chip.recording import Recorder
 from snnlab.chip.substrate import Substrate
 from snnlab.learning.penalties import Bursts, LowerBound, UpperBound
 from snnlab.neurons import LIF
 from snnlab.reports.frontier import RUN_COSTS, Frontier, Mean, Point
 from snnlab.reports.sweep import repeat, sweep, transfer_matrix
+from snnlab.rewiring.connectivity import masks
 
 STORED = {
     path.stem: json.loads(path.read_text())
@@ -381,13 +383,17 @@ def test_measure(data):
     assert len(runs) == 2
 
 
-def test_connectivity_is_that_of_the_chip(data):
+def test_connectivity_is_that_of_the_chip(data, tmp_path):
     """Small weights are rounded to nothing there."""
     net, runs, chip = network(data[0]), Frontier("toy"), Substrate(0)
     assert runs.measure(net, *data).connectivity == 1
     share = np.concatenate([(w != 0).ravel() for w in chip.effective_weights(net)]).mean()
     assert share < 1
-    assert runs.measure(net, *data, substrate=chip).connectivity == pytest.approx(share)
+    recorder = Recorder(Substrate(0), tmp_path / "run")
+    for medium in (chip, recorder):
+        assert runs.measure(net, *data, substrate=medium).connectivity == pytest.approx(share)
+    for seen, there in zip(masks(net, recorder), masks(net, chip), strict=True):
+        assert np.array_equal(seen, there)
 
 
 def test_on_a_substrate(data):
