@@ -340,7 +340,8 @@ class Stage:
     places : (int, int)
         Rows and columns of places, before they are pooled.
     weights : array of float32 (row, n)
-        A view: rows in the order (y, x, channel) of a kernel.
+        In [0, 1], 0 where there is no synapse. A view, which may be written to: rows in the order
+        (y, x, channel) of a kernel.
     """
 
     def __init__(self, layer: Detectors, shape_in: tuple[int, int, int], k: int = 0) -> None:
@@ -388,6 +389,19 @@ class Stage:
         self.start = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int64)
         self.to = np.append(np.nonzero(there)[1], 0).astype(np.int64)
         self.packed = bool(there.mean() < PACKED)
+
+    def _look(self, k):
+        """Look at weights, as layer k's, that somebody may have written to; list what is new."""
+        w = self.weights
+        low, high = w.min(), w.max()
+        if not (low >= 0 and high <= 1):  # NaN is neither
+            raise ValueError(
+                f"weights of layer {k} must lie in [0, 1]; they reach from {low:g} to {high:g}"
+            )
+        row, to = np.nonzero(w)
+        rows = np.bincount(row, minlength=len(w))
+        if not (np.array_equal(rows, np.diff(self.start)) and np.array_equal(to, self.to[:-1])):
+            self.relist()
 
     @property
     def tables(self) -> tuple:
@@ -487,6 +501,7 @@ class STDPNetwork:
         events : Events
         """
         x = self._heard(when)
+        self._check_weights()
         n_layers = len(self.stages) if n_layers is None else n_layers
         n_layers = _check.integer("n_layers", n_layers, 0, len(self.stages))
         x, counts = self._below(x, n_layers)
@@ -510,6 +525,7 @@ class STDPNetwork:
         """
         x, last = self._heard(when), self.stages[-1]
         grid = self.check_grid(grid)
+        self._check_weights()
         x, counts = self._below(x, len(self.stages) - 1)
         out = np.empty((len(x), grid * grid, last.layer.n), np.float32)
         done = np.zeros((len(x), len(COUNTS)), np.int64)
@@ -525,6 +541,10 @@ class STDPNetwork:
         """A grid, if the last layer has so many places along each side."""
         most = min(self.stages[-1].places)
         return _check.integer("grid", grid, 1, most)
+
+    def _check_weights(self):
+        for k, stage in enumerate(self.stages):
+            stage._look(k)
 
     def _heard(self, when):
         """What is given, as kernels take it: bytes (n, unit)."""
@@ -612,6 +632,7 @@ class STDPNetwork:
         for k, stage in enumerate(self.stages):
             order = _order(len(x), images, self.rng)
             for first in range(0, images, rule.every):
+                self._check_weights()
                 heard, counts = self._below(x[order[first : first + rule.every]], k)
                 done = np.zeros((len(heard), len(COUNTS)), np.int64)
                 layer = stage.layer

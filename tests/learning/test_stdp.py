@@ -316,3 +316,22 @@ def test_a_copy_learns_and_is_cut_like_the_first(heard, way):
         found.append((log.connectivity, one.n_synapses, *one.features(heard)))
     assert found[0][:2] == found[1][:2] and found[0][3] == found[1][3]
     np.testing.assert_array_equal(found[0][2], found[1][2])
+
+
+def test_weights_that_are_written_to_are_looked_at(heard):
+    """What is set to 0 is no event any more; what is not in [0, 1] is refused."""
+    network = STDPNetwork((16, 16, 2), LAYERS, rng=0)
+    network.stages[0].weights[:20] = 0
+    network.stages[1].weights[::2] = 0
+    other = STDPNetwork.from_arrays(network.to_arrays())
+    assert network.features(heard)[1] == other.features(heard)[1]
+    network.stages[1].weights[1::2, 3] = 0.5
+    before = network.respond(heard)[1].additions
+    network.stages[1].weights[0], network.stages[1].weights[1] = 0.5, 0  # as many, elsewhere
+    network.respond(heard)
+    assert (np.diff(network.stages[1].start) > 0)[:2].tolist() == [True, False] and before
+    for bad in (1.5, -0.1, np.nan, np.inf):
+        network.stages[1].weights[2, 3] = bad
+        for call in (network.features, network.respond, lambda x: network.learn(x, images=10)):
+            with pytest.raises(ValueError, match=r"weights of layer 1 must lie in \[0, 1\]"):
+                call(heard)
