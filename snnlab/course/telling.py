@@ -84,6 +84,14 @@ def pictures(data: Dataset, *, n_train: int = 10000, n_test: int = 1000) -> Pict
     return Pictures(*train, *test, shape[0])
 
 
+def _images(images):
+    """Images (n, pixel) in [0, 1], one or more."""
+    images = _check.array("images", images, np.float32, (None, None), unit_interval=True)
+    if not len(images):
+        raise ValueError("images must hold at least one")
+    return images
+
+
 def as_currents(images: np.ndarray) -> ConstantCurrent:
     """Images (n, pixel) as currents that last as long as a sample."""
     return ConstantCurrent(images, N_STEPS)
@@ -120,7 +128,7 @@ def teller(
     Autoencoder
     """
     units = _check.integer("units", units, 1, 1000)
-    images = _check.array("images", images, np.float32, (None, None), unit_interval=True)
+    images = _images(images)
     neuron = LIF(tau_mem=4 * DT, tau_syn=2 * DT, dt=DT, steepness=3.0)
     readout = LeakyIntegrator(tau_mem=DT, tau_syn=None, dt=DT)
     sizes = images.shape[1], hidden, units
@@ -142,7 +150,7 @@ def learn(
     seed: int = 0,
 ) -> AutoencoderHistory:
     """Train an autoencoder for so many steps, or about; returns its `AutoencoderHistory`."""
-    images = _check.array("images", images, np.float32, (None, None), unit_interval=True)
+    images = _images(images)
     steps = _check.integer("steps", steps, 1)
     epochs = max(1, round(steps / -(-len(images) // BATCH)))
     return autoencoder.train(
@@ -230,7 +238,7 @@ def reader(
     images: ArrayLike, labels: ArrayLike, *, hidden: int = 100, epochs: int = 4, seed: int = 0
 ) -> Network:
     """A spiking network that has learned to read images (n, pixel) in latency code."""
-    images = _check.array("images", images, np.float32, (None, None), unit_interval=True)
+    images = _images(images)
     labels = _check.labels("labels", labels, len(images), 1000)
     neuron = LIF.brainscales2(steepness=10.0)
     sizes = images.shape[1], hidden, int(labels.max()) + 1

@@ -114,6 +114,8 @@ def test_the_panel_walks(model, digits):
         (lambda m: telling.teller(np.zeros((3, 4)) + 2), "images"),
         (lambda m: telling.teller(np.ones((3, 4)), rate=1.0), "rate"),
         (lambda m: telling.learn(m, np.zeros((3, 256)), steps=0), "steps"),
+        (lambda m: telling.learn(m, np.zeros((0, 256))), "images must hold at least one"),
+        (lambda m: telling.reader(np.zeros((0, 256)), []), "images must hold at least one"),
     ],
 )
 def test_bad_input(model, act, word):
