@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Avoidance = namedtuple("Avoidance", "badness counts possible correlation worst dead")
 Avoidance.__doc__ = "What `avoidance` found: arrays, a number, and three `Comparison`s."
 
+AT_ONCE = 10_000  # permutations that are drawn at a time: they take memory
+
 Comparison = namedtuple("Comparison", "value chance p")
 Comparison.__doc__ = "A number, what is expected of it by chance, and the two-sided p-value."
 
@@ -93,11 +95,11 @@ def worst_of(badness, share=0.1):
     Parameters
     ----------
     badness : array (n,)
-        As of `Substrate.badness`; the dead are the worst of all.
+        As of `Substrate.badness`; the dead, infinitely bad, are the worst of all.
     share : float
         In (0, 1). At least one neuron is; of equal ones all are, or none.
     """
-    share, badness = _check.number("share", share, above=0, below=1), np.asarray(badness)
+    share, badness = _check.number("share", share, above=0, below=1), _row("badness", badness)
     if not badness.size:
         return np.zeros(0, bool)
     return badness >= np.sort(badness)[-max(1, round(share * len(badness)))]
@@ -105,7 +107,22 @@ def worst_of(badness, share=0.1):
 
 def rank_correlation(a, b):
     """Spearman's rank correlation of two arrays (n,), in [-1, 1]; NaN where one is constant."""
-    return float(_unit(_ranks(a)) @ _unit(_ranks(b)))
+    a, b = _row("a", a), _row("b", b)
+    if len(a) != len(b):
+        raise ValueError(f"b must have shape {a.shape}, as a has, got {b.shape}")
+    return float(_unit(_ranks(a)) @ _unit(_ranks(b))) if len(a) else math.nan
+
+
+def _row(name, x):
+    """Numbers (n,), perhaps infinite, but none that is none."""
+    x = _check.as_array(name, x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold numbers, not {x.dtype}")
+    if x.ndim != 1:
+        raise ValueError(f"{name} must have shape (n,), got {x.shape}")
+    if np.isnan(x).any():
+        raise ValueError(f"{name} must not hold NaN")
+    return x
 
 
 def permutation_test(x, chosen, *, fewer=False, permutations=10_000, rng=0):
@@ -127,9 +144,15 @@ def permutation_test(x, chosen, *, fewer=False, permutations=10_000, rng=0):
         The p-value is at least ``1 / (permutations + 1)``: what was found counts as a draw.
     """
     permutations = _check.integer("permutations", permutations, at_least=1)
-    chosen, rng = np.asarray(chosen, bool), _check.generator("rng", rng)
+    x = _check.array("x", x, float, (None,))
+    chosen, rng = _check.as_array("chosen", chosen), _check.generator("rng", rng)
+    if chosen.shape != x.shape or chosen.dtype != bool:
+        raise ValueError(
+            f"chosen must hold True and False, {x.shape}, not {chosen.dtype}, {chosen.shape}"
+        )
+    fewer = _check.flag("fewer", fewer)
     weights = chosen / chosen.sum() if chosen.any() else np.full(chosen.shape, np.nan)
-    return _compare(weights, np.asarray(x, float), fewer, permutations, rng)
+    return _compare(weights, x, fewer, permutations, rng)
 
 
 def _compare(weights, x, fewer, permutations, rng):
@@ -137,10 +160,13 @@ def _compare(weights, x, fewer, permutations, rng):
     if not (np.isfinite(weights).all() and np.isfinite(x).all()) or not len(x):
         return Comparison(math.nan, math.nan, 1.0)
     chance, value = weights.sum() * x.mean(), weights @ x
-    drawn = rng.permuted(np.broadcast_to(x, (permutations, len(x))), axis=1) @ weights
-    off, found = drawn - chance, value - chance
-    further = off <= found + 1e-12 if fewer else np.abs(off) >= abs(found) - 1e-12
-    p = (1 + np.count_nonzero(further)) / (1 + permutations)
+    found, further = value - chance, 0
+    for first in range(0, permutations, AT_ONCE):
+        n = min(AT_ONCE, permutations - first)
+        off = rng.permuted(np.broadcast_to(x, (n, len(x))), axis=1) @ weights - chance
+        far = off <= found + 1e-12 if fewer else np.abs(off) >= abs(found) - 1e-12
+        further += np.count_nonzero(far)
+    p = (1 + further) / (1 + permutations)
     return Comparison(float(value), float(chance), float(p))
 
 

@@ -8,6 +8,7 @@ from helpers import assert_nothing_is_cut_off
 
 from snnlab import LIF, GradR, Network, Substrate, avoidance, encode, rewiring, synapses
 from snnlab.chip.effects import SPREADS
+from snnlab.reports.avoidance import permutation_test, rank_correlation, worst_of
 
 SIZES = (20, 30, 4)
 
@@ -215,6 +216,32 @@ def test_where_there_is_nothing_to_compare():
 def test_bad_arguments_are_named(settings, error, name):
     with pytest.raises(error, match=name):
         avoidance(make(), Substrate(0), **settings)
+
+
+@pytest.mark.parametrize(
+    "call, error, name",
+    [
+        (lambda: worst_of([0.1, np.nan, 0.3]), ValueError, "badness must not hold NaN"),
+        (lambda: worst_of([[0.1], [0.3]]), ValueError, "badness must have shape"),
+        (lambda: worst_of(["bad"]), TypeError, "badness must hold numbers"),
+        (lambda: rank_correlation([1, np.nan], [1, 2]), ValueError, "a must not hold NaN"),
+        (lambda: rank_correlation([1, 2], [1, 2, 3]), ValueError, "b must have shape"),
+        (lambda: permutation_test([1, 2, np.inf], [True] * 3), ValueError, "x must be finite"),
+        (lambda: permutation_test([1, 2, 3], [0, 1, 2]), ValueError, "chosen must hold True"),
+        (lambda: permutation_test([1, 2, 3], [True]), ValueError, "chosen must hold True"),
+    ],
+)
+def test_what_cannot_be_ranked_or_compared_is_named(call, error, name):
+    with pytest.raises(error, match=name):
+        call()
+
+
+def test_permutations_are_drawn_in_parts(monkeypatch):
+    x, chosen = np.random.default_rng(0).random(20), np.arange(20) < 6
+    whole = permutation_test(x, chosen, permutations=1000)
+    monkeypatch.setattr("snnlab.reports.avoidance.AT_ONCE", 64)
+    assert permutation_test(x, chosen, permutations=1000) == whole
+    assert np.isnan(rank_correlation([], []))
 
 
 def test_a_network_without_hidden_layer_is_refused():
