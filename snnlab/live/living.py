@@ -307,6 +307,8 @@ class LivingNetwork(Stays, anywidget.AnyWidget):
             # None stands for infinity: a value of 1 spikes in step 0, whatever the rounding
             spec["edges"] = [None, *map(float, edges[1:].astype(np.float32))]
         samples = 0 if inputs is images is None else len(inputs if images is None else images)
+        if not samples and not inputs is images is None:
+            raise ValueError("images or inputs must hold at least one sample")
         if samples > MOST_SAMPLES:
             raise ValueError(f"images or inputs must be at most {MOST_SAMPLES}, got {samples}")
         if labels is not None:

@@ -20,7 +20,7 @@ import traitlets
 
 from snnlab import _check, plot
 from snnlab.live.board import Board
-from snnlab.live.controls import Action, Control, leave_main_thread
+from snnlab.live.controls import Action, Control, Slider, leave_main_thread
 from snnlab.live.still import SCALE, Curtain, Stays, Still
 from snnlab.live.tools import Tools
 from snnlab.live.view import View
@@ -57,6 +57,21 @@ def of_controls(method):
         yield from method(self, *args, **checked(self, values))
 
     return generator if inspect.isgeneratorfunction(method) else inner
+
+
+def _check_shown(name, control, widget, value):
+    """Refuse what a slider would round, or take its end for, without a word."""
+    if not isinstance(control, Slider):
+        return
+    low, high = widget.min, widget.max
+    try:
+        if control.digits:
+            room = 1e-9 * max(abs(low), abs(high))  # of rounding
+            _check.number(name, value, at_least=low - room, at_most=high + room)
+        else:
+            _check.integer(name, value, low, high)
+    except TypeError as fault:
+        raise ValueError(f"{name} cannot be {value!r}: {fault}") from None
 
 
 class Panel(Stays):
@@ -236,7 +251,7 @@ class Panel(Stays):
         Raises
         ------
         TypeError, ValueError
-            If there is no such control, or it cannot have this value.
+            If there is no such control, or it cannot have this value; then none is set.
         """
         known = self.settings()
         for name, value in values.items():
@@ -245,10 +260,12 @@ class Panel(Stays):
             board = self.widgets[name]
             if isinstance(board, Board) and isinstance(value, str):
                 values[name] = board.from_bytes(np.frombuffer(_unpacked(name, value), np.uint8))
+            _check_shown(name, known[name][0], board, value)
         for name, value in values.items():
             try:
                 self.put(**{name: {"value": value}})
-            except traitlets.TraitError as fault:
+            except (traitlets.TraitError, TypeError, ValueError) as fault:
+                self.put(**{k: {"value": known[k][1]} for k in values})
                 raise ValueError(f"{name} cannot be {value!r}: {fault}") from fault
         self.moved()
 

@@ -137,6 +137,7 @@ def test_spikes_travel_exactly():
         (ValueError, "names must hold 2", {"names": tuple("abc")}),
         (ValueError, "wires must be at least 1", {"wires": 0}),
         (ValueError, "at most 500", {"images": np.zeros((501, 4))}),
+        (ValueError, "images or inputs must hold at least one", {"images": np.zeros((0, 4))}),
         (ValueError, "theta", {"images": np.zeros((1, 4)), "theta": 1.5}),
         (ValueError, "at most 1,000,000 weights", {"network": small((1100, 1000, 2))}),
     ],

@@ -176,6 +176,22 @@ def test_what_cannot_be_set_is_named(panel):
         panel.set(n_steps=17)
     with pytest.raises(ValueError, match="threshold"):
         panel.set(threshold="much")
+    before, shown = panel.values, panel.image.value
+    for name, value in (
+        ("threshold", 1e3),
+        ("threshold", -1),
+        ("threshold", np.nan),
+        ("threshold", True),
+        ("neuron", 2.5),
+        ("neuron", -1),
+        ("neuron", 10**6),
+        ("neuron", None),
+    ):
+        with pytest.raises(ValueError, match=name):
+            panel.set(**{name: value})
+    with pytest.raises(ValueError, match="n_steps"):
+        panel.set(threshold=0.8, n_steps=17)
+    assert (panel.values, panel.image.value) == (before, shown)
 
 
 def _widgets():
