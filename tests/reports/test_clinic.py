@@ -593,6 +593,27 @@ def test_longer_memories_of_layers_of_unlike_sizes():
         assert spikes.counts().mean() == pytest.approx(20 * spikes.n_units, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    "kind, block",
+    [
+        (Dense(60, norm=BatchNorm()), "shift"),
+        (Dense(60, norm=BatchNorm()), "variance"),
+        (Recurrent(60), "recurrent"),
+        (Recurrent(60, fixed=True), "recurrent"),
+    ],
+    ids=str,
+)
+def test_values_beside_the_weights_that_are_not_finite(digits, kind, block):
+    network = Network((256, kind, 10), NEURON, n_steps=20, rng=0)
+    network.forward(digits["inputs"], training=True)
+    network.stages[0].blocks[block].of(network.parameters)[0, 0] = np.nan
+    report = examine(network, digits["inputs"], digits["labels"])
+    assert names(report) == ["values not finite"] and report.findings[0].layer == 0
+    treated, _ = report.treat(network, digits["inputs"])
+    assert np.isfinite(treated.parameters).all()
+    assert "values not finite" not in names(examine(treated, digits["inputs"], digits["labels"]))
+
+
 @pytest.mark.parametrize("where", [0, 1])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_not_finite(digits, where, value):

@@ -12,6 +12,7 @@ import numpy as np
 from snnlab import _check
 from snnlab._settings import fields_of
 from snnlab.activity import scaled
+from snnlab.blueprint import initial_spread
 from snnlab.currents import ConstantCurrent
 from snnlab.layers import Conv
 from snnlab.learning.optim import Adam
@@ -81,7 +82,21 @@ def _draw(network):
         w[...] = rng.normal(0, 1 / np.sqrt(len(w)), w.shape)
 
 
+def _renew(network):
+    """Blocks beside the weights as a new layer has them, of layers where some are not finite."""
+    for stage in network.neuron_stages:
+        blocks = {name: b for name, b in stage.blocks.items() if not b.prunable}
+        if all(np.isfinite(b.of(network.parameters)).all() for b in blocks.values()):
+            continue
+        sd = initial_spread(None, stage.neuron)
+        start = stage.layer.init(np.random.default_rng(0), stage.shape_in, sd)
+        start = stage.layer.tuned(start, stage.neuron, network.n_steps)
+        for name, block in blocks.items():
+            block.of(network.parameters)[...] = start[name]
+
+
 def _redraw(network, inputs):
+    _renew(network)
     _draw(network)
     network = _scale(network, inputs) if network.hidden_stages else network
     return network, {"optimizer": Adam(lr=Adam().lr / 10)}

@@ -320,6 +320,7 @@ def _layers(network, trace, limit):
         signal = trace.inputs if stage.source < 0 else trace.records[stage.source].signal
         heard, v = _active(signal), record.v
         w = np.concatenate([x.ravel() for x in weights_of(network, len(layers))])
+        all_of = np.concatenate([b.of(network.parameters).ravel() for b in stage.blocks.values()])
         layers.append(
             Layer(
                 name=f"hidden layer {len(layers)}" if len(layers) < n - 1 else "readout",
@@ -329,7 +330,7 @@ def _layers(network, trace, limit):
                 heard=float(heard.sum() / max((heard > 0).sum(), 1)),
                 reach=reach(v, stage.model) if stage.fires else None,
                 at_limit=float((abs(w) >= limit).mean()),
-                finite=bool(np.isfinite(w).all() and np.isfinite(v).all()),
+                finite=bool(np.isfinite(all_of).all() and np.isfinite(v).all()),
                 channels=stage.shape_out[2] if isinstance(stage.layer, Conv) else None,
             )
         )
