@@ -62,6 +62,8 @@ class Checkpoint:
         own = functions(loop.network)
         if own:
             self.config["functions"] = own
+        if loop.settings.substrate is not None:
+            self.config["chip"] = digest(factors_of(loop.settings.substrate))
 
     def _first_weights(self):
         """Digest of the weights with which the network first came here for this file.
@@ -134,6 +136,7 @@ class Checkpoint:
     def _compare(self, saved):
         """Refuse a checkpoint of another training, and say in what it differs."""
         current = json.loads(json.dumps(self.config))
+        saved.setdefault("chip", current.get("chip"))  # files of before do not tell it
         different = [key for key in current if saved.get(key) != current[key]]
         if self.extend and "epochs" in different:
             different.remove("epochs")
@@ -149,6 +152,7 @@ class Checkpoint:
                 "weights": "other weights at the start",
                 "rng": "another rng, or seed",
                 "functions": "other functions of one's own, of the same names",
+                "chip": "another calibration, or other factors, of the substrate",
             }
             found = ", ".join(words.get(key, f"another {key}") for key in different)
             raise ValueError(
@@ -167,6 +171,11 @@ def functions(network):
         if parts:
             own[stage.name] = digest(parts, code=True)
     return own
+
+
+def factors_of(medium):
+    """A chip's factors, or those of a recorder's, which its text does not tell; None without."""
+    return getattr(getattr(medium, "substrate", medium), "factors", None)
 
 
 def _seed_of(rng):

@@ -8,7 +8,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._files import DAMAGE, check_format, check_writable, load_npz, save_npz, write_atomically
-from snnlab.learning.checkpoint import generator_state, set_generator_state
+from snnlab.learning.checkpoint import factors_of, generator_state, set_generator_state
 from snnlab.learning.digest import digest
 from snnlab.reports.frontier import Frontier, Point
 
@@ -94,7 +94,7 @@ class SweepBook:
         self.path = _check.path("path", path)
         check_writable("path", self.path)
         self.network, self.rng, self.substrate = network, rng, substrate
-        chip = repr(substrate), getattr(substrate, "factors", None)
+        chip = repr(substrate), factors_of(substrate)
         start = [network.to_dict(), network.parameters, generator_state(rng)]
         self.start = digest([json.dumps(start[0], sort_keys=True), *start[1:], settings, chip])
         self.points, self._parameters = [], []

@@ -500,8 +500,10 @@ def test_files_of_other_sweeps_are_refused(data, tmp_path):
     on_chip, tuned = tmp_path / "chip.npz", Substrate(3)
     list(sweep(start, *data, (0, 0.1), path=on_chip, **settings(data, substrate=Substrate(3))))
     tuned.factors = {"gain_spread": 1.01 * tuned.factors["gain_spread"]}
-    with pytest.raises(ValueError, match="path: .* is of another sweep"):
-        sweep(start, *data, (0, 0.1), path=on_chip, **settings(data, substrate=tuned))
+    recorder = Recorder(tuned, tmp_path / "recorded")
+    for chip in (tuned, recorder):
+        with pytest.raises(ValueError, match="path: .* is of another sweep"):
+            sweep(start, *data, (0, 0.1), path=on_chip, **settings(data, substrate=chip))
     with np.load(path) as arrays:
         header = json.loads(str(arrays["header"])) | {"points": []}
     np.savez(path, header=np.array(json.dumps(header)))

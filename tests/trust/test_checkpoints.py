@@ -14,6 +14,7 @@ from helpers import as_input, network, same, toy, train
 import snnlab
 from snnlab import Adam, GradR, Substrate
 from snnlab._files import sweep_temporary
+from snnlab.chip.recording import Recorder
 from snnlab.learning.digest import digest
 from snnlab.learning.optim import SGD
 
@@ -60,6 +61,17 @@ def test_a_checkpoint_of_another_run_is_refused_and_nothing_changes(data, tmp_pa
     with pytest.raises(ValueError, match=message):
         train(net, *given, **SETTINGS | more, checkpoint=path)
     assert same(net, start) and files(tmp_path) == before
+
+
+def test_a_checkpoint_of_another_calibration_is_refused(data, tmp_path):
+    path, factors = tmp_path / "run.npz", {"gain_spread": np.full(256, 1.1)}
+    chip, tuned = Substrate(3), Substrate(3)
+    tuned.factors = factors
+    train(network(data[0]), *data, **SETTINGS, substrate=chip, checkpoint=path)
+    for other in (tuned, Recorder(tuned, tmp_path / "recorded")):
+        with pytest.raises(ValueError, match="another calibration"):
+            train(network(data[0]), *data, **SETTINGS, substrate=other, checkpoint=path)
+    train(network(data[0]), *data, **SETTINGS, substrate=Substrate(3), checkpoint=path)
 
 
 def test_other_weights_at_the_start_are_refused(data, tmp_path):
