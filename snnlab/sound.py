@@ -91,8 +91,9 @@ class Cochlea:
         _check.field(self, "dt", _check.number, at_least=1 / rate, at_most=1)
         _check_whole(self.dt, rate)
         _check.field(self, "window", _check.number, at_least=max(self.dt, 4 / rate), at_most=1)
+        if self.high is not None:
+            _check.field(self, "high", _check.number, above=0, at_most=rate / 2)
         high = rate / 2 if self.high is None else self.high
-        _check.number("high", high, above=0, at_most=rate / 2)
         _check.field(self, "low", _check.number, at_least=0, below=high)
         _check.field(self, "span", _check.number, above=0)
         _check.one_of("code", self.code, ("delta", "latency"))

@@ -670,6 +670,12 @@ def test_errors_name_the_argument(card):
         card.break_even(against="spiking, with neurons and memory")
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.int64])
+def test_bits_of_few_bits_do_not_overflow(card, kind):
+    other = energy.EnergyCard(card.operations, kind(8), kind(16))
+    assert other.text() == card.text() and other.rows == card.rows
+
+
 def test_counting_changes_nothing():
     net, inputs = network(), spikes(3, 9, 7)
     weights, before = net.parameters.copy(), inputs.to_dense()

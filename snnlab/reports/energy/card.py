@@ -107,9 +107,8 @@ class EnergyCard:
         _check.one_of("arithmetic", self.arithmetic, tuple(POINTS))
         _check.one_of("memory", self.memory, MEMORIES)
         for name in ("bits", "state_bits"):
-            value = _check.integer(name, getattr(self, name), at_least=1)
-            if value > 32:
-                raise ValueError(f"{name} must be at most 32, got {value}")
+            _check.field(self, name, _check.integer, 1, 32)
+            value = getattr(self, name)
             if self.arithmetic == "float" and value not in POINTS["float"]:
                 raise ValueError(f"{name} must be 16 or 32 with arithmetic='float', got {value}")
 
