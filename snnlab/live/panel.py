@@ -59,17 +59,16 @@ def of_controls(method):
     return generator if inspect.isgeneratorfunction(method) else inner
 
 
-def _check_shown(name, control, widget, value):
-    """Refuse what a slider would round, or take its end for, without a word."""
+def _checked(name, control, widget, value):
+    """What is to be shown, unless a slider would round it, or take its end for it, unasked."""
     if not isinstance(control, Slider):
-        return
+        return value
     low, high = widget.min, widget.max
     try:
         if control.digits:
             room = 1e-9 * max(abs(low), abs(high))  # of rounding
-            _check.number(name, value, at_least=low - room, at_most=high + room)
-        else:
-            _check.integer(name, value, low, high)
+            return _check.number(name, value, at_least=low - room, at_most=high + room)
+        return _check.integer(name, value, low, high)
     except TypeError as fault:
         raise ValueError(f"{name} cannot be {value!r}: {fault}") from None
 
@@ -260,12 +259,14 @@ class Panel(Stays):
             board = self.widgets[name]
             if isinstance(board, Board) and isinstance(value, str):
                 values[name] = board.from_bytes(np.frombuffer(_unpacked(name, value), np.uint8))
-            _check_shown(name, known[name][0], board, value)
+            values[name] = _checked(name, known[name][0], board, values[name])
         for name, value in values.items():
             try:
                 self.put(**{name: {"value": value}})
             except (traitlets.TraitError, TypeError, ValueError) as fault:
                 self.put(**{k: {"value": known[k][1]} for k in values})
+                if not isinstance(fault, traitlets.TraitError):
+                    raise
                 raise ValueError(f"{name} cannot be {value!r}: {fault}") from fault
         self.moved()
 
