@@ -149,6 +149,8 @@ def _checked_neuron(neuron):
         ("reset", neuron.reset == "subtract", "what is above the threshold would be lost"),
         ("refractory", neuron.refractory == 0, "the highest rate would be below a spike per step"),
         ("learn", not neuron.learn, "thresholds are what is found here"),
+        ("gain", neuron.gain == 1, "how much is heard follows from the network"),
+        ("delay", neuron.delay == 0, "what comes after the last step is missing in the rate"),
     ):
         if not good:
             raise ValueError(

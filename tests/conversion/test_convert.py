@@ -206,6 +206,8 @@ def test_networks_that_have_no_twin():
         ({"refractory": 0.01}, "refractory"),
         ({"learn": "v_th"}, "learn"),
         ({"v_th": (1.0, 2.0)}, "v_th"),
+        ({"gain": 2.0}, "gain"),
+        ({"delay": 1}, "delay"),
     ],
 )
 def test_neurons_that_do_not_say_what_they_hear(changes, match):
