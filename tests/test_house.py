@@ -498,3 +498,20 @@ def test_functions_fit_a_screen():
                 length = node.end_lineno - node.lineno + 1
                 length -= text.end_lineno - text.lineno + 1 if text else 0
                 assert length <= 60, f"{path.name}: {node.name} has {length} lines"
+
+
+def test_nothing_is_defined_twice():
+    """A second method of the same name silently takes the place of the first."""
+    root = PACKAGE.parent
+    for path in (path for part in PYTHON for path in (root / part).rglob("*.py")):
+        for node in ast.walk(tree(path)):
+            if not isinstance(node, ast.Module | ast.ClassDef):
+                continue
+            names = [
+                child.name
+                for child in node.body
+                if isinstance(child, ast.FunctionDef | ast.ClassDef)
+                and not any(".setter" in ast.unparse(mark) for mark in child.decorator_list)
+            ]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            assert not twice, f"{path}: {twice}"

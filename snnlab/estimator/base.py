@@ -193,7 +193,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if fresh:
             inputs = self._coded(X[kept])
             self._make(inputs, self.outputs(targets))
-            self._optimizer, self._made_by = self._new_optimizer(), self._told()
+            self._optimizer, self._made_by = self._new_optimizer(), self._made_of()
         else:
             self._check_unchanged()
             inputs = self._coded(X[kept])
@@ -254,7 +254,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         )
         return tuple(map(np.concatenate, both))
 
-    def _told(self):
+    def _made_of(self):
         """Digests of the parameters that are asked once, by name."""
         given = {name: getattr(self, name) for name in MADE_OF}
         known = parts.settings_of(self.optimizer)
@@ -265,7 +265,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _check_unchanged(self):
         """Refuse parameters that would be of no effect; a new learning rate has one."""
         known = getattr(self, "_made_by", None)  # a model from a file does not have it
-        now = self._made_by = self._told()
+        now = self._made_by = self._made_of()
         changed = [name for name in MADE_OF if known and known[name] != now[name]]
         if "lr" in changed and self.optimizer is None:
             self._optimizer.lr = self.lr

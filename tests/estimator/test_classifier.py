@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from helpers import threads
 from sklearn.base import clone, is_classifier
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from snnlab import LIF, Affine, SpikingClassifier, datasets
+from snnlab.estimator.tables import Code
 from snnlab.learning.losses import MaxOverTime
 
 
@@ -172,6 +174,16 @@ def test_augmentation():
     assert not np.array_equal(plain.network_.parameters, model.network_.parameters)
     with pytest.raises(ValueError, match="augment needs square images; X has 255 features"):
         SpikingClassifier(augment=affine, **settings).fit(x[:, 1:], y)
+
+
+def test_the_choice_is_told():
+    x, y = load_iris(return_X_y=True)
+    model = SpikingClassifier((5,), epochs=1, random_state=0)
+    assert repr(model) == "SpikingClassifier(epochs=1, hidden=(5,), random_state=0)"
+    model.fit(x, y)
+    assert isinstance(model.code_, Code)
+    assert f"code {model.code_.kind!r}: {model.code_.reason}" in repr(model)
+    assert model.code_.reason in model._repr_html_() and "Network(" in repr(model)
 
 
 def test_pickle_and_clone():

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from snnlab import LIF, SpikingClassifier, SpikingRegressor, datasets
-from snnlab.estimator.tables import Code, decorrelated, learn_code, robust_bounds
+from snnlab.estimator.tables import decorrelated, learn_code, robust_bounds
 
 pytestmark = pytest.mark.rotates
 
@@ -145,16 +145,6 @@ def test_a_population_code_where_it_helps():
     code = chosen(x, y)
     assert code.kind == "population" and "better" in code.reason
     assert chosen(x, (x.sum(axis=1) > 0).astype(int)).kind == "current"
-
-
-def test_the_choice_is_told():
-    x, y = load_iris(return_X_y=True)
-    model = SpikingClassifier((5,), epochs=1, random_state=0)
-    assert repr(model) == "SpikingClassifier(epochs=1, hidden=(5,), random_state=0)"
-    model.fit(x, y)
-    assert isinstance(model.code_, Code)
-    assert f"code {model.code_.kind!r}: {model.code_.reason}" in repr(model)
-    assert model.code_.reason in model._repr_html_() and "Network(" in repr(model)
 
 
 def test_the_order_of_rows_does_not_matter():
