@@ -355,7 +355,9 @@ class _Reader:
                 raise ValueError(f"graph: node {name!r} must flatten all axes")
             self.flat = True
         elif self.w is not None and isinstance(node, nir.Delay):
-            self.delay = name, _one(name, "delay", node.delay)
+            what, seconds = f"delay of node {name!r}, in steps,", _one(name, "delay", node.delay)
+            later = _check.number(what, seconds, at_least=0)
+            self.delay = name, self.delay[1] + later  # one after another
         elif self.w is not None and isinstance(node, nir.LIF | nir.LI | nir.CubaLIF | nir.CubaLI):
             self._take_neurons(name, node)
         elif self.w is not None and isinstance(node, nir.NIRGraph):
@@ -440,6 +442,10 @@ class _Reader:
 
     def _place(self, name, layer, w):
         """A map, which waits for its neurons."""
+        if self.models and not isinstance(self.models[-1], LIF):
+            raise ValueError(
+                f"graph: node {name!r} hears neurons without a threshold, which come last here"
+            )
         self.map, self.w, self.factor, self.flat = name, w * self.factor, 1.0, False
         self.layers.append(layer)
         self.shape = layer.shape_out(self.shape)

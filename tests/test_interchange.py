@@ -225,6 +225,21 @@ def test_delays_that_are_none_are_told_with_their_node(seconds, message):
             from_nir(graph_of(IN, late[1], MAP, cell(), OUT), n_steps=10, dt=0.01)
 
 
+def test_delays_one_after_another_add_up():
+    """The last one alone counted."""
+    two, one = nir.Delay(np.full(2, 0.2)), nir.Delay(np.full(2, 0.3))
+    network = from_nir(graph_of(IN, MAP, two, one, cell(), OUT), n_steps=10, dt=0.1)
+    assert network.neurons[0].delay == 5
+
+
+def test_neurons_without_a_threshold_come_last():
+    """It was said of an argument that there is not."""
+    inner = nir.LI(**{name: np.ones(2) for name in ("tau", "r")}, v_leak=np.zeros(2))
+    graph = graph_of(IN, MAP, inner, SQUARE, cell(), OUT)
+    with pytest.raises(ValueError, match="^graph: node 'n3' hears neurons without a threshold"):
+        from_nir(graph, n_steps=10, dt=0.1)
+
+
 @pytest.mark.parametrize("note", [None, {"snnlab": "x"}, {"snnlab": "[]"}])
 def test_damaged_notes_are_told_with_their_node(note):
     node = cell()
