@@ -128,7 +128,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         -------
         This object, trained. After an interrupt it is usable, at its last completed step.
         """
-        old = self._past()
+        old = self._past(self.warm_start)
         verbose = bool(self.verbose)
         with telling(partial(print, file=sys.stderr, flush=True)):
             samples, settings, watch = self._begin(X, y, sample_weight)
@@ -143,20 +143,21 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
         Between two steps everything can be asked of this object that can be asked after `fit`.
         """
-        old = self._past()
+        old = self._past(self.warm_start)
         samples, settings, watch = self._begin(X, y, sample_weight)
-        self.history_ = History()
-        for step in steps(self.network_, *samples, **settings, history=self.history_):
+        new = History()
+        for step in steps(self.network_, *samples, **settings, history=new):
+            self.history_ = new if old is None else old.joined(new)  # also if nobody goes on
             yield step
             if watch(step):
                 break
-        self._finish(old, self.history_, watch)
+        self._finish(old, new, watch)
 
-    def _past(self):
+    def _past(self, goes_on):
         """History so far, where training is to go on from it."""
-        if self.warm_start and hasattr(self, "network_") and hasattr(self, "history_"):
+        if goes_on and hasattr(self, "network_") and hasattr(self, "history_"):
             return self.history_  # which is missing where a first fit has failed
-        for name in ("network_", "history_", "_optimizer", "_rng"):
+        for name in ("network_", "history_", "_optimizer", "_rng", "_held_by"):
             vars(self).pop(name, None)
         return None
 
@@ -166,14 +167,14 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def fit_more(self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         """One epoch more, at a constant learning rate."""
-        old = getattr(self, "history_", None) if hasattr(self, "network_") else None
-        samples, settings, _ = self._begin(X, y, sample_weight, first=old is None)
+        old = self._past(True)
+        samples, settings, _ = self._begin(X, y, sample_weight, holds_out=False)
         settings |= {"epochs": 1, "schedule": "constant", "validation": None}
         new = train(self.network_, *samples, **settings, progress=bool(self.verbose))
         self.history_ = new if old is None else old.joined(new)
         return self
 
-    def _begin(self, X, y, sample_weight, first=True):
+    def _begin(self, X, y, sample_weight, holds_out=True):
         """Make the network where there is none; what it is to learn, and how, and who looks on."""
         fresh = not hasattr(self, "network_")
         if y is None:
@@ -189,13 +190,15 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             if self._as_they_come() and weights is None:
                 order = np.sort(order)
         X, targets = X[order], self.scaled(targets[order], fresh)
-        kept, held = self._split(targets, order)
+        kept, held = np.arange(len(order)), np.arange(0)
+        if holds_out and self.validation_fraction is not None:
+            kept, held = self._split(targets, order)
         if fresh:
             inputs = self._coded(X[kept])
             self._make(inputs, self.outputs(targets))
             self._optimizer, self._made_by = self._new_optimizer(), self._made_of()
         else:
-            self._check_unchanged()
+            self._go_on()
             inputs = self._coded(X[kept])
             _check_rows(self.network_, len(kept))
         if self.augment is not None:
@@ -238,19 +241,20 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _split(self, targets, order):
         """Which samples are learned, and which are held out to know when to stop.
 
-        Those that were repeated for their weight, one after the other, stay together.
+        Those that were repeated for their weight, one after the other, stay together. The same are
+        held out where training goes on with the same samples.
         """
-        if self.validation_fraction is None:
-            return np.arange(len(targets)), np.arange(0)
         share = _check.number("validation_fraction", self.validation_fraction, above=0, below=1)
         first = np.flatnonzero(np.diff(order, prepend=-1))
         if len(first) < 2:
             raise ValueError("validation_fraction must be None where there is one sample")
+        if not hasattr(self, "_held_by"):
+            self._held_by = parts.seed(self._rng)
         both = train_test_split(
             np.split(np.arange(len(order)), first[1:]),
             test_size=share,
             stratify=self.strata(targets[first], share),
-            random_state=parts.seed(self._rng),
+            random_state=self._held_by,
         )
         return tuple(map(np.concatenate, both))
 
@@ -262,8 +266,14 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             given["optimizer"] = type(self.optimizer).__name__, known
         return {name: digest(x) for name, x in given.items()}
 
-    def _check_unchanged(self):
-        """Refuse parameters that would be of no effect; a new learning rate has one."""
+    def _go_on(self):
+        """Refuse parameters that would be of no effect; a new learning rate has one.
+
+        What a file does not hold begins anew: an optimiser, and random numbers.
+        """
+        if not hasattr(self, "_optimizer"):
+            self._rng = np.random.default_rng(parts.seed(self.random_state))
+            self._optimizer = self._new_optimizer()
         known = getattr(self, "_made_by", None)  # a model from a file does not have it
         now = self._made_by = self._made_of()
         changed = [name for name in MADE_OF if known and known[name] != now[name]]
@@ -537,7 +547,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Write a trained estimator to a ``.npz`` file, whole or not at all.
 
         It holds the network, the scaling of features, what targets are, parameters and the history,
-        but not what an optimiser remembers.
+        but not what an optimiser remembers: where training goes on, with ``warm_start`` or
+        ``partial_fit``, a new one begins.
 
         Raises
         ------
@@ -618,9 +629,8 @@ def rows_of(
 def weights_of(given: ArrayLike, n: int, name: str = "sample_weight") -> np.ndarray:
     """Weights of n samples: finite, not negative, not all of them 0."""
     with _check.told_of(name):
+        given = np.full(n, given) if np.ndim(given) == 0 else given
         out = check_array(given, dtype=np.float64, ensure_2d=False, input_name=name)
-    if out.ndim == 0:
-        out = np.full(n, float(out))
     if out.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, and so must {name}")
     if out.shape != (n,):

@@ -92,8 +92,8 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
     schedule, penalties, substrate
         As in `snnlab.train`; predictions are made on the substrate, too.
     validation_fraction : float, optional
-        Share of the samples held out to know when to stop; the best weights are kept (where an
-        optimiser prunes, of the epochs after that).
+        Share of the samples that `fit` holds out to know when to stop; the best weights are kept
+        (where an optimiser prunes, of the epochs after that).
     patience : int
         Epochs without a better validation accuracy after which training stops then.
     callbacks : function of a `Step`, or sequence of them, optional
@@ -211,9 +211,11 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
         SpikingClassifier
         """
         if classes is not None:
-            with _check.told_of("classes"):
-                classes = np.unique(_check.as_array("classes", classes))
-        if not hasattr(self, "network_"):
+            with _check.told_of("classes"), np.errstate(invalid="ignore"):
+                classes = column_or_1d(_check.as_array("classes", classes))
+                check_classification_targets(classes)
+                classes = np.unique(classes)
+        if not hasattr(self, "history_"):
             self._known = classes
         elif classes is not None and not np.array_equal(classes, self.classes_):
             raise ValueError(f"classes must be those of the first call: {self.classes_}")

@@ -87,8 +87,8 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
     schedule, penalties, substrate
         As in `snnlab.train`; predictions are made on the substrate, too.
     validation_fraction : float, optional
-        Share of the samples held out to know when to stop; the best weights are kept (where an
-        optimiser prunes, of the epochs after that).
+        Share of the samples that `fit` holds out to know when to stop; the best weights are kept
+        (where an optimiser prunes, of the epochs after that).
     patience : int
         Epochs without a better validation accuracy after which training stops then.
     callbacks : function of a `Step`, or sequence of them, optional

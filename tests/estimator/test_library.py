@@ -357,6 +357,69 @@ def test_a_first_fit_that_fails_is_none(iris):
     assert len(model.set_params(schedule="cosine").fit(*iris).history_) == 5
 
 
+@pytest.mark.parametrize("cls", [SpikingClassifier, SpikingRegressor])
+@pytest.mark.parametrize("optimizer", [None, DeepR(1e-2, 0.5, rng=0)])
+def test_training_goes_on_from_a_file(iris, tmp_path, cls, optimizer):
+    """What an optimiser remembers is not written: it was missing, and an AttributeError said so."""
+    model = quick(cls, warm_start=True, optimizer=optimizer).fit(*iris)
+    model.save(tmp_path / "model.npz")
+    again = cls.load(tmp_path / "model.npz")
+    before = again.network_.parameters.copy()
+    assert len(again.partial_fit(*iris).history_) == 6 and len(again.fit(*iris).history_) == 11
+    assert not np.array_equal(again.network_.parameters, before)
+
+
+def test_a_first_part_that_fails_is_none(iris):
+    """A second `partial_fit` went on with the network, the classes and the scaling of one."""
+    x, y = iris
+    model = quick(loss="no such loss")
+    with pytest.raises(ValueError, match="loss must be"):
+        model.partial_fit(x, y)
+    model.set_params(loss="auto").partial_fit(1000 * x[:100], y[:100])
+    assert model.classes_.tolist() == [0, 1] and len(model.history_) == 1
+    assert model.score(1000 * x[:100], y[:100]) > 0.4 and model.range_.min() > 1000
+
+
+def test_a_history_is_whole_where_nobody_goes_on(iris):
+    """That of the fits before was lost where steps were left before their end."""
+    model = quick(warm_start=True).fit(*iris)
+    for _ in model.fit_steps(*iris):
+        assert len(model.history_) == 5
+        break
+    assert len(model.history_) == 5 and len(model.fit(*iris).history_) == 10
+
+
+def test_parts_are_learned_whole(iris):
+    """A share was held out of each, and nobody looked at it; a single sample was refused."""
+    x, y = iris
+    one, two = (
+        quick(random_state=0, **more).partial_fit(x, y).partial_fit(x[:1], y[:1])
+        for more in ({}, {"validation_fraction": 0.3})
+    )
+    np.testing.assert_array_equal(one.network_.parameters, two.network_.parameters)
+
+
+def test_the_same_samples_stay_held_out(iris, monkeypatch):
+    """Others were with each fit of a warm start, which had been learned before."""
+    held, split = [], SpikingClassifier._split
+
+    def seen(self, *args):
+        parts = split(self, *args)
+        held.append(parts[1])
+        return parts
+
+    monkeypatch.setattr(SpikingClassifier, "_split", seen)
+    model = quick(warm_start=True, validation_fraction=0.2).fit(*iris).fit(*iris)
+    model.set_params(warm_start=False).fit(*iris)
+    assert np.array_equal(held[0], held[1]) and len(held) == 3
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 2, np.nan], [[0, 1], [2, 3]], [0.5, 1, 2]])
+def test_classes_are_labels(iris, classes):
+    with pytest.raises(ValueError, match="classes: "):
+        quick().partial_fit(*iris, classes=classes)
+
+
 def test_a_new_learning_rate_is_gone_on_with(iris):
     model = quick(warm_start=True).fit(*iris)
     rates = model.set_params(lr=0.5).fit(*iris).history_.lr
