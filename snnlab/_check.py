@@ -228,6 +228,19 @@ def _real(name, value, dtype):
 _known_real = lru_cache(256)(_real)
 
 
+def cast(name, x, dtype):
+    """Return an array of finite numbers in a type ``name`` that holds them as they are, or rounded.
+
+    Integers hold whole numbers only, and what is finite stays so.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        out = x.astype(dtype)
+        sound = np.isfinite(out).all() if out.dtype.kind == "f" else np.array_equal(out, x)
+    if not sound:
+        raise ValueError(f"{name} must hold numbers from {x.min():g} to {x.max():g}, not {dtype}")
+    return out
+
+
 def scalar(name, value):
     """Return a number as a float, be it finite or not; arrays of one element count, too."""
     x = np.asarray(value)

@@ -116,8 +116,9 @@ class ConstantCurrent:
         return self.x[lo:hi, None].astype(dtype, copy=False)
 
     def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
-        """Array (n_samples, n_steps, n_units), the same in every step."""
-        return np.repeat(self.values(0, len(self), dtype), self.n_steps, axis=1)
+        """Array (n_samples, n_steps, n_units), the same in every step; ``dtype`` must hold it."""
+        x = _check.cast("dtype", self.x[:, None], _check.plain_type("dtype", dtype))
+        return np.repeat(x, self.n_steps, axis=1)
 
     def __repr__(self):
         return f"ConstantCurrent({len(self)} samples, {self.n_steps} steps, {self.n_units} units)"
@@ -173,8 +174,8 @@ class Values:
         return self.x[lo:hi].astype(dtype, copy=False)
 
     def to_dense(self, dtype: DTypeLike = np.float32) -> np.ndarray:
-        """Array (n_samples, n_steps, n_units)."""
-        return self.values(0, len(self), dtype).copy()
+        """Array (n_samples, n_steps, n_units); ``dtype`` must hold it."""
+        return _check.cast("dtype", self.x, _check.plain_type("dtype", dtype))
 
     def __len__(self) -> int:
         return len(self.x)

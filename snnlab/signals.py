@@ -287,10 +287,12 @@ class SpikeTrains:
         return self._stop - self._start
 
     def unit_counts(self, dtype: DTypeLike = np.int64) -> np.ndarray:
-        """Spikes per sample and unit, (n_samples, n_units)."""
-        counts = np.zeros((len(self), self.n_units), _check.plain_type("dtype", dtype))
+        """Spikes per sample and unit, (n_samples, n_units); a ``dtype`` must hold them."""
+        dtype = _check.plain_type("dtype", dtype)
+        small = dtype.kind == "b" or (dtype.kind != "f" and self.n_steps > np.iinfo(dtype).max)
+        counts = np.zeros((len(self), self.n_units), np.int64 if small else dtype)
         events.count_units(self._start, self._stop, self._unit, counts)
-        return counts
+        return _check.cast("dtype", counts, dtype) if small else counts
 
     def __len__(self) -> int:
         return len(self._start)
@@ -311,6 +313,10 @@ class SpikeTrains:
         return np.array_equal(self._sorted(), other._sorted())
 
     __hash__ = None
+
+    def __reduce__(self):  # neither the events of others nor room that nobody wrote to
+        packed = self.compact()
+        return type(self).wrap, (*packed.events, self.n_steps, self.n_units)
 
     def __repr__(self):
         per = self.counts().mean() if len(self) else 0.0

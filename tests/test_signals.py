@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from snnlab import ConstantCurrent, SpikeTrains
+from snnlab import LIF, ConstantCurrent, Network, SpikeTrains, Values
 
 SHAPE = (7, 5, 4)
 
@@ -136,6 +136,33 @@ def test_pickle_and_copy():
     events = trains()[2:5]
     for twin in (pickle.loads(pickle.dumps(events)), copy.deepcopy(events)):
         assert twin == events and twin.n_units == events.n_units
+
+
+def test_pickles_hold_no_events_of_others():
+    """A view took all events with it, and a trace the room for spikes that there were not."""
+    many = SpikeTrains.from_dense(np.random.default_rng(0).random((50, 40, 30)) < 0.3)
+    one = pickle.dumps(many[3])
+    assert len(one) < len(pickle.dumps(many)) / 20 and pickle.loads(one) == many[3]
+    network = Network((30, 60, 2), LIF.brainscales2(), n_steps=40, rng=0)
+    spikes = network.forward(many).spikes[0]
+    again = pickle.loads(pickle.dumps(spikes))
+    assert again == spikes and again.step.size == spikes.counts().sum() < spikes.step.size
+
+
+def test_numbers_are_of_a_type_that_holds_them():
+    """300 spikes were 44 in bytes, 0.7 was 0 as an integer, and 1e300 infinite."""
+    trains = SpikeTrains([0, 300], np.arange(300), np.zeros(300, int), 300, 1)
+    assert trains.unit_counts(np.int16) == 300 and trains.unit_counts(np.float32) == 300
+    for dtype in (np.int8, np.uint8, bool):
+        with pytest.raises(ValueError, match="dtype must hold"):
+            trains.unit_counts(dtype)
+        assert trains[:0].unit_counts(dtype).dtype == dtype
+    assert SpikeTrains([0, 1], [7], [0], 300, 1).unit_counts(np.int8).dtype == np.int8
+    for x, dtype in ((0.7, int), (1e300, np.float32), (300.0, np.int8), (-1.0, np.uint8)):
+        for signal in (ConstantCurrent(np.array([[x]]), 2), Values(np.array([[[x]]]))):
+            with pytest.raises(ValueError, match="dtype must hold"):
+                signal.to_dense(dtype)
+            assert (signal.to_dense(np.float64) == x).all()
 
 
 def test_repr_says_the_sizes():
