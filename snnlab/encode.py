@@ -198,8 +198,11 @@ def population(x: ArrayLike, *, n_centres: int = 12, width: float = 1.0) -> np.n
     n_centres = _check.integer("n_centres", n_centres, 2, 2**16)
     width = _check.number("width", width, above=0)
     centres = np.linspace(0, 1, n_centres, dtype=np.float32)
-    distance = (x[:, :, None] - centres) * np.float32((n_centres - 1) / width)
-    return rows_of(np.exp(-0.5 * distance**2))
+    with np.errstate(over="ignore"):  # far from a narrow field: 0
+        per_width = np.float32((n_centres - 1) / width)
+        if np.isinf(per_width):  # times a distance of 0 it is no number
+            raise ValueError(f"width must be larger, got {width:g}")
+        return rows_of(np.exp(-0.5 * ((x[:, :, None] - centres) * per_width) ** 2))
 
 
 def rate(x: ArrayLike, *, n_steps: int, rng: Seed, probability: float = 1.0) -> SpikeTrains:

@@ -481,6 +481,7 @@ def test_rate_needs_a_generator():
         ({"n_centres": 3.0}, TypeError),
         ({"width": 0}, ValueError),
         ({"width": np.nan}, ValueError),
+        ({"width": 1e-300}, ValueError),
     ],
     ids=str,
 )
