@@ -54,11 +54,14 @@ def _samples(path, part):
     try:
         with wave.open(io.BytesIO(part)) as sound:
             kind = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
-            frames = sound.readframes(sound.getnframes())
+            n = sound.getnframes()
+            frames = sound.readframes(n)
     except (wave.Error, EOFError) as error:
         raise BadContent(f"has a damaged sound, {path}: {error}") from None
     if kind != (1, 2, 8000):
         raise BadContent(f"has a sound of another kind than 8 kHz, mono, 16 bit: {path}")
+    if len(frames) != 2 * n:
+        raise BadContent(f"has a sound that is truncated: {path}")
     return np.frombuffer(frames, "<i2")
 
 

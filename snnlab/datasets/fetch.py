@@ -5,6 +5,7 @@ folder for caches), then downloaded from a list of mirrors. Their content is che
 they come from (`snnlab.datasets.files`).
 """
 
+import contextlib
 import io
 import os
 import textwrap
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from snnlab import _check
 from snnlab._files import write_atomically
 from snnlab.datasets import archives
 from snnlab.datasets.dataset import DatasetCorrupt, DatasetUnavailable
@@ -272,15 +274,15 @@ def arrays_of(key, progress):
 
 def find(file_set, file, cache):
     """Look for a file on this machine; None if it is not here."""
-    own = os.environ.get("SNNLAB_DATA")
-    for folder in (Path(own) / file_set.folder, Path(own)) if own else ():
+    own = _own_folder()
+    for folder in (own / file_set.folder, own) if own else ():
         for path in file.places(folder):
             try:
                 return read(path, file)
             except FileNotFoundError:
                 continue
             except BadContent as error:
-                if folder == Path(own) and error.digest in _digests_of_others(file_set):
+                if folder == own and error.digest in _digests_of_others(file_set):
                     continue  # the sets share their file names: this one is not ours
                 raise DatasetCorrupt(f"{path} (in $SNNLAB_DATA) {error}") from None
     for path in file.places(cache):
@@ -290,14 +292,15 @@ def find(file_set, file, cache):
             continue
         except BadContent as error:
             warnings.warn(f"{path} {error}; it is removed from the cache", stacklevel=4)
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # where nothing can be removed, it is passed over
+                path.unlink(missing_ok=True)
     return None
 
 
 def is_here(key):
     """Whether all files of a set are on this machine; unchecked."""
-    file_set, own = FILE_SETS[key], os.environ.get("SNNLAB_DATA")
-    folders = [Path(own) / file_set.folder, Path(own)] if own else []
+    file_set, own = FILE_SETS[key], _own_folder()
+    folders = [own / file_set.folder, own] if own else []
     folders.append(cache_folder() / file_set.folder)
     return all(
         any(path.is_file() for folder in folders for path in file.places(folder))
@@ -322,10 +325,16 @@ def _digests_of_others(file_set):
     return {file.sha256 for other in others for file in other.files}
 
 
+def _own_folder():
+    """The folder that $SNNLAB_DATA names, "~" being the home folder; None if it names none."""
+    own = os.environ.get("SNNLAB_DATA")
+    return _check.path("SNNLAB_DATA", own) if own else None
+
+
 def cache_folder():
     """Find the folder that downloads are kept in."""
     if own := os.environ.get("SNNLAB_CACHE"):
-        return Path(own)
+        return _check.path("SNNLAB_CACHE", own)
     try:
         import pooch
     except ImportError:
@@ -449,8 +458,8 @@ def keep(path, content):
 
 def _what_to_do(key, file_set, missing, cache, failures):
     """Write the one message for missing files: which, where looked for, what failed, what to do."""
-    own = os.environ.get("SNNLAB_DATA")
-    places = f"{Path(own) / file_set.folder} and {own} ($SNNLAB_DATA)" if own else "not set"
+    own = _own_folder()
+    places = f"{own / file_set.folder} and {own} ($SNNLAB_DATA)" if own else "not set"
     lines = [
         f"The data set {key} is not on this machine and could not be downloaded.",
         "Missing files, each gzipped (.gz) or not:",

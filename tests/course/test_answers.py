@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,6 +182,8 @@ def test_a_place_that_cannot_be_written_stops_nothing(monkeypatch, tmp_path):
 
 
 def test_it_is_kept_where_data_of_users_are(monkeypatch, tmp_path):
+    monkeypatch.setenv("SNNLAB_PROGRESS", "~/answers.json")
+    assert records.place() == Path.home() / "answers.json"
     monkeypatch.delenv("SNNLAB_PROGRESS")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setattr(records.sys, "platform", "linux")

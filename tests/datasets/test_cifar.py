@@ -142,6 +142,13 @@ def test_a_damaged_archive_is_never_kept(tiny, damage, reason):
         server.close()
 
 
+def marked(part, at, byte):
+    """A packed part whose directory says something else of its first file."""
+    content = bytearray(packed(part))
+    content[content.index(b"PK\x01\x02") + at] |= byte
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -149,6 +156,8 @@ def test_a_damaged_archive_is_never_kept(tiny, damage, reason):
         (lambda part: packed(part[:-1]), "holds d of uint8"),
         (lambda part: packed(part ^ 1), "SHA-256"),
         (lambda part: b"PK\x03\x04" + bytes(100), "damaged packed"),
+        (lambda part: marked(part, 6, 0xFF), "damaged packed.*version"),
+        (lambda part: marked(part, 8, 1), "damaged packed.*encrypted"),
     ],
 )
 def test_a_damaged_packed_part_is_an_error(tiny, monkeypatch, content, reason):

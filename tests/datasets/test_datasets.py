@@ -168,6 +168,18 @@ def test_own_folder(tiny, folder, suffix):
     assert not tiny.cache.exists()
 
 
+def test_folders_may_begin_at_home(tiny, monkeypatch):
+    """A shell leaves "~" within quotes as it is: nothing was found, or kept in a folder "~"."""
+    put(tiny.own / "mnist", tiny.raw)
+    monkeypatch.setenv("HOME", str(tiny.own.parent))
+    monkeypatch.setenv("USERPROFILE", str(tiny.own.parent))
+    monkeypatch.setenv("SNNLAB_DATA", f"~/{tiny.own.name}")
+    assert fetch.is_here("mnist")
+    assert_is_tiny(load("mnist"), tiny.arrays)
+    monkeypatch.setenv("SNNLAB_CACHE", "~/cache")
+    assert fetch.cache_folder() == tiny.own.parent / "cache"
+
+
 def test_cache_is_used_without_own_folder(tiny):
     put(tiny.cache, tiny.raw, "")
     assert_is_tiny(load("mnist"), tiny.arrays)
@@ -307,6 +319,19 @@ def test_damaged_cached_file_is_removed_even_offline(tiny):
         load("mnist")
     assert not path.exists()
     assert NAMES[2] in str(caught.value) and NAMES[0] not in str(caught.value)
+
+
+def test_damaged_cached_file_that_cannot_be_removed_is_passed_over(tiny, server, monkeypatch):
+    tiny.mirrors(server.offer("a", tiny.raw))
+    put(tiny.cache, tiny.raw)
+    (tiny.cache / f"{NAMES[2]}.gz").write_bytes(b"")
+
+    def read_only(self, missing_ok=False):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.warns(UserWarning, match="removed"):
+        assert_is_tiny(load("mnist"), tiny.arrays)
 
 
 # ---------------------------------------------------------------------------------------- the cache

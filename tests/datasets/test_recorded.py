@@ -202,6 +202,11 @@ DAMAGE = {
         lambda: changed(sound_files(), "0_kim_1.wav", b"RIFF"),
         "damaged sound",
     ),
+    "a cut WAV": (
+        "spoken-digits",
+        lambda: changed(sound_files(), "0_kim_1.wav", wav(np.zeros(9))[:-4]),
+        "truncated: x/recordings/0_kim_1.wav",
+    ),
     "no sounds": ("spoken-digits", dict, "without recordings"),
     "a recording less": ("n-mnist", lambda: changed(event_files(), "/2.bs2", None), "recording 2"),
     "no labels": ("n-mnist", lambda: changed(event_files(), "train1K.txt", None), "recording 1"),

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from snnlab import _check
 from snnlab._files import write_atomically
 
 LONGEST = 200  # characters kept of an answer
@@ -24,7 +25,7 @@ def place() -> Path | None:
     """Path of the file, or None if nothing is to be kept."""
     given = os.environ.get("SNNLAB_PROGRESS")
     if given is not None:
-        return Path(given) if given else None
+        return _check.path("SNNLAB_PROGRESS", given) if given else None
     home = Path.home()
     if os.name == "nt":
         folder = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
