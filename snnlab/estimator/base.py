@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from snnlab._types import Features, PathLike
     from snnlab.learning.training import Step
 
+KINDS = SpikeTrains, ConstantCurrent, Values
 SIGNALS = SpikeTrains | ConstantCurrent | Values
 CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY = 0.5, 1.0
@@ -412,8 +413,9 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _read(self, X, y=None, reset=False):
         """Signals as they are; sequences, (n, time, unit); or features, (n, n_features)."""
         _check.unmasked("X", X)
-        if isinstance(X, list) and X and all(isinstance(x, SpikeTrains) for x in X):
-            X = SpikeTrains.concatenate(X)  # scikit-learn's folds are lists of samples
+        if isinstance(X, list) and X and any(all(isinstance(x, k) for x in X) for k in KINDS):
+            with _check.told_of("X"):
+                X = _joined(X)  # scikit-learn's folds are lists of samples
         if (shape := self._image_shape()) is not None:
             X = images.flattened(X, shape)
         if isinstance(X, SIGNALS) or (isinstance(X, np.ndarray) and X.ndim == 3):
@@ -570,6 +572,16 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             If the file does not hold such an estimator whole, or is of a newer format.
         """
         return files.load(path, cls)
+
+
+def _joined(batches):
+    """Batches of signals of one kind as one batch."""
+    if isinstance(batches[0], SpikeTrains):
+        return SpikeTrains.concatenate(batches)
+    if len({batch.n_steps for batch in batches}) > 1:
+        raise ValueError("samples must be of the same number of steps")
+    x = np.concatenate([batch.x for batch in batches])
+    return Values(x) if isinstance(batches[0], Values) else ConstantCurrent(x, batches[0].n_steps)
 
 
 def _default_neuron(n_steps, feels_currents):

@@ -21,12 +21,14 @@ from snnlab import (
     SGD,
     Adam,
     Affine,
+    ConstantCurrent,
     DeepR,
     GradR,
     Magnitude,
     SpikingClassifier,
     SpikingRegressor,
     Substrate,
+    Values,
     datasets,
     encode,
     layers,
@@ -506,14 +508,28 @@ def test_spike_trains_are_taken_as_they_are():
         model.predict(encode.latency(data.x_train[:5, 1:]))
 
 
-def test_spike_trains_are_cross_validated():
+@pytest.mark.parametrize("kind", ["spikes", "values", "currents"])
+def test_signals_are_cross_validated(kind):
     """Of what has no shape, scikit-learn makes folds that are lists of samples."""
     data = datasets.load("digits16")
-    trains, y = encode.latency(data.x_train[:120]), data.y_train[:120]
-    scores = cross_val_score(quick(epochs=20), trains, y, cv=2, error_score="raise")
+    signals, y = encode.latency(data.x_train[:120]), data.y_train[:120]
+    if kind == "values":
+        signals = Values(signals.to_dense())
+    elif kind == "currents":
+        signals = ConstantCurrent(data.x_train[:120].astype(np.float64), 20)
+    scores = cross_val_score(quick(epochs=20), signals, y, cv=2, error_score="raise")
     assert scores.min() > 0.6
-    model = quick().fit(list(trains), y)
-    np.testing.assert_array_equal(model.predict(trains[3:5]), model.predict([trains[3], trains[4]]))
+    model = quick().fit([signals[k] for k in range(120)], y)
+    few = model.predict([signals[3], signals[4]])
+    np.testing.assert_array_equal(model.predict(signals[3:5]), few)
+    whole = quick().fit(signals, y)
+    np.testing.assert_array_equal(model.network_.parameters, whole.network_.parameters)
+
+
+def test_signals_of_other_steps_are_no_batch():
+    short, long = (ConstantCurrent(np.ones((1, 3)), n) for n in (4, 5))
+    with pytest.raises(ValueError, match="X: samples must be of the same number of steps"):
+        quick().fit([short, long], [0, 1])
 
 
 def test_sequences():
