@@ -8,6 +8,8 @@ from snnlab import _check
 from snnlab.datasets.augment import Affine, AugmentedImages, CroppedImages, Crops
 from snnlab.layers import Composite, Conv, Pool
 
+SAME = 1e-6  # deviation, as a share of the mean, that is rounding of single precision
+
 
 def layers_of(given):
     """A list of the estimator's layers, which are asked for several times: no iterator."""
@@ -159,4 +161,9 @@ def by_channel(u, channels):
     each = u.reshape(-1, channels)
     mean, sd = each.mean(axis=0, dtype=np.float64), each.std(axis=0, dtype=np.float64)
     places = u.shape[1] // channels
-    return np.tile(mean, places), np.tile(np.where(sd > 1e-6, sd, 1.0), places)
+    return np.tile(mean, places), np.tile(deviations(mean, sd), places)
+
+
+def deviations(mean, sd):
+    """Standard deviations to divide by: 1 where values are the same but for rounding."""
+    return np.where(sd > SAME * np.abs(mean), sd, 1.0)
