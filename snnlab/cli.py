@@ -102,7 +102,15 @@ def _classes(path, k, name, rows):
     if "" in y:
         where = f"{path}, row {y.index('') + 1}: column {name!r}"
         raise ValueError(f"{where} must hold a class, not {rows[y.index('')][k]!r:.60}")
+    _refuse_lines(f"{path}: column {name!r}:", y)
     return np.array(y)
+
+
+def _refuse_lines(what, classes):
+    """Refuse classes of several lines: a prediction is a line."""
+    several = [name for name in classes if len(str(name).splitlines()) > 1]
+    if several:
+        raise ValueError(f"{what} must have classes of one line, not {str(several[0])!r:.60}")
 
 
 def _numbers(path, names, rows, wanted):
@@ -121,10 +129,16 @@ def _numbers(path, names, rows, wanted):
     return x
 
 
-def _place(out):
-    """The path of a file that can be written, which is seen before there is work to be lost."""
+def _place(out, *inputs):
+    """The path of a file that can be written, which is seen before there is work to be lost.
+
+    What is read, ``inputs``, is not written over.
+    """
     path = _check.path("--out", out)
     check_writable("--out", path)
+    for given in map(Path, inputs):
+        if path.exists() and given.exists() and path.samefile(given):
+            raise ValueError(f"--out must be another file: {path} is read, and would be lost")
     return path
 
 
@@ -139,7 +153,8 @@ def train(arguments):
     seed = _check.integer("--seed", arguments.seed, 0, 2**32 - 1)
     names, x, y = read_table(arguments.table, arguments.target)
     x_train, x_test, y_train, y_test = _split(x, y, arguments.target)
-    out = _place(arguments.out or Path(arguments.table).with_suffix(".npz").name)
+    out = arguments.out or Path(arguments.table).with_suffix(".npz").name
+    out = _place(out, arguments.table)
     classes, counts = np.unique(y, return_counts=True)
     print(f"{len(y)} rows, {len(names)} columns, {len(classes)} classes; a quarter is for testing")
     model = SpikingClassifier(random_state=seed)
@@ -179,8 +194,10 @@ def predict(arguments):
     """Print a class per row of a table, or write them to a file."""
     from snnlab.estimator import SpikingClassifier
 
-    out = _place(arguments.out) if arguments.out else None
+    out = arguments.out or None
+    out = None if out is None else _place(out, arguments.model, arguments.table)
     model = SpikingClassifier.load(arguments.model)
+    _refuse_lines(f"{arguments.model}:", model.classes_)
     names, rows = _lines(arguments.table)
     wanted = _learned_columns(model, arguments, names)
     found = model.predict(_numbers(arguments.table, names, rows, wanted))

@@ -218,6 +218,7 @@ def test_a_few_rows_of_two_classes_are_enough(tmp_path, capsys):
         ("a,y\n1,\xff\n", "t.csv must be text in UTF-8"),
         ("a,y\n1,x\nnan,z\n", "row 2: column 'a' must hold numbers, not 'nan'"),
         ("a,y\n1e999,x\n2,z\n", "row 1: column 'a' must hold numbers, not '1e999'"),
+        ('a,y\n1,"x\nw"\n2,z\n', "column 'y': must have classes of one line, not 'x\\nw'"),
         ("y\nx\nz\n", "must have a column other than the target"),
     ],
 )
@@ -230,6 +231,30 @@ def test_tables_that_cannot_be_meant_are_refused_in_a_line(
     error = capsys.readouterr().err
     assert message in error and str(path) in error and error.count("\n") == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["train", "predict table", "predict model"])
+def test_what_is_read_is_not_written_over(unfitted, tmp_path, learned, capsys, command):
+    """The table was lost in silence: the model, or predictions, took its place."""
+    table, model = write(tmp_path / "t.csv", "abc", (0, 1, 2), "y"), tmp_path / "m.npz"
+    model.write_bytes(learned[0].read_bytes())
+    before = table.read_bytes(), model.read_bytes()
+    if command == "train":
+        args = ["train", str(table)]
+    else:
+        args = ["predict", str(model), str(table)]
+    out = model if command == "predict model" else tmp_path / "." / "t.csv"
+    assert main([*args, "--target", "y", "--out", str(out)]) == 2
+    assert "--out must be another file" in capsys.readouterr().err
+    assert (table.read_bytes(), model.read_bytes()) == before
+
+
+def test_a_prediction_is_a_line(tmp_path, capsys):
+    model, table = tmp_path / "m.npz", write(tmp_path / "t.csv", "abc", (0, 1, 2), "y")
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    SpikingClassifier((4,), epochs=1).fit(x, np.array(["b\nc", "d"])[np.arange(20) % 2]).save(model)
+    assert main(["predict", str(model), str(table), "--target", "y"]) == 2
+    assert "must have classes of one line, not 'b\\nc'" in capsys.readouterr().err
 
 
 def test_long_headers_are_told_in_part(tmp_path):
