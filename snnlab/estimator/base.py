@@ -22,7 +22,7 @@ from snnlab.kernels.compiling import telling
 from snnlab.learning.digest import digest
 from snnlab.learning.evaluation import predict_scores
 from snnlab.learning.history import History
-from snnlab.learning.losses import Weighted, WeightedTargets, resolve
+from snnlab.learning.losses import LOSSES, Weighted, WeightedTargets, resolve
 from snnlab.learning.optim import Adam
 from snnlab.learning.silence import MANY, check_hearing
 from snnlab.learning.training import steps, train
@@ -62,6 +62,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     """Base of `SpikingClassifier` and `SpikingRegressor`: all but what their targets are."""
 
     few_epochs = 20  # where a linear model does as well
+    of_values = False  # or of labels
 
     # parameters -----------------------------------------------------------------------------------
 
@@ -204,7 +205,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             _check_rows(self.network_, len(kept))
         if self.augment is not None:
             inputs = self._augmented(X[kept])
-        loss, targets, held_targets = resolve(self.readout_loss()), targets[kept], targets[held]
+        loss, targets, held_targets = self._checked_loss(), targets[kept], targets[held]
         if weights is not None:
             weights = weights / weights.mean()
             targets = WeightedTargets(targets, weights[kept])
@@ -214,6 +215,20 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         calls = parts.callbacks_of(self.callbacks)
         watch = Watch(calls, self.patience, validation is not None, self._optimizer)
         return (inputs, targets), self._settings(len(kept), loss, validation), watch
+
+    def _checked_loss(self):
+        """The loss; one of ours must be of such targets."""
+        loss = resolve(self.readout_loss())
+        fits = [name for name, kind in LOSSES.items() if self._suits(kind)]
+        if type(loss) in LOSSES.values() and not self._suits(loss):
+            wanted = ", ".join(map(repr, fits))
+            raise ValueError(f"loss of a {type(self).__name__} must be one of {wanted}, not {loss}")
+        return loss
+
+    def _suits(self, loss):
+        """Whether a loss, or a class of such, is of a sample's label, or of its values."""
+        of_values = bool(getattr(loss, "of_values", False))
+        return of_values == self.of_values and not getattr(loss, "per_step", False)
 
     def _settings(self, n, loss, validation):
         """How to train on n samples."""

@@ -195,6 +195,7 @@ class SpikingRegressor(RegressorMixin, SpikingEstimator):
         """
         return self.fit_more(X, y, sample_weight)
 
+    of_values = True
     few_epochs = 8  # where a linear model does as well: values are learned sooner than labels
 
     # targets --------------------------------------------------------------------------------------

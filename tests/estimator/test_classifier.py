@@ -249,6 +249,8 @@ def test_silent_unless_asked(capsys, monkeypatch):
         ({"hidden": "many"}, (TypeError, ValueError), "hidden"),
         ({"neuron": "lif"}, TypeError, "neuron"),
         ({"augment": "rotate"}, TypeError, "augment"),
+        ({"loss": "per_step"}, ValueError, "loss of a SpikingClassifier must be one of 'max_over"),
+        ({"loss": "squared_error"}, ValueError, "loss of a SpikingClassifier must be one of"),
         ({"loss": "first_spike"}, ValueError, "loss"),  # needs a spiking readout
     ],
     ids=str,

@@ -526,6 +526,13 @@ def test_signals_are_cross_validated(kind):
     np.testing.assert_array_equal(model.network_.parameters, whole.network_.parameters)
 
 
+@pytest.mark.parametrize("loss", ["max_over_time", "squared_error_per_step"])
+def test_losses_of_values_only(loss):
+    """It was said of labels, which a regressor does not have."""
+    with pytest.raises(ValueError, match="loss of a SpikingRegressor must be one of 'squared_err"):
+        quick(SpikingRegressor, loss=loss).fit(np.ones((4, 2)), np.arange(4.0))
+
+
 def test_signals_of_other_steps_are_no_batch():
     short, long = (ConstantCurrent(np.ones((1, 3)), n) for n in (4, 5))
     with pytest.raises(ValueError, match="X: samples must be of the same number of steps"):
