@@ -70,10 +70,8 @@ class Wiring:
 
     def __init__(self, stages, kind):
         self.stages = stages
-        # one's own class of currents is heard as currents
-        kind = next(
-            (k for k in (SpikeTrains, ConstantCurrent, Values) if issubclass(kind, k)), kind
-        )
+        known = SpikeTrains, ConstantCurrent, Values  # one's own class is heard as one of them
+        kind = next((k for k in known if issubclass(kind, k)), kind)
         heard = [kind if s.source < 0 else stages[s.source].gives for s in stages]
         plain = [stage.shortcut is None for stage in stages]
         self.follows_events = [
