@@ -61,9 +61,8 @@ class Layer:
         super().__init_subclass__(**settings)
         for kind in cls.__mro__[1:]:
             if vars(kind).get("sealed"):
-                base = "Transform" if issubclass(kind, Transform) else "Linear"
-                own = f"kernels pass what a {kind.__name__} does by"
-                raise TypeError(f"{cls.__name__} must derive from {base}: {own}")
+                base, own = "Transform" if issubclass(kind, Transform) else "Linear", kind.__name__
+                raise TypeError(f"{cls.__name__} must derive from {base}: kernels pass {own} by")
         register(cls)
 
     def shape_out(self, shape: Shape) -> Shape:
