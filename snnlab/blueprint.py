@@ -9,7 +9,7 @@ from snnlab import _capacity, _check
 from snnlab._files import check_format
 from snnlab.adaptive import AdaptiveLIF  # noqa: F401, known to files from here on
 from snnlab.kernels.vector import NARROW
-from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear
+from snnlab.layers import BlockShape, Composite, Dense, Layer, Linear, Transform
 from snnlab.layers.constants import sizes
 from snnlab.layers.kinds import layer_from_dict
 from snnlab.layers.residual import units_added
@@ -155,13 +155,7 @@ def make_stages(shape, layers, neurons, dtype):
 
     expand(layers, shape)
     for k, stage in enumerate(stages):
-        if stage.layer.gives_spikes and k > 0 and stages[k - 1].gives is not SpikeTrains:
-            raise ValueError(f"layers: {stage.layer!r} hears spikes, not values of {stages[k - 1]}")
-        if stage.layer.recurrent_blocks and not stage.fires:
-            raise ValueError(
-                f"layers: {stage.name} must spike, for its neurons hear each other's spikes: "
-                "give a LIF as readout, or a layer above it that reads out"
-            )
+        check_hearing(stage, stages[k - 1] if k else None)
         if stage.layer.keeps_bits:
             stage.lists_events = any(
                 other.source == k
@@ -170,6 +164,20 @@ def make_stages(shape, layers, neurons, dtype):
                 for other in stages
             )
     return stages
+
+
+def check_hearing(stage, below):
+    """Refuse a stage that hears, or is heard as, what it cannot; below it may be the inputs."""
+    layer = stage.layer
+    if layer.gives_spikes and type(layer).forward is Transform.forward:
+        raise ValueError(f"layers: gives_spikes of {layer!r} must be False: its values are none")
+    if layer.gives_spikes and below is not None and below.gives is not SpikeTrains:
+        raise ValueError(f"layers: {layer!r} hears spikes, not values of {below}")
+    if layer.recurrent_blocks and not stage.fires:
+        raise ValueError(
+            f"layers: {stage.name} must spike, for its neurons hear each other's spikes: "
+            "give a LIF as readout, or a layer above it that reads out"
+        )
 
 
 def check_composite(layer, shape):

@@ -30,6 +30,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 
 KEY = "snnlab"  # of our metadata, a line of JSON
+NEARLY = 1e-6  # relative: as near to whole steps, a delay is taken to be some
 
 
 def to_nir(network: Network, substrate: Substrate | None = None) -> nir.NIRGraph:
@@ -248,6 +250,11 @@ def from_nir(
     TypeError, ValueError
         Nodes that have no counterpart here, with their names; graphs that are no line; a missing
         ``dt`` or ``n_steps``.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a delay of neurons is not some whole steps: it is rounded.
     """
     import nir
 
@@ -614,7 +621,15 @@ def _agree(noted, model, gain, scale):
 def _steps(name, seconds, dt):
     """A delay in whole steps, by a node of that name if there is any."""
     what = f"graph: delay of node {name!r}, in steps,"
-    return _check.integer(what, round(_check.number(what, seconds / dt)), 0, _check.MOST_STEPS)
+    steps = _check.number(what, seconds / dt)
+    whole = _check.integer(what, round(steps), 0, _check.MOST_STEPS)
+    if abs(steps - whole) > NEARLY * max(1, steps):
+        warnings.warn(
+            f"the delay of node {name!r} is {steps:g} steps of dt={dt:g}, and {whole} here",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return whole
 
 
 def _values(node, key):

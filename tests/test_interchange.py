@@ -232,6 +232,13 @@ def test_delays_one_after_another_add_up():
     assert network.neurons[0].delay == 5
 
 
+def test_delays_between_two_steps_are_rounded_with_a_word():
+    """It was done in silence."""
+    graph = graph_of(IN, MAP, nir.Delay(np.full(2, 0.26)), cell(), OUT)
+    with pytest.warns(RuntimeWarning, match="delay of node 'n2' is 2.6 steps of dt=0.1, and 3"):
+        assert from_nir(graph, n_steps=10, dt=0.1).neurons[0].delay == 3
+
+
 def test_neurons_without_a_threshold_come_last():
     """It was said of an argument that there is not."""
     inner = nir.LI(**{name: np.ones(2) for name in ("tau", "r")}, v_leak=np.zeros(2))

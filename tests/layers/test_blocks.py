@@ -374,6 +374,17 @@ def test_nobody_derives_from_dense():
                 return 2 * super().drive(x, w)
 
 
+def test_what_a_transform_of_ones_own_gives_are_values():
+    """A forward pass ended in an error that named nothing."""
+
+    class Saying(Halved):
+        gives_spikes = True
+
+    layers = (4, 4, 1), Conv(2), Saying(), 3
+    with pytest.raises(ValueError, match=r"layers: gives_spikes of Saying\(\) must be False"):
+        Network(layers, LIF.brainscales2(), n_steps=9, rng=0)
+
+
 def test_a_network_without_blocks_is_refused():
     class Free(Shift):
         def blocks(self, shape):
