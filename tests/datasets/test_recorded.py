@@ -234,7 +234,11 @@ def test_other_archives_are_refused(tiny, monkeypatch, key, parts, reason):
         server.close()
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b12", archive({})[:-30], b"<html>"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x1f\x8b12", archive({})[:-30], b"<html>"],
+    ids=["nothing", "a head", "no end", "a page"],  # an archive holds the time: names would differ
+)
 def test_what_is_no_archive_is_refused(content):
     for key in LOADERS:
         kind = fetch.FILE_SETS[key]
