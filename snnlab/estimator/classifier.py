@@ -122,7 +122,8 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
     n_features_in_ : int
     minimum_, range_ : array (n_features,)
         Features are mapped to [0, 1] by ``(x - minimum_) / range_`` and clipped. They are learned
-        without outliers. Data that lie in [0, 1] are taken as they are.
+        without outliers. Data that lie in [0, 1] are taken as they are, but for columns that a
+        population would hardly tell.
 
     Examples
     --------

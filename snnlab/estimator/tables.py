@@ -1,6 +1,5 @@
 """From the columns of a table to what a network listens to: scaling that is learned, and a code."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ PIXELS = 100  # of fewer each tells much, and the time of one spike is too coars
 TILED = 3  # below: 800 points of Yin-Yang, 3 seeds, 91.7 % as a population, 75.8 % as currents
 WIDE = 100  # features from which on a population code is not looked at: it would be slow
 TAIL, REACH = 0.05, 1.0  # quantiles, and by how much of their distance values may lie outside
-UNRESOLVED = 0.02  # deviation that is little beside the distance of a population's units, 1 / 11
+UNRESOLVED = 0.02  # deviation that a population, whose units are 1 / 11 apart, can hardly tell
 MOST = 4.0  # largest size of a signed feature, in standard deviations
 BACKGROUND, SMOOTH = 0.2, 0.6  # share of zeros, or correlation of neighbours, of images
 CLEARLY, OF_VALUES = 0.25, 0.75  # share of the squared error that a population code must save
@@ -85,6 +84,13 @@ class Code:
             u = (np.asarray(X, np.float64) - self.minimum) / self.range
         return np.clip(u, 0, 1).astype(np.float32)
 
+    def measure(self, X):
+        """Learn the mean and the deviation of features in [0, 1], which are returned."""
+        u = self.unit(X)
+        self.mean, sd = u.mean(axis=0, dtype=np.float64), u.std(axis=0, dtype=np.float64)
+        self.sd = images.deviations(self.mean, sd)
+        return u
+
     def signed(self, X):
         """Features with mean 0 and standard deviation 1, float32, at most `MOST` in size."""
         return standard(self.unit(X), self.mean, self.sd)
@@ -136,18 +142,13 @@ def learn_code(X, y, code):
     else:
         low, size = robust_bounds(np.asarray(X, np.float64))
     learned = Code(code, "as asked for", low, size, low, size)
-    u = learned.unit(X)
-    learned.mean, sd = u.mean(axis=0, dtype=np.float64), u.std(axis=0, dtype=np.float64)
-    learned.sd = images.deviations(learned.mean, sd)
+    u = learned.measure(X)
     if code == "auto":
         learned.kind, learned.reason = choose(u, learned.signed(X), y, as_it_is)
-    if learned.kind == "population" and 0 < sd.max() < UNRESOLVED:
-        warnings.warn(
-            f"features in [0, 1] are taken as they are, and vary by {sd.max():.2g} only, which a "
-            "population code hardly tells: scale X so that they reach from 0 to 1",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+    narrow = u.std(axis=0) < UNRESOLVED
+    if learned.kind == "population" and as_it_is and narrow.any():
+        low[narrow], size[narrow] = robust_bounds(np.asarray(X[:, narrow], np.float64))
+        learned.measure(X)
     if learned.kind == "current":
         z = learned.signed(X)
         learned.straight, ridge, learned.noisy = compare(z, y)

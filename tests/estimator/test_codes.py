@@ -126,12 +126,19 @@ def test_currents_feel_features_of_any_size(scale):
     assert pixels.signed(u).std() == pytest.approx(1, abs=0.05)
 
 
-def test_populations_that_tell_little_say_so():
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-30])
+def test_populations_tell_narrow_columns(scale):
+    """Columns in [0, 1] were taken as they are: at 1e-3 moons were told at chance."""
     x, y = make_moons(60, noise=0.1, random_state=0)
-    u = 1e-3 * (x - x.min(axis=0))
-    with pytest.warns(RuntimeWarning, match="population code hardly tells"):
-        assert learn_code(u, np.eye(2)[y], "auto").kind == "population"
-    learn_code(x, np.eye(2)[y], "auto")  # bounds are learned: nothing is said
+    u = (x - x.min(axis=0)) / 4
+    wide = learn_code(u, np.eye(2)[y], "population")
+    assert (wide.range == 1).all() and (wide.minimum == 0).all()
+    code = learn_code(u * [scale, 1], np.eye(2)[y], "population")
+    assert code.kind == "population" and code.range[1] == 1
+    assert code.range[0] == pytest.approx(scale, rel=0.4)
+    assert code.unit(u * [scale, 1]).mean(axis=0) == pytest.approx(code.mean)
+    counts = code(u * [scale, 1]).unit_counts()
+    assert (counts[:, :12] > 0).any(axis=0).sum() >= 6
 
 
 def test_images_have_spikes_as_before():
