@@ -9,6 +9,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 import small_panels
+from helpers import assert_nothing_is_cut_off
 from small_panels import PATIENCE
 
 import snnlab
@@ -190,6 +191,7 @@ def test_stored_runs_are_shown_beside_the_same_data_only(make, networks, data):
     other.wait(PATIENCE)
     assert len(other.stored) >= 5
     assert all(x < 100 and 0.9 < y < 1 for x, y in other.stored)
+    assert_nothing_is_cut_off(other.picture)
     other.close()
     with pytest.raises(TypeError, match="network"):
         panels.Silence("mine", data)

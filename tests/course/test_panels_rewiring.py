@@ -7,6 +7,7 @@ pytest.importorskip("ipywidgets")
 pytest.importorskip("anywidget")
 
 import small_panels
+from helpers import assert_nothing_is_cut_off
 from sklearn.linear_model import LogisticRegression
 from small_panels import settled
 
@@ -175,6 +176,17 @@ def test_stored_runs_are_read_if_there_are_any(monkeypatch):
     ]
     monkeypatch.setattr(snnlab.results, "load", lambda study: records)
     assert stored_runs("any") == [("Grad R", 0.05, 0.98), ("fixed mask", 0.05, 0.9)]
+
+
+def test_stored_runs_are_drawn_whole(data):
+    """The title that names them went beyond the picture."""
+    runs = [("Grad R", 0.05, 0.98), ("STDS", 0.01, 0.9)]
+    panel = panels.Rewire(data, **small_panels.REWIRED, stored=runs, key="stored")
+    try:
+        assert panel.wait(60)
+        assert_nothing_is_cut_off(panel.picture)
+    finally:
+        panel.close()
 
 
 # --- 15: rewiring on a chip ----------------------------------------------------------------------

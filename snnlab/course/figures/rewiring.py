@@ -83,7 +83,7 @@ def _place_frontier(ax, stored):
     percent_axis(ax, "x")
     ax.set_ylim(50, 101)
     style.light_grid(ax)
-    title = "star: this run" + ("; hollow: stored, full runs" if stored else "")
+    title = "star: this run" + ("; hollow: stored" if stored else "")
     style.label_axes(ax, x="connectivity (% of weights)", y="accuracy (%), above 50", title=title)
     legend = style.Legend(ax, dots.values(), loc="lower right", fontsize=8, handletextpad=0.2)
     return {"trail": trail, "dots": dots, "here": here, "legend": legend}
