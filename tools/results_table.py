@@ -83,6 +83,7 @@ def accuracy_table():
 
 SPARSE = {
     "mnist16-sparsity": "16x16 MNIST, augmented",
+    "mnist16-sparsity-wide": "the same, more strongly, 1,000 hidden neurons, 2 seeds",
     "mnist16-sparsity-plain": "16x16 MNIST",
     "fashion16-sparsity": "16x16 Fashion-MNIST",
 }

@@ -3,7 +3,7 @@
     python benchmarks/studies/sparsity.py mnist16-sparsity [--seeds 0 1 2 3 4] [--validate]
 
 Each seed trains a network without penalty; from there it is trained on at each strength of the
-burst penalty. Every strength is a record.
+burst penalty, or at one after the other. Every strength is a record.
 """
 
 from functools import partial
@@ -16,7 +16,8 @@ from snnlab.learning.penalties import Bursts
 PAPER = "Cramer et al. 2022, on the chip, accuracy flat down to about 20 spikes"
 AFFINE = {"rotation": 7.0, "shift": 0.6, "scale": 0.07, "shear": 0.07}
 # sharper: steepness of the surrogate from then on, which suits sparse activity better
-# strengths: per strength of the penalty, for how many epochs to go on from the network without it
+# strengths: per strength of the penalty, for how many epochs to go on from the network without it,
+# or, if onward, from that of the strength before
 SWEEPS = {
     "mnist16-sparsity": {
         "data": "mnist16",
@@ -26,6 +27,18 @@ SWEEPS = {
         "epochs": 40,
         "sharper": 20.0,
         "strengths": {0.1: 15, 0.3: 30, 0.6: 70, 1.5: 30, 3.4: 60},
+    },
+    "mnist16-sparsity-wide": {
+        "data": "mnist16",
+        "hidden": 1000,
+        "hidden_spikes": 120,
+        "steepness": 10.0,
+        "weight_decay": 0.1,
+        "augment": {"rotation": 10.0, "shift": 0.8, "scale": 0.1, "shear": 0.1},
+        "epochs": 40,
+        "sharper": 20.0,
+        "onward": True,
+        "strengths": {3.5: 110, 4.5: 50},
     },
     "mnist16-sparsity-plain": {
         "data": "mnist16",
@@ -53,8 +66,10 @@ def run(config, seed, validate):
     prepared = studies.prepare(config, seed, validate)
     results = [studies.result(prepared, studies.fit(prepared))]
     start = _sharper(prepared.network, config.get("sharper"))
+    prepared.network = start.copy()
     for strength, epochs in config["strengths"].items():
-        prepared.network = start.copy()
+        if not config.get("onward"):
+            prepared.network = start.copy()
         history = studies.fit(prepared, epochs=epochs, penalties=Bursts(strength))
         results.append(studies.result(prepared, history))
     return results
