@@ -36,7 +36,7 @@ SEEDS = {  # where there are not five
     "telling-n-mnist": 3,
     "telling-mnist16": 3,
     "mnist16-learned": 3,
-    "membrane-mnist": 1,
+    "membrane-mnist": 3,
     "mnist16-sparsity-wide": 2,
     "membrane-parts": 1,
 }
