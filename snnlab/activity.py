@@ -37,7 +37,8 @@ def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=Non
             target = readout * reads.n * network.n_steps
             _scale_layer(network, "readout", "the readout", reads, runs, target)
         elif readout is not None:
-            _scale_readout(network, inputs, readout)
+            scale_readout(network, inputs, readout)
+            _check_readout(network, inputs, readout)
         check_weights(network)
     except BaseException:  # an interrupt, too
         network.parameters[...] = original
@@ -163,14 +164,23 @@ def _bracket(below, start, step):
     return min(last, here), max(last, here)
 
 
-def _scale_readout(network, inputs, size):
-    """Scale the last layer's weights: potentials follow them in proportion."""
-    tops = network.forward(inputs, potentials=False).readout.max(axis=1)
-    if not tops.std() > 0:
+def scale_readout(network, inputs, size):
+    """Scale the last weights, by what potentials that follow them in proportion would need."""
+    found = _spread(network, inputs)
+    if not found > 0:
         raise ValueError("readout hears nothing in these inputs, or the same in all of them")
-    for block in scaled(network.stages[-1]):
-        block.padded(network.parameters)[...] *= network.dtype.type(size / tops.std())
-    found = network.forward(inputs, potentials=False).readout.max(axis=1).std()
+    for block in scaled(network.neuron_stages[-1]):  # below votes, too
+        block.padded(network.parameters)[...] *= network.dtype.type(size / found)
+
+
+def _spread(network, inputs):
+    """Standard deviation of what a readout says: of its largest values over time."""
+    return network.forward(inputs, potentials=False).readout.max(axis=1).std()
+
+
+def _check_readout(network, inputs, size):
+    """Refuse a readout that did not follow its weights."""
+    found = _spread(network, inputs)
     if not abs(found - size) <= CLOSE * size:
         raise ValueError(
             f"readout must be left out where what {network.stages[-1].name} says is not in "

@@ -83,7 +83,7 @@ def accuracy_table():
 
 SPARSE = {
     "mnist16-sparsity": "16x16 MNIST, augmented",
-    "mnist16-sparsity-wide": "the same, more strongly, 1,000 hidden neurons, 2 seeds",
+    "mnist16-sparsity-wide": "the same, more strongly, 1,000 hidden neurons",
     "mnist16-sparsity-plain": "16x16 MNIST",
     "fashion16-sparsity": "16x16 Fashion-MNIST",
 }
@@ -93,13 +93,14 @@ def sparsity_table():
     """Accuracy at each strength of the burst penalty: a row per study, a cell per stop."""
     rows = []
     for study, title in SPARSE.items():
-        cells = [f"{_percent(r)} at {r['hidden_spikes']:.1f}" for r in load(study)]
+        records = load(study)
+        cells = [f"{_percent(r)} at {r['hidden_spikes']:.1f}" for r in records]
         if cells:
-            rows.append((title, "; ".join(cells)))
+            rows.append((title, "; ".join(cells), len(records[0]["seeds"])))
     for r in load("mnist16-sparsity")[:1]:
         source = f"({r['paper_tag']}: {r['paper_source']})"
-        rows.append(("published", f"{100 * r['paper']:.1f} % at about 20 {source}"))
-    return pages.table(("data", "test accuracy at hidden spikes per image"), rows)
+        rows.append(("published", f"{100 * r['paper']:.1f} % at about 20 {source}", "-"))
+    return pages.table(("data", "test accuracy at hidden spikes per image", "seeds"), rows)
 
 
 CHIP = {

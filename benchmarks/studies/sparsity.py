@@ -66,12 +66,11 @@ def run(config, seed, validate):
     prepared = studies.prepare(config, seed, validate)
     results = [studies.result(prepared, studies.fit(prepared))]
     start = _sharper(prepared.network, config.get("sharper"))
-    prepared.network = start.copy()
     for strength, epochs in config["strengths"].items():
-        if not config.get("onward"):
-            prepared.network = start.copy()
+        prepared.network = start.copy()
         history = studies.fit(prepared, epochs=epochs, penalties=Bursts(strength))
         results.append(studies.result(prepared, history))
+        start = prepared.network if config.get("onward") else start
     return results
 
 

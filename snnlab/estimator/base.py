@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from snnlab._types import Features, PathLike
     from snnlab.learning.training import Step
 
-KINDS = SpikeTrains, ConstantCurrent, Values
-SIGNALS = SpikeTrains | ConstantCurrent | Values
+SIGNALS = SpikeTrains, ConstantCurrent, Values
 CHUNK = 2000  # rows that are coded at once when predicting
 TABLE_DROPOUT, TABLE_DECAY = 0.5, 1.0
 TABLE_UPDATES, UPDATES = (400, 200), (3000, 80)  # at least so many, in at most so many epochs
@@ -428,7 +427,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _read(self, X, y=None, reset=False):
         """Signals as they are; sequences, (n, time, unit); or features, (n, n_features)."""
         _check.unmasked("X", X)
-        if isinstance(X, list) and X and any(all(isinstance(x, k) for x in X) for k in KINDS):
+        if isinstance(X, list) and X and any(all(isinstance(x, k) for x in X) for k in SIGNALS):
             with _check.told_of("X"):
                 X = _joined(X)  # scikit-learn's folds are lists of samples
         if (shape := self._image_shape()) is not None:

@@ -461,9 +461,7 @@ def train(
     last, began = 0, time.perf_counter()
 
     def note():
-        sizes = np.minimum(
-            len(inputs) - size * np.arange(len(numbers)), size
-        )  # the last is smaller
+        sizes = np.minimum(size, len(inputs) - size * np.arange(len(numbers)))
         error, spikes, nats = np.average(numbers, axis=0, weights=sizes).tolist()
         history.error.append(error)
         history.spikes.append(spikes)

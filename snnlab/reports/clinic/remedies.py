@@ -11,7 +11,7 @@ import numpy as np
 
 from snnlab import _check
 from snnlab._settings import fields_of
-from snnlab.activity import scaled
+from snnlab.activity import scale_readout, scaled
 from snnlab.blueprint import initial_spread
 from snnlab.currents import ConstantCurrent
 from snnlab.layers import Conv
@@ -140,11 +140,7 @@ def _raise(network, inputs):
     _draw(network)
     if network.hidden_stages:
         _scale(network, inputs)
-    tops = network.forward(inputs, potentials=False).readout.max(axis=1)
-    if not tops.std() > 0:
-        raise ValueError("readout hears nothing in these inputs, or the same in all of them")
-    for block in scaled(network.neuron_stages[-1]):  # of votes, too, which have none of their own
-        block.of(network.parameters)[...] *= HEARD / tops.std()
+    scale_readout(network, inputs, HEARD)
     return network, {"optimizer": Adam(lr=gentle_rate(network, inputs))}
 
 
