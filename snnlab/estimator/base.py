@@ -655,7 +655,8 @@ def rows_of(
 def weights_of(given: ArrayLike, n: int, name: str = "sample_weight") -> np.ndarray:
     """Weights of n samples: finite, not negative, not all of them 0."""
     with _check.told_of(name):
-        given = np.full(n, given) if np.ndim(given) == 0 else given
+        given = np.asarray(given)  # what stands for an array may not answer NumPy's functions
+        given = np.full(n, given) if given.ndim == 0 else given
         out = check_array(given, dtype=np.float64, ensure_2d=False, input_name=name)
     if out.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, and so must {name}")

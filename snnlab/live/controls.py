@@ -145,7 +145,8 @@ class Stops(Control):
     def widget(self) -> Widget:
         """A slider that snaps to the values."""
         same = {"options": self.options, "value": self.value, "description": self.label}
-        return ipywidgets.SelectionSlider(**same, continuous_update=True, **_LOOKS)
+        slider = ipywidgets.SelectionSlider(**same, continuous_update=True, **_LOOKS)
+        return slider.add_class("snnlab-stops")
 
     def check(self, name: str, value: Any) -> Any:
         """One of the values, or a number between two of them."""

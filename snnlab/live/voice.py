@@ -45,14 +45,17 @@ class Voice(anywidget.AnyWidget):
               set(menu, "data-lm-suppress-shortcuts", "true");
             const readout = box.querySelector(".widget-readout");
             if (readout) {
-              set(readout, "aria-label", text + ", type a number");
+              // ipywidgets lets one type beside a slider of stops, and does nothing with it
+              const stops = box.classList.contains("snnlab-stops");
+              if (stops) set(readout, "contenteditable", "false");
+              else set(readout, "aria-label", text + ", type a number");
               if (handles.length === 1) set(handles[0], "aria-valuetext", readout.textContent);
             }
           }
         }
         // else the page's shortcuts take the arrow keys of menus, and "d d" deletes the cell; they
         // look for this mark on what has the focus, and above it only as far as they match
-        const parts = "select, input, button, canvas, [role=slider], [contenteditable]";
+        const parts = "select, input, button, canvas, [role=slider], [contenteditable=true]";
         for (const panel of document.getElementsByClassName("snnlab-panel"))
           for (const part of panel.querySelectorAll(parts))
             set(part, "data-lm-suppress-shortcuts", "true");
@@ -63,7 +66,8 @@ class Voice(anywidget.AnyWidget):
         const plain = text.replace(/[\\s\\u2212]/g, (c) => (c === "\\u2212" ? "-" : ""));
         return plain.includes(".") ? plain.replace(/,/g, "") : plain.replace(",", ".");
       };
-      const readout = (e) => e.target.closest?.(".snnlab-panel .widget-readout[contenteditable]");
+      const typing = ".snnlab-panel .widget-readout[contenteditable=true]";
+      const readout = (e) => e.target.closest?.(typing);
       const begin = (e) => { const box = readout(e); if (box) box.snnlabBefore = box.textContent; };
       const typed = (e) => {
         const box = readout(e);

@@ -9,7 +9,6 @@ from sklearn.utils.estimator_checks import check_estimator
 from snnlab import SpikingClassifier, SpikingRegressor
 
 
-@pytest.mark.rotates
 @pytest.mark.parametrize("cls, least", [(SpikingClassifier, 67), (SpikingRegressor, 63)])
 def test_scikit_learn_s_checks_all_pass(cls, least):
     # few epochs: the checks ask for the interface, and for little accuracy
