@@ -80,6 +80,7 @@ _NAMES = {
     "Values": "currents",
     "avoidance": "reports.avoidance",
     "check": "course.exercises",
+    "early_exit": "reports.early_exit",
     "evaluate": "learning.evaluation",
     "explain": "reports.attribution",
     "predict": "course.exercises",

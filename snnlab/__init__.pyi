@@ -65,6 +65,7 @@ from snnlab.reports import sweep as sweep
 from snnlab.reports.attribution import explain as explain
 from snnlab.reports.avoidance import avoidance as avoidance
 from snnlab.reports.decision import time_to_decision as time_to_decision
+from snnlab.reports.early_exit import early_exit as early_exit
 from snnlab.reports.frontier import Frontier as Frontier
 from snnlab.rewiring import STDS as STDS
 from snnlab.rewiring import DeepR as DeepR
@@ -150,6 +151,7 @@ __all__ = [
     "Values",
     "avoidance",
     "check",
+    "early_exit",
     "evaluate",
     "explain",
     "predict",

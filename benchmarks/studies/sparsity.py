@@ -3,7 +3,8 @@
     python benchmarks/studies/sparsity.py mnist16-sparsity [--seeds 0 1 2 3 4] [--validate]
 
 Each seed trains a network without penalty; from there it is trained on at each strength of the
-burst penalty, or at one after the other. Every strength is a record.
+burst penalty, or at one after the other. Every strength is a record. With ``margins`` it also says
+what comes of ending each image as soon as its lead is above a margin (`snnlab.early_exit`).
 """
 
 from functools import partial
@@ -18,8 +19,10 @@ AFFINE = {"rotation": 7.0, "shift": 0.6, "scale": 0.07, "shear": 0.07}
 # sharper: steepness of the surrogate from then on, which suits sparse activity better
 # strengths: per strength of the penalty, for how many epochs to go on from the network without it,
 # or, if onward, from that of the strength before
+MARGINS = [0.1, 0.2, 0.3, 0.4, 0.6]  # of early exits
 SWEEPS = {
     "mnist16-sparsity": {
+        "margins": MARGINS,
         "data": "mnist16",
         "steepness": 10.0,
         "weight_decay": 0.1,
@@ -29,6 +32,7 @@ SWEEPS = {
         "strengths": {0.1: 15, 0.3: 30, 0.6: 70, 1.5: 30, 3.4: 60},
     },
     "mnist16-sparsity-wide": {
+        "margins": MARGINS,
         "data": "mnist16",
         "hidden": 1000,
         "hidden_spikes": 120,
@@ -64,14 +68,26 @@ SWEEPS = {
 def run(config, seed, validate):
     """A result per strength, the first without penalty."""
     prepared = studies.prepare(config, seed, validate)
-    results = [studies.result(prepared, studies.fit(prepared))]
+    results = [_measured(prepared, studies.fit(prepared))]
     start = _sharper(prepared.network, config.get("sharper"))
     for strength, epochs in config["strengths"].items():
         prepared.network = start.copy()
         history = studies.fit(prepared, epochs=epochs, penalties=Bursts(strength))
-        results.append(studies.result(prepared, history))
+        results.append(_measured(prepared, history))
         start = prepared.network if config.get("onward") else start
     return results
+
+
+def _measured(prepared, history):
+    """Figures of whole runs, and of early exits for each margin if there are some."""
+    out = studies.result(prepared, history)
+    margins = prepared.config.get("margins")
+    if margins is None:
+        return out
+    exits = snnlab.early_exit(prepared.network, *prepared.test, loss=prepared.loss)
+    ends = [exits.at(margin) for margin in margins]
+    names = "accuracy", "hidden_spikes", "time"
+    return out | {f"exit_{name}": [getattr(end, name) for end in ends] for name in names}
 
 
 def _sharper(network, steepness):

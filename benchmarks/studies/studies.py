@@ -229,7 +229,7 @@ def main(doc, script, studies):
         done[str(seed)] = results
         print(f"seed {seed}, {time.perf_counter() - began:.0f} s", flush=True)
         for point, numbers in zip(points, results, strict=True):
-            line = {k: round(v, 4) for k, v in numbers.items()}
+            line = {k: round(v, 4) for k, v in numbers.items() if np.isscalar(v)}
             print("  ", point.get("label", ""), line, flush=True)
         if not args.validate:
             done = _done(args.study, script, points) | done  # what others wrote meanwhile

@@ -10,7 +10,7 @@ The face is white, so that figures can be read on light and dark pages.
 
 from snnlab.plot.chip import draw_defects, draw_mismatch, draw_transfer, update_defects
 from snnlab.plot.clinic import draw_report
-from snnlab.plot.decision import draw_decision, draw_explanation
+from snnlab.plot.decision import draw_decision, draw_early_exit, draw_explanation
 from snnlab.plot.energy import draw_energy
 from snnlab.plot.images import draw_code, draw_images, update_images
 from snnlab.plot.network import draw_history, draw_raster, update_history, update_raster
@@ -50,6 +50,7 @@ __all__ = [
     "draw_connectivity",
     "draw_decision",
     "draw_defects",
+    "draw_early_exit",
     "draw_energy",
     "draw_explanation",
     "draw_frontier",

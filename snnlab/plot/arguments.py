@@ -16,6 +16,7 @@ CHECKS = {
     "trains": kind("SpikeTrains"),
     "report": kind("Report"),
     "decision": kind("DecisionTime"),
+    "exits": kind("EarlyExit"),
     "explanation": kind("Explanation"),
     "card": kind("EnergyCard"),
     "history": kind("History"),

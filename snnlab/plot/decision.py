@@ -1,4 +1,4 @@
-"""How soon a network decides, and which spikes made it decide so."""
+"""How soon a network decides, and when it is sure; which spikes made it decide so."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from snnlab.plot.style import Picture
     from snnlab.reports.attribution import Explanation
     from snnlab.reports.decision import DecisionTime, Published
+    from snnlab.reports.early_exit import EarlyExit
 
 SIGNED = "PuOr"  # orange, white at 0, purple: readers who confuse red and green tell them apart
 AGAINST, FOR = (to_hex(colormaps[SIGNED](x)) for x in (0.15, 0.85))
@@ -110,6 +111,53 @@ def _draw_deadlines(ax, decision):
     style.label_axes(ax, x=x, y="decided\n(% of samples)", title=title)
     ax.set(xlim=(0, t[-1] + 0.5 * t[0]), ylim=(0, 1.08 * share.max() or 100))
     return bars, title
+
+
+@style.drawing()
+def draw_early_exit(exits: EarlyExit, *, fig: Figure | SubFigure | None = None) -> Picture:
+    """Accuracy against hidden spikes: one deadline for all samples, and each until it is sure.
+
+    Parameters
+    ----------
+    exits : EarlyExit
+    fig : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    Picture
+    """
+    fig = style.figure(6.4, 3.4, fig)
+    ax = fig.subplots()
+    spikes, accuracy = exits.spikes.mean(axis=0), 100 * exits.right.mean(axis=0)
+    looks = {"color": ROLES["validation"], "label": "all end at the same time"}
+    (line,) = ax.plot(spikes, accuracy, "s-", ms=4, **looks)
+    margins = np.quantile(exits.lead[:, -1], np.linspace(0, 0.98, 50))
+    found = [exits.at(float(m)) for m in np.maximum(margins, 0)] + [exits.whole]
+    x, y = [e.hidden_spikes for e in found], [100 * e.accuracy for e in found]
+    looks = {"color": ROLES["spike"], "label": "each ends when it is sure"}
+    (curve,) = ax.plot(x, y, "-", lw=2, **looks)
+    safe, whole = exits.at(exits.margin()), exits.whole
+    label = f"a lead of {safe.margin:.2g}: whole runs, less at most 0.1 points"
+    at = safe.hidden_spikes, 100 * safe.accuracy
+    (star,) = ax.plot(*at, "*", color=ROLES["spike"], ms=13, label=label)
+    ax.axhline(100 * whole.accuracy, color=QUIET, lw=0.8, zorder=0)
+    ax.yaxis.set_major_locator(MaxNLocator(4, steps=ROUND))
+    low = min(y[0], 100 * whole.accuracy - 10, accuracy[min(1, len(accuracy) - 1)])
+    high = max(*y, accuracy.max())
+    ax.set(xlim=(0, 1.03 * max(spikes[-1], 1)), ylim=(low, high + 0.1 * (high - low)))
+    ax.legend(loc="lower right")
+    shares = f"{safe.hidden_spikes:.1f} of {whole.hidden_spikes:.1f} hidden spikes"
+    title = f"{100 * safe.accuracy:.1f} % right after {shares}"
+    style.label_axes(ax, x="hidden spikes per sample until its end", y="accuracy (%)", title=title)
+    style.freeze(fig)
+    alt = (
+        "Two curves of accuracy against the hidden spikes that a sample needs. Where each sample "
+        f"ends once its best class leads by {safe.margin:.2g}, {shares} give "
+        f"{100 * safe.accuracy:.1f} %, and whole runs {100 * whole.accuracy:.1f} %. Where all end "
+        f"at the same time, {spikes[0]:.1f} hidden spikes give {accuracy[0]:.1f} %."
+    )
+    return style.Picture(fig, alt, deadlines=line, margins=curve, safe=star)
 
 
 @style.drawing()

@@ -17,12 +17,14 @@ from snnlab.chip.clamp import first_step
 from snnlab.learning.losses import MaxOverTime, check_readable, of_samples, scores_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike
 
     from snnlab._types import Loss, Signals
     from snnlab.network import Network
 
-__all__ = ["DecisionTime", "PUBLISHED", "Published", "time_to_decision"]
+__all__ = ["DecisionTime", "PUBLISHED", "Published", "cut_off", "time_to_decision"]
 
 Published = namedtuple("Published", "time source")
 Published.__doc__ = "A published time to decision in seconds, and what it was measured on."
@@ -123,22 +125,15 @@ def time_to_decision(
     as before anything has reached the readout, accuracy counts that too (about a tenth of ten
     classes is right by chance), but ``per_sample`` takes it for what it is: no decision yet.
     """
-    loss = of_samples("loss", loss)
-    _check.network("network", network)
-    check_readable(loss, network)
-    network.check_inputs(inputs)
+    parts = cut_off(network, inputs, loss=loss, batch_size=batch_size)
     labels = _check.labels("labels", labels, len(inputs), network.sizes[-1])
     tolerance = _check.number("tolerance", tolerance, at_least=0)
-    batch_size = _check.integer("batch_size", batch_size, at_least=1)
     n_steps = network.n_steps
-    said, spikes, trace = [], [], None
-    for first in range(0, len(inputs), batch_size):
-        batch = inputs[first : first + batch_size]
-        trace = network.forward(batch, potentials=False, out=trace)
-        last = first_input_step(batch)[:, None] + np.arange(n_steps)  # of each deadline
-        last = np.minimum(last, n_steps - 1)
-        said.append(np.take_along_axis(_predictions(loss, trace.readout), last, axis=1))
-        spikes.append(np.take_along_axis(_spikes_so_far(trace), last, axis=1))
+    said, spikes = [], []
+    for scores, so_far in parts:
+        undecided = (scores.max(axis=2) == scores.min(axis=2)) & (scores.shape[2] > 1)
+        said.append(np.where(undecided, -1, scores.argmax(axis=2)))
+        spikes.append(so_far)
     said, spikes = np.concatenate(said), np.concatenate(spikes)
 
     times = np.arange(1, n_steps + 1) * network.dt
@@ -162,18 +157,62 @@ def first_input_step(inputs: Signals) -> np.ndarray:
     return first_step(inputs)
 
 
-def _predictions(loss, readout):
-    """Predictions from the readout up to and including each step, (sample, time); -1: undecided."""
+def cut_off(
+    network: Network,
+    inputs: Signals,
+    *,
+    loss: Loss = "max_over_time",
+    batch_size: int = 500,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What a readout says that ends at a deadline, and what it took, for each deadline there is.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : SpikeTrains or ConstantCurrent
+    loss : str or callable
+        Decides how scores are read from the readout (`snnlab.losses`).
+    batch_size : int
+
+    Yields
+    ------
+    scores : array of float (n_batch, n_deadlines, n_classes)
+        Deadlines are those of `time_to_decision`.
+    hidden_spikes : array of int64 (n_batch, n_deadlines)
+        Emitted up to and including each deadline.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Bad arguments; the message names the argument.
+    """
+    loss = of_samples("loss", loss)
+    _check.network("network", network)
+    check_readable(loss, network)
+    network.check_inputs(inputs)
+    return _parts(network, inputs, loss, _check.integer("batch_size", batch_size, at_least=1))
+
+
+def _parts(network, inputs, loss, batch_size):
+    trace, n_steps = None, network.n_steps
+    for first in range(0, len(inputs), batch_size):
+        batch = inputs[first : first + batch_size]
+        trace = network.forward(batch, potentials=False, out=trace)
+        last = np.minimum(first_input_step(batch)[:, None] + np.arange(n_steps), n_steps - 1)
+        yield (
+            np.take_along_axis(_scores_so_far(loss, trace.readout), last[:, :, None], axis=1),
+            np.take_along_axis(_spikes_so_far(trace), last, axis=1),
+        )
+
+
+def _scores_so_far(loss, readout):
+    """Scores from the readout up to and including each step, (sample, time, class)."""
     score = scores_of(loss)
     by_maximum = type(loss) is MaxOverTime or not getattr(loss, "scores", None)
     if by_maximum:  # a maximum so far stands for all that was before
         readout = np.maximum.accumulate(readout, axis=1)
-    said = np.empty(readout.shape[:2], np.int64)
-    for t in range(readout.shape[1]):
-        scores = score(readout[:, t if by_maximum else 0 : t + 1])
-        undecided = (scores.max(axis=1) == scores.min(axis=1)) & (scores.shape[1] > 1)
-        said[:, t] = np.where(undecided, -1, scores.argmax(axis=1))
-    return said
+    begins = range(readout.shape[1]) if by_maximum else [0] * readout.shape[1]
+    return np.stack([score(readout[:, b : t + 1]) for t, b in enumerate(begins)], axis=1)
 
 
 def _spikes_so_far(trace):

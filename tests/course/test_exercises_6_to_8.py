@@ -27,6 +27,23 @@ def earliest(times, accuracy, share):
     return times[(accuracy >= share * accuracy[-1]).argmax()]
 
 
+def stop(readout, margin):
+    second, first = np.sort(np.maximum.accumulate(readout))[:, -2:].T
+    sure = first - second > margin
+    return sure.argmax() + 1 if sure.any() else len(sure)
+
+
+def stops_by(lead):
+    """As `stop`, by another lead."""
+    return lambda r, m: int((lead(r) > m).argmax()) + 1 if (lead(r) > m).any() else len(r)
+
+
+def ahead(readout):
+    """Of the best class, without what has been reached before."""
+    second, first = np.sort(readout)[:, -2:].T
+    return first - second
+
+
 def early_gain():
     first, second = results.load("decision-time")[:2]
     return 100 * (second["accuracy_2"] - first["accuracy_2"])
@@ -42,6 +59,7 @@ RIGHT = {
     "n08.q1": lambda: earliest,
     "n08.q2": lambda: 4,
     "n08.q3": early_gain,
+    "n08.q4": lambda: stop,
 }
 WRONG = {
     "n06.q1": [
@@ -76,6 +94,16 @@ WRONG = {
         (lambda t, a, s: t[(a >= s).argmax()], "of the last"),
     ],
     "n08.q2": [(1, "Later"), (5, "Earlier")],
+    "n08.q4": [
+        (3, "without brackets"),
+        (lambda r, m: ..., "still dots"),
+        (lambda r, m: r, "a number of steps"),
+        (lambda r, m: stop(r, m) - 1, "from the first step on"),
+        (lambda r, m: int((ahead(np.maximum.accumulate(r)) > m).argmax()) + 1, "to its end"),
+        (stops_by(lambda r: np.ptp(np.maximum.accumulate(r), axis=1)), "second best"),
+        (stops_by(ahead), "highest values so far"),
+        (lambda r, m: r[:, 9], "IndexError"),
+    ],
     "n08.q3": [(0.00108, "percentage points"), (1.0, "Less"), (-0.5, "More")],
 }
 ASK = [(name, k) for name, w in WRONG.items() for k in range(len(w))]
@@ -96,7 +124,7 @@ def test_right_answers_are_right(name):
 @pytest.mark.parametrize("name, k", ASK)
 def test_wrong_answers_get_a_hint_that_fits(name, k):
     answer, hint = WRONG[name][k]
-    takes_answer = name == "n08.q1"
+    takes_answer = name in ("n08.q1", "n08.q4")
     if callable(answer) and not takes_answer:
         answer = answer()
     verdict = snnlab.check(name, answer)

@@ -66,7 +66,7 @@ UNBOUNDED = {
 # Containers of results: the package fills them, their constructors check nothing.
 RECORDS = frozenset(
     "Cloud Task Verdict Calibration Cost LayerOperations Operations Report Layer Explanation "
-    "Contributions DecisionTime History Step Patient Published "
+    "Contributions DecisionTime EarlyExit Exit History Step Patient Published "
     "Finding Remedy Constants Connectivity "
     "BlockShape Log Dataset Picture Still Action Choice Slider Stops Switches Drawing Grid Pad "
     "Spoken Curtain Claims Trace Raster Stays EnergyCard Worker Values AutoencoderHistory Events "

@@ -89,6 +89,7 @@ MISTAKES = {
     "train nothing": (lambda: trained(None), "network must be a Network"),
     "steps": (lambda: steps("x", X, Y, rng=0), "network must be a Network"),
     "decision": (lambda: snnlab.time_to_decision("x", X, Y), "network must be a Network"),
+    "early exit": (lambda: snnlab.early_exit("x", X, Y), "network must be a Network"),
     "explain": (lambda: snnlab.explain("x", X, 0), "network must be a Network"),
     "avoidance": (lambda: snnlab.avoidance("x", Substrate(0)), "network must be a Network"),
     "one number": (losing(1.0), "loss must return two things.*1.0"),

@@ -78,3 +78,32 @@ def _gained_by_hurry(answer):
         "Less. Compare 'accuracy_2' of the first two records.",
         "a number of percentage points",
     )
+
+
+@question("n08.q4", "An image ends at the first step at which its lead is above the margin.")
+def _early_exit(answer):
+    if not callable(answer):
+        return "The answer is the function itself, without brackets: check('n08.q4', stop)."
+    falls = np.array([[0.0, 0, 0], [0.5, 0.1, 0.4], [0.2, 0.6, 0.1], [0.1, 1.5, 0.8]])
+    rises = np.array([[0.1, 0, 0.3], [-0.3, -0.1, 0.6], [0, 0, 0.2]])
+    cases = (  # potentials (time, class), margin, steps, what to look at
+        (rises, 0.15, 1, "It leads by enough from the first step on."),
+        (rises, 0.9, 3, "It never leads by so much, so it runs to its end."),
+        (rises, 0.25, 2, "The best class is to be compared with the second best."),
+        (falls, 0.05, 2, "At the first step nothing leads yet."),
+        (falls, 0.2, 4, "What has been reached stays: compare the highest values so far."),
+    )
+    for readout, margin, steps, hint in cases:
+        try:
+            got = answer(readout.copy(), margin)
+        except Exception as fault:
+            if "ellipsis" in str(fault).lower():
+                return "There are still dots in the function."
+            return f"The function stops with {type(fault).__name__}: {fault}"
+        if got is ...:
+            return "There are still dots in the function."
+        if isinstance(got, bool) or not isinstance(got, numbers.Real):
+            return f"The function should return a number of steps, not {got!r}."
+        if got != steps:
+            return f"For potentials {readout.tolist()} and a margin of {margin:g}: {got:g}? {hint}"
+    return None
