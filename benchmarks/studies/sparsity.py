@@ -42,7 +42,7 @@ SWEEPS = {
         "epochs": 40,
         "sharper": 20.0,
         "onward": True,
-        "strengths": {3.5: 110, 4.5: 50},
+        "strengths": {3.5: 110, 9.0: 40, 20.0: 40},
     },
     "mnist16-sparsity-plain": {
         "data": "mnist16",
