@@ -11,6 +11,7 @@ from small_panels import settled
 
 from snnlab import LIF, Network, encode, evaluate, panels
 from snnlab.course.figures.maps import GAP, columns_of, mosaic, place_of
+from snnlab.course.panels.shared import watched
 from snnlab.layers import Conv, Pool
 
 pytestmark = pytest.mark.rotates("images")  # kernels of their network are compiled
@@ -184,5 +185,23 @@ def test_another_image_is_looked_at_while_the_training_goes_on(data):
         np.testing.assert_array_equal(frames[-1]["kernels"], whole["kernels"])
         (only,) = panel.simulate(**values, digit=6)  # nothing is left to learn
         np.testing.assert_array_equal(only["kernels"], whole["kernels"])
+    finally:
+        panel.close()
+
+
+def test_a_training_that_ended_in_an_error_begins_anew(data, monkeypatch):
+    def fails(*args, **settings):
+        yield next(watched(*args, **settings))
+        raise FloatingPointError("weights are no longer finite")
+
+    panel = panels.TrainPatches(data, n_train=200, n_test=40, steps=6, key="test")
+    try:
+        assert panel.wait(120)
+        values = {"kernel": 3, "maps": 4, "how": "max", "lr": 1e-2, "digit": 0}
+        with monkeypatch.context() as patch, pytest.raises(FloatingPointError, match="no longer"):
+            patch.setattr("snnlab.course.panels.maps.watched", fails)
+            list(panel.simulate(**values))
+        frames = [frame for frame in panel.simulate(**values) if frame]
+        assert frames[-1]["tested"][-1][0] == 6
     finally:
         panel.close()

@@ -339,9 +339,13 @@ class TrainPatches(Panel):
 
         if self._tested:
             yield frame()
-        for k, _, tested in self._training:
-            self._tested = tested
-            yield from pace.frame(frame, now=k == self.n_steps)
+        try:
+            for k, _, tested in self._training:
+                self._tested = tested
+                yield from pace.frame(frame, now=k == self.n_steps)
+        except Exception:
+            self._settings = None  # the same settings begin anew
+            raise
 
     def _begin(self, kernel, maps, how, lr):
         """A training from its beginning; to find where that is takes a while, for each network."""
