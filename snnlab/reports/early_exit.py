@@ -52,8 +52,8 @@ class EarlyExit:
     times : array of float (n_deadlines,)
         Deadlines in seconds.
     lead : array of float (n_samples, n_deadlines)
-        How far the score of the best class is ahead of the second one, in units of the scores
-        (of the readout's potential, for the maximum over time).
+        How far the score of the best class is ahead of the second one. Of scores that a loss takes
+        a softmax of, it is the logarithm of how many times as probable the best class is.
     right : array of bool (n_samples, n_deadlines)
         Whether the best class is the label.
     spikes : array of int (n_samples, n_deadlines)
