@@ -184,8 +184,7 @@ class Pad(Board):
 
     @traitlets.validate("value")
     def _valid(self, proposal):
-        shape = self.n, self.n
-        return _check.array("value", proposal["value"], np.float32, shape, unit_interval=True)
+        return _copied("value", proposal["value"], self.n)
 
     def to_bytes(self, value: Any) -> bytes:
         """A byte per pixel."""
@@ -194,6 +193,11 @@ class Pad(Board):
     def from_bytes(self, content: np.ndarray) -> np.ndarray:
         """The inverse, of an array of uint8."""
         return content.reshape(self.n, self.n) / np.float32(255)
+
+
+def _copied(name, value, n):
+    """Ink of n by n pixels as an array of its own: what was given may be written to."""
+    return _check.array(name, value, np.float32, (n, n), unit_interval=True).copy()
 
 
 @dataclass(frozen=True)
@@ -218,7 +222,7 @@ class Drawing(Control):
 
     def check(self, name: str, value: Any) -> np.ndarray:
         """An array of numbers from 0 to 1."""
-        return _check.array(name, value, np.float32, (self.n, self.n), unit_interval=True)
+        return _copied(name, value, self.n)
 
     def widget(self) -> Widget:
         """A pad."""

@@ -21,6 +21,7 @@ import traitlets
 from snnlab import _check, plot
 from snnlab.live.board import Board
 from snnlab.live.controls import Action, Control, Slider, leave_main_thread
+from snnlab.live.microphone import Spoken
 from snnlab.live.still import SCALE, Curtain, Stays, Still
 from snnlab.live.tools import Tools
 from snnlab.live.view import View
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = itertools.count()
 _OPEN = {}  # the panel that is open under each key
+_CHANGE = threading.RLock()  # held while one takes another one's place
 
 
 def of_controls(method):
@@ -127,10 +129,6 @@ class Panel(Stays):
     @_check.given(key=_check.text)
     def __init__(self, key: str | None = None) -> None:
         self.key = type(self).__name__ if key is None else key
-        former = _OPEN.get(self.key)
-        if former is not None:
-            former.close()
-        _OPEN[self.key] = self
         self.closed, self.error, self.picture, self.text = False, None, None, ""
         # callbacks arrive on changing threads; figures can be drawn by one at a time only
         self._lock = threading.RLock()
@@ -140,7 +138,12 @@ class Panel(Stays):
         self.worker, goes_on = None, inspect.isgeneratorfunction(self.simulate)
         if goes_on or type(self).work is not Panel.work:
             self.worker = Worker(self.work, self.show, self.fail)
-        self._make_widgets({} if former is None else former.settings())
+        with _CHANGE:  # one panel at a time, and only a whole one, takes another one's place
+            former = _OPEN.get(self.key)
+            if former is not None:
+                former.close()
+            self._make_widgets({} if former is None else former.settings())
+            _OPEN[self.key] = self
         self._render(catch=True, partly=True)
         if goes_on and self.error is None:
             self.ask()
@@ -275,9 +278,11 @@ class Panel(Stays):
         self.set(**{name: value for name, (_, value) in self._first.items()})
 
     def code(self) -> str:
-        """The controls' values as a line of Python, for a panel that is called ``panel``."""
+        """The controls' values, but for sounds, as a line of Python: ``panel`` is the panel."""
         shown = []
-        for name, (_, value) in self.settings().items():
+        for name, (control, value) in self.settings().items():
+            if isinstance(control, Spoken):
+                continue
             if isinstance(self.widgets[name], Board):
                 packed = zlib.compress(self.widgets[name].to_bytes(value), 9)
                 value = base64.b85encode(packed).decode()
@@ -436,7 +441,9 @@ class Panel(Stays):
                 data = self.simulate(**values)
                 if inspect.isgenerator(data):
                     frames = (frame for frame in data if frame is not None)
-                    data = next(frames)
+                    data = next(frames, None)
+                    if data is None:
+                        raise ValueError("simulate must yield something that is to be shown")
                     if not partly:
                         for data in frames:  # noqa: B007 the last one counts
                             pass

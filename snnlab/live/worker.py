@@ -142,7 +142,7 @@ class Worker:
                 request, self.error = self._request, None
             try:
                 self._do(number, request)
-            except Exception as error:  # nobody else would hear of it
+            except BaseException as error:  # nobody else would hear of it; an exit is one, too
                 self.error = error
                 with contextlib.suppress(Exception):  # `wait` raises the first one
                     self._fail(error)

@@ -149,6 +149,92 @@ def test_a_new_panel_closes_the_former():
     assert "another" not in live.panel._OPEN and "OneNumber" not in live.panel._OPEN
 
 
+def test_a_panel_that_could_not_be_made_is_not_in_the_way_of_the_next():
+    class Wrong(Fragile):
+        controls = {"x": live.Slider("size", 5, 1, 1, 2, digits=0)}
+
+    with pytest.raises(Exception, match="max < min"):
+        Wrong("same")
+    panel = Fragile("same")
+    assert panel.text == "It is 2."
+    with pytest.raises(Exception, match="max < min"):
+        Wrong("same")
+    later = Fragile("same")
+    assert panel.closed and not later.closed
+    later.close()
+
+
+def test_panels_made_on_two_threads_at_once_take_their_places_in_turn():
+    inside, go_on, made, faults = threading.Event(), threading.Event(), [], []
+
+    class Late(live.Slider):
+        def widget(self):
+            inside.set()
+            assert go_on.wait(5)
+            return super().widget()
+
+    class Waiting(Fragile):
+        controls = {"x": Late("size", 0, 10, 1, 2, digits=0)}
+
+    def make():
+        try:
+            made.append(Waiting("same"))
+        except Exception as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=make) for _ in range(2)]
+    threads[0].start()
+    assert inside.wait(5)
+    threads[1].start()
+    threads[1].join(0.3)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert not faults and [panel.closed for panel in made] == [True, False]
+    made[1].close()
+
+
+def test_work_that_yields_nothing_says_so():
+    class Empty(Fragile):
+        def simulate(self, *, x):
+            yield None
+
+    panel = Empty()
+    with pytest.raises(ValueError, match="simulate must yield something"):
+        panel.render()
+    assert "simulate must yield" in repr(panel)
+    panel.close()
+
+
+class Heard(Fragile):
+    """A panel with a pad and a microphone, which writes to what it is given."""
+
+    controls = {"x": live.Drawing("drawing", 4), "sound": live.Spoken("voice")}
+
+    def simulate(self, *, x, sound):
+        x += 1
+        sound[:] = 0
+        return float(x.sum())
+
+
+def test_what_simulate_does_to_a_drawing_is_not_done_to_the_pad():
+    panel, ink = Heard(), np.full((4, 4), 0.5, np.float32)
+    panel.set(x=ink)
+    assert panel.text == "It is 24.0."
+    ink[...] = 0
+    assert (panel.widgets["x"].value == 0.5).all()
+    panel.close()
+
+
+def test_a_sound_goes_into_no_line_of_code():
+    panel = Heard()
+    panel.widgets["sound"].hear(np.arange(5000, dtype=np.int16), 8000)
+    assert "sound" not in panel.code()
+    exec(panel.code(), {"panel": panel})
+    assert panel.widgets["sound"].value.size == 5000
+    panel.close()
+
+
 def test_a_new_panel_has_the_settings_of_the_former():
     first = panels.OneNumber(key="again")
     first.widgets["threshold"].value, first.widgets["n_steps"].value = 0.8, 20

@@ -150,6 +150,24 @@ def test_errors_are_reported_kept_raised_and_survived(made):
     assert r.worker.wait(5) and r.worker.error is None and r.shown[-1] == ("good", 9)
 
 
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_an_exit_in_the_work_is_an_error_like_others(kind):
+    def work(request):
+        yield request
+        if request == "exit":
+            raise kind("mine")
+
+    failed, shown = [], []
+    worker = live.Worker(work, shown.append, failed.append)
+    worker.ask("exit")
+    with pytest.raises(kind, match="mine"):
+        assert worker.wait(5), "the thread has ended"
+    assert len(failed) == 1
+    worker.ask("on")
+    assert worker.wait(5) and shown == ["exit", "on"]
+    worker.close()
+
+
 def test_errors_while_showing_are_not_lost(made):
     r = made(n=3)
     r.worker._show = lambda frame: 1 / 0
