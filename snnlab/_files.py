@@ -48,8 +48,10 @@ def write_atomically(path, write):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as fault:
         temporary.unlink(missing_ok=True)
+        if isinstance(fault, OSError) and fault.errno and not fault.filename:  # a full disk
+            fault.filename = str(path)
         raise
 
 

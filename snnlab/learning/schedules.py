@@ -23,6 +23,12 @@ def constant(epoch: float, epochs: int) -> float:
     return 1.0
 
 
+def _now(epoch, epochs):
+    """Epochs gone by, and in all, as numbers from 0 on."""
+    pairs = ("epoch", epoch), ("epochs", epochs)
+    return tuple(_check.number(name, x, at_least=0) for name, x in pairs)
+
+
 @dataclass(frozen=True)
 class Exponential:
     """Multiply the learning rate by ``factor`` after each epoch.
@@ -40,6 +46,7 @@ class Exponential:
 
     def __call__(self, epoch: float, epochs: int) -> float:
         """Factor after ``epoch`` epochs."""
+        epoch, _ = _now(epoch, epochs)
         return self.factor ** int(epoch)
 
 
@@ -64,6 +71,7 @@ class Cosine:
 
     def __call__(self, epoch: float, epochs: int) -> float:
         """Factor after ``epoch`` of ``epochs`` epochs."""
+        epoch, epochs = _now(epoch, epochs)
         if epoch < self.warmup:
             return epoch / self.warmup
         done = (epoch - self.warmup) / max(epochs - self.warmup, 1e-9)

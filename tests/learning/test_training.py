@@ -278,6 +278,17 @@ def test_schedules_by_name(data):
     assert one.lr[0] > one.lr[1] > one.lr[2] > 0  # the cosine
 
 
+@pytest.mark.parametrize("schedule", [Cosine(), Exponential()], ids=["cosine", "exponential"])
+def test_schedules_refuse_what_is_no_time_by_name(schedule):
+    for epoch in (-1, np.nan, np.inf, "1", None):
+        with pytest.raises((TypeError, ValueError), match="^epoch must"):
+            schedule(epoch, 3)
+    for epochs in (-1, np.nan, "1", None):
+        with pytest.raises((TypeError, ValueError), match="^epochs must"):
+            schedule(1, epochs)
+    assert schedule(0, 0) == 1.0
+
+
 def test_a_callback_stops_with_true_only(data):
     net, calls = network(data[0]), []
     history = train(

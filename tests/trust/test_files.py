@@ -11,7 +11,7 @@ import pytest
 from helpers import active, same, train
 
 import snnlab
-from snnlab import SGD, Adam, DeepR, FixedMask, Frontier, GradR, Magnitude, Network, Substrate
+from snnlab import LIF, SGD, Adam, DeepR, FixedMask, Frontier, GradR, Magnitude, Network, Substrate
 from snnlab.learning.losses import MaxOverTime
 from snnlab.learning.penalties import Ramp
 from snnlab.rewiring import Rule
@@ -63,6 +63,26 @@ def test_what_cannot_be_written_is_named(tmp_path):
     with pytest.raises(TypeError, match="alpha is a function"):
         GradR(1e-3, alpha=lambda epoch, epochs: 0.1).save(tmp_path / "x.npz")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there a file's size can be limited")
+def test_a_full_disk_names_the_file_and_leaves_the_one_before(tmp_path):
+    import resource
+    import signal
+
+    path, net = tmp_path / "net.npz", Network((64, 100, 3), LIF.brainscales2(), n_steps=5, rng=0)
+    net.save(path)
+    before = path.read_bytes()
+    limits, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.SIG_IGN
+    handler = signal.signal(signal.SIGXFSZ, ignored)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"net\.npz"):
+            net.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["net.npz"]
 
 
 def test_a_chip_measures_the_same_after_a_file(tmp_path):
