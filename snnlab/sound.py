@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from snnlab._types import Seed
 
+_FRAMES = 1024  # windows that are heard at a time
+
 
 def mel(frequency: ArrayLike) -> np.ndarray:
     """The mel scale of pitch: about linear up to 700 Hz, logarithmic above (O'Shaughnessy 1987)."""
@@ -219,7 +221,10 @@ class Cochlea:
         padded[first : first + len(x)] = x / largest
         frames = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
         window = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(width) + 0.5) / width)
-        energy = np.abs(np.fft.rfft(frames * window, self._n_fft)) ** 2 @ filters
+        energy = np.empty((n, self.n_channels))
+        for k in range(0, n, _FRAMES):  # all windows of an hour would not fit into memory
+            spectrum = np.fft.rfft(frames[k : k + _FRAMES] * window, self._n_fft)
+            energy[k : k + _FRAMES] = np.abs(spectrum) ** 2 @ filters
         top = energy.max()
         if top == 0:
             return np.zeros_like(energy)

@@ -1,5 +1,7 @@
 """The cochlea: where tones are heard, what is said of loudness, spikes and back, sound again."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -222,3 +224,16 @@ def test_what_is_read_back_must_fit():
             ear.resynthesise(bad, rng=0)
     with pytest.raises(TypeError, match="rng"):
         ear.resynthesise(np.zeros((1, 3, 40)), rng=None)
+
+
+def test_a_long_sound_is_heard_in_parts(monkeypatch):
+    """Its windows are not in memory all at once; parts change nothing."""
+    ear, x = Cochlea(dt=0.002), np.random.default_rng(0).normal(size=30 * RATE)
+    tracemalloc.start()
+    (heard,) = ear.loudness([x])
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(heard) == 15_000
+    assert most < 8 * len(heard) * 0.025 * RATE  # bytes of all windows alone
+    monkeypatch.setattr("snnlab.sound._FRAMES", 97)
+    np.testing.assert_allclose(ear.loudness([x])[0], heard, rtol=0, atol=1e-6)

@@ -161,10 +161,7 @@ class Grid(Board):
 
     @traitlets.validate("value")
     def _valid(self, proposal):
-        value = _check.as_array("value", proposal["value"])
-        if value.shape != (self.n,) or value.dtype != bool:
-            raise ValueError(f"value must be {self.n} bools, got {value.dtype} {value.shape}")
-        return value.copy()
+        return _bools("value", proposal["value"], self.n)
 
     def to_bytes(self, value: Any) -> bytes:
         """A byte per cell, 1 if it is off."""
@@ -173,6 +170,13 @@ class Grid(Board):
     def from_bytes(self, content: np.ndarray) -> np.ndarray:
         """The inverse, of an array of uint8."""
         return content > 0
+
+
+def _bools(name, value, n):
+    value = _check.as_array(name, value)
+    if value.shape != (n,) or value.dtype != np.bool_:
+        raise ValueError(f"{name} must be {n} bools, got {value.dtype} {value.shape}")
+    return value.copy()
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,7 @@ class Switches(Control):
         """An array of bools."""
         if value is None:
             raise TypeError(f"{name} must hold True and False, not None")
-        return _check.masks(name, [value], [self.n])[0]
+        return _bools(name, value, self.n)
 
     def widget(self) -> Widget:
         """A grid."""

@@ -58,4 +58,6 @@ def test_the_grid_can_be_set_and_checks():
     for bad in (np.ones(5, bool), np.ones(6)):
         with pytest.raises(ValueError, match="value"):
             grid.value = bad
+        with pytest.raises(ValueError, match="^broken must be 6 bools"):
+            live.Switches("switched off", 6).check("broken", bad)
     grid.close()

@@ -153,11 +153,11 @@ def test_a_panel_that_could_not_be_made_is_not_in_the_way_of_the_next():
     class Wrong(Fragile):
         controls = {"x": live.Slider("size", 5, 1, 1, 2, digits=0)}
 
-    with pytest.raises(Exception, match="max < min"):
+    with pytest.raises(Exception, match="max < min|min > max"):
         Wrong("same")
     panel = Fragile("same")
     assert panel.text == "It is 2."
-    with pytest.raises(Exception, match="max < min"):
+    with pytest.raises(Exception, match="max < min|min > max"):
         Wrong("same")
     later = Fragile("same")
     assert panel.closed and not later.closed
