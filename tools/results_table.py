@@ -103,6 +103,22 @@ def sparsity_table():
     return pages.table(("data", "test accuracy at hidden spikes per image", "seeds"), rows)
 
 
+def exit_table():
+    """Accuracy at hidden spikes where each image ends by a margin: a row per strength."""
+    rows, margins = [], []
+    for study, neurons in (("mnist16-sparsity", 246), ("mnist16-sparsity-wide", 1000)):
+        for r in load(study):
+            margins = r["config"]["margins"]
+            sds = np.std(r["exit_accuracy_values"], axis=0, ddof=1)
+            ends = zip(r["exit_accuracy"], sds, r["exit_hidden_spikes"], strict=True)
+            cells = [f"{100 * x:.2f} ± {100 * sd:.2f} % at {n:.1f}" for x, sd, n in ends]
+            strength = f"{r['config']['strength']:g}"
+            whole = f"{100 * r['mean']:.2f} % at {r['hidden_spikes']:.1f}"
+            rows.append((f"{neurons:,}", strength, *cells, whole, len(r["seeds"])))
+    head = "hidden neurons", "strength", *(f"margin {m:g}" for m in margins), "whole runs", "seeds"
+    return pages.table(head, rows)
+
+
 CHIP = {
     "chip-mnist16-plain": "16x16 MNIST",
     "chip-mnist16-augmented": "16x16 MNIST, augmented",
@@ -643,6 +659,7 @@ def summary_table():
     """A row for each kind of result: accuracy, silence, chip, rewiring, convolutions, speed."""
     plain, chip = one("mnist16-plain"), one("chip-mnist16-plain")
     silent = one("mnist16-sparsity", label="strength 0.3")
+    end = silent["config"]["margins"].index(0.9)
     dense, convs = one("rewiring-mnist", label="dense"), one("deep-mnist")
     rules = [r for r in load("rewiring-mnist") if r["label"] == "Grad R, settled"]
     sparse = min(rules, key=lambda r: abs(r["connectivity"] - 0.05))
@@ -655,7 +672,9 @@ def summary_table():
         ("256-246-10 on 16x16 MNIST, test accuracy", _percent(plain), _published(plain)),
         (
             "the same, augmented, with a penalty on spikes",
-            f"{_percent(silent)} at {silent['hidden_spikes']:.0f} hidden spikes per image",
+            f"{_percent(silent)} at {silent['hidden_spikes']:.0f} hidden spikes per image, "
+            f"{100 * silent['exit_accuracy'][end]:.2f} % at "
+            f"{silent['exit_hidden_spikes'][end]:.0f} with early exits",
             _published(silent),
         ),
         ("trained through a virtual BrainScaleS-2", _percent(chip), _published(chip)),
@@ -689,6 +708,7 @@ def tables():
         "telling": telling_table(),
         "membrane": membrane_table(),
         "sparsity": sparsity_table(),
+        "early-exit": exit_table(),
         "decision": decision_table(),
         "chip": chip_table(),
         "rewiring": rewiring_tables(),
