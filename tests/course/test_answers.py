@@ -48,11 +48,25 @@ def test_nothing_raises(name):
     for kind, answer in ODD.items():
         verdict = snnlab.check(name, answer)
         assert repr(verdict).startswith("✗ Not yet. ") and len(verdict.text) > 15, kind
+        assert "That is not what is asked for" not in verdict.text, (kind, verdict.text)
+
+
+def test_known_mistakes_are_told_of_numbers_only_and_after_what_is_right():
+    def hint(answer, tolerance=0.5):
+        known = [(4.0, 0.1, "four"), (400, 0, "four hundred")]
+        return registry.close(answer, 5, tolerance, "more", "less", "a number", known)
+
+    assert hint(4.05) == "four" and hint(400) == "four hundred" and hint(np.float32(4)) == "four"
+    assert hint(3) == "more" and hint(401) == "less" and hint(5) is None
+    assert hint(4.05, tolerance=1) is None
+    for answer in (10**400, np.array([4.0, 400.0]), True, "4"):
+        assert hint(answer).startswith("The answer is a number")
 
 
 def test_numbers_of_numpy_are_numbers():
     for number in (np.array(2), np.int8(2), np.float32(2), np.array(2.0, dtype=object)):
         assert snnlab.check("n01.q2", number)
+    assert snnlab.check("n10.q2", np.float32(0.4))
 
 
 def test_what_is_wrong_is_said():
@@ -127,6 +141,8 @@ def test_predictions_are_put_beside_what_happened():
         assert "30 points less" in snnlab.reveal(name, 10.0)
         assert "in place of the dots" in snnlab.predict(name, ...)
         assert "had not guessed" in snnlab.reveal(name, 40.0)
+    assert "It is 0.002 % of" in snnlab.reveal("n18.p1", 0.0016)
+    assert "It is 0.0 % of" in snnlab.reveal("n18.p1", 0)
     for odd in ODD.values():
         snnlab.predict("n01.p1", odd)
     assert "0 to 100" in snnlab.predict("n01.p1", 140)

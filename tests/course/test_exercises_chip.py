@@ -65,7 +65,7 @@ WRONG = {
     "n11.q1": [0, 200, 3.5, True],
     "n11.q2": [0, 129, "8"],
     "n11.q3": [60.2, 97.2, 96.9, 95.0, "96"],
-    "n12.q1": [1, 7, "4"],
+    "n12.q1": [1, 7, 7.67, "4"],
     "n12.q2": [0.5, 1.2, card(0.2).break_even("spikes"), card(0.2).break_even("hidden_spikes")],
     "n12.q3": [2, 20, card(0.4).break_even("n_steps", energy.ROWS[4])],
 }
@@ -115,6 +115,8 @@ def test_hints_fit_the_mistake():
     ):
         assert words in text
     assert "share" in snnlab.check("n10.q2", 40).text
+    assert "share" in snnlab.check("n11.q3", 0.9616).text
+    assert "have 16" in snnlab.check("n12.q1", 0.23 / 0.03).text
     assert "percent" in snnlab.check("n10.q3", transfer_loss()[0] / 100).text
 
 

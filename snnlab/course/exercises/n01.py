@@ -1,7 +1,5 @@
 """Exercises of notebook 1: one leaky neuron."""
 
-import numbers
-
 import numpy as np
 
 from snnlab import textbook
@@ -57,12 +55,10 @@ def _which_step(answer):
 def _after_the_reset(answer):
     b = LIF.brainscales2().decay_mem
     v = _potentials([2], 1.2)[0]
-    if isinstance(answer, numbers.Real) and abs(answer - (v[3] + 1)) < 0.006:
-        return "That would be without the reset. The neuron has fired in the step before."
-    if isinstance(answer, numbers.Real) and abs(answer - (1.2 * b - 1)) < 0.006:
-        return "The current has faded in one step, but it has not gone: it is added as well."
-    if isinstance(answer, numbers.Real) and abs(answer - 1.2 * b) < 0.006:
-        return "That is the current alone, as if nothing of the membrane were left. What is left?"
+    free = "That would be without the reset. The neuron has fired in the step before."
+    gone = "The current has faded in one step, but it has not gone: it is added as well."
+    alone = "That is the current alone, as if nothing of the membrane were left. What is left?"
+    known = (v[3] + 1, 0.006, free), (1.2 * b - 1, 0.006, gone), (1.2 * b, 0.006, alone)
     return close(
         answer,
         float(v[3]),
@@ -70,4 +66,5 @@ def _after_the_reset(answer):
         "Higher. Three terms: what is left of the membrane, the current, minus the threshold.",
         "Lower. Three terms: what is left of the membrane, the current, minus the threshold.",
         "a potential",
+        known,
     )

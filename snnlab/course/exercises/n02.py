@@ -9,11 +9,9 @@ from snnlab.course.exercises.registry import close, question
 @question("n02.q1", "The law gives the time at which θ is reached, less the time that black takes.")
 def _when_a_grey_pixel_spikes(answer):
     truth = float(encode.latency_times(np.array([0.5]))[0]) * 1e6
-    if isinstance(answer, float) and abs(answer * 1e6 - truth) < 0.1:
-        return "The right time, in seconds. The question asks for µs."
-    bare = 8 * np.log(0.5 / 0.3)
-    if isinstance(answer, float) and abs(answer - bare) < 0.05:
-        return "That is when it reaches θ. Which time is subtracted, so that black spikes at 0?"
+    seconds = "The right time, in seconds. The question asks for µs."
+    bare = "That is when it reaches θ. Which time is subtracted, so that black spikes at 0?"
+    known = (1e-6 * truth, 1e-7, seconds), (8 * np.log(0.5 / 0.3), 0.05, bare)
     return close(
         answer,
         truth,
@@ -21,6 +19,7 @@ def _when_a_grey_pixel_spikes(answer):
         "Later. Put x = 0.5 into the law, and remember what is subtracted.",
         "Earlier. Put x = 0.5 into the law, and remember what is subtracted.",
         "a time in µs",
+        known,
     )
 
 
@@ -45,8 +44,7 @@ def _when_two_greys_become_one(answer):
 def _the_lightest_pixel_that_is_heard(answer):
     tau, theta, end = 8e-6, 0.2, 20 * 1.7e-6
     truth = theta / (1 - (1 - theta) * np.exp(-end / tau))
-    if isinstance(answer, float) and answer == theta:
-        return "A pixel of exactly θ never reaches it. How much darker must it be, to be in time?"
+    never = "A pixel of exactly θ never reaches it. How much darker must it be, to be in time?"
     return close(
         answer,
         truth,
@@ -54,4 +52,5 @@ def _the_lightest_pixel_that_is_heard(answer):
         "Darker: a pixel of that grey spikes after the 20 steps, if at all.",
         "Lighter: a pixel of that grey spikes before the 20 steps are over.",
         "a grey",
+        [(theta, 1e-6, never)],
     )

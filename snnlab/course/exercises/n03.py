@@ -55,10 +55,8 @@ def _how_loudly_is_it_told(answer):
     top = float(textbook.layer_forward(x, np.array([[0.15]]), neuron)[0].max())
     h = float(surrogate.slope("superspike", np.array(top - 1), 20.0))
     truth = -h * top / 0.15
-    if isinstance(answer, float) and abs(answer + truth) < 0.002:
-        return "The size is right. Does the loss rise or fall when the weight grows?"
-    if isinstance(answer, float) and abs(answer + h) < 0.002:
-        return "That is the surrogate alone. How fast does the potential grow with the weight?"
+    sign = "The size is right. Does the loss rise or fall when the weight grows?"
+    alone = "That is the surrogate alone. How fast does the potential grow with the weight?"
     return close(
         answer,
         truth,
@@ -66,4 +64,5 @@ def _how_loudly_is_it_told(answer):
         "Nearer to zero. Multiply the three slopes of the chain; here k is 20.",
         "Further below zero. Multiply the three slopes of the chain; here k is 20.",
         "a slope",
+        [(-truth, 0.002, sign), (-h, 0.002, alone)],
     )

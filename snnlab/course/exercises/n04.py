@@ -68,13 +68,12 @@ def _decay_of_blame(answer):
     error[0, 8] = 1 / float(surrogate.slope(neuron.surrogate, np.array(-1.0), neuron.steepness))
     _, _, adjoint = textbook.layer_backward(one, np.zeros((1, 1)), neuron, v, v, error)
     truth, b = float(adjoint[0, 6, 0]), neuron.decay_mem
-    if isinstance(answer, float) and abs(answer - b**2) < 0.006:
-        return "That is the adjoint of the membrane. What does the current's add to it on the way?"
+    membrane = "That is the adjoint of the membrane. What does the current's add to it on the way?"
     return close(
         answer,
         truth,
         0.006,
         "More. In each step back the current's adjoint also takes over the membrane's.",
         "Less. Two steps back: both adjoints have faded twice.",
-        "a number",
+        nearly=[(b**2, 0.006, membrane)],
     )

@@ -68,8 +68,7 @@ def _gained_by_hurry(answer):
 
     usual, early = results.load("decision-time")[:2]
     truth = 100 * (early["accuracy_2"] - usual["accuracy_2"])
-    if isinstance(answer, float) and abs(answer - truth / 100) < 1e-4 and truth > 0:
-        return "The right difference, as a share. The question asks for percentage points."
+    share = "The right difference, as a share. The question asks for percentage points."
     return close(
         answer,
         truth,
@@ -77,6 +76,7 @@ def _gained_by_hurry(answer):
         "More. Compare 'accuracy_2' of the first two records.",
         "Less. Compare 'accuracy_2' of the first two records.",
         "a number of percentage points",
+        [(truth / 100, 1e-4, share)],
     )
 
 

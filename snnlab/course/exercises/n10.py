@@ -1,7 +1,5 @@
 """Exercises of notebook 10: learn through the chip."""
 
-import numbers
-
 import numpy as np
 
 from snnlab import encode
@@ -79,15 +77,15 @@ def _where_transfer_fails(answer):
         mode: {s: by[None] - y for s, y in by.items() if s is not None} for mode, by in runs.items()
     }
     fitting = [s for s in lost["loop"] if lost["transfer"][s] >= 0.05 and lost["loop"][s] < 0.01]
-    if isinstance(answer, numbers.Real) and answer >= 1:
-        return "Give it as a share, not in percent."
+    percent = "A mismatch in percent. Give it as a share, like the others."
     return close(
         answer,
         min(fitting),
-        1e-9,
+        1e-3,
         "There, transfer has not lost five points yet.",
         "True there, but already at a smaller mismatch.",
         "a relative standard deviation",
+        [(100 * s, 0.1, percent) for s in lost["loop"]],
     )
 
 
@@ -99,10 +97,14 @@ def _what_a_move_costs(answer):
     matrix = np.array(tested).T
     own = np.diag(matrix).mean()
     truth = 100 * (own - matrix[~np.eye(5, dtype=bool)].mean())
-    if isinstance(answer, float) and abs(100 * answer - truth) < 0.06:
-        return "The right share; the question asks for points, that is, for percent."
-    if isinstance(answer, float) and abs(answer - 100 * (own - matrix.mean())) < 0.06:
-        return "Smaller than it should be: the mean of the others must leave the diagonal out."
+    share = "The right share; the question asks for points, that is, for percent."
+    whole = "Smaller than it should be: the mean of the others must leave the diagonal out."
     return close(
-        answer, truth, 0.06, "It is more than that.", "It is less than that.", "a number of points"
+        answer,
+        truth,
+        0.06,
+        "It is more than that.",
+        "It is less than that.",
+        "a number of points",
+        [(truth / 100, 6e-4, share), (100 * (own - matrix.mean()), 0.06, whole)],
     )

@@ -1,7 +1,5 @@
 """Exercises of notebook 11: broken neurons."""
 
-import numbers
-
 import numpy as np
 
 from snnlab import encode
@@ -78,13 +76,16 @@ def _targeted_deaths(answer):
 
 @question("n11.q3", "The error rises to 1.37 times what it was; accuracy is what is left of 100 %.")
 def _relative_rise(answer):
-    if isinstance(answer, numbers.Real) and abs(answer - (97.2 - 37)) < 0.1:
-        return "37 points would be a disaster. The rise is relative to the error."
+    truth = 100 - 2.8 * 1.37
+    points = "37 points would be a disaster. The rise is relative to the error."
+    error = "That is the error. What share is right?"
+    share = "The right share. The question asks for percent."
     return close(
         answer,
-        100 - 2.8 * 1.37,
+        truth,
         0.06,
         "More. The error is 2.8 % before; what is it after?",
         "Less. The error is 2.8 % before; what is it after?",
         "an accuracy in percent",
+        [(97.2 - 37, 0.1, points), (100 - truth, 0.06, error), (truth / 100, 6e-4, share)],
     )

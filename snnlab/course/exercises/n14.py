@@ -1,7 +1,6 @@
 """Exercises of notebook 14: rewire the network."""
 
 import functools
-import numbers
 
 import numpy as np
 
@@ -46,8 +45,7 @@ def _which_rule_wins(answer):
     if answer[0] != best:
         return f"{answer[0]} is not the best. Did you take the mean over the three seeds?"
     lead = first - second
-    if isinstance(answer[1], numbers.Real) and abs(100 * answer[1] - lead) < 0.3 < lead:
-        return "The right rule. The lead as a share: the question asks for points, of 100."
+    share = "The right rule. The lead as a share: the question asks for points, of 100."
     return close(
         answer[1],
         lead,
@@ -55,6 +53,7 @@ def _which_rule_wins(answer):
         "The right rule, but its lead over the second is larger.",
         "The right rule, but its lead over the second is smaller. Second best, not worst?",
         "a name and a number",
+        [(lead / 100, 3e-3, share)],
     )
 
 
@@ -81,10 +80,8 @@ def _which_threshold(answer):
 def _when_a_list_is_shorter(answer):
     bits = int(np.ceil(np.log2(256 * 50 + 50 * 10)))
     truth = 7 / (7 + bits)
-    if isinstance(answer, float) and abs(answer - truth) < 0.005:
-        return "The right share. The question asks for it in %."
-    if isinstance(answer, numbers.Real) and abs(answer - 100 * 7 / bits) < 0.5:
-        return "A wire in the list has its number, and its weight as well."
+    share = "The right share. The question asks for it in %."
+    number = "A wire in the list has its number, and its weight as well."
     return close(
         answer,
         100 * truth,
@@ -92,6 +89,7 @@ def _when_a_list_is_shorter(answer):
         "There the list is shorter already. How many bits per wire?",
         "There the list is longer still. How many bits per wire?",
         "a share in %",
+        [(truth, 0.005, share), (100 * 7 / bits, 0.5, number)],
     )
 
 

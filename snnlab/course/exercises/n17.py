@@ -1,7 +1,5 @@
 """Exercises of notebook 17: small patches."""
 
-import numbers
-
 import numpy as np
 
 from snnlab.course.exercises.registry import close, question, returned
@@ -11,11 +9,8 @@ WIDTH, HEARD, MAPS = 5, 12, 32  # of the second convolution
 
 @question("n17.q1", "Each map has one kernel for every map that it hears, wherever its units are.")
 def _how_many_weights(answer):
-    if isinstance(answer, numbers.Real):
-        if answer == WIDTH**2 * MAPS:
-            return "That would do for one map below. It hears twelve, each through its own weights."
-        if answer == 14 * 14 * MAPS * WIDTH**2 * HEARD:
-            return "That many synapses there would be without a border. They share their weights."
+    one = "That would do for one map below. It hears twelve, each through its own weights."
+    synapses = "That many synapses there would be without a border. They share their weights."
     return close(
         answer,
         WIDTH**2 * HEARD * MAPS,
@@ -23,6 +18,7 @@ def _how_many_weights(answer):
         "More. Each of the 32 maps hears all 12 maps below, each through its own 5 x 5 weights.",
         "Fewer. How large the maps are does not matter: all places share the weights.",
         "a number of weights",
+        [(WIDTH**2 * MAPS, 0, one), (14 * 14 * MAPS * WIDTH**2 * HEARD, 0, synapses)],
     )
 
 

@@ -1,7 +1,6 @@
 """Exercises of notebook 18: going deep."""
 
 import functools
-import numbers
 
 import numpy as np
 
@@ -18,8 +17,7 @@ ALMOST = 0.05  # how far from 1 a factor may be
 )
 def _how_many_layers(answer):
     truth = next(n for n in range(2, 1000) if FACTOR ** (n - 1) < SHARE)
-    if isinstance(answer, numbers.Real) and answer == truth - 1:
-        return "Nearly. From the last of n layers to the first there are n - 1 steps."
+    steps = "Nearly. From the last of n layers to the first there are n - 1 steps."
     return close(
         answer,
         truth,
@@ -27,6 +25,7 @@ def _how_many_layers(answer):
         "More. How many times must you multiply 0.8 by itself until it is below 0.01?",
         "Fewer. How many times must you multiply 0.8 by itself until it is below 0.01?",
         "a number of layers",
+        [(truth - 1, 0, steps)],
     )
 
 

@@ -1,7 +1,5 @@
 """Exercises of notebook 19: rewire a deep network."""
 
-import numbers
-
 import numpy as np
 
 from snnlab.course.exercises.registry import close, floats, question, returned
@@ -10,6 +8,7 @@ FIRST = 3 * 9 * 256  # weights of the paper's network: first convolution, five o
 CONVOLUTION = 256 * 9 * 256
 DENSE = 8 * 8 * 256 * 2048, 2048 * 100
 ALL = FIRST + 5 * CONVOLUTION + sum(DENSE)
+IN_PERCENT = "The right share. The question asks for it in %."
 LEFT, LEFT_DENSE = 0.0073, 0.005  # shares of all weights, and of the first dense layer's
 
 
@@ -18,10 +17,7 @@ LEFT, LEFT_DENSE = 0.0073, 0.005  # shares of all weights, and of the first dens
 )
 def _the_largest_layer(answer):
     truth = 100 * DENSE[0] / ALL
-    if isinstance(answer, numbers.Real) and abs(answer - truth / 100) < 5e-3:
-        return "The right share. The question asks for it in %."
-    if isinstance(answer, numbers.Real) and answer == DENSE[0]:
-        return f"So many weights they are. What share is that of all {ALL:,}, in %?"
+    weights = f"So many weights they are. What share is that of all {ALL:,}, in %?"
     return close(
         answer,
         truth,
@@ -29,6 +25,7 @@ def _the_largest_layer(answer):
         "More. Behind two pools there are still 8 by 8 units in each of 256 maps.",
         "Less. The convolutions have 9 weights for every pair of maps, and there are six of them.",
         "a share in %",
+        [(truth / 100, 5e-3, IN_PERCENT), (DENSE[0], 0, weights)],
     )
 
 
@@ -68,8 +65,6 @@ def _shares_of_layers(answer):
 def _what_the_others_keep(answer):
     others = ALL - DENSE[0]
     truth = 100 * (LEFT * ALL - LEFT_DENSE * DENSE[0]) / others
-    if isinstance(answer, numbers.Real) and abs(answer - truth / 100) < 5e-4:
-        return "The right share. The question asks for it in %."
     return close(
         answer,
         truth,
@@ -77,4 +72,5 @@ def _what_the_others_keep(answer):
         "More. How many wires are left in all, and how many of them in the first dense layer?",
         "Less. Divide what remains by the number of weights of all the other layers.",
         "a share in %",
+        [(truth / 100, 5e-4, IN_PERCENT)],
     )

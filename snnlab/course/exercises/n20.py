@@ -15,10 +15,8 @@ RIGHT = 0.81, 0.68, 0.77, 0.74, 0.59, 0.85  # shares of question 3, by speaker
 def _as_many_weights(answer):
     budget = N_RECURRENT * (N_IN + N_RECURRENT + N_OUT)
     truth = budget // (N_IN + N_OUT)
-    if isinstance(answer, float) and truth < answer <= budget / (N_IN + N_OUT) + 0.01:
-        return "Nearly: units are whole, and there are to be no more weights."
-    if answer == budget:
-        return "So many weights the recurrent network has. How many units does that make?"
+    whole = "Nearly: units are whole, and there are to be no more weights."
+    weights = "So many weights the recurrent network has. How many units does that make?"
     return close(
         answer,
         truth,
@@ -26,6 +24,7 @@ def _as_many_weights(answer):
         "More. Units of a recurrent layer have a wire to each other, too.",
         f"Fewer. Each of its units has {N_IN} wires from the inputs, and {N_OUT} to the outputs.",
         "a number of units",
+        [(budget / (N_IN + N_OUT), 0.5, whole), (budget, 0, weights)],
     )
 
 
@@ -64,13 +63,9 @@ def _triangle(answer):
 def _standard_error(answer):
     right = 100 * np.array(RIGHT)
     truth = right.std(ddof=1) / np.sqrt(right.size)
-    if isinstance(answer, float | int) and not isinstance(answer, bool):
-        if abs(answer - truth / 100) < 2e-4:
-            return "The right number, as a share. The question asks for points."
-        if abs(answer - right.std() / np.sqrt(right.size)) < 0.02:
-            return "Nearly. From six speakers divide by five, not by six (ddof=1), for the spread."
-        if abs(answer - right.std(ddof=1)) < 0.05:
-            return "That is how far speakers lie from each other. How far off may their mean be?"
+    share = "The right number, as a share. The question asks for points."
+    six = "Nearly. From six speakers divide by five, not by six (ddof=1), for the spread."
+    spread = "That is how far speakers lie from each other. How far off may their mean be?"
     return close(
         answer,
         truth,
@@ -78,4 +73,9 @@ def _standard_error(answer):
         "More. It is the standard deviation over speakers by the root of their number.",
         "Less. It is the standard deviation over speakers by the root of their number.",
         "a number of points",
+        [
+            (truth / 100, 2e-4, share),
+            (right.std() / np.sqrt(right.size), 0.02, six),
+            (right.std(ddof=1), 0.05, spread),
+        ],
     )

@@ -17,11 +17,8 @@ def _one_step(answer):
     decay = np.exp(-DT / TAU)
     stored = np.log(decay / (1 - decay)) + STEP
     truth = -DT / np.log(1 / (1 + np.exp(-stored)))
-    if isinstance(answer, float | int) and not isinstance(answer, bool):
-        if abs(answer - 1e-3 * truth) < 1e-4:
-            return "The right time, in seconds. The question asks for milliseconds."
-        if abs(answer - (TAU + STEP)) < 1e-6:
-            return "What grows by 0.1 is the number that is stored, not the time constant."
+    seconds = "The right time, in seconds. The question asks for milliseconds."
+    stays = "What grows by 0.1 is the number that is stored, not the time constant."
     return close(
         answer,
         truth,
@@ -29,6 +26,7 @@ def _one_step(answer):
         "Longer. Work out b and w, add 0.1 to w, and go back: b, then τ.",
         "Shorter. Work out b and w, add 0.1 to w, and go back: b, then τ.",
         "a number of milliseconds",
+        [(1e-3 * truth, 1e-4, seconds), (TAU + STEP, 1e-5, stays)],
     )
 
 
@@ -82,11 +80,8 @@ def _what_is_late(x, d, got):
 def _on_top(answer):
     weights, more = N_IN * HIDDEN + HIDDEN * N_OUT, 3 * HIDDEN + N_IN
     truth = 100 * more / weights
-    if isinstance(answer, float | int) and not isinstance(answer, bool):
-        if abs(answer - truth / 100) < 1e-3:
-            return "The right share. The question asks for percent."
-        if answer == more:
-            return f"So many numbers come on top. How many percent of {weights:,} weights is that?"
+    share = "The right share. The question asks for percent."
+    top = f"So many numbers come on top. How many percent of {weights:,} weights is that?"
     return close(
         answer,
         truth,
@@ -94,4 +89,5 @@ def _on_top(answer):
         "More. Three numbers for each hidden unit, and a delay for each input.",
         "Less. Three numbers for each hidden unit, and a delay for each input.",
         "a number of percent",
+        [(truth / 100, 1e-3, share), (more, 0, top)],
     )

@@ -16,21 +16,20 @@ RIGHT, RECORDINGS = 0.92, 200  # of question 3
 def _trace(answer):
     left = np.exp((np.array(WHEN) - (STEPS - 1)) / TAU)
     truth = left.sum()
-    if isinstance(answer, float) and not isinstance(answer, bool):
-        late = np.exp((np.array(WHEN) - STEPS) / TAU).sum()
-        if abs(answer - late) < 5e-3:
-            return "Nearly. The last of 50 steps is number 49: as they are counted from 0."
-        if abs(answer - left[1]) < 5e-3:
-            return "That is what is left of the second spike. The first one counts, too."
-        if abs(answer - left.prod()) < 5e-3:
-            return "What is left of one spike is added to what is left of the other."
+    late = "Nearly. The last of 50 steps is number 49: as they are counted from 0."
+    second = "That is what is left of the second spike. The first one counts, too."
+    product = "What is left of one spike is added to what is left of the other."
     return close(
         answer,
         truth,
         5e-3,
         "More. Of a spike exp(-k / 20) is left after k steps; both are added up.",
         "Less. Of a spike exp(-k / 20) is left after k steps; both are added up.",
-        "a number",
+        nearly=[
+            (np.exp((np.array(WHEN) - STEPS) / TAU).sum(), 5e-3, late),
+            (left[1], 5e-3, second),
+            (left.prod(), 5e-3, product),
+        ],
     )
 
 
@@ -68,10 +67,8 @@ def _error_below(answer):
 )
 def _standard_error(answer):
     truth = 100 * np.sqrt(RIGHT * (1 - RIGHT) / RECORDINGS)
-    if isinstance(answer, float) and abs(answer - truth / 100) < 5e-4:
-        return "The right number, as a share. The question asks for points."
-    if isinstance(answer, float) and abs(answer - 100 * np.sqrt(RIGHT * (1 - RIGHT))) < 0.5:
-        return "That is how far one recording lies from the mean. And the mean of 200?"
+    share = "The right number, as a share. The question asks for points."
+    one = "That is how far one recording lies from the mean. And the mean of 200?"
     return close(
         answer,
         truth,
@@ -79,4 +76,5 @@ def _standard_error(answer):
         "More. Of n answers, each right with probability p, the share varies by sqrt(p (1-p) / n).",
         "Less. Of n answers, each right with probability p, the share varies by sqrt(p (1-p) / n).",
         "a number of points",
+        [(truth / 100, 5e-4, share), (100 * np.sqrt(RIGHT * (1 - RIGHT)), 0.5, one)],
     )

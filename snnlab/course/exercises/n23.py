@@ -15,11 +15,8 @@ FIRST, CUT = 0.8, 0.3  # weights of question 3
 )
 def _share_of_early(answer):
     truth = FALL / (RISE + FALL)
-    if isinstance(answer, float | int) and not isinstance(answer, bool):
-        if abs(answer - 100 * truth) < 0.5:
-            return "The right number, in percent. The question asks for a share, from 0 to 1."
-        if abs(answer - RISE / (RISE + FALL)) < 0.005:
-            return "That is the share of late ones at which the two are in balance."
+    percent = "The right number, in percent. The question asks for a share, from 0 to 1."
+    late = "That is the share of late ones at which the two are in balance."
     return close(
         answer,
         truth,
@@ -27,6 +24,7 @@ def _share_of_early(answer):
         "More: at this share the weight falls on average.",
         "Less: at this share the weight rises on average.",
         "a share",
+        [(100 * truth, 0.5, percent), (1 - truth, 0.005, late)],
     )
 
 
@@ -75,8 +73,7 @@ def _falls():
     "(1.39 + 0.85) / 0.03 is about 75, and a few unlucky images cut nobody.",
 )
 def _how_many(answer):
-    if answer == round((FIRST - CUT) / FALL):
-        return "So many if each fall took 0.03. It takes 0.03 w (1 - w), a quarter of it at most."
+    even = "So many if each fall took 0.03. It takes 0.03 w (1 - w), a quarter of it at most."
     return close(
         answer,
         _falls,
@@ -84,4 +81,5 @@ def _how_many(answer):
         "More. Each fall takes 0.03 w (1 - w), which is 0.0075 at most.",
         "Fewer. Let a loop count them.",
         "a number of images",
+        [((FIRST - CUT) / FALL, 0.5, even)],
     )

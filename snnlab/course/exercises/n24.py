@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import numbers
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +21,7 @@ STEPS = 8  # of question 3
     "of the steps if there are 50.",
 )
 def _how_many_steps(answer):
-    if isinstance(answer, numbers.Real) and answer == 100:
-        return "That many, if neurons begin at rest. From half the threshold counts are rounded."
+    rest = "That many, if neurons begin at rest. From half the threshold counts are rounded."
     return close(
         answer,
         50,
@@ -31,6 +29,7 @@ def _how_many_steps(answer):
         "More. By how much may a count of spikes be off, if it is rounded?",
         "Fewer. By how much may a count of spikes be off, if it is rounded?",
         "a number of steps",
+        [(100, 0, rest)],
     )
 
 

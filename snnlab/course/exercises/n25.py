@@ -14,13 +14,9 @@ UNITS, STEPS, REST = 64, 8, 0.02  # of question 3
 )
 def _price_of_a_spike(answer):
     truth = -np.log(PRIOR)
-    if isinstance(answer, float | int) and not isinstance(answer, bool):
-        if abs(answer - np.log2(1 / PRIOR)) < 0.02:
-            return "Those are bits. In nats the logarithm is the natural one."
-        if abs(answer - np.log10(1 / PRIOR)) < 0.02:
-            return "The natural logarithm, please: np.log."
-        if abs(answer + truth) < 0.02:
-            return "The right size, but a divergence is never negative."
+    bits = "Those are bits. In nats the logarithm is the natural one."
+    ten = "The natural logarithm, please: np.log."
+    sign = "The right size, but a divergence is never negative."
     return close(
         answer,
         truth,
@@ -28,6 +24,7 @@ def _price_of_a_spike(answer):
         "More. What is p log(p / r) where p is 1? The other half is 0.",
         "Less. What is p log(p / r) where p is 1? The other half is 0.",
         "a number of nats",
+        [(np.log2(1 / PRIOR), 0.02, bits), (np.log10(1 / PRIOR), 0.02, ten), (-truth, 0.02, sign)],
     )
 
 
@@ -64,13 +61,10 @@ def _divergence(answer):
 )
 def _spikes_at_rest(answer):
     truth = UNITS * STEPS * REST
-    if isinstance(answer, float | int) and not isinstance(answer, bool):
-        if abs(answer - UNITS * REST) < 0.01:
-            return "So many in each step. A picture is told in several."
-        if abs(answer - STEPS * REST) < 0.01:
-            return "So many of each unit. There are several."
-        if abs(answer - UNITS * STEPS) < 0.01:
-            return "So many could be there. In each place there is one with a probability of 0.02."
+    step = "So many in each step. A picture is told in several."
+    unit = "So many of each unit. There are several."
+    places = "So many could be there. In each place there is one with a probability of 0.02."
+    held = "That would be with units that keep silent once they have spiked. Here they may go on."
     return close(
         answer,
         truth,
@@ -78,4 +72,10 @@ def _spikes_at_rest(answer):
         "More. How many places are there in which a spike can be?",
         "Fewer. How many places are there in which a spike can be?",
         "a number of spikes",
+        [
+            (UNITS * REST, 0.01, step),
+            (STEPS * REST, 0.01, unit),
+            (UNITS * STEPS, 0.01, places),
+            (UNITS * (1 - (1 - REST) ** STEPS), 0.06, held),
+        ],
     )

@@ -92,7 +92,8 @@ def reveal(question: str, happened: float) -> str:
     """
     _check.one_of("question", question, tuple(PREDICTIONS))
     what, near = PREDICTIONS[question]
-    said = f"{happened:.1f} % {what}"
+    digits = ".1f" if happened == 0 or abs(happened) >= 0.05 else ".1g"  # a little is not nothing
+    said = f"{happened:{digits}} % {what}"
     guess = _GUESSES.get(question)
     if guess is None:
         return Said(f"It is {said}. (You had not guessed.)")

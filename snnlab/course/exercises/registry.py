@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from numpy.typing import ArrayLike
@@ -106,10 +106,12 @@ def close(
     more: str,
     less: str,
     what: str = "a number",
+    nearly: Iterable[tuple[float, float, str]] = (),
 ) -> str | None:
-    """Hint for a number: which way to go.
+    """Hint for a number: what went wrong if that is known, else which way to go.
 
     ``truth`` may be a function without arguments, called only for an answer that is a number.
+    ``nearly`` are known mistakes, the first that fits counts: a number, its tolerance, a hint.
     """
     hint = no_number(answer, what)
     if hint is not None:
@@ -117,6 +119,9 @@ def close(
     truth = truth() if callable(truth) else truth
     if abs(answer - truth) <= tolerance:
         return None
+    for mistake, within, said in nearly:
+        if abs(answer - mistake) <= within:
+            return said
     return more if answer < truth else less
 
 
