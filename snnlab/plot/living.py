@@ -62,9 +62,12 @@ def _wires(places, weights, n_wires):
 
 
 def _shares(network, n_wires):
-    """How many wires of each layer are drawn at most: many of the last, which decides."""
-    rest = len(network.weights) - 1
-    return [int(0.7 / rest * n_wires)] * rest + [int(0.3 * n_wires) if rest else n_wires]
+    """How many wires of each layer are drawn: many of the last, which decides; all if they fit."""
+    *there, last = (int(np.count_nonzero(w)) for w in network.weights)
+    rest = sum(there)
+    last = min(last, max(round(0.3 * n_wires), n_wires - rest))
+    left = min(rest, n_wires - last)
+    return [left * n // max(rest, 1) for n in there] + [last]
 
 
 def wires_drawn(network, n_wires):
@@ -80,8 +83,8 @@ def wires_drawn(network, n_wires):
     -------
     drawn, there : int
     """
-    there = [int(np.count_nonzero(w)) for w in network.weights]
-    return sum(map(min, there, _shares(network, n_wires))), sum(there)
+    there = sum(int(np.count_nonzero(w)) for w in network.weights)
+    return sum(_shares(network, n_wires)), there
 
 
 @styled

@@ -293,6 +293,10 @@ def test_wires_that_are_pruned_are_not_counted():
     assert f"and all of its {left} wires. " in LivingNetwork(network, inputs).still().alt
     few = LivingNetwork(network, inputs, wires=10)
     assert f"and 10 of its {left} wires, the strongest. " in few.still().alt
+    network.weights[0][...] = 0  # what a layer does not need is left to the others
+    left = network.weights[1].size
+    just = LivingNetwork(network, inputs, wires=left)
+    assert f"and all of its {left} wires. " in just.still().alt
 
 
 def test_a_cell_gets_the_picture_and_then_the_view(monkeypatch):

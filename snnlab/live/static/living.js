@@ -333,23 +333,28 @@ const strongest = (w, count) => {
 class Wires {
   constructor(spec, count) {
     this.spec = spec;
-    const total = spec.sizes.slice(1).map((n, k) => n * spec.sizes[k]);
-    // half of what is drawn at most leads to the outputs: the decision is seen there
-    const last = total[total.length - 1], share = Math.min(last, Math.round(count * 0.3));
-    const rest = total.slice(0, -1), all = rest.reduce((a, b) => a + b, 0) || 1;
-    this.counts = [...rest.map((n) => Math.min(n, Math.round(((count - share) * n) / all))),
-      rest.length ? share : Math.min(last, count)];
+    this.most = count;
     this.drawn = spec.layers.map(() => new Map());
     this.scale = spec.layers.map(() => 0);
     this.moving = false;
     this.first = true;
   }
 
+  /** How many of each layer are drawn: many of the last, which decides; all if they fit. */
+  shares(weights) {
+    const there = weights.map((w) => w.reduce((n, x) => n + (x !== 0), 0)), last = there.pop();
+    const rest = there.reduce((a, b) => a + b, 0);
+    const share = Math.min(last, Math.max(Math.round(0.3 * this.most), this.most - rest));
+    const left = Math.min(rest, this.most - share);
+    return [...there.map((n) => Math.floor((left * n) / Math.max(rest, 1))), share];
+  }
+
   /** Aim at these weights; `at once` without easing. */
   aim(weights, at_once) {
+    const shares = this.shares(weights);
     weights.forEach((w, k) => {
       const n = this.spec.sizes[k + 1], wires = this.drawn[k];
-      const chosen = strongest(w, this.counts[k]);
+      const chosen = strongest(w, shares[k]);
       // a few wires are far stronger than the rest: these few are drawn at full width
       const sizes = Float32Array.from(chosen, (place) => Math.abs(w[place])).sort();
       const top = sizes.length ? sizes[Math.floor(0.95 * (sizes.length - 1))] : 0;
