@@ -329,15 +329,20 @@ def parser():
     sub.add_argument("table", help="comma-separated values with a line of names")
     sub.add_argument("--target", required=True, help="name of the column of classes")
     sub.add_argument("--out", help="where the model goes; by default the table's name with .npz")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the first weights and the order of rows; 0 by default",
+    )
     sub = command(predict, "classes of a table's rows, by a model that train saved")
-    sub.add_argument("model")
-    sub.add_argument("table")
+    sub.add_argument("model", help="file that train saved")
+    sub.add_argument("table", help="comma-separated values; columns are found by their names")
     sub.add_argument("--target", help="a column to leave out")
     sub.add_argument("--out", help="a file for them; by default they are printed")
     command(doctor, "say what is installed, and where things are kept")
     sub = command(notebooks, "copy the course's notebooks into a folder")
-    sub.add_argument("folder", nargs="?", default="snnlab-course")
+    sub.add_argument("folder", nargs="?", default="snnlab-course", help="by default %(default)s")
     return top
 
 

@@ -5,8 +5,8 @@
 It is made from the cells of the notebooks that are tagged "solution", which student copies lack.
 """
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 import course_map
@@ -22,21 +22,24 @@ def key():
     """The whole key as Markdown."""
     parts = ["# Answer key", "Not for students: made by `python tools/answer_key.py`."]
     for path in course_map.lessons():
-        lesson = course_map.about(path)
+        lesson, said = course_map.about(path), []
         parts.append(f"## {lesson['number']}. {lesson['title']}")
         for cell in course_map.read(path)["cells"]:
             if "solution" in cell["metadata"].get("tags", []):
                 text = "".join(cell["source"])
                 if cell["cell_type"] == "code":
-                    name = re.search(r'snnlab\.check\(\s*"(n\d\d\.\w+)"', text)[1]
-                    parts += [f"`{name}`", f"```python\n{text}\n```"]
+                    name, number = re.search(r'snnlab\.check\(\s*"(n\d\d\.q(\d))"', text).groups()
+                    code = f"```python\n{text}\n```"
+                    parts, said = [*parts, f"### Exercise {number}", *said, f"`{name}`", code], []
                 else:
-                    parts += [f"### Exercise {cell['id'][-1]}", FOLDED.sub("", text).strip()]
+                    said.append(FOLDED.sub("", text).strip())
     return "\n\n".join(parts) + "\n"
 
 
 def main():
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT)
+    path = parser.parse_args().file
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, lambda file: file.write(key().encode("utf-8")))
     print(path)

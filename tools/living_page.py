@@ -6,7 +6,7 @@ It needs neither Python nor a network connection: draw a digit, see spikes and a
 threshold and time constant.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from snnlab._files import write_atomically
@@ -16,7 +16,9 @@ DEFAULT = Path(__file__).resolve().parents[1] / ".cache" / "living.html"
 
 
 def main():
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT)
+    path = parser.parse_args().file
     path.parent.mkdir(exist_ok=True)
     text = LivingNetwork().page()
     write_atomically(path, lambda file: file.write(text.encode()))

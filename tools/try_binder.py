@@ -8,6 +8,7 @@ tried by this: Binder's base image (JupyterLab and the kernel come with it), its
 and time, and the address behind the badge.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -28,10 +29,13 @@ print(f"The first notebook ran to its end in {time.perf_counter() - began:.1f} s
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path)
+    folder = parser.parse_args().folder
     pinned = (ROOT / "binder" / "runtime.txt").read_text().strip().removeprefix("python-")
     if "{}.{}".format(*sys.version_info) != pinned:
         return f"Binder uses Python {pinned}: run this with that version"
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()).resolve()
+    folder = (folder or Path(tempfile.mkdtemp())).resolve()
     environment = os.environ | {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("PYTHONPATH", None)
     for command in (

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from helpers import ROOT, fresh_python
 
 from snnlab import exercises
@@ -89,7 +90,16 @@ def test_the_answer_key_has_every_question(tmp_path):
     assert len(asked) == 3 * len(LESSONS)
     for name in asked:
         assert text.count(f"`{name}`") == 1, name
+    assert re.findall("^### (.+)$", text, re.MULTILINE) == 25 * [f"Exercise {k}" for k in (1, 2, 3)]
     assert text.count("\n## ") == len(LESSONS) and "<details>" not in text and "Hint" not in text
+
+
+@pytest.mark.parametrize(
+    "tool", ["answer_key", "handouts", "living_page", "student_copy", "try_binder"]
+)
+def test_tools_that_write_somewhere_say_how_they_are_called(tool, tmp_path):
+    done = fresh_python(ROOT / "tools" / f"{tool}.py", "--help", cwd=tmp_path)
+    assert done.stdout.startswith(f"usage: {tool}.py [-h]") and not any(tmp_path.iterdir())
 
 
 def test_there_is_an_hour_for_every_notebook():
