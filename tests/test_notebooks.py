@@ -97,6 +97,21 @@ def test_exercise_has_hint_and_folded_solution(path):
     assert "<summary>Hint</summary>" in text and "<summary>Solution</summary>" in text
 
 
+def test_no_cell_needs_a_solution(path):
+    """In a copy without solutions all names are there, and are the same things."""
+    solved = set()
+    for cell in code_cells(read(path)):
+        tree = ast.parse(cell.source)
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        made |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        if "solution" in cell.metadata.get("tags", []):
+            solved |= made
+        else:
+            assert not {node.id for node in names} - made & solved, cell.id
+            solved -= made
+
+
 def test_no_cell_reads_a_slider(path):
     """Of a panel that it shows, a notebook asks nothing but to be rendered."""
     for cell in code_cells(read(path)):
