@@ -97,6 +97,16 @@ def test_exercise_has_hint_and_folded_solution(path):
     assert "<summary>Hint</summary>" in text and "<summary>Solution</summary>" in text
 
 
+def test_predictions_are_asked_for_in_the_same_words(path):
+    """Those of the map of the course, before the cell in which one writes a guess."""
+    cells = read(path).cells
+    for before, cell in zip(cells, cells[1:], strict=False):
+        if cell.cell_type == "code" and "snnlab.predict(" in cell.source:
+            assert "**Predict first.**" in before.source and "exercise" in cell.metadata["tags"]
+    text = "".join(cell.source for cell in cells)
+    assert text.count("snnlab.predict(") == text.count("snnlab.reveal(")
+
+
 def test_no_cell_needs_a_solution(path):
     """In a copy without solutions all names are there, and are the same things."""
     solved = set()
