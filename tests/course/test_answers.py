@@ -51,6 +51,15 @@ def test_nothing_raises(name):
         assert "That is not what is asked for" not in verdict.text, (kind, verdict.text)
 
 
+@pytest.mark.parametrize("name", ["n04.q1", "n13.q1", "n16.q2", "n17.q2", "n22.q2", "n24.q2"])
+def test_functions_that_return_nothing_or_something_else_are_told_so(name):
+    assert "returns nothing" in snnlab.check(name, lambda *given: None).text
+    for dots in (..., (..., ...)):
+        assert "still dots" in snnlab.check(name, lambda *given, dots=dots: dots).text
+    assert "What the function returns" in snnlab.check(name, lambda *given: {}).text
+    assert "stops with ZeroDivisionError" in snnlab.check(name, lambda *given: 1 / 0).text
+
+
 def test_known_mistakes_are_told_of_numbers_only_and_after_what_is_right():
     def hint(answer, tolerance=0.5):
         known = [(4.0, 0.1, "four"), (400, 0, "four hundred")]

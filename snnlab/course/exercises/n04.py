@@ -3,7 +3,7 @@
 import numpy as np
 
 from snnlab import surrogate, textbook
-from snnlab.course.exercises.registry import close, floats, question, returned
+from snnlab.course.exercises.registry import close, question, returned
 from snnlab.neurons import LIF
 
 
@@ -21,7 +21,7 @@ def _backward_lines(answer):
     _, _, truth = textbook.layer_backward(one, np.zeros((1, 3)), neuron, v[None], z, error[None])
     a, b = neuron.decay_syn, neuron.decay_mem
     given, more = (error.copy(), h.copy(), a, b), " Three lines are to be filled in."
-    got, hint = returned("n04.q1", answer, "backward", *given, read=floats, dots=more)
+    got, hint = returned("n04.q1", answer, "backward", *given, dots=more)
     if hint is not None:
         return hint
     if got.shape != error.shape:

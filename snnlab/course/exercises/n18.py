@@ -44,8 +44,6 @@ def _normalised(answer):
     got, hint = returned("n18.q2", answer, "normalised", currents.copy())
     if hint is not None:
         return hint
-    if got.dtype == object or got.shape == ():
-        return "There are still dots in the function, or it returns nothing."
     if got.shape != currents.shape:
         return f"The result has shape {got.shape}, the currents {currents.shape}."
     if np.allclose(got, truth, atol=0.01):

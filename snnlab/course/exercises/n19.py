@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from snnlab.course.exercises.registry import close, floats, question, returned
+from snnlab.course.exercises.registry import close, question, returned
 
 FIRST = 3 * 9 * 256  # weights of the paper's network: first convolution, five others, dense layers
 CONVOLUTION = 256 * 9 * 256
@@ -39,7 +39,7 @@ def _shares_of_layers(answer):
     for w, share in zip(network.weights, (0.5, 0.2, 0.8), strict=True):
         w[rng.random(w.shape) > share] = 0
     before, truth = network.parameters.copy(), synapses.connectivity(network).layers
-    got, hint = returned("n19.q2", answer, "shares", network, read=floats)
+    got, hint = returned("n19.q2", answer, "shares", network)
     if hint is not None:
         return hint
     if not np.array_equal(before, network.parameters):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from snnlab.course.exercises.registry import close, floats, question, returned
+from snnlab.course.exercises.registry import close, question, returned
 
 STEPS, TAU = 50, 20  # of question 1, and when its input spikes
 WHEN = 30, 45
@@ -44,7 +44,7 @@ def _error_below(answer):
     own = rng.uniform(0.1, 3.0, (4, 5)) * (rng.random((4, 5)) < 0.6)
     truth = (error @ weights.T) / thresholds * (own > 0)
     given = error.copy(), weights.copy(), thresholds.copy(), own.copy()
-    got, hint = returned("n22.q2", answer, "error_below", *given, read=floats)
+    got, hint = returned("n22.q2", answer, "error_below", *given)
     if hint is not None:
         return hint
     if got.shape != truth.shape:

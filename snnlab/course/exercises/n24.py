@@ -47,8 +47,6 @@ def _counts(answer):
         got, hint = returned(*given)
         if hint is not None:
             return hint
-        if got.dtype == object or got.shape == ():
-            return "There are still dots in the function, or it returns nothing."
         if got.shape != x.shape:
             return f"The result has shape {got.shape}, the inputs {x.shape}."
         if np.allclose(got, truth):

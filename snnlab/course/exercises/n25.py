@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from snnlab.course.exercises.registry import close, floats, question, returned
+from snnlab.course.exercises.registry import close, question, returned
 
 PRIOR = 0.05  # of question 1
 UNITS, STEPS, REST = 64, 8, 0.02  # of question 3
@@ -35,7 +35,7 @@ def _price_of_a_spike(answer):
 def _divergence(answer):
     p, r = np.linspace(0.01, 0.99, 99), 0.1
     one, none = p * np.log(p / r), (1 - p) * np.log((1 - p) / (1 - r))
-    got, hint = returned("n25.q2", answer, "divergence", p.copy(), r, read=floats)
+    got, hint = returned("n25.q2", answer, "divergence", p.copy(), r)
     if hint is not None:
         return hint
     if got.shape != p.shape:

@@ -135,7 +135,7 @@ def returned(
     answer: Any,
     called: str,
     *given: Any,
-    read: Callable[[Any], Any] = np.asarray,
+    read: Callable[[Any], Any] = floats,
     dots: str = "",
 ) -> tuple[Any, str | None]:
     """What a function that is an answer returns, as ``read`` makes it; and a hint where it fails.
@@ -162,12 +162,23 @@ def returned(
             None,
             f"The answer is the function itself, without brackets: check('{name}', {called}).",
         )
+    dots = f"There are still dots in the function.{dots}"
     try:
-        return read(answer(*given)), None
+        found = answer(*given)
     except Exception as fault:
         if "ellipsis" in str(fault):
-            return None, f"There are still dots in the function.{dots}"
+            return None, dots
         return None, f"The function stops with {type(fault).__name__}: {fault}"
+    if found is None:
+        return (
+            None,
+            "The function returns nothing: it should end with a return.",
+        )
+    try:
+        return (None, dots) if found is ... else (read(found), None)
+    except Exception as fault:
+        said = f"What the function returns is not what is asked for: {fault}"
+        return None, dots if "ellipsis" in str(fault) else said
 
 
 def images() -> Dataset:
