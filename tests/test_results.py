@@ -238,3 +238,12 @@ def test_studies_on_the_shelf_are_those_in_the_scripts():
         assert [r["config"] for r in records] == configs
         command = f"python benchmarks/studies/{script}.py {path.stem}"
         assert {r["command"] for r in records} == {command}
+
+
+@pytest.mark.parametrize("page", ["docs/results/accuracy.md", "notebooks/20_listening.ipynb"])
+def test_the_lead_on_unseen_voices_is_that_of_the_records(page):
+    one, two = (np.array(r["speakers"]) for r in results.load("spoken-digits-unseen"))
+    lead = 100 * (one - two)
+    error = lead.std(ddof=1) / np.sqrt(lead.size)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert f"{lead.mean():.1f} points" in text and f"a standard error of {error:.1f}" in text
