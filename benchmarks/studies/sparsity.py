@@ -16,10 +16,10 @@ from snnlab.learning.penalties import Bursts
 
 PAPER = "Cramer et al. 2022, on the chip, accuracy flat down to about 20 spikes"
 AFFINE = {"rotation": 7.0, "shift": 0.6, "scale": 0.07, "shear": 0.07}
+MARGINS = [0.3, 0.6, 0.9, 1.2, 1.8]  # of early exits, in units of scores: three times potentials
 # sharper: steepness of the surrogate from then on, which suits sparse activity better
 # strengths: per strength of the penalty, for how many epochs to go on from the network without it,
 # or, if onward, from that of the strength before
-MARGINS = [0.3, 0.6, 0.9, 1.2, 1.8]  # of early exits, in units of scores: three times potentials
 SWEEPS = {
     "mnist16-sparsity": {
         "margins": MARGINS,

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from snnlab import _check
+from snnlab.learning.schedules import checked_times
 
 if TYPE_CHECKING:
     from snnlab.network import Network
@@ -54,8 +55,7 @@ class Ramp:
 
     def __call__(self, epoch: float, epochs: int) -> float:
         """Strength after ``epoch`` of ``epochs`` epochs."""
-        epoch = _check.number("epoch", epoch, at_least=0)
-        epochs = _check.number("epochs", epochs, at_least=0)
+        epoch, epochs = checked_times(epoch, epochs)
         return self.strength * min(1.0, epoch / (self.over * max(epochs, 1)))
 
 

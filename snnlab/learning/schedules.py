@@ -23,8 +23,8 @@ def constant(epoch: float, epochs: int) -> float:
     return 1.0
 
 
-def _now(epoch, epochs):
-    """Epochs gone by, and in all, as numbers from 0 on."""
+def checked_times(epoch: float, epochs: float) -> tuple[float, float]:
+    """Epochs gone by, and in all, as floats; both must be finite and at least 0."""
     pairs = ("epoch", epoch), ("epochs", epochs)
     return tuple(_check.number(name, x, at_least=0) for name, x in pairs)
 
@@ -46,7 +46,7 @@ class Exponential:
 
     def __call__(self, epoch: float, epochs: int) -> float:
         """Factor after ``epoch`` epochs."""
-        epoch, _ = _now(epoch, epochs)
+        epoch, _ = checked_times(epoch, epochs)
         return self.factor ** int(epoch)
 
 
@@ -71,7 +71,7 @@ class Cosine:
 
     def __call__(self, epoch: float, epochs: int) -> float:
         """Factor after ``epoch`` of ``epochs`` epochs."""
-        epoch, epochs = _now(epoch, epochs)
+        epoch, epochs = checked_times(epoch, epochs)
         if epoch < self.warmup:
             return epoch / self.warmup
         done = (epoch - self.warmup) / max(epochs - self.warmup, 1e-9)

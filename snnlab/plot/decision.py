@@ -137,7 +137,7 @@ def draw_early_exit(exits: EarlyExit, *, fig: Figure | SubFigure | None = None) 
     x, y = [e.hidden_spikes for e in found], [100 * e.accuracy for e in found]
     looks = {"color": ROLES["spike"], "label": "each ends when it is sure"}
     (curve,) = ax.plot(x, y, "-", lw=2, **looks)
-    safe, whole = exits.at(exits.margin()), exits.whole
+    safe, whole = exits.at(exits.margin()), found[-1]
     label = f"a lead of {safe.margin:.2g}: whole runs, less at most 0.1 points"
     at = safe.hidden_spikes, 100 * safe.accuracy
     (star,) = ax.plot(*at, "*", color=ROLES["spike"], ms=13, label=label)

@@ -37,6 +37,21 @@ def network(inputs, sizes=(20, 30, 25, N_CLASSES), readout=None, seed=5):
     return net.scale_to_activity(inputs, 40)
 
 
+def signals(kind):
+    """Spikes as above, or constant currents into a few units."""
+    if kind == "spikes":
+        return delayed_inputs()
+    rng = np.random.default_rng(3)
+    return ConstantCurrent(rng.random((60, 20)) * (rng.random((60, 20)) < 0.2), N_STEPS)
+
+
+def first_step_of(inputs, s):
+    """In which step a sample's clock starts."""
+    if not isinstance(inputs, SpikeTrains) or not inputs.counts()[s]:
+        return 0
+    return int(np.flatnonzero(inputs[s].to_dense()[0].any(axis=1))[0])
+
+
 def by_hand(net, inputs, labels, loss):
     """Accuracy, hidden spikes and decision times (in steps), one readout and deadline at a time."""
     trace = net.forward(inputs)
@@ -44,9 +59,7 @@ def by_hand(net, inputs, labels, loss):
     right, spikes = np.zeros((2, N_STEPS, len(inputs)))
     when = np.full(len(inputs), np.inf)
     for s in range(len(inputs)):
-        begin = 0
-        if isinstance(inputs, SpikeTrains) and inputs.counts()[s]:
-            begin = np.nonzero(inputs[s].to_dense()[0].any(axis=1))[0][0]
+        begin = first_step_of(inputs, s)
         said = []
         for k in range(1, N_STEPS + 1):
             stop = min(begin + k, N_STEPS)
@@ -70,10 +83,7 @@ def plain(readout, labels):
 )
 @pytest.mark.parametrize("kind", ["spikes", "current"])
 def test_the_same_as_cutting_off_by_hand(loss, kind):
-    inputs = delayed_inputs()
-    if kind == "current":
-        rng = np.random.default_rng(3)
-        inputs = ConstantCurrent(rng.random((60, 20)) * (rng.random((60, 20)) < 0.2), N_STEPS)
+    inputs = signals(kind)
     spiking = loss == "first spike"
     loss = losses.FirstSpike() if spiking else loss
     net = network(inputs, readout=CHIP if spiking else None)

@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 from helpers import assert_nothing_is_cut_off
-from test_decision import CHIP, N_CLASSES, N_STEPS, delayed_inputs, network
+from test_decision import (
+    CHIP,
+    N_CLASSES,
+    N_STEPS,
+    delayed_inputs,
+    first_step_of,
+    network,
+    signals,
+)
 
-from snnlab import ConstantCurrent, early_exit, evaluate, losses
+from snnlab import early_exit, evaluate, losses
 from snnlab.reports.early_exit import EarlyExit
 
 
@@ -14,9 +22,7 @@ def by_hand(net, inputs, labels, loss, margin):
     trace = net.forward(inputs)
     found = []
     for s in range(len(inputs)):
-        begin = 0
-        if not isinstance(inputs, ConstantCurrent) and inputs.counts()[s]:
-            begin = int(np.flatnonzero(inputs[s].to_dense()[0].any(axis=1))[0])
+        begin = first_step_of(inputs, s)
         for stop in range(begin + 1, N_STEPS + 1):
             scores = loss.scores(trace.readout[s : s + 1, :stop])[0]
             second, first = np.sort(scores)[-2:]
@@ -31,10 +37,7 @@ def by_hand(net, inputs, labels, loss, margin):
 @pytest.mark.parametrize("loss", [losses.MaxOverTime(), losses.SumOverTime(), losses.RateMSE()])
 @pytest.mark.parametrize("kind", ["spikes", "current"])
 def test_the_same_as_stopping_by_hand(loss, kind):
-    inputs = delayed_inputs()
-    if kind == "current":
-        rng = np.random.default_rng(3)
-        inputs = ConstantCurrent(rng.random((60, 20)) * (rng.random((60, 20)) < 0.2), N_STEPS)
+    inputs = signals(kind)
     net = network(inputs)
     labels = evaluate(net, inputs, np.zeros(60, int), loss=loss).predictions
     labels[::3] = 2

@@ -1,11 +1,17 @@
 """Exercises of notebook 8: when is it sure."""
 
-import numbers
-
 import numpy as np
 
-from snnlab.course.exercises.registry import close, question
+from snnlab.course.exercises.registry import close, no_number, plain, question, returned
 from snnlab.neurons import LIF
+
+
+def _number(name, answer, called, *given, what):
+    """The number that a function returns, and a hint if it is none."""
+    got, hint = returned(name, answer, called, *given, read=plain)
+    if hint is None and no_number(got) is not None:
+        hint = f"The function should return {what}, not {got!r}."
+    return got, hint
 
 
 @question(
@@ -13,8 +19,6 @@ from snnlab.neurons import LIF
     "The first deadline is found by comparing with a share of the last accuracy, not of 1.",
 )
 def _earliest_deadline(answer):
-    if not callable(answer):
-        return "The answer is the function itself, without brackets: check('n08.q1', earliest)."
     times = np.arange(1, 8) * 1.7e-6
     cases = (  # accuracies, share, the deadline from which on they suffice
         ([0.1, 0.2, 0.5, 0.8, 0.9, 0.9, 0.9], 0.95, 4),
@@ -24,16 +28,10 @@ def _earliest_deadline(answer):
         ([0.1, 0.4, 0.45, 0.5, 0.6, 0.6, 0.6], 0.5, 1),
     )
     for accuracy, share, k in cases:
-        try:
-            got = answer(times, np.array(accuracy), share)
-        except Exception as fault:
-            if "ellipsis" in str(fault).lower():
-                return "There are still dots in the function."
-            return f"The function stops with {type(fault).__name__}: {fault}"
-        if got is ...:
-            return "There are still dots in the function."
-        if isinstance(got, bool) or not isinstance(got, numbers.Real):
-            return f"The function should return a time, not {got!r}."
+        given = times, np.array(accuracy), share
+        got, hint = _number("n08.q1", answer, "earliest", *given, what="a time")
+        if hint is not None:
+            return hint
         if abs(got - times[k]) > 1e-9:
             return (
                 f"For accuracies {accuracy} and a share of {share:g} it returns "
@@ -82,8 +80,6 @@ def _gained_by_hurry(answer):
 
 @question("n08.q4", "An image ends at the first step at which its lead is above the margin.")
 def _early_exit(answer):
-    if not callable(answer):
-        return "The answer is the function itself, without brackets: check('n08.q4', stop)."
     falls = np.array([[0.0, 0, 0], [0.5, 0.1, 0.4], [0.2, 0.6, 0.1], [0.1, 1.5, 0.8]])
     rises = np.array([[0.1, 0, 0.3], [-0.3, -0.1, 0.6], [0, 0, 0.2]])
     cases = (  # potentials (time, class), margin, steps, what to look at
@@ -93,17 +89,11 @@ def _early_exit(answer):
         (falls, 0.05, 2, "At the first step nothing leads yet."),
         (falls, 0.2, 4, "What has been reached stays: compare the highest values so far."),
     )
-    for readout, margin, steps, hint in cases:
-        try:
-            got = answer(readout.copy(), margin)
-        except Exception as fault:
-            if "ellipsis" in str(fault).lower():
-                return "There are still dots in the function."
-            return f"The function stops with {type(fault).__name__}: {fault}"
-        if got is ...:
-            return "There are still dots in the function."
-        if isinstance(got, bool) or not isinstance(got, numbers.Real):
-            return f"The function should return a number of steps, not {got!r}."
+    for readout, margin, steps, why in cases:
+        given = readout.copy(), margin
+        got, hint = _number("n08.q4", answer, "stop", *given, what="a number of steps")
+        if hint is not None:
+            return hint
         if got != steps:
-            return f"For potentials {readout.tolist()} and a margin of {margin:g}: {got:g}? {hint}"
+            return f"For potentials {readout.tolist()} and a margin of {margin:g}: {got:g}? {why}"
     return None

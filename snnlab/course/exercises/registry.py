@@ -170,10 +170,7 @@ def returned(
             return None, dots
         return None, f"The function stops with {type(fault).__name__}: {fault}"
     if found is None:
-        return (
-            None,
-            "The function returns nothing: it should end with a return.",
-        )
+        return None, "The function returns nothing: it should end with a return."
     try:
         return (None, dots) if found is ... else (read(found), None)
     except Exception as fault:
