@@ -14,7 +14,7 @@ FEW = 50  # samples that tell roughly
 CLOSE = 0.01  # share by which what is reached may differ from what was asked for
 
 
-def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=None):
+def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=None, level=None):
     """Scale the weights of hidden layers, and of a readout, in place.
 
     Parameters and errors are those of `Network.scale_to_activity`; after an error, or an interrupt,
@@ -26,6 +26,9 @@ def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=Non
     targets = _targets(network, layer_spikes, rate)
     if readout is not None:
         readout, reads = _readout(network, readout)
+    if level is not None:
+        level = _check.number("level", level, above=0, at_most=1e15)
+        _integrator(network, "level")
     original = network.parameters.copy()
     try:
         few = inputs[np.arange(0, len(inputs), -(-len(inputs) // FEW))]
@@ -38,7 +41,10 @@ def scale_to_activity(network, inputs, layer_spikes=None, readout=None, rate=Non
             _scale_layer(network, "readout", "the readout", reads, runs, target)
         elif readout is not None:
             scale_readout(network, inputs, readout)
-            _check_readout(network, inputs, readout)
+            _check_readout(network, "readout", _spread(network, inputs), readout)
+        if level is not None:
+            level_readout(network, inputs, level)
+            _check_readout(network, "level", _tops(network, inputs).mean(axis=0), level)
         check_weights(network)
     except BaseException:  # an interrupt, too
         network.parameters[...] = original
@@ -50,9 +56,15 @@ def _readout(network, readout):
     last = network.neuron_stages[-1]
     if last.fires:
         return _check.number("readout", readout, above=0, below=1), last
-    if last is not network.stages[-1] or last.kind != "integrator" or "weights" not in last.blocks:
-        raise ValueError("readout must be left out where the last neurons are of another kind")
+    _integrator(network, "readout")
     return _check.number("readout", readout, above=0, at_most=1e15), last
+
+
+def _integrator(network, name):
+    """Refuse an argument of a readout of potentials where there is none."""
+    last = network.neuron_stages[-1]
+    if last is not network.stages[-1] or last.kind != "integrator" or "weights" not in last.blocks:
+        raise ValueError(f"{name} must be left out where the last neurons are of another kind")
 
 
 def _targets(network, layer_spikes, rate):
@@ -173,16 +185,65 @@ def scale_readout(network, inputs, size):
         block.padded(network.parameters)[...] *= network.dtype.type(size / found)
 
 
+def level_readout(network, inputs, level):
+    """Lift the weights of each output until its largest potential is ``level`` on average.
+
+    What a readout hears on average is added to the weights, but for those that are 0 (pruned). The
+    mean of largest potentials is a convex function of how much: Newton's steps reach it from above.
+    """
+    last = network.neuron_stages[-1]
+    trace = network.forward(inputs, potentials=False)
+    source = trace.inputs if last.source < 0 else trace.records[last.source].signal
+    heard = np.zeros(source.n_units)
+    for lo in range(0, len(source), FEW):
+        part = source.values(lo, min(lo + FEW, len(source)), network.dtype)
+        heard += part.sum(axis=(0, 1), dtype=np.float64)
+    w = last.blocks["weights"].of(network.parameters)
+    if w.shape[0] != heard.size:
+        raise ValueError("level must be left out where the readout does not hear all that is below")
+    if not (size := heard @ heard) > 0:
+        raise ValueError("readout hears nothing in these inputs")
+    before, lift = w.copy(), np.where(w != 0, heard[:, None] / size, 0)
+    w += lift.astype(w.dtype)
+    risen = network.forward(inputs, potentials=False).readout - trace.readout
+    w[...] = before + lift * _much(trace.readout, risen, level)
+
+
+def _much(v, risen, level):
+    """Factors of ``risen`` (sample, time, output) by which mean largest potentials are a level."""
+    much = np.ones(v.shape[2], v.dtype)
+    for _ in range(2 * int(MOST)):
+        low = (v + much * risen).max(axis=1).mean(axis=0) < level
+        much[low] *= 10
+    if low.any():
+        raise ValueError(
+            f"level asks for {level:g}, which output {low.argmax()} does not reach in these inputs"
+        )
+    for _ in range(50):
+        now = v + much * risen
+        when = now.argmax(axis=1)[:, None]
+        above = np.take_along_axis(now, when, axis=1).mean(axis=(0, 1)) - level
+        if (above < CLOSE / 100 * level).all():
+            break
+        much -= above / np.take_along_axis(risen, when, axis=1).mean(axis=(0, 1))
+    return much
+
+
+def _tops(network, inputs):
+    """Largest potentials over time, (sample, output)."""
+    return network.forward(inputs, potentials=False).readout.max(axis=1)
+
+
 def _spread(network, inputs):
     """Standard deviation of what a readout says: of its largest values over time."""
-    return network.forward(inputs, potentials=False).readout.max(axis=1).std()
+    return _tops(network, inputs).std()
 
 
-def _check_readout(network, inputs, size):
-    """Refuse a readout that did not follow its weights."""
-    found = _spread(network, inputs)
-    if not abs(found - size) <= CLOSE * size:
+def _check_readout(network, name, found, wanted):
+    """Refuse a readout that did not follow its weights; ``name`` is the argument."""
+    if not (np.abs(found - wanted) <= CLOSE * wanted).all():
+        worst = np.ravel(found)[np.abs(found - wanted).argmax()]
         raise ValueError(
-            f"readout must be left out where what {network.stages[-1].name} says is not in "
-            f"proportion to its weights, as with a shortcut or a bias: it is {found:g} then"
+            f"{name} must be left out where what {network.stages[-1].name} says is not in "
+            f"proportion to its weights, as with a shortcut or a bias: it is {worst:g} then"
         )

@@ -301,6 +301,7 @@ class Network(NetworkFile):
         readout: float | None = None,
         *,
         rate: float | None = None,
+        level: float | None = None,
     ) -> Self:
         """Scale each hidden layer's weights so that it starts out active.
 
@@ -321,6 +322,10 @@ class Network(NetworkFile):
             unit and step.
         rate : float, optional
             Instead of ``layer_spikes``: mean spikes per unit and step, for layers of unlike sizes.
+        level : float, optional
+            Lift the weights of each output, at last, until its largest potential is this on average
+            (1 does well). Else outputs may begin at rest in all samples, and `MaxOverTime` has no
+            gradient for them, which slows convolutions and deep networks down most.
 
         Returns
         -------
@@ -334,7 +339,7 @@ class Network(NetworkFile):
             If a layer cannot spike as often, however its weights are scaled (it rests after each
             spike, say), or not at all; or a readout is not in proportion to its weights.
         """
-        scale_to_activity(self, inputs, layer_spikes, readout, rate)
+        scale_to_activity(self, inputs, layer_spikes, readout, rate, level)
         return self
 
     # copies -----------------------------------------------------------------------------

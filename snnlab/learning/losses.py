@@ -206,6 +206,9 @@ def _softmax_cross_entropy(scores, labels):
 class MaxOverTime:
     """Softmax cross-entropy of the largest potential each readout reaches (Cramer et al. 2022).
 
+    A readout that stays below 0 in a sample has its largest one in the first step, which no weight
+    reaches: let all begin above (``network.scale_to_activity(..., level=1)``).
+
     Parameters
     ----------
     scale : float

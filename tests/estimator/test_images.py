@@ -18,6 +18,7 @@ from snnlab import (
 from snnlab.currents import ConstantCurrent
 from snnlab.datasets.augment import CroppedImages, Crops
 from snnlab.layers import Conv, Pool, Residual, Vote
+from snnlab.learning.losses import MaxOverTime
 
 pytestmark = pytest.mark.rotates
 
@@ -50,6 +51,27 @@ def test_convolutions_learn_digits():
     assert model.fit(x, y).score(x_test, y_test) > 0.88
     assert model.network_.shape_in == (16, 16, 1) and model.code_.reason == "they are images"
     assert "Conv" in repr(model) and "Conv" in model._repr_html_()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_class_is_left_at_rest(seed):
+    """Of two convolutions' outputs a few lay below 0 in all images: they had no gradient."""
+    x, y, x_test, y_test = digits(1000)
+    layers = [Conv(12, 5), Pool(2), Conv(16, 5), Pool(2)]
+    model = quick(layers=layers, image_shape=(16, 16, 1), random_state=seed, batch_size=25)
+    answers = model.fit(x, y).predict(x_test)
+    assert min((answers == y_test)[y_test == c].mean() for c in range(10)) > 0.5
+
+
+@pytest.mark.parametrize(
+    "loss, alike", [("auto", True), (MaxOverTime(2.0), True), ("sum_over_time", False)]
+)
+def test_outputs_begin_alike_where_their_largest_potential_counts(loss, alike):
+    x, y, *_ = digits(200)
+    for given in ({"layers": SMALL, "image_shape": (16, 16, 1)}, {"hidden": 30}):
+        model = quick(loss=loss, epochs=1, lr=1e-9, **given).fit(x, y)
+        tops = model.network_.forward(encode.latency(x)).readout.max(axis=1).mean(axis=0)
+        assert (np.ptp(tops) < 0.1) == alike
 
 
 @pytest.mark.parametrize(

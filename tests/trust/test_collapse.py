@@ -5,7 +5,7 @@ import pytest
 from helpers import network, train
 
 from snnlab import LIF, Adam, ConstantCurrent, Network, ReLU, datasets, encode, evaluate, losses
-from snnlab.layers import Vote
+from snnlab.layers import BatchNorm, Conv, Dense, Pool, Recurrent, Residual, Vote
 from snnlab.reports.clinic import examine, gentle_rate
 
 N = 600
@@ -103,6 +103,61 @@ def test_a_readouts_size_can_be_set_at_the_start(digits, tau, n_steps):
     of_values = Network((256, 30, 10), neuron, n_steps=n_steps, rng=0, readout=ReLU())
     with pytest.raises(ValueError, match="readout must be left out"):
         of_values.scale_to_activity(inputs, 15, readout=0.3)
+
+
+LEVELLED = {
+    "dense": ((256, 30, 10), {"layer_spikes": 15}),
+    "recurrent": ((256, Recurrent(30), 10), {"layer_spikes": 15}),
+    "scaled, too": ((256, 30, 10), {"layer_spikes": 15, "readout": 0.3}),
+    "images": (
+        ((16, 16, 1), Conv(4, 5), Pool(2), Conv(8, 3), Pool(2, "average"), 10),
+        {"rate": 0.02},
+    ),
+    "nothing hidden": ((256, 10), {"layer_spikes": 15}),
+}
+
+
+@pytest.mark.parametrize("layers, asked", LEVELLED.values(), ids=LEVELLED)
+@pytest.mark.parametrize("level", [0.2, 1, 30.0])
+def test_all_outputs_can_begin_alike(digits, layers, asked, level):
+    neuron = LIF.brainscales2()
+    for inputs in (encode.latency(digits.x_train[:150]), ConstantCurrent(digits.x_train[:150], 20)):
+        readout = neuron.integrator()
+        net = Network(layers, neuron if len(layers) > 2 else [], n_steps=20, rng=0, readout=readout)
+        before = net.weights[-1].copy()
+        net.scale_to_activity(inputs, **asked, level=level)
+        tops = net.forward(inputs).readout.max(axis=1).mean(axis=0)
+        np.testing.assert_allclose(tops, level, rtol=1e-2)
+        change = (net.weights[-1] - before)[:, :2].T if "readout" not in asked else np.eye(1, 2)
+        assert (
+            np.linalg.matrix_rank(change, tol=1e-4 * abs(change).max()) == 1
+        )  # a common direction
+
+
+def test_a_level_keeps_pruned_weights_and_is_refused_where_it_means_nothing(digits):
+    inputs, neuron = encode.latency(digits.x_train[:100]), LIF.brainscales2()
+    net = Network((256, 30, 10), neuron, n_steps=20, rng=0)
+    net.weights[-1][::2] = 0
+    net.scale_to_activity(inputs, 15, level=1)
+    assert not net.weights[-1][::2].any() and net.weights[-1][1::2].all()
+    before = net.parameters.copy()
+    for bad in (0, -1, np.nan, np.inf, 1e16, "x", [1], True):
+        with pytest.raises((TypeError, ValueError), match="level"):
+            net.scale_to_activity(inputs, 15, level=bad)
+    net.weights[-1][:, 3] = 0
+    with pytest.raises(ValueError, match="level asks for 1, which output 3 does not reach"):
+        net.scale_to_activity(inputs, 15, level=1)
+    net.weights[-1][:, 3] = before[-10:].mean()
+    for last in (Conv(10, 3), Vote(10)):
+        other = Network(((16, 16, 1), Conv(40, 3), last), neuron, n_steps=20, rng=0)
+        with pytest.raises(ValueError, match="level must be left out"):
+            other.scale_to_activity(inputs, rate=0.02, level=1)
+    shortcut = Network((256, 30, Residual(Dense(30))), neuron, n_steps=20, rng=0)
+    shortcut.scale_to_activity(inputs, rate=0.02, level=1)
+    np.testing.assert_allclose(shortcut.forward(inputs).readout.max(axis=1).mean(axis=0), 1, 1e-2)
+    normed = Network((256, 30, Dense(10, norm=BatchNorm())), neuron, n_steps=20, rng=0)
+    with pytest.raises(ValueError, match="level must be left out .* proportion|level asks for 1"):
+        normed.scale_to_activity(inputs, rate=0.02, level=1)
 
 
 @pytest.mark.parametrize("above", [(), (Vote(5),)])

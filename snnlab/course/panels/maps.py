@@ -249,7 +249,7 @@ def patch_network(
     shape = (*data.image_shape, 1)
     network = Network((shape, *layers), LIF.brainscales2(), n_steps=n_steps, rng=seed)
     few = encode.latency(data.x_train[:50], n_steps=n_steps)  # a reader waits for it
-    return network.scale_to_activity(few, rate=0.25 / n_steps)
+    return network.scale_to_activity(few, rate=0.25 / n_steps, level=1)
 
 
 class TrainPatches(Panel):
@@ -271,7 +271,7 @@ class TrainPatches(Panel):
         "kernel": Stops("width of a kernel", as_options((1, 3, 5, 7)), 5),
         "maps": Stops("kernels", as_options((1, 2, 4, 8, 12, 16)), 12),
         "how": Choice("pools", (("any spike", "max"), ("mean", "average")), "max"),
-        "lr": Stops("learning rate", as_options((3e-4, 1e-3, 3e-3, 1e-2)), 3e-3),
+        "lr": Stops("learning rate", as_options((3e-4, 1e-3, 3e-3, 1e-2)), 1e-3),
         "digit": Slider("test image", 0, 49, 1, 0, digits=0),
     }
 
