@@ -85,4 +85,7 @@ def seed(random_state):
     """A seed from scikit-learn's ``random_state`` or a Generator; None draws a fresh one."""
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31))
-    return None if random_state is None else check_random_state(random_state).randint(2**31)
+    if random_state is None:
+        return None
+    with _check.told_of("random_state"):
+        return check_random_state(random_state).randint(2**31)

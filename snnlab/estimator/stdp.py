@@ -35,8 +35,9 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     Images become contrasts (`snnlab.stdp.contrast`); columns of a table become two units each, for
     values above and below the middle of their range, of which one spikes, the earlier the further
-    away the value is. What comes out are potentials: of each detector of the last layer the
-    largest in each part of the image. A linear classifier can tell classes by them.
+    away the value is (none does right in the middle). What comes out are potentials: of each
+    detector of the last layer the largest in each part of the image. A linear classifier can tell
+    classes by them.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     n_images : int
         How many images (or rows) each layer learns; those there are again where they are fewer.
     grid : int
-        Parts of the image, along each side.
+        Parts of the image, along each side; of tables there is one.
     random_state : int, RandomState, Generator or None
         For the weights at the start, and the order of images.
     workers : int, optional
@@ -150,7 +151,7 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         rng = np.random.default_rng(seed(self.random_state))
         settings = {"n_steps": self.n_steps, "rng": rng, "workers": self.workers}
         network = STDPNetwork(heard, layers, **settings)
-        network.check_grid(self.grid if shape is not None else 1)
+        network.check_grid(self._grid())
         self.network_, self.log_ = network, Log()
         for log in network.learn_steps(self._coded(X), rule, images=n_images):
             self.log_ = log
@@ -165,6 +166,11 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _shape(self):
         return images.shape_of(self.image_shape, None)
+
+    def _grid(self):
+        """Parts along each side: of tables there is one, whatever is asked for images."""
+        grid = _check.integer("grid", self.grid, 1)
+        return 1 if self._shape() is None else grid
 
     def _layers(self, heard):
         """Layers; by default such as fit what is heard."""
@@ -196,8 +202,7 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def measured(self, X: ArrayLike) -> tuple[np.ndarray, Events]:
         """What `transform` returns, and what was done for it."""
         check_is_fitted(self, "network_")
-        X, found, counts = self._read(X), [], []
-        grid = self.grid if self._shape() is not None else 1
+        X, found, counts, grid = self._read(X), [], [], self._grid()
         for first in range(0, len(X), CHUNK):
             features, events = self.network_.features(self._coded(X[first : first + CHUNK]), grid)
             found.append(features)
@@ -212,8 +217,7 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     @property
     def _n_features_out(self):
-        parts = self.grid**2 if self._shape() is not None else 1
-        return parts * self.network_.stages[-1].layer.n
+        return self._grid() ** 2 * self.network_.stages[-1].layer.n
 
     # files ----------------------------------------------------------------------------------------
 
@@ -277,8 +281,7 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             self.range_ = _check.array("range", arrays["range"], np.float64, (n,))
             if self.range_.min() <= 0:
                 raise ValueError("range must be above 0")
-        else:
-            self.network_.check_grid(self.grid)
+        self.network_.check_grid(self._grid())
         names = arrays.get("names")
         if names is not None:
             if names.shape != (n,) or names.dtype.kind != "U":

@@ -654,8 +654,9 @@ class STDPNetwork:
                 log.silent.append(float(np.mean(done[:, kernels.SPIKES] == 0)))
                 log.counts.append(counts)
                 yield log
-            silent = [s for s, j in zip(log.silent, log.layer, strict=True) if j == k]
-            self._tell(k, float(np.mean(silent)))
+            own = np.array(log.layer) == k
+            images_each = np.diff(log.images, prepend=0)  # the last look has fewer
+            self._tell(k, float(np.average(np.array(log.silent)[own], weights=images_each[own])))
 
     def _tell(self, k, silent):
         """Say so if a layer was silent."""

@@ -102,6 +102,10 @@ def test_files_make_the_same_features(data, tmp_path, image_shape):
         ({"image_shape": (16, 16), "grid": 99}, "grid must be at most"),
         ({"image_shape": (16, 16), "layers": [Detectors(4, 17)]}, "a kernel of 17 x 17"),
         ({"n_images": 0}, "n_images must be at least 1"),
+        ({"grid": 0}, "grid must be at least 1"),  # of tables, too
+        ({"grid": "x"}, "grid must be an integer"),
+        ({"random_state": "x"}, "^random_state: "),
+        ({"random_state": -1}, "^random_state: "),
     ],
 )
 def test_bad_settings_are_named(data, settings, message):

@@ -304,6 +304,18 @@ def test_thresholds_that_silence_a_layer_are_told(heard):
         STDPNetwork((16, 16, 2), LAYERS[:1], rng=0).learn(heard, images=100)
 
 
+def test_how_many_images_were_silent_is_told_image_by_image():
+    """The last look has fewer images than the others: it does not count as much."""
+    bright = np.zeros((1, 4, 4, 1), np.uint8)
+    for images, told in ((150, ()), (250, ("60%",))):  # after 100 images there is no synapse left
+        network = STDPNetwork((4, 4, 1), [Detectors(2, 3, 4.0)], rng=0)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            log = network.learn(bright, STDP(cut=0.999, fall=0), images=images)
+        assert log.silent == [0.0] + [1.0] * (len(log.silent) - 1) and log.images[-1] == images
+        assert [str(one.message).split(" of the images")[0][-3:] for one in seen] == list(told)
+
+
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
 def test_a_copy_learns_and_is_cut_like_the_first(heard, way):
     """Weights are views of what kernels take, in a copy too."""
