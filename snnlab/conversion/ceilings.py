@@ -107,7 +107,7 @@ def largest_activations(
     for kept, k in zip(found, rates, strict=True):
         top = max(kept) if percentile == 100 else np.percentile(np.concatenate(kept), percentile)
         if not top > 0:
-            what = "" if percentile == 100 else f" up to the {percentile:g}th percentile"
+            what = "" if percentile == 100 else f" up to percentile {percentile:g}"
             raise ValueError(f"inputs leave {network.stages[k].name} silent{what}")
         out.append(float(top))
     return tuple(out)
@@ -232,16 +232,38 @@ class _Student:
             out.append(trace.readout[:, 0].copy())
         said = np.concatenate(out)
         positive = np.maximum(said, 0)
-        r = positive / max(positive.max(), EPS)
+        r = positive / (positive.max() or 1)
         sums[-1] = r.sum(), np.square(r).sum()
         return said, float((sums[:, 0] / (sums[:, 1] + EPS)).mean())
 
     def terms(self, shares):
         """Disagreement with the teacher, and slowness, with these shares of the ceilings."""
         said, slowness = self._run(self.ceilings * shares)
-        norms = np.linalg.norm(said, axis=1) * np.linalg.norm(self.teacher, axis=1)
-        cosine = (said * self.teacher).sum(axis=1) / np.maximum(norms, EPS)
-        return float(1 - cosine.mean()), slowness
+        return float(1 - _cosines(said, self.teacher).mean()), slowness
+
+
+def _cosines(a, b):
+    """Of the angles between rows, however small these are; 1 where both are zero, 0 where one is.
+
+    Parameters
+    ----------
+    a, b : array (sample, class)
+
+    Returns
+    -------
+    array of float64 (sample,)
+    """
+    found = np.minimum((_directions(a) * _directions(b)).sum(axis=1), 1)
+    return np.where(a.any(axis=1) | b.any(axis=1), found, 1.0)
+
+
+def _directions(x):
+    """Rows of length 1, float64; zeros stay. Squares of what is very small would be 0."""
+    x = x.astype(np.float64)
+    for size in (np.abs(x).max(axis=1), None):
+        size = np.linalg.norm(x, axis=1) if size is None else size
+        x = x / np.where(size > 0, size, 1)[:, None]
+    return x
 
 
 def _begin(network, inputs):
@@ -289,7 +311,8 @@ def fit_ceilings(
 
     The second stage of the rate norm layer, with a teacher that stays as it is. Weights do not
     change. There are so few numbers to find that they are looked for one by one (golden section on
-    their logarithm), and not followed down a gradient.
+    their logarithm), and not followed down a gradient. A ceiling of which no lower one is found to
+    be better stays.
 
     Parameters
     ----------
@@ -324,29 +347,36 @@ def fit_ceilings(
         return disagreement + weight * slowness
 
     shares = np.ones(len(student.ceilings))
-    shares[:] = np.exp(_lowest(lambda x: price(np.exp(x) * shares), np.log(least), 0.0))
+    share, best = _lowest(lambda x: price(x * shares), least, 1.0, price(shares))
+    shares[:] = share
     for k in range(len(shares)) if per == "layer" else ():
 
         def of_one(x, k=k):
             tried = shares.copy()
-            tried[k] = np.exp(x)
+            tried[k] = x
             return price(tried)
 
-        shares[k] = np.exp(_lowest(of_one, np.log(least), 0.0))
+        shares[k], best = _lowest(of_one, least, shares[k], best)
     return with_ceilings(network, (student.ceilings * shares).tolist())
 
 
-def _lowest(price, low, high, n=10):
-    """Where a function of one number is lowest, within 1 % of the range, by golden section."""
+def _lowest(price, least, share, known, n=10):
+    """At which share from ``least`` to 1 a price is lowest, by golden section; share and price.
+
+    On a logarithm, within 1 % of its range. It finds one of several valleys, not always the
+    deepest: where it finds nothing below ``known``, the price of ``share``, that one stays.
+    """
+    low, high = np.log(least), 0.0
     a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-    at_a, at_b = price(a), price(b)
+    at_a, at_b = price(np.exp(a)), price(np.exp(b))
     for _ in range(n):
         if at_a < at_b:
             high, b, at_b = b, a, at_a
             a = high - GOLDEN * (high - low)
-            at_a = price(a)
+            at_a = price(np.exp(a))
         else:
             low, a, at_a = a, b, at_b
             b = low + GOLDEN * (high - low)
-            at_b = price(b)
-    return a if at_a < at_b else b
+            at_b = price(np.exp(b))
+    found = (share, known), (np.exp(b), at_b), (np.exp(a), at_a)
+    return min(found, key=lambda one: one[1])

@@ -110,6 +110,7 @@ def convert(
     _check.one_of("method", method, METHODS)
     n_steps = _check.integer("n_steps", n_steps, 1, _check.MOST_STEPS)
     start = _check.number("start", start, at_least=0, below=1)
+    percentile = _check.number("percentile", percentile, above=0, at_most=100)
     model = _checked_neuron(integrate_and_fire() if neuron is None else neuron)
     _check_convertible(check_ann("network", network))
     if inputs is not None:
@@ -129,7 +130,7 @@ def convert(
             models.append(model.replace(v_th=v_th, v_init=v_init, gain=gain, delay=0))
         elif stage.neuron is not None:
             memoryless = {"tau_mem": model.dt, "tau_syn": None, "dt": model.dt, "method": "euler"}
-            models.append(stage.model.replace(**memoryless))
+            models.append(stage.model.replace(**memoryless, learn=()))
     out = network.replace(neurons=models, n_steps=n_steps)
     _scale_by_spikes(out, iter(thresholds))
     return out

@@ -95,6 +95,45 @@ def test_the_fit_curve_is_what_it_says():
     assert (np.diff(found.disagreement) > 0).all() and (np.diff(found.slowness) < 0).all()
 
 
+@pytest.mark.parametrize("size", [1e-3, 1e-6, 1e-30])
+def test_a_network_that_says_little_is_compared_like_any_other(size):
+    """Cosines have no scale: what is small once disagreed with itself."""
+    network, inputs = trained(ReLU())
+    small = network.replace()
+    small.weights[-1][...] *= size
+    shares = [1.0, 0.5, 0.2]
+    found, expected = (conversion.fit_curve(net, inputs, shares) for net in (small, network))
+    np.testing.assert_allclose(found.disagreement, expected.disagreement, atol=1e-12)
+    np.testing.assert_allclose(found.slowness, expected.slowness)
+    ceilings = [
+        [m.v_th for m in conversion.fit_ceilings(net, inputs, weight=0.01).neurons[:-1]]
+        for net in (small, network)
+    ]
+    np.testing.assert_allclose(*ceilings)
+
+
+def test_those_who_both_say_nothing_agree():
+    network = Network((4, 5, 3), ReLU(v_th=1.0), n_steps=1, rng=0, dtype=np.float64)
+    found = conversion.fit_curve(network, np.zeros((2, 4)), [1.0, 0.5])
+    assert not found.disagreement.any()
+    x = np.concatenate([np.zeros((1, 4)), np.ones((3, 4))])
+    some = conversion.fit_curve(network, x, [1.0, 0.1]).disagreement
+    rest = conversion.fit_curve(network, x[1:], [1.0, 0.1]).disagreement
+    np.testing.assert_allclose(some, 0.75 * rest, atol=1e-12)
+
+
+@pytest.mark.parametrize("per", ["layer", "network"])
+@pytest.mark.parametrize("seed", range(6))
+def test_no_ceiling_is_lowered_for_nothing(per, seed):
+    """Where all that counts is to agree, none is; a search once ended in another valley."""
+    rng = np.random.default_rng(seed)
+    network = Network((6, 8, 7, 3), ReLU(), n_steps=1, rng=rng, spread=2.0, dtype=np.float64)
+    x = rng.uniform(-0.3, 1, (12, 6))
+    tops = conversion.largest_activations(network, x)
+    fitted = conversion.fit_ceilings(network, x, weight=0, per=per)
+    assert [m.v_th for m in fitted.neurons[:-1]] == pytest.approx(tops)
+
+
 @pytest.mark.parametrize("per", ["layer", "network"])
 def test_fitted_ceilings_are_the_best(per):
     network, inputs = trained(ReLU())

@@ -89,6 +89,21 @@ def test_a_quantised_unit_is_a_neuron_of_as_many_steps():
     np.testing.assert_allclose(said, network.forward(inputs).readout[:, 0], atol=1e-12)
 
 
+@pytest.mark.parametrize("learn", ["tau_mem", "tau_syn", ("tau_mem", "tau_syn")])
+def test_a_readout_that_learns_its_time_constants_forgets_them(learn):
+    rng = np.random.default_rng(0)
+    plain = LeakyIntegrator(tau_mem=5e-3, tau_syn=4e-3, dt=1e-3, gain=0.3)
+    networks = [
+        Network((6, 8, 3), ReLU(), readout=one, n_steps=1, rng=0)
+        for one in (plain, plain.replace(learn=learn))
+    ]
+    x = rng.uniform(0, 1, (5, 6)).astype(np.float32)
+    spiking = [conversion.convert(network, x, n_steps=40) for network in networks]
+    said = [net.forward(ConstantCurrent(x, 40)).readout for net in spiking]
+    np.testing.assert_array_equal(*said)
+    assert spiking[1].neurons[-1].learn == () and said[0].any()
+
+
 def test_thresholds_are_what_was_measured():
     network, inputs = made("convs")
     records = network.forward(inputs).records
@@ -227,6 +242,7 @@ def test_neurons_that_do_not_say_what_they_hear(changes, match):
         ({"start": 1.0}, ValueError, "start"),
         ({"start": -0.1}, ValueError, "start"),
         ({"percentile": 0, "method": "percentile"}, ValueError, "percentile"),
+        ({"percentile": 0, "method": "max"}, ValueError, "percentile"),
         ({"inputs": None}, ValueError, "inputs"),
         ({"inputs": np.ones((2, 5))}, ValueError, "inputs"),
         ({"inputs": np.ones((0, 6))}, ValueError, "inputs"),
