@@ -9,7 +9,7 @@ import pytest
 from helpers import assert_nothing_is_cut_off
 
 from snnlab import LIF, ConstantCurrent, LeakyIntegrator, Network, SpikeTrains, energy
-from snnlab.layers import Conv, Dense, Pool, Recurrent, Residual, Vote
+from snnlab.layers import Conv, Delayed, Dense, Pool, Recurrent, Residual, Vote
 from snnlab.reports.energy import prices
 
 DT = 1.7e-6
@@ -241,6 +241,69 @@ def test_a_convolution_costs_what_the_same_dense_layer_does_but_for_its_weights(
     ]
     np.testing.assert_allclose(rows[0][:2], rows[1][:2])
     assert rows[0][2] < rows[1][2], "its memory is smaller, and so cheaper"
+
+
+HEARD = {
+    "dense": ((16,), 5, 3),
+    "recurrent": ((16,), Recurrent(5), 3),
+    "delayed": ((16,), Delayed(5, longest=4.0), 3),
+    "delayed and added": ((16,), Residual(Delayed(16, longest=4.0)), 3),
+    "average pool": ((4, 4, 1), Pool(2, "average"), Conv(2), 3),
+    "max pool": ((4, 4, 1), Pool(2), Conv(2), 3),
+    "vote": ((16,), Vote(4), 5, 3),
+}
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+@pytest.mark.parametrize("layers", HEARD.values(), ids=HEARD)
+def test_an_input_spike_is_one_whatever_hears_it(layers, delay):
+    """A pool's were none, and those of a layer with delays were two each."""
+    net, inputs = network(layers, n_steps=6, delay=delay, pruned=0), spikes(3, 6, 16, rate=0.4)
+    ops, first = energy.count(net, inputs), net.stages[0]
+    late = np.zeros(16, int)
+    if isinstance(first.layer, Delayed):
+        late += first.layer.delays(first.blocks["delays"].of(net.parameters)[0]).astype(int)
+    late += 0 if first.neuron is None else delay
+    _, step, unit = np.nonzero(inputs.to_dense())
+    arrive = int((step + late[unit] < 6).sum())
+    assert arrive and ops.input_spikes == pytest.approx(arrive / 3)
+    assert f"{arrive / 3:.3g} input spikes" in energy.EnergyCard(ops).text()
+    for k, layer in enumerate(ops.layers[1:], 1):
+        given = net.forward(inputs).records[k - 1].values_of(0, 3, net.dtype)
+        below = net.stages[k - 1]
+        wanted = given[:, : 6 - (delay if net.stages[k].neuron else 0)].sum() / 3
+        assert layer.heard == pytest.approx(wanted if below.gives is SpikeTrains else 0)
+
+
+def test_break_even_of_all_spikes_counts_those_that_a_pool_gathers():
+    """Of all spikes that there are; once of those of neurons alone."""
+    net = network(((8, 8, 1), Pool(2, "average"), 99, 3), n_steps=1, pruned=0)
+    inputs = spikes(4, 1, 64, rate=0.05)
+    card = energy.compare(net, inputs)
+    both = card.spiking["inputs"].sum() + card.spiking["hidden"].sum()
+    room = card.energies["ReLU, with memory"].sum() - card.spiking["steps"].sum()
+    all_spikes = (inputs.counts() + net.forward(inputs).hidden_counts()).mean()
+    assert room > 0 and all_spikes > card.operations.hidden_spikes
+    assert card.break_even("spikes") == pytest.approx(room / both * all_spikes)
+
+
+def test_what_a_pool_of_inputs_says_is_of_the_inputs():
+    """Its addresses are no cost of hidden spikes; of a constant the text says so."""
+    net = network(((4, 4, 1), Pool(2), Conv(2), 3), n_steps=6, pruned=0)
+    card = energy.compare(net, spikes(3, 6, 16, rate=0.4), **EIGHT)
+    pool, conv, readout = card.operations.layers
+    assert pool.spikes_out > 1 and conv.spikes_out > 1
+    addresses = 3 * (conv.spikes_out + readout.spikes_in) * BIT  # of 8 units
+    assert card.spiking["hidden"][3] == pytest.approx(addresses)
+    assert card.spiking["inputs"][3] == pytest.approx(2 * (pool.spikes_out + conv.spikes_in) * BIT)
+
+    net = network(((4, 4, 1), Pool(2, "average"), Conv(2), 3), n_steps=6)
+    x = np.ones((2, 16), np.float32)
+    x[:, :4] = 0
+    card = energy.compare(net, ConstantCurrent(x, 6))
+    assert card.operations.input_spikes == 0
+    assert "12 constant inputs (gathered in each step)" in card.text()
+    assert "input spikes" not in card.sentences()[0] and "Loihi" not in card.text()
 
 
 def test_large_networks_are_counted_in_small_batches(monkeypatch):

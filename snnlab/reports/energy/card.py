@@ -150,10 +150,10 @@ class EnergyCard:
             by["once"] += self._of_constants(layer, add, mac, weight_bit, state_bit)
             for cause, events in ((heard, _from_below(layer)), ("hidden", _from_itself(layer))):
                 by[cause] += self._of_events(layer, events, add, mac, weight_bit, state_bit)
-            address = layer.spikes_out * ceil(log2(max(layer.n_out, 2)))
-            by["hidden"] += 0, 0, 0, address * state_bit
             if layer.states:
                 heard = "hidden"
+            address = layer.spikes_out * ceil(log2(max(layer.n_out, 2)))
+            by[heard] += 0, 0, 0, address * state_bit  # of a pool's, too
         return by
 
     def _of_constants(self, layer, add, mac, weight_bit, state_bit):
@@ -290,15 +290,13 @@ class EnergyCard:
         """What the table means, as a list of sentences."""
         ops, dense = self.operations, self.operations.total("dense")
         proxy, full, bare, relu, skipping = (parts.sum() for parts in self.energies.values())
-        heard = f"{short(ops.input_spikes)} input spikes"
-        if ops.layers[0].drive_steps:
-            heard = f"{short(ops.layers[0].active_in)} constant inputs (priced once, not per step)"
+        constant, heard = self._constants_heard(), f"{short(ops.input_spikes)} input spikes"
         done = ops.total("effective_acs") + ops.total("effective_macs")
         each = done / max(ops.total("nonzero_synapses"), 1)
         steps = self.spiking["steps"].sum()
         out = [
-            f"{heard} and {short(ops.hidden_spikes)} hidden spikes per sample make {short(done)} "
-            f"synaptic operations, {short(each)} per synapse, "
+            f"{constant or heard} and {short(ops.hidden_spikes)} hidden spikes per sample make "
+            f"{short(done)} synaptic operations, {short(each)} per synapse, "
             f"{100 * done / dense:.2g} % of the dense ones.",
             f"Those alone are {_nj(proxy)}, to {_nj(bare)} for the ReLU network's arithmetic; with "
             f"neurons and memory the spiking network takes {_nj(full)}.",
@@ -310,7 +308,7 @@ class EnergyCard:
                 f"Against '{name}' it {'wins' if full < other else 'loses'}, {_nj(full)} to "
                 f"{_nj(other)}; break-even, all else as counted: {self._limits(name)}."
             )
-        if not ops.layers[0].drive_steps:
+        if not constant:
             price = {name: cost.value for name, cost in COSTS.items()}
             acs = ops.total("effective_acs") + ops.total("passed")
             spikes = sum(layer.spikes_out for layer in ops.layers if layer.fires)
@@ -336,6 +334,15 @@ class EnergyCard:
             "routing, leakage, input and output. Spikes alone are no energy."
         )
         return out
+
+    def _constants_heard(self):
+        """How many constant inputs there are, in words; empty where there is none."""
+        first = self.operations.layers[0]
+        if first.drive_steps:
+            return f"{short(first.active_in)} constant inputs (priced once, not per step)"
+        if first.passed and not (first.row or first.heard):
+            return f"{short(first.passed / first.n_steps)} constant inputs (gathered in each step)"
+        return ""
 
     def _limits(self, against):
         """Break-even values in words."""

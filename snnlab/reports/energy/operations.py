@@ -70,6 +70,9 @@ class LayerOperations:
     passed : float
         Spikes, or values, that arrive past the weights: those that a shortcut adds, each to one
         unit's current, and all that a pool or a vote gathers; of a constant input, in every step.
+    heard : float
+        Spikes of the layer that it hears (or of the inputs) that arrive, each counted once: also
+        those that a pool gathers, or that arrive twice.
     spikes_out : float
     passed_steps : int
         Steps in which a constant input acts past the weights, by a shortcut; 0 if there is none.
@@ -102,6 +105,7 @@ class LayerOperations:
     effective_acs: float
     effective_macs: float
     passed: float
+    heard: float
     spikes_out: float
     passed_steps: int = 0
     added: int = 0
@@ -155,8 +159,8 @@ class Operations:
 
     @property
     def input_spikes(self) -> float:
-        """Input spikes per sample that arrive."""
-        return self.layers[0].spikes_in - self.layers[0].loop_spikes
+        """Input spikes per sample that arrive, each counted once."""
+        return self.layers[0].heard
 
     @property
     def hidden_spikes(self) -> float:
@@ -216,7 +220,8 @@ class _Counts:
     """
 
     names = ("spikes_in", "values_in", "active_in", "active_weights", "row_acs")
-    names += ("effective_acs", "effective_macs", "passed", "spikes_out", "loop_spikes", "loop_acs")
+    names += ("effective_acs", "effective_macs", "passed", "heard", "spikes_out")
+    names += ("loop_spikes", "loop_acs")
 
     def __init__(self, network, k):
         self.stage = stage = network.stages[k]
@@ -244,6 +249,9 @@ class _Counts:
             return trace.inputs if source < 0 else trace.records[source].signal
 
         stage, sums, heard = self.stage, self.sums, signal_of(self.stage.source)
+        if isinstance(heard, SpikeTrains):
+            once = self.late and (self.late[0], np.zeros_like(self.late[1]))
+            sums["heard"] += self._arriving(heard, self.delay, once)[0].sum()
         if self.weights is None:
             sums["passed"] += self._arriving(heard, self.delay)[0].sum()
         else:
@@ -442,6 +450,7 @@ def at_rate(sizes: Sequence[int], n_steps: int, rate: float | Sequence[float]) -
                 effective_acs=spikes * n_out,
                 effective_macs=0.0,
                 passed=0.0,
+                heard=spikes,
                 spikes_out=emitted,
             )
         )
