@@ -205,6 +205,28 @@ def test_energy_follows_events(heard):
         energy.of_events(network, Events((1,), (1,), (1,), (1,), 1))
 
 
+def test_energy_is_that_of_what_is_read_and_written():
+    """By hand, with memories of 8 KB; zeros are read where no list says where there are none."""
+    network = STDPNetwork((4, 4, 2), [Detectors(8, 3, 2.0), Detectors(4, None, 3.0)], rng=0)
+    rng = np.random.default_rng(0)
+    heard = rng.integers(0, 20, (6, 4, 4, 2)).astype(np.uint8)
+    heard[heard > 15] = SILENT
+    add, bit = energy.COSTS["int8_add"].value, energy.COSTS["sram_8KB"].value / 64
+    for gone, listed in ((0, False), (2, False), (6, True)):  # of the 8 detectors of every row
+        network.prune(0, np.arange(8) < gone + np.zeros((18, 1), int))
+        _, events = network.respond(heard)
+        places, each = events.additions[0] // (8 - gone), 8 - gone  # spikes that places hear
+        found = energy.of_events(network, events, state_bits=8, memory="sram_8KB")
+        own = places * (each * (8 + 3) if listed else 8 * 8)  # three bits tell eight units
+        read = own + events.additions[1] * 8
+        assert events.said[0] == events.heard[1] > 5 and events.said[1] > 1
+        addresses = 5 * events.heard[0] + 5 * 2 * events.heard[1] + 2 * events.said[1]
+        states = 2 * 8 * sum(events.additions) + addresses
+        expected = sum(events.additions) * add, 0, read * bit, states * bit
+        got = found.synaptic, found.plastic, found.weights, found.states
+        np.testing.assert_allclose(got, np.divide(expected, 6))
+
+
 # pictures and files -----------------------------------------------------------------------------
 
 

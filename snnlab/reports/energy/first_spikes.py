@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log2
+from math import ceil, log2, prod
 from typing import TYPE_CHECKING
 
 from snnlab import _check
@@ -27,9 +27,11 @@ class EventEnergy:
         Arithmetic of changes of weights.
     weights : float
         Weights that are read, and written where they change; a list of synapses says of each
-        which unit it leads to, where that takes fewer bits than the zeros do.
+        which unit it leads to, where that takes fewer bits than the zeros do, which are read else:
+        as many as there are to a synapse.
     states : float
-        Potentials that are read and written; addresses of spikes.
+        Potentials that are read and written; addresses of spikes, written by who sends them and
+        read by who hears them.
     """
 
     synaptic: float
@@ -91,9 +93,10 @@ def of_events(
     numbered = [bits + ceil(log2(max(stage.layer.n, 2))) for stage in stages]
     sizes, stored = [], 0
     for stage, wide in zip(stages, numbered, strict=True):
-        listed = stage.n_synapses * wide < stage.weights.size * bits
-        sizes.append(wide if listed else bits)
-        stored += sizes[-1] * (stage.n_synapses if listed and not learning else stage.weights.size)
+        n, n_all = stage.n_synapses, stage.weights.size
+        listed = n * wide < n_all * bits
+        sizes.append(wide if listed else bits * n_all / n)  # bits that a synapse takes
+        stored += (wide if listed else bits) * n_all if learning else sizes[-1] * n
     kept = sum(stage.n_units for stage in stages) * state_bits
     weight_bit, state_bit = (price_of_memory(memory, n / 8) for n in (stored, kept))
     add = price_of_arithmetic("int", "add", state_bits)
@@ -104,7 +107,13 @@ def of_events(
         synaptic += additions * add
         plastic += updates * (PLASTIC_MULTS * mult + PLASTIC_ADDS * add_weight)
         weights += (additions * sizes[k] + updates * (sizes[k] + bits)) * weight_bit
-        address = ceil(log2(max(stage.shape_in[0] * stage.shape_in[1] * stage.shape_in[2], 2)))
-        states += (2 * additions * state_bits + events.heard[k] * address) * state_bit
+        addresses = events.heard[k] * _address(stage.shape_in)
+        addresses += events.said[k] * _address(stage.shape_out)
+        states += (2 * additions * state_bits + addresses) * state_bit
     each = (x / events.images for x in (synaptic, plastic, weights, states))
     return EventEnergy(*each)
+
+
+def _address(shape):
+    """Bits that tell a unit from others of its layer."""
+    return ceil(log2(max(prod(shape), 2)))
