@@ -76,9 +76,18 @@ class Point:
 def _plain(config):
     """A copy such as a file would give back."""
     try:
-        return json.loads(json.dumps(config, default=np.generic.tolist, allow_nan=False))
+        text = json.dumps(config, default=np.generic.tolist, allow_nan=False)
+        return json.loads(text, object_pairs_hook=_each_once)
     except (TypeError, ValueError, RecursionError) as fault:
         raise TypeError(f"config must hold text, numbers, lists and dicts: {fault}") from None
+
+
+def _each_once(pairs):
+    """A dict of settings, none of which has another's name: names become text in a file."""
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        raise ValueError(f"of {[name for name, _ in pairs]} some are the same, as text")
+    return out
 
 
 @dataclass(frozen=True)
@@ -230,12 +239,15 @@ class Frontier:
 
     def means(self) -> list[Mean]:
         """Means over runs that differ in nothing but the seed, as a list of `Mean`."""
-        groups = {}
+        groups = []  # of points; 1 and 1.0 are one setting
         for p in self._filled():
-            key = json.dumps([p.config, p.mismatch], sort_keys=True)
-            groups.setdefault(key, []).append(p)
+            alike = (g for g in groups if (g[0].config, g[0].mismatch) == (p.config, p.mismatch))
+            group = next(alike, None)
+            if group is None:
+                groups.append(group := [])
+            group.append(p)
         out = []
-        for runs in groups.values():
+        for runs in groups:
             columns = {
                 name: [getattr(p, name) for p in runs]
                 for name in ("accuracy", "hidden_spikes", "connectivity", "mismatch")

@@ -74,6 +74,8 @@ def cloud(n, seed, levels=5):
         ({"config": [1]}, TypeError, "config must be a dict, not list"),
         ({"config": {"penalty": Bursts(1)}}, TypeError, "config must hold text, numbers"),
         ({"config": {(1, 2): 3}}, TypeError, "config must hold text, numbers"),
+        ({"config": {1: 2, "1": 3}}, TypeError, "config must hold .* same, as text"),
+        ({"config": {"deep": {2.0: 2, "2.0": 3}}}, TypeError, "config must hold .* same, as text"),
     ],
 )
 def test_bad_points_are_refused_by_name(change, error, message):
@@ -204,6 +206,9 @@ def test_what_counts_as_a_repetition():
     runs.add(0.7, 20, config={"a": 1, "b": [1, 2]}, seed=0, mismatch=0.1)  # another substrate
     runs.add(0.7, 20, config={"a": 1, "b": [2, 1]}, seed=0)
     assert [p.n for p in runs.means()] == [2, 1, 1]
+    for one in (1.0, np.float32(1)):  # a number is the same, however it is written
+        runs.add(0.6, 20, config={"a": one, "b": [one, 2]})
+    assert [p.n for p in runs.means()] == [4, 1, 1]
 
 
 def test_pareto_of_means():
