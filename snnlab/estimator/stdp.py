@@ -188,10 +188,12 @@ class STDPFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """First spikes (n, y, x, channel)."""
         shape = self._shape()
         if shape is None:
-            u = np.clip((X - self.minimum_) / self.range_, 0, 1)
+            with np.errstate(over="ignore"):  # far outside: clipped
+                u = np.clip((X - self.minimum_) / self.range_, 0, 1)
             both = np.stack([u, 1 - u], axis=-1).reshape(len(X), 1, 1, -1)
             return first_spikes(both, n_steps=self.n_steps, floor=0.5)
-        return first_spikes(contrast(X.reshape(-1, *shape)), n_steps=self.n_steps)
+        with _check.told_of("X"):
+            return first_spikes(contrast(X.reshape(-1, *shape)), n_steps=self.n_steps)
 
     # what comes out -------------------------------------------------------------------------------
 

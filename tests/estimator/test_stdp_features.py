@@ -111,3 +111,15 @@ def test_files_make_the_same_features(data, tmp_path, image_shape):
 def test_bad_settings_are_named(data, settings, message):
     with pytest.raises((TypeError, ValueError), match=message):
         STDPFeatures(**settings).fit(data.x_train[:50])
+
+
+def test_values_that_no_float_holds_are_told_of_or_clipped():
+    rng = np.random.default_rng(0)
+    x = rng.random((30, 64))
+    images = STDPFeatures(ONE, image_shape=(8, 8), n_images=50, random_state=0, grid=1).fit(x)
+    with pytest.raises(ValueError, match="^X: images must be finite"):
+        images.transform(1e300 * x)
+    table = STDPFeatures(n_images=50, random_state=0).fit(1e-300 * x)
+    with np.errstate(all="raise"):
+        far = table.transform(np.full((2, 64), 1e30))
+    np.testing.assert_array_equal(far, table.transform(np.full((2, 64), 1e-290)))
