@@ -161,10 +161,11 @@ def _compare(weights, x, fewer, permutations, rng):
         return Comparison(math.nan, math.nan, 1.0)
     chance, value = weights.sum() * x.mean(), weights @ x
     found, further = value - chance, 0
+    rounding = 1e-12 * np.abs(weights).sum() * np.abs(x).max()  # of equal values
     for first in range(0, permutations, AT_ONCE):
         n = min(AT_ONCE, permutations - first)
         off = rng.permuted(np.broadcast_to(x, (n, len(x))), axis=1) @ weights - chance
-        far = off <= found + 1e-12 if fewer else np.abs(off) >= abs(found) - 1e-12
+        far = off <= found + rounding if fewer else np.abs(off) >= abs(found) - rounding
         further += np.count_nonzero(far)
     p = (1 + further) / (1 + permutations)
     return Comparison(float(value), float(chance), float(p))

@@ -321,3 +321,18 @@ def test_updating_it_is_drawing_it_anew(pictured):
     assert picture.png(1) == before and picture.alt == alt
     with pytest.raises(ValueError, match="chip 0"):
         plot.update_defects(picture, network, Substrate(1))
+
+
+@pytest.mark.parametrize("fewer", [False, True])
+@pytest.mark.parametrize("unit", [1e-15, 1e-6, 1e15])
+def test_a_comparison_has_no_unit(unit, fewer):
+    """Energies in joule are as unlikely as in picojoule; once they were all alike."""
+    x, chosen = np.random.default_rng(0).random(40), np.arange(40) < 8
+    x[chosen] -= 0.5
+    one, other = (
+        permutation_test(k * x, chosen, fewer=fewer, permutations=999) for k in (1.0, unit)
+    )
+    assert one.p == other.p < 0.05
+    assert other.value == pytest.approx(unit * one.value)
+    same = permutation_test(unit * np.tile([1 / 3, 0.1], 20), np.arange(40) < 2, permutations=99)
+    assert same.p == 1, "what comes of equal values is as far from chance, but for rounding"
