@@ -153,19 +153,28 @@ def train(arguments):
     seed = _check.integer("--seed", arguments.seed, 0, 2**32 - 1)
     names, x, y = read_table(arguments.table, arguments.target)
     x_train, x_test, y_train, y_test = _split(x, y, arguments.target)
-    out = arguments.out or Path(arguments.table).with_suffix(".npz").name
+    out = arguments.out
+    out = Path(arguments.table).with_suffix(".npz").name if out is None else out
     out = _place(out, arguments.table)
     classes, counts = np.unique(y, return_counts=True)
     print(f"{len(y)} rows, {len(names)} columns, {len(classes)} classes; a quarter is for testing")
     model = SpikingClassifier(random_state=seed)
     baseline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     for name, one in (("spiking network", model), ("logistic regression", baseline)):
-        print(f"{name:20}{100 * one.fit(x_train, y_train).score(x_test, y_test):6.1f} %")
+        print(f"{name:20}{100 * _fitted(one, x_train, y_train).score(x_test, y_test):6.1f} %")
     print(f"{'most frequent class':20}{100 * np.mean(y_test == classes[counts.argmax()]):6.1f} %")
-    model.fit(x, y)
+    _fitted(model, x, y)
     model.feature_names_in_ = np.array(names, dtype=object)  # as if x had been a data frame
     model.save(out)
     print(f"saved: {out} (fitted to all rows)")
+
+
+def _fitted(model, x, y):
+    """A model, fitted; an interrupt, which a spiking one only ends early for, goes on."""
+    model.fit(x, y)
+    if getattr(model, "history_", None) and model.history_.interrupted:
+        raise KeyboardInterrupt
+    return model
 
 
 def _split(x, y, target):
@@ -194,7 +203,7 @@ def predict(arguments):
     """Print a class per row of a table, or write them to a file."""
     from snnlab.estimator import SpikingClassifier
 
-    out = arguments.out or None
+    out = arguments.out
     out = None if out is None else _place(out, arguments.model, arguments.table)
     model = SpikingClassifier.load(arguments.model)
     _refuse_lines(f"{arguments.model}:", model.classes_)
@@ -283,7 +292,9 @@ def notebooks(arguments):
     found = [p for p in (inside / "_notebooks", inside.parent / "notebooks") if p.is_dir()]
     if not found:
         raise ValueError("this installation has no notebooks")
-    folder = Path(arguments.folder).expanduser()
+    folder = _check.path("folder", arguments.folder)
+    if not arguments.folder or folder.exists() and not folder.is_dir():
+        raise ValueError(f"folder must be a folder, or a name for a new one: {str(folder)!r}")
     copied = kept = 0
     for path in sorted(found[0].rglob("*")):
         part = path.relative_to(found[0])
@@ -352,12 +363,35 @@ def main(argv=None):
     Returns
     -------
     int
-        Exit code.
+        Exit code: 0, or 2 for an error; as a shell has them, 130 after an interrupt, and 141 if
+        whoever was reading the output has left.
     """
-    arguments = parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        try:
+            arguments = parser().parse_args(argv)
+            arguments.run(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # at Python's own end nobody could tell why it fails
+    except KeyboardInterrupt:
+        print("snnlab: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # ``snnlab predict ... | head`` has what it wants
+        _drop_output()
+        return 141
     except (OSError, TypeError, ValueError) as fault:
+        _drop_output()
         print(f"snnlab: {fault}", file=sys.stderr)
         return 2
     return 0
+
+
+def _drop_output():
+    """What could not be written to the standard output is not tried again when Python ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -45,7 +45,7 @@ def run(epochs=None, out="snnlab-demo.png"):
         network, spikes, data.y_train, epochs=epochs, rng=1, progress=sys.stderr.isatty()
     )
     if not len(history):
-        raise SystemExit("Stopped before the first epoch was complete.")
+        raise KeyboardInterrupt  # before the first epoch was complete, as a warning has said
 
     snnlab.evaluate(network, spikes_test[:500], data.y_test[:500])  # not timed: the first call
     began = time.perf_counter()

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from snnlab import SpikingClassifier, __version__, demo
 from snnlab.cli import main, read_table
+from snnlab.learning.history import History
 
 
 @pytest.fixture
@@ -396,3 +398,83 @@ def test_a_missing_extra_is_named(missing, use, extra):
     code = f"import sys; sys.modules[{missing!r}] = None; import snnlab; snnlab.{use}.x"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert f"needs {missing}: pip install 'snnlab[{extra}]'" in done.stderr
+
+
+def piped(arguments, output):
+    """Run the command with an output that is not read, or cannot be written; code and errors."""
+    command = [sys.executable, "-m", "snnlab", *map(str, arguments)]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    ran = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment)
+    return ran.returncode, ran.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of Windows have another error")
+@pytest.mark.parametrize("long", [False, True])
+def test_a_reader_that_leaves_is_no_error(learned, tmp_path, long):
+    """Whether the output is told while it is written, or only when it is flushed at the end."""
+    table = write(tmp_path / "t.csv", "abc", (0, 1, 2))
+    if long:
+        head, *lines = table.read_text().splitlines()
+        table.write_text("\n".join([head, *(lines * 300)]))
+    read, write_end = os.pipe()
+    os.close(read)
+    with os.fdopen(write_end, "wb") as nobody:
+        assert piped(["predict", learned[0], table], nobody) == (141, "")
+        assert piped(["--help"], nobody) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
+def test_an_output_that_is_full_is_told_in_a_line(learned, tmp_path):
+    table = write(tmp_path / "t.csv", "abc", (0, 1, 2))
+    with open("/dev/full", "wb") as full:
+        code, said = piped(["predict", learned[0], table], full)
+    assert code == 2 and said.startswith("snnlab: ") and len(said.splitlines()) == 1
+
+
+def test_an_interrupt_ends_the_command(table, monkeypatch, tmp_path, capsys):
+    """Its own fit ends early then, as it does in a notebook; what would follow is not done."""
+
+    def interrupted(self, *args, **kwargs):
+        fit(self, *args, **kwargs)
+        self.history_.interrupted = True
+        return self
+
+    fit = SpikingClassifier.fit
+    monkeypatch.setattr(SpikingClassifier, "fit", interrupted)
+    model = tmp_path / "iris.npz"
+    assert main(["train", str(table), "--target", "kind", "--out", str(model)]) == 130
+    out, said = capsys.readouterr()
+    assert said == "snnlab: interrupted\n" and "logistic" not in out and not model.exists()
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, None])
+def test_a_demo_that_is_interrupted_says_so(fault, monkeypatch, capsys):
+    """While it prepares, or in its first epoch."""
+
+    def load():
+        if fault:
+            raise fault
+        x, y = np.zeros((2, 256)), np.zeros(2, int)
+        return SimpleNamespace(x_train=x, x_test=x, y_train=y, y_test=y, n_classes=2)
+
+    monkeypatch.setattr("snnlab.warm_up", lambda: 0.0)
+    monkeypatch.setattr("snnlab.datasets.load_default", load)
+    monkeypatch.setattr("snnlab.train", lambda *args, **kwargs: History(interrupted=True))
+    assert main(["demo"]) == 130
+    assert capsys.readouterr().err == "snnlab: interrupted\n"
+
+
+@pytest.mark.parametrize("folder", ["", "a file"])
+def test_the_course_needs_a_folder(folder, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a file").write_text("")
+    assert main(["notebooks", folder]) == 2
+    assert "folder must be a folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a file"]
+
+
+def test_an_empty_place_for_predictions_is_none(learned, tmp_path, capsys):
+    """As where a variable of the shell was not set."""
+    table = write(tmp_path / "t.csv", "abc", (0, 1, 2))
+    assert main(["predict", str(learned[0]), str(table), "--out", ""]) == 2
+    assert capsys.readouterr().out == ""
