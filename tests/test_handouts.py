@@ -41,6 +41,30 @@ def test_a_handout_has_all_its_parts(handouts, path):
         assert word not in made
 
 
+# what is beside the text in a notebook is not beside it on paper
+ELSEWHERE = re.compile(
+    r"\b[Hh]ere (is|are) the\b|\b(curves|figure|table|layers|cell) (above|below)\b|"
+    r"\blike the one (above|below)\b|\b(above|below|here)[.:;?]|\b(next|previous) cell\b"
+)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, **BY_NAME)
+def test_no_exercise_points_at_what_is_not_on_the_handout(handouts, path):
+    for text, _ in handouts.exercises(handouts.course_map.read(path)):
+        assert not ELSEWHERE.search(re.sub("`[^`]+`", "", text)), text
+    assert "on the notebook: its sections" in handouts.page(path)
+
+
+def test_words_that_point_elsewhere_are_known():
+    for text in (
+        "Here are the full runs.",
+        "a network like the one above; ranks",
+        "the order below.",
+    ):
+        assert ELSEWHERE.search(text), text
+    assert not ELSEWHERE.search("Below how many is the error of the layer above a twentieth?")
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 @needs_browser

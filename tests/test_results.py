@@ -1,6 +1,7 @@
 """Stored results: complete records, and the scripts that made them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -91,11 +92,15 @@ def test_claims_are_kept_and_say_where_they_are_from():
         assert claim["source"]
         assert claim["study"]
         if claim["ours"] is None:
-            assert claim["holds"] is None
+            assert claim["holds"] is None and claim["verdict"] is None
             continue
         over = claim["ours"] - claim["paper"]
         side = {"at least": -over, "at most": over, "about": abs(over)}[claim["sense"]]
         assert claim["holds"] == (side <= claim["tolerance"]), claim["name"]
+        kept = claim["sense"].replace("about", "") + " the paper's"
+        missed = {"at least": "below", "at most": "above", "about": "off"}[claim["sense"]]
+        said = f"yes: {kept.strip()}" if claim["holds"] else f"no: {missed} the paper's"
+        assert re.fullmatch(f"{said}(,|$| by more than).*", claim["verdict"]), claim["name"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -117,7 +122,7 @@ def test_claims_are_shown_as_stored():
     for claim in shown:
         assert claim["text"] in text
         assert f"paper {claim['paper']:g}" in text
-        assert f"here {claim['ours']:g}" in text
+        assert f"here {claim['ours']:g}" in text and claim["verdict"] in text
     with pytest.raises(ValueError, match="notebook"):
         results.claims("n00")
 

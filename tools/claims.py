@@ -58,17 +58,30 @@ class Claim:
     tag: str = "quoted"
 
     def record(self):
-        """The claim as plain numbers and text, with what was found here."""
+        """The claim as plain numbers and text, with what was found here, and what that means."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         found = None if self.ours is None else self.ours()
         if found is None:
-            return plain | {"ours": None, "sd": None, "study": "not repeated here", "holds": None}
+            none = dict.fromkeys(("ours", "sd", "holds", "verdict"))
+            return plain | none | {"study": "not repeated here"}
         value, sd, study = found
         over = value - self.paper
         low = -self.tolerance if self.sense in ("at least", "about") else -np.inf
         high = self.tolerance if self.sense in ("at most", "about") else np.inf
         holds = bool(low <= over <= high)
-        return plain | {"ours": value, "sd": sd, "study": study, "holds": holds}
+        found = {"ours": value, "sd": sd, "study": study, "holds": holds}
+        return plain | found | {"verdict": self.verdict(holds)}
+
+    def verdict(self, holds):
+        """Whether it was kept, in words."""
+        if holds:
+            words = {"about": "the paper's"}.get(self.sense, f"{self.sense} the paper's")
+            return f"yes: {words}" + (
+                f", give or take {self.tolerance:g}" if self.tolerance else ""
+            )
+        more = f" by more than {self.tolerance:g}" if self.tolerance else ""
+        side = {"at least": "below", "at most": "above", "about": "off"}[self.sense]
+        return f"no: {side} the paper's{more}"
 
 
 def over_seeds(values, where):
@@ -885,7 +898,7 @@ CLAIMS = (
     ),
     Claim(
         "n22.events",
-        "N-MNIST, learned from the membrane (ours: of a sixtieth of it)",
+        "N-MNIST, one hidden layer, learned from the membrane (ours: of a sixtieth of it)",
         "%",
         98.66,
         LEE,
@@ -1075,23 +1088,21 @@ def as_markdown(records):
     rows = []
     for r in records:
         unit = f" {r['unit']}" if r["unit"] else ""
-        ours, sense, kept = "-", "-", "-"
+        ours = "-"
         if r["ours"] is not None:
             ours = f"{r['ours']:g}" + ("" if r["sd"] is None else f" ± {r['sd']:.2g}") + unit
-            sense, kept = f"{r['sense']}, {r['tolerance']:g}", "yes" if r["holds"] else "no"
         rows.append(
             (
                 r["name"].split(".")[0][1:],
                 r["text"],
                 f"{r['paper']:g}{unit}",
                 ours,
-                sense,
-                kept,
+                r["verdict"] or "-",
                 f"{r['source']} ({r['tag']})",
                 r["study"],
             )
         )
-    head = "notebook", "claim", "paper", "here", "tolerance", "kept", "source", "from"
+    head = "notebook", "claim", "paper", "here", "kept?", "source", "from"
     return "\n".join(lines) + "\n" + pages.table(head, rows) + "\n" + NOT_REPEATED
 
 

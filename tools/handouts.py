@@ -142,7 +142,9 @@ def page(path):
         f'{html.escape(lesson["question"])}</p></div><img alt="" src="data:image/png;base64,'
         f'{base64.b64encode(picture).decode()}"></div>'
         f'<h2>Two equations</h2><div class="equations{wide}">{boxes}</div>'
-        f"<h2>Found</h2><ul>{found}</ul><h2>Exercises</h2>{tasks}</html>"
+        f"<h2>Found</h2><ul>{found}</ul>"
+        "<h2>Exercises, on the notebook: its sections, panels and stored runs</h2>"
+        f"{tasks}</html>"
     )
 
 

@@ -93,8 +93,8 @@ def claims(notebook: str) -> Claims:
     Claims of dict
         Each with ``name``, ``text``, ``unit``, ``paper``, ``source``, ``tag`` ("quoted" or
         "second-hand" or "unverified"), ``ours`` (None where it is not repeated here), ``sd`` (None
-        where it was worked out at once), ``study`` (where ours is from), ``sense``, ``tolerance``
-        and ``holds``.
+        where it was worked out at once), ``study`` (where ours is from), ``sense``, ``tolerance``,
+        ``holds`` and, in words, ``verdict`` (both None where it is not repeated).
 
     Raises
     ------
@@ -104,13 +104,6 @@ def claims(notebook: str) -> Claims:
     records = json.loads((folder() / "claims.json").read_text(encoding="utf-8"))
     _check.one_of("notebook", notebook, tuple(sorted({r["name"].split(".")[0] for r in records})))
     return Claims(r for r in records if r["name"].startswith(f"{notebook}."))
-
-
-WANTED = {
-    "at least": "at least the paper's",
-    "at most": "at most the paper's",
-    "about": "the paper's",
-}
 
 
 def _figures(claim):
@@ -123,19 +116,13 @@ def _figures(claim):
     return paper, f"{claim['ours']:g}{sd}{unit}"
 
 
-def _kept(claim):
-    """Whether a claim was kept, and what that means."""
-    kept = f"{'yes' if claim['holds'] else 'NO'}, {WANTED[claim['sense']]}"
-    return kept + (f", give or take {claim['tolerance']:g}" if claim["tolerance"] else "")
-
-
 def _line(claim):
     """One claim in two lines of text."""
     paper, ours = _figures(claim)
     first = f"{claim['text']}:\n    paper {paper} ({claim['source']}, {claim['tag']})"
     if ours is None:
         return f"{first}; {claim['study']}"
-    return f"{first};\n    here {ours} ({claim['study']}): {_kept(claim)}"
+    return f"{first};\n    here {ours} ({claim['study']}): {claim['verdict']}"
 
 
 def _row(claim):
@@ -144,4 +131,4 @@ def _row(claim):
     theirs = f"{paper} ({claim['source']}, {claim['tag']})"
     if ours is None:
         return claim["text"], theirs, claim["study"], None
-    return claim["text"], theirs, f"{ours} ({claim['study']})", _kept(claim)
+    return claim["text"], theirs, f"{ours} ({claim['study']})", claim["verdict"]
