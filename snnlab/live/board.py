@@ -113,6 +113,12 @@ STYLE = """
 """
 
 
+def read_only(value):
+    """An array that cannot be written into; what is given should be nobody else's."""
+    value.flags.writeable = False
+    return value
+
+
 class Board(anywidget.AnyWidget):
     """A widget whose page shows `COMMON` cells, one byte each; `Pad` and `Grid` say what of.
 
@@ -124,7 +130,7 @@ class Board(anywidget.AnyWidget):
     name : str
         Accessible name.
     value : array
-        What is shown. Can be set.
+        What is shown. Can be set as a whole; it is read-only, for writing into it would go unseen.
     """
 
     kind = ""

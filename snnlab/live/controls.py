@@ -64,6 +64,16 @@ class Slider(Control):
     scale: float = 1.0
     digits: int = 2
 
+    def __post_init__(self):
+        _check.integer("digits", self.digits, 0, 15)
+        number = _check.number if self.digits else _check.integer
+        low = number("low", self.low)
+        high = number("high", self.high)
+        if not low < high:
+            raise ValueError(f"high must be above low, got {high:g} and {low:g}")
+        _check.number("step", self.step, above=0)
+        number("value", self.value, at_least=low, at_most=high)  # it would be moved to an end
+
     @property
     def name(self) -> str:
         """Label with unit."""
@@ -92,6 +102,16 @@ class Slider(Control):
         return _check.number(name, value, at_least=low, at_most=high)
 
 
+def check_options(options, value):
+    """Options must be pairs, of what is shown and a value, and the value one of theirs."""
+    pairs = _check.sequence("options", options, of="pairs")
+    for pair in pairs:
+        shown, _ = _check.sequence("an option", pair, 2, "entries, what is shown and a value")
+        _check.text("what is shown for an option", shown)
+    if not any(value is known or value == known for _, known in pairs):
+        raise ValueError(f"value must be that of one of the options, got {value!r}")
+
+
 @dataclass(frozen=True)
 class Choice(Control):
     """One of a few values: a row of buttons, or a menu if there are more than three.
@@ -107,6 +127,9 @@ class Choice(Control):
     label: str
     options: tuple
     value: object
+
+    def __post_init__(self):
+        check_options(self.options, self.value)
 
     def widget(self) -> Widget:
         """A row of buttons of which one is down, or a menu."""
@@ -141,6 +164,9 @@ class Stops(Control):
     label: str
     options: tuple
     value: object
+
+    def __post_init__(self):
+        check_options(self.options, self.value)
 
     def widget(self) -> Widget:
         """A slider that snaps to the values."""

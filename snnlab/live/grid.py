@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from snnlab import _check
-from snnlab.live.board import COMMON, Board
+from snnlab.live.board import COMMON, Board, read_only
 from snnlab.live.controls import Control
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Grid(Board):
     Attributes
     ----------
     value : array of bool (n,)
-        Which cells are off. Can be set; watch it by ``grid.observe(function, "value")``.
+        Which cells are off. Can be set, as a whole: it is read-only; watch it by
+        ``grid.observe(function, "value")``.
     level : bytes of length n, or empty
         How dark each cell is drawn, up to 255.
     """
@@ -161,7 +162,7 @@ class Grid(Board):
 
     @traitlets.validate("value")
     def _valid(self, proposal):
-        return _bools("value", proposal["value"], self.n)
+        return read_only(_bools("value", proposal["value"], self.n))
 
     def to_bytes(self, value: Any) -> bytes:
         """A byte per cell, 1 if it is off."""

@@ -11,6 +11,7 @@ import numpy as np
 import traitlets
 
 from snnlab import _check
+from snnlab.live.board import read_only
 from snnlab.live.controls import Control, leave_main_thread
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Microphone(anywidget.AnyWidget):
     Attributes
     ----------
     value : array of int16 (n,)
-        What was recorded last, at ``sample_rate``; empty before. Can be set; watch it by
+        What was recorded last, at ``sample_rate``; empty before. Can be set, as a whole: it is
+        read-only; watch it by
         ``microphone.observe(function, "value")``.
     recorded_rate : int
         Samples per second that the page recorded with; 0 before.
@@ -252,7 +254,7 @@ class Microphone(anywidget.AnyWidget):
     @traitlets.validate("value")
     def _valid(self, proposal):
         most = (self.seconds + MORE) * self.sample_rate
-        return checked_sound("value", proposal["value"], most)
+        return read_only(checked_sound("value", proposal["value"], most))
 
     def hear(self, sound: ArrayLike, sample_rate: int) -> None:
         """Take a sound as if it had been recorded on the page.

@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from snnlab import _check
-from snnlab.live.board import COMMON, Board
+from snnlab.live.board import COMMON, Board, read_only
 from snnlab.live.controls import Control
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Pad(Board):
     Attributes
     ----------
     value : array of float32 (n, n)
-        What is drawn, from 0 (blank) to 1 (ink), row by row. Can be set; watch it by
-        ``pad.observe(function, "value")``.
+        What is drawn, from 0 (blank) to 1 (ink), row by row. Can be set, as a whole:
+        it is read-only; watch it by ``pad.observe(function, "value")``.
     """
 
     n = traitlets.Int(16).tag(sync=True)
@@ -184,7 +184,7 @@ class Pad(Board):
 
     @traitlets.validate("value")
     def _valid(self, proposal):
-        return _copied("value", proposal["value"], self.n)
+        return read_only(_copied("value", proposal["value"], self.n))
 
     def to_bytes(self, value: Any) -> bytes:
         """A byte per pixel."""

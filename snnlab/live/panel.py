@@ -61,6 +61,41 @@ def of_controls(method):
     return generator if inspect.isgeneratorfunction(method) else inner
 
 
+def of_the_open(method):
+    """A method with which somebody has a panel do something: one that is closed says that it is.
+
+    Callbacks of threads may come late, so what these call does nothing then.
+    """
+
+    @functools.wraps(method)
+    def inner(self, *args, **values):
+        if self.closed:
+            what = f"this {type(self).__name__} is closed, so {method.__name__}() does nothing"
+            raise RuntimeError(f"{what}: make a new one, or use the one that took its place")
+        return method(self, *args, **values)
+
+    inner.of_the_open = True
+    return inner
+
+
+def _check_controls(panel):
+    """Controls of a panel must be such, each under its name; an action's method needs it open."""
+    cls, controls = type(panel), panel.controls
+    if not isinstance(controls, dict):
+        raise TypeError(f"controls of {cls.__name__} must be a dict, not {type(controls).__name__}")
+    for name, control in controls.items():
+        if not isinstance(name, str) or not isinstance(control, Action | Control):
+            kinds = "a Slider, Stops, Choice, Drawing, Switches, Spoken or Action"
+            raise TypeError(f"controls of {cls.__name__}: {name!r} must be a name of {kinds}")
+        if not isinstance(control, Action):
+            continue
+        method = getattr(cls, name, None)
+        if not callable(method):
+            raise TypeError(f"{cls.__name__} must have a method {name}(), as its action has")
+        if not hasattr(method, "of_the_open"):
+            setattr(cls, name, of_the_open(method))
+
+
 def _checked(name, control, widget, value):
     """What is to be shown, unless a slider would round it, or take its end for it, unasked."""
     if not isinstance(control, Slider):
@@ -80,7 +115,8 @@ class Panel(Stays):
 
     Subclasses give
 
-    - ``controls``: dict of name to `Slider`, `Stops`, `Choice`, `Drawing`, `Spoken` or `Action`;
+    - ``controls``: dict of name to `Slider`, `Stops`, `Choice`, `Drawing`, `Switches`, `Spoken` or
+      `Action`, which calls the method of its name;
     - ``simulate(**values)``: data for these values; pure, also callable on its own;
     - ``draw(data)``: a `snnlab.plot.Picture`, or a tuple of them, shown below each other;
       ``update(picture, data)``: show other data in what `draw` made;
@@ -128,6 +164,7 @@ class Panel(Stays):
 
     @_check.given(key=_check.text)
     def __init__(self, key: str | None = None) -> None:
+        _check_controls(self)
         self.key = type(self).__name__ if key is None else key
         self.closed, self.error, self.picture, self.text = False, None, None, ""
         # callbacks arrive on changing threads; figures can be drawn by one at a time only
@@ -225,6 +262,7 @@ class Panel(Stays):
             if not isinstance(control, Action)
         }
 
+    @of_the_open
     def render(self) -> None:
         """Simulate and draw the controls' values; raises what goes wrong, and shows it too."""
         if self.worker is not None:
@@ -241,6 +279,7 @@ class Panel(Stays):
             if not isinstance(control, Action) and name not in self.forgets
         }
 
+    @of_the_open
     def set(self, **values: Any) -> None:
         """Set controls as a reader would; `code` writes such a call.
 
@@ -254,6 +293,8 @@ class Panel(Stays):
         ------
         TypeError, ValueError
             If there is no such control, or it cannot have this value; then none is set.
+        RuntimeError
+            If the panel is closed, as of `reset`, `pin`, `unpin`, `render` and actions.
         """
         known = self.settings()
         for name, value in values.items():
@@ -273,6 +314,7 @@ class Panel(Stays):
                 raise ValueError(f"{name} cannot be {value!r}: {fault}") from fault
         self.moved()
 
+    @of_the_open
     def reset(self) -> None:
         """Set all controls to what they were at first."""
         self.set(**{name: value for name, (_, value) in self._first.items()})
@@ -289,10 +331,12 @@ class Panel(Stays):
             shown.append(f"{name}={value!r}")
         return f"panel.set({', '.join(shown)})"
 
+    @of_the_open
     def pin(self) -> None:
         """Leave what is shown now in the picture, pale, to compare with; for one that is there."""
         self._pin(True)
 
+    @of_the_open
     def unpin(self) -> None:
         """Take away what `pin` has left."""
         self._pin(False)
@@ -313,7 +357,10 @@ class Panel(Stays):
             self.worker.stop()
 
     def close(self) -> None:
-        """End the thread, stop listening, take the widgets off the page. Twice does no harm."""
+        """End the thread, stop listening, take the widgets off the page. Twice does no harm.
+
+        What it was set to can still be read: `values`, `code`, `downloads`.
+        """
         if self.worker is not None:  # before the lock: the thread may be about to take it
             self.worker.close()
         with self._lock:
@@ -380,12 +427,14 @@ class Panel(Stays):
 
     def publish(self, data: Any) -> None:
         """Put data on the page; nothing else writes to the output widgets."""
+        self._shown = None  # until all of it is: an interrupt may come in between
         if self.picture is None:
-            self.picture = self.draw(data)
-            self._make_room()
+            picture = self.draw(data)
+            self._make_room(picture)
+            self.picture = picture
         else:
             self.update(self.picture, data)
-        self.text = self.describe(data)
+        self.text = _check.text("what describe returns", self.describe(data))
         self._show_pictures()
         self._line.value = self._voice.say = self.text
         self._fault.layout.display, self._line.layout.display = "none", ""
@@ -457,10 +506,16 @@ class Panel(Stays):
     def _pictures(self):
         return self.picture if isinstance(self.picture, tuple) else (self.picture,)
 
-    def _make_room(self):
+    def _make_room(self, picture):
         """A view for each picture; the page must not jump while a new picture is loaded."""
-        pictures = self._pictures()
-        self.images += [self._new_image(k) for k in range(1, len(pictures))]
+        pictures = picture if isinstance(picture, tuple) else (picture,)
+        if not pictures or not all(isinstance(one, plot.Picture) for one in pictures):
+            kind = type(next((one for one in pictures if not isinstance(one, plot.Picture)), ()))
+            raise TypeError(
+                f"draw must return a Picture (plot.show makes one of a figure), or a tuple of "
+                f"Pictures, not {kind.__name__}"
+            )
+        self.images = self.images[:1] + [self._new_image(k) for k in range(1, len(pictures))]
         for image, picture in zip(self.images, pictures, strict=True):
             image.size = list(plot.page_size(picture.fig))
         self._right.children = self.images

@@ -61,3 +61,23 @@ def test_the_grid_can_be_set_and_checks():
         with pytest.raises(ValueError, match="^broken must be 6 bools"):
             live.Switches("switched off", 6).check("broken", bad)
     grid.close()
+
+
+@pytest.mark.parametrize(
+    "make", [live.Pad, live.Grid, lambda: live.Microphone(seconds=1.0)], ids=["pad", "grid", "mic"]
+)
+def test_a_value_cannot_be_written_into(make):
+    """Nobody would see it: not the page, nor who watches."""
+    widget = make()
+    given = np.ones_like(widget.value) if widget.value.size else np.ones(5, np.int16)
+    widget.value = given
+    with pytest.raises(ValueError, match="read-only"):
+        widget.value[0] = 0
+    given[0] = 0  # an array of one's own stays one's own
+    assert widget.value.all()
+
+
+def test_a_panels_simulation_may_write_into_what_it_is_given():
+    drawing = live.Drawing("drawing", 4)
+    given = drawing.check("drawing", drawing.widget().value)
+    given[0, 0] = 1

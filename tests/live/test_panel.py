@@ -150,8 +150,12 @@ def test_a_new_panel_closes_the_former():
 
 
 def test_a_panel_that_could_not_be_made_is_not_in_the_way_of_the_next():
+    class Unmade(live.Slider):
+        def widget(self):
+            raise ValueError("min > max")
+
     class Wrong(Fragile):
-        controls = {"x": live.Slider("size", 5, 1, 1, 2, digits=0)}
+        controls = {"x": Unmade("size", 1, 5, 1, 2, digits=0)}
 
     with pytest.raises(Exception, match="max < min|min > max"):
         Wrong("same")
@@ -382,3 +386,149 @@ def test_what_goes_wrong_with_a_still_picture_is_told(fragile, outputs, monkeypa
     fragile.widgets["x"].value = 3
     assert told.wait(30)
     monkeypatch.undo()
+
+
+# --- closed, interrupted, and not as it should be -------------------------------------------------
+
+
+class Pressed(Fragile):
+    """With an action."""
+
+    controls = Fragile.controls | {"press": live.Action("Press")}
+    presses = 0
+
+    def press(self):
+        self.presses += 1
+
+
+def test_a_closed_panel_says_that_it_does_nothing():
+    """Whatever somebody calls to have something shown; what it was set to can still be read."""
+    panel = Pressed()
+    panel.set(x=4)
+    panel.press()
+    panel.close()
+    for name, values in {
+        "set": {"x": 1},
+        "reset": {},
+        "render": {},
+        "pin": {},
+        "unpin": {},
+        "press": {},
+    }.items():
+        with pytest.raises(RuntimeError, match=rf"Pressed is closed, so {name}\(\) does nothing"):
+            getattr(panel, name)(**values)
+    assert panel.values == {"x": 4} and panel.code() == "panel.set(x=4)" and panel.presses == 1
+    # what threads call may come late
+    for late in (panel.ask, panel.moved, panel.stop, panel.close, lambda: panel.put(x=1)):
+        late()
+    panel.show(3)
+    panel.fail(ValueError())
+    assert panel.wait() and panel.values == {"x": 4} and panel.text == "It is 4."
+    Fragile(key="another").close()
+
+
+@pytest.mark.parametrize("where", ["simulate", "update", "describe"])
+def test_after_an_interrupt_the_picture_is_that_of_the_controls(where):
+    """Whatever was being done: setting a control back draws what it says."""
+
+    class Stopped(Fragile):
+        def simulate(self, *, x):
+            self.stop_at("simulate", x)
+            return x
+
+        def update(self, picture, data):
+            super().update(picture, data)
+            self.stop_at("update", data)
+
+        def describe(self, data):
+            self.stop_at("describe", data)
+            return super().describe(data)
+
+        def stop_at(self, place, x):
+            if (place, x) == (where, 4):
+                raise KeyboardInterrupt
+
+    panel = Stopped()
+    with pytest.raises(KeyboardInterrupt):
+        panel.set(x=4)
+    assert panel.values == {"x": 4}
+    panel.set(x=2)
+    assert panel.picture.alt == "The number 2." and panel.text == "It is 2."
+    panel.close()
+
+
+@pytest.mark.parametrize("where", ["simulate", "draw", "describe"])
+def test_a_panel_whose_making_was_interrupted_can_be_made_anew(where):
+    class Stopped(Fragile):
+        stops = where
+
+        def simulate(self, *, x):
+            return self.may_stop("simulate") or x
+
+        def draw(self, data):
+            return self.may_stop("draw") or (super().draw(data), super().draw(data))
+
+        def update(self, pictures, data):
+            for picture in pictures:
+                super().update(picture, data)
+
+        def describe(self, data):
+            return self.may_stop("describe") or super().describe(data)
+
+        def may_stop(self, place):
+            if place == self.stops:
+                Stopped.stops = None
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Stopped()
+    panel = Stopped()
+    panel.set(x=3)
+    assert panel.error is None and panel.text == "It is 3." and len(panel.images) == 2
+    panel.close()
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"draw": lambda self, data: None}, "draw must return a Picture .* not NoneType"),
+        ({"draw": lambda self, data: plot.new_figure(1, 1)}, "plot.show .* not Figure"),
+        ({"draw": lambda self, data: ()}, "draw must return"),
+        ({"describe": lambda self, data: None}, "what describe returns must be a string"),
+    ],
+)
+def test_what_a_panel_of_ones_own_gives_is_checked(part, words):
+    panel = type("Own", (Fragile,), part)()
+    with pytest.raises(TypeError, match=words):
+        panel.render()
+    panel.close()
+
+
+@pytest.mark.parametrize(
+    ("controls", "words"),
+    [
+        ([live.Slider("x", 0, 1, 0.1, 0.5)], "controls of Own must be a dict"),
+        ({"x": 3}, "'x' must be a name of a Slider"),
+        ({"press": live.Action("Press")}, r"Own must have a method press\(\)"),
+    ],
+)
+def test_controls_of_ones_own_are_checked(controls, words):
+    with pytest.raises(TypeError, match=words):
+        type("Own", (Fragile,), {"controls": controls})()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: live.Slider("x", 0, 1, 0.1, 5), "value must be at most 1, got 5"),
+        (lambda: live.Slider("x", 1, 0, 0.1, 0.5), "high must be above low"),
+        (lambda: live.Slider("x", 0, 1, 0, 0.5), "step"),
+        (lambda: live.Choice("x", (("a", 1), ("b", 2)), 3), "value must be that of one of the"),
+        (lambda: live.Stops("x", (), None), "value must be that of one of the"),
+        (lambda: live.Stops("x", (1, 2), 1), "an option must be a sequence"),
+    ],
+)
+def test_a_control_that_cannot_begin_as_it_says_is_refused(make, words):
+    """Sliders were moved to an end without a word."""
+    with pytest.raises((TypeError, ValueError), match=words):
+        make()
