@@ -309,7 +309,7 @@ def array(name, value, dtype, shape=None, *, unit_interval=False):
         out = np.asarray(value)
         if out.dtype.kind not in "biuf":
             raise TypeError
-        if np.dtype(dtype).kind == "i" and out.size:
+        if np.dtype(dtype).kind in "iu" and out.size:
             limits = np.iinfo(dtype)
             if out.min() < limits.min or out.max() > limits.max:
                 raise OverflowError

@@ -6,6 +6,19 @@ from snnlab._check import each, floats, integer, kind, like, number
 INCHES = like(number, at_least=0.1, at_most=200)
 CLASS = like(integer, at_least=0, at_most=10**6)
 
+
+def image(name, value):
+    """Return an image of one pixel or more, (rows, columns), of values in [0, 1]."""
+    return grey(name, floats(name, value, None, None))
+
+
+def grey(name, value):
+    """Return what is drawn from white to black, if it lies in [0, 1]; all else would be black."""
+    if 0 in value.shape:
+        raise ValueError(f"{name} must have a pixel or more, got shape {value.shape}")
+    return _check.array(name, value, value.dtype, unit_interval=True)
+
+
 CHECKS = {
     "fig": kind("Figure", "SubFigure"),
     "picture": kind("Picture"),
@@ -24,7 +37,7 @@ CHECKS = {
     "stored": kind("Frontier"),
     "log": kind("Log"),
     "rule": kind("Rule"),
-    "image": like(floats, None, None),
+    "image": image,
     "x": like(floats, None, None),
     "matrix": like(floats, None, None),
     "sigma_d": like(floats, None),

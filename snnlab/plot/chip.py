@@ -31,7 +31,7 @@ EXCITES, INHIBITS = to_rgb(ROLES["input"]), to_rgb(ROLES["spike"])
 GONE, DEAD = (1.0, 1.0, 1.0), (0.86, 0.86, 0.86)
 
 
-@style.drawing(calibrated=_check.number)
+@style.drawing(calibrated=_check.like(_check.number, at_least=0, at_most=10))
 def draw_mismatch(
     sigma_d: ArrayLike,
     *,
@@ -59,10 +59,15 @@ def draw_mismatch(
     fig = style.figure(6.4, 3.6, fig)
     ax = fig.subplots()
     x = 100 * sigma_d
+    if not accuracies or not len(x):
+        raise ValueError("sigma_d and accuracies must hold one entry or more")
     said = []
     for mode, y in accuracies.items():
         name, role, marker, dashes = MODES[_check.one_of("name of accuracies", mode, MODES)]
-        y = 100 * _check.floats(mode, np.atleast_2d(_check.as_array(mode, y)), None, len(x))
+        y = np.atleast_2d(_check.as_array(mode, y))
+        y = 100 * _check.array(mode, y, float, (None, len(x)), unit_interval=True)
+        if not len(y):
+            raise ValueError(f"{mode} must hold one chip or more")
         mean = y.mean(axis=0)
         single = {"color": ROLES[role], "ms": 3, "alpha": 0.45, "mew": 0}
         ax.plot(np.broadcast_to(x, y.shape).ravel(), y.ravel(), marker, **single)
@@ -98,7 +103,7 @@ def draw_transfer(matrix: ArrayLike, *, fig: Figure | SubFigure | None = None) -
     Picture
     """
     _check.integer("number of entries in matrix", matrix.size, 1, 10**4)
-    matrix = 100 * matrix
+    matrix = 100 * _check.array("matrix", matrix, float, unit_interval=True)
     rows, columns = matrix.shape
     fig = style.figure(1.9 + 0.72 * columns, 1.3 + 0.6 * rows, fig)
     ax = fig.subplots()
@@ -113,12 +118,16 @@ def draw_transfer(matrix: ArrayLike, *, fig: Figure | SubFigure | None = None) -
     fig.colorbar(shown, ax=ax, label="test accuracy (%)")
     style.label_axes(ax, x="tested on chip", y="trained on chip")
     style.freeze(fig)
-    own = np.diag(matrix).mean() if rows == columns else np.nan
-    others = matrix[~np.eye(rows, columns, dtype=bool)]
     alt = (
-        f"Table of test accuracies of networks trained on {rows} chips and tested on {columns}: "
-        f"{own:.1f} % on their own, {others.mean():.1f} % on the others, on average."
+        f"Table of test accuracies of networks trained on {count(rows, 'chip')} and tested on "
+        f"{columns}: on average "
     )
+    if rows != columns:
+        alt += f"{matrix.mean():.1f} %."
+    else:
+        alt += f"{np.diag(matrix).mean():.1f} % on their own"
+        others = matrix[~np.eye(rows, dtype=bool)]
+        alt += f", {others.mean():.1f} % on the others." if others.size else "."
     return style.Picture(fig, alt)
 
 

@@ -179,7 +179,7 @@ def draw_explanation(
     label : int, optional
         The true class.
     names : sequence of str, optional
-        Names of the classes; their numbers by default.
+        Names of the classes; their numbers by default. Long ones are shortened in the picture.
     fig : Figure or SubFigure, optional
         Where to draw.
 
@@ -199,11 +199,14 @@ def draw_explanation(
     spikes_ax = fig.add_subplot(grid[0, 1])
     potential_ax = fig.add_subplot(grid[1, 1], sharex=spikes_ax)
 
-    what = f"class {names[e.target]}"
-    if e.against is not None:
-        what += f", not {names[e.against]}"
+    short = [style.brief(name) for name in names]
+    what, shown = (
+        f"class {these[e.target]}" + ("" if e.against is None else f", not {these[e.against]}")
+        for these in (names, short)
+    )
     picture_ax.imshow(image, vmin=0, vmax=1, cmap="gray_r")
-    said = f"Why {what}?" if label is None else f"Why {what}? It is {names[label]}"
+    gap = "\n" if style.are_long(names) else " "
+    said = f"Why {shown}?" if label is None else f"Why {shown}?{gap}It is {short[label]}"
     style.label_axes(picture_ax, title=said)
     shown = _draw_map(fig, map_ax, e, image.shape)
     for ax in (picture_ax, map_ax):
@@ -215,7 +218,7 @@ def draw_explanation(
     style.label_axes(spikes_ax, y="contribution\n(arb. units)", title=title)
     spikes_ax.tick_params(labelbottom=False)
 
-    classes = _draw_potentials(potential_ax, e, rival, names)
+    classes = _draw_potentials(potential_ax, e, rival, short)
     latest = max(e.hidden.step.max(initial=0), e.step or 0, 1) + 2
     spikes_ax.set_xlim(-0.5 * e.dt * US, (min(latest, len(e.readout)) - 0.5) * e.dt * US)
     fig.align_ylabels([spikes_ax, potential_ax])

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from snnlab import _check
 from snnlab.plot import style
+from snnlab.plot.arguments import grey
 from snnlab.plot.style import ROLES, US, count
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def draw_images(
     labels, predictions : array of int (n,), optional
         True and predicted classes; a wrong one is marked by a cross, a frame and the true class.
     names : sequence of str, optional
-        Names of the classes.
+        Names of the classes; long ones are shortened in the picture.
     columns : int
     fig : Figure or SubFigure, optional
         Where to draw.
@@ -56,14 +57,15 @@ def draw_images(
     _check.integer("number of images in x", len(x), 1, 1000)
     columns = min(columns, len(x))
     rows = -(-len(x) // columns)
-    fig = style.figure(1.02 * columns, 1.22 * rows, fig)
+    room = " \n " if style.are_long(names) and predictions is not None else " "
+    fig = style.figure(1.02 * columns, (1.22 + 0.15 * ("\n" in room)) * rows, fig)
     axes = np.ravel(fig.subplots(rows, columns, squeeze=False))
     for ax in axes[len(x) :]:
         ax.set_visible(False)
     shown = [style.blank_image(ax, shape) for ax in axes[: len(x)]]
     for ax in axes:
         style.frame_image(ax)
-        ax.set_title(" ", size=9, loc="center", pad=3)
+        ax.set_title(room, size=9, loc="center", pad=3)
     picture = style.Picture(fig, "", images=shown, axes=axes, shape=tuple(shape), names=names)
     update_images(picture, x, labels=labels, predictions=predictions)
     style.freeze(fig)
@@ -80,7 +82,7 @@ def update_images(
 ) -> None:
     """Show as many other images in a picture of `draw_images`; arguments as there."""
     a = style.artists(picture, "images", "shape", "names")
-    x = _check.array("x", x, x.dtype, (len(a.images), a.shape[0] * a.shape[1]))
+    x = grey("x", _check.array("x", x, x.dtype, (len(a.images), a.shape[0] * a.shape[1])))
     n_classes = 10**6 if a.names is None else len(a.names)
     if labels is not None:
         labels = _check.labels("labels", labels, len(x), n_classes)
@@ -90,15 +92,18 @@ def update_images(
     def name(k):
         return str(k) if a.names is None else a.names[k]
 
-    n_wrong = 0
+    def shown(k, most):
+        return style.brief(name(k), most)
+
+    gap, n_wrong = "\n" if style.are_long(a.names) else " ", 0
     for k, (image, ax) in enumerate(zip(a.images, a.axes, strict=False)):
         image.set_data(x[k].reshape(a.shape))
         wrong = labels is not None and predictions is not None and labels[k] != predictions[k]
         n_wrong += bool(wrong)
         said = predictions if predictions is not None else labels
-        text = "" if said is None else name(said[k])
+        text = "" if said is None else shown(said[k], 11 if wrong else 13)
         # an empty title would be left out of the layout, so there is always a character
-        ax.title.set_text((f"✗ {text}, not {name(labels[k])}" if wrong else text) or " ")
+        ax.title.set_text((f"✗ {text},{gap}not {shown(labels[k], 11)}" if wrong else text) or " ")
         ax.title.set_color(ROLES["wrong"] if wrong else "black")
         for spine in ax.spines.values():
             spine.set(color=ROLES["wrong"] if wrong else "#333333", linewidth=2 if wrong else 0.8)

@@ -182,7 +182,7 @@ def _outputs(ax, place, peaks, decision, names):
         ax.text(
             x,
             y,
-            names[j][:3],
+            names[j][:3].replace("$", r"\$"),
             ha="center",
             va="center",
             zorder=5,

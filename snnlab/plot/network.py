@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from snnlab.plot.style import Picture
     from snnlab.trace import Trace
 
+LETTERS = 11  # of a class's name
+
 
 @style.drawing()
 def draw_raster(
@@ -48,9 +50,9 @@ def draw_raster(
     label : int, optional
         The true class.
     image : array (rows, columns), optional
-        Without it, there is no room for one later either.
+        Values in [0, 1]. Without it, there is no room for one later either.
     names : sequence of str, optional
-        Names of the classes; their numbers by default.
+        Names of the classes; their numbers by default. Long ones are shortened in the picture.
     size : (float, float)
         Of the figure in inches.
     fig : Figure or SubFigure, optional
@@ -62,9 +64,10 @@ def draw_raster(
     """
     sample = _checked_sample(trace, sample)
     fig = style.figure(*size, fig)
-    grid = fig.add_gridspec(3, 2, width_ratios=[1, 2.6], height_ratios=[1, 1, 1.1])
     n_classes = trace.readout.shape[2]
     names = _check.names("names", names, n_classes)
+    left = 1.5 if style.are_long(names) else 1
+    grid = fig.add_gridspec(3, 2, width_ratios=[left, 2.6], height_ratios=[1, 1, 1.1])
     if image is None:
         bars_ax = fig.add_subplot(grid[:, 0])
     else:
@@ -73,7 +76,7 @@ def draw_raster(
     top = fig.add_subplot(grid[0, 1])
     middle, bottom = (fig.add_subplot(grid[k, 1], sharex=top) for k in (1, 2))
 
-    bars = _place_bars(bars_ax, names)
+    bars = _place_bars(bars_ax, names, 30 if image is None else 14)
     last = trace.readout.shape[1] * dt * US
     top.set_xlim(-0.02 * last, 1.02 * last)
     lines = {
@@ -82,8 +85,9 @@ def draw_raster(
     }
     parts = _place_readout(bottom, n_classes)
     fig.align_ylabels([top, middle, bottom])
-    verdict = (bars_ax if image is None else picture_ax).set_title(" ")
-    titles = [ax.set_title(" ") for ax in (top, middle, bottom)]
+    room = " \n " if style.are_long(names) else " "
+    verdict = (bars_ax if image is None else picture_ax).set_title(room)
+    titles = [ax.set_title(room if ax is bottom else " ") for ax in (top, middle, bottom)]
     parts = {"bars": bars, "lines": lines, **parts, "verdict": verdict, "titles": titles}
     if image is not None:
         shown = style.blank_image(picture_ax, (2, 2))
@@ -103,9 +107,11 @@ def _checked_sample(trace, sample):
     return _check.integer("sample", sample, 0, len(trace.readout) - 1)
 
 
-def _place_bars(ax, names):
+def _place_bars(ax, names, most):
+    """A bar for each class; if there are more than ``most``, some have no name."""
     bars = ax.barh(range(len(names)), np.zeros(len(names)), color=QUIET, height=0.7)
-    ax.set_yticks(range(len(names)), names)
+    some = range(0, len(names), -(-len(names) // most))
+    ax.set_yticks(some, [style.brief(names[k], LETTERS) for k in some])
     ax.invert_yaxis()
     ax.axvline(0, color="#333333", lw=0.8)
     ax.xaxis.set_major_locator(MaxNLocator(3))
@@ -189,14 +195,8 @@ def update_raster(
     if not counts["spike"]:
         _decides_nothing(picture, decision, counts["input"])
         return
-    said = f"decides for {a.names[decision]}"
-    title = f"★ highest of all: class {a.names[decision]} at {when:.1f} µs"
-    if label is not None:
-        right = "right" if decision == label else f"wrong: it is {a.names[label]}"
-        said += f" ({right})"
-        if label != decision:
-            title += f"; dashed: class {a.names[label]}, the true one"
-    a.verdict.set_text(said[0].upper() + said[1:])
+    said, verdict, title = _said(a.names, decision, label, when)
+    a.verdict.set_text(verdict)
     a.titles[2].set_text(title)
     picture.alt = (
         f"Spikes of one sample over {len(readout) * a.dt * US:.0f} µs: "
@@ -204,6 +204,20 @@ def update_raster(
         f"{count(counts['spike'], 'hidden spike')}. The network {said}, whose potential is "
         f"the highest, {highest:.2f} at {when:.1f} µs."
     )
+
+
+def _said(names, decision, label, when):
+    """What is said of a decision, in words, above the image, and above the potentials."""
+    gap = "\n" if style.are_long(names) else " "
+    short = [style.brief(name, LETTERS) for name in names]
+    said, verdict = (f"ecides for {these[decision]}" for these in (names, short))
+    title = f"★ highest of all: class {short[decision]} at {when:.1f} µs"
+    if label is not None:
+        right = label == decision
+        said += " (right)" if right else f" (wrong: it is {names[label]})"
+        verdict += f"{gap}(right)" if right else f"{gap}(wrong: it is {short[label]})"
+        title += "" if right else f";{gap}dashed: class {short[label]}, the true one"
+    return f"d{said}", f"D{verdict}", title
 
 
 def _show_readout(a, readout, label):
@@ -219,7 +233,7 @@ def _show_readout(a, readout, label):
     when = t[int(readout[:, decision].argmax())]
     a.peak.set_data([when], [highest[decision]])
     a.note.xy = when, highest[decision]
-    a.note.set_text(a.names[decision])
+    a.note.set_text(style.brief(a.names[decision], LETTERS))
     low, high = style.steady(min(0.0, float(readout.min())), max(0.0, float(readout.max())))
     margin = 0.1 * (high - low or 1.0)
     a.readout.set_ylim(low - 0.3 * margin, high + 1.6 * margin)

@@ -40,6 +40,8 @@ class Raster(style.Picture):
 
     def __init__(self, fig: Figure | SubFigure, alt: str, **axes: Axes) -> None:
         super().__init__(fig, alt)
+        for name, ax in axes.items():
+            _check.kind("Axes")(name, ax)
         self.axes = axes
         self._inside = dict.fromkeys(axes, lambda shape: _WHITE)
         self._pinned = {}  # what stays behind it, likewise by name

@@ -296,6 +296,27 @@ def draw_prior(
     return style.Picture(fig, alt, axes=(ax,), meet=meet)
 
 
+def _checked_records(name, records, needs):
+    """Return records of runs, dicts with a label and numbers that an axis of shares has room for.
+
+    ``needs`` are the numbers beside the mean; what is labelled "dense" may be a level without them.
+    """
+    records = _check.each(_check.kind("dict"), of="dicts")(name, records)
+    if not records:
+        raise ValueError(f"{name} must hold one record or more")
+    for r in records:
+        needed = "label", "mean", *(() if r.get("label") == "dense" else needs)
+        if any(r.get(key) is None for key in needed):
+            raise ValueError(f"{name} must be dicts with {', '.join(needed)}: {sorted(r)}")
+        _check.text(f"label of {name}", r["label"])
+        _check.number(f"mean of {name}", r["mean"], at_least=0, at_most=1)
+        _check.number(f"sd of {name}", r.get("sd") or 0, at_least=0)
+        for key in set(needs) & set(r):
+            ends = {"at_most": 1} if key == "connectivity" else {}
+            _check.number(f"{key} of {name}", r[key], above=0, **ends)
+    return records
+
+
 MARKS = "osD^vPX*<>hp"
 RULES = {  # colour, marker and line style: a rule has the same in every figure
     "Grad R": (OKABE_ITO["blue"], "o", "-"),
@@ -309,7 +330,12 @@ RULES = {  # colour, marker and line style: a rule has the same in every figure
 }
 
 
-@style.drawing(records=_check.each(_check.kind("dict"), of="dicts"))
+def _accuracy_to_scale(percent):
+    """Errors on a logarithmic axis; what an error bar holds beyond the end of it is cut off."""
+    return -np.log(np.maximum(101 - percent, 1e-3))
+
+
+@style.drawing()
 def draw_tradeoff(
     records: Sequence[Mapping[str, Any]], *, fig: Figure | SubFigure | None = None
 ) -> Picture:
@@ -331,11 +357,10 @@ def draw_tradeoff(
     Picture
     """
     names = "connectivity", "mean", "hidden_spikes"
-    if not records or any(name not in r for r in records for name in ("label", *names)):
+    records = _checked_records("records", records, (names[0], names[2]))
+    if any(name not in r for r in records for name in names):
         raise ValueError(f"records must be dicts with label, {', '.join(names)}, one or more")
-    values = _check.array("records", [[r[name] for name in names] for r in records], float)
-    if not (values[:, [0, 2]] > 0).all():
-        raise ValueError("records must have a connectivity and hidden_spikes above 0")
+    values = np.array([[r[name] for name in names] for r in records], float)
     best = _undominated(values * (1, -1, 1))
     x, y, spikes = values[:, 0] * 100, values[:, 1] * 100, values[:, 2]
     labels = list(dict.fromkeys(r["label"] for r in records))
@@ -359,7 +384,7 @@ def draw_tradeoff(
     ax.set_xlim(x.min() / 1.4, 1.4 * x.max())
     _round_numbers(ax.xaxis)
     # as errors on a logarithmic axis, but read as accuracies; 101: all right has a place too
-    ax.set_yscale("function", functions=(lambda a: -np.log(101 - a), lambda s: 101 - np.exp(-s)))
+    ax.set_yscale("function", functions=(_accuracy_to_scale, lambda s: 101 - np.exp(-s)))
     errors = 101 - y
     ax.set_ylim(101 - min(errors.max() * 1.3, 101), 101 - errors.min() / 1.3)
     ax.yaxis.set_major_locator(FixedLocator([0, 20, 40, 60, 80, 90, 95, 98, 99, 99.5]))
@@ -402,8 +427,14 @@ def draw_rules(
     -------
     Picture
     """
-    if not studies or not all(studies.values()):
+    if not studies:
         raise ValueError("studies must hold records, one or more for each title")
+    studies = {
+        _check.text("titles of studies", title): _checked_records(
+            f"studies[{title!r}]", records, ("connectivity",)
+        )
+        for title, records in studies.items()
+    }
     labels = list(dict.fromkeys(r["label"] for records in studies.values() for r in records))
     rules = [label for label in labels if label != "dense"]
     looks = _looks(rules)
@@ -426,7 +457,7 @@ def draw_rules(
             sd = [100 * (r.get("sd") or 0) for r in mine]
             handles[rule] = ax.errorbar(x, y, sd, label=rule, ms=5, elinewidth=0.8, **looks[rule])
             said.append(
-                f"{rule} {', '.join(f'{100 - e:.2f} % at {c:.2g} %' for c, e in zip(x, y))}"  # noqa: B905
+                f"{rule} {', '.join(f'{100 - e:.2f} % at {c:.3g} %' for c, e in zip(x, y))}"  # noqa: B905
             )
         ax.set(xscale="log", yscale="log")
         for axis in (ax.xaxis, ax.yaxis):

@@ -432,6 +432,23 @@ def steady(low, high):
     return -float(down), float(up)
 
 
+def brief(name, most=14):
+    """A name as a picture has room for it: its middle is left out, and it is never a formula.
+
+    What is left is a little shorter than ``most``: it may be of wide letters.
+    """
+    name = " ".join(str(name).split())
+    if len(name) > most:
+        head, tail = most // 2, most - most // 2 - 3
+        name = f"{name[:head]}…{name[-tail:]}"
+    return name.replace("$", r"\$")
+
+
+def are_long(names):
+    """Whether what is said of two of them takes two lines."""
+    return names is not None and max(map(len, names), default=0) > 4
+
+
 def an(what):
     """``a 3``, ``an 8``, ``an automobile``."""
     sound = str(what).lstrip('"')[0]

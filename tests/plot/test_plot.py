@@ -2,6 +2,7 @@
 
 import html
 import io
+import itertools
 import re
 
 import numpy as np
@@ -12,7 +13,7 @@ pytest.importorskip("matplotlib")
 import matplotlib
 from PIL import Image
 
-from snnlab import LIF, History, Network, encode, plot
+from snnlab import LIF, History, Network, encode, explain, plot
 from snnlab.course import figures
 from snnlab.plot import style
 
@@ -323,3 +324,133 @@ def test_save_writes_a_whole_file(tmp_path, pictures):
 )
 def test_articles(what, said):
     assert style.an(what) == said and style.one(what) == said[0].upper() + said[1:]
+
+
+# --- what somebody else would give ----------------------------------------------------------------
+
+FASHION = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag".split() + [
+    "Ankle boot"
+]
+LONG = [f"Golden retriever, litter {k}" for k in range(8)] + ["$10", "$x^$"]
+
+
+def assert_no_titles_overlap(picture):
+    """Titles and names of ticks are each within their own place; all axes are still to be seen."""
+    assert_nothing_is_cut_off(picture)
+    seen = [ax for ax in axes(picture) if ax.get_visible()]
+    boxes = [ax.title.get_window_extent() for ax in seen if ax.get_title().strip()]
+    for k, box in enumerate(boxes):
+        assert not any(box.shrunk(0.97, 0.9).overlaps(other) for other in boxes[:k]), picture.alt
+    for ax in seen:
+        if ax.get_label() != "<colorbar>":
+            assert min(ax.get_window_extent().size) > 50, picture.alt
+        ticks = [label.get_window_extent() for label in ax.get_yticklabels() if label.get_text()]
+        for one, next_one in itertools.pairwise(sorted(ticks, key=lambda box: box.y0)):
+            assert one.y1 < next_one.y1 and next_one.y0 > one.y0 + 0.7 * one.height, picture.alt
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("names", [FASHION, LONG, [str(k) for k in range(10)]])
+def test_names_of_classes_have_room_and_are_no_formulas(batch, names):
+    """Long ones squeezed the axes to nothing, lay on each other, or were not drawn at all."""
+    image, trace = batch["images"][0].reshape(SHAPE), batch["trace"]
+    for label in (0, 9):
+        looks = {"label": label, "names": names}
+        drawn = [
+            plot.draw_raster(trace, dt=1.7e-6, image=image, **looks),
+            plot.draw_raster(trace, dt=1.7e-6, **looks),
+            plot.draw_images(
+                batch["images"], SHAPE, labels=[label] * 6, predictions=range(4, 10), names=names
+            ),
+        ]
+        for picture in drawn:
+            assert_no_titles_overlap(picture)
+            assert names[label] in picture.alt
+
+
+def test_an_explanations_names_have_room(batch):
+    network = Network((64, 30, 10), LIF.brainscales2(), n_steps=20, rng=1)
+    network.scale_to_activity(batch["trace"].inputs, 40)
+    image, sample = batch["images"][0].reshape(SHAPE), batch["trace"].inputs[:1]
+    for names in (FASHION, LONG):
+        found = explain(network, sample, against=9)
+        picture = plot.draw_explanation(found, image, label=0, names=names)
+        assert_no_titles_overlap(picture)
+        assert names[9] in picture.alt
+
+
+def test_of_many_classes_some_are_named():
+    network = Network((64, 30, 100), LIF.brainscales2(), n_steps=20, rng=1)
+    trace = network.forward(encode.latency(np.ones((1, 64), np.float32)))
+    for image in (None, np.ones(SHAPE)):
+        assert_no_titles_overlap(plot.draw_raster(trace, dt=1.7e-6, image=image))
+
+
+def test_values_beyond_white_and_black_are_refused(batch):
+    """Of 0 to 255 all would be black, and nobody would know why."""
+    images, trace = 255 * batch["images"], batch["trace"]
+    image = images[0].reshape(SHAPE)
+    picture = plot.draw_raster(trace, dt=1.7e-6, image=image / 255)
+    grid = plot.draw_images(batch["images"], SHAPE)
+    for name, draw in {
+        "x": lambda: plot.draw_images(images, SHAPE),
+        "x ": lambda: plot.update_images(grid, -images),
+        "image": lambda: plot.draw_raster(trace, dt=1.7e-6, image=image),
+        "image ": lambda: plot.update_raster(picture, trace, image=image),
+        "image  ": lambda: plot.draw_code(image, trace.inputs, dt=1.7e-6),
+    }.items():
+        with pytest.raises(ValueError, match=rf"{name.strip()} must lie in \[0, 1\]"):
+            draw()
+    with pytest.raises(ValueError, match="image must have a pixel or more"):
+        plot.draw_raster(trace, dt=1.7e-6, image=np.ones((0, 4)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_chip_or_chips_of_others_are_told_without_a_gap():
+    """There is no mean of nothing."""
+    assert "90.0 % on their own." in plot.draw_transfer([[0.9]]).alt
+    assert plot.draw_transfer([[0.9, 0.7]]).alt.endswith("tested on 2: on average 80.0 %.")
+    picture = plot.draw_mismatch([0.1], loop=[0.5])
+    assert "50.0 % at 10 %" in picture.alt
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: plot.draw_mismatch([0.1, 0.2]), "accuracies must hold one entry or more"),
+        (lambda: plot.draw_mismatch([], loop=[]), "sigma_d and accuracies must hold"),
+        (lambda: plot.draw_mismatch([0.1], loop=np.ones((0, 1))), "loop must hold one chip"),
+        (lambda: plot.draw_mismatch([0.1], loop=[90]), r"loop must lie in \[0, 1\]"),
+        (lambda: plot.draw_mismatch([0.1], loop=[0.9], calibrated=-1), "calibrated"),
+        (lambda: plot.draw_transfer([[90.0]]), r"matrix must lie in \[0, 1\]"),
+        (lambda: plot.draw_rules({"a": [{"label": "b", "mean": 0.9}]}), "connectivity"),
+        (lambda: plot.draw_rules({"a": ["b"]}), "dict"),
+        (lambda: plot.draw_rules({"a": 3}), "sequence"),
+        (lambda: plot.draw_rules({3: [record()]}), "titles of studies"),
+        (lambda: plot.draw_rules({"a": [record(mean=90)]}), "mean of studies"),
+        (lambda: plot.draw_rules({"a": [record(mean=np.nan)]}), "mean of studies"),
+        (lambda: plot.draw_rules({"a": [record(connectivity=0)]}), "connectivity of studies"),
+        (lambda: plot.draw_rules({"a": [record(sd="x")]}), "sd of studies"),
+        (lambda: plot.draw_tradeoff([record(mean=90)]), "mean of records"),
+        (lambda: plot.draw_tradeoff([record(label=3)]), "label of records"),
+        (lambda: plot.draw_tradeoff([record(sd=-1)]), "sd of records"),
+        (lambda: plot.draw_tradeoff([record(sd=np.nan)]), "sd of records"),
+        (lambda: plot.Raster(plot.new_figure(1, 1), "an image", left=3), "left must be a Axes"),
+    ],
+)
+def test_what_no_axis_has_room_for_is_named(draw, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        draw()
+
+
+def record(**others):
+    return {"label": "b", "mean": 0.9, "connectivity": 0.1, "hidden_spikes": 3.0} | others
+
+
+@pytest.mark.filterwarnings("error")
+def test_all_right_has_a_place_in_the_tradeoff():
+    plot.draw_tradeoff([record(), record(mean=1.0, sd=0.02, connectivity=1)]).png()
+    assert (
+        "100.00 % at 100 %"
+        in plot.draw_rules({"a": [record(), record(mean=1, connectivity=1)]}).alt
+    )

@@ -32,3 +32,11 @@ def test_raster_pastes_what_it_is_given():
         picture.paste("main", np.zeros((2, 2)))
     with pytest.raises(ValueError, match="name"):
         picture.paste("other", blocks)
+
+
+def test_a_colour_beyond_bytes_is_refused():
+    """It came round to another colour."""
+    fig = plot.new_figure(1, 1)
+    picture = plot.Raster(fig, "an image", left=fig.subplots())
+    with pytest.raises(ValueError, match="color holds values beyond uint8"):
+        picture.paste_events("left", [0], [0], 1, 1, [0, 0, 300])
