@@ -15,6 +15,8 @@ from snnlab.passes import Forward
 from snnlab.trace import Trace
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import numpy as np
 
     from snnlab._types import Signals
@@ -61,11 +63,15 @@ class Medium:
         trace = Trace.empty(network, inputs, potentials, out)
         for record, mask in zip(trace.hidden_records, masks, strict=True):
             record.dropout = mask
+        given = _check.sequence(
+            "what conditions returns", self.conditions(network), of="Conditions"
+        )
+        _check.each(_check.kind("Conditions"), len(trace.records))("what conditions returns", given)
         conditions = [
             c
             if record.dropout is None
             else c._replace(constants=without_units(c.constants, record.dropout))
-            for c, record in zip(self.conditions(network), trace.records, strict=True)
+            for c, record in zip(given, trace.records, strict=True)
         ]
         with network.workspaces.borrow() as scratch:
             self.passes(network, trace, scratch, conditions, training).run()
@@ -86,3 +92,23 @@ class Medium:
 
 
 IDEAL = Medium()
+
+
+def run_on(medium: Medium, network: Network, inputs: Signals, **settings: Any) -> Trace:
+    """What a medium gives for a batch; one's own may not give a trace of it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no trace, or one of another network or another number of samples.
+    """
+    trace = medium.run(network, inputs, **settings)
+    if medium is IDEAL:
+        return trace
+    what = f"run of {type(medium).__name__} must return"
+    if not isinstance(trace, Trace):
+        raise TypeError(f"{what} a Trace, not {type(trace).__name__}")
+    n = len(inputs)
+    if not (trace.fits(network, n) or trace.fits(network, n, False)):
+        raise ValueError(f"{what} a trace of the network it is given, and of {n} samples")
+    return trace

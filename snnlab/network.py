@@ -21,7 +21,7 @@ from snnlab.blueprint import (
 )
 from snnlab.layers import Dense
 from snnlab.learning.evaluation import predict_scores
-from snnlab.medium import IDEAL
+from snnlab.medium import IDEAL, run_on
 from snnlab.memory import Workspaces
 from snnlab.network_file import NetworkFile
 from snnlab.parameters import check_weights, fill_blocks, new_flat
@@ -233,7 +233,8 @@ class Network(NetworkFile):
         potentials = _check.flag("potentials", potentials)
         check_weights(self)
         how = {"training": True} if _check.flag("training", training) and self.normalises else {}
-        return medium.run(self, inputs, potentials=potentials, dropout=dropout, out=out, **how)
+        how |= {"potentials": potentials, "dropout": dropout, "out": out}
+        return run_on(medium, self, inputs, **how)
 
     def backward(
         self,

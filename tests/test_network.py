@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import snnlab
 from snnlab import (
     LIF,
     ConstantCurrent,
@@ -23,6 +24,7 @@ from snnlab import (
 )
 from snnlab.kernels import lif
 from snnlab.layers import Conv, Dense, Pool, Residual
+from snnlab.medium import Medium
 from snnlab.parameters import Gradients
 
 CHIP = LIF.brainscales2()
@@ -1093,3 +1095,63 @@ def test_what_is_added_to_a_copy_of_gradients_counts(way):
         g += 1.0
     total = sum(b.size for b in net.blocks)
     assert twin.flat.sum() == total and not gradients.flat.any() and twin.fits(net)
+
+
+# --- media of one's own ---------------------------------------------------------------------------
+
+
+class Own(Medium):
+    """Gives what it was told to."""
+
+    def __init__(self, given):
+        self.given = given
+
+    def run(self, network, inputs, **settings):
+        return self.given
+
+
+class Conditioned(Own):
+    """Runs under what it was told to."""
+
+    run = Medium.run
+
+    def conditions(self, network):
+        return self.given
+
+
+def other_traces():
+    net, x = network(), events(4)
+    return net, x, net.forward(events(2)), network((4, 5, 3)).forward(x)
+
+
+@pytest.mark.parametrize(
+    ("medium", "words"),
+    [
+        (lambda few, other: Own(None), "run of Own must return a Trace, not NoneType"),
+        (lambda few, other: Own(few), "of the network it is given, and of 4 samples"),
+        (lambda few, other: Own(other), "of the network it is given, and of 4 samples"),
+        (lambda few, other: Conditioned(None), "what conditions returns must be a sequence"),
+        (lambda few, other: Conditioned([]), "what conditions returns must hold 2"),
+        (lambda few, other: Conditioned("ab"), "what conditions returns"),
+    ],
+)
+def test_a_medium_of_ones_own_must_run_the_batch(medium, words):
+    """Else somebody else's spikes would be evaluated."""
+    net, x, few, other = other_traces()
+    medium, labels = medium(few, other), np.zeros(4, int)
+    for use in (
+        lambda: net.forward(x, on=medium),
+        lambda: evaluate(net, x, labels, substrate=medium),
+        lambda: snnlab.train(net, x, labels, epochs=1, rng=0, substrate=medium),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            use()
+
+
+def test_a_medium_of_ones_own_may_give_the_simulations_trace():
+    net, x, _, _ = other_traces()
+    own = Own(net.forward(x))
+    assert net.forward(x, on=own) is own.given
+    assert net.forward(x, on=Conditioned(net.ideal_conditions)).readout.tolist() == (
+        own.given.readout.tolist()
+    )

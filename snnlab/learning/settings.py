@@ -215,7 +215,9 @@ def check_medium(name, medium):
     """Refuse what cannot stand in for the simulation (somebody's own chip can)."""
     able = hasattr(medium, "run") and hasattr(medium, "clip")
     if medium is not None and (not able or isinstance(medium, type)):
-        raise TypeError(f"{name} must be a Substrate or a Recording, not {medium!r}")
+        raise TypeError(
+            f"{name} must be a Substrate, a Recording or a Medium of your own, not {medium!r}"
+        )
 
 
 def _plain(x):

@@ -20,6 +20,7 @@ from snnlab.learning.losses import agreement, called, check_targets, scored
 from snnlab.learning.progress import Interrupts, Progress
 from snnlab.learning.settings import check_batches, check_samples, normalises, takes_settings
 from snnlab.learning.state import Stateful
+from snnlab.medium import run_on
 from snnlab.parameters import check_weights
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class _Loop:
         self.factor = _check.number("the schedule's factor", settings.schedule(*now), at_least=0)
 
         how = {"dropout": masks, "out": self.trace, **self.how}
-        trace = self.trace = settings.medium.run(network, batch, **how)
+        trace = self.trace = run_on(settings.medium, network, batch, **how)
         value, g_readout = called(settings.loss, trace.readout, target)
         price, g_readout, g_spikes = settings.penalties.of_trace(trace, g_readout, *now)
         if not np.isfinite(value + price):
