@@ -65,8 +65,8 @@ class Slider(Control):
     digits: int = 2
 
     def __post_init__(self):
-        _check.integer("digits", self.digits, 0, 15)
-        number = _check.number if self.digits else _check.integer
+        digits = _check.integer("digits", self.digits, 0, 15)
+        number = _check.number if digits else _check.integer
         low = number("low", self.low)
         high = number("high", self.high)
         if not low < high:
