@@ -23,7 +23,7 @@ SEEDS = {  # where there are not five
     "deep-depth": 3,
     "norm-or-scale": 3,
     "rewiring-cifar16": 1,
-    "rewiring-cifar10": 1,
+    "rewiring-cifar10": 2,
     "deep-mnist": 2,
     "deep-fashion": 2,
     "deep-fashion16": 2,
