@@ -304,10 +304,7 @@ class Network(NetworkFile):
         rate: float | None = None,
         level: float | None = None,
     ) -> Self:
-        """Scale each hidden layer's weights so that it starts out active.
-
-        A network that begins silent, or with every neuron firing in every step, learns slowly. The
-        factor is found by bisection, layer by layer.
+        """Scale each hidden layer's weights: what begins silent, or deafened, learns slowly.
 
         Parameters
         ----------
@@ -316,29 +313,24 @@ class Network(NetworkFile):
         layer_spikes : float, optional
             Mean number of spikes per sample and hidden layer to aim at.
         readout : float, optional
-            Scale the last layer's weights as well: until the standard deviation of the largest
-            potentials, over samples and classes, is this. Left out they stay as they are; what
-            reaches a readout then depends on its time constants and on the length of a sample. Of
-            neurons that spike, and may vote (`snnlab.layers.Vote`), it is their mean spikes per
-            unit and step.
+            Scale the last layer's weights as well, until the standard deviation of its largest
+            potentials, over samples and classes, is this; of neurons that spike, and may vote
+            (`snnlab.layers.Vote`), until that is their mean number of spikes per unit and step.
         rate : float, optional
-            Instead of ``layer_spikes``: mean spikes per unit and step, for layers of unlike sizes.
+            Mean spikes per unit and step instead, for layers of unlike sizes.
         level : float, optional
-            Lift the weights of each output, at last, until its largest potential is this on average
-            (1 does well). Else outputs may begin at rest in all samples, and `MaxOverTime` has no
-            gradient for them, which slows convolutions and deep networks down most.
+            Lift each output until its largest potential is this on average (1 does well): some
+            else begin at rest in all samples, where `MaxOverTime` has no gradient.
 
         Returns
         -------
         Network
-            This network, changed in place. A layer that spikes more even without its weights (by a
-            shortcut, by ``v_init``) keeps them, with a warning.
+            This one, changed. A layer that spikes more without its weights keeps them (a warning).
 
         Raises
         ------
         ValueError
-            If a layer cannot spike as often, however its weights are scaled (it rests after each
-            spike, say), or not at all; or a readout is not in proportion to its weights.
+            If a layer cannot spike as often, or a readout is not in proportion to its weights.
         """
         scale_to_activity(self, inputs, layer_spikes, readout, rate, level)
         return self
