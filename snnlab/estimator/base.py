@@ -388,7 +388,8 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             heard = rate if votes and isinstance(network.neurons[-1], LIF) else None
             image = len(network.shape_in) == 3
             asked = {"rate": rate} if image else {"layer_spikes": share * min(sizes)}
-            level = self.level(votes) if network.neuron_stages[-1].kind == "integrator" else None
+            reads = not votes and network.neuron_stages[-1].kind == "integrator"
+            level = self.level() if reads else None
             with _check.told_of("activity"):
                 network.scale_to_activity(few, readout=heard, level=level, **asked)
         self.network_ = network
@@ -397,7 +398,7 @@ class SpikingEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Whether the last of the layers is read out as it is."""
         return False
 
-    def level(self, votes: bool) -> float | None:
+    def level(self) -> float | None:
         """Largest potentials that outputs begin with on average, or None: as they come."""
         return None
 

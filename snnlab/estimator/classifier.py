@@ -291,10 +291,10 @@ class SpikingClassifier(ClassifierMixin, SpikingEstimator):
             return MaxOverTime(scale=1.0) if self.is_straight() else "max_over_time"
         return self.loss
 
-    def level(self, votes: bool) -> float | None:
+    def level(self) -> float | None:
         """A threshold, if the loss is of largest potentials: those at rest have no gradient."""
         named = isinstance(self.loss, str) and self.loss in ("auto", "max_over_time")
-        return 1.0 if (named or isinstance(self.loss, MaxOverTime)) and not votes else None
+        return 1.0 if named or isinstance(self.loss, MaxOverTime) else None
 
     # answers --------------------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ def test_claims_are_a_table():
             assert row[3] == NOTHING
         else:
             assert row[2].startswith(f"{claim['ours']:g}")
-            assert row[3].startswith("yes" if claim["holds"] else "NO")
+            assert row[3].startswith("yes" if claim["holds"] else "no: ")
 
 
 def test_cards_hold_all_there_is():

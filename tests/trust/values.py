@@ -792,6 +792,7 @@ OWN = {
     "units_in_use.unheard": FLAG,
     "views.flat": lambda: network().parameters.copy(),
     "loudest_silence.n": ONE,
+    "scale_to_activity.level": lambda: 1.0,
     # conversion
     "ReLU.v_th": lambda: 1.0,
     "ReLU.levels": lambda: 4,
