@@ -193,7 +193,7 @@ def level_readout(network, inputs, level):
     """
     last = network.neuron_stages[-1]
     trace = network.forward(inputs, potentials=False)
-    source = trace.inputs if last.source < 0 else trace.records[last.source].signal
+    source = trace.signal_of(last.source)
     heard = np.zeros(source.n_units)
     for lo in range(0, len(source), FEW):
         part = source.values(lo, min(lo + FEW, len(source)), network.dtype)

@@ -63,10 +63,8 @@ class Medium:
         trace = Trace.empty(network, inputs, potentials, out)
         for record, mask in zip(trace.hidden_records, masks, strict=True):
             record.dropout = mask
-        given = _check.sequence(
-            "what conditions returns", self.conditions(network), of="Conditions"
-        )
-        _check.each(_check.kind("Conditions"), len(trace.records))("what conditions returns", given)
+        each = _check.each(_check.kind("Conditions"), len(trace.records), of="Conditions")
+        given = each("what conditions returns", self.conditions(network))
         conditions = [
             c
             if record.dropout is None

@@ -233,8 +233,7 @@ class Network(NetworkFile):
         potentials = _check.flag("potentials", potentials)
         check_weights(self)
         how = {"training": True} if _check.flag("training", training) and self.normalises else {}
-        how |= {"potentials": potentials, "dropout": dropout, "out": out}
-        return run_on(medium, self, inputs, **how)
+        return run_on(medium, self, inputs, potentials=potentials, dropout=dropout, out=out, **how)
 
     def backward(
         self,
@@ -317,7 +316,7 @@ class Network(NetworkFile):
             potentials, over samples and classes, is this; of neurons that spike, and may vote
             (`snnlab.layers.Vote`), until that is their mean number of spikes per unit and step.
         rate : float, optional
-            Mean spikes per unit and step instead, for layers of unlike sizes.
+            Instead of ``layer_spikes``: mean spikes per unit and step, for layers of unlike sizes.
         level : float, optional
             Lift each output until its largest potential is this on average (1 does well): some
             else begin at rest in all samples, where `MaxOverTime` has no gradient.
@@ -325,12 +324,14 @@ class Network(NetworkFile):
         Returns
         -------
         Network
-            This one, changed. A layer that spikes more without its weights keeps them (a warning).
+            This network, changed in place. A layer that spikes more even without its weights (by a
+            shortcut, by ``v_init``) keeps them, with a warning.
 
         Raises
         ------
         ValueError
-            If a layer cannot spike as often, or a readout is not in proportion to its weights.
+            If a layer cannot spike as often, or an output not reach the level, however weights are
+            changed; or a readout is not in proportion to them.
         """
         scale_to_activity(self, inputs, layer_spikes, readout, rate, level)
         return self
@@ -385,10 +386,9 @@ class Network(NetworkFile):
         )
         same = [(b.stage, b.name, b.rows, b.columns) for b in kept]
         if same != [(b.stage, b.name, b.rows, b.columns) for b in taken]:
+            fault = "other blocks (biases and the like) than this network"
             if weights is None:
                 fault = "other weights than this network: weights must be given"
-            else:
-                fault = "other blocks (biases and the like) than this network"
             raise ValueError(f"layers have {fault}")
         for old, block in zip(kept, taken, strict=True):
             block.of(new.parameters)[...] = old.of(self.parameters)

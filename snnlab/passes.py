@@ -152,10 +152,7 @@ class Pass:
 
     def signal(self, k):
         """What layer k hears."""
-        return self._given(self.stages[k].source)
-
-    def _given(self, source):
-        return self.trace.inputs if source < 0 else self.trace.records[source].signal
+        return self.trace.signal_of(self.stages[k].source)
 
     def values(self, k, lo, hi):
         """What layer k hears, as an array (sample, time or 1, *shape*)."""

@@ -38,13 +38,18 @@ class Trace:
         self.inputs, self.records, self.readout = inputs, records, readout
         self._reusable = reusable  # whether a forward pass made its arrays, and may use them again
 
+    def signal_of(self, source: int) -> Signals:
+        """What layer ``source`` gives to those above; of -1 the inputs."""
+        source = _check.integer("source", source, -1, len(self.records) - 1)
+        return self.inputs if source < 0 else self.records[source].signal
+
     @classmethod
     def empty(
         cls, network: Network, inputs: Signals, potentials: bool, out: Trace | None = None
     ) -> Self:
         """A trace to fill: ``out`` if it was made for such a network and batch, else a new one."""
-        if out is not None and not isinstance(out, Trace):
-            raise TypeError(f"out must be a Trace, not {type(out).__name__}")
+        if out is not None:
+            _check.kind("Trace")("out", out)
         _check.network("network", network, needs="stages")
         if not isinstance(inputs, SpikeTrains | ConstantCurrent | Values):
             network.check_inputs(inputs)
@@ -94,10 +99,8 @@ class Trace:
             Shapes that do not fit each other, values that are not finite.
         """
         if not isinstance(inputs, SpikeTrains | ConstantCurrent | Values):
-            raise TypeError(
-                f"inputs must be SpikeTrains, ConstantCurrent or Values, "
-                f"not {type(inputs).__name__}"
-            )
+            kinds = "SpikeTrains, ConstantCurrent or Values"
+            raise TypeError(f"inputs must be {kinds}, not {type(inputs).__name__}")
         v, spikes = _check.sequence("v", v), _check.sequence("spikes", spikes)
         if len(v) != len(spikes) or not spikes:
             raise ValueError("v and spikes must have one entry per spiking layer, at least one")
@@ -114,8 +117,7 @@ class Trace:
         if readout is None:
             readout = spikes[-1].to_dense(dtype)
         else:
-            shape = (len(inputs), inputs.n_steps, None)
-            readout = _check.array("readout", readout, dtype, shape)
+            readout = _check.array("readout", readout, dtype, (len(inputs), inputs.n_steps, None))
             n = readout.shape[2]
             records.append(Record(f"layer {len(v)}", "integrator", n, values=readout))
         hidden = records[:-1]
@@ -141,9 +143,8 @@ class Trace:
         if type(n_samples) is not int:
             n_samples = _check.integer("n_samples", n_samples)
         shape = n_samples, network.n_steps
-        if len(records) != len(stages) or self.readout.shape[:2] != shape:
-            return False
-        if self.readout.dtype != network.dtype:
+        readout = self.readout.shape[:2], self.readout.dtype
+        if len(records) != len(stages) or readout != (shape, network.dtype):
             return False
         for record, stage in zip(records, stages, strict=True):
             if record.kind != stage.kind or record.n != stage.n or record.unlike(potentials):

@@ -259,11 +259,13 @@ def _cosines(a, b):
 
 def _directions(x):
     """Rows of length 1, float64; zeros stay. Squares of what is very small would be 0."""
-    x = x.astype(np.float64)
-    for size in (np.abs(x).max(axis=1), None):
-        size = np.linalg.norm(x, axis=1) if size is None else size
-        x = x / np.where(size > 0, size, 1)[:, None]
-    return x
+    x = _over(x.astype(np.float64), np.abs(x).max(axis=1))
+    return _over(x, np.linalg.norm(x, axis=1))
+
+
+def _over(x, sizes):
+    """Rows divided by their sizes, where these are above 0."""
+    return x / np.where(sizes > 0, sizes, 1)[:, None]
 
 
 def _begin(network, inputs):

@@ -96,6 +96,11 @@ def _check_controls(panel):
             setattr(cls, name, of_the_open(method))
 
 
+def _listed(picture):
+    """What `Panel.draw` returns, as a tuple of pictures."""
+    return picture if isinstance(picture, tuple) else (picture,)
+
+
 def _checked(name, control, widget, value):
     """What is to be shown, unless a slider would round it, or take its end for it, unasked."""
     if not isinstance(control, Slider):
@@ -504,11 +509,11 @@ class Panel(Stays):
                     raise
 
     def _pictures(self):
-        return self.picture if isinstance(self.picture, tuple) else (self.picture,)
+        return _listed(self.picture)
 
     def _make_room(self, picture):
         """A view for each picture; the page must not jump while a new picture is loaded."""
-        pictures = picture if isinstance(picture, tuple) else (picture,)
+        pictures = _listed(picture)
         if not pictures or not all(isinstance(one, plot.Picture) for one in pictures):
             kind = type(next((one for one in pictures if not isinstance(one, plot.Picture)), ()))
             raise TypeError(
@@ -516,8 +521,8 @@ class Panel(Stays):
                 f"Pictures, not {kind.__name__}"
             )
         self.images = self.images[:1] + [self._new_image(k) for k in range(1, len(pictures))]
-        for image, picture in zip(self.images, pictures, strict=True):
-            image.size = list(plot.page_size(picture.fig))
+        for image, one in zip(self.images, pictures, strict=True):
+            image.size = list(plot.page_size(one.fig))
         self._right.children = self.images
         if self.downloads():
             self._tools.lacks = []

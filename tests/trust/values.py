@@ -787,6 +787,7 @@ OWN = {
     "Trace.readout": G_READOUT,
     "Trace.measured.v": lambda: list(trace().v),
     "Trace.measured.spikes": lambda: list(trace().spikes),
+    "Trace.signal_of.source": lambda: -1,
     "Trace.measured.readout": lambda: trace().readout,
     "Trace.measured.dropout": lambda: None,
     "units_in_use.unheard": FLAG,

@@ -317,8 +317,7 @@ def _layers(network, trace, limit):
     for stage, record in zip(network.stages, trace.records, strict=True):
         if stage.neuron is None:
             continue
-        signal = trace.inputs if stage.source < 0 else trace.records[stage.source].signal
-        heard, v = _active(signal), record.v
+        heard, v = _active(trace.signal_of(stage.source)), record.v
         w = np.concatenate([x.ravel() for x in weights_of(network, len(layers))])
         all_of = np.concatenate([b.of(network.parameters).ravel() for b in stage.blocks.values()])
         layers.append(

@@ -244,22 +244,21 @@ class _Counts:
 
     def add(self, k, trace):
         """Count a batch, in which it was layer k."""
-
-        def signal_of(source):
-            return trace.inputs if source < 0 else trace.records[source].signal
-
-        stage, sums, heard = self.stage, self.sums, signal_of(self.stage.source)
-        if isinstance(heard, SpikeTrains):
-            once = self.late and (self.late[0], np.zeros_like(self.late[1]))
-            sums["heard"] += self._arriving(heard, self.delay, once)[0].sum()
+        stage, sums, heard = self.stage, self.sums, trace.signal_of(self.stage.source)
+        arriving, active = self._arriving(heard, self.delay, self.late)
         if self.weights is None:
-            sums["passed"] += self._arriving(heard, self.delay)[0].sum()
+            sums["passed"] += arriving.sum()
         else:
-            self._hear(heard, self.fan_out, self.row, self.delay, self.late)
+            self._hear(heard, arriving, active)
+        if isinstance(heard, SpikeTrains):
+            if self.late is not None:  # each once
+                late = self.late[0], np.zeros_like(self.late[1])
+                arriving, _ = self._arriving(heard, self.delay, late)
+            sums["heard"] += arriving.sum()
         if self.loop is not None:
             self._hear_itself(trace.records[k].signal)
         if stage.shortcut is not None:
-            arriving = self._arriving(signal_of(stage.shortcut), self.delay)[0]
+            arriving, _ = self._arriving(trace.signal_of(stage.shortcut), self.delay)
             sums["passed"] += arriving[self.taken].sum()
         spikes = trace.records[k].spikes
         sums["spikes_out"] += 0 if spikes is None else spikes.counts().sum()
@@ -289,9 +288,9 @@ class _Counts:
         arriving = sum(np.bincount(x, minlength=signal.n_units) for x in units)
         return arriving, dense.any(axis=1).sum(axis=0)
 
-    def _hear(self, signal, fan_out, row, delay, late=None):
+    def _hear(self, signal, arriving, active):
         """Synaptic operations of a batch."""
-        sums, (arriving, active) = self.sums, self._arriving(signal, delay, late)
+        sums, fan_out = self.sums, self.fan_out
         sums["active_in"] += active.sum()
         sums["active_weights"] += active @ fan_out
         operations = "effective_acs" if isinstance(signal, SpikeTrains) else "effective_macs"
@@ -299,7 +298,7 @@ class _Counts:
         if not isinstance(signal, ConstantCurrent):  # whose products are taken once
             name = "spikes_in" if isinstance(signal, SpikeTrains) else "values_in"
             sums[name] += arriving.sum()
-            sums["row_acs"] += arriving @ row
+            sums["row_acs"] += arriving @ self.row
 
     def _hear_itself(self, spikes):
         """The same of what a layer sends itself: a step later, whatever the delay of inputs."""
